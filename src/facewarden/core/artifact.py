@@ -1,0 +1,121 @@
+"""Artifacts: a trained model as a folder of safetensors, card, recipe and decision rule; pickles are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from facewarden.core.card import Card
+from facewarden.core.decision import DecisionRule
+from facewarden.core.errors import BadInputError
+
+WEIGHTS, CARD, RECIPE, RULE = "weights.safetensors", "card.json", "recipe.json", "decision.json"
+_PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib"}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model folder as read: weights verified against the card's hash.
+
+    Attributes:
+        folder: where it is.
+        card: what it is.
+        recipe: how it was made; enough to build the module and to train it again.
+        rule: its decision rule, where one was set.
+        weights: tensor name -> tensor.
+    """
+
+    folder: Path
+    card: Card
+    recipe: Mapping[str, Any]
+    rule: DecisionRule | None
+    weights: Mapping[str, Tensor]
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_artifact(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    card: Card,
+    recipe: Mapping[str, Any],
+    rule: DecisionRule | None = None,
+) -> Card:
+    """Write a model folder; the card gets the hash of the weights and is returned.
+
+    Raises:
+        BadInputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.detach().contiguous().cpu() for name, value in weights.items()}, folder / WEIGHTS)
+        card = replace(card, sha256={WEIGHTS: sha256(folder / WEIGHTS)})
+        (folder / RECIPE).write_text(json.dumps(recipe, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        if rule is not None:
+            rule.write(folder / RULE)
+        card.write(folder / CARD)  # last: a folder with a card is complete
+    except OSError as error:
+        raise BadInputError(f"{folder}: cannot write the model: {error}", hint="choose a writable folder") from error
+    return card
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """Read a model folder.
+
+    Raises:
+        BadInputError: not an artifact, pickled weights, or weights that differ from the card's hash.
+    """
+    if folder.is_file():
+        refuse_pickle(folder)
+        raise BadInputError(f"{folder}: an artifact is a folder", hint=f"give the folder that holds {CARD}")
+    if not (folder / CARD).is_file():
+        for path in sorted(folder.glob("*")):
+            refuse_pickle(path)
+        raise BadInputError(f"{folder}: no {CARD} here", hint="facewarden train writes such folders")
+    card = Card.read(folder / CARD)
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise BadInputError(f"{folder}: no {WEIGHTS}", hint="copy the whole folder again")
+    found, expected = sha256(weights), card.sha256.get(WEIGHTS)
+    if found != expected:
+        raise BadInputError(
+            f"{weights}: sha256 {found} differs from the card's {expected}", hint="copy the folder again"
+        )
+    try:
+        tensors = load_file(weights)
+        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadInputError(f"{folder}: cannot be read: {error}", hint="copy the folder again") from error
+    rule = DecisionRule.read(folder / RULE) if (folder / RULE).is_file() else None
+    return Artifact(folder, card, recipe, rule, tensors)
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise when a file is a pickle by its name or its first bytes.
+
+    Raises:
+        BadInputError: it is; a pickle can run any code when it is loaded.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(2)
+    # a zip (PK) named .pt is torch's pickle container, 0x80 opens a bare pickle
+    if path.suffix.lower() in _PICKLES or (head[:1] == b"\x80" and path.suffix != ".safetensors"):
+        raise BadInputError(
+            f"{path}: pickled weights are refused, loading them can run any code",
+            hint="convert where you trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), ...)",
+        )

@@ -1,0 +1,68 @@
+"""`DecisionRule`: a threshold that remembers where, how and on how many samples it was set."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from facewarden.core.errors import BadInputError, LeakError
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Accept a presentation as bona fide iff its score is at least the threshold.
+
+    Attributes:
+        threshold: on the detector's score (a logit).
+        policy: how it was chosen, e.g. "eer" or "bpcer_at_apcer=0.05".
+        split: which rows it was chosen on: "train" or "dev"; "test" only in oracle mode.
+        source: the set those rows came from.
+        n_bona_fide, n_attack: how many rows of each class.
+        oracle: True names the target-peeking mode of some published tables, in which test rows may be used.
+
+    Raises:
+        LeakError: rows of the test split were used outside the oracle mode.
+        BadInputError: a class is absent or the threshold is NaN.
+    """
+
+    threshold: float
+    policy: str
+    split: str
+    source: str
+    n_bona_fide: int
+    n_attack: int
+    oracle: bool = False
+
+    def __post_init__(self) -> None:
+        if self.split == "test" and not self.oracle:
+            raise LeakError(
+                f"a threshold for {self.source or 'this set'} was set on its test split",
+                hint="set it on the dev split, or ask for the oracle by name",
+            )
+        if self.n_bona_fide < 1 or self.n_attack < 1:
+            raise BadInputError(
+                f"a threshold needs both classes, got {self.n_bona_fide} bona fide and {self.n_attack} attacks",
+                hint=f"add rows of the missing class to split {self.split!r}",
+            )
+        if math.isnan(self.threshold):
+            raise BadInputError("the threshold is NaN", hint="check the scores it was set on")
+
+    def accepts(self, score: float) -> bool:
+        """Whether a presentation with this score counts as bona fide."""
+        return score >= self.threshold
+
+    def write(self, path: Path) -> None:
+        """Write the rule as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> DecisionRule:
+        """Read a rule from JSON; what it checks on creation is checked again."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise BadInputError(
+                f"{path}: not a decision rule: {error}", hint="facewarden evaluate writes one"
+            ) from error

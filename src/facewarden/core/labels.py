@@ -1,0 +1,33 @@
+"""The words of the field: labels, PAI species, illuminations and modalities, spelled once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+BONA_FIDE = 1
+"""Label of a bona fide presentation; scores of detectors are higher for it."""
+ATTACK = 0
+"""Label of an attack presentation."""
+
+Modality = Literal["rgb", "depth", "infrared"]
+MODALITIES: tuple[Modality, ...] = ("rgb", "depth", "infrared")
+CHANNELS: dict[Modality, int] = {"rgb": 3, "depth": 1, "infrared": 1}
+
+SPECIES = (
+    "bona_fide",
+    "print_flat",
+    "print_bent",
+    "print_cutout",
+    "replay_phone",
+    "replay_tablet",
+    "replay_pc",
+    "mask_rigid",
+    "mask_silicone",
+    "partial_glasses",
+)
+"""Presentation attack instrument species that the simulator renders; `bona_fide` is the absence of one."""
+
+ILLUMINATIONS = ("normal", "strong", "back", "dark")
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")

@@ -1,0 +1,201 @@
+"""What an attack sees of the world: a per-sample loss to climb and a test of success, made from a model and a goal."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Modality
+from facewarden.core.roles import Detector, Recognizer
+
+Images = Mapping[Modality, Tensor]
+
+
+class Objective(ABC):
+    """A goal of an attacker against a model, for a fixed set of clean samples.
+
+    Attributes:
+        clean: the unattacked images by modality.
+        keys: one name per sample; random starts are drawn per name, so that batching never changes them.
+        goal: a word for reports.
+        differentiable: whether `loss` has a gradient; gradient attacks refuse an objective without one.
+    """
+
+    clean: Images
+    keys: tuple[str, ...]
+    goal: str
+    differentiable: bool = True
+
+    @abstractmethod
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """What the attacker climbs, one value per sample; samples must not influence each other."""
+
+    @abstractmethod
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether the goal is reached, per sample, by the deployed decision."""
+
+
+class Evade(Objective):
+    """Flip a detector's decision: attacks are to be accepted, bona fide presentations rejected.
+
+    Args:
+        detector: the model under attack.
+        batch: clean samples with labels.
+        threshold: the deployed decision threshold on the score.
+        loss: "margin" climbs the score itself, which never saturates; "cross_entropy" climbs the two-class
+            cross-entropy of the logits (0, score), as attack libraries do.
+    """
+
+    goal = "evade"
+
+    def __init__(
+        self,
+        detector: Detector,
+        batch: FaceBatch,
+        *,
+        threshold: float,
+        loss: Literal["margin", "cross_entropy"] = "margin",
+    ) -> None:
+        if batch.label is None:
+            raise BadInputError("evasion needs the label of every sample", hint="FaceBatch(..., label=...)")
+        self.differentiable = detector.differentiable
+        self.detector, self.batch, self.threshold, self.kind = detector, batch, threshold, loss
+        self.clean, self.keys = batch.images, batch.key
+        self._bona_fide = batch.label.bool()
+
+    def _score(self, images: Images) -> Tensor:
+        score: Tensor = self.detector(self.batch.with_images(images)).score
+        return score
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """Negative score for bona fide samples, score for attacks (or the cross-entropy of the true class)."""
+        score = self._score(images)
+        signed = torch.where(self._bona_fide.to(score.device), score, -score)
+        return -signed if self.kind == "margin" else torch.nn.functional.softplus(-signed)
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether the decision at the deployed threshold is wrong."""
+        with torch.no_grad():
+            accepted = self._score(images) >= self.threshold
+        return accepted != self._bona_fide.to(accepted.device)
+
+
+class HeadShift(Objective):
+    """Move one head of a multitask detector away from what it says of the clean samples; success stays the decision.
+
+    Args:
+        detector, batch, threshold: as in `Evade`.
+        head: name of the head whose gradient the attacker reads.
+    """
+
+    goal = "head"
+
+    def __init__(self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float) -> None:
+        if head not in detector.heads:
+            raise BadInputError(f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {detector.heads}")
+        self._evade = Evade(detector, batch, threshold=threshold)
+        self.clean, self.keys, self.head = batch.images, batch.key, head
+        with torch.no_grad():
+            self._reference = detector(batch).tasks[head].detach()
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """Mean squared distance of the head's output to its clean output."""
+        output = self._evade.detector(self._evade.batch.with_images(images)).tasks[self.head]
+        shift: Tensor = (output - self._reference).flatten(1).square().mean(dim=1)
+        return shift
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether the live/spoof decision is wrong."""
+        return self._evade.success(images)
+
+
+class _Embedding(Objective):
+    """Shared part of the goals on recognizers: an ensemble of embedders and a reference vector for each."""
+
+    def __init__(self, recognizers: Sequence[Recognizer], images: Tensor, keys: Sequence[str]) -> None:
+        if not recognizers:
+            raise BadInputError("an embedding goal needs at least one recognizer", hint="recognizers=[...]")
+        self.recognizers = tuple(recognizers)
+        self.differentiable = all(model.differentiable for model in recognizers)
+        self.clean, self.keys = {"rgb": images}, tuple(keys)
+        self._reference: tuple[Tensor, ...] = ()
+
+    def _similarity(self, images: Images) -> Tensor:
+        """Cosine similarity to the references, `(recognizers, b)`."""
+        pairs = zip(self.recognizers, self._reference, strict=True)
+        return torch.stack([(model.embed(images["rgb"]) * reference).sum(dim=1) for model, reference in pairs])
+
+
+class PushAway(_Embedding):
+    """Move embeddings away from those of the clean faces (dodging, and the core of untargeted cloaks).
+
+    Args:
+        recognizers: surrogates, their losses are averaged.
+        images: `(b, 3, 112, 112)` aligned faces.
+        keys: one name per face.
+        threshold: cosine similarity below which every surrogate no longer matches the clean face.
+    """
+
+    goal = "push_away"
+
+    def __init__(
+        self, recognizers: Sequence[Recognizer], images: Tensor, *, keys: Sequence[str], threshold: float = 0.25
+    ) -> None:
+        super().__init__(recognizers, images, keys)
+        self.threshold = threshold
+        with torch.no_grad():
+            self._reference = tuple(model.embed(images) for model in self.recognizers)
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """One minus cosine similarity to the clean embedding, averaged over surrogates.
+
+        At the clean point itself this has zero gradient: attacks on it need a random start.
+        """
+        return (1.0 - self._similarity(images)).mean(dim=0)
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether all surrogates see another person."""
+        with torch.no_grad():
+            return (self._similarity(images) < self.threshold).all(dim=0)
+
+
+class Impersonate(_Embedding):
+    """Move embeddings to those of other faces.
+
+    Args:
+        recognizers, images, keys: as in `PushAway`.
+        targets: `(b, 3, 112, 112)` faces to be taken for.
+        threshold: cosine similarity from which every surrogate matches the target.
+    """
+
+    goal = "impersonate"
+
+    def __init__(
+        self,
+        recognizers: Sequence[Recognizer],
+        images: Tensor,
+        *,
+        targets: Tensor,
+        keys: Sequence[str],
+        threshold: float = 0.25,
+    ) -> None:
+        super().__init__(recognizers, images, keys)
+        self.threshold = threshold
+        with torch.no_grad():
+            self._reference = tuple(model.embed(targets) for model in self.recognizers)
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """Cosine similarity to the target, averaged over surrogates."""
+        return self._similarity(images).mean(dim=0)
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether all surrogates see the target."""
+        with torch.no_grad():
+            return (self._similarity(images) >= self.threshold).all(dim=0)

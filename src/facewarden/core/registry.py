@@ -1,0 +1,133 @@
+"""The registry: the file name is the entry, and listing imports nothing.
+
+A plug-in is one file in one of the folders of `GROUPS`; its module docstring is its description and the module ends
+with `entry = X`, the class or object that the file is about. Files of other distributions join through an entry point
+of the group `facewarden.<group>` whose value is the module, e.g. in their `pyproject.toml`:
+
+    [project.entry-points."facewarden.attacks"]
+    my_attack = "my_package.my_attack"
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from facewarden.core.errors import ContractError, UnknownEntryError
+
+GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "pad": "pad",
+        "recognizers": "recognizers",
+        "attacks": "attacks",
+        "purifiers": "purifiers",
+        "align": "align",
+        "datasets": "data.datasets",
+        "protocols": "data.protocols",
+        "objectives": "train.objectives",
+        "assets": "assets",
+    }
+)
+"""Registry group -> package below `facewarden` that holds its files."""
+
+_ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered file: where it is and its first docstring line, known without importing it."""
+
+    group: str
+    name: str
+    module: str
+    summary: str
+    origin: str
+
+
+def list_entries(group: str) -> tuple[Entry, ...]:
+    """List every entry of a group, sorted by name, without importing any of them.
+
+    Args:
+        group: a key of `GROUPS`.
+
+    Raises:
+        UnknownEntryError: there is no such group.
+    """
+    package = _package(group)
+    folder = _ROOT.joinpath(*package.split("."))
+    found = {
+        path.stem: Entry(group, path.stem, f"facewarden.{package}.{path.stem}", _summary(path), "facewarden")
+        for path in sorted(folder.glob("*.py"))
+        if not path.stem.startswith("_")
+    }
+    for point in entry_points(group=f"facewarden.{group}"):
+        if point.name in found:
+            raise ContractError(
+                f"{group} entry {point.name!r} of {point.value} has the name of {found[point.name].module}",
+                hint="rename the entry point; a name belongs to one file",
+            )
+        owner = point.dist.name if point.dist else "unknown"
+        found[point.name] = Entry(group, point.name, point.value, _summary(_locate(point.value)), owner)
+    return tuple(found[name] for name in sorted(found))
+
+
+def load(group: str, name: str) -> Any:
+    """Import one entry and return the `entry` object that its file ends with.
+
+    Args:
+        group: a key of `GROUPS`.
+        name: an entry's name, as `facewarden list` shows it.
+
+    Raises:
+        UnknownEntryError: no such group or name; the message offers the nearest names.
+        ContractError: the file does not end with `entry = ...`.
+    """
+    entries = {entry.name: entry for entry in list_entries(group)}
+    if name not in entries:
+        raise UnknownEntryError(
+            f"{group} has no entry {name!r}" + _did_you_mean(name, entries), hint=f"facewarden list {group}"
+        )
+    module = importlib.import_module(entries[name].module)
+    try:
+        return module.entry
+    except AttributeError:
+        raise ContractError(
+            f"{entries[name].module} defines no `entry`", hint="end the file with: entry = TheClass"
+        ) from None
+
+
+def _package(group: str) -> str:
+    if group not in GROUPS:
+        raise UnknownEntryError(f"no registry {group!r}" + _did_you_mean(group, GROUPS), hint="facewarden list")
+    return GROUPS[group]
+
+
+def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _locate(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _summary(path: Path | None) -> str:
+    if path is None or not path.is_file():
+        return "(its module cannot be found)"
+    try:
+        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    except SyntaxError as error:
+        return f"(cannot be parsed: line {error.lineno})"
+    return doc.splitlines()[0] if doc else "(no docstring)"

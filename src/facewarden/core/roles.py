@@ -1,0 +1,228 @@
+"""The roles a model can play, each with a final public method that checks what the plug-in gives back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.batch import FaceBatch, check_unit_range
+from facewarden.core.card import Card
+from facewarden.core.errors import ContractError
+from facewarden.core.labels import Modality
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def forbid_override(cls: type, base: type, *names: str) -> None:
+    """Raise when a plug-in class replaces a method that makes its contract true.
+
+    Raises:
+        ContractError: `cls` defines one of `names` below `base`.
+    """
+    for owner in cls.__mro__[: cls.__mro__.index(base)]:
+        replaced = [name for name in names if name in vars(owner)]
+        if replaced:
+            raise ContractError(
+                f"{owner.__qualname__} overrides {base.__name__}.{replaced[0]}, which is final",
+                hint=f"implement the abstract method of {base.__name__} instead",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class PadOutput:
+    """What a presentation attack detector says of a batch.
+
+    Attributes:
+        score: `(b,)` logit, higher = more bona fide.
+        features: `(b, d)` the representation before the last layer, where the detector offers one.
+        tasks: outputs of further heads by name, first axis `b`.
+    """
+
+    score: Tensor
+    features: Tensor | None = None
+    tasks: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Detector(nn.Module, ABC):
+    """A presentation attack detector: `FaceBatch` in, `PadOutput` out.
+
+    Subclasses set `card` and the class attributes, and implement `predict`. Preprocessing (crop of the face box, size,
+    normalization, channel order) belongs inside `predict` and must be differentiable unless `differentiable` is False.
+
+    Attributes:
+        modalities: what the detector reads.
+        optional: modalities that may be absent from a batch or from single samples.
+        needs_box: whether it crops the frame by the face box.
+        heads: names of further outputs in `PadOutput.tasks`.
+        frame_size: side in pixels of the frames it is best given, a hint for readers of photos.
+    """
+
+    card: Card
+    modalities: tuple[Modality, ...] = ("rgb",)
+    optional: tuple[Modality, ...] = ()
+    needs_box: bool = False
+    heads: tuple[str, ...] = ()
+    frame_size: int = 224
+    differentiable: bool = True
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        forbid_override(cls, Detector, "forward", "__call__")
+
+    @abstractmethod
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        """Score a batch whose modalities and box have been checked."""
+
+    @final  # type: ignore[misc]
+    def forward(self, batch: FaceBatch) -> PadOutput:
+        """Score a batch.
+
+        Raises:
+            ContractError: a modality or the box is missing, or `predict` returned something that is not a finite
+                score for each sample.
+        """
+        name = type(self).__name__
+        for modality in self.modalities:
+            if modality in self.optional:
+                continue
+            if modality not in batch.images or not bool(batch.present[modality].all()):
+                raise ContractError(
+                    f"{name} needs {modality} for every sample", hint=f"give {modality}, or a detector that takes less"
+                )
+        if self.needs_box and batch.box is None:
+            raise ContractError(f"{name} crops by the face box, but the batch has none", hint="FaceBatch(..., box=...)")
+        output = self.predict(batch)
+        if not isinstance(output, PadOutput) or output.score.shape != (len(batch),):
+            shape = tuple(output.score.shape) if isinstance(output, PadOutput) else type(output).__name__
+            raise ContractError(
+                f"{name} must give a score of shape ({len(batch)},), got {shape}", hint="one logit a sample"
+            )
+        if not bool(torch.isfinite(output.score.detach()).all()):
+            raise ContractError(f"{name} gave a score that is not finite", hint="look at its weights and input")
+        if set(output.tasks) - set(self.heads):
+            raise ContractError(
+                f"{name} gives heads {sorted(output.tasks)} but declares {self.heads}", hint="declare them"
+            )
+        return output
+
+
+class Recognizer(nn.Module, ABC):
+    """A face embedder: aligned crops in, unit vectors out.
+
+    Input is the 112x112 crop on the five-point ArcFace template; a network that wants another size resamples it inside.
+
+    Attributes:
+        dim: length of the embedding.
+        differentiable: whether gradients reach the pixels.
+    """
+
+    card: Card
+    dim: int
+    size: ClassVar[int] = 112
+    differentiable: bool = True
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        forbid_override(cls, Recognizer, "forward", "embed", "__call__")
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """Raw embedding `(b, dim)` of checked crops `(b, 3, 112, 112)` in [0, 1]."""
+
+    @final
+    def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Embed aligned faces as unit vectors.
+
+        Args:
+            images: `(b, 3, 112, 112)` RGB in [0, 1].
+
+        Raises:
+            ContractError: wrong shape or range, or a network that returned something else than finite `(b, dim)`.
+        """
+        name = type(self).__name__
+        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
+            raise ContractError(
+                f"{name} expects (b, 3, {self.size}, {self.size}), got {tuple(images.shape)}",
+                hint="align first: facewarden.align.align_face",
+            )
+        check_unit_range(images, what=name)
+        raw = self.features(images)
+        if raw.shape != (images.shape[0], self.dim) or not bool(torch.isfinite(raw.detach()).all()):
+            raise ContractError(
+                f"{name} must give finite ({images.shape[0]}, {self.dim}), got {tuple(raw.shape)}", hint=""
+            )
+        return nn.functional.normalize(raw, dim=1)
+
+    @final  # type: ignore[misc]
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """Same as `embed`."""
+        return self.embed(images)
+
+
+class Purifier(ABC):
+    """Something applied to every training image so that a recognizer learns the face and not the cloak.
+
+    Attributes:
+        differentiable: whether gradients flow through `purify`.
+    """
+
+    card: Card
+    differentiable: bool = False
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        forbid_override(cls, Purifier, "__call__")
+
+    @abstractmethod
+    def purify(self, images: Tensor) -> Tensor:
+        """Purify checked images `(b, 3, h, w)` in [0, 1]."""
+
+    @final
+    def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Purify images.
+
+        Args:
+            images: `(b, 3, h, w)` RGB in [0, 1], any size.
+
+        Raises:
+            ContractError: input or output out of shape or range.
+        """
+        check_unit_range(images, what=type(self).__name__)
+        output = self.purify(images)
+        if output.shape != images.shape:
+            raise ContractError(
+                f"{type(self).__name__} turned {tuple(images.shape)} into {tuple(output.shape)}", hint="keep the shape"
+            )
+        check_unit_range(output, what=f"output of {type(self).__name__}")
+        return output
+
+
+@dataclass(frozen=True)
+class FaceLocation:
+    """Where a face is in a photo.
+
+    Attributes:
+        box: x0 y0 x1 y1 in pixels.
+        landmarks: five (x, y) in pixels, as seen: left eye, right eye, nose tip, left and right mouth corner.
+        score: the finder's confidence in [0, 1].
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...]
+    score: float = 1.0
+
+
+class Aligner(ABC):
+    """A face finder: a photo in, the faces in it out."""
+
+    @abstractmethod
+    def locate(self, image: NDArray[np.uint8]) -> tuple[FaceLocation, ...]:
+        """Find faces in an `(h, w, 3)` RGB photo, best first; an empty tuple when there is none."""

@@ -1,0 +1,105 @@
+"""Runs: a folder that can be moved, deleted, resumed and reported again; a stage done once is never done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError
+
+DONE = "done.json"
+
+
+class RunFolder:
+    """A run on disk: `recipe.json`, `provenance.json`, `log.jsonl`, `stages/NAME.json` and, at the end, `done.json`.
+
+    Args:
+        path: the folder; made when absent.
+        recipe: everything that decides the run's numbers.
+        resume: go on with a run that is there already; its recipe must be the same.
+
+    Raises:
+        BadInputError: the folder cannot be written, holds another run, or resumes with another recipe.
+    """
+
+    def __init__(self, path: Path, *, recipe: Mapping[str, Any], resume: bool = False) -> None:
+        self.path = path
+        plain = json.loads(json.dumps(recipe, sort_keys=True))
+        try:
+            (path / "stages").mkdir(parents=True, exist_ok=True)
+            if (path / "recipe.json").is_file():
+                self._check_same(plain, resume=resume)
+            else:
+                write_json(path / "recipe.json", plain)
+            write_json(path / "provenance.json", provenance())
+            with (path / "log.jsonl").open("a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            raise BadInputError(
+                f"{path}: cannot write the run: {error}", hint="choose a writable folder: --out DIR"
+            ) from error
+
+    def _check_same(self, recipe: Mapping[str, Any], *, resume: bool) -> None:
+        if not resume:
+            raise BadInputError(f"{self.path} holds a run already", hint="--resume to go on with it, or another --out")
+        held = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
+        changed = sorted(key for key in {*held, *recipe} if held.get(key) != recipe.get(key))
+        if changed:
+            raise BadInputError(
+                f"{self.path} holds a run with other settings: {', '.join(changed)}",
+                hint="another --out, or the same settings",
+            )
+
+    def stage(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it."""
+        path = self.path / "stages" / f"{name}.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+        started = time.perf_counter()
+        write_json(path, compute())
+        self.log(stage=name, seconds=round(time.perf_counter() - started, 3))
+        return json.loads(path.read_text(encoding="utf-8"))  # read back: a resumed run sees the very same values
+
+    def log(self, **values: str | int | float | bool) -> None:
+        """Append one line to the run's log."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **values}) + "\n")
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Mark the run done."""
+        write_json(self.path / DONE, summary)
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has been finished."""
+        return (self.path / DONE).is_file()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees either the old file or the whole new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def provenance() -> dict[str, Any]:
+    """Versions and machine facts that a reader of a result needs; no user or host names."""
+    packages = {}
+    for name in ("facewarden", "torch", "timm", "numpy", "opencv-python-headless", "scikit-learn", "onnxruntime"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "absent"
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": sys.platform,
+        "packages": packages,
+    }

@@ -1,0 +1,311 @@
+"""Sampled identity parameters: everything about a procedural person that stays the same between captures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+HAIR_STYLES = ("bald", "buzz", "short", "side_part", "fringe", "curly", "long", "long_fringe", "tied")
+"""Names of the hair styles that `sample_identity` draws from."""
+
+BEARD_STYLES = ("none", "stubble", "moustache", "goatee", "full")
+"""Names of the facial hair styles that `sample_identity` draws from."""
+
+GLASSES_STYLES = ("none", "round", "rectangular", "thin")
+"""Names of the glasses that `sample_identity` draws from."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Bone and soft tissue in millimeters; y is measured down from the pupil line, half-widths from the midline."""
+
+    cranium: float
+    temple: float
+    cheek: float
+    jaw: float
+    chin: float
+    vertex: float
+    chin_y: float
+    squareness: float
+    forehead_slope: float
+    brow_ridge: float
+    pupil_x: float
+    eye_length: float
+    eye_height: float
+    eye_tilt: float
+    eye_depth: float
+    lid_crease: float
+    epicanthus: float
+    nose_y: float
+    nose_width: float
+    bridge_width: float
+    bridge_height: float
+    tip_height: float
+    tip_radius: float
+    tip_lift: float
+    hump: float
+    nostril: float
+    mouth_y: float
+    mouth_width: float
+    lip_upper: float
+    lip_lower: float
+    lip_bow: float
+    lip_forward: float
+    chin_forward: float
+    chin_cleft: float
+    cheekbone: float
+    cheek_full: float
+    ear_height: float
+    ear_out: float
+    neck: float
+    shoulder: float
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Pigment and surface: melanin and hemoglobin in [0, 1], age in years, strengths in [0, 1]."""
+
+    age: float
+    melanin: float
+    hemoglobin: float
+    carotene: float
+    blotches: float
+    freckles: float
+    moles: int
+    wrinkles: float
+    under_eye: float
+    gloss: float
+    lip_red: float
+
+
+@dataclass(frozen=True)
+class Hair:
+    """Head hair, brows and facial hair; lengths in millimeters, pigments in [0, 1]."""
+
+    style: str
+    eumelanin: float
+    pheomelanin: float
+    gray: float
+    hairline: float
+    recession: float
+    volume: float
+    part: float
+    curl: float
+    brow_thickness: float
+    brow_arch: float
+    brow_length: float
+    brow_gap: float
+    brow_y: float
+    brow_tilt: float
+    brow_density: float
+    beard: str
+    beard_density: float
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Iris: linear RGB, near-infrared reflectance, diameter in millimeters; glasses with frame color and size."""
+
+    iris: tuple[float, float, float]
+    iris_nir: float
+    iris_diameter: float
+    lashes: float
+    glasses: str
+    frame_color: tuple[float, float, float]
+    lens_width: float
+    lens_height: float
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One procedural person.
+
+    Attributes:
+        seed: the number it was sampled from; also seeds its fixed textures (moles, pores, strands).
+        female: sex of the sampled proportions.
+        shape: bone and soft tissue.
+        skin: pigment and surface.
+        hair: head hair, brows and facial hair.
+        eyes: iris and glasses.
+    """
+
+    seed: int
+    female: bool
+    shape: Shape
+    skin: Skin
+    hair: Hair
+    eyes: Eyes
+
+
+class _Draw:
+    """Draws around means with clipped tails, so that no sampled head leaves the anatomical range."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def around(self, mean: float, spread: float) -> float:
+        return float(mean + spread * np.clip(self.rng.standard_normal(), -2.2, 2.2))
+
+    def between(self, low: float, high: float) -> float:
+        return float(self.rng.uniform(low, high))
+
+    def chance(self, p: float) -> bool:
+        return bool(self.rng.random() < p)
+
+    def choice(self, weights: dict[str, float]) -> str:
+        total = sum(weights.values())
+        return str(self.rng.choice(list(weights), p=[w / total for w in weights.values()]))
+
+
+def sample_identity(seed: int) -> Identity:
+    """Sample one procedural person from adult population ranges.
+
+    Means and spreads follow published craniofacial surveys (Farkas, Anthropometry of the Head and Face, 1994;
+    Farkas et al., International anthropometric study of facial morphology, 2005), rounded and slightly widened.
+
+    Args:
+        seed: any non-negative integer; the same seed gives the same person bit for bit.
+    """
+    draw = _Draw(np.random.default_rng([seed, 0x1D]))
+    female = draw.chance(0.5)
+    age = float(np.clip(18 + 62 * draw.rng.beta(1.2, 1.8), 18, 78))
+    # Four poles only correlate tone with proportions as populations do; most people lie between poles.
+    mix = draw.rng.dirichlet([0.45, 0.45, 0.45, 0.45]).astype(float)
+    shape = _shape(draw, female=female, age=age, mix=mix)
+    skin = _skin(draw, female=female, age=age, mix=mix)
+    hair = _hair(draw, female=female, age=age, mix=mix)
+    return Identity(seed, female, shape, skin, hair, _eyes(draw, female=female, age=age, mix=mix))
+
+
+def _pole(mix: np.ndarray, west: float, africa: float, east: float, south: float) -> float:
+    return float(mix @ np.array([west, africa, east, south]))
+
+
+def _shape(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Shape:
+    f = 1.0 if female else 0.0
+    a = draw.around
+    weight = a(0.0, 1.0)
+    scale = a(1.0, 0.03) * (0.96 if female else 1.0)
+    nose_y = a(47 - 1.5 * f, 3.2) * scale + _pole(mix, 1.0, -2.5, -0.5, 0.5)
+    mouth_y = nose_y + a(22.5 - 2.0 * f, 2.4)
+    chin_y = mouth_y + a(44 - 3.0 * f, 4.0)
+    cheek = (a(69.5, 2.6) + 1.6 * weight + _pole(mix, -0.5, 0.0, 2.5, -0.5)) * scale
+    return Shape(
+        cranium=(a(77, 2.5) + 0.5 * weight) * scale,
+        temple=(a(70.5, 2.5) + 0.5 * weight) * scale,
+        cheek=cheek,
+        jaw=(a(57 - 3.5 * f, 3.6) + 2.6 * weight) * scale,
+        chin=a(25 - 4.0 * f, 3.5) + 1.0 * weight,
+        vertex=a(-112, 4.5) * scale,
+        chin_y=chin_y,
+        squareness=a(2.35, 0.17) + 0.06 * weight,
+        forehead_slope=a(9 - 4 * f, 4),
+        brow_ridge=max(0.0, a(4.0 - 3.0 * f, 1.4)),
+        pupil_x=a(31.6 - 0.6 * f, 1.9) * (0.5 + 0.5 * scale),
+        eye_length=a(30.5, 1.6),
+        eye_height=float(np.clip(a(10.4 + 0.7 * f, 1.1) - 0.02 * (age - 40), 7.5, 13.5)),
+        eye_tilt=a(3.0 + 1.0 * f, 2.4) + _pole(mix, -1.0, 0.0, 3.0, 0.0),
+        eye_depth=a(6.5, 1.8) + _pole(mix, 1.5, 0.0, -3.0, 1.0),
+        lid_crease=max(0.0, a(3.6, 1.4) - _pole(mix, 0, 0, 2.6, 0)),
+        epicanthus=float(np.clip(_pole(mix, -0.1, 0.0, 0.9, 0.05) + a(0, 0.15), 0, 1)),
+        nose_y=nose_y,
+        nose_width=(a(35 - 2.5 * f, 2.5) + _pole(mix, -1.5, 8.0, 3.0, 1.5)),
+        bridge_width=a(8.0, 1.1) + _pole(mix, -0.7, 1.6, 1.0, 0.0),
+        bridge_height=float(np.clip(a(8.5 - f, 2.0) + _pole(mix, 2.0, -2.5, -2.5, 1.0), 2.5, 15)),
+        tip_height=float(np.clip(a(20.5 - f, 2.4) + _pole(mix, 1.5, -2.0, -1.5, 0.5), 13, 28)),
+        tip_radius=a(8.0, 1.1) + _pole(mix, -0.5, 1.2, 0.6, 0.2),
+        tip_lift=a(7.5 + f, 1.8),
+        hump=a(0.4 - 0.5 * f, 1.1) + _pole(mix, 0.3, -0.3, -0.3, 0.5),
+        nostril=a(1.0, 0.18),
+        mouth_y=mouth_y,
+        mouth_width=a(53.5 - 3.0 * f, 4.0) + _pole(mix, 0, 2.0, -1.0, 0),
+        lip_upper=float(np.clip(a(7.3, 1.5) + _pole(mix, -1.2, 3.2, 0.6, 0.4) - 0.035 * (age - 40), 3.2, 14)),
+        lip_lower=float(np.clip(a(9.3, 1.5) + _pole(mix, -0.8, 3.2, 0.3, 0.4) - 0.03 * (age - 40), 4.5, 16)),
+        lip_bow=float(np.clip(a(0.5, 0.25), 0, 1)),
+        lip_forward=a(4.0, 0.9) + _pole(mix, -0.5, 2.0, 0.5, 0),
+        chin_forward=a(4.0 - f, 1.8),
+        chin_cleft=max(0.0, a(-0.3, 0.8)) * (1 - 0.6 * f),
+        cheekbone=max(0.5, a(3.8 + 0.4 * f, 1.5) + _pole(mix, 0, 0.3, 1.2, 0)),
+        cheek_full=weight + 0.3 * f - 0.008 * (age - 35),
+        ear_height=a(62 - 3 * f, 4.0) + 0.1 * (age - 35),
+        ear_out=float(np.clip(a(8.0, 3.5), 1.5, 18)),
+        neck=(a(57 - 8 * f, 3.5) + 2.5 * weight) * scale,
+        shoulder=a(192 - 22 * f, 10),
+    )
+
+
+def _skin(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Skin:
+    melanin = float(np.clip(_pole(mix, 0.10, 0.80, 0.27, 0.50) + draw.around(0, 0.09), 0.02, 0.98))
+    fair = max(0.0, 1 - 2.2 * melanin)
+    return Skin(
+        age=age,
+        melanin=melanin,
+        hemoglobin=float(np.clip(draw.around(0.42 + 0.1 * fair, 0.16), 0.05, 0.95)),
+        carotene=float(np.clip(draw.around(0.35 + 0.25 * _pole(mix, 0, 0, 1, 0.5), 0.18), 0, 1)),
+        blotches=draw.between(0.15, 1.0),
+        freckles=draw.between(0.3, 1.0) if draw.chance(0.5 * fair) else 0.0,
+        moles=int(draw.rng.poisson(5)),
+        wrinkles=float(np.clip((age - 28) / 45 + draw.around(0, 0.08), 0, 1) * (1 - 0.3 * melanin)),
+        under_eye=float(np.clip(draw.around(0.3 + 0.005 * (age - 30), 0.2), 0, 1)),
+        gloss=float(np.clip(draw.around(0.34, 0.12), 0.08, 0.75)),
+        lip_red=float(np.clip(draw.around(0.62 if female else 0.38, 0.18), 0.08, 1)),
+    )
+
+
+def _hair(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Hair:
+    west = float(mix[0])
+    fair = draw.chance(0.7 * west)
+    eumelanin = draw.between(0.10, 0.62) if fair else draw.between(0.68, 1.0)
+    gray = float(np.clip((age - 38) / 35 + draw.around(0, 0.25), 0, 1)) * (0.35 if female else 1.0)
+    curly = 0.6 + 4.0 * float(mix[1])
+    if female:
+        styles = {"long": 4, "long_fringe": 2.0, "tied": 2, "curly": curly, "short": 0.8, "side_part": 0.8}
+    else:
+        bald = 0.3 + 2.0 * max(0.0, (age - 35) / 40)
+        styles = {"short": 3, "side_part": 2.2, "fringe": 1.2, "buzz": 1.6, "curly": curly, "bald": bald, "long": 0.3}
+    beards = {"none": 5.0, "stubble": 2.2, "moustache": 0.8, "goatee": 0.8, "full": 1.6}
+    recession = 0.0 if female else float(np.clip(draw.around((age - 30) / 60, 0.3), 0, 1))
+    return Hair(
+        style=draw.choice(styles),
+        eumelanin=eumelanin,
+        pheomelanin=draw.between(0.1, 0.9) if fair else draw.between(0.05, 0.4),
+        gray=gray,
+        hairline=draw.around(-66 - 2 * recession, 5.5),
+        recession=recession,
+        volume=float(np.clip(draw.around(0.5, 0.25), 0.05, 1)),
+        part=draw.between(-0.7, 0.7),
+        curl=float(np.clip(draw.around(0.25 + 0.5 * float(mix[1]), 0.2), 0, 1)),
+        brow_thickness=draw.around(4.0 if female else 6.0, 1.2),
+        brow_arch=draw.around(4.2 if female else 2.4, 1.6),
+        brow_length=draw.around(43, 3.2),
+        brow_gap=draw.around(10.5, 2.6),
+        brow_y=draw.around(-20.5 if female else -18.0, 2.2),
+        brow_tilt=draw.around(0.06, 0.05),
+        brow_density=float(np.clip(draw.around(0.72, 0.2), 0.25, 1.0)),
+        beard="none" if female else draw.choice(beards),
+        beard_density=draw.between(0.45, 1.0),
+    )
+
+
+def _eyes(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Eyes:
+    light = draw.chance(0.75 * float(mix[0]))
+    palette = (
+        [(0.13, 0.21, 0.30), (0.17, 0.22, 0.25), (0.13, 0.19, 0.11), (0.19, 0.14, 0.06)]
+        if light
+        else [(0.060, 0.028, 0.012), (0.035, 0.016, 0.008), (0.095, 0.045, 0.017)]
+    )
+    base = palette[int(draw.rng.integers(len(palette)))]
+    gain = draw.between(0.75, 1.3)
+    frames = [(0.02, 0.02, 0.02), (0.07, 0.03, 0.015), (0.25, 0.25, 0.27), (0.03, 0.04, 0.10), (0.25, 0.18, 0.07)]
+    wears = draw.chance(0.14 + 0.004 * (age - 18))
+    return Eyes(
+        iris=(base[0] * gain, base[1] * gain, base[2] * gain),
+        iris_nir=draw.between(0.18, 0.42),
+        iris_diameter=draw.around(11.9, 0.35),
+        lashes=draw.between(0.5, 1.0) if female else draw.between(0.15, 0.6),
+        glasses=draw.choice({"round": 1, "rectangular": 1.6, "thin": 1.2}) if wears else "none",
+        frame_color=frames[int(draw.rng.integers(len(frames)))],
+        lens_width=draw.around(50, 3),
+        lens_height=draw.around(36, 4),
+    )

@@ -1,0 +1,44 @@
+"""What every test shares: one thread, checked tensor shapes, and honest skips for parts that may be absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+_HOOK = install_import_hook("facewarden", "beartype.beartype")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real faces for development; skips where it is absent."""
+    path = Path(os.environ.get("FACEWARDEN_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip("the shared development photos are not on this machine (FACEWARDEN_SHARED_DATA)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def need_asset() -> Callable[[str], Path]:
+    """A function that gives an asset's path, or skips with the command that brings it."""
+    from facewarden.assets import locate
+    from facewarden.core.errors import MissingAssetError
+
+    def need(name: str) -> Path:
+        try:
+            return locate(name)
+        except MissingAssetError:
+            pytest.skip(f"asset {name} is not in the cache: facewarden fetch {name}")
+
+    return need
