@@ -1,1 +1,1 @@
-"""Error rates of presentation attack detection and face verification, with intervals; NumPy only, no files, no torch."""
+"""Error rates of presentation attack detection and face verification, with intervals; NumPy only."""

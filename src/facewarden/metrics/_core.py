@@ -73,7 +73,7 @@ def codes_of(values: Array) -> tuple[Ints, Array]:
         array = np.ascontiguousarray(array.astype(str))
     if array.dtype.kind in "US" and array.size and array.dtype.itemsize:
         word = np.uint32 if array.dtype.kind == "U" else np.uint8
-        letters = array.view(word).reshape(array.size, -1)
+        letters = array.view(word).reshape(array.size, -1).astype(np.uint64)
         hashes = np.zeros(array.size, dtype=np.uint64)
         for column in range(letters.shape[1]):
             hashes = (hashes ^ letters[:, column]) * np.uint64(0x9E3779B97F4A7C15)
@@ -120,7 +120,7 @@ def midway(lower: float | None, upper: float) -> float:
     """A threshold that rejects `lower` and accepts `upper`, in the middle where floating point leaves room."""
     if lower is None:
         return float(upper)
-    middle = float(lower) + (float(upper) - float(lower)) / 2
+    middle = float(lower) / 2 + float(upper) / 2
     return middle if lower < middle <= upper else float(upper)
 
 

@@ -104,7 +104,7 @@ def accuracy_10fold(similarity: Array, same: Array, *, folds: Array) -> FoldAccu
     Raises:
         BadInputError: fewer than two folds, or the other folds lack a kind of pair.
 
-    Source: Huang et al., Labeled Faces in the Wild, 2007, section on View 2.
+    Source: Huang et al., Labeled Faces in the Wild, 2007 (View 2).
     """
     values, is_same, fold = checked_scores(similarity, what="similarities"), _flags(same), np.asarray(folds)
     same_length(values, is_same, names="similarity and same")
@@ -184,7 +184,7 @@ def protection_rate(predicted: Array, actual: Array) -> float:
         predicted: (n,) identity the tracker, trained on cloaked photos, gives each clean probe.
         actual: (n,) the probe's true identity.
 
-    Source: Shan et al., Fawkes, USENIX Security 2020, section 5.
+    Source: Shan et al., Fawkes, USENIX Security 2020.
     """
     guesses, truth = np.asarray(predicted), np.asarray(actual)
     same_length(guesses, truth, names="predicted and actual")

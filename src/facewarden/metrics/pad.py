@@ -63,7 +63,7 @@ def apcer(scores: Array, species: Array, *, threshold: float) -> dict[str, float
     Raises:
         BadInputError: no attack row, or a NaN score.
 
-    Source: ISO/IEC 30107-3:2023, 13.2.
+    Source: ISO/IEC 30107-3.
 
     >>> apcer(np.array([0.1, 0.9, 0.2]), np.array(["print", "print", "screen"]), threshold=0.5)
     {'print': 0.5, 'screen': 0.0}
@@ -90,7 +90,7 @@ def bpcer(scores: Array, threshold: float) -> float:
         scores: (n,) scores of bona fide presentations only.
         threshold: reject iff score < threshold.
 
-    Source: ISO/IEC 30107-3:2023, 13.3.
+    Source: ISO/IEC 30107-3.
 
     >>> bpcer(np.array([0.2, 0.5, 0.7, 0.9]), 0.5)
     0.25
@@ -101,14 +101,14 @@ def bpcer(scores: Array, threshold: float) -> float:
 
 
 def acer_worst_species(scores: Array, labels: Array, *, species: Array, threshold: float) -> float:
-    """Mean of BPCER and the worst species' APCER: the ACER of OULU-NPU and of the ISO reading."""
+    """Mean of BPCER and the worst species' APCER: the ACER of OULU-NPU and of the ISO/IEC 30107-3 reading."""
     bona_fide, attack = split_classes(scores, labels)
     names = attack_species(labels, species)
     return (worst_apcer(attack, names, threshold=threshold) + bpcer(bona_fide, threshold)) / 2
 
 
 def acer_pooled(scores: Array, labels: Array, *, threshold: float) -> float:
-    """Mean of BPCER and the pooled APCER: the ACER of CASIA-SURF, WMCA and most code lists; equals the HTER."""
+    """Mean of BPCER and the pooled APCER: the ACER of sets that do not tell species apart; equals the HTER."""
     bona_fide, attack = split_classes(scores, labels)
     return (pooled_apcer(attack, threshold) + bpcer(bona_fide, threshold)) / 2
 
@@ -159,7 +159,7 @@ def bpcer_at_apcer(scores: Array, labels: Array, *, apcer: float, over: Over, sp
     """BPCER at the lowest threshold whose APCER does not exceed `apcer`: BPCER10, 20 and 100 for 0.1, 0.05 and 0.01.
 
     The threshold is an actual one (no interpolation), so the APCER is never above what the name says. Arguments as for
-    `apcer_threshold`. Source: ISO/IEC 30107-3:2023, 13.4.
+    `apcer_threshold`. Source: ISO/IEC 30107-3.
 
     >>> bpcer_at_apcer(np.array([1, 2, 3, 2.5]), np.array([0, 0, 1, 1]), apcer=0.1, over="pooled")
     0.0
