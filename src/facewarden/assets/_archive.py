@@ -57,8 +57,13 @@ def _extract_part(asset: Asset, part: Part, members: dict[str, _Open], target: P
         stream = members[name]()
         if stream is None:
             raise AssetError(f"{asset.archive}: {name} is not a plain file", hint=f"report it for {asset.source}")
-        with stream, path.open("wb") as out:
-            budget -= _copy(stream, out, limit=budget, name=f"{asset.archive}: {name}")
+        with stream:
+            # One byte more than the budget is enough to know that a member is a bomb; the rest is never unpacked.
+            data = stream.read(budget + 1)
+        if len(data) > budget:
+            raise AssetError(f"{asset.archive}: {name} is larger than pinned", hint="do not use this archive")
+        budget -= len(data)
+        path.write_bytes(data)
 
 
 def _below(folder: Path, relative: str) -> Path:
@@ -66,15 +71,6 @@ def _below(folder: Path, relative: str) -> Path:
     if not parts or relative.startswith("/") or ".." in parts or "\\" in relative or ":" in relative:
         raise AssetError(f"the archive holds the unsafe path {relative!r}", hint="do not use this archive")
     return folder.joinpath(*parts)
-
-
-def _copy(source: IO[bytes], out: IO[bytes], *, limit: int, name: str) -> int:
-    # One byte more than the limit is enough to know that a member is a bomb; the rest is never unpacked.
-    head = source.read(limit + 1)
-    if len(head) > limit:
-        raise AssetError(f"{name} is larger than pinned", hint="do not use this archive")
-    out.write(head)
-    return len(head)
 
 
 @contextmanager

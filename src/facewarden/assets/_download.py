@@ -20,7 +20,7 @@ _NO_NETWORK = re.compile(
     r"Could not fetch URL|connection error|ConnectionError|NewConnectionError|timed out|Max retries",
     re.IGNORECASE,
 )
-_CUT = re.compile(r"IncompleteRead|Connection broken|ERR_STREAM_PREMATURE_CLOSE|Premature close", re.IGNORECASE)
+_CUT = re.compile(r"IncompleteRead|ERR_STREAM_PREMATURE_CLOSE|Premature close", re.IGNORECASE)
 
 
 def download(asset: Asset, folder: Path) -> Path:

@@ -157,5 +157,5 @@ def _writable(base: Path, asset: Asset) -> Iterator[None]:
             ) from error
         raise ReadOnlyCacheError(
             f"writing {asset.name} into {base} failed ({error})",
-            hint=f"free {asset.size + asset.archive_size >> 20} MiB, or FACEWARDEN_HOME=DIR facewarden fetch {asset.name}",
+            hint=f"it takes {(asset.size + asset.archive_size) / 1e6:.0f} MB; FACEWARDEN_HOME=DIR for another disk",
         ) from error
