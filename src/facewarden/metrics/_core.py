@@ -62,6 +62,15 @@ def checked_labels(labels: Array) -> Bools:
     return bona_fide
 
 
+def checked_flags(same: Array) -> Bools:
+    """True where a pair shows one person; anything but 0, 1 and booleans raises BadInputError."""
+    values = np.asarray(same)
+    flags: Bools = values == 1
+    if not (flags | (values == 0)).all():
+        raise BadInputError("same must be 1 (one person) or 0 (two persons)", hint="pass booleans")
+    return flags
+
+
 def codes_of(values: Array) -> tuple[Ints, Array]:
     """Integer code of every row and the sorted distinct values, as np.unique gives them but fast for strings.
 
@@ -72,12 +81,13 @@ def codes_of(values: Array) -> tuple[Ints, Array]:
     if array.dtype.kind == "O":
         array = np.ascontiguousarray(array.astype(str))
     if array.dtype.kind in "US" and array.size and array.dtype.itemsize:
-        word = np.uint32 if array.dtype.kind == "U" else np.uint8
-        letters = array.view(word).reshape(array.size, -1).astype(np.uint64)
-        hashes = np.zeros(array.size, dtype=np.uint64)
-        for column in range(letters.shape[1]):
-            hashes = (hashes ^ letters[:, column]) * np.uint64(0x9E3779B97F4A7C15)
-            hashes ^= hashes >> np.uint64(29)
+        letters = array.view(np.uint32 if array.dtype.kind == "U" else np.uint8).reshape(array.size, -1)
+        factors = np.random.default_rng(0x5EED).integers(0, 2**64, size=letters.shape[1], dtype=np.uint64)
+        hashes = np.empty(array.size, dtype=np.uint64)
+        for start in range(0, array.size, 1 << 15):  # blocks stay in the cache
+            block = letters[start : start + (1 << 15)]
+            used = block.any(axis=0)
+            hashes[start : start + (1 << 15)] = block[:, used].astype(np.uint64) @ factors[used]
         _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
         representatives = array[first]
         if np.array_equal(representatives[inverse], array):

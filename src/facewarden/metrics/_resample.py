@@ -1,10 +1,4 @@
-"""Resampling of subjects, and every PAD figure on all resamples at once.
-
-A resample of subjects is a row of weights (how often each was drawn), so counts on all resamples are one matrix product
-of weights and per-subject counts. Figures of the whole curve (EER, AUC, BPCER at an APCER) need counts per subject and
-threshold; the thresholds are thinned to about a thousand that lie densely where either class has rows and in the tails
-that decide. Each replicate's curve is exact at the kept thresholds and straight between them.
-"""
+"""Resampling of whole subjects as weights, so that a count on all resamples is one matrix product."""
 
 from __future__ import annotations
 
@@ -13,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import Array, Floats, Ints, crossing
+from facewarden.metrics._core import Floats, Ints
 
 MAX_UNITS = 2048
-MAX_CELLS = 1024
 CHUNK = 250
 
-_Weights = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Weights = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,7 @@ class Resampling:
     """
 
     unit: Ints
-    weights: _Weights
+    weights: Weights
     subjects: int
 
 
@@ -57,7 +50,7 @@ def resampling(codes: Ints, subjects: int, *, seed: int, rounds: int) -> Resampl
     return Resampling(unit=unit, weights=weights, subjects=subjects)
 
 
-def rate_replicates(values: Floats, unit: Ints, weights: _Weights) -> Floats:
+def rate_replicates(values: Floats, unit: Ints, weights: Weights) -> Floats:
     """Weighted mean of per-row values on every resample; NaN where none of the rows was drawn."""
     units = weights.shape[1]
     total = np.bincount(unit, weights=values, minlength=units)
@@ -66,106 +59,3 @@ def rate_replicates(values: Floats, unit: Ints, weights: _Weights) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         rate: Floats = (wide @ total) / (wide @ count)
     return rate
-
-
-@dataclass(frozen=True)
-class Cells:
-    """The thinned threshold axis.
-
-    Attributes:
-        kept: (c + 1,) thresholds in rising order; the first accepts everything, the last nothing. Cell j holds the
-            scores with kept[j] <= score < kept[j + 1].
-        steps: (c,) how many distinct scores each cell holds.
-    """
-
-    kept: Floats
-    steps: Ints
-
-    def of(self, scores: Floats) -> Ints:
-        """The cell of each score."""
-        return np.searchsorted(self.kept, scores, side="right").astype(np.int64) - 1
-
-    @property
-    def count(self) -> int:
-        return self.kept.size - 1
-
-
-def thin(thresholds: Floats, groups: list[Floats], *, limit: int = MAX_CELLS) -> Cells:
-    """Keep at most about `limit` thresholds: quantiles of each group of scores, evenly spaced and denser in the tails.
-
-    Args:
-        thresholds: (m,) all distinct scores in rising order and one above them all.
-        groups: scores of each class.
-        limit: how many to keep; with no more than this all are kept and replicates are exact.
-    """
-    if thresholds.size <= limit + 1:
-        return Cells(kept=thresholds, steps=np.ones(thresholds.size - 1, dtype=np.int64))
-    share = limit // (4 * len(groups))
-    logit = np.linspace(-12, 12, share)
-    levels = np.concatenate([np.linspace(0, 1, share), 1 / (1 + np.exp(-logit))])
-    marks = [np.sort(group)[np.rint(levels * (group.size - 1)).astype(np.int64)] for group in groups]
-    index = np.unique(np.concatenate([[0, thresholds.size - 1], np.searchsorted(thresholds, np.concatenate(marks))]))
-    return Cells(kept=thresholds[index], steps=np.diff(index))
-
-
-def cell_counts(cell: Ints, unit: Ints, *, cells: int, weights: _Weights) -> Floats:
-    """(rounds, cells) how many rows each cell holds on every resample."""
-    units = weights.shape[1]
-    table = np.bincount(unit * cells + cell, minlength=units * cells).reshape(units, cells).astype(np.float32)
-    return (weights @ table).astype(np.float64)
-
-
-def accept_rates(counts: Floats) -> Floats:
-    """(rounds, cells + 1) share of rows at or above each kept threshold; NaN where a resample has no row."""
-    above = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
-    padded = np.concatenate([above, np.zeros((counts.shape[0], 1))], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rates: Floats = padded / padded[:, :1]
-    return rates
-
-
-def auc_of(positive: Floats, negative: Floats) -> Floats:
-    """(rounds,) area under the curve from (rounds, cells) counts; rows in one cell count one half."""
-    below = np.cumsum(negative, axis=1) - negative
-    wins = ((below + 0.5 * negative) * positive).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        area: Floats = wins / (positive.sum(axis=1) * negative.sum(axis=1))
-    return area
-
-
-def reject_at_accept(accept: Floats, reject: Floats, *, target: float, steps: Ints) -> Floats:
-    """(rounds,) reject rate at the lowest threshold whose accept rate does not exceed the target.
-
-    Inside a cell of many scores the curve is straight, but only its `steps` actual thresholds may be chosen, so that a
-    cell of one score is exact.
-    """
-    # A replicate's 5 of 100 must count as 5 % though the sum was formed in another order.
-    after = np.argmax(accept <= target + 1e-12, axis=1)
-    rows = np.arange(accept.shape[0])
-    before = np.maximum(after - 1, 0)
-    cell = steps[np.minimum(before, steps.size - 1)]
-    drop = accept[rows, before] - accept[rows, after]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(drop > 0, (accept[rows, before] - target) / drop, 1.0)
-    share = np.clip(np.ceil(share * cell - 1e-9) / cell, 0.0, 1.0)
-    value: Floats = reject[rows, before] + share * (reject[rows, after] - reject[rows, before])
-    value = np.where(after == 0, reject[:, 0], value)
-    return np.where(np.isnan(accept).any(axis=1) | np.isnan(reject).any(axis=1), np.nan, value)
-
-
-def equal_error_of(accept: Floats, reject: Floats) -> Floats:
-    """(rounds,) equal error rate from (rounds, cells + 1) rates."""
-    return crossing(accept, reject)
-
-
-def worst_of(rates: list[Floats]) -> Floats:
-    """Elementwise maximum over species, leaving out the species that a resample did not draw."""
-    worst = rates[0]
-    for rate in rates[1:]:
-        worst = np.fmax(worst, rate)
-    return worst
-
-
-def units_present(unit: Ints, mask: Array) -> int:
-    """How many units have a row where the mask is true."""
-    return int(np.unique(unit[mask]).size)

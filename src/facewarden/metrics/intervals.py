@@ -24,6 +24,7 @@ from facewarden.metrics._resample import Resampling, rate_replicates, resampling
 
 BOOTSTRAP = "bootstrap by subject"
 WILSON = "wilson"
+FEW_SUBJECTS = 10
 WILSON_SUBJECTS = "wilson over subjects"
 
 
@@ -76,11 +77,14 @@ def percentile_interval(
 ) -> Interval:
     """Percentile interval of bootstrap replicates, or Wilson over subjects where all replicates are equal.
 
+    The bounds always include the value: a skewed figure on few subjects may lie outside its own percentiles.
+
     Args:
         value: the figure on the rows as they are.
         replicates: (rounds,) the figure on each resample; NaN where a resample has no row of a class, not counted.
         n: rows, for the record.
-        subjects: how many subjects have rows in this figure; the sample size of the fallback.
+        subjects: how many subjects have rows in this figure; the sample size of the fallback. Below ten of them a
+            bootstrap is rough, and the method says so.
         confidence: of the two-sided interval.
         proportion: whether the figure lies in [0, 1] so that the fallback makes sense.
     """
@@ -88,7 +92,9 @@ def percentile_interval(
     if usable.size and usable.max() - usable.min() > 1e-12:
         tail = (1 - _checked_confidence(confidence)) / 2
         low, high = np.quantile(usable, [tail, 1 - tail])
-        return Interval(value=value, low=float(low), high=float(high), n=n, method=BOOTSTRAP)
+        few = f", rough: only {subjects} subjects" if subjects < FEW_SUBJECTS else ""
+        low, high = min(float(low), value), max(float(high), value)
+        return Interval(value=value, low=low, high=high, n=n, method=BOOTSTRAP + few)
     if not proportion:
         return Interval(value=value, low=value, high=value, n=n, method="degenerate: all resamples are equal")
     bounds = wilson(value * subjects, subjects, confidence=confidence)
@@ -190,7 +196,7 @@ def paired_bootstrap_difference(
         confidence=confidence,
         proportion=False,
     )
-    if found.method != BOOTSTRAP and np.abs(np.concatenate([ours, theirs])).max() <= 1:
+    if not is_bootstrap(found) and np.abs(np.concatenate([ours, theirs])).max() <= 1:
         slack = wilson(0, drawn.subjects, confidence=confidence).high
         return Interval(
             value=found.value,
@@ -200,6 +206,11 @@ def paired_bootstrap_difference(
             method=WILSON_SUBJECTS,
         )
     return found
+
+
+def is_bootstrap(found: Interval) -> bool:
+    """Whether the bounds come from resamples that differ."""
+    return found.method.startswith(BOOTSTRAP)
 
 
 def sum_interval(value: float, parts: list[tuple[float, Interval]], *, n: int) -> Interval:
@@ -214,7 +225,7 @@ def sum_interval(value: float, parts: list[tuple[float, Interval]], *, n: int) -
     above = math.sqrt(sum((factor * (part.high - part.value)) ** 2 for factor, part in parts))
     methods = " and ".join(sorted({part.method for _, part in parts}))
     return Interval(
-        value=value, low=max(0.0, value - below), high=min(1.0, value + above), n=n, method=f"sum of {methods}"
+        value=value, low=max(0.0, value - below), high=min(1.0, value + above), n=n, method=f"combined from {methods}"
     )
 
 

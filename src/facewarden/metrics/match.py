@@ -15,6 +15,7 @@ from facewarden.metrics._core import (
     Bools,
     Floats,
     area_under_curve,
+    checked_flags,
     checked_scores,
     equal_error,
     error_curve,
@@ -106,7 +107,7 @@ def accuracy_10fold(similarity: Array, same: Array, *, folds: Array) -> FoldAccu
 
     Source: Huang et al., Labeled Faces in the Wild, 2007 (View 2).
     """
-    values, is_same, fold = checked_scores(similarity, what="similarities"), _flags(same), np.asarray(folds)
+    values, is_same, fold = checked_scores(similarity, what="similarities"), checked_flags(same), np.asarray(folds)
     same_length(values, is_same, names="similarity and same")
     same_length(values, fold, names="similarity and folds")
     names = np.unique(fold)
@@ -207,14 +208,6 @@ def _best_threshold(genuine: Floats, impostor: Floats) -> float:
     errors = curve.false_accepts + curve.false_rejects
     best = np.flatnonzero(errors == errors.min())
     return curve.cut(int(best[best.size // 2]))
-
-
-def _flags(same: Array) -> Bools:
-    values = np.asarray(same)
-    flags: Bools = values == 1
-    if not (flags | (values == 0)).all():
-        raise BadInputError("same must be 1 (one person) or 0 (two persons)", hint="pass booleans")
-    return flags
 
 
 def _checked(genuine: Array, impostor: Array) -> tuple[Floats, Floats]:

@@ -1,0 +1,200 @@
+"""Every presentation attack detection figure of one test set, each with its interval and row count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facewarden.core.decision import DecisionRule
+from facewarden.metrics._core import (
+    Array,
+    Bools,
+    Floats,
+    Ints,
+    area_under_curve,
+    checked_labels,
+    checked_scores,
+    codes_of,
+    equal_error,
+    error_curve,
+    nonempty,
+    same_length,
+    threshold_for_accepts,
+)
+from facewarden.metrics._curves import CurveReplicates, thin
+from facewarden.metrics._estimate import Estimate, mean_of, worst_of
+from facewarden.metrics._resample import Resampling, rate_replicates, resampling
+from facewarden.metrics.intervals import BOOTSTRAP, Interval, sum_interval
+
+BPCER_AT = {"bpcer10": 0.10, "bpcer20": 0.05, "bpcer100": 0.01}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a report.
+
+    Attributes:
+        name: which figure, e.g. "apcer/print" or "bpcer20_worst_species".
+        value: on the rows as they are.
+        low, high: 95 % bounds.
+        n: how many rows it was computed on.
+        unit: empty for a share between 0 and 1.
+        note: how the bounds were found and what a reader must know.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    unit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Checked rows of both classes with what they share: species groups and the resampling of subjects."""
+
+    scores: Floats
+    bona_fide: Bools
+    species: dict[str, Ints]  # row indices
+    subject: Ints
+    drawn: Resampling
+
+    def subjects_among(self, rows: Bools | Ints) -> int:
+        return int(np.count_nonzero(np.bincount(self.subject[rows], minlength=self.drawn.subjects)))
+
+
+def presentation_summary(
+    scores: Array,
+    labels: Array,
+    *,
+    species: Array,
+    subjects: Array,
+    rule: DecisionRule,
+    seed: int,
+    rounds: int = 1000,
+    confidence: float = 0.95,
+) -> list[Metric]:
+    """All error rates of one detector on one set, with subject-bootstrap intervals.
+
+    Args:
+        scores: (n,) higher = more bona fide.
+        labels: (n,) 1 = bona fide, 0 = attack.
+        species: (n,) PAI species of the attack rows; entries of bona fide rows are ignored.
+        subjects: (n,) who is shown; rows of one subject are resampled together.
+        rule: the threshold, set elsewhere. EER, AUC and BPCER at an APCER do not use it: they describe the ranking.
+        seed: same seed and rows, same bounds.
+        rounds: bootstrap resamples.
+        confidence: of the bounds.
+
+    Returns:
+        In this order: "apcer/<species>" for each, "apcer_worst_species", "apcer_pooled", "bpcer", "acer_worst_species",
+        "acer_pooled" (equal to the HTER), "hter", "eer", "auc", and "bpcer10", "bpcer20", "bpcer100" each with
+        "_worst_species" and "_pooled".
+
+    Raises:
+        BadInputError: one class only, NaN scores, or arrays of different lengths.
+    """
+    rows = _checked_rows(scores, labels, species, subjects, seed=seed, rounds=rounds)
+    return _at_threshold(rows, rule.threshold, confidence) + _over_all_thresholds(rows, confidence)
+
+
+def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array, *, seed: int, rounds: int) -> _Rows:
+    values = checked_scores(scores)
+    columns = {"labels": labels, "species": species, "subjects": subjects}
+    for name, column in columns.items():
+        same_length(values, np.asarray(column), names=f"scores and {name}")
+    bona_fide = checked_labels(labels)
+    nonempty(values[bona_fide], what="bona fide")
+    nonempty(values[~bona_fide], what="attack")
+    attacks = np.flatnonzero(~bona_fide)
+    codes, names = codes_of(np.asarray(species)[attacks])
+    people, who = codes_of(np.asarray(subjects))
+    return _Rows(
+        scores=values,
+        bona_fide=bona_fide,
+        species={str(name): attacks[codes == code] for code, name in enumerate(names)},
+        subject=people,
+        drawn=resampling(people, who.size, seed=seed, rounds=rounds),
+    )
+
+
+def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[Metric]:
+    accepted = (rows.scores >= threshold).astype(np.float64)
+
+    def rate(chosen: Bools | Ints, errors: Floats) -> Estimate:
+        picked = errors[chosen]
+        return Estimate(
+            value=float(picked.mean()),
+            replicates=rate_replicates(picked, rows.drawn.unit[chosen], rows.drawn.weights),
+            n=picked.size,
+            subjects=rows.subjects_among(chosen),
+        )
+
+    by_species = {name: rate(chosen, accepted) for name, chosen in rows.species.items()}
+    pooled, bpcer = rate(~rows.bona_fide, accepted), rate(rows.bona_fide, 1.0 - accepted)
+    worst, weakest = worst_of(by_species, confidence)
+    rejected = bpcer.interval(confidence)
+    half_worst = sum_interval(
+        (worst.value + rejected.value) / 2, [(0.5, worst), (0.5, rejected)], n=worst.n + rejected.n
+    )
+    half_pooled = mean_of(pooled, bpcer, confidence)
+    return [
+        *(metric_of(f"apcer/{name}", found.interval(confidence)) for name, found in by_species.items()),
+        metric_of("apcer_worst_species", worst, note=f"weakest species: {weakest}"),
+        metric_of("apcer_pooled", pooled.interval(confidence)),
+        metric_of("bpcer", rejected),
+        metric_of("acer_worst_species", half_worst, note=f"weakest species: {weakest}"),
+        metric_of("acer_pooled", half_pooled),
+        metric_of("hter", half_pooled),
+    ]
+
+
+def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
+    bona_fide, attack = rows.scores[rows.bona_fide], rows.scores[~rows.bona_fide]
+    curve = error_curve(bona_fide, attack)
+    replicated = CurveReplicates(
+        rows.scores,
+        thin(curve.thresholds, [bona_fide, attack]),
+        bona_fide=rows.bona_fide,
+        species=rows.species,
+        drawn=rows.drawn,
+    )
+    of_bona_fide, of_attack = rows.subjects_among(rows.bona_fide), rows.subjects_among(~rows.bona_fide)
+
+    def ranking(value: float, replicates: Floats) -> Estimate:
+        # Without a bootstrap spread (classes fully apart) the figure rests on the class with fewer subjects.
+        return Estimate.shifted(value, replicates, n=rows.scores.size, subjects=min(of_bona_fide, of_attack))
+
+    def bpcer_at(target: float, group: Floats, accept: Floats) -> Estimate:
+        threshold = threshold_for_accepts(bona_fide, [group], target=target)
+        replicates = replicated.bpcer_at(target, accept)
+        value = float(np.mean(bona_fide < threshold))
+        return Estimate.shifted(value, replicates, n=bona_fide.size, subjects=of_bona_fide)
+
+    found = [
+        metric_of("eer", ranking(equal_error(curve)[0], replicated.eer()).interval(confidence)),
+        metric_of("auc", ranking(area_under_curve(bona_fide, attack), replicated.auc()).interval(confidence)),
+    ]
+    for name, target in BPCER_AT.items():
+        # The threshold that holds for every species is the highest of theirs, so this BPCER is a maximum as well.
+        by_species = {
+            kind: bpcer_at(target, rows.scores[chosen], replicated.by_species[kind])
+            for kind, chosen in rows.species.items()
+        }
+        # A species that never binds has the same doubt about the bona fide rows as the others and adds none of its own.
+        highest = max(one.value for one in by_species.values())
+        binding = {kind: one for kind, one in by_species.items() if one.varies or one.value == highest}
+        worst, weakest = worst_of(binding, confidence)
+        found.append(metric_of(f"{name}_worst_species", worst, note=f"weakest species: {weakest}"))
+        pooled = bpcer_at(target, attack, replicated.pooled)
+        found.append(metric_of(f"{name}_pooled", pooled.interval(confidence)))
+    return found
+
+
+def metric_of(name: str, found: Interval, *, note: str = "") -> Metric:
+    """A metric whose note says how the bounds were found, unless by the ordinary subject bootstrap."""
+    text = "; ".join(part for part in (note, "" if found.method == BOOTSTRAP else found.method) if part)
+    return Metric(name=name, value=found.value, low=found.low, high=found.high, n=found.n, note=text)
