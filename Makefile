@@ -1,0 +1,55 @@
+# Two commands matter: `make audit` and `make test`. Each sets up everything it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+OUT ?= runs/audit
+# What the default audit uses; `facewarden fetch --all` brings the rest.
+AUDIT_PARTS := yunet faceplugin_recognizer facesdk_mobilefacenet orl
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: audit test lint docs-check setup setup-test fetch fetch-all clean
+
+audit: setup fetch
+	$(BIN)/facewarden audit --out $(OUT) --resume
+
+test: setup-test fetch-all lint docs-check
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs-check: setup-test
+	$(BIN)/python tests/docs_check.py
+
+fetch: setup
+	-$(BIN)/facewarden fetch $(AUDIT_PARTS)
+
+fetch-all: setup-test
+	-$(BIN)/facewarden fetch --all
+
+setup: $(VENV)/.runtime
+setup-test: $(VENV)/.test
+
+# torch first and alone: whatever asks for torchvision would otherwise pull a CUDA build of several gigabytes
+$(VENV)/.torch: constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	touch $@
+
+$(VENV)/.runtime: $(VENV)/.torch pyproject.toml constraints.txt
+	$(PIP) -e ".[onnx]"
+	touch $@
+
+# torchattacks pins an old requests and asks for torchvision; it is an oracle of the tests only, so it comes without them
+$(VENV)/.test: $(VENV)/.runtime
+	$(PIP) -e ".[test]"
+	$(PIP) --no-deps torchattacks==3.5.1
+	touch $@
+
+clean:
+	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

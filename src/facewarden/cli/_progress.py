@@ -1,0 +1,75 @@
+"""How progress looks: bars with a time estimate on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from facewarden.core.progress import Sink
+
+
+class _Bars:
+    """Bars on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def update(self, label: str, done: int, total: int | None) -> None:
+        if done == 0 or label not in self._tasks:
+            if label in self._tasks:
+                self._progress.remove_task(self._tasks[label])
+            self._tasks[label] = self._progress.add_task(label, total=total)
+        self._progress.update(self._tasks[label], completed=done)
+
+
+class _Lines:
+    """A line at the start and at each quarter, for logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._started: dict[str, float] = {}
+
+    def update(self, label: str, done: int, total: int | None) -> None:
+        if done == 0:
+            self._started[label] = time.monotonic()
+            self._write(f"{label}: {total if total is not None else '?'} to do")
+        elif total and (done == total or done * 4 // total != (done - 1) * 4 // total):
+            spent = time.monotonic() - self._started.get(label, time.monotonic())
+            left = spent / done * (total - done)
+            self._write(
+                f"{label}: {done}/{total}, {spent:.0f} s" + (f", about {left:.0f} s left" if done < total else "")
+            )
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+@contextmanager
+def sink_for(stream: TextIO) -> Iterator[Sink]:
+    """A sink that suits where the output goes."""
+    if not stream.isatty():
+        yield _Lines(stream)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+        yield _Bars(progress)

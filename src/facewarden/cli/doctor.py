@@ -1,0 +1,142 @@
+"""Tell whether this machine is ready: torch build, devices, extras, assets, writable folders."""
+
+from __future__ import annotations
+
+import importlib.util
+import json as _json
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: "ok", "absent" (fine unless wanted) or "bad", what was seen, and what mends it."""
+
+    name: str
+    state: str
+    seen: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings and how to print them."""
+
+    findings: tuple[Finding, ...]
+    json: bool
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is bad."""
+        return all(finding.state != "bad" for finding in self.findings)
+
+
+_EXTRAS = {"onnxruntime": "pip install 'facewarden[onnx]'"}
+
+
+def doctor(*, json: bool = False) -> Diagnosis:
+    """Look at the machine and say what is missing and what brings it.
+
+    Args:
+        json: print JSON.
+    """
+    findings = [
+        Finding("python", "ok", platform.python_version()),
+        *_torch(),
+        *_extras(),
+        *_tools(),
+        *_assets(),
+        _home(),
+    ]
+    return Diagnosis(tuple(findings), json)
+
+
+def _torch() -> list[Finding]:
+    import torch
+
+    from facewarden.core.compat import ensure_torchvision
+
+    vision = ensure_torchvision()
+    mend = "pip install -c constraints.txt torchvision" if vision == "absent" else ""
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return [
+        Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
+        Finding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
+        Finding("torchvision", "bad" if vision == "absent" else "ok", vision, mend),
+    ]
+
+
+def _extras() -> list[Finding]:
+    return [
+        Finding(name, "ok", "installed")
+        if importlib.util.find_spec(name)
+        else Finding(name, "absent", "not installed", mend)
+        for name, mend in _EXTRAS.items()
+    ]
+
+
+def _tools() -> list[Finding]:
+    npm = shutil.which("npm")
+    return [
+        Finding("npm", "ok", "found")
+        if npm
+        else Finding("npm", "absent", "not found", "install Node.js; some assets need it")
+    ]
+
+
+def _assets() -> list[Finding]:
+    from facewarden.assets import known, locate
+    from facewarden.core.errors import AssetError, MissingAssetError
+
+    findings = []
+    for asset in known():
+        name = f"asset {asset.name}"
+        try:
+            locate(asset.name)
+            findings.append(Finding(name, "ok", f"{asset.package} {asset.version}, hash verified"))
+        except MissingAssetError:
+            findings.append(Finding(name, "absent", "not in the cache", f"facewarden fetch {asset.name}"))
+        except AssetError as error:
+            findings.append(Finding(name, "bad", error.message, f"facewarden fetch {asset.name} --force"))
+    return findings
+
+
+def _home() -> Finding:
+    from facewarden.assets import home
+
+    folder = home()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return Finding("cache folder", "bad", f"{folder} cannot be written: {error.strerror}", "set FACEWARDEN_HOME")
+    free = shutil.disk_usage(existing).free / 2**30
+    offline = ", offline by FACEWARDEN_OFFLINE" if os.environ.get("FACEWARDEN_OFFLINE") else ""
+    return Finding("cache folder", "ok", f"{_short(folder)}, {free:.0f} GiB free{offline}")
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def show(diagnosis: Diagnosis) -> int:
+    """Print the findings; 1 when something is bad."""
+    if diagnosis.json:
+        print(
+            _json.dumps({"healthy": diagnosis.healthy, "findings": [asdict(f) for f in diagnosis.findings]}, indent=2)
+        )
+    else:
+        width = max(len(finding.name) for finding in diagnosis.findings)
+        for finding in diagnosis.findings:
+            mend = f"  -> {finding.mend}" if finding.mend else ""
+            print(f"{finding.state:<7} {finding.name:<{width}}  {finding.seen}{mend}")
+    return 0 if diagnosis.healthy else 1
+
+
+entry = doctor
