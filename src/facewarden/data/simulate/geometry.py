@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.identity import Identity, Shape
-from facewarden.data.simulate.noise import Map, bump, fractal, generator, profile, step
+from facewarden.data.simulate.noise import Map, bump, profile, step
 
 FRAME_CENTER_Y = 30.0
 """Distance in millimeters from the pupil line down to the middle of the frame."""
@@ -52,8 +52,6 @@ class Head:
     """The neutral head of one identity over a grid.
 
     Attributes:
-        x: `(n, n)` face millimeters after the person's own asymmetry.
-        y: the same, downward.
         relief: `(n, n)` millimeters toward the camera above the plane through the ears.
         skull: `(n, n)` millimeters inside (positive) or outside (negative) the bare head outline.
         ears: `(n, n)` coverage of the ears.
@@ -63,8 +61,6 @@ class Head:
         smile: `(n, n)` millimeters that a full smile adds to the relief.
     """
 
-    x: Map
-    y: Map
     relief: Map
     skull: Map
     ears: Map
@@ -127,6 +123,14 @@ def half_width(shape: Shape, y: Map) -> Map:
     return np.maximum(profile(y, knots, smooth=2.2), np.float32(0.0))
 
 
+def signed_distance(inside: NDArray[np.bool_], *, mm: float) -> Map:
+    """Distance in millimeters to the border of a mask, positive inside, smoothed by one pixel."""
+    mask = inside.astype(np.uint8)
+    inner = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    outer = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+    return np.asarray(cv2.GaussianBlur(inner - outer, (0, 0), 1.0) * np.float32(mm), np.float32)
+
+
 def build_head(identity: Identity, grid: Grid) -> Head:
     """Build the neutral height field of one identity (about 200 numbers of anatomy, no data).
 
@@ -135,9 +139,7 @@ def build_head(identity: Identity, grid: Grid) -> Head:
         grid: the lattice to evaluate it on.
     """
     shape, skin = identity.shape, identity.skin
-    rng = generator(identity.seed, "asymmetry")
-    x = grid.x + 0.8 * fractal(rng, grid.x, grid.y, wavelength=90, octaves=2)
-    y = grid.y + 0.6 * fractal(rng, grid.x, grid.y, wavelength=90, octaves=2)
+    x, y = grid.x, grid.y
     ax = np.abs(x)
 
     width = half_width(shape, y)
@@ -145,7 +147,7 @@ def build_head(identity: Identity, grid: Grid) -> Head:
     p = np.float32(shape.squareness)
     section = np.maximum(1 - t**p, 0) ** np.float32(1 / 2.15)
     relief = _midline(shape, y) * section
-    skull = (width - ax) * np.float32(0.8)
+    skull = signed_distance(ax < width, mm=grid.mm)
 
     relief += _forehead_and_sockets(shape, x=x, y=y, ax=ax)
     nose, nostrils = _nose(shape, x=x, y=y, ax=ax)
@@ -164,8 +166,6 @@ def build_head(identity: Identity, grid: Grid) -> Head:
     sigma = 1.1 / grid.mm
     relief = cv2.GaussianBlur(relief.astype(np.float32), (0, 0), sigma)
     return Head(
-        x=x.astype(np.float32),
-        y=y.astype(np.float32),
         relief=np.maximum(relief, 0).astype(np.float32),
         skull=skull.astype(np.float32),
         ears=ear,

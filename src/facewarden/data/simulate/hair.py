@@ -1,0 +1,145 @@
+"""Procedural head hair: outline, hairline, strands that follow the flow, in color and at 850 nm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facewarden.data.simulate.geometry import Grid, Head
+from facewarden.data.simulate.identity import Hair, Identity
+from facewarden.data.simulate.maps import REGIONS
+from facewarden.data.simulate.noise import Map, bump, field, fractal, generator, profile, step
+from facewarden.data.simulate.skin import Canvas
+
+LONG = ("long", "long_fringe")
+"""Styles that fall beside the face onto the shoulders."""
+
+
+def hair_color(hair: Hair) -> np.ndarray:
+    """Linear RGB reflectance of a strand from eumelanin, pheomelanin and gray."""
+    bare = np.array([0.50, 0.40, 0.26], np.float32)
+    eumelanin = np.array([2.95, 3.30, 3.55], np.float32) * hair.eumelanin
+    pheomelanin = np.array([0.10, 0.80, 1.60], np.float32) * hair.pheomelanin
+    color = bare * np.exp(-eumelanin - pheomelanin)
+    gray = np.array([0.40, 0.39, 0.38], np.float32)
+    return np.asarray(color + 0.85 * hair.gray * (gray - color), np.float32)
+
+
+def hair_nir(hair: Hair) -> float:
+    """Reflectance of hair around 850 nm: melanin absorbs little there, so dark hair is brighter than in color."""
+    return float(0.18 + 0.30 * (1 - hair.eumelanin) + 0.15 * hair.gray * hair.eumelanin)
+
+
+def paint_hair(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) -> None:
+    """Lay head hair over the canvas and raise its relief; nothing for bald heads but a faint shadow."""
+    hair = identity.hair
+    rng = generator(identity.seed, "hair")
+    edge = fractal(rng, grid.x, grid.y, wavelength=16, octaves=4, gain=0.75)
+    mask, thickness = _mask(identity, grid=grid, head=head, edge=edge)
+    strands, sheen = _strands(identity, rng, grid=grid, head=head)
+    color = hair_color(hair) * np.exp(0.40 * strands)[..., None] * (0.80 + 0.35 * sheen)[..., None]
+    nir = hair_nir(hair) * np.exp(0.22 * strands)
+    opacity = {"bald": 0.10, "buzz": 0.72}.get(hair.style, 1.0)
+    alpha = np.clip(mask * opacity, 0, 1)
+    if hair.style in ("bald", "buzz"):
+        alpha = np.clip(alpha * (1 + 0.35 * field(rng, grid.x, grid.y, wavelength=1.6)), 0, 0.95)
+    canvas.lay(alpha.astype(np.float32), albedo=color, nir=np.clip(nir, 0.08, 0.65).astype(np.float32), gloss=0.30)
+    canvas.relief = np.where(mask > 0.4, np.maximum(canvas.relief, thickness), canvas.relief).astype(np.float32)
+    canvas.fine += (0.30 * opacity if hair.style != "curly" else 0.9) * strands * mask
+    canvas.cover = np.maximum(canvas.cover, mask)
+    canvas.over = np.maximum(canvas.over, alpha)
+    if hair.style != "bald":
+        canvas.regions[mask > 0.5] = REGIONS.index("hair")
+
+
+def _window(hair: Hair, y: Map) -> Map:
+    """Half-width (mm) of the bare face inside the hair at height `y`; 0 above the hairline."""
+    top = hair.hairline
+    bay = 10.0 * hair.recession
+    return profile(
+        y,
+        [
+            (top - 16 * hair.recession - 4, 0.0),
+            (top - 2 - 0.5 * bay, 12.0 - bay),
+            (top + 4, 36.0 + bay),
+            (top + 13, 51.0 + 0.4 * bay),
+            (top + 30, 58.0),
+            (-24.0, 62.0),
+            (-8.0, 65.5),
+            (16.0, 69.0),
+            (30.0, 82.0),
+        ],
+        smooth=3.0,
+    )
+
+
+def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map) -> tuple[Map, Map]:
+    hair, shape = identity.hair, identity.shape
+    x, y, ax = grid.x, grid.y, np.abs(grid.x)
+    style = hair.style
+    cap = {"bald": 0.0, "buzz": 1.5, "short": 7.0, "side_part": 9.0, "fringe": 9.0, "curly": 16.0, "tied": 5.0}
+    lift = cap.get(style, 9.0) * (0.6 + 0.9 * hair.volume)
+    rough = {"curly": 3.0, "buzz": 0.3, "bald": 0.2, "tied": 0.6}.get(style, 1.2)
+    upward = step(-20 - y, width=60)
+    outer = head.skull + lift * (0.45 + 0.55 * upward) + rough * edge
+    window = ax - _window(hair, y) + 1.6 * edge
+    ends = {"curly": 40.0, "tied": -4.0}.get(style, 14.0)
+    inner = np.minimum(window, ends - y + 2.0 * edge) if style not in LONG else window
+    if style in LONG:
+        fall = shape.chin_y + 20 + 70 * hair.volume
+        drape = profile(y, [(-70, 52), (-30, 61), (10, 64), (60, 62), (110, 60), (190, 66)], smooth=8)
+        skirt = profile(
+            y, [(-60, shape.cranium), (0, shape.cranium + 9), (80, shape.cranium + 18), (190, shape.cranium + 22)], smooth=9
+        ) + 10 * (hair.volume - 0.5)
+        side = np.minimum(np.minimum(ax - drape + 2.2 * edge, skirt - ax + 1.5 * edge), fall - y + 7 * edge)
+        side = np.minimum(side, y + 62)
+        inner = np.maximum(np.minimum(window, 5 - y), side)
+        outer = np.maximum(outer, side)
+    if style in ("fringe", "long_fringe"):
+        low = -27 - 14 * (1 - hair.volume) + 0.012 * (x - 30 * hair.part) ** 2 * (0.5 - hair.volume)
+        inner = np.maximum(inner, np.minimum(low - y + 2.6 * edge, 62 - ax))
+    if style == "side_part":
+        swoop = hair.hairline + 9 - 0.22 * np.sign(hair.part) * x + 1.5 * edge
+        inner = np.maximum(inner, np.minimum(swoop - y, 50 - ax))
+    if style == "bald":
+        ring = 1 - bump(x, y, at=(0, shape.vertex + 10), size=(52, 44)) * 1.3
+        inner = np.minimum(inner, 60 * (ring - 0.55))
+    soft = 5.0 if style in ("buzz", "bald") else 2.6
+    mask = step(np.minimum(inner, outer), width=soft) if style not in ("buzz", "bald") else step(inner, width=9) * step(
+        outer, width=2
+    )
+    depth = np.sqrt(np.clip(outer / 42, 0, 1))
+    shell = canvas_shell(head, lift=lift, depth=depth)
+    if style in LONG:
+        shell = np.maximum(shell, (52 * np.sqrt(np.clip(side / 16, 0, 1)) - 0.10 * np.abs(y)) * (side > -2))
+    return np.asarray(mask, np.float32), np.asarray(np.maximum(shell, 0), np.float32)
+
+
+def canvas_shell(head: Head, *, lift: float, depth: Map) -> Map:
+    """Height of a hair shell that stands `lift` mm off the skull and rounds toward its outline."""
+    return np.asarray(np.where(head.skull > 0, head.relief + 0.7 * lift * depth, 26 * depth), np.float32)
+
+
+def _strands(identity: Identity, rng: np.random.Generator, *, grid: Grid, head: Head) -> tuple[Map, Map]:
+    hair, shape = identity.hair, identity.shape
+    x, y = grid.x, grid.y
+    wave = fractal(rng, x, y, wavelength=34, octaves=2)
+    if hair.style in ("curly", "buzz", "bald"):
+        size = 4.0 + 5.0 * (1 - hair.curl) if hair.style == "curly" else 1.8
+        curls = fractal(rng, x, y, wavelength=size, octaves=3, gain=0.7)
+        return np.asarray(1.2 * curls, np.float32), np.asarray(0.5 + 0.2 * wave, np.float32)
+    if hair.style in LONG:
+        across, along = head.skull + 2.2 * wave * (0.3 + hair.curl), y
+    else:
+        cx, cy = 42 * hair.part, shape.vertex + 12
+        if hair.style == "tied":
+            cx, cy = 0.0, shape.vertex + 20
+        dx, dy = x - cx, (y - cy) * 1.25
+        across = np.arctan2(dx, dy + 1e-3) * 42 + 1.5 * wave
+        along = np.hypot(dx, dy)
+    if hair.style in ("fringe", "long_fringe"):
+        front = step(-20 - y, width=10) * step(50 - np.abs(x), width=14)
+        across = across + front * (x * 1.1 + 1.5 * wave - across)
+    fine = fractal(rng, across * 1.0, along * 0.035, wavelength=2.4, octaves=2, gain=0.8)
+    locks = fractal(rng, across, along * 0.06, wavelength=11, octaves=2)
+    band = 0.5 + 0.5 * np.cos(2 * np.pi * (head.skull - 20 + 4 * locks) / 75)
+    return np.asarray(0.75 * fine + 0.75 * locks, np.float32), np.asarray(band, np.float32)

@@ -1,0 +1,161 @@
+"""Pose and expression of one capture, and the inverse projection of a height field under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.data.simulate.noise import Map
+
+PIVOT = np.array([0.0, 25.0, 35.0], np.float32)
+"""Point in face millimeters about which the head turns; it stays put in the frame."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How the head is held: degrees, and the place in the frame in millimeters.
+
+    Attributes:
+        yaw: turn to the image's right (positive) or left.
+        pitch: nod down (positive) or up.
+        roll: tilt clockwise in the image.
+        shift: displacement (right, down) in the frame in millimeters.
+        scale: size relative to the frame's `mm_per_pixel`.
+    """
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the face does; every value but `gaze` in [0, 1].
+
+    Attributes:
+        smile: raised mouth corners and cheeks.
+        mouth_open: dropped jaw.
+        brow_raise: lifted brows (negative: lowered, at least -1).
+        blink: closed lids.
+        gaze: turn of both eyes in millimeters of iris travel (right, down).
+        pupil: pupil diameter in millimeters.
+    """
+
+    smile: float = 0.0
+    mouth_open: float = 0.0
+    brow_raise: float = 0.0
+    blink: float = 0.0
+    gaze: tuple[float, float] = (0.0, 0.0)
+    pupil: float = 3.6
+
+
+def sample_pose(rng: np.random.Generator) -> Pose:
+    """Draw a cooperative pose: within about 20 degrees of frontal, slightly off center."""
+    yaw, pitch, roll = np.clip(rng.normal(0, [8.0, 5.0, 3.0]), [-22, -13, -9], [22, 13, 9])
+    shift = rng.normal(0, 5.0, 2).clip(-12, 12)
+    scale = float(np.exp(rng.normal(0, 0.04).clip(-0.1, 0.1)))
+    return Pose(float(yaw), float(pitch), float(roll), (float(shift[0]), float(shift[1])), scale)
+
+
+def sample_expression(rng: np.random.Generator) -> Expression:
+    """Draw an everyday expression: mostly neutral to a light smile, eyes open and near the camera."""
+    smile = float(rng.beta(0.7, 1.6))
+    gaze = rng.normal(0, [1.0, 0.5]).clip(-2.5, 2.5)
+    return Expression(
+        smile=smile,
+        mouth_open=float(rng.beta(0.8, 6.0) * (0.4 + 0.6 * (rng.random() < 0.5))),
+        brow_raise=float(rng.normal(0, 0.25).clip(-0.6, 0.9)),
+        blink=float(np.clip(0.14 * smile + abs(rng.normal(0, 0.06)), 0, 0.35)),
+        gaze=(float(gaze[0]), float(gaze[1])),
+        pupil=float(rng.uniform(2.6, 5.0)),
+    )
+
+
+def rotation(pose: Pose) -> NDArray[np.float32]:
+    """Return the `(3, 3)` rotation of a pose in frame axes (x right, y down, z toward the camera)."""
+    yaw, pitch, roll = np.radians([pose.yaw, pose.pitch, pose.roll])
+    cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
+    turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    nod = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    tilt = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return np.asarray(tilt @ nod @ turn, np.float32)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Orthographic view of a posed head.
+
+    Attributes:
+        size: pixels per side of the frame.
+        mm: millimeters per pixel.
+        center_y: face millimeters that the middle of the frame shows at rest.
+        pose: how the head is held.
+    """
+
+    size: int
+    mm: float
+    center_y: float
+    pose: Pose
+
+    def project(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map `(k, 3)` face millimeters to `(k, 3)`: pixel x, pixel y, millimeters toward the camera."""
+        turned = ((points - PIVOT) @ rotation(self.pose).T) * np.float32(self.pose.scale) + PIVOT
+        half = np.float32((self.size - 1) / 2)
+        px = (turned[:, 0] + np.float32(self.pose.shift[0])) / np.float32(self.mm) + half
+        py = (turned[:, 1] + np.float32(self.pose.shift[1] - self.center_y)) / np.float32(self.mm) + half
+        return np.stack([px, py, turned[:, 2]], axis=1).astype(np.float32)
+
+    def rays(self, *, stride: int = 1) -> tuple[Map, Map, NDArray[np.float32]]:
+        """Return face `x, y` at height 0 for every pixel, and how `(x, y)` move per millimeter of height."""
+        r = rotation(self.pose).astype(np.float64) * self.pose.scale
+        inverse = np.linalg.inv(r[:2, :2])
+        axis = (np.arange(0, self.size, stride) + (stride - 1) / 2 - (self.size - 1) / 2) * self.mm
+        u = axis - self.pose.shift[0] - PIVOT[0] + r[0, 2] * PIVOT[2]
+        v = axis + self.center_y - self.pose.shift[1] - PIVOT[1] + r[1, 2] * PIVOT[2]
+        x = inverse[0, 0] * u[None, :] + inverse[0, 1] * v[:, None] + PIVOT[0]
+        y = inverse[1, 0] * u[None, :] + inverse[1, 1] * v[:, None] + PIVOT[1]
+        return x.astype(np.float32), y.astype(np.float32), np.asarray(-inverse @ r[:2, 2], np.float32)
+
+
+def visible(height: Map, *, camera: Camera, to_pixel: tuple[float, float, float], top: float = 130.0) -> Map:
+    """Find the height (mm) that each pixel of the frame sees: the first crossing from the camera down.
+
+    A coarse search at half resolution keeps the near side of the nose in front of the far cheek; two steps at full
+    resolution then place the crossing between its samples.
+
+    Args:
+        height: `(n, n)` height field, millimeters.
+        camera: the view.
+        to_pixel: scale and offsets that turn face millimeters into pixels of `height`: `x * s + ox`, `y * s + oy`.
+        top: height in millimeters where the search starts.
+    """
+    s, ox, oy = (np.float32(v) for v in to_pixel)
+    x, y, slope = camera.rays(stride=2)
+    small = cv2.resize(height, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    x, y = (x * s + ox) * 0.5 - 0.25, (y * s + oy) * 0.5 - 0.25
+    dx, dy = slope * s * np.float32(0.5)
+    if np.hypot(slope[0], slope[1]) * top * s < 1.0:
+        found = cv2.remap(small, x, y, cv2.INTER_LINEAR)
+    else:
+        found = np.zeros_like(x)
+        seen = np.zeros(x.shape, bool)
+        before = np.full_like(x, -1.0)
+        z_before = top
+        for z in np.linspace(top, 0.0, 17, dtype=np.float32):
+            under = cv2.remap(small, x + dx * z, y + dy * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - z
+            hit = (under >= 0) & ~seen
+            share = before / np.minimum(before - under, -1e-3)
+            np.copyto(found, z_before + (z - z_before) * np.clip(share, 0, 1), where=hit)
+            seen |= hit
+            before, z_before = under, z
+    full = cv2.resize(found, (camera.size, camera.size), interpolation=cv2.INTER_LINEAR)
+    x, y, slope = camera.rays()
+    for _ in range(2):
+        at = cv2.remap(height, (x + slope[0] * full) * s + ox, (y + slope[1] * full) * s + oy, cv2.INTER_LINEAR)
+        full += np.float32(0.6) * np.clip(at - full, -4, 4)
+    return np.asarray(full, np.float32)
