@@ -53,33 +53,48 @@ class MeteredObjective:
 
     def __init__(self, objective: Objective, threat: ThreatModel, seed: int) -> None:
         self._objective, self._seed = objective, seed
+        self._gradient_calls = self._queries = 0
         self.threat = threat
-        self.clean: Images = {name: image.detach() for name, image in objective.clean.items()}
-        self.gradient_calls = 0
-        self.queries = 0
+        # copies: an attack that writes into them moves no one's yardstick but its own
+        self.clean: Images = {name: image.detach().clone() for name, image in objective.clean.items()}
+
+    @property
+    def gradient_calls(self) -> int:
+        """How often `gradient` was called."""
+        return self._gradient_calls
+
+    @property
+    def queries(self) -> int:
+        """How often `loss` and `success` were called."""
+        return self._queries
 
     def gradient(self, images: Images) -> tuple[dict[Modality, Tensor], Tensor]:
         """Gradient of the summed loss with respect to each reachable modality, and the loss `(b,)` itself."""
-        self.gradient_calls += 1
+        self._gradient_calls += 1
         inputs = {name: image.detach() for name, image in images.items()}
         wanted = [name for name in inputs if name in self.threat.modalities]
         for name in wanted:
             inputs[name] = inputs[name].clone().requires_grad_(True)
         with torch.enable_grad():
             loss = self._objective.loss(inputs)
+            if not loss.requires_grad or loss.shape != (len(self._objective.keys),):
+                raise ContractError(
+                    f"{type(self._objective).__name__}.loss must give one differentiable value a sample",
+                    hint="a model without gradients sets differentiable = False",
+                )
             gradients = torch.autograd.grad(loss.sum(), [inputs[name] for name in wanted], allow_unused=True)
         named = zip(wanted, gradients, strict=True)
         return {n: torch.zeros_like(inputs[n]) if g is None else g for n, g in named}, loss.detach()
 
     def loss(self, images: Images) -> Tensor:
         """Loss per sample, without gradient."""
-        self.queries += 1
+        self._queries += 1
         with torch.no_grad():
             return self._objective.loss(images)
 
     def success(self, images: Images) -> Tensor:
         """Success per sample."""
-        self.queries += 1
+        self._queries += 1
         return self._objective.success(images)
 
     def project(self, images: Images) -> dict[Modality, Tensor]:
@@ -154,22 +169,25 @@ class Attack(ABC):
             )
         for modality, image in objective.clean.items():
             check_unit_range(image, what=f"{name}: clean {modality}")
+        clean = {modality: image.detach() for modality, image in objective.clean.items()}
         metered = MeteredObjective(objective, threat, seed)
         raw = self.perturb(metered)
-        for modality, image in metered.clean.items():
+        images: dict[Modality, Tensor] = {}
+        for modality, image in clean.items():
             if modality not in raw or raw[modality].shape != image.shape:
                 raise ContractError(f"{name}.perturb must return {modality} of shape {tuple(image.shape)}", hint="")
             if not bool(torch.isfinite(raw[modality]).all()):
                 raise ContractError(f"{name}.perturb returned {modality} pixels that are not finite", hint="")
-        images = {modality: image.detach() for modality, image in metered.project(raw).items()}
+            reached = modality in threat.modalities
+            images[modality] = threat.project(raw[modality].detach().to(image), image) if reached else image
         with torch.no_grad():
             return AttackResult(
                 images=images,
                 success=objective.success(images),
-                success_clean=objective.success(metered.clean),
+                success_clean=objective.success(clean),
                 loss=objective.loss(images),
-                loss_clean=objective.loss(metered.clean),
-                distance={m: threat.distance(images[m], metered.clean[m]) for m in threat.modalities},
+                loss_clean=objective.loss(clean),
+                distance={m: threat.distance(images[m], clean[m]) for m in threat.modalities},
                 gradient_calls=metered.gradient_calls,
                 queries=metered.queries,
             )

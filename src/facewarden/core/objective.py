@@ -101,6 +101,7 @@ class HeadShift(Objective):
         if head not in detector.heads:
             raise BadInputError(f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {detector.heads}")
         self._evade = Evade(detector, batch, threshold=threshold)
+        self.differentiable = detector.differentiable
         self.clean, self.keys, self.head = batch.images, batch.key, head
         with torch.no_grad():
             self._reference = detector(batch).tasks[head].detach()
@@ -122,6 +123,8 @@ class _Embedding(Objective):
     def __init__(self, recognizers: Sequence[Recognizer], images: Tensor, keys: Sequence[str]) -> None:
         if not recognizers:
             raise BadInputError("an embedding goal needs at least one recognizer", hint="recognizers=[...]")
+        if len(set(keys)) != len(images) or len(keys) != len(images):
+            raise BadInputError(f"{len(images)} faces need as many different keys, got {len(keys)}", hint="keys=[...]")
         self.recognizers = tuple(recognizers)
         self.differentiable = all(model.differentiable for model in recognizers)
         self.clean, self.keys = {"rgb": images}, tuple(keys)

@@ -138,7 +138,7 @@ class Recognizer(nn.Module, ABC):
         """Raw embedding `(b, dim)` of checked crops `(b, 3, 112, 112)` in [0, 1]."""
 
     @final
-    def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+    def embed(self, images: Tensor) -> Float[Tensor, "b d"]:
         """Embed aligned faces as unit vectors.
 
         Args:
@@ -162,7 +162,7 @@ class Recognizer(nn.Module, ABC):
         return nn.functional.normalize(raw, dim=1)
 
     @final  # type: ignore[misc]
-    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+    def forward(self, images: Tensor) -> Float[Tensor, "b d"]:
         """Same as `embed`."""
         return self.embed(images)
 
@@ -186,22 +186,26 @@ class Purifier(ABC):
         """Purify checked images `(b, 3, h, w)` in [0, 1]."""
 
     @final
-    def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    def __call__(self, images: Tensor) -> Float[Tensor, "b 3 h w"]:
         """Purify images.
 
         Args:
             images: `(b, 3, h, w)` RGB in [0, 1], any size.
 
         Raises:
-            ContractError: input or output out of shape or range.
+            ContractError: input or output out of shape or range, or an output of another dtype.
         """
-        check_unit_range(images, what=type(self).__name__)
+        name = type(self).__name__
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ContractError(f"{name} expects (b, 3, h, w), got {tuple(images.shape)}", hint="give RGB images")
+        check_unit_range(images, what=name)
         output = self.purify(images)
-        if output.shape != images.shape:
+        if output.shape != images.shape or output.dtype != images.dtype:
             raise ContractError(
-                f"{type(self).__name__} turned {tuple(images.shape)} into {tuple(output.shape)}", hint="keep the shape"
+                f"{name} turned {tuple(images.shape)} {images.dtype} into {tuple(output.shape)} {output.dtype}",
+                hint="keep shape and dtype",
             )
-        check_unit_range(output, what=f"output of {type(self).__name__}")
+        check_unit_range(output, what=f"output of {name}")
         return output
 
 

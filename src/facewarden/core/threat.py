@@ -12,6 +12,8 @@ from torch import Tensor
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class ThreatModel:
@@ -42,14 +44,15 @@ class ThreatModel:
             raise BadInputError(f"modalities {self.modalities} are not among {MODALITIES}", hint="('rgb',)")
 
     def project(self, images: Float[Tensor, "b c h w"], clean: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Return the nearest images inside the ball, then inside [0, 1]."""
+        """Return the nearest images inside the ball (L2: up to a millionth of eps), then inside [0, 1]."""
         delta = images - clean
         if self.norm == "linf":
             delta = torch.clamp(delta, min=-self.eps, max=self.eps)
         else:
             length = delta.flatten(1).norm(p=2, dim=1)
-            factor = torch.min(self.eps / length, torch.ones_like(length))  # 0/0 is nan and min keeps it: see below
-            delta = delta * torch.nan_to_num(factor, nan=1.0).view(-1, 1, 1, 1)
+            # a length that is eps up to rounding stays, so that projecting twice is projecting once, bit by bit
+            factor = torch.where(length > self.eps * (1 + _ROUNDING), self.eps / length, torch.ones_like(length))
+            delta = delta * factor.view(-1, 1, 1, 1)
         return torch.clamp(clean + delta, min=0.0, max=1.0)
 
     def distance(self, images: Float[Tensor, "b c h w"], clean: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
