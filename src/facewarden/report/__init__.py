@@ -1,1 +1,1 @@
-"""The graded report of an audit: document, grades, gate, figures and one self-contained HTML page with its JSON twin."""
+"""The graded report of an audit: document, grades, gate, figures, and one self-contained page with its JSON twin."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, ContractError
 from facewarden.report.document import SECTIONS, Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
 from facewarden.report.schema import problems
 
@@ -23,19 +23,12 @@ def parse(text: str) -> Report:
     Raises:
         BadInputError: not JSON, or not a report of this schema.
     """
-    try:
-        data = json.loads(text, parse_constant=_refuse)
-    except ValueError as error:
-        raise BadInputError(f"not a report: {error}", hint="give the report.json of an audit") from error
+    data = _loads(text)
     validate(data)
-    sections = {name: _section(data[name]) for name in SECTIONS}
-    plain = {key: data[key] for key in ("title", "created", "command", "preset", "seed", "provenance", "schema")}
-    return Report(
-        **plain,
-        parts=tuple(Part(**part) for part in data["parts"]),
-        gate=None if data["gate"] is None else Gate(**data["gate"]),
-        **sections,
-    )
+    try:
+        return _report(data)
+    except ContractError as error:  # fits the schema, contradicts itself
+        raise BadInputError(f"not a report: {error.message}", hint="write it again: facewarden audit") from error
 
 
 def validate(data: str | Mapping[str, Any]) -> None:
@@ -44,15 +37,28 @@ def validate(data: str | Mapping[str, Any]) -> None:
     Raises:
         BadInputError: names the first place that does not fit and counts the rest.
     """
-    if isinstance(data, str):
-        try:
-            data = json.loads(data, parse_constant=_refuse)
-        except ValueError as error:
-            raise BadInputError(f"not a report: {error}", hint="give the report.json of an audit") from error
-    found = problems(data)
+    found = problems(_loads(data) if isinstance(data, str) else data)
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise BadInputError(f"not a report: {found[0]}{more}", hint="docs/report.md describes the schema")
+
+
+def _report(data: dict[str, Any]) -> Report:
+    presentation, perturbation, poisoning = (_section(data[name]) for name in SECTIONS)
+    return Report(
+        title=data["title"],
+        created=data["created"],
+        command=data["command"],
+        preset=data["preset"],
+        seed=int(data["seed"]),
+        provenance=data["provenance"],
+        parts=tuple(Part(**part) for part in data["parts"]),
+        presentation=presentation,
+        perturbation=perturbation,
+        poisoning=poisoning,
+        gate=None if data["gate"] is None else Gate(**data["gate"]),
+        schema=data["schema"],
+    )
 
 
 def _section(data: dict[str, Any]) -> Section:
@@ -65,15 +71,15 @@ def _section(data: dict[str, Any]) -> Section:
         tables=tuple(_table(table) for table in data["tables"]),
         figures=tuple(Figure(**figure) for figure in data["figures"]),
         left_out=tuple(LeftOut(**item) for item in data["left_out"]),
-        skipped=data["skipped"],
+        skipped={reason: int(count) for reason, count in data["skipped"].items()},
         simulated=data["simulated"],
     )
 
 
 def _metric(data: dict[str, Any]) -> Metric:
-    # JSON writers of other languages drop the ".0" of a whole float
+    # other writers of JSON drop the .0 of a whole float, or add one to a whole number
     ends = {key: None if data[key] is None else float(data[key]) for key in ("low", "high")}
-    return Metric(**{**data, **ends, "value": float(data["value"])})
+    return Metric(**{**data, **ends, "value": float(data["value"]), "n": int(data["n"])})
 
 
 def _table(data: dict[str, Any]) -> Table:
@@ -92,6 +98,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"not a report: {error}", hint="give the report.json of an audit") from error
 
 
 def _refuse(constant: str) -> None:

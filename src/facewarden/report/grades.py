@@ -1,0 +1,201 @@
+"""Grades A to F by explicit limits on measured numbers; the unfavorable end of the 95 % interval decides.
+
+The tables below are the whole rule: `docs/report.md` prints them, the page quotes the line that gave the grade. A
+section whose deciding number is absent, has no interval or rests on too few samples gets no grade and says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+
+from facewarden.report.document import LETTERS, Metric, SectionName
+from facewarden.report.words import group_text, label, measured, number
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The grading table of one section.
+
+    Attributes:
+        metric: the number that decides.
+        limits: highest upper interval end that still gets A, B, C, ...; what lies above gets the letter after the last.
+        min_n: fewest samples that are graded.
+    """
+
+    metric: str
+    limits: tuple[float, ...]
+    min_n: int
+
+    def letter(self, value: float) -> str:
+        """The grade of a number: the first letter whose limit it does not exceed."""
+        return next(
+            (letter for letter, limit in zip(LETTERS, self.limits, strict=False) if value <= limit),
+            LETTERS[len(self.limits)],
+        )
+
+
+SCALES: Mapping[SectionName, Scale] = MappingProxyType(
+    {
+        "presentation": Scale("acer_worst_species", (0.025, 0.05, 0.10, 0.20, 0.35), min_n=50),
+        "perturbation": Scale("success_rate", (0.05, 0.15, 0.30, 0.50), min_n=20),
+        "poisoning": Scale("protection_rate", (0.05, 0.10, 0.20, 0.40, 0.70), min_n=20),
+    }
+)
+"""Section -> its limits. Perturbation stops at D: past that, `E_BUDGET` parts E from F."""
+
+BUDGET = "8/255"
+"""The budget at which perturbation is graded: the field's usual L-infinity radius."""
+
+E_BUDGET = 2.0
+"""Gray levels: above the limit of D, a model of which half the samples still resist this budget gets E, else F."""
+
+ACCURACY_PRICE = 0.02
+"""A purifier that costs more verification accuracy than this is no defense and cannot be the best one."""
+
+UNPURIFIED = ("none", "identity")
+"""Purifier names that stand for training on the images as they come."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A grade, or None, and the measured number and rule that gave it."""
+
+    letter: str | None
+    reason: str
+
+
+def grade(section: SectionName, metrics: Iterable[Metric]) -> Verdict:
+    """Grade a section by its metrics; the names are listed in `facewarden.report.document`.
+
+    Args:
+        section: which table applies.
+        metrics: all metrics of the section; those that the table does not name do not count.
+    """
+    rules: dict[SectionName, Callable[[tuple[Metric, ...]], Verdict]] = {
+        "presentation": grade_presentation,
+        "perturbation": grade_perturbation,
+        "poisoning": grade_poisoning,
+    }
+    return rules[section](tuple(metrics))
+
+
+def grade_presentation(metrics: tuple[Metric, ...]) -> Verdict:
+    """Grade by the ACER of the worst species: a detector is as good as the attack that it stops worst."""
+    scale = SCALES["presentation"]
+    return _by_worst(scale, _named(metrics, scale.metric))
+
+
+def grade_perturbation(metrics: tuple[Metric, ...]) -> Verdict:
+    """Grade by the strongest attack at a budget of 8/255 and, past D, by the smallest budget that flips half."""
+    scale = SCALES["perturbation"]
+    budget = parse_eps(BUDGET)
+    at_budget = [m for m in _named(metrics, scale.metric) if _close(parse_eps(m.group.get("eps", "")), budget)]
+    verdict = _by_worst(scale, at_budget, where=f" at a budget of {BUDGET}")
+    if verdict.letter != LETTERS[len(scale.limits)]:
+        return verdict
+    halves = [metric for metric in _named(metrics, "eps_half") if metric.low is not None and metric.n >= scale.min_n]
+    if not halves:
+        return Verdict("F", f"{verdict.reason} No measured budget that flips half lifts it to E.")
+    weakest = min(halves, key=_low)
+    holds = _low(weakest) >= E_BUDGET
+    return Verdict(
+        "E" if holds else "F",
+        f"{verdict.reason} Half of the samples flip at {measured(weakest)}: its lower end "
+        f"{'reaches' if holds else 'stays below'} {number(E_BUDGET, unit='/255')}, the mark between E and F.",
+    )
+
+
+def grade_poisoning(metrics: tuple[Metric, ...]) -> Verdict:
+    """Grade by what cloaks still hide behind the best purifier whose price in accuracy is bearable.
+
+    For each purifier the most protective cloak counts; the best purifier is the one that leaves least. The owner of a
+    training pipeline wants this low.
+    """
+    scale = SCALES["poisoning"]
+    by_purifier: dict[str, list[Metric]] = {}
+    for metric in _named(metrics, scale.metric):
+        by_purifier.setdefault(_purifier(metric), []).append(metric)
+    accuracy = {_purifier(metric): metric for metric in _named(metrics, "verification_accuracy")}
+    plain = next((accuracy[name] for name in UNPURIFIED if name in accuracy), None)
+    bearable = {name: found for name, found in by_purifier.items() if _bearable(accuracy.get(name), plain, name=name)}
+    if by_purifier and not bearable:
+        return Verdict(
+            None,
+            "Not graded: no purifier was measured whose verification accuracy stays within "
+            f"{number(ACCURACY_PRICE, unit='%')} of that without purifying.",
+        )
+    graded = {name: found for name, found in bearable.items() if all(_usable(metric, scale) for metric in found)}
+    if not graded:
+        return _by_worst(scale, [metric for found in bearable.values() for metric in found])
+    best = min(graded, key=lambda name: max(_high(metric) for metric in graded[name]))
+    verdict = _by_worst(scale, graded[best], where=f" behind the best purifier ({best.replace('_', ' ')})")
+    kept = accuracy.get(best)
+    price = f"verification accuracy is then {measured(kept)}" if kept else "verification accuracy was not measured"
+    before = f", {number(plain.value, unit=plain.unit)} without purifying" if plain and plain is not kept else ""
+    return Verdict(verdict.letter, f"{verdict.reason} Its price: {price}{before}.")
+
+
+def parse_eps(text: str) -> float:
+    """A budget written as "8/255" or "0.031" as a number; NaN when it is neither."""
+    try:
+        return float(Fraction(text.replace(" ", "")))
+    except (ValueError, ZeroDivisionError):
+        return math.nan
+
+
+def _by_worst(scale: Scale, found: list[Metric], *, where: str = "") -> Verdict:
+    """Grade by the metric with the highest upper end among those of one name."""
+    what = label(scale.metric) + where
+    if not found:
+        return Verdict(None, f"Not graded: {what} was not measured.")
+    usable = [metric for metric in found if _usable(metric, scale)]
+    if not usable:
+        widest = max(found, key=lambda metric: metric.n)
+        lack = "it has no interval" if widest.high is None else f"a grade needs {scale.min_n} samples"
+        return Verdict(None, f"Not graded: {what} is {measured(widest)}, but {lack}.")
+    worst = max(usable, key=_high)
+    letter, at_point = scale.letter(_high(worst)), scale.letter(worst.value)
+    index = LETTERS.index(letter)
+    end = f"the upper end of its interval, {number(_high(worst), unit=worst.unit)},"
+    if index < len(scale.limits):
+        rule = f"{end} is within {number(scale.limits[index], unit=worst.unit)}, the limit of {letter}."
+    else:
+        rule = f"{end} is above {number(scale.limits[-1], unit=worst.unit)}, the limit of {LETTERS[index - 1]}."
+    who = group_text(worst.group)
+    hope = "" if at_point == letter else f" The point alone would get {at_point}: more samples narrow the interval."
+    return Verdict(letter, f"{what} is {measured(worst)}{f' ({who})' if who else ''}; {rule}{hope}")
+
+
+def _named(metrics: tuple[Metric, ...], name: str) -> list[Metric]:
+    return [metric for metric in metrics if metric.name == name]
+
+
+def _usable(metric: Metric, scale: Scale) -> bool:
+    return metric.high is not None and metric.n >= scale.min_n
+
+
+def _bearable(kept: Metric | None, plain: Metric | None, *, name: str) -> bool:
+    if name in UNPURIFIED:
+        return True
+    # the small slack keeps a loss of exactly the allowed price bearable in binary floating point
+    return kept is not None and plain is not None and plain.value - kept.value <= ACCURACY_PRICE + 1e-12
+
+
+def _purifier(metric: Metric) -> str:
+    return metric.group.get("purifier", UNPURIFIED[0])
+
+
+def _high(metric: Metric) -> float:
+    return math.inf if metric.high is None else metric.high
+
+
+def _low(metric: Metric) -> float:
+    return -math.inf if metric.low is None else metric.low
+
+
+def _close(one: float, other: float) -> bool:
+    return abs(one - other) < 1e-9

@@ -1,0 +1,86 @@
+"""How names and numbers are written in a report: "3.1 % (2.0–4.9), n = 240", the same way everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from facewarden.report.document import Metric
+
+_SPACE = "\u00a0"  # a number and its unit stay on one line
+
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "acer_pooled": "ACER, species pooled",
+        "acer_worst_species": "ACER, worst species",
+        "apcer": "APCER",
+        "apcer_pooled": "APCER, species pooled",
+        "apcer_worst_species": "APCER, worst species",
+        "auc": "AUC",
+        "bpcer": "BPCER",
+        "bpcer10_worst_species": "BPCER at APCER 10 %, worst species",
+        "bpcer20_worst_species": "BPCER at APCER 5 %, worst species",
+        "bpcer100_worst_species": "BPCER at APCER 1 %, worst species",
+        "bpcer10_pooled": "BPCER at APCER 10 %, species pooled",
+        "bpcer20_pooled": "BPCER at APCER 5 %, species pooled",
+        "bpcer100_pooled": "BPCER at APCER 1 %, species pooled",
+        "eer": "EER",
+        "eps_half": "Budget that flips half",
+        "excess_protection_rate": "Protection rate above no cloak",
+        "hter": "HTER",
+        "protection_rate": "Protection rate",
+        "success_rate": "Attack success rate",
+        "verification_accuracy": "Verification accuracy",
+    }
+)
+"""Metric name -> how the page writes it; other names lose their underscores."""
+
+
+def label(name: str) -> str:
+    """A metric's name as a reader knows it."""
+    return LABELS.get(name, name.replace("_", " ").strip().capitalize())
+
+
+def group_text(group: Mapping[str, str]) -> str:
+    """What tells a metric apart, e.g. "pgd, rgb, ε = 8/255"."""
+    return ", ".join(f"ε{_SPACE}={_SPACE}{value}" if key == "eps" else plain(value) for key, value in group.items())
+
+
+def plain(name: str) -> str:
+    """A registry name without underscores."""
+    return name.replace("_", " ")
+
+
+def number(value: float, *, unit: str = "") -> str:
+    """A number with its unit, e.g. 0.031 and "%" give "3.1 %"."""
+    return _digits(value, unit=unit, like=value) + _tail(unit)
+
+
+def interval(low: float, high: float, *, unit: str = "", like: float) -> str:
+    """Both ends of an interval with the digits of the number `like` that they belong to, e.g. "2.0–4.9"."""
+    return f"{_digits(low, unit=unit, like=like)}–{_digits(high, unit=unit, like=like)}"
+
+
+def measured(metric: Metric) -> str:
+    """A metric's number, interval and sample count, e.g. "3.1 % (2.0–4.9), n = 240"."""
+    ends = ""
+    if metric.low is not None and metric.high is not None:
+        ends = f" ({interval(metric.low, metric.high, unit=metric.unit, like=metric.value)})"
+    return f"{number(metric.value, unit=metric.unit)}{ends}, n{_SPACE}={_SPACE}{metric.n}"
+
+
+def _digits(value: float, *, unit: str, like: float) -> str:
+    scale = 100.0 if unit == "%" else 1.0
+    size = abs(like) * scale
+    text = f"{value * scale:.{_places(size, unit)}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "\u2212")
+
+
+def _places(size: float, unit: str) -> int:
+    if unit in ("%", "/255"):
+        return 2 if 0 < size < 0.1 else 1
+    return 3 if size < 10 else 1 if size < 1000 else 0
+
+
+def _tail(unit: str) -> str:
+    return unit if unit.startswith("/") or not unit else f"{_SPACE}{unit}"
