@@ -1,0 +1,119 @@
+"""A manifest's columns: from a row's cells to a `Sample` and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from facewarden.core.errors import BadInputError
+from facewarden.data.sample import Box, Landmarks, Sample, as_split
+
+REQUIRED_COLUMNS = ("key", "domain", "subject", "label", "species", "split")
+BOX_COLUMNS = ("x0", "y0", "x1", "y1")
+LANDMARK_COLUMNS = tuple(f"lm{i}{axis}" for i in range(5) for axis in "xy")
+KNOWN_COLUMNS = (
+    *("key", "domain", "subject", "session", "label", "species", "illumination", "environment", "split"),
+    *("rgb", "depth", "infrared"),
+    *BOX_COLUMNS,
+    *LANDMARK_COLUMNS,
+    *("simulated", "seed"),
+)
+_ATTRIBUTE = "attr_"
+_TRUE, _FALSE = {"1", "true", "yes"}, {"0", "false", "no"}
+
+
+def parse_row(cells: Mapping[str, Any]) -> Sample:
+    """Make a sample of one row.
+
+    Args:
+        cells: column -> text (CSV) or typed value (Parquet); None where the cell is empty.
+
+    Raises:
+        BadInputError: a cell is empty or not of its column's kind; the row is not known here.
+    """
+    box = _floats(cells, BOX_COLUMNS)
+    points = _floats(cells, LANDMARK_COLUMNS)
+    simulated = _flag("simulated", cells.get("simulated"))
+    return Sample(
+        key=_required("key", cells),
+        domain=_required("domain", cells),
+        subject=_required("subject", cells),
+        species=_required("species", cells),
+        label=_integer("label", _required("label", cells)),
+        split=as_split(_required("split", cells)),
+        rgb=_text(cells.get("rgb")),
+        depth=_text(cells.get("depth")),
+        infrared=_text(cells.get("infrared")),
+        session=_text(cells.get("session")),
+        illumination=_text(cells.get("illumination")),
+        environment=_text(cells.get("environment")),
+        box=None if box is None else cast(Box, tuple(box)),
+        landmarks=None if points is None else tuple(zip(points[::2], points[1::2], strict=True)),
+        simulated=False if simulated is None else simulated,
+        seed=None if (seed := _text(cells.get("seed"))) is None else _integer("seed", seed),
+        attributes=_texts(cells, [name for name in cells if name.startswith(_ATTRIBUTE)], cut=len(_ATTRIBUTE)),
+        extra=_texts(cells, [n for n in cells if n not in KNOWN_COLUMNS and not n.startswith(_ATTRIBUTE)], cut=0),
+    )
+
+
+def to_row(sample: Sample) -> dict[str, str | int | float | bool | None]:
+    """Return a sample as column -> value; `parse_row` turns it back into the same sample."""
+    points: Landmarks = sample.landmarks or ((None, None),) * 5  # type: ignore[assignment]
+    return {
+        **{name: getattr(sample, name) for name in KNOWN_COLUMNS if hasattr(sample, name)},
+        **dict(zip(BOX_COLUMNS, sample.box or (None,) * 4, strict=True)),
+        **dict(zip(LANDMARK_COLUMNS, [value for point in points for value in point], strict=True)),
+        **{_ATTRIBUTE + name: value for name, value in sample.attributes.items()},
+        **sample.extra,
+    }
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    # Parquet written elsewhere holds whole numbers as floats where a column has gaps: subject 3.0 is subject 3
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _texts(cells: Mapping[str, Any], names: Sequence[str], *, cut: int) -> dict[str, str]:
+    return {name[cut:]: text for name in names if (text := _text(cells[name])) is not None}
+
+
+def _required(name: str, cells: Mapping[str, Any]) -> str:
+    text = _text(cells[name])
+    if text is None:
+        raise BadInputError(f"{name} is empty", hint=f"give every row a {name}")
+    return text
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        hint = "1 = bona fide, 0 = attack presentation" if name == "label" else "write a whole number"
+        raise BadInputError(f"unknown {name} {text[:60]!r}", hint=hint) from None
+
+
+def _flag(name: str, value: Any) -> bool | None:
+    text = _text(value)
+    if text is None:
+        return None
+    if text.lower() not in _TRUE | _FALSE:
+        raise BadInputError(f"unknown {name} {text[:60]!r}", hint="true or false")
+    return text.lower() in _TRUE
+
+
+def _floats(cells: Mapping[str, Any], names: Sequence[str]) -> list[float] | None:
+    texts = {name: _text(cells.get(name)) for name in names}
+    empty = [name for name, text in texts.items() if text is None]
+    if len(empty) == len(names):
+        return None
+    if empty:
+        raise BadInputError(
+            f"{', '.join(empty)} empty beside {names[0]} … {names[-1]}", hint="fill all of them or none"
+        )
+    try:
+        return [float(text) for text in texts.values() if text is not None]
+    except ValueError:
+        wrong = {name: text for name, text in texts.items() if text is not None}
+        raise BadInputError(f"not numbers: {wrong}"[:200], hint="pixels, with a decimal point") from None

@@ -1,0 +1,189 @@
+"""`Manifest`: the samples of a set, one row each, as Parquet or CSV beside their images."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES
+from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS, parse_row, to_row
+from facewarden.data.sample import Sample
+from facewarden.data.table import SUFFIXES, read_table, write_table
+
+__all__ = ["BOX_COLUMNS", "KNOWN_COLUMNS", "LANDMARK_COLUMNS", "REQUIRED_COLUMNS", "Manifest", "Sample"]
+
+Choice = str | Collection[str] | None
+"""One value, several, or None for all."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Samples with unique keys.
+
+    Attributes:
+        rows: the samples, in the file's order.
+        root: the folder that the paths of the images are relative to.
+        name: what reports call the set.
+
+    Raises:
+        BadInputError: two rows have the same key.
+    """
+
+    rows: tuple[Sample, ...]
+    root: Path
+    name: str
+
+    def __post_init__(self) -> None:
+        seen: dict[str, int] = {}
+        for number, row in enumerate(self.rows, start=1):
+            if row.key in seen:
+                raise BadInputError(
+                    f"{self.name}: key {row.key!r} is in rows {seen[row.key]} and {number}",
+                    hint="name every sample once",
+                )
+            seen[row.key] = number
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.rows)
+
+    def where(
+        self,
+        *,
+        split: Choice = None,
+        species: Choice = None,
+        domain: Choice = None,
+        subject: Choice = None,
+        illumination: Choice = None,
+        label: int | None = None,
+    ) -> Manifest:
+        """Return the manifest of the rows that have all of these values, in the same order.
+
+        Args:
+            split, species, domain, subject, illumination: one value or several; None leaves the column alone.
+            label: 1 or 0; None for both.
+        """
+        asked = {"split": split, "species": species, "domain": domain, "subject": subject, "illumination": illumination}
+        wanted = {
+            name: {value} if isinstance(value, str) else set(value)
+            for name, value in asked.items()
+            if value is not None
+        }
+        rows = (row for row in self.rows if label is None or row.label == label)
+        kept = tuple(row for row in rows if all(getattr(row, name) in values for name, values in wanted.items()))
+        return replace(self, rows=kept)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject once, sorted."""
+        return tuple(sorted({row.subject for row in self.rows}))
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Every domain once, sorted."""
+        return tuple(sorted({row.domain for row in self.rows}))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any row was rendered: a figure from such a set is labeled *simulated*."""
+        return any(row.simulated for row in self.rows)
+
+    def counts(self, by: str = "species") -> dict[str, int]:
+        """Return how many rows have each value of a field, sorted by value, e.g. `counts("split")`."""
+        return dict(sorted(Counter(str(getattr(row, by)) for row in self.rows).items()))
+
+    def path(self, sample: Sample, modality: str) -> Path | None:
+        """Return where an image of a sample is, or None where there is none."""
+        relative: str | None = getattr(sample, modality)
+        return None if relative is None else self.root / relative
+
+    def write(self, path: Path) -> None:
+        """Write the manifest; image paths are written relative to the file's folder.
+
+        Args:
+            path: ends with `.parquet` or `.csv`.
+
+        Raises:
+            BadInputError: the file cannot be written, or a name is not UTF-8.
+        """
+        rows = [to_row(row) for row in self._relative_to(path.parent)]
+        names = list(dict.fromkeys([*KNOWN_COLUMNS, *(name for row in rows for name in row)]))
+        write_table(path, {name: [row.get(name) for row in rows] for name in names})
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest.
+
+        Args:
+            path: a `.parquet` or `.csv` file, or a folder that holds `manifest.parquet` or `manifest.csv`.
+
+        Raises:
+            BadInputError: unreadable, without rows, a required column missing, or a value that is not one of the
+                field's words; the row is named, counted from 1 below the header.
+        """
+        path = _find(path)
+        columns = read_table(path)
+        _check_columns(path, columns)
+        if not next(iter(columns.values())):
+            raise BadInputError(f"{path}: the manifest has no rows", hint="facewarden simulate writes one")
+        names = list(columns)
+        rows = []
+        for number, values in enumerate(zip(*columns.values(), strict=True), start=1):
+            try:
+                rows.append(parse_row(dict(zip(names, values, strict=True))))
+            except BadInputError as error:
+                raise BadInputError(f"{path}: row {number}: {error.message}", hint=error.hint) from error
+        try:
+            return cls(tuple(rows), root=path.parent, name=path.parent.absolute().name or path.stem)
+        except BadInputError as error:
+            raise BadInputError(f"{path}: {error.message}", hint=error.hint) from error
+
+    def _relative_to(self, folder: Path) -> Iterator[Sample]:
+        if self.root.absolute() == folder.absolute():
+            yield from self.rows
+            return
+        for row in self.rows:
+            moved = {
+                name: os.path.relpath(self.root / relative, folder)
+                for name in MODALITIES
+                if (relative := row.path(name)) is not None and not Path(relative).is_absolute()
+            }
+            yield replace(row, **moved)  # type: ignore[arg-type]
+
+
+def _find(path: Path) -> Path:
+    try:
+        if not path.is_dir():
+            return path
+    except (OSError, ValueError):
+        return path  # read_table says what is wrong with it
+    for suffix in SUFFIXES:
+        if (path / f"manifest{suffix}").is_file():
+            return path / f"manifest{suffix}"
+    raise BadInputError(f"{path}: no manifest in this folder", hint="facewarden simulate --out DIR writes one")
+
+
+def _check_columns(path: Path, columns: dict[str, list[Any]]) -> None:
+    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if not any(name in columns for name in MODALITIES):
+        missing.append(f"one of {', '.join(MODALITIES)}")
+    if not missing:
+        return
+    guesses = [
+        f"is {close[0]!r} meant to be {name!r}?"
+        for name in missing
+        if (close := difflib.get_close_matches(name, [c for c in columns if c not in KNOWN_COLUMNS], n=1, cutoff=0.6))
+    ]
+    raise BadInputError(
+        f"{path}: no column {' and no '.join(missing)}; found: {', '.join(columns)}"
+        + (f"; {' '.join(guesses)}" if guesses else ""),
+        hint=f"a manifest has the columns {', '.join(REQUIRED_COLUMNS)} and one of {', '.join(MODALITIES)}",
+    )

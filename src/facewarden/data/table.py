@@ -1,0 +1,207 @@
+"""Small tables on disk: Parquet through DuckDB, CSV as plain text, replaced in one step."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+
+SUFFIXES = (".parquet", ".csv")
+_SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
+_LARGEST_CELL = 1 << 20  # characters; a longer cell is not a table of samples or scores
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
+    """Write a table of equally long columns.
+
+    Args:
+        path: ends with `.parquet` (typed, compressed) or `.csv` (UTF-8 text; None becomes an empty cell).
+        columns: name -> values, each column of one of bool, int, float and str; None is a missing value. Parquet
+            stores a NaN as missing.
+
+    Raises:
+        BadInputError: columns of different lengths or mixed types, text that is not UTF-8, an unknown suffix or a
+            folder that cannot be written.
+    """
+    suffix = _suffix(path)
+    lists = {name: _plain(values) for name, values in columns.items()}
+    lengths = {name: len(values) for name, values in lists.items()}
+    if not lists or len(set(lengths.values())) > 1:
+        raise BadInputError(f"{path}: columns must be equally long, got {lengths}", hint="one value a row and column")
+    types = {name: _type(values, where=f"{path}: column {name!r}") for name, values in lists.items()}
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if suffix == ".csv":
+            _write_csv(temporary, lists)
+        else:
+            _write_parquet(temporary, lists, types)
+        temporary.replace(path)
+    except (OSError, duckdb.Error) as error:
+        raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a file in a writable folder") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read_table(path: Path) -> dict[str, list[Any]]:
+    """Read a table as name -> values.
+
+    Args:
+        path: a `.parquet` or `.csv` file. CSV carries no types: its cells come back as str, empty ones as None.
+
+    Raises:
+        BadInputError: missing, a folder, garbage, not UTF-8, rows of different lengths, or a column named twice.
+    """
+    suffix = _suffix(path)
+    try:
+        is_file, size = path.is_file(), path.stat().st_size
+    except (OSError, ValueError) as error:  # ValueError: a NUL inside the name
+        raise BadInputError(f"{path}: no such table ({error})", hint="give a .parquet or .csv file") from error
+    if not is_file or size == 0:
+        what = "is empty (zero bytes)" if is_file else "is not a file"
+        raise BadInputError(f"{path}: {what}", hint="give a .parquet or .csv file with a header and rows")
+    return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
+
+
+def _suffix(path: Path) -> str:
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadInputError(f"{path}: unknown kind of table", hint=f"name it with {' or '.join(SUFFIXES)}")
+    return path.suffix.lower()
+
+
+def _plain(values: Sequence[Any] | NDArray[Any]) -> list[Any]:
+    if isinstance(values, np.ndarray):
+        return list(values.tolist())
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
+
+
+def _type(values: list[Any], *, where: str) -> type:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        kinds = {float}
+    if not kinds:
+        return str
+    if len(kinds) > 1 or (kind := kinds.pop()) not in _SQL_TYPES:
+        names = sorted(item.__name__ for item in kinds) or [kind.__name__]
+        raise BadInputError(f"{where} holds {', '.join(names)}", hint="one of bool, int, float and str in a column")
+    if kind is int and any(value is not None and not -(2**63) <= value < 2**63 for value in values):
+        raise BadInputError(f"{where} holds a number beyond 64 bits", hint="write it as text")
+    if kind is str:
+        for row, value in enumerate(values, start=1):
+            if value is not None and not _is_utf8(value):
+                raise BadInputError(
+                    f"{where}, row {row}: {value!r} is not UTF-8", hint="rename the file or the value in UTF-8"
+                )
+    return kind
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_parquet(path: Path, lists: Mapping[str, list[Any]], types: Mapping[str, type]) -> None:
+    # positional column names on the way in: DuckDB folds case and may rename clashing ones
+    arrays = {f"c{i}": _array(values, types[name]) for i, (name, values) in enumerate(lists.items())}
+    select = ", ".join(f"CAST(c{i} AS {_SQL_TYPES[types[name]]}) AS {_quoted(name)}" for i, name in enumerate(lists))
+    with tempfile.TemporaryDirectory(prefix="facewarden-") as folder, _connection() as connection:
+        made = Path(folder) / "table.parquet"  # DuckDB refuses names that are not UTF-8, the target's may be one
+        connection.register("arrays", arrays)
+        connection.execute(f"COPY (SELECT {select} FROM arrays) TO {_literal(made)} (FORMAT parquet, COMPRESSION zstd)")
+        shutil.copyfile(made, path)
+
+
+def _array(values: list[Any], kind: type) -> NDArray[Any]:
+    if kind is str or None in values:
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return array
+    return np.array(values, dtype=kind)
+
+
+def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    try:
+        with _plain_name(path) as source, _connection() as connection:
+            cursor = connection.execute(f"SELECT * FROM read_parquet({_literal(source)})")
+            names = [item[0] for item in cursor.description]
+            rows = cursor.fetchall()
+    except (duckdb.Error, OSError, UnicodeDecodeError, MemoryError, ValueError, OverflowError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadInputError(f"{path}: not a readable Parquet table: {reason}", hint="write it again") from error
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _connection() -> closing[Any]:
+    # one thread and no extensions: the same bytes on every machine, and never a look at the network
+    settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    return closing(duckdb.connect(":memory:", config=settings))
+
+
+@contextmanager
+def _plain_name(path: Path) -> Iterator[Path]:
+    # DuckDB reads * ? [ in a name as a pattern and refuses names that are not UTF-8, so it sees a link of a plain name.
+    with tempfile.TemporaryDirectory(prefix="facewarden-") as folder:
+        link = Path(folder) / "table.parquet"
+        link.symlink_to(path.absolute())
+        yield link
+
+
+def _write_csv(path: Path, lists: Mapping[str, list[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(lists)
+        writer.writerows(zip(*lists.values(), strict=True))
+
+
+def _read_csv(path: Path) -> dict[str, list[Any]]:
+    try:
+        with path.open("r", encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(_bounded(file), strict=True)
+            header = next(reader, [])
+            rows = [row for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(
+            f"{path}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
+        ) from error
+    if not header:
+        raise BadInputError(f"{path}: no header", hint="the first line names the columns")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise BadInputError(f"{path}: the header has {', '.join(twice)} twice", hint="name every column once")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise BadInputError(
+                f"{path}: row {number} has {len(row)} cells, the header has {len(header)}",
+                hint="quote cells that hold a comma",
+            )
+    return {name: [row[i] or None for row in rows] for i, name in enumerate(header)}
+
+
+def _bounded(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        if len(line) > _LARGEST_CELL:
+            raise csv.Error(f"a line of {len(line)} characters")
+        yield line

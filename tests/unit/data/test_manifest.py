@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from facewarden.core.errors import BadInputError
+from facewarden.data.manifest import KNOWN_COLUMNS, Manifest
+from facewarden.data.sample import Sample
+from facewarden.data.table import read_table
+
+LIVE = Sample(
+    key="a/1",
+    split="train",
+    label=1,
+    species="bona_fide",
+    subject="007",
+    domain="alder",
+    session="2",
+    illumination="back",
+    environment="office",
+    rgb="images/1.png",
+    depth="images/1_d.png",
+    infrared="images/1_i.png",
+    box=(10.5, 20.25, 100.0, 120.0),
+    landmarks=((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0), (9.5, 10.5)),
+    simulated=True,
+    seed=2**62 + 1,
+    attributes={"glasses": "yes", "age": "30-45"},
+)
+PRINT = Sample(
+    key="a/2", split="test", label=0, species="print_flat", subject="008", domain="birch", rgb="images/2.png"
+)
+
+
+def edit_csv(tmp_path: Path, change: Callable[[str], str]) -> Path:
+    Manifest((LIVE, PRINT), tmp_path, "set").write(tmp_path / "manifest.csv")
+    text = (tmp_path / "manifest.csv").read_text(encoding="utf-8")
+    assert change(text) != text
+    (tmp_path / "manifest.csv").write_text(change(text), encoding="utf-8")
+    return tmp_path / "manifest.csv"
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_written_samples_come_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "set" / f"manifest.{suffix}"
+    Manifest((LIVE, PRINT), tmp_path / "set", "set").write(path)
+    back = Manifest.read(path)
+    assert back.rows == (LIVE, PRINT)
+    assert back == Manifest((LIVE, PRINT), tmp_path / "set", "set")
+    assert Manifest.read(path.parent) == back  # the folder will do
+    assert list(read_table(path)) == [*KNOWN_COLUMNS, "attr_glasses", "attr_age"]
+
+
+def test_columns_of_others_are_kept(tmp_path: Path) -> None:
+    sample = replace(PRINT, extra={"operator": "x9"})
+    Manifest((LIVE, sample), tmp_path, "set").write(tmp_path / "m.parquet")
+    assert Manifest.read(tmp_path / "m.parquet").rows == (LIVE, sample)
+
+
+def test_a_manifest_written_elsewhere_still_finds_its_images(tmp_path: Path) -> None:
+    manifest = Manifest((LIVE,), tmp_path / "set", "set")
+    manifest.write(tmp_path / "other" / "deep" / "m.csv")
+    read = Manifest.read(tmp_path / "other" / "deep" / "m.csv")
+    found = read.path(read.rows[0], "depth")
+    assert found is not None
+    assert found.resolve() == (tmp_path / "set" / "images" / "1_d.png").resolve()
+    assert read.path(replace(LIVE, depth=None), "depth") is None
+
+
+def test_where_counts_and_subjects() -> None:
+    dev = replace(PRINT, key="a/3", split="dev", subject="001")
+    manifest = Manifest((LIVE, PRINT, dev), Path(), "set")
+    assert [row.key for row in manifest.where(label=0)] == ["a/2", "a/3"]
+    assert [row.key for row in manifest.where(split=("dev", "train"))] == ["a/1", "a/3"]
+    assert [row.key for row in manifest.where(species="print_flat", split="dev")] == ["a/3"]
+    assert len(manifest.where(domain="cedar")) == 0
+    assert manifest.subjects == ("001", "007", "008")
+    assert manifest.domains == ("alder", "birch")
+    assert manifest.counts("species") == {"bona_fide": 1, "print_flat": 2}
+    assert manifest.simulated
+    assert not manifest.where(label=0).simulated
+
+
+def test_a_minimal_manifest_of_a_stranger(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(
+        "rgb,key,subject,label,species,split,domain\nx.jpg,k1,s1,1,bona_fide,dev,door\n", encoding="utf-8"
+    )
+    (sample,) = Manifest.read(tmp_path / "mine.csv").rows
+    assert sample == Sample(
+        key="k1", split="dev", label=1, species="bona_fide", subject="s1", domain="door", rgb="x.jpg"
+    )
+    assert sample.modalities == ("rgb",)
+
+
+def test_missing_columns_are_named_with_a_guess(tmp_path: Path) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace("species", "spceies", 1).replace("subject", "s", 1))
+    with pytest.raises(BadInputError) as raised:
+        Manifest.read(path)
+    message = str(raised.value)
+    assert "manifest.csv: no column subject and no species; found: key, domain, s," in message
+    assert "is 'spceies' meant to be 'species'?" in message
+
+
+def test_no_image_column(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("key,subject,label,species,split,domain\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match="no column one of rgb, depth, infrared"):
+        Manifest.read(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("print_flat", "print_flta", r"row 2: unknown species 'print_flta'; did you mean print_flat"),
+        (",test,", ",validation,", r"row 2: unknown split 'validation'"),
+        (",1,bona_fide", ",7,bona_fide", r"row 1: unknown label 7"),
+        (",1,bona_fide", ",live,bona_fide", r"row 1: unknown label 'live'"),
+        (",1,bona_fide", ",,bona_fide", r"row 1: label is empty"),
+        (",1,bona_fide", ",0,bona_fide", r"row 1: label 0 contradicts species bona_fide"),
+        (",0,print_flat", ",1,print_flat", r"row 2: label 1 contradicts species print_flat"),
+        (",back,", ",moon,", r"row 1: unknown illumination 'moon'"),
+        ("images/2.png", "", r"row 2: no image is named"),
+        ("007", "", r"row 1: subject is empty"),
+        ("a/2", "a/1", r"key 'a/1' is in rows 1 and 2"),
+        ("10.5,20.25", "10.5,", r"row 1: y0 empty beside x0"),
+        ("10.5,20.25", "10.5,x", r"row 1: not numbers"),
+        ("10.5,20.25", "10.5,nan", r"row 1: box"),
+        ("10.5,20.25", "1000,20.25", r"row 1: box"),
+        (",9.5,", ",inf,", r"row 1: landmarks"),
+        ("True", "perhaps", r"row 1: unknown simulated 'perhaps'"),
+        (str(2**62 + 1), "1.5e", r"row 1: unknown seed"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_row(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace(old, new, 1))
+    with pytest.raises(BadInputError, match=reason) as raised:
+        Manifest.read(path)
+    assert "manifest.csv" in str(raised.value)
+
+
+def test_no_rows_no_manifest_no_such_file(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("key,subject,label,species,split,domain,rgb\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match="no rows"):
+        Manifest.read(tmp_path / "m.csv")
+    with pytest.raises(BadInputError, match="no manifest in this folder"):
+        Manifest.read(tmp_path)
+    with pytest.raises(BadInputError, match="no such table"):
+        Manifest.read(tmp_path / "absent.csv")
+
+
+def test_samples_are_frozen_also_in_their_attributes() -> None:
+    with pytest.raises(TypeError):
+        LIVE.attributes["glasses"] = "no"  # type: ignore[index]
+
+
+def test_two_thousand_rows(tmp_path: Path) -> None:
+    rows = tuple(replace(LIVE, key=str(i)) for i in range(2_000))
+    Manifest(rows, tmp_path, "set").write(tmp_path / "m.parquet")
+    assert Manifest.read(tmp_path / "m.parquet").rows == rows
