@@ -1,1 +1,18 @@
-"""."""
+"""Find faces and put them onto the five-point template that recognizers expect."""
+
+from facewarden.align._choose import find_face
+from facewarden.align._similarity import fit_similarity
+from facewarden.align._template import CROP_SIZE, arcface_template
+from facewarden.align._warp import align_face, face_transform
+from facewarden.core.roles import Aligner, FaceLocation
+
+__all__ = [
+    "CROP_SIZE",
+    "Aligner",
+    "FaceLocation",
+    "align_face",
+    "arcface_template",
+    "face_transform",
+    "find_face",
+    "fit_similarity",
+]

@@ -1,0 +1,114 @@
+"""Read a photo from a file that nobody vouches for: upright 8-bit RGB, or an error that names the file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from facewarden.core.errors import BadInputError
+
+MAX_PIXELS = 50_000_000
+"""Larger pictures are refused from their header, before anything is unpacked."""
+
+# Pillow opens many more formats; some of them start other programs or are rarely tested against hostile files.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+
+
+def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] | None = None) -> NDArray[np.uint8]:
+    """Read a photo as upright RGB.
+
+    The EXIF orientation is applied. Gray, palette, CMYK and 16-bit pictures are converted (16 bit by value / 257),
+    transparent ones are laid on white, of animated ones the first frame is taken.
+
+    Args:
+        path: JPEG, PNG, BMP, GIF, TIFF, WebP or PNM file.
+        on_note: called with one sentence for every conversion that loses something the file held.
+
+    Returns:
+        `(h, w, 3)` uint8, red first.
+
+    Raises:
+        BadInputError: not a file, empty, truncated, no picture, more than `MAX_PIXELS`, or of a pixel type without a
+            known range (32-bit integer beyond 16 bit, floating point).
+    """
+    name = os.fsencode(path).decode("utf-8", "replace")
+    note = on_note or (lambda _: None)
+    _check_file(Path(path), name)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures, odd EXIF and odd palettes; each is either handled or refused below.
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    _refuse(name, f"has {image.width} x {image.height} pixels", f"at most {MAX_PIXELS // 10**6} MP")
+                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                    note(f"{name}: the first of {getattr(image, 'n_frames', 1)} frames is taken")
+                image.seek(0)
+                return _to_rgb(_upright(image), name, note)
+    except BadInputError:
+        raise
+    except UnidentifiedImageError:
+        _refuse(name, "is not a picture in a known format", f"convert it to one of {', '.join(_FORMATS)}")
+    except Image.DecompressionBombError:
+        _refuse(name, "has far too many pixels", f"at most {MAX_PIXELS // 10**6} MP")
+    except Exception as error:
+        # Pillow's decoders raise almost any type on damaged data (struct.error, IndexError, zlib.error, TypeError …).
+        _refuse(name, f"is damaged or cut: {error}", "replace the file")
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        if path.is_dir():
+            _refuse(name, "is a folder", "give a picture in it")
+        if not path.exists():
+            _refuse(name, "does not exist", "check the path")
+        if not path.is_file():
+            _refuse(name, "is not a plain file", "give a picture")
+        if path.stat().st_size == 0:
+            _refuse(name, "is empty (0 bytes)", "replace the file")
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        _refuse(name, f"cannot be read: {error}", "check the path and its permissions")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # The pixels are whole; a damaged EXIF block says nothing about orientation.
+        return image
+
+
+def _to_rgb(image: Image.Image, name: str, note: Callable[[str], None]) -> NDArray[np.uint8]:
+    if image.mode.startswith("I"):
+        return _from_integers(image, name, note)
+    if image.mode == "F":
+        _refuse(name, "holds floating-point pixels of unknown range", "save it with 8 or 16 bits a channel")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if np.asarray(image.getchannel("A")).min() < 255:
+            note(f"{name}: its transparent parts are laid on white")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"), dtype=np.uint8).copy()
+
+
+def _from_integers(image: Image.Image, name: str, note: Callable[[str], None]) -> NDArray[np.uint8]:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        _refuse(name, "holds 32-bit pixels of unknown range", "save it with 8 or 16 bits a channel")
+    note(f"{name}: 16-bit gray is reduced to 8 bits")
+    gray = np.round(values / 257).astype(np.uint8)
+    return np.repeat(gray[:, :, None], 3, axis=2)
+
+
+def _refuse(name: str, what: str, hint: str) -> NoReturn:
+    raise BadInputError(f"{name} {what}", hint=hint) from None
