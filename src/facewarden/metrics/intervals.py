@@ -46,7 +46,7 @@ class Interval:
     method: str
 
 
-def wilson(successes: float, n: int, *, confidence: float = 0.95) -> Interval:
+def wilson(successes: int | float, n: int, *, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion of independent trials; it stays honest at 0 and at n successes.
 
     Args:

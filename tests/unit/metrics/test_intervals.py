@@ -1,0 +1,165 @@
+"""Intervals against hand values, and by how often they hold the truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from facewarden.core.errors import BadInputError
+from facewarden.metrics.intervals import (
+    BOOTSTRAP,
+    WILSON_SUBJECTS,
+    bootstrap_by_subject,
+    mean_by_subject,
+    paired_bootstrap_difference,
+    percentile_interval,
+    sum_interval,
+    wilson,
+)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        # p = 1/2, n = 4, z = 1.96: center 1/2, half width 1.96 / (1 + 0.9604) * sqrt(1/16 + 3.8416/64) = 0.35
+        (2, 4, 0.1500, 0.8500),
+        # p = 0: the upper bound is z^2 / (n + z^2) = 3.8416 / 13.8416
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        # (0.1 + 3.8416/200) / 1.038416 = 0.1148; 1.96/1.038416 * sqrt(0.09/100 + 3.8416/40000) = 0.0596
+        (10, 100, 0.0552, 0.1744),
+    ],
+)
+def test_wilson_by_hand(successes: int, n: int, low: float, high: float) -> None:
+    bounds = wilson(successes, n)
+    assert (bounds.low, bounds.high) == pytest.approx((low, high), abs=1e-4)
+    assert (bounds.value, bounds.n) == (successes / n, n)
+
+
+def test_wilson_bounds_solve_the_score_equation() -> None:
+    # A bound b is where the observed share lies exactly z standard errors (computed at b) away.
+    for successes, n, confidence, z in [(3, 17, 0.95, 1.959964), (120, 400, 0.99, 2.575829)]:
+        bounds = wilson(successes, n, confidence=confidence)
+        for bound in (bounds.low, bounds.high):
+            assert abs(successes / n - bound) == pytest.approx(z * math.sqrt(bound * (1 - bound) / n), rel=1e-6)
+
+
+def test_wilson_refuses_nonsense() -> None:
+    for successes, n in [(3, 2), (-1, 5), (0, 0)]:
+        with pytest.raises(BadInputError):
+            wilson(successes, n)
+    with pytest.raises(BadInputError, match="0\\.95"):
+        wilson(1, 2, confidence=95.0)
+
+
+def test_mean_of_all_rounds_equals_one_round_at_a_time() -> None:
+    rng = np.random.default_rng(3)
+    values, subjects = rng.random(60), rng.integers(0, 12, 60)
+    slow = bootstrap_by_subject(lambda w: float(w @ values / w.sum()), subjects, seed=5, rounds=300)
+    fast = mean_by_subject(values, subjects, seed=5, rounds=300)
+    assert (fast.value, fast.low, fast.high, fast.n) == pytest.approx((slow.value, slow.low, slow.high, slow.n))
+
+
+def test_same_seed_same_bounds_and_names_do_not_matter() -> None:
+    rng = np.random.default_rng(3)
+    values, subjects = rng.random(60), rng.integers(0, 9, 60)
+    first = mean_by_subject(values, subjects, seed=5)
+    assert mean_by_subject(values, subjects, seed=5) == first
+    assert mean_by_subject(values, subjects.astype(str), seed=5) == first
+    assert mean_by_subject(values, subjects, seed=6) != first
+
+
+def test_clustered_rows_need_the_subject_bootstrap() -> None:
+    # Twenty persons, fifty rows each that all fail or all pass: there are twenty observations, not a thousand.
+    subjects = np.repeat(np.arange(20), 50)
+    errors = (subjects % 4 == 0).astype(float)
+    clustered = mean_by_subject(errors, subjects, seed=0)
+    as_if_free = mean_by_subject(errors, np.arange(1000), seed=0)
+    ratio = (clustered.high - clustered.low) / (as_if_free.high - as_if_free.low)
+    assert ratio == pytest.approx(math.sqrt(50), rel=0.15)  # the square root of the design effect
+
+
+@pytest.mark.parametrize(("people", "rows"), [(40, 5), (3000, 1)])
+def test_bounds_hold_the_truth_about_as_often_as_they_say(people: int, rows: int) -> None:
+    # Persons differ in how often they fail; 3000 persons are more than the units that are drawn, so they are grouped.
+    rng = np.random.default_rng(11)
+    subjects = np.repeat(np.arange(people), rows)
+    held = 0
+    trials = 200
+    for trial in range(trials):
+        failing = rng.beta(1.5, 3.5, people)  # mean 0.3
+        errors = rng.random(people * rows) < np.repeat(failing, rows)
+        found = mean_by_subject(errors, subjects, seed=trial, rounds=200)
+        held += found.low <= 0.3 <= found.high
+    # 95 % of 200 is 190; four standard deviations of such a count are 12.
+    assert 178 <= held <= 200
+
+
+def test_no_error_at_all_is_not_certainty() -> None:
+    # 2000 rows of 20 subjects without an error: Wilson of 0 in 20, not of 0 in 2000, and not [0, 0].
+    subjects = np.repeat(np.arange(20), 100)
+    found = mean_by_subject(np.zeros(2000), subjects, seed=0)
+    assert (found.value, found.low, found.n, found.method) == (0.0, 0.0, 2000, WILSON_SUBJECTS)
+    assert found.high == pytest.approx(wilson(0, 20).high)
+    assert mean_by_subject(np.ones(2000), subjects, seed=0).low == pytest.approx(wilson(20, 20).low)
+
+
+def test_a_single_subject_carries_almost_no_evidence() -> None:
+    found = mean_by_subject(np.array([0.0, 1.0]), np.array(["a", "a"]), seed=0)
+    assert found.method == WILSON_SUBJECTS
+    assert found.high - found.low > 0.7
+
+
+def test_few_subjects_are_mentioned_and_bounds_hold_the_value() -> None:
+    found = mean_by_subject(np.array([0.0, 1, 1]), np.array(["a", "b", "c"]), seed=0)
+    assert found.method == f"{BOOTSTRAP}, rough: only 3 subjects"
+    outside = percentile_interval(0.5, np.array([0.6, 0.7, np.nan]), n=3, subjects=30)
+    assert (outside.low, outside.high) == (0.5, pytest.approx(0.6975))
+
+
+def test_other_figures_do_not_pretend_to_be_shares() -> None:
+    found = mean_by_subject(np.full(6, 7.0), np.repeat(["a", "b"], 3), seed=0)
+    assert (found.low, found.high) == (7.0, 7.0)
+    assert "degenerate" in found.method
+
+
+def test_paired_difference_is_narrower_than_the_parts() -> None:
+    # Both models fail on the same hard persons; the second fails on one row more per four persons.
+    rng = np.random.default_rng(2)
+    subjects = np.repeat(np.arange(60), 10)
+    hard = np.repeat(rng.random(60) < 0.4, 10).astype(float)
+    first = np.where(rng.random(600) < 0.025, 1.0, hard)
+    difference = paired_bootstrap_difference(first, hard, subjects=subjects, seed=0)
+    alone = mean_by_subject(hard, subjects, seed=0)
+    assert difference.value == pytest.approx(np.mean(first - hard))
+    assert difference.low > 0
+    assert difference.high - difference.low < 0.2 * (alone.high - alone.low)
+
+
+def test_equal_models_differ_by_no_more_than_was_seen() -> None:
+    errors = np.array([0.0, 1.0] * 20)
+    found = paired_bootstrap_difference(errors, errors, subjects=np.repeat(np.arange(20), 2), seed=0)
+    assert (found.value, found.high) == (0.0, pytest.approx(wilson(0, 20).high))
+    assert found.low == -found.high
+
+
+def test_sum_of_a_varying_and_a_degenerate_part() -> None:
+    # Half of [0, 0.16] above 0, and half of 0.1 with 0.06 above it: sqrt(0.08^2 + 0.03^2) above 0.05.
+    apcer = percentile_interval(0.0, np.zeros(5), n=100, subjects=20)
+    bpcer = percentile_interval(0.1, np.array([0.04, 0.16]), n=100, subjects=20, confidence=1 - 1e-9)
+    found = sum_interval(0.05, [(0.5, apcer), (0.5, bpcer)], n=200)
+    assert found.high == pytest.approx(0.05 + math.hypot(apcer.high / 2, 0.03), abs=1e-6)
+    assert found.low == pytest.approx(0.05 - 0.03, abs=1e-6)
+    assert "wilson" in found.method
+    assert "bootstrap" in found.method
+
+
+def test_rounds_and_rows_are_needed() -> None:
+    with pytest.raises(BadInputError, match="one round"):
+        mean_by_subject(np.ones(2), np.arange(2), seed=0, rounds=0)
+    with pytest.raises(BadInputError, match="no data"):
+        mean_by_subject(np.zeros(0), np.zeros(0, int), seed=0)
+    with pytest.raises(BadInputError, match="one entry per row"):
+        mean_by_subject(np.ones(3), np.arange(2), seed=0)
