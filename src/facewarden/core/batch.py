@@ -132,8 +132,13 @@ class FaceBatch:
         return replace(self, images={**self.images, **images})
 
     def select(self, index: Sequence[int] | Tensor) -> FaceBatch:
-        """Return the samples at these positions, in this order."""
-        where = torch.as_tensor(index, dtype=torch.long)
+        """Return the samples at these positions, in this order; a bool mask of length `b` selects where it is True."""
+        where = torch.as_tensor(index)
+        if where.dtype == torch.bool:
+            if where.shape != (len(self),):
+                raise ContractError(f"a mask for {len(self)} samples has shape {tuple(where.shape)}", hint="")
+            where = where.nonzero().flatten()
+        where = where.long()
 
         def pick(value: object) -> object:
             if isinstance(value, Tensor):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_SHORTEST = 1e-12  # below this, `normalize` no longer gives a unit vector
+
 
 def forbid_override(cls: type, base: type, *names: str) -> None:
     """Raise when a plug-in class replaces a method that makes its contract true.
@@ -34,6 +37,21 @@ def forbid_override(cls: type, base: type, *names: str) -> None:
                 f"{owner.__qualname__} overrides {base.__name__}.{replaced[0]}, which is final",
                 hint=f"implement the abstract method of {base.__name__} instead",
             )
+
+
+@contextmanager
+def left_alone(tensors: Iterable[Tensor], *, owner: str) -> Iterator[None]:
+    """Watch tensors while a plug-in works with them, without copying them.
+
+    Raises:
+        ContractError: one was written into; whoever shares it would measure something else from then on.
+    """
+    # inference tensors have no version counter
+    watched = [tensor for tensor in tensors if not tensor.is_inference()]
+    before = [tensor._version for tensor in watched]
+    yield
+    if [tensor._version for tensor in watched] != before:
+        raise ContractError(f"{owner} wrote into the images it was given", hint="use x - y instead of x.sub_(y)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +117,8 @@ class Detector(nn.Module, ABC):
                 )
         if self.needs_box and batch.box is None:
             raise ContractError(f"{name} crops by the face box, but the batch has none", hint="FaceBatch(..., box=...)")
-        output = self.predict(batch)
+        with left_alone(batch.images.values(), owner=name):
+            output = self.predict(batch)
         if not isinstance(output, PadOutput) or output.score.shape != (len(batch),):
             shape = tuple(output.score.shape) if isinstance(output, PadOutput) else type(output).__name__
             raise ContractError(
@@ -145,7 +164,8 @@ class Recognizer(nn.Module, ABC):
             images: `(b, 3, 112, 112)` RGB in [0, 1].
 
         Raises:
-            ContractError: wrong shape or range, or a network that returned something else than finite `(b, dim)`.
+            ContractError: wrong shape or range, or a network that returned something else than finite `(b, dim)` of
+                some length.
         """
         name = type(self).__name__
         if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
@@ -154,11 +174,14 @@ class Recognizer(nn.Module, ABC):
                 hint="align first: facewarden.align.align_face",
             )
         check_unit_range(images, what=name)
-        raw = self.features(images)
+        with left_alone([images], owner=name):
+            raw = self.features(images)
         if raw.shape != (images.shape[0], self.dim) or not bool(torch.isfinite(raw.detach()).all()):
             raise ContractError(
                 f"{name} must give finite ({images.shape[0]}, {self.dim}), got {tuple(raw.shape)}", hint=""
             )
+        if bool((raw.detach().norm(dim=1) < _SHORTEST).any()):
+            raise ContractError(f"{name} gave a zero vector, which has no direction", hint="look at its weights")
         return nn.functional.normalize(raw, dim=1)
 
     @final  # type: ignore[misc]
@@ -199,7 +222,8 @@ class Purifier(ABC):
         if images.ndim != 4 or images.shape[1] != 3:
             raise ContractError(f"{name} expects (b, 3, h, w), got {tuple(images.shape)}", hint="give RGB images")
         check_unit_range(images, what=name)
-        output = self.purify(images)
+        with left_alone([images], owner=name):
+            output = self.purify(images)
         if output.shape != images.shape or output.dtype != images.dtype:
             raise ContractError(
                 f"{name} turned {tuple(images.shape)} {images.dtype} into {tuple(output.shape)} {output.dtype}",

@@ -44,7 +44,7 @@ class ThreatModel:
             raise BadInputError(f"modalities {self.modalities} are not among {MODALITIES}", hint="('rgb',)")
 
     def project(self, images: Float[Tensor, "b c h w"], clean: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Return the nearest images inside the ball (L2: up to a millionth of eps), then inside [0, 1]."""
+        """Return the nearest images inside the ball (L2: up to a few millionths of eps), then inside [0, 1]."""
         delta = images - clean
         if self.norm == "linf":
             delta = torch.clamp(delta, min=-self.eps, max=self.eps)
