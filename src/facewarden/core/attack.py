@@ -112,7 +112,12 @@ class MeteredObjective:
             modality: whose shape to take.
             kind: "uniform" in [-1, 1) or "normal".
             stream: separates draws (restart number, step …).
+
+        Raises:
+            BadInputError: an unknown kind.
         """
+        if kind not in ("uniform", "normal"):
+            raise BadInputError(f"unknown kind of noise {kind!r}", hint="uniform or normal")
         image = self.clean[modality]
         draws = []
         for key in self._objective.keys:

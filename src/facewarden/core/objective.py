@@ -190,6 +190,8 @@ class Impersonate(_Embedding):
         threshold: float = 0.25,
     ) -> None:
         super().__init__(recognizers, images, keys)
+        if len(targets) != len(images):
+            raise BadInputError(f"{len(targets)} targets for {len(images)} faces", hint="one target per face")
         self.threshold = threshold
         with torch.no_grad():
             self._reference = tuple(model.embed(targets) for model in self.recognizers)

@@ -12,8 +12,6 @@ from torch import Tensor
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 
-_ROUNDING = 1e-6
-
 
 @dataclass(frozen=True)
 class ThreatModel:
@@ -44,14 +42,16 @@ class ThreatModel:
             raise BadInputError(f"modalities {self.modalities} are not among {MODALITIES}", hint="('rgb',)")
 
     def project(self, images: Float[Tensor, "b c h w"], clean: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Return the nearest images inside the ball (L2: up to a few millionths of eps), then inside [0, 1]."""
+        """Return the nearest images inside the ball (L2: up to rounding), then inside [0, 1]."""
         delta = images - clean
         if self.norm == "linf":
             delta = torch.clamp(delta, min=-self.eps, max=self.eps)
         else:
             length = delta.flatten(1).norm(p=2, dim=1)
-            # a length that is eps up to rounding stays, so that projecting twice is projecting once, bit by bit
-            factor = torch.where(length > self.eps * (1 + _ROUNDING), self.eps / length, torch.ones_like(length))
+            # A length that is eps up to rounding stays, so that projecting twice is projecting once, bit by bit: pixels
+            # near 1 are rounded by up to 2**-25 each, the norm itself by about a millionth.
+            slack = min(1e-3 * self.eps, 1e-6 * self.eps + delta[:1].numel() ** 0.5 * 2**-25)
+            factor = torch.where(length > self.eps + slack, self.eps / length, torch.ones_like(length))
             delta = delta * factor.view(-1, 1, 1, 1)
         return torch.clamp(clean + delta, min=0.0, max=1.0)
 
