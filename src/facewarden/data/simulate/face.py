@@ -118,8 +118,8 @@ class PreparedFace:
         albedo, nir = np.ascontiguousarray(color[..., :3]), np.ascontiguousarray(color[..., 3])
         normal, gloss = np.ascontiguousarray(surface[..., :3]), np.ascontiguousarray(surface[..., 3])
         cover, over, dressed = (np.ascontiguousarray(masks[..., k]) for k in range(3))
-        albedo += dressed[..., None] * (albedo * np.array(clothes.color, np.float32) - albedo)
-        nir += dressed * (nir * np.float32(clothes.nir) - nir)
+        albedo += dressed[..., None] * np.array(clothes.color, np.float32)
+        nir += dressed * np.float32(clothes.nir)
 
         landmarks, box = self._marks(camera, moved)
         layers = Layers(source_x, source_y, albedo, nir, gloss, normal, over, regions)
@@ -155,7 +155,7 @@ class PreparedFace:
         px, chin, top = shape.pupil_x, shape.chin_y, max(self.identity.hair.hairline, -70.0)
         flat = np.array(
             [
-                [-px, -0.5], [px, -0.5], [0, tip], [-half, shape.mouth_y + 1.2], [half, shape.mouth_y + 1.2],
+                [-px, 0.5], [px, 0.5], [0, tip], [-half, shape.mouth_y + 1.0], [half, shape.mouth_y + 1.0],
                 [0, top], [0, chin], [-shape.cheek + 6, 15], [shape.cheek - 6, 15], [-shape.jaw, 75], [shape.jaw, 75],
             ],
             np.float32,
@@ -216,17 +216,17 @@ def prepare(identity: Identity, *, size: int = 256, mm_per_pixel: float = 1.4) -
     paint_skin(canvas, identity, grid=grid, head=head)
     clothes = clothes_mask(head, identity, grid=grid)
     weave = 0.92 + 0.10 * generator(identity.seed, "weave").standard_normal(blank.shape, dtype=np.float32)
-    canvas.lay(clothes, albedo=np.repeat(weave[..., None], 3, axis=2), nir=weave, gloss=0.05)
+    canvas.lay(clothes, albedo=np.zeros(3, np.float32), nir=0.0, gloss=0.05)
     canvas.regions[clothes > 0.5] = REGIONS.index("clothes")
     paint_beard(canvas, identity, grid=grid, head=head)
     paint_brows(canvas, identity, grid=grid)
     paint_hair(canvas, identity, grid=grid, head=head)
-    dressed = clothes * (1 - canvas.over)
     soft = cv2.GaussianBlur(canvas.relief, (0, 0), 0.7)
     shade = occlusion(soft, mm=grid.mm)
     # Light that skin scatters back is red, so creases in skin lose blue and green first.
     canvas.albedo *= shade[..., None] ** np.array([0.85, 1.05, 1.1], np.float32)
     canvas.nir *= shade**0.6
+    dressed = clothes * (1 - canvas.over) * weave * shade
     canvas.relief = soft
     paint_glasses(canvas, identity, grid=grid)
     normal = normals(canvas.relief, canvas.fine, mm=grid.mm)

@@ -19,11 +19,10 @@ _BROW_X, _BROW_Y = 70.0, 22.0
 def brow_curve(identity: Identity, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Center line (mm from the midline, mm down) of the brow for `s` from 0 (inner end) to 1 (outer end)."""
     hair = identity.hair
-    inner = hair.brow_gap
-    x = inner + hair.brow_length * s
-    peak = 0.62
-    arch = hair.brow_arch * (1 - ((s - peak) / np.where(s < peak, peak, 0.55)) ** 2)
-    y = hair.brow_y + 2 - arch - hair.brow_tilt * 20 * (s - 0.5)
+    peak = 0.55
+    x = hair.brow_gap + hair.brow_length * s
+    drop = np.where(s < peak, hair.brow_tilt * ((peak - s) / peak) ** 2, hair.brow_arch * ((s - peak) / (1 - peak)) ** 2)
+    y = hair.brow_y + drop
     return x, y
 
 
@@ -38,9 +37,9 @@ def paint_brows(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
         count = int(210 * hair.brow_density * (hair.brow_thickness / 5) ** 0.7)
         s = rng.beta(1.15, 1.25, count)
         cx, cy = brow_curve(identity, s)
-        taper = np.clip(1.18 - s**1.6, 0.15, 1) * np.clip(0.55 + 3 * s, 0, 1)
-        offset = rng.normal(0, 0.27, count).clip(-0.6, 0.6) * hair.brow_thickness * taper
-        lean = np.interp(s, [0, 0.25, 0.7, 1], [-1.25, -0.6, -0.12, 0.35]) + rng.normal(0, 0.16, count)
+        taper = np.clip(1.15 - s**1.8, 0.15, 1) * np.clip(0.65 + 3 * s, 0, 1)
+        offset = rng.normal(0.12, 0.30, count).clip(-0.55, 0.7) * hair.brow_thickness * taper
+        lean = np.interp(s, [0, 0.25, 0.7, 1], [-1.25, -0.55, -0.05, 0.5]) + rng.normal(0, 0.16, count)
         length = rng.uniform(4.0, 7.5, count) * np.interp(s, [0, 0.3, 1], [0.85, 1.1, 0.8])
         start = np.stack([side * cx, cy + offset], 1)
         tip = start + np.stack([side * np.cos(lean), np.sin(lean)], 1) * length[:, None]

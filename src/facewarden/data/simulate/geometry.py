@@ -77,18 +77,24 @@ def lid_curves(shape: Shape, u: Map, *, openness: float = 1.0) -> tuple[Map, Map
     """
     inside = np.clip(1 - u * u, 0, 1)
     tilt = np.float32(-np.tan(np.radians(shape.eye_tilt)) * shape.eye_length / 2)
-    base = tilt * np.clip(u, -1.2, 1.2)
-    upper = inside**0.62 * (1 - 0.20 * u) * (0.60 * shape.eye_height)
-    lower = inside**0.80 * (1 + 0.22 * u) * (0.40 * shape.eye_height)
+    # Lid corners lie below the pupil: the upper lid does most of the opening.
+    base = tilt * np.clip(u, -1.2, 1.2) + np.float32(0.27 * shape.eye_height)
+    upper = inside**0.72 * (1 - 0.14 * u) * (0.67 * shape.eye_height)
+    lower = inside**0.85 * (1 + 0.22 * u) * (0.33 * shape.eye_height)
     closed = np.float32(1 - openness)
     upper_y = base - upper * (1 - closed) + lower * np.float32(0.75) * closed
     return np.asarray(upper_y, np.float32), np.asarray(base + lower * (1 - 0.15 * closed), np.float32)
 
 
+def lid_coordinate(shape: Shape, ax: Map) -> Map:
+    """Position across the eye, -1 at the inner corner to 1 at the outer, from the distance to the midline (mm)."""
+    return np.asarray((ax - np.float32(shape.pupil_x - 0.9)) / np.float32(shape.eye_length / 2), np.float32)
+
+
 def lip_curves(shape: Shape, x: Map) -> tuple[Map, Map, Map]:
     """Heights (mm, down) of the upper lip border, the line between the lips and the lower lip border over `x`."""
     t = np.clip(np.abs(x) / np.float32(shape.mouth_width / 2), 0, 1)
-    middle = shape.mouth_y + 1.2 * np.cos(np.pi * t * 1.6) * (1 - t) + 1.6 * t**3 - 0.6
+    middle = shape.mouth_y + 0.5 * np.cos(np.pi * t * 2.2) * (1 - t) + 1.2 * t**2 - 0.2
     bow = np.exp(-0.5 * (x / 3.0) ** 2) * 2.2 * shape.lip_bow - np.exp(-0.5 * ((np.abs(x) - 6.5) / 4.0) ** 2) * (
         0.9 * shape.lip_bow
     )
@@ -101,26 +107,24 @@ def half_width(shape: Shape, y: Map) -> Map:
     """Half-width (mm) of the bare head outline at height `y`."""
     chin, top = shape.chin_y, shape.vertex
     gonion = 0.70 * chin
+    crown, jaw_end = top + 58.0, chin - 20.0
     knots = [
-        (top - 1.0, 0.0),
-        (top + 1.5, 0.38 * shape.cranium),
-        (top + 8.0, 0.66 * shape.cranium),
-        (top + 22.0, 0.88 * shape.cranium),
-        (top + 42.0, 0.99 * shape.cranium),
-        (top + 62.0, 1.0 * shape.cranium),
+        (top - 5.0, shape.cranium),
+        (crown, shape.cranium),
         (-25.0, shape.temple * 1.03),
         (0.0, shape.temple),
         (18.0, shape.cheek),
-        (38.0, 0.97 * shape.cheek),
-        (gonion - 16.0, 0.5 * (0.92 * shape.cheek + 1.12 * shape.jaw)),
-        (gonion, shape.jaw),
-        (chin - 18.0, 0.46 * shape.jaw + 0.72 * shape.chin),
-        (chin - 8.0, 0.24 * shape.jaw + 0.82 * shape.chin),
-        (chin - 2.0, 0.80 * shape.chin),
-        (chin + 1.5, 0.40 * shape.chin),
-        (chin + 3.0, 0.0),
+        (36.0, 0.975 * shape.cheek),
+        (gonion - 18.0, 0.5 * (0.93 * shape.cheek + 1.10 * shape.jaw)),
+        (gonion, 1.02 * shape.jaw),
+        (jaw_end, 0.50 * shape.jaw + 0.72 * shape.chin),
+        (chin + 8.0, 0.28 * shape.jaw + 0.62 * shape.chin),
     ]
-    return np.maximum(profile(y, knots, smooth=2.2), np.float32(0.0))
+    width = profile(y, knots, smooth=4.0)
+    up = np.clip((crown - y) / (crown - top), 0, 1)
+    down = np.clip((y - jaw_end) / (chin + 3.0 - jaw_end), 0, 1)
+    cap = np.maximum(1 - up**2.25, 0) ** 0.5 * np.maximum(1 - down**2.3, 0) ** 0.5
+    return np.asarray(width * cap, np.float32)
 
 
 def signed_distance(inside: NDArray[np.bool_], *, mm: float) -> Map:
@@ -203,7 +207,7 @@ def _midline(shape: Shape, y: Map) -> Map:
 
 def _forehead_and_sockets(shape: Shape, *, x: Map, y: Map, ax: Map) -> Map:
     px = shape.pupil_x
-    brow_y = -17 + 0.004 * (ax - 24) ** 2
+    brow_y = -18 + 0.004 * (ax - 28) ** 2
     ridge = np.exp(-0.5 * ((y - brow_y) / 6.0) ** 2) * step(46 - ax, width=22) * shape.brow_ridge
     ridge += bump(x, y, at=(0, -15), size=(9, 7)) * (0.35 * shape.brow_ridge)
     frontal = bump(ax, y, at=(24, -48), size=(17, 15)) * 1.6
@@ -260,7 +264,7 @@ def _mouth_and_chin(shape: Shape, *, x: Map, y: Map, ax: Map) -> Map:
     out = shape.lip_forward * (0.42 * upper_lip + 0.55 * lower_lip)
     out += bump(x, y, at=(0, shape.mouth_y), size=(shape.mouth_width / 2.6, 11)) * (0.85 * shape.lip_forward)
     out -= np.exp(-0.5 * ((y - middle) / 1.1) ** 2) * step(shape.mouth_width / 2 + 0.5 - ax, width=5) * 2.0
-    out -= bump(ax, y, at=(shape.mouth_width / 2 + 1.5, shape.mouth_y + 1.5), size=(3.2, 3.6)) * 1.6
+    out -= bump(ax, y, at=(shape.mouth_width / 2 + 1.5, shape.mouth_y + 0.5), size=(3.0, 3.2)) * 1.3
     philtrum = step(y - shape.nose_y - 1, width=4) * step(upper - y + 1, width=3)
     out += philtrum * (0.9 * np.exp(-0.5 * ((ax - 4.6) / 1.8) ** 2) - 1.0 * np.exp(-0.5 * (x / 2.4) ** 2))
     below = shape.mouth_y + shape.lip_lower + 5.5
@@ -298,9 +302,9 @@ def _cheeks(shape: Shape, *, x: Map, y: Map, ax: Map, wrinkles: float) -> tuple[
 
 def _eyelids(shape: Shape, relief: Map, *, ax: Map, y: Map, wrinkles: float) -> Map:
     px = shape.pupil_x
-    u = (ax - px) / (shape.eye_length / 2)
-    upper, lower = lid_curves(shape, u.astype(np.float32))
-    r2 = ((ax - px) / 13.2) ** 2 + ((y + 0.5) / 12.2) ** 2
+    u = lid_coordinate(shape, ax)
+    upper, lower = lid_curves(shape, u)
+    r2 = ((ax - px + 0.5) / 13.0) ** 2 + ((y - 0.5) / 12.0) ** 2
     ball = np.sqrt(np.maximum(1 - r2, 0)) * 12.0
     seat = 64.5 - 0.35 * (shape.eye_depth - 6.5)
     lid = step(1.0 - r2, width=0.9)
@@ -316,7 +320,7 @@ def _eyelids(shape: Shape, relief: Map, *, ax: Map, y: Map, wrinkles: float) -> 
 
 
 def _ears(shape: Shape, *, ax: Map, y: Map) -> tuple[Map, Map]:
-    top, height = -14.0, shape.ear_height
+    top, height = -12.0, shape.ear_height
     center_y = top + height / 2
     s = np.clip((y - top) / height, 0, 1)
     attach = half_width(shape, y) - 2.5
@@ -353,7 +357,7 @@ def _neck_and_shoulders(shape: Shape, *, ax: Map, y: Map) -> tuple[Map, Map, Map
         np.exp(-0.5 * ((ax - np.clip(30 - 0.42 * (y - chin), 8, 40)) / 4.5) ** 2) * 1.6 * step(y - chin - 4, width=14)
     )
     relief = relief + tendon * neck
-    line = chin + 33 + 0.30 * np.maximum(ax - 45, 0) + 0.0022 * np.maximum(ax - 120, 0) ** 2
+    line = chin + 30 + 0.34 * np.maximum(ax - 50, 0) + 0.003 * np.maximum(ax - 120, 0) ** 2
     inside = np.minimum(y - line, (shape.shoulder - ax) + 0.5 * (y - line))
     body = step(inside, width=2.5)
     torso = 46 * np.clip(inside / 38, 0, 1) ** 0.5 * np.sqrt(np.clip(1.05 - (ax / shape.shoulder) ** 2 * 0.8, 0.1, 1.1))

@@ -34,17 +34,17 @@ def paint_hair(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) ->
     hair = identity.hair
     rng = generator(identity.seed, "hair")
     edge = fractal(rng, grid.x, grid.y, wavelength=16, octaves=4, gain=0.75)
-    mask, thickness = _mask(identity, grid=grid, head=head, edge=edge)
     strands, sheen = _strands(identity, rng, grid=grid, head=head)
-    color = hair_color(hair) * np.exp(0.40 * strands)[..., None] * (0.80 + 0.35 * sheen)[..., None]
+    mask, thickness = _mask(identity, grid=grid, head=head, edge=edge, strands=strands)
+    color = hair_color(hair) * (np.exp(0.34 * strands) * (0.75 + 0.4 * sheen))[..., None]
     nir = hair_nir(hair) * np.exp(0.22 * strands)
     opacity = {"bald": 0.10, "buzz": 0.72}.get(hair.style, 1.0)
     alpha = np.clip(mask * opacity, 0, 1)
     if hair.style in ("bald", "buzz"):
         alpha = np.clip(alpha * (1 + 0.35 * field(rng, grid.x, grid.y, wavelength=1.6)), 0, 0.95)
     canvas.lay(alpha.astype(np.float32), albedo=color, nir=np.clip(nir, 0.08, 0.65).astype(np.float32), gloss=0.30)
-    canvas.relief = np.where(mask > 0.4, np.maximum(canvas.relief, thickness), canvas.relief).astype(np.float32)
-    canvas.fine += (0.30 * opacity if hair.style != "curly" else 0.9) * strands * mask
+    canvas.relief = canvas.relief + mask * np.maximum(thickness - canvas.relief, 0)
+    canvas.fine += (0.16 * opacity if hair.style != "curly" else 0.6) * strands * mask
     canvas.cover = np.maximum(canvas.cover, mask)
     canvas.over = np.maximum(canvas.over, alpha)
     if hair.style != "bald":
@@ -58,21 +58,21 @@ def _window(hair: Hair, y: Map) -> Map:
     return profile(
         y,
         [
-            (top - 16 * hair.recession - 4, 0.0),
-            (top - 2 - 0.5 * bay, 12.0 - bay),
-            (top + 4, 36.0 + bay),
-            (top + 13, 51.0 + 0.4 * bay),
-            (top + 30, 58.0),
-            (-24.0, 62.0),
-            (-8.0, 65.5),
-            (16.0, 69.0),
+            (top - 16 * hair.recession - 5, 0.0),
+            (top - 1 - 0.5 * bay, 18.0 - bay),
+            (top + 5, 40.0 + bay),
+            (top + 15, 54.0 + 0.4 * bay),
+            (top + 33, 60.0),
+            (-20.0, 66.0),
+            (-6.0, 68.0),
+            (14.0, 69.5),
             (30.0, 82.0),
         ],
         smooth=3.0,
     )
 
 
-def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map) -> tuple[Map, Map]:
+def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map, strands: Map) -> tuple[Map, Map]:
     hair, shape = identity.hair, identity.shape
     x, y, ax = grid.x, grid.y, np.abs(grid.x)
     style = hair.style
@@ -81,15 +81,17 @@ def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map) -> tuple[Map
     rough = {"curly": 3.0, "buzz": 0.3, "bald": 0.2, "tied": 0.6}.get(style, 1.2)
     upward = step(-20 - y, width=60)
     outer = head.skull + lift * (0.45 + 0.55 * upward) + rough * edge
+    if style in LONG:
+        edge = edge * np.float32(0.25 + 0.75 * hair.curl)
     window = ax - _window(hair, y) + 1.6 * edge
     ends = {"curly": 40.0, "tied": -4.0}.get(style, 14.0)
     inner = np.minimum(window, ends - y + 2.0 * edge) if style not in LONG else window
     if style in LONG:
         fall = shape.chin_y + 20 + 70 * hair.volume
-        drape = profile(y, [(-70, 52), (-30, 61), (10, 64), (60, 62), (110, 60), (190, 66)], smooth=8)
+        drape = profile(y, [(-70, 50), (-30, 59), (10, 62), (60, 58), (110, 54), (190, 58)], smooth=8)
         skirt = profile(
-            y, [(-60, shape.cranium), (0, shape.cranium + 9), (80, shape.cranium + 18), (190, shape.cranium + 22)], smooth=9
-        ) + 10 * (hair.volume - 0.5)
+            y, [(-60, shape.cranium + 2), (0, shape.cranium + 13), (80, shape.cranium + 22), (190, shape.cranium + 24)], smooth=9
+        ) + 22 * (hair.volume - 0.4)
         side = np.minimum(np.minimum(ax - drape + 2.2 * edge, skirt - ax + 1.5 * edge), fall - y + 7 * edge)
         side = np.minimum(side, y + 62)
         inner = np.maximum(np.minimum(window, 5 - y), side)
@@ -103,18 +105,21 @@ def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map) -> tuple[Map
     if style == "bald":
         ring = 1 - bump(x, y, at=(0, shape.vertex + 10), size=(52, 44)) * 1.3
         inner = np.minimum(inner, 60 * (ring - 0.55))
-    soft = 5.0 if style in ("buzz", "bald") else 2.6
-    mask = step(np.minimum(inner, outer), width=soft) if style not in ("buzz", "bald") else step(inner, width=9) * step(
-        outer, width=2
-    )
+    border = np.minimum(inner, outer)
+    if style in ("buzz", "bald"):
+        mask = step(inner, width=9) * step(outer, width=2)
+    else:
+        # Single strands make the border: dense locks reach farther over the skin than the gaps between them.
+        mask = step(np.minimum(inner + 1.3 * strands - 0.5, outer + 0.8 * strands), width=5.5)
     depth = np.sqrt(np.clip(outer / 42, 0, 1))
-    shell = canvas_shell(head, lift=lift, depth=depth)
+    ramp = np.clip(border / 14, 0, 1)
+    shell = canvas_shell(head, lift=lift * ramp, depth=depth)
     if style in LONG:
-        shell = np.maximum(shell, (52 * np.sqrt(np.clip(side / 16, 0, 1)) - 0.10 * np.abs(y)) * (side > -2))
+        shell = np.maximum(shell, (54 * np.sqrt(np.clip(side / 18, 0, 1)) - 0.08 * np.abs(y)) * (side > -2))
     return np.asarray(mask, np.float32), np.asarray(np.maximum(shell, 0), np.float32)
 
 
-def canvas_shell(head: Head, *, lift: float, depth: Map) -> Map:
+def canvas_shell(head: Head, *, lift: Map, depth: Map) -> Map:
     """Height of a hair shell that stands `lift` mm off the skull and rounds toward its outline."""
     return np.asarray(np.where(head.skull > 0, head.relief + 0.7 * lift * depth, 26 * depth), np.float32)
 
@@ -128,18 +133,21 @@ def _strands(identity: Identity, rng: np.random.Generator, *, grid: Grid, head: 
         curls = fractal(rng, x, y, wavelength=size, octaves=3, gain=0.7)
         return np.asarray(1.2 * curls, np.float32), np.asarray(0.5 + 0.2 * wave, np.float32)
     if hair.style in LONG:
-        across, along = head.skull + 2.2 * wave * (0.3 + hair.curl), y
+        # Above the face strands fan out from the parting; beside it they hang, wavier with more curl.
+        dx, dy = x - 30 * hair.part, y - shape.vertex - 4
+        fan = np.arctan2(dx, np.maximum(dy, 0) + 26) * 70
+        hang = step(y + 30, width=50)
+        sway = 3.5 * hair.curl * np.sin(y / (9 + 16 * (1 - hair.curl)) + 1.5 * wave) * step(y, width=80)
+        across, along = fan + hang * (x - fan) + sway + 0.8 * wave, np.hypot(dx, dy)
     else:
-        cx, cy = 42 * hair.part, shape.vertex + 12
-        if hair.style == "tied":
-            cx, cy = 0.0, shape.vertex + 20
-        dx, dy = x - cx, (y - cy) * 1.25
-        across = np.arctan2(dx, dy + 1e-3) * 42 + 1.5 * wave
+        # Strands fan out from a point above the frame of the head, so that no star shows on the crown.
+        away, scale = {"fringe": (60.0, 125.0), "tied": (22.0, 85.0)}.get(hair.style, (14.0, 62.0))
+        dx, dy = x - 42 * hair.part, (y - shape.vertex + away) * 1.15
+        if hair.style in ("fringe", "tied"):
+            dx = dx + 42 * hair.part
+        across = np.arctan2(dx, dy + 1e-3) * scale + 1.0 * wave
         along = np.hypot(dx, dy)
-    if hair.style in ("fringe", "long_fringe"):
-        front = step(-20 - y, width=10) * step(50 - np.abs(x), width=14)
-        across = across + front * (x * 1.1 + 1.5 * wave - across)
-    fine = fractal(rng, across * 1.0, along * 0.035, wavelength=2.4, octaves=2, gain=0.8)
-    locks = fractal(rng, across, along * 0.06, wavelength=11, octaves=2)
+    fine = fractal(rng, across * 1.0, along * 0.03, wavelength=1.8, octaves=2, gain=0.8)
+    locks = fractal(rng, across, along * 0.05, wavelength=7, octaves=2)
     band = 0.5 + 0.5 * np.cos(2 * np.pi * (head.skull - 20 + 4 * locks) / 75)
-    return np.asarray(0.75 * fine + 0.75 * locks, np.float32), np.asarray(band, np.float32)
+    return np.asarray(0.7 * fine + 0.45 * locks, np.float32), np.asarray(band, np.float32)

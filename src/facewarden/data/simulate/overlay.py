@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.data.simulate.geometry import lid_curves, lip_curves
+from facewarden.data.simulate.geometry import lid_coordinate, lid_curves, lip_curves
 from facewarden.data.simulate.identity import Identity
 from facewarden.data.simulate.maps import REGIONS
 from facewarden.data.simulate.noise import Map, generator, step
@@ -50,7 +50,7 @@ def paint_eye(part: Layers, identity: Identity, *, iris: Map, expression: Expres
     """Paint sclera, iris, pupil, lid edges and lashes of one eye (`side` -1 for the image's left)."""
     shape, eyes = identity.shape, identity.eyes
     x = part.x * np.float32(side)
-    u = (x - shape.pupil_x) / np.float32(shape.eye_length / 2)
+    u = lid_coordinate(shape, x)
     upper, lower = lid_curves(shape, u, openness=1 - expression.blink)
     upper = upper + np.float32(shape.epicanthus * 2.0) * np.exp(-0.5 * ((u + 0.95) / 0.3) ** 2)
     y = part.y
@@ -58,8 +58,8 @@ def paint_eye(part: Layers, identity: Identity, *, iris: Map, expression: Expres
     inside = step(1.0 - np.abs(u), width=0.12)
     behind = 1 - part.over
     alpha = step(y - upper, width=soft) * step(lower - y, width=soft) * inside * behind
-    dx = x - shape.pupil_x - np.float32(0.4 + side * expression.gaze[0])
-    dy = y + np.float32(0.9 - expression.gaze[1])
+    dx = x - shape.pupil_x - np.float32(side * expression.gaze[0])
+    dy = y - np.float32(expression.gaze[1])
     r = np.hypot(dx, dy)
     radius = eyes.iris_diameter / 2
     color, nir = _iris_color(identity, r=r / radius, angle=np.arctan2(dy, dx * side), sheet=iris)
@@ -68,16 +68,16 @@ def paint_eye(part: Layers, identity: Identity, *, iris: Map, expression: Expres
     nir = nir * (1 - pupil[..., 0]) + pupil[..., 0] * 0.03
     white = step(r - radius, width=max(0.9, 0.7 * mm))
     corner = np.exp(-0.5 * ((u + 0.98) / 0.16) ** 2)[..., None]
-    sclera = np.array([0.56, 0.52, 0.48], np.float32) * (1 - 0.35 * np.clip(np.abs(u) - 0.35, 0, 1))[..., None]
+    sclera = np.array([0.46, 0.415, 0.38], np.float32) * (1 - 0.35 * np.clip(np.abs(u) - 0.35, 0, 1))[..., None]
     sclera = sclera + corner * (np.array([0.42, 0.20, 0.17], np.float32) - sclera)
     color = color + white[..., None] * (sclera - color)
     nir = nir + white * (0.36 - nir)
-    shadow = 1 - 0.55 * np.exp(-np.maximum(y - upper, 0) / 1.7)
+    shadow = 1 - 0.62 * np.exp(-np.maximum(y - upper, 0) / 2.0)
     color, nir = color * shadow[..., None], nir * shadow
     _mix(part.albedo, color, alpha)
     _mix(part.nir, nir, alpha)
     _mix(part.gloss, np.float32(0.92), alpha)
-    ball = np.stack([dx * side * 0.085, (y + 0.5) * 0.085, np.ones_like(dx)], -1)
+    ball = np.stack([dx * side * 0.085, (y - 0.5) * 0.085, np.ones_like(dx)], -1)
     ball /= np.linalg.norm(ball, axis=-1, keepdims=True)
     _mix(part.normal, ball.astype(np.float32), alpha)
     part.regions[alpha > 0.5] = REGIONS.index("eye")

@@ -58,7 +58,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     """Draw a cooperative pose: within about 20 degrees of frontal, slightly off center."""
     yaw, pitch, roll = np.clip(rng.normal(0, [8.0, 5.0, 3.0]), [-22, -13, -9], [22, 13, 9])
     shift = rng.normal(0, 5.0, 2).clip(-12, 12)
-    scale = float(np.exp(rng.normal(0, 0.04).clip(-0.1, 0.1)))
+    scale = float(np.exp(np.clip(rng.normal(0, 0.04), -0.1, 0.1)))
     return Pose(float(yaw), float(pitch), float(roll), (float(shift[0]), float(shift[1])), scale)
 
 
@@ -69,7 +69,7 @@ def sample_expression(rng: np.random.Generator) -> Expression:
     return Expression(
         smile=smile,
         mouth_open=float(rng.beta(0.8, 6.0) * (0.4 + 0.6 * (rng.random() < 0.5))),
-        brow_raise=float(rng.normal(0, 0.25).clip(-0.6, 0.9)),
+        brow_raise=float(np.clip(rng.normal(0, 0.25), -0.6, 0.9)),
         blink=float(np.clip(0.14 * smile + abs(rng.normal(0, 0.06)), 0, 0.35)),
         gaze=(float(gaze[0]), float(gaze[1])),
         pupil=float(rng.uniform(2.6, 5.0)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.geometry import Grid, Head, lid_curves, lip_curves
+from facewarden.data.simulate.geometry import Grid, Head, lid_coordinate, lid_curves, lip_curves
 from facewarden.data.simulate.identity import Identity
 from facewarden.data.simulate.noise import Map, bump, field, fractal, generator, step
 
@@ -76,8 +76,8 @@ def paint_skin(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) ->
     broad = fractal(rng, x, y, wavelength=60, octaves=3)
     patch = fractal(rng, x, y, wavelength=13, octaves=4, gain=0.7)
     grain = fractal(rng, x, y, wavelength=2.6, octaves=2, gain=0.8)
-    hemoglobin = skin.hemoglobin * (1 + blood) + skin.blotches * (0.06 * broad + 0.10 * patch) + 0.03 * grain
-    melanin = skin.melanin * (1 + 0.05 * broad + 0.04 * patch) + 0.012 * grain + 0.012 * skin.blotches * patch
+    hemoglobin = skin.hemoglobin * (1 + blood) + skin.blotches * (0.06 * broad + 0.075 * patch) + 0.03 * grain
+    melanin = skin.melanin * (1 + 0.04 * broad + 0.02 * patch) + 0.010 * grain + 0.008 * skin.blotches * patch
     melanin = melanin + _shade_around_eyes(identity, ax=ax, y=y)
     spots = _spots(identity, grid=grid)
     melanin = np.maximum(melanin + spots, 0)
@@ -93,7 +93,7 @@ def paint_skin(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) ->
     canvas.gloss[...] = np.clip(skin.gloss * (0.75 + oily) * (1 + 0.08 * patch), 0.03, 0.9)
     canvas.fine += 0.05 * grain + _wrinkles(identity, x=x, y=y, ax=ax)
     _lips(canvas, identity, x=x, y=y, patch=grain)
-    dark = np.clip(head.nostrils * 1.25, 0, 0.93)
+    dark = np.clip(head.nostrils * 1.05, 0, 0.85)
     canvas.albedo *= (1 - dark)[..., None]
     canvas.nir *= 1 - 0.7 * dark
     canvas.gloss *= 1 - dark
@@ -111,10 +111,10 @@ def _blood(identity: Identity, *, x: Map, y: Map, ax: Map) -> Map:
 def _shade_around_eyes(identity: Identity, *, ax: Map, y: Map) -> Map:
     shape, skin = identity.shape, identity.skin
     px = shape.pupil_x
-    under = bump(ax, y, at=(px - 4, 10.0), size=(11, 4.0)) * (0.13 * skin.under_eye)
-    inner = bump(ax, y, at=(px - 15, 2.0), size=(5, 6)) * (0.05 + 0.06 * skin.under_eye)
-    lid = bump(ax, y, at=(px, -6.5), size=(13, 4.5)) * (0.05 + 0.05 * skin.melanin)
-    u = (ax - px) / np.float32(shape.eye_length / 2)
+    under = bump(ax, y, at=(px - 4, 12.0), size=(11, 4.0)) * (0.13 * skin.under_eye)
+    inner = bump(ax, y, at=(px - 15, 3.0), size=(5, 6)) * (0.05 + 0.06 * skin.under_eye)
+    lid = bump(ax, y, at=(px, -5.5), size=(13, 4.0)) * (0.05 + 0.05 * skin.melanin)
+    u = lid_coordinate(shape, ax)
     upper, lower = lid_curves(shape, u)
     weight = step(1.2 - np.abs(u), width=0.5)
     crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.75) ** 2) * weight * min(0.22, 0.06 * shape.lid_crease)
@@ -128,7 +128,7 @@ def _spots(identity: Identity, *, grid: Grid) -> Map:
     out = np.zeros_like(grid.x)
     for _ in range(skin.moles):
         at = np.array([rng.uniform(-62, 62), rng.uniform(-60, 105)], np.float32)
-        radius, strength = rng.uniform(0.7, 2.0), rng.uniform(0.3, 1.0)
+        radius, strength = rng.uniform(0.6, 1.7), rng.uniform(0.1, 0.8)
         cx, cy = grid.pixel(at.copy())
         reach = int(4 * radius / grid.mm) + 2
         x0, y0 = max(int(cx) - reach, 0), max(int(cy) - reach, 0)
@@ -140,7 +140,7 @@ def _spots(identity: Identity, *, grid: Grid) -> Map:
         where = bump(np.abs(grid.x), grid.y, at=(26, 18), size=(26, 17)) + 0.4 * bump(
             grid.x, grid.y, at=(0, -45), size=(35, 18)
         )
-        out += 0.34 * skin.freckles * where * step(dots - 0.75, width=1.0)
+        out += 0.2 * skin.freckles * where * step(dots - 0.75, width=1.0)
     if skin.age > 50:
         blots = field(rng, grid.x, grid.y, wavelength=11)
         out += 0.12 * (skin.age - 50) / 30 * step(blots - 1.6, width=0.8)
@@ -173,9 +173,9 @@ def _lips(canvas: Canvas, identity: Identity, *, x: Map, y: Map, patch: Map) -> 
     edge = np.float32(1.6)
     inside = step(shape.mouth_width / 2 - np.abs(x) + 0.5, width=3)
     alpha = step(y - upper, width=edge) * step(lower - y, width=2.0) * inside
-    melanin = np.full_like(x, 0.10 + 0.72 * skin.melanin)
+    melanin = np.full_like(x, 0.10 + 0.70 * skin.melanin)
     color = skin_reflectance(
-        melanin, hemoglobin=np.full_like(x, 0.65 + 1.15 * skin.lip_red), carotene=0.2
+        melanin, hemoglobin=np.full_like(x, 0.85 + 1.25 * skin.lip_red), carotene=0.2
     ) * np.float32(0.92 - 0.06 * (1 - skin.melanin))
     folds = np.cos(x * np.float32(2.9) + 3 * patch)
     color = color * (1 + 0.04 * folds[..., None]) * np.where(y < middle, 0.84, 1.0)[..., None]
