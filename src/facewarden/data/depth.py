@@ -1,0 +1,80 @@
+"""Depth images: 16-bit PNGs in millimeters on disk, a band of 300 mm around the face in a batch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facewarden.core.errors import BadInputError
+from facewarden.data._text import printable
+from facewarden.data.photo import MAX_PIXELS
+from facewarden.data.sample import Box
+
+BAND = 300.0
+"""Millimeters that the encoding spans: 150 before and 150 behind the face."""
+
+
+def read_depth(path: Path) -> NDArray[np.uint16]:
+    """Read a depth image.
+
+    Args:
+        path: a single-channel 16-bit PNG.
+
+    Returns:
+        `(h, w)` uint16 millimeters, 0 = hole.
+
+    Raises:
+        BadInputError: missing, damaged, or not a 16-bit gray PNG (an 8-bit picture of depth has no millimeters).
+    """
+    name, wanted = printable(path), "depth is a 16-bit gray PNG in millimeters, 0 = hole"
+    try:
+        if not path.is_file():
+            raise BadInputError(f"{name}: does not exist or is not a file", hint="facewarden data check")
+        if path.stat().st_size == 0:
+            raise BadInputError(f"{name}: is empty (0 bytes)", hint="replace the file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; they are refused below
+            with Image.open(path, formats=("PNG",)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise BadInputError(f"{name}: has {image.width} x {image.height} pixels", hint="at most 50 MP")
+                if not image.mode.startswith("I"):
+                    raise BadInputError(f"{name}: is a picture of mode {image.mode}", hint=wanted)
+                return np.asarray(image).astype(np.uint16)
+    except BadInputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost any type on damaged data
+        raise BadInputError(f"{name}: cannot be read as depth: {error}", hint=wanted) from error
+
+
+def write_depth(path: Path, depth: NDArray[np.uint16]) -> None:
+    """Write `(h, w)` uint16 millimeters as a 16-bit PNG."""
+    Image.fromarray(np.ascontiguousarray(depth)).save(path, format="PNG")
+
+
+def encode_depth(depth: NDArray[np.uint16], *, box: Box | None = None) -> NDArray[np.float32]:
+    """Encode millimeters for a `FaceBatch`: `clip(0.5 + (z_face - z) / 300, 0, 1)`, so that nearer is brighter.
+
+    Args:
+        depth: `(h, w)` millimeters, 0 = hole.
+        box: face box x0 y0 x1 y1 in pixels; z_face is the median of the valid depth inside it, of the whole frame
+            where there is no box or nothing but holes inside it.
+
+    Returns:
+        `(h, w)` in [0, 1]; holes are 0.
+    """
+    valid = depth > 0
+    if not valid.any():
+        return np.zeros(depth.shape, dtype=np.float32)
+    inside = np.zeros_like(valid)
+    if box is not None:
+        height, width = depth.shape
+        x0, y0 = (int(np.clip(np.floor(v), 0, side)) for v, side in zip(box[:2], (width, height), strict=True))
+        x1, y1 = (int(np.clip(np.ceil(v), 0, side)) for v, side in zip(box[2:], (width, height), strict=True))
+        inside[y0:y1, x0:x1] = valid[y0:y1, x0:x1]
+    face = np.median(depth[inside if inside.any() else valid].astype(np.float32))
+    encoded = np.clip(0.5 + (face - depth.astype(np.float32)) / BAND, 0.0, 1.0)
+    return np.where(valid, encoded, 0.0).astype(np.float32)

@@ -1,0 +1,199 @@
+"""From samples on disk to `FaceBatch`es: reads, resizes, encodes depth, and counts what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import CHANNELS, MODALITIES, Modality
+from facewarden.data._text import printable
+from facewarden.data.depth import encode_depth, read_depth
+from facewarden.data.photo import read_photo
+from facewarden.data.sample import Box, Sample
+
+Frames = dict[Modality, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A sample that was left out.
+
+    Attributes:
+        key: which one.
+        path: the file at fault, as printable text.
+        reason: what is wrong with it.
+    """
+
+    key: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    sample: Sample
+    frames: Frames
+    box: Box | None
+    grid: tuple[int, int]
+
+
+def load_batch(
+    samples: Sequence[Sample],
+    *,
+    root: Path,
+    modalities: Sequence[Modality] = MODALITIES,
+    size: int | None = None,
+) -> FaceBatch:
+    """Read samples as one batch.
+
+    Args:
+        samples: at least one.
+        root: the folder that their paths are relative to (`Manifest.root`).
+        modalities: which to read; a sample without one gets zeros and `present` False there.
+        size: side of the frames in pixels. A frame is scaled to fit, keeping its shape, and padded with black at the
+            right or the bottom; boxes follow. None keeps the frames as they are, which must then be equally large.
+
+    Returns:
+        Frames with label, species, subject, domain and, where every sample has one, the face box.
+
+    Raises:
+        BadInputError: an image is unreadable, the modalities of a sample or the samples differ in size, only some
+            samples have a box, or a sample has none of the modalities.
+    """
+    if not samples:
+        raise BadInputError("no samples to load", hint="look at the splits of the manifest: facewarden data check")
+    return _stack([_load(sample, root=root, modalities=modalities, size=size) for sample in samples], modalities)
+
+
+def iter_batches(
+    samples: Iterable[Sample],
+    batch_size: int,
+    *,
+    root: Path,
+    modalities: Sequence[Modality] = MODALITIES,
+    size: int | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    skipped: list[Skipped] | None = None,
+) -> Iterator[FaceBatch]:
+    """Yield batches of samples, each of frames of one size, always in the same order.
+
+    A batch leaves as soon as `batch_size` frames of its size have been read; at the end the incomplete ones follow.
+
+    Args:
+        samples: a `Manifest` or any samples.
+        batch_size: how many at most.
+        root, modalities, size: as in `load_batch`.
+        on_error: "skip" leaves out what cannot be read and lists it in `skipped`; "raise" stops there.
+        skipped: a list that receives one entry per sample left out; "skip" needs it, so that nothing goes unseen.
+
+    Raises:
+        BadInputError: as in `load_batch`, when `on_error` is "raise"; a batch size below one; "skip" without a list.
+    """
+    if batch_size < 1:
+        raise BadInputError(f"batch size {batch_size}", hint="at least 1")
+    if on_error == "skip" and skipped is None:
+        raise BadInputError("on_error='skip' without a list for what is skipped", hint="skipped=[]")
+    waiting: dict[tuple[tuple[int, int], bool], list[_Loaded]] = {}
+    for sample in samples:
+        try:
+            loaded = _load(sample, root=root, modalities=modalities, size=size)
+        except BadInputError as error:
+            if on_error == "raise" or skipped is None:
+                raise
+            skipped.append(Skipped(sample.key, _culprit(sample, root, error), error.message))
+            continue
+        group = waiting.setdefault((loaded.grid, loaded.box is not None), [])
+        group.append(loaded)
+        if len(group) == batch_size:
+            yield _stack(group, modalities)
+            group.clear()
+    for group in waiting.values():
+        if group:
+            yield _stack(group, modalities)
+
+
+def _load(sample: Sample, *, root: Path, modalities: Sequence[Modality], size: int | None) -> _Loaded:
+    raw = {name: _read(root / path, name) for name in modalities if (path := sample.path(name)) is not None}
+    if not raw:
+        raise BadInputError(
+            f"sample {sample.key!r} has none of {', '.join(modalities)}", hint=f"it has {', '.join(sample.modalities)}"
+        )
+    grids = {name: image.shape[:2] for name, image in raw.items()}
+    if len(set(grids.values())) > 1:
+        raise BadInputError(f"sample {sample.key!r}: modalities differ in size {grids}", hint="register the images")
+    height, width = next(iter(grids.values()))
+    scale = 1.0 if size is None else size / max(height, width)
+    grid = (height, width) if size is None else (size, size)
+    # depth is encoded on its own grid: the median over the face box is then the same for every size
+    encoded = {name: _unit(image, name, sample.box) for name, image in raw.items()}
+    frames = {name: _fit(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
+    box = (
+        None
+        if sample.box is None
+        else (sample.box[0] * scale, sample.box[1] * scale, sample.box[2] * scale, sample.box[3] * scale)
+    )
+    return _Loaded(sample, frames, box, grid)
+
+
+def _read(path: Path, modality: Modality) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    return read_depth(path) if modality == "depth" else read_photo(path)
+
+
+def _unit(image: NDArray[np.uint8] | NDArray[np.uint16], modality: Modality, box: Box | None) -> NDArray[np.float32]:
+    if modality == "depth":
+        return encode_depth(image.astype(np.uint16, copy=False), box=box)[..., None]
+    unit = np.divide(image, 255, dtype=np.float32)
+    return unit if modality == "rgb" else unit.mean(axis=2, keepdims=True, dtype=np.float32)
+
+
+def _fit(image: NDArray[np.float32], modality: Modality, *, scale: float, grid: tuple[int, int]) -> NDArray[np.float32]:
+    height, width = image.shape[:2]
+    target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if target != (width, height):
+        # measured ranges are not averaged: a mean of face and wall is a distance at which there is nothing
+        smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        method = cv2.INTER_NEAREST_EXACT if modality == "depth" else smooth
+        resized = cv2.resize(image, target, interpolation=method).reshape(target[1], target[0], image.shape[2])
+        image = np.clip(resized, 0.0, 1.0).astype(np.float32)
+    below, right = grid[0] - image.shape[0], grid[1] - image.shape[1]
+    return np.pad(image, ((0, below), (0, right), (0, 0)))
+
+
+def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality]) -> FaceBatch:
+    grids = sorted({item.grid for item in loaded})
+    if len(grids) > 1:
+        raise BadInputError(f"frames differ in size: {grids}", hint="size=224, or iter_batches, which groups by size")
+    boxes = [item.box for item in loaded if item.box is not None]
+    if 0 < len(boxes) < len(loaded):
+        raise BadInputError("only some of the samples have a face box", hint="iter_batches groups by it")
+    images, present = {}, {}
+    for name in modalities:
+        empty = np.zeros((*grids[0], CHANNELS[name]), dtype=np.float32)
+        stacked = np.stack([item.frames.get(name, empty) for item in loaded])
+        images[name] = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
+        present[name] = torch.tensor([name in item.frames for item in loaded])
+    samples = [item.sample for item in loaded]
+    return FaceBatch(
+        images=images,
+        present=present,
+        key=tuple(sample.key for sample in samples),
+        box=torch.tensor(boxes, dtype=torch.float32) if boxes else None,
+        label=torch.tensor([sample.label for sample in samples]),
+        species=tuple(sample.species for sample in samples),
+        subject=tuple(sample.subject for sample in samples),
+        domain=tuple(sample.domain for sample in samples),
+    )
+
+
+def _culprit(sample: Sample, root: Path, error: BadInputError) -> str:
+    paths = [printable(root / path) for name in sample.modalities if (path := sample.path(name)) is not None]
+    return next((path for path in paths if path in error.message), paths[0])
