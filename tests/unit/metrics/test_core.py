@@ -57,3 +57,4 @@ def test_largest_count_is_the_definition(total: int) -> None:
 
 def test_middle_of_huge_scores_does_not_overflow() -> None:
     assert _core.midway(-1.7e308, 1.7e308) == 0.0
+    assert _core.midway(1.5e308, 1.7e308) == pytest.approx(1.6e308)

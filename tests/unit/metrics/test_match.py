@@ -48,7 +48,6 @@ def test_cross_validated_accuracy_uses_the_other_folds() -> None:
     found = match.accuracy_10fold(similarity, same, folds=folds)
     assert found.by_fold[0] == 0.5
     assert found.thresholds[0] == 0.5
-    # On folds 0 and 2 (genuine .3 .6, impostor .2 .4) one error is the best: at 0.25 or at 0.5 (and 0.6 up is worse).
     assert found.mean == pytest.approx(np.mean(found.by_fold))
     assert found.standard_error == pytest.approx(np.std(found.by_fold, ddof=1) / np.sqrt(3))
 
@@ -60,6 +59,14 @@ def test_perfect_pairs_are_perfect_in_every_fold() -> None:
     assert found.mean == 1.0
     assert found.standard_error == 0.0
     assert len(found.by_fold) == 10
+
+
+def test_of_equally_good_thresholds_the_middle_one_is_taken() -> None:
+    # The other fold has genuine 0.6 and 0.2, impostor 0.4 and 0.1: one error from 0.15, and one from 0.5, none better;
+    # accepting from 0.3 on makes two. Of 0.15 and 0.5 the second counts as the middle.
+    similarity = np.array([0.6, 0.2, 0.4, 0.1, 0.9, 0.0])
+    found = match.accuracy_10fold(similarity, np.array([1, 1, 0, 0, 1, 0]), folds=np.array([1, 1, 1, 1, 0, 0]))
+    assert found.thresholds[0] == 0.5
 
 
 def test_accuracy_refuses_what_it_cannot_judge() -> None:

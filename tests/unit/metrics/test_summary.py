@@ -11,7 +11,7 @@ from facewarden.metrics import pad
 from facewarden.metrics._core import codes_of
 from facewarden.metrics._estimate import Estimate, worst_of
 from facewarden.metrics._resample import MAX_UNITS, rate_replicates, resampling
-from facewarden.metrics.intervals import wilson
+from facewarden.metrics.intervals import mean_by_subject, wilson
 from facewarden.metrics.summary import Metric, presentation_summary
 
 RULE = DecisionRule(threshold=0.7, policy="eer", split="dev", source="elsewhere", n_bona_fide=1, n_attack=1)
@@ -125,6 +125,19 @@ def test_many_subjects_in_groups_give_the_same_width() -> None:
         metric = found[name]
         error = np.sqrt(metric.value * (1 - metric.value) / metric.n)
         assert metric.high - metric.low == pytest.approx(2 * 1.96 * error, rel=0.12)
+
+
+def test_grouping_is_blind_to_the_order_of_subjects() -> None:
+    # Every second person fails. Groups made by counting off would put all who fail into the same groups.
+    n = 4 * MAX_UNITS
+    found = mean_by_subject((np.arange(n) % 2).astype(float), np.arange(n), seed=0, rounds=600)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(n), rel=0.12)
+
+
+def test_replicates_of_a_thinned_curve_are_moved_to_the_exact_value() -> None:
+    # On the kept thresholds the rows as they are give 0.12 (last entry), exactly they give 0.10.
+    found = Estimate.shifted(0.10, np.array([0.11, 0.14, 0.01, 0.12]), n=10, subjects=20)
+    assert found.replicates.tolist() == pytest.approx([0.09, 0.12, 0.0])
 
 
 def test_a_perfect_detector_on_few_people_is_not_certain() -> None:
