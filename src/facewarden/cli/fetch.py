@@ -26,9 +26,8 @@ def fetch(
 def show(result: tuple[Fetched, ...]) -> int:
     """Print where each part is."""
     for part in result:
-        print(
-            f"{part.name:<24} {part.size / 1e6:7.1f} MB  {'present' if part.already_there else 'fetched'}  {part.folder}"
-        )
+        state = "present" if part.already_there else "fetched"
+        print(f"{part.name:<24} {part.size / 1e6:7.1f} MB  {state}  {part.folder}")
     return 0
 
 

@@ -1,0 +1,121 @@
+"""The audit: one graded, reproducible report on presentation, perturbation and poisoning."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from facewarden import __version__
+from facewarden.bench.audit_parts import (
+    Needs,
+    load_captures,
+    model_part,
+    perturbation_of,
+    poisoning_of,
+    presentation_of,
+)
+from facewarden.bench.presets import preset_named
+from facewarden.bench.resolve import resolve_detector
+from facewarden.core.run import RunFolder, provenance
+from facewarden.report.document import Gate, Report
+from facewarden.report.gate import parse_gate
+from facewarden.report.html import write_report
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """Where the report is and what came out.
+
+    Attributes:
+        report: the report as data.
+        html, json: the files.
+        gate: outcome of `fail_on`, if one was given.
+    """
+
+    report: Report
+    html: Path
+    json: Path
+    gate: Gate | None
+
+
+def audit(
+    *,
+    detector: str = "multi_cnn",
+    recognizer: str = "mobilefacenet_512",
+    surrogate: str | None = None,
+    faces: str | None = None,
+    captures: Path | None = None,
+    preset: Literal["quick", "standard", "thorough"] = "standard",
+    policy: str = "eer",
+    seed: int = 0,
+    out: Path = Path("runs/audit"),
+    fail_on: str | None = None,
+    resume: bool = False,
+) -> AuditResult:
+    """Audit a detector and a recognizer and write one report on what a face image can lie about.
+
+    Without arguments it audits the shipped detector on captures that it simulates, and a fetched recognizer on ORL.
+    What cannot be measured is left out and named in the report with the command that brings it.
+
+    Args:
+        detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        recognizer: the same, for the recognizer whose training gallery is poisoned.
+        surrogate: recognizer the cloak is made on; by default another one than the audited.
+        faces: photos of people: orl, lfw:DIR, london:DIR or DIR with one folder per person. They are cloaked, and
+            captures are simulated from them unless --captures is given.
+        captures: manifest of real or simulated captures (CSV or Parquet).
+        preset: how much is measured.
+        policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
+        seed: of everything random.
+        out: folder of the run and its report.
+        fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
+        resume: go on with a run that was stopped.
+    """
+    sizes = preset_named(preset)
+    gate = parse_gate(fail_on) if fail_on else None
+    victim = resolve_detector(detector)
+    needs = Needs(recognizer, surrogate, faces, captures, sizes, policy, seed)
+    recipe = {
+        "verb": "audit",
+        "version": __version__,
+        "detector": detector,
+        "detector_sha256": victim.card.sha256,
+        "preset": preset,
+        **needs.recipe(),
+    }
+    run = RunFolder(out, recipe=recipe, resume=resume)
+    manifest, capture_part = load_captures(needs, run)
+    presentation = presentation_of(victim, manifest, needs, run)
+    perturbation = perturbation_of(victim, manifest, presentation, needs, run)
+    poisoning, face_parts = poisoning_of(needs, run)
+    report = Report(
+        title=f"Audit of {victim.card.name}" + (f" and {recognizer}" if face_parts else ""),
+        created=run.stage("created", lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())),
+        command=_command(detector, preset, needs, fail_on),
+        preset=preset,
+        seed=seed,
+        provenance=provenance(),
+        parts=(model_part("detector", victim.card), capture_part, *face_parts),
+        presentation=presentation.section,
+        perturbation=perturbation,
+        poisoning=poisoning,
+    )
+    if gate is not None:
+        report = replace(report, gate=gate.evaluate(report))
+    html, json = write_report(report, out)
+    run.finish({"report": html.name, "gate": None if report.gate is None else report.gate.passed})
+    return AuditResult(report, html, json, report.gate)
+
+
+def _command(detector: str, preset: str, needs: Needs, fail_on: str | None) -> str:
+    """The command line that makes this report again, without what is default."""
+    words = ["facewarden", "audit"]
+    given = {"--detector": detector, "--preset": preset, **needs.options(), "--fail-on": fail_on}
+    defaults = {"--detector": "multi_cnn", "--preset": "standard"}
+    for option, value in given.items():
+        if value is not None and defaults.get(option) != value:
+            words += [option, str(value)]
+    return shlex.join(words)

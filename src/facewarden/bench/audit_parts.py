@@ -1,0 +1,246 @@
+"""The audit's steps: bring the captures, measure each of the three lies, and name what had to be left out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facewarden.bench.faces import AlignedFaces, align_photos, choose_people, procedural_faces
+from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
+from facewarden.bench.perturbation_report import Measured, perturbation_section
+from facewarden.bench.poisoning import Cloaking, run_cloaking
+from facewarden.bench.poisoning_report import poisoning_section
+from facewarden.bench.presentation import Presentation, measure_presentation
+from facewarden.bench.presets import Preset
+from facewarden.bench.resolve import resolve_detector, resolve_purifier, resolve_recognizer
+from facewarden.bench.scoring import Scores, score_manifest
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError
+from facewarden.core.labels import Modality
+from facewarden.core.registry import load
+from facewarden.core.roles import Aligner, Detector, Recognizer
+from facewarden.core.run import RunFolder
+from facewarden.core.seeding import derive
+from facewarden.core.threat import ThreatModel
+from facewarden.data.datasets import open_dataset
+from facewarden.data.loading import iter_batches
+from facewarden.data.manifest import Manifest
+from facewarden.data.simulate import simulate
+from facewarden.report.document import LeftOut, Part, Section
+
+SURROGATES = ("mobilefacenet_128", "mobilefacenet_512", "dlib_resnet34")
+"""Recognizers to make the cloak on, in this order; the judge itself is never taken."""
+PURIFIERS = ("identity", "jpeg", "gaussian_blur", "median")
+CLOAK = ThreatModel(eps=8 / 255)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the audit was asked for, besides the detector."""
+
+    recognizer: str
+    surrogate: str | None
+    faces: str | None
+    captures: Path | None
+    sizes: Preset
+    policy: str
+    seed: int
+
+    def recipe(self) -> dict[str, Any]:
+        """What decides the numbers, JSON-able."""
+        captures = None if self.captures is None else str(self.captures)
+        return {**asdict(self), "captures": captures}
+
+    def options(self) -> dict[str, str | None]:
+        """Command line options that were not left at their defaults."""
+        return {
+            "--recognizer": None if self.recognizer == "mobilefacenet_512" else self.recognizer,
+            "--surrogate": self.surrogate,
+            "--faces": self.faces,
+            "--captures": None if self.captures is None else str(self.captures),
+            "--policy": None if self.policy == "eer" else self.policy,
+            "--seed": str(self.seed) if self.seed else None,
+        }
+
+
+def model_part(role: str, card: Card) -> Part:
+    """A model's entry in the report's provenance."""
+    return Part(role, card.name, card.source, card.licence, card.sha256, card.settings)
+
+
+def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
+    """Read the captures that were given, or simulate them into the run's folder."""
+    if needs.captures is not None:
+        manifest = Manifest.read(needs.captures)
+        settings = {"rows": len(manifest), "simulated": manifest.simulated}
+        return manifest, Part("captures", manifest.name, needs.captures.name, "as given", settings=settings)
+    sizes, photos = needs.sizes, None
+    if needs.faces is not None:
+        photos = open_dataset(needs.faces)
+    folder = run.path / "captures"
+    simulate(
+        folder,
+        subjects=sizes.subjects,
+        captures_per_subject=sizes.captures_per_subject,
+        faces=photos,
+        seed=derive(needs.seed, "audit captures"),
+    )
+    manifest = Manifest.read(folder / "manifest.csv")
+    source = "procedural faces" if photos is None else f"photos of {photos.name}"
+    settings = {"rows": len(manifest), "simulated": True, "seed": needs.seed}
+    return manifest, Part(
+        "captures", "simulated captures", f"facewarden simulate, {source}", "Apache-2.0", settings=settings
+    )
+
+
+def presentation_of(detector: Detector, manifest: Manifest, needs: Needs, run: RunFolder) -> Presentation:
+    """Score the development and test captures once and measure them."""
+    wanted = manifest.where(split=("dev", "test"))
+    lacking = [name for name in ("dev", "test") if not len(manifest.where(split=name))]
+    if lacking:
+        raise BadInputError(
+            f"{manifest.name}: no rows of split {' and '.join(lacking)}",
+            hint="the threshold is set on dev and measured on test; facewarden simulate writes both",
+        )
+    scores = _stored_scores(detector, wanted, run)
+    return measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
+
+
+def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder) -> Scores:
+    path = run.path / "scores.parquet"
+
+    def compute() -> dict[str, Any]:
+        scores = score_manifest(detector, manifest)
+        scores.write(path)
+        return {"skipped": dict(scores.skipped), "source": scores.source}
+
+    known = run.stage("scores", compute)
+    return Scores.read(path, source=known["source"], skipped=known["skipped"])
+
+
+def perturbation_of(
+    detector: Detector, manifest: Manifest, presentation: Presentation, needs: Needs, run: RunFolder
+) -> Section:
+    """Attack the detector at the deployed threshold, through its own gradients or a surrogate's."""
+    rule, test, sizes = presentation.rule, presentation.test, needs.sizes
+    rows = choose_samples(
+        test.score.tolist(),
+        test.label.tolist(),
+        threshold=rule.threshold,
+        subjects=test.subject.tolist(),
+        per_class=sizes.attacked_per_class,
+        seed=needs.seed,
+    )
+    if not rows:
+        left = LeftOut("attacks on the detector", "it decides no test capture correctly", "facewarden train")
+        return _empty("perturbation", left)
+    source, source_threshold, how = detector, rule.threshold, "white box"
+    if not detector.differentiable:
+        try:
+            source = resolve_detector("multi_cnn")
+        except FacewardenError as error:
+            return _empty("perturbation", LeftOut("attacks on the detector", error.message, error.hint))
+        how, source_threshold = f"transfer from {source.card.name}", 0.0
+    chosen = set(test.key[rows].tolist())
+    samples = [sample for sample in manifest.where(split="test") if sample.key in chosen]
+    modalities = tuple(m for m in ("rgb", "depth", "infrared") if m in {*detector.modalities, *source.modalities})
+    batches = list(iter_batches(samples, 16, root=manifest.root, modalities=modalities))
+    setting = Vulnerability(
+        detector=detector,
+        source=source,
+        threshold=rule.threshold,
+        source_threshold=source_threshold,
+        batches=correct_batches(batches, detector, threshold=rule.threshold),
+        seed=derive(needs.seed, "perturbation"),
+    )
+    cells = _cells(source, needs, transfer=setting.transfer)
+    found = run_grid(setting, cells, run)
+    return perturbation_section(Measured(cells, found, how, manifest.simulated, needs.seed))
+
+
+def _cells(source: Detector, needs: Needs, *, transfer: bool) -> list[Cell]:
+    sensors: list[tuple[Modality, ...]] = [source.modalities[:1]]
+    if len(source.modalities) > 1:
+        sensors.append(source.modalities)
+    pgd, noise = load("attacks", "pgd"), load("attacks", "noise")
+    return grid(
+        eps=needs.sizes.budgets,
+        sensors=sensors,
+        attack=pgd(steps=needs.sizes.pgd_steps),
+        noise=noise(),
+        transfer=transfer,
+    )
+
+
+def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...]]:
+    """Cloak photos on a surrogate and see whether the audited recognizer still finds their owners."""
+    try:
+        judge = resolve_recognizer(needs.recognizer)
+        surrogate = _surrogate(needs, judge)
+    except MissingAssetError as error:
+        return _empty("poisoning", LeftOut("cloaking of gallery photos", error.message, error.hint)), ()
+    faces, left_out = _faces(needs)
+    sizes = needs.sizes
+    setting = Cloaking(
+        faces=faces,
+        judge=judge,
+        surrogate=surrogate,
+        attack=load("attacks", "pgd")(steps=sizes.cloak_steps),
+        threat=CLOAK,
+        purifiers={name: resolve_purifier(name) for name in PURIFIERS},
+        users=sizes.cloaking_people,
+        seed=derive(needs.seed, "poisoning"),
+    )
+    with torch.inference_mode(mode=False):
+        section = poisoning_section(setting, run_cloaking(setting, run), left_out=left_out)
+    settings = {"people": len(setting.split), "photos": len(faces), "cloaking": len(setting.cloakers)}
+    source = "drawn by the simulator" if faces.simulated else faces.source
+    parts = (
+        model_part("recognizer (judge)", judge.card),
+        model_part("recognizer (surrogate)", surrogate.card),
+        Part("faces", faces.source, source, "see the data set", settings=settings),
+    )
+    return section, parts
+
+
+def _surrogate(needs: Needs, judge: Recognizer) -> Recognizer:
+    if needs.surrogate == needs.recognizer:
+        raise BadInputError(
+            f"the surrogate {needs.surrogate!r} is the audited recognizer itself",
+            hint="a headline never uses the judge as surrogate; leave --surrogate out",
+        )
+    if needs.surrogate is not None:
+        return resolve_recognizer(needs.surrogate)
+    last: MissingAssetError | None = None
+    for name in SURROGATES:
+        if name == judge.card.name:
+            continue
+        try:
+            return resolve_recognizer(name)
+        except MissingAssetError as error:
+            last = last or error
+    assert last is not None
+    raise last
+
+
+def _faces(needs: Needs) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
+    """Real faces where there are any, else drawn ones; the report says which."""
+    sizes = needs.sizes
+    size = {"people": sizes.people, "at_most": sizes.photos_per_person, "seed": derive(needs.seed, "faces")}
+    try:
+        dataset = open_dataset(needs.faces or "orl")
+        aligner: Aligner = load("align", "yunet")()
+    except MissingAssetError as error:
+        if needs.faces is not None:
+            raise
+        left = LeftOut("real faces", f"{error.message}; drawn faces stand in", error.hint)
+        return procedural_faces(people=sizes.people, each=sizes.photos_per_person, seed=size["seed"]), (left,)
+    photos = choose_people(dataset.photos(), at_least=4, **size)
+    return align_photos(dataset, photos, aligner=aligner), ()
+
+
+def _empty(name: Any, left: LeftOut) -> Section:
+    return Section(name, None, f"Not measured: {left.why}.", "Not graded: nothing was measured.", left_out=(left,))

@@ -1,0 +1,69 @@
+"""Evaluation of one model: a detector on captures, or a recognizer on pairs of photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewarden.bench.presentation import measure_presentation
+from facewarden.bench.resolve import resolve_detector
+from facewarden.bench.scoring import Scores, score_manifest
+from facewarden.core.decision import DecisionRule
+from facewarden.core.errors import BadInputError
+from facewarden.data.manifest import Manifest
+from facewarden.report.document import Metric
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Figures of a model.
+
+    Attributes:
+        metrics: each with interval and sample count.
+        rule: the decision rule, for a detector.
+        simulated: whether the data are.
+        files: what was written.
+    """
+
+    metrics: tuple[Metric, ...]
+    rule: DecisionRule | None
+    simulated: bool
+    files: tuple[Path, ...] = ()
+
+
+def evaluate_presentation(
+    *,
+    captures: Path | None,
+    scores: Path | None,
+    detector: str,
+    policy: str,
+    seed: int,
+    out: Path | None,
+) -> Evaluated:
+    """Measure a detector on a manifest's test split with the threshold of its development split.
+
+    Args:
+        captures: manifest to score; or
+        scores: table that `facewarden score --out` wrote for a manifest.
+        detector: which detector, where captures are given.
+        policy: how the threshold is set.
+        seed: of the bootstrap.
+        out: folder for scores.parquet and decision.json.
+    """
+    if (captures is None) == (scores is None):
+        raise BadInputError(
+            "give either --captures or --scores", hint="facewarden evaluate presentation --captures M.csv"
+        )
+    if captures is not None:
+        manifest = Manifest.read(captures).where(split=("dev", "test"))
+        found = score_manifest(resolve_detector(detector), manifest)
+    else:
+        assert scores is not None
+        found = Scores.read(scores, source=scores.stem)
+    measured = measure_presentation(found, policy=policy, seed=seed, rounds=1000)
+    files: tuple[Path, ...] = ()
+    if out is not None:
+        files = (out / "scores.parquet", out / "decision.json")
+        found.write(files[0])
+        measured.rule.write(files[1])
+    return Evaluated(measured.section.metrics, measured.rule, found.simulated, files)

@@ -1,0 +1,128 @@
+"""Aligned faces for recognizers: from photos of a dataset, or drawn by the simulator when there are none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.align import align_face
+from facewarden.core.errors import BadInputError
+from facewarden.core.progress import track
+from facewarden.core.roles import Aligner, Recognizer
+from facewarden.core.seeding import derive
+from facewarden.data.datasets import Dataset, FacePhoto
+from facewarden.data.photo import read_photo
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedFaces:
+    """112x112 crops of people.
+
+    Attributes:
+        crops: `(n, 112, 112, 3)` uint8 RGB.
+        person: `(n,)` who, an opaque id.
+        key: one name per crop.
+        source: the set's name.
+        simulated: whether the faces were drawn by the simulator.
+        skipped: reason -> how many photos were left out.
+    """
+
+    crops: NDArray[np.uint8]
+    person: tuple[str, ...]
+    key: tuple[str, ...]
+    source: str
+    simulated: bool
+    skipped: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def by_person(self) -> dict[str, list[int]]:
+        """Row numbers of every person, people in sorted order."""
+        rows: dict[str, list[int]] = {}
+        for row, person in enumerate(self.person):
+            rows.setdefault(person, []).append(row)
+        return dict(sorted(rows.items()))
+
+    def images(self, rows: Sequence[int]) -> Tensor:
+        """Crops as `(len(rows), 3, 112, 112)` floats in [0, 1]."""
+        return to_images(self.crops[list(rows)])
+
+
+def to_images(crops: NDArray[np.uint8]) -> Tensor:
+    """Eight-bit `(n, h, w, 3)` to float `(n, 3, h, w)` in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255
+
+
+def choose_people(
+    photos: Sequence[FacePhoto], *, people: int, at_least: int, at_most: int, seed: int
+) -> tuple[FacePhoto, ...]:
+    """Choose people who have enough photos, and some of the photos of each, by seed.
+
+    Raises:
+        BadInputError: fewer than two people have enough.
+    """
+    by_person: dict[str, list[FacePhoto]] = {}
+    for photo in photos:
+        by_person.setdefault(photo.identity, []).append(photo)
+    enough = sorted(person for person, held in by_person.items() if len(held) >= at_least)
+    if len(enough) < 2:
+        raise BadInputError(
+            f"only {len(enough)} of {len(by_person)} people have {at_least} photos or more",
+            hint="one folder per person, several photos in each: --faces DIR",
+        )
+    draw = np.random.default_rng(derive(seed, "people"))
+    chosen = sorted(draw.permutation(enough)[:people].tolist())
+    picked: list[FacePhoto] = []
+    for person in chosen:
+        held = sorted(by_person[person], key=lambda photo: photo.key)
+        order = np.random.default_rng(derive(seed, "photos", person)).permutation(len(held))[:at_most]
+        picked += [held[i] for i in sorted(order.tolist())]
+    return tuple(picked)
+
+
+def align_photos(dataset: Dataset, photos: Sequence[FacePhoto], *, aligner: Aligner) -> AlignedFaces:
+    """Read, locate and align photos; what cannot be used is counted by reason.
+
+    Args:
+        dataset: where the photos are from.
+        photos: which of them.
+        aligner: finds the face; the largest one is taken, since a gallery photo is of one person.
+
+    Raises:
+        BadInputError: no photo at all could be used.
+    """
+    crops, people, keys = [], [], []
+    skipped: Counter[str] = Counter()
+    for photo in track(photos, label="aligning faces"):
+        try:
+            image = read_photo(photo.path)
+        except BadInputError:
+            skipped["unreadable photo"] += 1
+            continue
+        found = aligner.locate(image)
+        if not found:
+            skipped["no face found"] += 1
+            continue
+        largest = max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+        crops.append(align_face(image, largest.landmarks))
+        people.append(photo.identity)
+        keys.append(photo.key)
+    if not crops:
+        raise BadInputError(
+            f"no face could be used of {len(photos)} photos: {dict(skipped)}", hint="facewarden data check"
+        )
+    return AlignedFaces(np.stack(crops), tuple(people), tuple(keys), dataset.name, dataset.simulated, dict(skipped))
+
+
+def embed_all(recognizer: Recognizer, images: Tensor, *, batch: int = 32) -> NDArray[np.float32]:
+    """Embed many crops without gradients; `(n, d)` unit vectors."""
+    with torch.inference_mode():
+        parts = [recognizer.embed(chunk).float().numpy() for chunk in torch.split(images, batch)]
+    return np.concatenate(parts).astype(np.float32)

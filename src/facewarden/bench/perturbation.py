@@ -1,0 +1,149 @@
+"""The perturbation experiment of the audit: how little noise flips the detector's decision, and through which sensors.
+
+Only samples that the detector decides correctly when clean take part; success is measured at the deployed threshold.
+Random noise of the same size is the control that every attack must beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from facewarden.core.attack import Attack
+from facewarden.core.batch import FaceBatch
+from facewarden.core.labels import Modality
+from facewarden.core.objective import Evade
+from facewarden.core.progress import track
+from facewarden.core.roles import Detector
+from facewarden.core.run import RunFolder
+from facewarden.core.seeding import derive
+from facewarden.core.threat import ThreatModel
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One cell of the grid: who attacks how, by how much, through which sensors."""
+
+    name: str
+    attack: Attack
+    threat: ThreatModel
+
+    @property
+    def stage(self) -> str:
+        """Name of the run's stage."""
+        gray = f"{self.threat.eps * 255:g}"
+        return f"perturbation-{self.name}-{'+'.join(self.threat.modalities)}-{gray}"
+
+
+@dataclass(frozen=True, eq=False)
+class Vulnerability:
+    """Everything that decides the experiment's numbers.
+
+    Attributes:
+        detector: the victim.
+        source: the model whose gradients are read: the victim itself, or a surrogate.
+        threshold, source_threshold: decision thresholds of the two.
+        batches: clean samples, all decided correctly by the victim.
+        seed: of random starts.
+    """
+
+    detector: Detector
+    source: Detector
+    threshold: float
+    source_threshold: float
+    batches: Sequence[FaceBatch]
+    seed: int
+
+    @property
+    def transfer(self) -> bool:
+        """Whether the attack only has a surrogate's gradients."""
+        return self.source is not self.detector
+
+
+def choose_samples(
+    scores: Sequence[float],
+    labels: Sequence[int],
+    *,
+    threshold: float,
+    subjects: Sequence[str],
+    per_class: int,
+    seed: int,
+) -> list[int]:
+    """Choose correctly decided rows, the same number of each class where there are enough, subjects mixed by seed."""
+    chosen: list[int] = []
+    for label in (1, 0):
+        right = [
+            row
+            for row, (score, found) in enumerate(zip(scores, labels, strict=True))
+            if found == label and (score >= threshold) == bool(label)
+        ]
+        order = np.random.default_rng(derive(seed, "perturbation", label)).permutation(len(right))
+        chosen += [right[i] for i in order[:per_class].tolist()]
+    return sorted(chosen, key=lambda row: (labels[row], subjects[row], row))
+
+
+def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
+    """Attack every sample with one cell of the grid; JSON-able rows of key, label, subject and success."""
+    rows: dict[str, list[Any]] = {"key": [], "label": [], "subject": [], "species": [], "success": []}
+    calls = 0
+    for batch in track(
+        setting.batches, label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}"
+    ):
+        goal = Evade(setting.source, batch, threshold=setting.source_threshold)
+        found = cell.attack(goal, cell.threat, seed=setting.seed)
+        success = found.success
+        if setting.transfer:
+            success = Evade(setting.detector, batch, threshold=setting.threshold).success(found.images)
+        calls = max(calls, found.gradient_calls)
+        assert batch.label is not None
+        assert batch.subject is not None
+        assert batch.species is not None
+        rows["key"] += batch.key
+        rows["label"] += batch.label.tolist()
+        rows["subject"] += batch.subject
+        rows["species"] += batch.species
+        rows["success"] += success.int().tolist()
+    return {**rows, "gradient_calls": calls}
+
+
+def run_grid(setting: Vulnerability, cells: Sequence[Cell], run: RunFolder) -> dict[str, dict[str, Any]]:
+    """Run every cell, one resumable stage each; stage name -> rows."""
+    frozen = [parameter for parameter in setting.source.parameters() if parameter.requires_grad]
+    for parameter in frozen:  # gradients of weights would be computed for nothing
+        parameter.requires_grad_(False)
+    try:
+        return {cell.stage: run.stage(cell.stage, partial(attack_cell, setting, cell)) for cell in cells}
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+
+def grid(
+    *, eps: Sequence[int], sensors: Sequence[tuple[Modality, ...]], attack: Attack, noise: Attack, transfer: bool
+) -> list[Cell]:
+    """Cells for every budget in gray levels and every set of sensors, and the noise control at the largest budget."""
+    knowledge: Literal["transfer", "white_box"] = "transfer" if transfer else "white_box"
+    cells = [
+        Cell("pgd", attack, ThreatModel(eps=gray / 255, modalities=where, knowledge=knowledge))
+        for where in sensors
+        for gray in eps
+    ]
+    return cells + [Cell("noise", noise, ThreatModel(eps=max(eps) / 255, modalities=where)) for where in sensors]
+
+
+def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:
+    """Keep the samples that the detector decides correctly, re-scored in the batches they will be attacked in."""
+    kept = []
+    for batch in batches:
+        with torch.inference_mode():
+            accepted = detector(batch).score >= threshold
+        assert batch.label is not None
+        rows = torch.nonzero(accepted == batch.label.bool()).flatten()
+        if len(rows):
+            kept.append(batch.select(rows))
+    return kept

@@ -1,0 +1,221 @@
+"""The perturbation section of the report, from the rows that the experiment measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.bench.perturbation import Cell
+from facewarden.core.labels import Modality
+from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
+from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.report.grades import grade
+from facewarden.report.words import measured, plain
+
+DIRECTIONS = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1}
+"""Which flip -> the label of the samples that can make it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measured grid.
+
+    Attributes:
+        cells: the grid.
+        rows: stage name -> rows of `attack_cell`.
+        source: "white box", or "transfer from NAME".
+        simulated: whether the captures are.
+        seed: of the bootstrap.
+    """
+
+    cells: Sequence[Cell]
+    rows: Mapping[str, Mapping[str, Any]]
+    source: str
+    simulated: bool
+    seed: int
+
+    @property
+    def sensors(self) -> tuple[tuple[Modality, ...], ...]:
+        """The sets of sensors attacked, in the grid's order."""
+        return tuple(dict.fromkeys(cell.threat.modalities for cell in self.cells))
+
+    def curve(self, sensors: tuple[Modality, ...]) -> list[Cell]:
+        """The cells of growing budget on these sensors."""
+        found = [cell for cell in self.cells if cell.name != "noise" and cell.threat.modalities == sensors]
+        return sorted(found, key=lambda cell: cell.threat.eps)
+
+    def column(self, cell: Cell, name: str) -> NDArray[Any]:
+        """One column of a cell's rows."""
+        return np.array(self.rows[cell.stage][name])
+
+
+def perturbation_section(
+    found: Measured, *, left_out: Sequence[LeftOut] = (), skipped: Mapping[str, int] | None = None
+) -> Section:
+    """Turn the grid's rows into metrics, tables, a security curve, a grade and a finding.
+
+    Args:
+        found: the measured grid.
+        left_out, skipped: what is missing.
+    """
+    metrics = [metric for cell in found.cells for metric in _rates(found, cell)]
+    metrics += [metric for sensors in found.sensors for metric in _half_budget(found, sensors)]
+    verdict = grade("perturbation", metrics)
+    return Section(
+        name="perturbation",
+        grade=verdict.letter,
+        finding=_finding(found, metrics),
+        reason=verdict.reason,
+        metrics=tuple(metrics),
+        tables=(_table(found, metrics), _self_checks(found)),
+        figures=(_security_curve(found, metrics),),
+        left_out=tuple(left_out),
+        skipped=dict(skipped or {}),
+        simulated=found.simulated,
+    )
+
+
+def _gray(cell: Cell) -> str:
+    return f"{cell.threat.eps * 255:g}/255"
+
+
+def _sensors(cell: Cell) -> str:
+    return "+".join(cell.threat.modalities)
+
+
+def _rates(found: Measured, cell: Cell) -> Iterator[Metric]:
+    success, subject, label = (found.column(cell, name) for name in ("success", "subject", "label"))
+    for direction, wanted in {"pooled": None, **DIRECTIONS}.items():
+        rows = np.ones(len(label), bool) if wanted is None else label == wanted
+        if not rows.any():
+            continue
+        rate = mean_by_subject(success[rows], subject[rows], seed=found.seed)
+        yield Metric(
+            "success_rate",
+            rate.value,
+            rate.low,
+            rate.high,
+            rate.n,
+            found.simulated,
+            "%",
+            {"attack": cell.name, "eps": _gray(cell), "modalities": _sensors(cell), "direction": direction},
+            f"{found.source}; samples decided correctly when clean; {rate.method}",
+        )
+
+
+def _half_budget(found: Measured, sensors: tuple[Modality, ...]) -> Iterator[Metric]:
+    """Smallest budget that flips half, where the tried budgets reach it."""
+    curve = found.curve(sensors)
+    hits = np.stack([found.column(cell, "success").astype(float) for cell in curve])
+    grays = np.array([cell.threat.eps * 255 for cell in curve])
+
+    def statistic(weights: NDArray[np.float64]) -> float:
+        # a resample that never reaches half counts with the largest budget tried: that bound is then a lower one
+        crossing = half_crossing(hits @ weights / weights.sum(), grays)
+        return float(grays[-1]) if crossing is None else crossing
+
+    if half_crossing(hits.mean(axis=1), grays) is None:
+        return
+    at = bootstrap_by_subject(statistic, found.column(curve[0], "subject"), seed=found.seed, proportion=False)
+    note = f"interpolated between the budgets tried, the largest of which is {grays[-1]:g}/255; {at.method}"
+    group = {"attack": curve[0].name, "modalities": "+".join(sensors)}
+    yield Metric("eps_half", at.value, at.low, at.high, at.n, found.simulated, "/255", group, note)
+
+
+def half_crossing(rates: NDArray[np.float64], budgets: NDArray[np.float64]) -> float | None:
+    """Budget at which success first reaches one half, linear between the points and from (0, 0); None if it never does.
+
+    >>> half_crossing(np.array([0.25, 0.75]), np.array([1.0, 2.0]))
+    1.5
+    """
+    reached = np.flatnonzero(rates >= 0.5)
+    if not reached.size:
+        return None
+    index = int(reached[0])
+    low_rate, low_budget = (0.0, 0.0) if index == 0 else (float(rates[index - 1]), float(budgets[index - 1]))
+    share = (0.5 - low_rate) / (float(rates[index]) - low_rate)
+    return low_budget + share * (float(budgets[index]) - low_budget)
+
+
+def _pick(metrics: Sequence[Metric], cell: Cell, direction: str) -> Metric | None:
+    wanted = {"attack": cell.name, "eps": _gray(cell), "modalities": _sensors(cell), "direction": direction}
+    return next((metric for metric in metrics if metric.name == "success_rate" and metric.group == wanted), None)
+
+
+def _table(found: Measured, metrics: Sequence[Metric]) -> Table:
+    rows = []
+    for cell in found.cells:
+        picked = [_pick(metrics, cell, direction) for direction in ("pooled", *DIRECTIONS)]
+        rows.append((cell.name, _sensors(cell), _gray(cell), *(measured(m) if m else None for m in picked)))
+    return Table(
+        "Attack success rate",
+        ("Attack", "Sensors touched", "Budget (L∞)", "Pooled", "Attack accepted", "Bona fide rejected"),
+        tuple(rows),
+        note=f"Gradients: {found.source}. Noise is uniform at random, the control that every attack must beat.",
+        simulated=found.simulated,
+    )
+
+
+def _self_checks(found: Measured) -> Table:
+    """What must hold if the attacks work: stronger budgets flip more, and an attack flips more than noise."""
+    rows = []
+    for sensors in found.sensors:
+        curve = found.curve(sensors)
+        rates = [float(found.column(cell, "success").mean()) for cell in curve]
+        drops = [
+            f"{_gray(b)} < {_gray(a)}" for a, b, x, y in zip(curve, curve[1:], rates, rates[1:], strict=False) if y < x
+        ]
+        rows.append(
+            ("success grows with the budget", "+".join(sensors), "holds" if not drops else f"FAILED: {drops[0]}")
+        )
+        for cell in found.cells:
+            if cell.name == "noise" and cell.threat.modalities == sensors:
+                noise = float(found.column(cell, "success").mean())
+                same = [rate for c, rate in zip(curve, rates, strict=True) if c.threat.eps == cell.threat.eps]
+                state = "holds" if same and same[0] >= noise else f"FAILED: noise flips {noise:.1%}"
+                rows.append((f"attack at least as strong as noise at {_gray(cell)}", "+".join(sensors), state))
+    return Table(
+        "Self-checks of this evaluation", ("Must hold", "Sensors", "Outcome"), tuple(rows), simulated=found.simulated
+    )
+
+
+def _security_curve(found: Measured, metrics: Sequence[Metric]) -> Figure:
+    series = []
+    for sensors in found.sensors:
+        points = [(cell, _pick(metrics, cell, "pooled")) for cell in found.curve(sensors)]
+        kept = [(cell, metric) for cell, metric in points if metric]
+        series.append(
+            {
+                "name": f"pgd on {plain('+'.join(sensors))}",
+                "x": [0.0, *(cell.threat.eps * 255 for cell, _ in kept)],
+                "y": [0.0, *(metric.value for _, metric in kept)],
+                "low": [0.0, *(metric.low for _, metric in kept)],
+                "high": [0.0, *(metric.high for _, metric in kept)],
+                "n": kept[0][1].n if kept else 0,
+            }
+        )
+    return Figure(
+        "curves",
+        "Security curve",
+        {"xlabel": "budget in gray levels (L∞)", "ylabel": "decisions flipped", "percent": True, "series": series},
+        alt="Share of flipped decisions against the attack budget, one line for each set of sensors.",
+        simulated=found.simulated,
+    )
+
+
+def _finding(found: Measured, metrics: Sequence[Metric]) -> str:
+    parts = []
+    for sensors in found.sensors:
+        strongest = found.curve(sensors)[-1]
+        at_top = _pick(metrics, strongest, "pooled")
+        half = next((m for m in metrics if m.name == "eps_half" and m.group["modalities"] == "+".join(sensors)), None)
+        where = f"changing {' and '.join(sensors)} by at most {strongest.threat.eps * 255:g} gray levels"
+        if at_top:
+            parts.append(f"{where[0].upper()}{where[1:]} flips {measured(at_top)} of its correct decisions.")
+        if half:
+            parts.append(f"Half of them are lost at about {half.value:.1f} gray levels.")
+    return " ".join(parts)

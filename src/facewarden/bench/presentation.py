@@ -1,0 +1,162 @@
+"""The presentation section of the audit: how well a detector tells bona fide presentations from attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.bench.scoring import Scores
+from facewarden.core.decision import DecisionRule
+from facewarden.metrics.pad import fit_rule
+from facewarden.metrics.summary import Metric as Measured
+from facewarden.metrics.summary import presentation_summary
+from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.report.grades import grade
+from facewarden.report.words import measured, plain
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What the presentation section measured, for the sections that build on it.
+
+    Attributes:
+        rule: the threshold, set on the development split.
+        test: scores of the test split.
+        section: the finished section.
+    """
+
+    rule: DecisionRule
+    test: Scores
+    section: Section
+
+
+def measure_presentation(
+    scores: Scores,
+    *,
+    policy: str,
+    seed: int,
+    rounds: int,
+    left_out: Sequence[LeftOut] = (),
+) -> Presentation:
+    """Set the threshold on the development split and measure the test split.
+
+    Args:
+        scores: of both splits.
+        policy: how the threshold is set, see `facewarden.metrics.pad.fit_rule`.
+        seed, rounds: of the subject bootstrap.
+        left_out: what is missing.
+
+    Raises:
+        BadInputError: a split lacks a class.
+    """
+    dev, test = scores.where(split="dev"), scores.where(split="test")
+    rule = fit_rule(dev.score, dev.label, policy=policy, split="dev", species=dev.species, source=scores.source)
+    figures = presentation_summary(
+        test.score, test.label, species=test.species, subjects=test.subject, rule=rule, seed=seed, rounds=rounds
+    )
+    metrics = tuple(_as_metric(figure, simulated=scores.simulated) for figure in figures)
+    by_domain = tuple(_by_domain(test, rule, seed=seed, rounds=rounds, simulated=scores.simulated))
+    verdict = grade("presentation", metrics)
+    section = Section(
+        name="presentation",
+        grade=verdict.letter,
+        finding=_finding(metrics),
+        reason=verdict.reason,
+        metrics=metrics + by_domain,
+        tables=(_species_table(metrics, test, scores.simulated), _domain_table(by_domain, scores.simulated)),
+        figures=(_histogram(test, rule, scores.simulated),),
+        left_out=tuple(left_out),
+        skipped=dict(scores.skipped),
+        simulated=scores.simulated,
+    )
+    return Presentation(rule, test, section)
+
+
+def _as_metric(found: Measured, *, simulated: bool, group: Mapping[str, str] | None = None) -> Metric:
+    name, _, species = found.name.partition("/")
+    where = {**({"species": species} if species else {}), **(group or {})}
+    unit = found.unit or ("" if name == "auc" else "%")
+    return Metric(name, found.value, found.low, found.high, found.n, simulated, unit, where, found.note)
+
+
+_PER_DOMAIN = ("acer_worst_species", "bpcer", "auc")
+
+
+def _by_domain(test: Scores, rule: DecisionRule, *, seed: int, rounds: int, simulated: bool) -> Iterator[Metric]:
+    for domain in sorted(set(test.domain.tolist())):
+        part = test.where(domain=domain)
+        if len(set(part.label.tolist())) < 2:
+            continue  # its rows count in the pooled figures; the domain table says so
+        found = presentation_summary(
+            part.score, part.label, species=part.species, subjects=part.subject, rule=rule, seed=seed, rounds=rounds
+        )
+        yield from (
+            _as_metric(f, simulated=simulated, group={"domain": domain}) for f in found if f.name in _PER_DOMAIN
+        )
+
+
+def _named(metrics: Sequence[Metric], name: str) -> Metric:
+    return next(metric for metric in metrics if metric.name == name and not metric.group)
+
+
+def _finding(metrics: Sequence[Metric]) -> str:
+    bpcer = _named(metrics, "bpcer")
+    worst = max((m for m in metrics if m.name == "apcer"), key=lambda metric: metric.value)
+    return (
+        f"At the threshold set on development subjects it rejects {measured(bpcer)} of bona fide presentations. "
+        f"The attack that passes most often is {plain(worst.group['species'])}: {measured(worst)} of them are accepted."
+    )
+
+
+def _species_table(metrics: Sequence[Metric], test: Scores, simulated: bool) -> Table:  # noqa: FBT001
+    rows = []
+    for metric in metrics:
+        if metric.name == "apcer":
+            species = metric.group["species"]
+            people = len(set(test.subject[test.species == species].tolist()))
+            rows.append((plain(species), measured(metric), people))
+    rows.sort(key=lambda row: str(row[0]))
+    names = ("bpcer", "acer_worst_species", "acer_pooled", "eer", "auc", "bpcer20_worst_species")
+    summary = [(plain(name), measured(_named(metrics, name)), len(set(test.subject.tolist()))) for name in names]
+    return Table(
+        "Error rates",
+        ("APCER by species, then overall", "Measured", "Subjects"),
+        tuple(rows + summary),
+        simulated=simulated,
+    )
+
+
+def _domain_table(metrics: Sequence[Metric], simulated: bool) -> Table:  # noqa: FBT001
+    domains = list(dict.fromkeys(metric.group["domain"] for metric in metrics))
+    by = {(metric.group["domain"], metric.name): metric for metric in metrics}
+    rows = tuple((plain(domain), *(measured(by[domain, name]) for name in _PER_DOMAIN)) for domain in domains)
+    return Table("By sensor domain", ("Domain", "ACER, worst species", "BPCER", "AUC"), rows, simulated=simulated)
+
+
+def _histogram(test: Scores, rule: DecisionRule, simulated: bool) -> Figure:  # noqa: FBT001
+    low, high = float(test.score.min()), float(test.score.max())
+    edges = np.linspace(low, high if high > low else low + 1.0, 41)
+
+    def counts(rows: NDArray[np.bool_]) -> list[int]:
+        return [int(count) for count in np.histogram(test.score[rows], bins=edges)[0]]
+
+    bona_fide = test.label == 1
+    return Figure(
+        "histogram",
+        "Scores of the test split",
+        {
+            "xlabel": "score (logit, higher = more bona fide)",
+            "edges": edges.tolist(),
+            "series": [
+                {"name": "bona fide", "counts": counts(bona_fide)},
+                {"name": "attack", "counts": counts(~bona_fide)},
+            ],
+            "threshold": rule.threshold,
+            "threshold_label": f"threshold ({rule.policy} on dev)",
+        },
+        alt="Distribution of scores of bona fide and attack presentations, with the decision threshold.",
+        simulated=simulated,
+    )

@@ -1,0 +1,55 @@
+"""How much an audit measures: the sizes of its experiments by preset name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from facewarden.core.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of an audit.
+
+    Attributes:
+        subjects: simulated people, where no captures are given; about a third of them only set the threshold.
+        captures_per_subject: presentations of each, half of them bona fide.
+        attacked_per_class: captures under attack, bona fide and attack presentations each.
+        budgets: L∞ budgets in gray levels.
+        pgd_steps: gradient steps of each attack.
+        people, photos_per_person, cloaking_people, cloak_steps: sizes of the poisoning experiment.
+        rounds: bootstrap resamples.
+    """
+
+    subjects: int
+    captures_per_subject: int
+    attacked_per_class: int
+    budgets: tuple[int, ...]
+    pgd_steps: int
+    people: int
+    photos_per_person: int
+    cloaking_people: int
+    cloak_steps: int
+    rounds: int
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "quick": Preset(12, 8, 8, (2, 8), 5, 8, 6, 3, 8, 200),
+        "standard": Preset(48, 16, 32, (1, 2, 4, 8), 10, 40, 8, 12, 20, 1000),
+        "thorough": Preset(160, 24, 128, (1, 2, 4, 8, 16), 20, 120, 12, 40, 40, 2000),
+    }
+)
+
+
+def preset_named(name: str) -> Preset:
+    """A preset by name.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    if name not in PRESETS:
+        raise BadInputError(f"no preset {name!r}", hint=f"use one of {', '.join(PRESETS)}")
+    return PRESETS[name]

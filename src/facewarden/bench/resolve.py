@@ -1,0 +1,82 @@
+"""From what a person types to a model: a registry name, `name:PATH`, an artifact folder or an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from facewarden.core.artifact import CARD, refuse_pickle
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.registry import list_entries, load
+from facewarden.core.roles import Detector, Purifier, Recognizer
+
+
+def resolve_detector(spec: str) -> Detector:
+    """Build a presentation attack detector.
+
+    Args:
+        spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, or `model.onnx`
+            with its card `model.json` beside it.
+
+    Raises:
+        BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
+    """
+    return cast(Detector, _resolve("pad", spec, role=Detector).eval())
+
+
+def resolve_recognizer(spec: str) -> Recognizer:
+    """Build a face recognizer from a registry name, `name:PATH` or an ONNX file with its card."""
+    return cast(Recognizer, _resolve("recognizers", spec, role=Recognizer).eval())
+
+
+def resolve_purifier(spec: str) -> Purifier:
+    """Build a purifier from a registry name, or `name:PATH` for one with weights."""
+    return cast(Purifier, _resolve("purifiers", spec, role=Purifier))
+
+
+def _resolve(group: str, spec: str, *, role: type) -> Any:
+    names = {entry.name for entry in list_entries(group)}
+    name, _, argument = spec.partition(":")
+    path = Path(spec)
+    if name in names:
+        model = load(group, name)(Path(argument)) if argument else load(group, name)()
+    elif path.suffix.lower() == ".onnx" and "onnx_file" in names:
+        model = load(group, "onnx_file")(path)
+    elif path.is_dir():
+        model = _from_artifact(group, path)
+    elif path.exists():
+        refuse_pickle(path)
+        raise BadInputError(f"{path}: neither an artifact folder nor an .onnx file", hint=f"facewarden list {group}")
+    else:
+        _unknown(group, spec)
+    if not isinstance(model, role):
+        raise BadInputError(f"{spec!r} is not a {role.__name__}", hint=f"facewarden list {group}")
+    return model
+
+
+def _from_artifact(group: str, folder: Path) -> Any:
+    import json
+
+    from facewarden.core.artifact import RECIPE
+
+    try:
+        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        name = recipe["entry"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        for path in sorted(folder.iterdir()):
+            refuse_pickle(path)
+        raise BadInputError(
+            f"{folder}: not a model folder ({RECIPE} with an `entry` and {CARD} are needed)",
+            hint="facewarden train writes such folders",
+        ) from error
+    return load(group, name).from_artifact(folder)
+
+
+def _unknown(group: str, spec: str) -> None:
+    """Raise the registry's own did-you-mean error, or a file error for what looks like a path."""
+    if "/" in spec or "\\" in spec or spec.startswith("."):
+        raise BadInputError(f"{spec}: no such file or folder", hint=f"facewarden list {group}")
+    try:
+        load(group, spec.partition(":")[0])
+    except UnknownEntryError as error:
+        raise UnknownEntryError(error.message, hint=f"{error.hint}, or give a path") from None

@@ -1,0 +1,106 @@
+"""Scores for a person who has photos or captures and wants to know what a detector says of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facewarden.align import find_face
+from facewarden.bench.resolve import resolve_detector
+from facewarden.bench.scoring import score_manifest
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.progress import track
+from facewarden.core.registry import load
+from facewarden.core.roles import Detector
+from facewarden.data.manifest import Manifest
+from facewarden.data.photo import read_photo
+from facewarden.data.table import write_table
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored.
+
+    Attributes:
+        key: file or capture name.
+        score: logit, higher = more bona fide.
+        out: the table on disk, if one was asked for.
+        skipped: reason -> count.
+    """
+
+    key: tuple[str, ...]
+    score: tuple[float, ...]
+    out: Path | None
+    skipped: dict[str, int]
+
+
+def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = None) -> Scored:
+    """Score photos or captures with a presentation attack detector.
+
+    Args:
+        source: a manifest (.csv, .parquet), a photo, or a folder of photos at any depth.
+        detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        out: table to write, .parquet or .csv.
+    """
+    model = resolve_detector(detector)
+    if source.suffix.lower() in (".csv", ".parquet"):
+        scores = score_manifest(model, Manifest.read(source))
+        if out is not None:
+            scores.write(out)
+        return Scored(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))
+    skipped: Counter[str] = Counter()
+    rows = list(_score_photos(model, source, skipped))
+    if not rows:
+        raise BadInputError(
+            f"{source}: no photo could be scored ({dict(skipped)})", hint="photos with one visible face"
+        )
+    keys, values = zip(*rows, strict=True)
+    if out is not None:
+        write_table(out, {"key": keys, "score": values})
+    return Scored(keys, values, out, dict(skipped))
+
+
+def photos_below(source: Path) -> list[Path]:
+    """Photos of a folder at any depth, sorted, or the one photo given.
+
+    Raises:
+        BadInputError: neither, or a folder without photos.
+    """
+    if source.is_file():
+        return [source]
+    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    if not found:
+        what = "holds no photos" if source.is_dir() else "does not exist"
+        raise BadInputError(f"{source}: {what}", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}")
+    return found
+
+
+def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Iterator[tuple[str, float]]:
+    if any(modality not in model.optional and modality != "rgb" for modality in model.modalities):
+        raise BadInputError(
+            f"{model.card.name} needs {', '.join(model.modalities)}", hint="score a manifest of captures"
+        )
+    aligner = load("align", "yunet")()
+    base = source if source.is_dir() else source.parent
+    for path in track(photos_below(source), label="scoring photos"):
+        try:
+            image = read_photo(path)
+        except BadInputError:
+            skipped["unreadable photo"] += 1
+            continue
+        face = find_face(image, aligner, no_face="skip")
+        if face is None:
+            skipped["no face found"] += 1
+            continue
+        frame = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+        batch = FaceBatch(images={"rgb": frame}, key=(path.name,), box=torch.tensor([face.box], dtype=torch.float32))
+        with torch.inference_mode():
+            yield path.relative_to(base).as_posix(), float(model(batch).score[0])

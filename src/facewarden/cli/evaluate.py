@@ -1,0 +1,48 @@
+"""Measure one model: a detector on captures (presentation), or a recognizer on pairs of photos (verification)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from facewarden.bench.evaluate import Evaluated, evaluate_presentation
+from facewarden.report.words import group_text, label, measured
+
+
+def evaluate(
+    experiment: Literal["presentation"],
+    /,
+    *,
+    captures: Path | None = None,
+    scores: Path | None = None,
+    detector: str = "multi_cnn",
+    policy: str = "eer",
+    seed: int = 0,
+    out: Path | None = None,
+) -> Evaluated:
+    """Measure one model with intervals and sample counts.
+
+    Args:
+        experiment: presentation: a detector on a manifest's test split, threshold from its dev split.
+        captures: manifest to score with --detector, or give --scores.
+        scores: table that facewarden score --out wrote for a manifest.
+        detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
+        seed: of the bootstrap.
+        out: folder for scores.parquet and decision.json.
+    """
+    return evaluate_presentation(captures=captures, scores=scores, detector=detector, policy=policy, seed=seed, out=out)
+
+
+def show(result: Evaluated) -> int:
+    """Print every figure."""
+    for metric in result.metrics:
+        where = group_text(metric.group)
+        mark = "  simulated" if metric.simulated else ""
+        print(f"{label(metric.name) + (f' ({where})' if where else ''):<56} {measured(metric)}{mark}")
+    for path in result.files:
+        print(f"wrote {path}")
+    return 0
+
+
+entry = evaluate
