@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,10 +62,14 @@ def save_artifact(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.detach().contiguous().cpu() for name, value in weights.items()}, folder / WEIGHTS)
+        # cloned, since safetensors refuses tied weights that share their memory
+        plain = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
+        save_file(plain, folder / WEIGHTS)
         card = replace(card, sha256={WEIGHTS: sha256(folder / WEIGHTS)})
         (folder / RECIPE).write_text(json.dumps(recipe, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        if rule is not None:
+        if rule is None:
+            (folder / RULE).unlink(missing_ok=True)  # the rule of older weights says nothing of these
+        else:
             rule.write(folder / RULE)
         card.write(folder / CARD)  # last: a folder with a card is complete
     except OSError as error:
@@ -99,6 +104,8 @@ def load_artifact(folder: Path) -> Artifact:
         recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
     except (SafetensorError, OSError, ValueError) as error:
         raise BadInputError(f"{folder}: cannot be read: {error}", hint="copy the folder again") from error
+    if not isinstance(recipe, dict):
+        raise BadInputError(f"{folder / RECIPE}: a recipe is a JSON object", hint="copy the folder again")
     rule = DecisionRule.read(folder / RULE) if (folder / RULE).is_file() else None
     return Artifact(folder, card, recipe, rule, tensors)
 
@@ -113,9 +120,18 @@ def refuse_pickle(path: Path) -> None:
         return
     with path.open("rb") as file:
         head = file.read(2)
-    # a zip (PK) named .pt is torch's pickle container, 0x80 opens a bare pickle
-    if path.suffix.lower() in _PICKLES or (head[:1] == b"\x80" and path.suffix != ".safetensors"):
+    # 0x80 opens a bare pickle (and may open safetensors), a zip with a data.pkl is torch's container, whatever its name
+    bare = head[:1] == b"\x80" and path.suffix != ".safetensors"
+    if path.suffix.lower() in _PICKLES or bare or (head == b"PK" and _holds_pickle(path)):
         raise BadInputError(
             f"{path}: pickled weights are refused, loading them can run any code",
             hint="convert where you trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), ...)",
         )
+
+
+def _holds_pickle(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False

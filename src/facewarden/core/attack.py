@@ -179,7 +179,7 @@ class Attack(ABC):
         raw = self.perturb(metered)
         images: dict[Modality, Tensor] = {}
         for modality, image in clean.items():
-            if modality not in raw or raw[modality].shape != image.shape:
+            if getattr((raw or {}).get(modality), "shape", None) != image.shape:
                 raise ContractError(f"{name}.perturb must return {modality} of shape {tuple(image.shape)}", hint="")
             if not bool(torch.isfinite(raw[modality]).all()):
                 raise ContractError(f"{name}.perturb returned {modality} pixels that are not finite", hint="")

@@ -46,7 +46,7 @@ class Card:
         """Read a card from JSON.
 
         Raises:
-            BadInputError: missing, not JSON, or with fields that a card does not have.
+            BadInputError: missing, not JSON, or with fields that a card does not have or of another type.
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -62,4 +62,8 @@ class Card:
             raise BadInputError(
                 f"{path}: card has unknown fields {unknown} and lacks {missing}", hint=f"fields are {sorted(known)}"
             )
+        mappings = {"sha256", "settings"}
+        wrong = sorted(k for k, v in values.items() if not isinstance(v, dict if k in mappings else str))
+        if wrong:
+            raise BadInputError(f"{path}: card fields of the wrong type: {wrong}", hint="text, or objects for hashes")
         return cls(**values)

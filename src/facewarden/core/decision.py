@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.labels import SPLITS
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class DecisionRule:
 
     Raises:
         LeakError: rows of the test split were used outside the oracle mode.
-        BadInputError: a class is absent or the threshold is NaN.
+        BadInputError: a class is absent, the threshold is NaN, or the split has no known name.
     """
 
     threshold: float
@@ -41,6 +42,8 @@ class DecisionRule:
                 f"a threshold for {self.source or 'this set'} was set on its test split",
                 hint="set it on the dev split, or ask for the oracle by name",
             )
+        if self.split not in SPLITS:  # a misspelled "test" must not slip past the check above
+            raise BadInputError(f"unknown split {self.split!r}", hint=f"one of {', '.join(SPLITS)}")
         if self.n_bona_fide < 1 or self.n_attack < 1:
             raise BadInputError(
                 f"a threshold needs both classes, got {self.n_bona_fide} bona fide and {self.n_attack} attacks",

@@ -65,6 +65,8 @@ class Evade(Objective):
     ) -> None:
         if batch.label is None:
             raise BadInputError("evasion needs the label of every sample", hint="FaceBatch(..., label=...)")
+        if loss not in ("margin", "cross_entropy"):
+            raise BadInputError(f"unknown loss {loss!r}", hint="margin or cross_entropy")
         self.differentiable = detector.differentiable
         self.detector, self.batch, self.threshold, self.kind = detector, batch, threshold, loss
         self.clean, self.keys = batch.images, batch.key

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from facewarden.core.errors import ContractError, UnknownEntryError
+from facewarden.core.errors import ContractError, FacewardenError, UnknownEntryError
 
 GROUPS: Mapping[str, str] = MappingProxyType(
     {
@@ -88,14 +88,22 @@ def load(group: str, name: str) -> Any:
 
     Raises:
         UnknownEntryError: no such group or name; the message offers the nearest names.
-        ContractError: the file does not end with `entry = ...`.
+        ContractError: the file cannot be imported or does not end with `entry = ...`.
     """
     entries = {entry.name: entry for entry in list_entries(group)}
     if name not in entries:
         raise UnknownEntryError(
             f"{group} has no entry {name!r}" + _did_you_mean(name, entries), hint=f"facewarden list {group}"
         )
-    module = importlib.import_module(entries[name].module)
+    try:
+        module = importlib.import_module(entries[name].module)
+    except FacewardenError:
+        raise
+    except Exception as error:  # a plug-in may fail in any way; say whose fault it is
+        raise ContractError(
+            f"{group} entry {name!r}: {entries[name].module} of {entries[name].origin} cannot be imported: {error!r}",
+            hint="install what it needs, or remove the plug-in",
+        ) from error
     try:
         return module.entry
     except AttributeError:
@@ -116,11 +124,22 @@ def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
 
 
 def _locate(module: str) -> Path | None:
+    # `find_spec` of a dotted name would run its package, so only the first part goes through it
+    package, *parts = module.split(".")
     try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
         return None
-    return Path(spec.origin) if spec and spec.origin else None
+    if spec is None:
+        return None
+    if not parts:
+        return Path(spec.origin) if spec.origin else None
+    for folder in spec.submodule_search_locations or ():
+        stem = Path(folder, *parts)
+        for path in (stem.with_name(f"{stem.name}.py"), stem / "__init__.py"):
+            if path.is_file():
+                return path
+    return None
 
 
 def _summary(path: Path | None) -> str:
@@ -130,4 +149,6 @@ def _summary(path: Path | None) -> str:
         doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     except SyntaxError as error:
         return f"(cannot be parsed: line {error.lineno})"
+    except (OSError, ValueError) as error:  # not UTF-8, or null bytes
+        return f"(cannot be read: {error})"
     return doc.splitlines()[0] if doc else "(no docstring)"

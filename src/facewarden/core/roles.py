@@ -54,6 +54,10 @@ def left_alone(tensors: Iterable[Tensor], *, owner: str) -> Iterator[None]:
         raise ContractError(f"{owner} wrote into the images it was given", hint="use x - y instead of x.sub_(y)")
 
 
+def _form(value: object) -> str:
+    return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+
+
 @dataclass(frozen=True, eq=False)
 class PadOutput:
     """What a presentation attack detector says of a batch.
@@ -119,10 +123,12 @@ class Detector(nn.Module, ABC):
             raise ContractError(f"{name} crops by the face box, but the batch has none", hint="FaceBatch(..., box=...)")
         with left_alone(batch.images.values(), owner=name):
             output = self.predict(batch)
-        if not isinstance(output, PadOutput) or output.score.shape != (len(batch),):
-            shape = tuple(output.score.shape) if isinstance(output, PadOutput) else type(output).__name__
+        score = output.score if isinstance(output, PadOutput) else None
+        if not isinstance(score, Tensor) or score.shape != (len(batch),):
+            got = _form(output if score is None else score)
             raise ContractError(
-                f"{name} must give a score of shape ({len(batch)},), got {shape}", hint="one logit a sample"
+                f"{name} must give a PadOutput with a score of shape ({len(batch)},), got {got}",
+                hint="one logit a sample",
             )
         if not bool(torch.isfinite(output.score.detach()).all()):
             raise ContractError(f"{name} gave a score that is not finite", hint="look at its weights and input")
@@ -176,10 +182,9 @@ class Recognizer(nn.Module, ABC):
         check_unit_range(images, what=name)
         with left_alone([images], owner=name):
             raw = self.features(images)
-        if raw.shape != (images.shape[0], self.dim) or not bool(torch.isfinite(raw.detach()).all()):
-            raise ContractError(
-                f"{name} must give finite ({images.shape[0]}, {self.dim}), got {tuple(raw.shape)}", hint=""
-            )
+        expected, shape = (images.shape[0], self.dim), tuple(getattr(raw, "shape", ()))
+        if shape != expected or not bool(torch.isfinite(raw.detach()).all()):
+            raise ContractError(f"{name} must give finite {expected}, got {shape}", hint="")
         if bool((raw.detach().norm(dim=1) < _SHORTEST).any()):
             raise ContractError(f"{name} gave a zero vector, which has no direction", hint="look at its weights")
         return nn.functional.normalize(raw, dim=1)
@@ -224,11 +229,9 @@ class Purifier(ABC):
         check_unit_range(images, what=name)
         with left_alone([images], owner=name):
             output = self.purify(images)
-        if output.shape != images.shape or output.dtype != images.dtype:
-            raise ContractError(
-                f"{name} turned {tuple(images.shape)} {images.dtype} into {tuple(output.shape)} {output.dtype}",
-                hint="keep shape and dtype",
-            )
+        before, after = _form(images), _form(output)
+        if before != after:
+            raise ContractError(f"{name} turned {before} into {after}", hint="keep shape and dtype")
         check_unit_range(output, what=f"output of {name}")
         return output
 

@@ -49,7 +49,10 @@ class RunFolder:
     def _check_same(self, recipe: Mapping[str, Any], *, resume: bool) -> None:
         if not resume:
             raise BadInputError(f"{self.path} holds a run already", hint="--resume to go on with it, or another --out")
-        held = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
+        try:
+            held = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise BadInputError(f"{self.path / 'recipe.json'}: not JSON: {error}", hint="another --out") from error
         changed = sorted(key for key in {*held, *recipe} if held.get(key) != recipe.get(key))
         if changed:
             raise BadInputError(

@@ -16,5 +16,7 @@ def derive(seed: int, *names: str | int) -> int:
         >>> derive(0, "a") == derive(0, "a"), derive(0, "a") == derive(0, "b"), derive(0, "a", 1) == derive(0, "a1")
         (True, False, False)
     """
-    text = "\x1f".join([str(int(seed)), *(f"{type(name).__name__}:{name}" for name in names)])
+    # the separator is doubled inside a name (file names may hold anything), so that no two paths give one text
+    parts = [f"{type(name).__name__}:{name}".replace("\x1f", "\x1f\x1f") for name in names]
+    text = "\x1f".join([str(int(seed)), *parts])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
