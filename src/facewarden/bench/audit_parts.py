@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from facewarden.bench.faces import AlignedFaces, align_photos, choose_people, procedural_faces
+from facewarden.bench.drawn import drawn_faces
+from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
 from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
 from facewarden.bench.perturbation_report import Measured, perturbation_section
 from facewarden.bench.poisoning import Cloaking, run_cloaking
@@ -237,7 +238,7 @@ def _faces(needs: Needs) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
         if needs.faces is not None:
             raise
         left = LeftOut("real faces", f"{error.message}; drawn faces stand in", error.hint)
-        return procedural_faces(people=sizes.people, each=sizes.photos_per_person, seed=size["seed"]), (left,)
+        return drawn_faces(people=sizes.people, each=sizes.photos_per_person, seed=size["seed"]), (left,)
     photos = choose_people(dataset.photos(), at_least=4, **size)
     return align_photos(dataset, photos, aligner=aligner), ()
 

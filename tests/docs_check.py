@@ -1,0 +1,84 @@
+"""Checks the Markdown files: links lead somewhere, commands exist, and results name the command that makes them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```(?:sh|bash|console|text)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """Markdown files that git tracks."""
+    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / line for line in listed.splitlines()]
+
+
+def broken_links(page: Path) -> list[str]:
+    """Relative links whose target does not exist."""
+    targets = [a or b for a, b in LINK.findall(page.read_text(encoding="utf-8"))]
+    local = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    return [
+        f"{page.name}: link to {target}, which does not exist"
+        for target in local
+        if not (page.parent / target).exists()
+    ]
+
+
+def unknown_commands(page: Path) -> list[str]:
+    """`facewarden VERB` and `make TARGET` lines in code blocks whose verb, option or target does not exist."""
+    from facewarden.cli import verbs
+
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    problems = []
+    for block in FENCE.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True) if line.strip() else []
+            if words[:1] == ["facewarden"] and len(words) > 1 and words[1][0] != "-":
+                if words[1] not in verbs() and words[1].isidentifier() and words[1].islower():
+                    problems.append(f"{page.name}: no verb {words[1]!r} in: {line}")
+                problems += [f"{page.name}: {words[1]} has no {o} in: {line}" for o in _unknown_options(words)]
+            if words[:1] == ["make"] and len(words) > 1 and not re.search(rf"^{re.escape(words[1])}:", makefile, re.M):
+                problems.append(f"{page.name}: no make target {words[1]!r}")
+    return problems
+
+
+def _unknown_options(words: list[str]) -> list[str]:
+    import inspect
+
+    from facewarden import api
+
+    if words[1] not in dir(api):
+        return []
+    known = set(inspect.signature(getattr(api, words[1])).parameters)
+    given = [word.partition("=")[0] for word in words[2:] if word.startswith("--")]
+    return [option for option in given if option[2:].replace("-", "_") not in known | {"help"}]
+
+
+def results_without_command(page: Path) -> list[str]:
+    """Pages of results that do not say how to make them again."""
+    if page.parent.name != "results" or "facewarden " in page.read_text(encoding="utf-8"):
+        return []
+    text = page.read_text(encoding="utf-8")
+    return [] if "python benchmarks/" in text else [f"{page.name}: names no command that makes it again"]
+
+
+def main() -> int:
+    """Print every problem; 1 when there is one."""
+    problems = [
+        p
+        for page in pages()
+        for check in (broken_links, unknown_commands, results_without_command)
+        for p in check(page)
+    ]
+    sys.stdout.write("\n".join(problems) + ("\n" if problems else f"docs: {len(pages())} pages, no problem\n"))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
