@@ -1,1 +1,64 @@
-"""."""
+"""Sets of face photos by their layout on disk, one file each; `open_dataset` opens one by name and path."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from facewarden.core import registry
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.data._text import printable
+from facewarden.data.datasets._base import Dataset, FacePhoto
+
+__all__ = ["Dataset", "FacePhoto", "open_dataset"]
+
+
+def open_dataset(spec: str | Path) -> Dataset:
+    """Open a set of face photos.
+
+    Args:
+        spec: a name from `facewarden list datasets` for a set that was fetched ("orl"), a name and a path
+            ("lfw:PATH"), or a path alone: a manifest (or the folder of one) is opened as `simulated`, any other folder
+            as `folder`, one folder per person.
+
+    Raises:
+        BadInputError: no such path, or a set that needs one.
+        UnknownEntryError: no set of that name.
+        MissingAssetError: the set has not been fetched.
+    """
+    text = str(spec)
+    names = {entry.name for entry in registry.list_entries("datasets")}
+    head, colon, tail = text.partition(":")
+    if isinstance(spec, str) and head in names:
+        if colon and not tail:
+            raise BadInputError(f"{text}: no path after the colon", hint=f"{head}:PATH")
+        return _made(head, Path(tail).expanduser() if colon else None)
+    path = Path(text).expanduser()
+    if not _is_there(path):
+        close = difflib.get_close_matches(head, sorted(names), n=1, cutoff=0.6)
+        guess = f"; did you mean {close[0]}{':PATH' if colon else ''}?" if close else ""
+        raise BadInputError(
+            f"{printable(path)}: neither a folder nor a known set{guess}",
+            hint=f"a folder with one folder per person, or one of {', '.join(sorted(names))}",
+        )
+    return _made("simulated" if _is_manifest(path) else "folder", path)
+
+
+def _made(name: str, path: Path | None) -> Dataset:
+    made = registry.load("datasets", name)
+    if not (isinstance(made, type) and issubclass(made, Dataset)):
+        raise ContractError(f"datasets entry {name!r} is not a Dataset class", hint="entry = TheClass")
+    return made(path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a NUL, or a name too long for the disk
+        return False
+
+
+def _is_manifest(path: Path) -> bool:
+    if path.is_dir():
+        return any((path / f"manifest{suffix}").is_file() for suffix in (".parquet", ".csv"))
+    return path.suffix.lower() in (".parquet", ".csv")

@@ -1,0 +1,65 @@
+"""Face Research Lab London Set: 102 people, a neutral and a smiling photo each, 189 landmarks on the neutral one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from facewarden.core.errors import BadInputError
+from facewarden.data._text import printable
+from facewarden.data.datasets._base import Dataset, FacePhoto, images_in
+from facewarden.data.sample import Landmarks
+
+POINTS = 189
+# Which of the 189 points make each of our five; the nose tip lies between the wings' upper and the base's outer points.
+_FIVE = ((0,), (1,), (54, 60, 179, 182), (87,), (93,))
+
+
+class London(Dataset):
+    """Folders `neutral` and `smiling` with `NNN.jpg`, and `neutral/NNN.pts` with one `x y` a line.
+
+    The five landmarks are the pupils, the mean of four points around the nose tip and the mouth corners; smiling photos
+    have none. Credit: DeBruine & Jones (2017), Face Research Lab London Set, CC BY 4.0.
+
+    Args:
+        path: the folder that holds `neutral`.
+    """
+
+    summary = "Face Research Lab London Set: folders neutral (with NNN.pts) and smiling; london:PATH"
+
+    def _photos(self) -> Iterator[FacePhoto]:
+        for pose in ("neutral", "smiling"):
+            folder = self.root / pose
+            for path in images_in(folder) if folder.is_dir() else ():
+                points = path.with_suffix(".pts")
+                landmarks = _five(read_points(points)) if points.is_file() else None
+                yield FacePhoto(path, printable(path.stem), f"{pose}/{printable(path.stem)}", landmarks)
+
+
+def read_points(path: Path) -> tuple[tuple[float, float], ...]:
+    """Read the 189 (x, y) points of a `.pts` file, in pixels.
+
+    Raises:
+        BadInputError: missing, or not 189 pairs of numbers.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        points = tuple((float(x), float(y)) for x, y in (line.split() for line in lines if line.strip()))
+        if len(points) != POINTS or not all(math.isfinite(value) for point in points for value in point):
+            raise ValueError(f"{len(points)} points")
+    except (OSError, ValueError) as error:
+        raise BadInputError(
+            f"{printable(path)}: not {POINTS} landmarks: {error}", hint="copy the file again"
+        ) from error
+    return points
+
+
+def _five(points: Landmarks) -> Landmarks:
+    return tuple(
+        (sum(points[i][0] for i in chosen) / len(chosen), sum(points[i][1] for i in chosen) / len(chosen))
+        for chosen in _FIVE
+    )
+
+
+entry = London

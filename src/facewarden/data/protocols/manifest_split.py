@@ -1,0 +1,22 @@
+"""Uses the split that the manifest's rows name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from facewarden.core.labels import SPLITS, Split
+from facewarden.data.protocols._base import Protocol
+from facewarden.data.sample import Sample
+
+
+class ManifestSplit(Protocol):
+    """Takes the column `split` as it is."""
+
+    summary = "the manifest's own split column"
+
+    def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
+        """Return the samples of each split; the seed has no part in it."""
+        return {split: [sample for sample in samples if sample.split == split] for split in SPLITS}
+
+
+entry = ManifestSplit
