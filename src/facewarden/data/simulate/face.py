@@ -142,6 +142,29 @@ class PreparedFace:
             attributes=attributes(self.identity),
         )
 
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """The five points of the neutral, symmetric head: `(5, 3)` face millimeters."""
+        flat = self._points()[:5]
+        return np.concatenate([flat, self._heights(flat)[:, None]], axis=1).astype(np.float32)
+
+    def _points(self) -> NDArray[np.float32]:
+        shape = self.identity.shape
+        tip = shape.nose_y - shape.tip_lift
+        half = shape.mouth_width / 2
+        px, chin, top = shape.pupil_x, shape.chin_y, max(self.identity.hair.hairline, -70.0)
+        return np.array(
+            [
+                [-px, 0.5], [px, 0.5], [0, tip], [-half, shape.mouth_y + 1.0], [half, shape.mouth_y + 1.0],
+                [0, top], [0, chin], [-shape.cheek + 6, 15], [shape.cheek - 6, 15], [-shape.jaw, 75], [shape.jaw, 75],
+            ],
+            np.float32,
+        )  # fmt: skip
+
+    def _heights(self, flat: NDArray[np.float32]) -> NDArray[np.float32]:
+        at = np.clip(np.round(self.grid.pixel(flat.copy())).astype(np.intp), 0, self.grid.n - 1)
+        return np.asarray(self.relief[at[:, 1], at[:, 0]], np.float32)
+
     def _depth(self, camera: Camera, *, x: Map, y: Map, z: Map) -> Map:
         r = rotation(camera.pose)
         scale = np.float32(camera.pose.scale)
@@ -149,19 +172,8 @@ class PreparedFace:
         return np.asarray(out, np.float32)
 
     def _marks(self, camera: Camera, moved: Map) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        shape = self.identity.shape
-        tip = shape.nose_y - shape.tip_lift
-        half = shape.mouth_width / 2
-        px, chin, top = shape.pupil_x, shape.chin_y, max(self.identity.hair.hairline, -70.0)
-        flat = np.array(
-            [
-                [-px, 0.5], [px, 0.5], [0, tip], [-half, shape.mouth_y + 1.0], [half, shape.mouth_y + 1.0],
-                [0, top], [0, chin], [-shape.cheek + 6, 15], [shape.cheek - 6, 15], [-shape.jaw, 75], [shape.jaw, 75],
-            ],
-            np.float32,
-        )  # fmt: skip
-        at = np.clip(np.round(self.grid.pixel(flat)).astype(np.intp), 0, self.grid.n - 1)
-        z = self.relief[at[:, 1], at[:, 0]]
+        flat = self._points()
+        z = self._heights(flat)
         z[7:] = 25.0
         here = self.motion.destination(flat, moved, grid=self.grid)
         seen = camera.project(np.concatenate([here, z[:, None]], axis=1))

@@ -57,8 +57,8 @@ def paint_brows(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
     alpha = np.clip(alpha * (1.0 + 0.5 * hair.brow_density), 0, 0.92).astype(np.float32)
     color = hair_color(hair) * np.float32(0.62 if hair.gray < 0.6 else 0.75)
     canvas.lay(alpha, albedo=color, nir=hair_nir(hair) * 0.95, gloss=0.12)
-    canvas.relief = canvas.relief + 0.9 * alpha
-    canvas.fine += 0.25 * alpha * field(rng, grid.x * 2.0, grid.y, wavelength=2.5)
+    canvas.relief = canvas.relief + 0.5 * alpha
+    canvas.fine += 0.12 * alpha * field(rng, grid.x * 2.0, grid.y, wavelength=2.5)
     canvas.regions[alpha > 0.35] = REGIONS.index("brow")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.identity import Identity, Shape
-from facewarden.data.simulate.noise import Map, bump, profile, step
+from facewarden.data.simulate.noise import Map, bump, fractal, generator, profile, step
 
 FRAME_CENTER_Y = 30.0
 """Distance in millimeters from the pupil line down to the middle of the frame."""
@@ -159,6 +159,8 @@ def build_head(identity: Identity, grid: Grid) -> Head:
     relief += _mouth_and_chin(shape, x=x, y=y, ax=ax)
     folds, smile = _cheeks(shape, x=x, y=y, ax=ax, wrinkles=skin.wrinkles)
     relief += folds
+    rng = generator(identity.seed, "bone")
+    relief += 1.3 * fractal(rng, ax, y, wavelength=48, octaves=2) * np.sqrt(section)
     relief = _eyelids(shape, relief, ax=ax, y=y, wrinkles=skin.wrinkles)
 
     inside = step(skull, width=2.0)
@@ -293,7 +295,7 @@ def _cheeks(shape: Shape, *, x: Map, y: Map, ax: Map, wrinkles: float) -> tuple[
     distance, weight = fold_distance(shape, ax, y)
     groove = np.exp(-0.5 * (distance / 2.3) ** 2) * weight
     roll = np.exp(-0.5 * ((distance - 6.5) / 5.0) ** 2) * weight
-    out += (0.5 + 1.0 * wrinkles) * (0.9 * roll - 1.1 * groove)
+    out += (0.75 + 1.3 * wrinkles) * (0.9 * roll - 1.1 * groove)
     jowl = bump(ax, y, at=(shape.jaw * 0.72, shape.chin_y - 22), size=(10, 9))
     out += jowl * (2.6 * wrinkles + 0.6 * max(full, 0))
     smile = 2.4 * roll - 1.7 * groove + 2.4 * bump(ax, y, at=(39, 27), size=(12, 9))
@@ -313,7 +315,7 @@ def _eyelids(shape: Shape, relief: Map, *, ax: Map, y: Map, wrinkles: float) -> 
     relief = relief - 1.5 * opening
     weight = step(1.15 - np.abs(u), width=0.5)
     crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.9) ** 2) * weight
-    relief = relief - crease * min(1.3, 0.4 * shape.lid_crease)
+    relief = relief - crease * min(1.7, 0.5 * shape.lid_crease)
     bag = np.exp(-0.5 * ((y - lower - 7.0) / 2.2) ** 2) * weight
     groove = np.exp(-0.5 * ((y - lower - 10.5) / 1.8) ** 2) * weight
     return np.asarray(relief + (0.3 + 1.2 * wrinkles) * (0.8 * bag - 0.9 * groove), np.float32)

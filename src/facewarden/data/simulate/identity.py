@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
+
+from facewarden.core.seeding import derive
+
+_Part = TypeVar("_Part", "Shape", "Skin", "Hair", "Eyes")
 
 HAIR_STYLES = ("bald", "buzz", "short", "side_part", "fringe", "curly", "long", "long_fringe", "tied")
 """Names of the hair styles that `sample_identity` draws from."""
@@ -167,7 +172,7 @@ def sample_identity(seed: int) -> Identity:
     Args:
         seed: any non-negative integer; the same seed gives the same person bit for bit.
     """
-    draw = _Draw(np.random.default_rng([seed, 0x1D]))
+    draw = _Draw(np.random.default_rng(derive(seed, "simulate.identity")))
     female = draw.chance(0.5)
     age = float(np.clip(18 + 62 * draw.rng.beta(1.2, 1.8), 18, 78))
     # Four poles only correlate tone with proportions as populations do; most people lie between poles.
@@ -176,6 +181,28 @@ def sample_identity(seed: int) -> Identity:
     skin = _skin(draw, female=female, age=age, mix=mix)
     hair = _hair(draw, female=female, age=age, mix=mix)
     return Identity(seed, female, shape, skin, hair, _eyes(draw, female=female, age=age, mix=mix))
+
+
+def mean_identity(*, samples: int = 64) -> Identity:
+    """Average the proportions of sampled people into one bare, beardless head: the stand-in for an unknown shape.
+
+    Args:
+        samples: how many people to average.
+    """
+    people = [sample_identity(seed) for seed in range(samples)]
+    hair = replace(_mean([p.hair for p in people]), style="buzz", beard="none")
+    eyes = replace(_mean([p.eyes for p in people]), glasses="none")
+    return Identity(0, True, _mean([p.shape for p in people]), _mean([p.skin for p in people]), hair, eyes)
+
+
+def _mean(parts: list[_Part]) -> _Part:
+    first = parts[0]
+    numbers = {
+        f.name: type(getattr(first, f.name))(np.mean([getattr(part, f.name) for part in parts]))
+        for f in fields(first)
+        if isinstance(getattr(first, f.name), int | float)
+    }
+    return replace(first, **numbers)
 
 
 def _pole(mix: np.ndarray, west: float, africa: float, east: float, south: float) -> float:
@@ -296,7 +323,7 @@ def _eyes(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Eyes:
         else [(0.060, 0.028, 0.012), (0.035, 0.016, 0.008), (0.095, 0.045, 0.017)]
     )
     base = palette[int(draw.rng.integers(len(palette)))]
-    gain = draw.between(0.75, 1.3)
+    gain = draw.between(0.6, 1.1)
     frames = [(0.02, 0.02, 0.02), (0.07, 0.03, 0.015), (0.25, 0.25, 0.27), (0.03, 0.04, 0.10), (0.25, 0.18, 0.07)]
     wears = draw.chance(0.14 + 0.004 * (age - 18))
     return Eyes(

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import zlib
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from facewarden.core.seeding import derive
 
 Map = NDArray[np.float32]
 
 EXTENT = 460.0
 """Side in millimeters of the square, centered on the pupil midpoint, on which the fields live."""
 
+_TILE = 256  # finer lattices repeat: nobody sees a period of 256 grains, and drawing them would dominate
+
 
 def generator(seed: int, *names: str) -> np.random.Generator:
     """Return the generator of one named texture of one person, independent of every other name."""
-    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+    return np.random.default_rng(derive(seed, "simulate.face", *names))
 
 
 def field(rng: np.random.Generator, x: Map, y: Map, *, wavelength: float) -> Map:
     """Evaluate smooth noise of unit variance and the given wavelength (mm) at face coordinates `x`, `y` (mm)."""
-    cells = int(EXTENT / (0.5 * wavelength)) + 4
+    cells = min(int(EXTENT / (0.5 * wavelength)) + 4, _TILE)
     lattice = rng.standard_normal((cells, cells), dtype=np.float32)
     step = np.float32(2.0 / wavelength)
     out = cv2.remap(
@@ -29,7 +31,7 @@ def field(rng: np.random.Generator, x: Map, y: Map, *, wavelength: float) -> Map
         (x + np.float32(EXTENT / 2)) * step,
         (y + np.float32(EXTENT / 2)) * step,
         cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REFLECT_101,
+        borderMode=cv2.BORDER_WRAP,
     )
     return np.asarray(out * np.float32(1.5), np.float32)
 

@@ -42,8 +42,8 @@ def iris_texture(identity: Identity) -> Map:
     fibers = np.real(np.fft.ifft(np.fft.fft(fibers) * np.exp(-(np.minimum(np.arange(96), 96 - np.arange(96)) / 30) ** 2)))
     radius = np.linspace(0, 1, 48)[:, None]
     ring = 0.35 * np.exp(-0.5 * ((radius - rng.uniform(0.42, 0.55)) / 0.12) ** 2)
-    sheet = 1 + 0.55 * fibers[None] * (0.4 + radius) + ring
-    return np.asarray(sheet * (1 - 0.65 * np.clip((radius - 0.84) / 0.16, 0, 1)), np.float32)
+    sheet = 0.9 + 0.30 * fibers[None] * (0.4 + radius) + ring
+    return np.asarray(sheet * (1 - 0.65 * np.clip((radius - 0.78) / 0.22, 0, 1)), np.float32)
 
 
 def paint_eye(part: Layers, identity: Identity, *, iris: Map, expression: Expression, side: float, mm: float) -> None:

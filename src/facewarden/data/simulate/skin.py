@@ -117,7 +117,7 @@ def _shade_around_eyes(identity: Identity, *, ax: Map, y: Map) -> Map:
     u = lid_coordinate(shape, ax)
     upper, lower = lid_curves(shape, u)
     weight = step(1.2 - np.abs(u), width=0.5)
-    crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.75) ** 2) * weight * min(0.22, 0.06 * shape.lid_crease)
+    crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.75) ** 2) * weight * min(0.3, 0.09 * shape.lid_crease)
     rim = np.exp(-0.5 * ((y - lower - 0.6) / 0.7) ** 2) * weight * 0.08
     return np.asarray(under + inner + lid + crease + rim, np.float32)
 
