@@ -1,0 +1,102 @@
+"""The perturbation experiment on a detector simple enough to work by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facewarden.attacks.noise import entry as Noise
+from facewarden.attacks.pgd import entry as PGD
+from facewarden.bench.perturbation import Vulnerability, choose_samples, correct_batches, grid, run_grid
+from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.run import RunFolder
+
+EPS = (2, 8)
+
+
+class Mean(Detector):
+    """Score = 100 x (mean of rgb - 0.5), so that a budget of e moves it by exactly 100 e."""
+
+    card = Card("mean", "mean", "pad")
+    modalities = ("rgb",)
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        return PadOutput(100 * (batch.images["rgb"].mean(dim=(1, 2, 3)) - 0.5))
+
+
+def faces(levels: list[float], labels: list[int]) -> FaceBatch:
+    images = torch.stack([torch.full((3, 8, 8), level) for level in levels])
+    names = tuple(f"s{i}" for i in range(len(levels)))
+    return FaceBatch(
+        images={"rgb": images},
+        key=names,
+        label=torch.tensor(labels),
+        species=("print_flat",) * len(names),
+        subject=names,
+    )
+
+
+def measured(tmp_path: Path, *, resume: bool = False) -> Measured:
+    # distances to the threshold in gray levels: 1, 4 and 12 below for attacks, 1, 4 and 12 above for bona fide
+    away = [1 / 255, 4 / 255, 12 / 255]
+    batch = faces([0.5 - a for a in away] + [0.5 + a for a in away], [0, 0, 0, 1, 1, 1])
+    victim = Mean()
+    setting = Vulnerability(victim, victim, 0.0, 0.0, [batch], seed=0)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
+    rows = run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={}, resume=resume))
+    return Measured(cells, rows, "white box", simulated=True, seed=0)
+
+
+def test_success_is_what_the_geometry_says(tmp_path: Path) -> None:
+    found = measured(tmp_path)
+    by_eps = {cell.threat.eps * 255: found.column(cell, "success").tolist() for cell in found.curve(("rgb",))}
+    assert by_eps[2.0] == [1, 0, 0, 1, 0, 0]  # only those one gray level from the threshold
+    assert by_eps[8.0] == [1, 1, 0, 1, 1, 0]
+
+
+def test_the_section_reports_it_and_checks_itself(tmp_path: Path) -> None:
+    section = perturbation_section(measured(tmp_path))
+    pooled = {
+        m.group["eps"]: m.value
+        for m in section.metrics
+        if m.name == "success_rate" and m.group["direction"] == "pooled" and m.group["attack"] == "pgd"
+    }
+    assert pooled == pytest.approx({"2/255": 1 / 3, "8/255": 2 / 3})
+    half = next(m for m in section.metrics if m.name == "eps_half")
+    assert half.value == pytest.approx(2 + 6 * (0.5 - 1 / 3) / (1 / 3))
+    assert all(m.simulated for m in section.metrics)
+    assert {row[2] for row in section.tables[1].rows} == {"holds"}
+
+
+def test_a_stopped_grid_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
+    first = measured(tmp_path)
+    (tmp_path / "run" / "stages" / f"{first.cells[1].stage}.json").unlink()
+    again = measured(tmp_path, resume=True)
+    assert first.rows == again.rows
+
+
+@pytest.mark.parametrize(
+    ("rates", "budgets", "expected"),
+    [([0.2, 0.4], [1, 2], None), ([1.0], [4], 2.0), ([0.0, 1.0], [2, 4], 3.0), ([0.5, 0.4], [1, 2], 1.0)],
+)
+def test_half_crossing(rates: list[float], budgets: list[float], expected: float | None) -> None:
+    assert half_crossing(np.array(rates), np.array(budgets, dtype=float)) == expected
+
+
+def test_only_correct_samples_are_chosen_and_both_classes() -> None:
+    scores, labels = [1.0, -1.0, -1.0, 2.0, 3.0], [1, 1, 0, 0, 1]
+    rows = choose_samples(scores, labels, threshold=0.0, subjects=list("abcde"), per_class=2, seed=3)
+    assert rows == [2, 0, 4]
+    assert choose_samples(scores, labels, threshold=0.0, subjects=list("abcde"), per_class=1, seed=3)[0] == 2
+
+
+def test_wrong_samples_leave_the_batches() -> None:
+    batch = faces([0.4, 0.6], [1, 1])
+    kept = correct_batches([batch], Mean(), threshold=0.0)
+    assert [b.key for b in kept] == [("s1",)]

@@ -1,0 +1,106 @@
+"""The command line: help without torch, exit codes, errors that say what to type."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from facewarden import api
+from facewarden.cli import main, verbs
+from facewarden.cli._progress import sink_for
+from facewarden.core.progress import shown_by, track
+
+VERBS = (
+    "attack",
+    "audit",
+    "data",
+    "doctor",
+    "evaluate",
+    "fetch",
+    "list",
+    "purify",
+    "report",
+    "score",
+    "simulate",
+    "train",
+)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "facewarden", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_every_promised_verb_is_there_and_described() -> None:
+    found = verbs()
+    assert set(VERBS) <= set(found)
+    assert all(summary.endswith(".") and len(summary) > 20 for summary in found.values())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "attacks"], ["list", "assets", "--json"]])
+def test_help_and_list_import_no_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys; from facewarden.cli import main; status = main(sys.argv[1:]); "
+        "heavy = {'torch', 'timm', 'cv2', 'sklearn', 'matplotlib'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else status)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip()
+
+
+def test_list_as_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "purifiers", "--json"]) == 0
+    names = {entry["name"] for entry in json.loads(capsys.readouterr().out)}
+    assert {"identity", "jpeg", "gaussian_blur", "median"} <= names
+
+
+def test_unknown_verb_offers_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audti"]) == 2
+    assert "did you mean audit" in capsys.readouterr().err
+
+
+def test_unknown_registry_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "atacks"]) == 2
+    assert "did you mean attacks" in capsys.readouterr().err
+
+
+def test_a_wrong_option_exits_with_two() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["list", "--jason"])
+    assert stopped.value.code == 2
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from facewarden import __version__
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"facewarden {__version__}"
+
+
+def test_each_verb_is_the_public_function_of_its_name() -> None:
+    assert set(dir(api)) == set(verbs())
+    from facewarden.bench.audit import audit
+
+    assert api.audit is audit
+    with pytest.raises(AttributeError):
+        _ = api.nothing
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with sink_for(sys.stderr) as sink, shown_by(sink):
+        assert list(track(range(8), label="counting")) == list(range(8))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "counting: 8 to do"
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        "counting: 2/8",
+        "counting: 4/8",
+        "counting: 6/8",
+        "counting: 8/8",
+    ]
+
+
+def test_progress_costs_nothing_when_nobody_looks() -> None:
+    assert list(track(iter("abc"), label="quiet")) == ["a", "b", "c"]
