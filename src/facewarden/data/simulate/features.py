@@ -70,7 +70,7 @@ def paint_beard(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) -
     x, y, ax = grid.x, grid.y, np.abs(grid.x)
     rng = generator(identity.seed, "beard")
     edge = fractal(rng, x, y, wavelength=9, octaves=3, gain=0.7)
-    upper, _, lower = lip_curves(shape, x)
+    upper, _, lower = lip_curves(shape, x[:1])
     cheek_line = 12 + (66 - ax) * ((shape.mouth_y - 8 - 12) / 38.0)
     cheek_line = np.where(ax < 28, shape.mouth_y - 8, cheek_line)
     half = shape.mouth_width / 2
@@ -125,12 +125,13 @@ def paint_glasses(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
     side = step(rim * 0.5 + 0.5 - np.abs(y - center_y + 0.35 * tall), width=1.4) * step(ax - center_x - wide, width=1.5)
     side = side * step(half_width(shape, y) + 1 - ax, width=2)
     alpha = np.maximum(np.maximum(frame, bridge), side).astype(np.float32)
-    plane = 93.0 - 0.004 * ax**2
+    # The frame follows the face's own curve: a plane in mid-air would smear over the temples of a turned head.
+    plane = cv2.GaussianBlur(canvas.relief, (0, 0), 9.0 / grid.mm) + np.float32(5.0)
     lens = (step(-distance, width=1.0) * (1 - alpha)).astype(np.float32)
     metal = eyes.frame_color[0] > 0.2
     canvas.lay(alpha, albedo=np.array(eyes.frame_color, np.float32), nir=0.45 if metal else 0.12, gloss=0.75)
     front = np.maximum(frame, bridge)
-    raised = np.maximum(canvas.relief, np.where(side > front, canvas.relief + 3.0, plane))
+    raised = np.maximum(canvas.relief, np.where(side > front, canvas.relief + 2.0, plane))
     canvas.relief = np.where(alpha > 0.3, raised, canvas.relief).astype(np.float32)
     canvas.albedo *= (1 - 0.05 * lens)[..., None]
     canvas.gloss = np.maximum(canvas.gloss, 0.65 * lens).astype(np.float32)

@@ -32,7 +32,7 @@ class Grid:
     y: Map
 
     @classmethod
-    def build(cls, *, size: int, mm_per_pixel: float, margin: float = 1.14, oversample: float = 1.2) -> Grid:
+    def build(cls, *, size: int, mm_per_pixel: float, margin: float = 1.13, oversample: float = 1.18) -> Grid:
         """Make the lattice that covers a frame of `size` pixels with some margin for turned heads."""
         mm = mm_per_pixel / oversample
         n = round(size * margin * oversample)
@@ -104,7 +104,7 @@ def lip_curves(shape: Shape, x: Map) -> tuple[Map, Map, Map]:
 
 
 def half_width(shape: Shape, y: Map) -> Map:
-    """Half-width (mm) of the bare head outline at height `y`."""
+    """Half-width (mm) of the bare head outline at height `y` of a lattice, as one `(n, 1)` column."""
     chin, top = shape.chin_y, shape.vertex
     gonion = 0.70 * chin
     crown, jaw_end = top + 58.0, chin - 20.0
@@ -121,6 +121,7 @@ def half_width(shape: Shape, y: Map) -> Map:
         (chin + 8.0, 0.28 * shape.jaw + 0.62 * shape.chin),
     ]
     width = profile(y, knots, smooth=4.0)
+    y = y[:, :1]
     up = np.clip((crown - y) / (crown - top), 0, 1)
     down = np.clip((y - jaw_end) / (chin + 3.0 - jaw_end), 0, 1)
     cap = np.maximum(1 - up**2.25, 0) ** 0.5 * np.maximum(1 - down**2.3, 0) ** 0.5
@@ -256,7 +257,7 @@ def _nose(shape: Shape, *, x: Map, y: Map, ax: Map) -> tuple[Map, Map]:
 
 
 def _mouth_and_chin(shape: Shape, *, x: Map, y: Map, ax: Map) -> Map:
-    upper, middle, lower = lip_curves(shape, x)
+    upper, middle, lower = lip_curves(shape, x[:1])
     t = np.clip(ax / (shape.mouth_width / 2), 0, 1)
     taper = (1 - t**2.2).astype(np.float32)
     u = np.clip((y - upper) / np.maximum(middle - upper, 0.6), 0, 1)
@@ -304,7 +305,7 @@ def _cheeks(shape: Shape, *, x: Map, y: Map, ax: Map, wrinkles: float) -> tuple[
 
 def _eyelids(shape: Shape, relief: Map, *, ax: Map, y: Map, wrinkles: float) -> Map:
     px = shape.pupil_x
-    u = lid_coordinate(shape, ax)
+    u = lid_coordinate(shape, ax[:1])
     upper, lower = lid_curves(shape, u)
     r2 = ((ax - px + 0.5) / 13.0) ** 2 + ((y - 0.5) / 12.0) ** 2
     ball = np.sqrt(np.maximum(1 - r2, 0)) * 12.0

@@ -21,7 +21,7 @@ def hair_color(hair: Hair) -> np.ndarray:
     pheomelanin = np.array([0.10, 0.80, 1.60], np.float32) * hair.pheomelanin
     color = bare * np.exp(-eumelanin - pheomelanin)
     gray = np.array([0.40, 0.39, 0.38], np.float32)
-    return np.asarray(color + 0.85 * hair.gray * (gray - color), np.float32)
+    return np.asarray(color + 0.8 * hair.gray * (gray - color), np.float32)
 
 
 def hair_nir(hair: Hair) -> float:
@@ -41,7 +41,7 @@ def paint_hair(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) ->
     opacity = {"bald": 0.10, "buzz": 0.72}.get(hair.style, 1.0)
     alpha = np.clip(mask * opacity, 0, 1)
     if hair.style in ("bald", "buzz"):
-        alpha = np.clip(alpha * (1 + 0.35 * field(rng, grid.x, grid.y, wavelength=1.6)), 0, 0.95)
+        alpha = np.clip(alpha * (1 + 0.22 * field(rng, grid.x, grid.y, wavelength=1.6)), 0, 0.95)
     canvas.lay(alpha.astype(np.float32), albedo=color, nir=np.clip(nir, 0.08, 0.65).astype(np.float32), gloss=0.30)
     canvas.relief = canvas.relief + mask * np.maximum(thickness - canvas.relief, 0)
     canvas.fine += (0.16 * opacity if hair.style != "curly" else 0.6) * strands * mask

@@ -263,13 +263,13 @@ def _shape(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Shape:
 
 
 def _skin(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Skin:
-    melanin = float(np.clip(_pole(mix, 0.10, 0.80, 0.27, 0.50) + draw.around(0, 0.09), 0.02, 0.98))
+    melanin = float(np.clip(_pole(mix, 0.06, 0.78, 0.19, 0.44) + draw.around(0, 0.09), 0.02, 0.98))
     fair = max(0.0, 1 - 2.2 * melanin)
     return Skin(
         age=age,
         melanin=melanin,
-        hemoglobin=float(np.clip(draw.around(0.42 + 0.1 * fair, 0.16), 0.05, 0.95)),
-        carotene=float(np.clip(draw.around(0.35 + 0.25 * _pole(mix, 0, 0, 1, 0.5), 0.18), 0, 1)),
+        hemoglobin=float(np.clip(draw.around(0.34 + 0.12 * fair, 0.15), 0.05, 0.95)),
+        carotene=float(np.clip(draw.around(0.28 + 0.25 * _pole(mix, 0, 0, 1, 0.5), 0.18), 0, 1)),
         blotches=draw.between(0.15, 1.0),
         freckles=draw.between(0.2, 0.9) if draw.chance(0.4 * fair) else 0.0,
         moles=int(draw.rng.poisson(4)),
@@ -283,8 +283,8 @@ def _skin(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Skin:
 def _hair(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Hair:
     west = float(mix[0])
     fair = draw.chance(0.7 * west)
-    eumelanin = draw.between(0.10, 0.62) if fair else draw.between(0.68, 1.0)
-    gray = float(np.clip((age - 38) / 35 + draw.around(0, 0.25), 0, 1)) * (0.35 if female else 1.0)
+    eumelanin = draw.between(0.10, 0.62) if fair else draw.between(0.72, 1.05)
+    gray = float(np.clip((age - 46) / 32 + draw.around(0, 0.2), 0, 1)) * (0.3 if female else 1.0)
     curly = 0.6 + 4.0 * float(mix[1])
     if female:
         styles = {"long": 4, "long_fringe": 2.0, "tied": 2, "curly": curly, "short": 0.8, "side_part": 0.8}

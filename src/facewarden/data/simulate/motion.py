@@ -46,7 +46,7 @@ class Motion:
         fx = fractal(rng, np.abs(x), y, wavelength=70, octaves=2) * np.tanh(x / 12)
         fy = fractal(rng, np.abs(x), y, wavelength=70, octaves=2)
         calm = np.exp(-0.5 * (np.hypot(x, y - 25) / 95) ** 2)
-        drift = np.stack([(1.0 * dx + 1.5 * fx) * calm, (0.8 * dy + 1.5 * fy) * calm], axis=2).astype(np.float32)
+        drift = np.stack([(1.0 * dx + 1.5 * fx) * calm, (0.5 * dy + 1.5 * fy) * calm], axis=2).astype(np.float32)
         return cls(identity, np.asarray(x, np.float32), np.asarray(y, np.float32), drift, smile)
 
     def jaw_drop(self, expression: Expression) -> float:

@@ -48,8 +48,14 @@ def fractal(rng: np.random.Generator, x: Map, y: Map, *, wavelength: float, octa
 
 
 def bump(x: Map, y: Map, *, at: tuple[float, float], size: tuple[float, float]) -> Map:
-    """Gaussian of height one centered at `at` with standard deviations `size` (mm)."""
-    return np.asarray(np.exp(-0.5 * (((x - at[0]) / size[0]) ** 2 + ((y - at[1]) / size[1]) ** 2)), np.float32)
+    """Gaussian of height one centered at `at` with standard deviations `size` (mm).
+
+    `x` and `y` are a lattice: the first varies along columns only, the second along rows only, so that one row and one
+    column decide.
+    """
+    across = np.exp(-0.5 * ((x[:1] - at[0]) / size[0]) ** 2)
+    down = np.exp(-0.5 * ((y[:, :1] - at[1]) / size[1]) ** 2)
+    return np.asarray(across * down, np.float32)
 
 
 def step(value: Map, *, width: float) -> Map:
@@ -59,11 +65,14 @@ def step(value: Map, *, width: float) -> Map:
 
 
 def profile(y: Map, knots: list[tuple[float, float]], *, smooth: float = 5.0) -> Map:
-    """Evaluate a polyline through `knots` (position, value), rounded with a Gaussian of `smooth` mm, at `y`."""
+    """Evaluate a polyline through `knots` (position, value), rounded with a Gaussian of `smooth` mm.
+
+    `y` is the vertical coordinate of a lattice; the result is one `(n, 1)` column.
+    """
     grid = np.arange(knots[0][0] - 4 * smooth, knots[-1][0] + 4 * smooth, 0.5)
     line = np.interp(grid, [k[0] for k in knots], [k[1] for k in knots])
     half = int(6 * smooth) + 1
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) * 0.5 / smooth) ** 2)
     padded = np.pad(line, half, mode="edge")
     rounded = np.convolve(padded, kernel / kernel.sum(), mode="valid")
-    return np.asarray(np.interp(y, grid, rounded), np.float32)
+    return np.asarray(np.interp(y[:, :1], grid, rounded), np.float32)

@@ -110,11 +110,11 @@ class Camera:
         py = (turned[:, 1] + np.float32(self.pose.shift[1] - self.center_y)) / np.float32(self.mm) + half
         return np.stack([px, py, turned[:, 2]], axis=1).astype(np.float32)
 
-    def rays(self, *, stride: int = 1) -> tuple[Map, Map, NDArray[np.float32]]:
+    def rays(self) -> tuple[Map, Map, NDArray[np.float32]]:
         """Return face `x, y` at height 0 for every pixel, and how `(x, y)` move per millimeter of height."""
         r = rotation(self.pose).astype(np.float64) * self.pose.scale
         inverse = np.linalg.inv(r[:2, :2])
-        axis = (np.arange(0, self.size, stride) + (stride - 1) / 2 - (self.size - 1) / 2) * self.mm
+        axis = (np.arange(self.size) - (self.size - 1) / 2) * self.mm
         u = axis - self.pose.shift[0] - PIVOT[0] + r[0, 2] * PIVOT[2]
         v = axis + self.center_y - self.pose.shift[1] - PIVOT[1] + r[1, 2] * PIVOT[2]
         x = inverse[0, 0] * u[None, :] + inverse[0, 1] * v[:, None] + PIVOT[0]
@@ -125,8 +125,8 @@ class Camera:
 def visible(height: Map, *, camera: Camera, to_pixel: tuple[float, float, float], top: float = 130.0) -> Map:
     """Find the height (mm) that each pixel of the frame sees: the first crossing from the camera down.
 
-    A coarse search at half resolution keeps the near side of the nose in front of the far cheek; two steps at full
-    resolution then place the crossing between its samples.
+    A search along the ray keeps the near side of the nose in front of the far cheek; two damped steps then place the
+    crossing between its samples.
 
     Args:
         height: `(n, n)` height field, millimeters.
@@ -135,27 +135,24 @@ def visible(height: Map, *, camera: Camera, to_pixel: tuple[float, float, float]
         top: height in millimeters where the search starts.
     """
     s, ox, oy = (np.float32(v) for v in to_pixel)
-    x, y, slope = camera.rays(stride=2)
-    small = cv2.resize(height, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    x, y = (x * s + ox) * 0.5 - 0.25, (y * s + oy) * 0.5 - 0.25
-    dx, dy = slope * s * np.float32(0.5)
-    if np.hypot(slope[0], slope[1]) * top * s < 1.0:
-        found = cv2.remap(small, x, y, cv2.INTER_LINEAR)
-    else:
-        found = np.zeros_like(x)
-        seen = np.zeros(x.shape, bool)
-        before = np.full_like(x, -1.0)
-        z_before = top
-        for z in np.linspace(top, 0.0, 17, dtype=np.float32):
-            under = cv2.remap(small, x + dx * z, y + dy * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - z
-            hit = (under >= 0) & ~seen
-            share = before / np.minimum(before - under, -1e-3)
-            np.copyto(found, z_before + (z - z_before) * np.clip(share, 0, 1), where=hit)
-            seen |= hit
-            before, z_before = under, z
-    full = cv2.resize(found, (camera.size, camera.size), interpolation=cv2.INTER_LINEAR)
     x, y, slope = camera.rays()
+    x, y = x * s + ox, y * s + oy
+    dx, dy = slope * s
+    tilt = float(np.hypot(slope[0], slope[1]))
+    if tilt * top * s < 0.5:
+        return np.asarray(cv2.remap(height, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    found = np.zeros_like(x)
+    ahead = np.ones(x.shape, bool)
+    before, z_before = np.full_like(x, -1.0), np.float32(top)
+    for z in np.linspace(top, 0.0, 8 + min(8, int(tilt * 30)), dtype=np.float32):
+        under = cv2.remap(height, x + dx * z, y + dy * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - z
+        hit = ahead & (under >= 0)
+        # Between two samples ray and surface are taken as straight: the crossing divides the step by both gaps.
+        share = before[hit] / np.minimum(before[hit] - under[hit], np.float32(-1e-3))
+        found[hit] = z_before + (z - z_before) * np.clip(share, 0, 1)
+        ahead &= ~hit
+        before, z_before = under, z
     for _ in range(2):
-        at = cv2.remap(height, (x + slope[0] * full) * s + ox, (y + slope[1] * full) * s + oy, cv2.INTER_LINEAR)
-        full += np.float32(0.6) * np.clip(at - full, -4, 4)
-    return np.asarray(full, np.float32)
+        at = cv2.remap(height, x + dx * found, y + dy * found, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found += np.float32(0.6) * np.clip(at - found, -4, 4)
+    return np.asarray(found, np.float32)

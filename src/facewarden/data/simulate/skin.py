@@ -114,7 +114,7 @@ def _shade_around_eyes(identity: Identity, *, ax: Map, y: Map) -> Map:
     under = bump(ax, y, at=(px - 4, 12.0), size=(11, 4.0)) * (0.13 * skin.under_eye)
     inner = bump(ax, y, at=(px - 15, 3.0), size=(5, 6)) * (0.05 + 0.06 * skin.under_eye)
     lid = bump(ax, y, at=(px, -5.5), size=(13, 4.0)) * (0.05 + 0.05 * skin.melanin)
-    u = lid_coordinate(shape, ax)
+    u = lid_coordinate(shape, ax[:1])
     upper, lower = lid_curves(shape, u)
     weight = step(1.2 - np.abs(u), width=0.5)
     crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.75) ** 2) * weight * min(0.3, 0.09 * shape.lid_crease)
@@ -164,12 +164,12 @@ def _wrinkles(identity: Identity, *, x: Map, y: Map, ax: Map) -> Map:
         ax, y, at=(shape.pupil_x, 11), size=(10, 4)
     )
     out += 0.18 * under
-    return np.asarray(strength * out, np.float32)
+    return np.asarray(1.7 * strength * out, np.float32)
 
 
 def _lips(canvas: Canvas, identity: Identity, *, x: Map, y: Map, patch: Map) -> None:
     skin, shape = identity.skin, identity.shape
-    upper, middle, lower = lip_curves(shape, x)
+    upper, middle, lower = lip_curves(shape, x[:1])
     edge = np.float32(1.6)
     inside = step(shape.mouth_width / 2 - np.abs(x) + 0.5, width=3)
     alpha = step(y - upper, width=edge) * step(lower - y, width=2.0) * inside
