@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facewarden.data._text import printable
 from facewarden.data.datasets._base import Dataset, FacePhoto, folders_in, images_below, images_in, relative_key
+from facewarden.data.datasets._example import write_pictures
 
 
 class Folder(Dataset):
@@ -34,6 +35,12 @@ class Folder(Dataset):
     def name(self) -> str:
         """The folder's own name."""
         return printable(self.root.absolute().name)
+
+    @classmethod
+    def example(cls, folder: Path) -> Folder:
+        """Return a tiny set whose files are written into a folder."""
+        write_pictures(folder, ["ann/1.png", "ann/2.png", "bob/1.png"])
+        return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
         for folder, found in self._people.items():

@@ -12,6 +12,7 @@ from typing import Literal
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import opaque, printable
 from facewarden.data.datasets._base import Dataset, FacePhoto, folders_in, images_in
+from facewarden.data.datasets._example import write_pictures
 
 USERS_HAVE = 10
 """Photos from which on a person belongs to the part `users`."""
@@ -89,6 +90,14 @@ class Lfw(Dataset):
             if (a := photos.get(_key(*first))) and (b := photos.get(_key(*second))):
                 pairs.append(Pair(fold, same, a, b))
         return Pairs(tuple(pairs), len(listed) - len(pairs))
+
+    @classmethod
+    def example(cls, folder: Path) -> Lfw:
+        """Return a tiny set whose files are written into a folder."""
+        write_pictures(
+            folder, ["lfw/Ann_Doe/Ann_Doe_0001.jpg", "lfw/Ann_Doe/Ann_Doe_0002.jpg", "lfw/Bo_Roe/Bo_Roe_0001.jpg"]
+        )
+        return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
         for folder in folders_in(self._people):

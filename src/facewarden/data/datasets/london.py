@@ -9,6 +9,7 @@ from pathlib import Path
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import printable
 from facewarden.data.datasets._base import Dataset, FacePhoto, images_in
+from facewarden.data.datasets._example import write_pictures
 from facewarden.data.sample import Landmarks
 
 POINTS = 189
@@ -27,6 +28,12 @@ class London(Dataset):
     """
 
     summary = "Face Research Lab London Set: folders neutral (with NNN.pts) and smiling; london:PATH"
+
+    @classmethod
+    def example(cls, folder: Path) -> London:
+        """Return a tiny set whose files are written into a folder."""
+        write_pictures(folder, ["neutral/001.jpg", "smiling/001.jpg", "neutral/002.jpg"])
+        return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
         for pose in ("neutral", "smiling"):

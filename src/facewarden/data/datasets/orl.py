@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facewarden.assets import locate
 from facewarden.data.datasets._base import Dataset, FacePhoto, folders_in, images_in
+from facewarden.data.datasets._example import write_pictures
 
 
 class Orl(Dataset):
@@ -17,6 +18,12 @@ class Orl(Dataset):
     """
 
     summary = "ORL (AT&T) faces, 40 people x 10 gray photos in folders s1 … s40; facewarden fetch orl brings them"
+
+    @classmethod
+    def example(cls, folder: Path) -> Orl:
+        """Return a tiny set whose files are written into a folder."""
+        write_pictures(folder, ["s1/1.pgm", "s1/2.pgm", "s2/1.pgm"])
+        return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
         for folder in folders_in(self.root):

@@ -10,6 +10,7 @@ from facewarden.assets import locate
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import printable
 from facewarden.data.datasets._base import Dataset, FacePhoto, images_in
+from facewarden.data.datasets._example import write_pictures
 
 _NAME = re.compile(r"([0-9]{5})[a-z]{2}")  # 00014ac: the third portrait of person 00014
 
@@ -22,6 +23,12 @@ class ScrapShots(Dataset):
     """
 
     summary = "CSU ScrapShots, 30 people in 173 gray portraits NNNNNxx.pgm; facewarden fetch scrapshots brings them"
+
+    @classmethod
+    def example(cls, folder: Path) -> ScrapShots:
+        """Return a tiny set whose files are written into a folder."""
+        write_pictures(folder, ["00001aa.pgm", "00001ab.pgm", "00002aa.pgm"])
+        return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
         for path in images_in(self.root):

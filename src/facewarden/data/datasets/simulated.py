@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facewarden.data.datasets._base import Dataset, FacePhoto
-from facewarden.data.manifest import Manifest
+from facewarden.data.datasets._example import write_pictures
+from facewarden.data.manifest import Manifest, Sample
 
 
 class Simulated(Dataset):
@@ -27,6 +28,18 @@ class Simulated(Dataset):
     def name(self) -> str:
         """The manifest's name."""
         return self._manifest.name
+
+    @classmethod
+    def example(cls, folder: Path) -> Simulated:
+        """Return a tiny set whose files are written into a folder."""
+        write_pictures(folder, ["a.png", "b.png", "c.png"])
+        rows = (
+            Sample("a", "test", 1, "bona_fide", "first", "lab", rgb="a.png", simulated=True),
+            Sample("b", "test", 0, "print_flat", "first", "lab", rgb="b.png", simulated=True),
+            Sample("c", "test", 1, "bona_fide", "second", "lab", rgb="c.png", simulated=True),
+        )
+        Manifest(rows, root=folder, name="example").write(folder / "manifest.csv")
+        return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
         for sample in self._manifest.where(label=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
@@ -32,6 +33,11 @@ class LeaveOneDomainOut(Protocol):
         if not (0 < dev < 1 and 0 < shared_test < 1):
             raise BadInputError(f"shares dev {dev} and shared_test {shared_test}", hint="both between 0 and 1")
         self.domain, self.dev, self.shared_test = domain, dev, shared_test
+
+    @classmethod
+    def example(cls, folder: Path) -> LeaveOneDomainOut:
+        """Return an instance that leaves out the domain "lab"; no file is needed."""
+        return cls("lab")
 
     def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
         """Return the samples of each split.
