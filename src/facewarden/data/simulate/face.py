@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from facewarden.data.simulate.features import clothes_mask, paint_beard, paint_brows, paint_glasses
 from facewarden.data.simulate.geometry import FRAME_CENTER_Y, Grid, build_head
 from facewarden.data.simulate.hair import paint_hair
-from facewarden.data.simulate.identity import Identity
+from facewarden.data.simulate.lattice import Map, blur, sample, step
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
 from facewarden.data.simulate.motion import Motion
-from facewarden.data.simulate.noise import Map, generator, step
+from facewarden.data.simulate.noise import generator
 from facewarden.data.simulate.overlay import Layers, iris_texture, mouth_gap, paint_eye, paint_mouth
+from facewarden.data.simulate.person import Identity
 from facewarden.data.simulate.pose import (
     Camera,
     Expression,
@@ -86,9 +87,7 @@ class PreparedFace:
     iris: Map
     motion: Motion
 
-    def render(
-        self, *, pose: Pose, expression: Expression | None = None, clothes: Clothes | None = None
-    ) -> FaceMaps:
+    def render(self, *, pose: Pose, expression: Expression | None = None, clothes: Clothes | None = None) -> FaceMaps:
         """Render one capture's maps.
 
         Args:
@@ -110,11 +109,10 @@ class PreparedFace:
         source_x, source_y = self.motion.source(x, y, moved, grid=self.grid)
         at_x = source_x * np.float32(to_pixel[0]) + np.float32(to_pixel[1])
         at_y = source_y * np.float32(to_pixel[0]) + np.float32(to_pixel[2])
-        edge = cv2.BORDER_REPLICATE
-        color = cv2.remap(self.color, at_x, at_y, cv2.INTER_LINEAR, borderMode=edge)
-        surface = cv2.remap(self.surface, at_x, at_y, cv2.INTER_LINEAR, borderMode=edge)
-        masks = cv2.remap(self.masks, at_x, at_y, cv2.INTER_LINEAR, borderMode=edge)
-        regions = cv2.remap(self.regions, at_x, at_y, cv2.INTER_NEAREST, borderMode=edge)
+        color = sample(self.color, at_x, at_y)
+        surface = sample(self.surface, at_x, at_y)
+        masks = sample(self.masks, at_x, at_y)
+        regions = cv2.remap(self.regions, at_x, at_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
         albedo, nir = np.ascontiguousarray(color[..., :3]), np.ascontiguousarray(color[..., 3])
         normal, gloss = np.ascontiguousarray(surface[..., :3]), np.ascontiguousarray(surface[..., 3])
         cover, over, dressed = (np.ascontiguousarray(masks[..., k]) for k in range(3))
@@ -182,7 +180,14 @@ class PreparedFace:
         return np.ascontiguousarray(seen[:5, :2]), box
 
     def _overlays(
-        self, layers: Layers, expression: Expression, *, landmarks: NDArray[np.float32], true_x: Map, true_y: Map, moved: Map
+        self,
+        layers: Layers,
+        expression: Expression,
+        *,
+        landmarks: NDArray[np.float32],
+        true_x: Map,
+        true_y: Map,
+        moved: Map,
     ) -> None:
         mm = self.mm_per_pixel
         for k, side in ((0, -1.0), (1, 1.0)):
@@ -233,7 +238,7 @@ def prepare(identity: Identity, *, size: int = 256, mm_per_pixel: float = 1.4) -
     paint_beard(canvas, identity, grid=grid, head=head)
     paint_brows(canvas, identity, grid=grid)
     paint_hair(canvas, identity, grid=grid, head=head)
-    soft = cv2.GaussianBlur(canvas.relief, (0, 0), 0.7)
+    soft = blur(canvas.relief, sigma=0.7)
     shade = occlusion(soft, mm=grid.mm)
     # Light that skin scatters back is red, so creases in skin lose blue and green first.
     canvas.albedo *= shade[..., None] ** np.array([0.85, 1.05, 1.1], np.float32)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.geometry import Grid, Head, half_width, lip_curves
+from facewarden.data.simulate.curves import half_width, lip_curves
+from facewarden.data.simulate.geometry import Grid, Head
 from facewarden.data.simulate.hair import hair_color, hair_nir
-from facewarden.data.simulate.identity import Identity
+from facewarden.data.simulate.lattice import Map, blur, bump, sample, step
 from facewarden.data.simulate.maps import REGIONS
-from facewarden.data.simulate.noise import Map, bump, field, fractal, generator, step
+from facewarden.data.simulate.noise import field, fractal, generator
+from facewarden.data.simulate.person import Identity
 from facewarden.data.simulate.skin import Canvas
 
 _BROW_SCALE = 4.0  # sheet pixels per millimeter: strokes are about 0.3 mm wide
@@ -21,7 +23,9 @@ def brow_curve(identity: Identity, s: np.ndarray) -> tuple[np.ndarray, np.ndarra
     hair = identity.hair
     peak = 0.55
     x = hair.brow_gap + hair.brow_length * s
-    drop = np.where(s < peak, hair.brow_tilt * ((peak - s) / peak) ** 2, hair.brow_arch * ((s - peak) / (1 - peak)) ** 2)
+    drop = np.where(
+        s < peak, hair.brow_tilt * ((peak - s) / peak) ** 2, hair.brow_arch * ((s - peak) / (1 - peak)) ** 2
+    )
     y = hair.brow_y + drop
     return x, y
 
@@ -50,14 +54,14 @@ def paint_brows(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
             shade = int(110 + 60 * ((k * 7) % 5) / 4)
             layer = [points[i].reshape(-1, 1, 2) for i in range(k, min(k + 3, count))]
             cv2.polylines(sheet, layer, isClosed=False, color=shade, thickness=2, lineType=cv2.LINE_AA, shift=4)
-    sheet = cv2.GaussianBlur(sheet, (0, 0), max(0.5, 0.42 * grid.mm * _BROW_SCALE))
+    soft = blur(sheet.astype(np.float32) / np.float32(255), sigma=max(0.5, 0.42 * grid.mm * _BROW_SCALE))
     map_x = (grid.x + np.float32(origin[0])) * np.float32(_BROW_SCALE)
     map_y = (grid.y + np.float32(origin[1])) * np.float32(_BROW_SCALE)
-    alpha = cv2.remap(sheet, map_x, map_y, cv2.INTER_LINEAR).astype(np.float32) / 255
+    alpha = sample(soft, map_x, map_y)
     alpha = np.clip(alpha * (1.0 + 0.5 * hair.brow_density), 0, 0.92).astype(np.float32)
     color = hair_color(hair) * np.float32(0.62 if hair.gray < 0.6 else 0.75)
     canvas.lay(alpha, albedo=color, nir=hair_nir(hair) * 0.95, gloss=0.12)
-    canvas.relief = canvas.relief + 0.5 * alpha
+    canvas.relief = canvas.relief + np.float32(0.5) * alpha
     canvas.fine += 0.12 * alpha * field(rng, grid.x * 2.0, grid.y, wavelength=2.5)
     canvas.regions[alpha > 0.35] = REGIONS.index("brow")
 
@@ -121,12 +125,14 @@ def paint_glasses(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
     distance = (radius - 1) * min(wide, tall)
     frame = step(rim / 2 + 0.4 - np.abs(distance), width=1.3)
     gap = center_x - wide
-    bridge = step(rim * 0.5 + 0.4 - np.abs(y - center_y + 5 - 0.03 * ax * ax), width=1.3) * step(gap + 1 - ax, width=1.5)
+    bridge = step(rim * 0.5 + 0.4 - np.abs(y - center_y + 5 - 0.03 * ax * ax), width=1.3) * step(
+        gap + 1 - ax, width=1.5
+    )
     side = step(rim * 0.5 + 0.5 - np.abs(y - center_y + 0.35 * tall), width=1.4) * step(ax - center_x - wide, width=1.5)
     side = side * step(half_width(shape, y) + 1 - ax, width=2)
     alpha = np.maximum(np.maximum(frame, bridge), side).astype(np.float32)
     # The frame follows the face's own curve: a plane in mid-air would smear over the temples of a turned head.
-    plane = cv2.GaussianBlur(canvas.relief, (0, 0), 9.0 / grid.mm) + np.float32(5.0)
+    plane = blur(canvas.relief, sigma=9.0 / grid.mm) + np.float32(5.0)
     lens = (step(-distance, width=1.0) * (1 - alpha)).astype(np.float32)
     metal = eyes.frame_color[0] > 0.2
     canvas.lay(alpha, albedo=np.array(eyes.frame_color, np.float32), nir=0.45 if metal else 0.12, gloss=0.75)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from facewarden.data.simulate.geometry import Grid, Head
-from facewarden.data.simulate.identity import Hair, Identity
+from facewarden.data.simulate.lattice import Map, bump, profile, step
 from facewarden.data.simulate.maps import REGIONS
-from facewarden.data.simulate.noise import Map, bump, field, fractal, generator, profile, step
+from facewarden.data.simulate.noise import field, fractal, generator
+from facewarden.data.simulate.person import Hair, Identity
 from facewarden.data.simulate.skin import Canvas
 
 LONG = ("long", "long_fringe")
@@ -90,7 +91,9 @@ def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map, strands: Map
         fall = shape.chin_y + 20 + 70 * hair.volume
         drape = profile(y, [(-70, 50), (-30, 59), (10, 62), (60, 58), (110, 54), (190, 58)], smooth=8)
         skirt = profile(
-            y, [(-60, shape.cranium + 2), (0, shape.cranium + 13), (80, shape.cranium + 22), (190, shape.cranium + 24)], smooth=9
+            y,
+            [(-60, shape.cranium + 2), (0, shape.cranium + 13), (80, shape.cranium + 22), (190, shape.cranium + 24)],
+            smooth=9,
         ) + 22 * (hair.volume - 0.4)
         side = np.minimum(np.minimum(ax - drape + 2.2 * edge, skirt - ax + 1.5 * edge), fall - y + 7 * edge)
         side = np.minimum(side, y + 62)

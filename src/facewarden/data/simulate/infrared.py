@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.noise import Map, step
+from facewarden.data.simulate.lattice import Map, step
 
 SKIN_NIR = 0.64
 """Mean reflectance of skin around 850 nm; it varies by a few hundredths with skin tone."""

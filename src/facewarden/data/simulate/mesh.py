@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facewarden.assets import locate
 from facewarden.core.errors import BadInputError
 from facewarden.data.simulate.fitting import PoseFit, fit_pose, spread_residual
-from facewarden.data.simulate.noise import Map
+from facewarden.data.simulate.lattice import Map
 
 OBJ_NAME = "canonical-face-model.obj"
 """File inside the asset `mindar_face_mesh`."""
@@ -71,7 +71,9 @@ def read_obj(path: Path) -> CanonicalMesh:
         points = np.array(vertices, np.float64).reshape(-1, 3)
         faces = np.array(triangles, np.int64).reshape(-1, 3)
     except (OSError, ValueError) as error:
-        raise BadInputError(f"cannot read the mesh {path}: {error}", hint="facewarden fetch mindar_face_mesh") from error
+        raise BadInputError(
+            f"cannot read the mesh {path}: {error}", hint="facewarden fetch mindar_face_mesh"
+        ) from error
     needed = max(max(group) for group in _LANDMARKS)
     if len(points) <= needed or not len(faces) or faces.min() < 0 or faces.max() >= len(points):
         raise BadInputError(
@@ -95,7 +97,11 @@ def cached_mesh() -> CanonicalMesh:
 
 
 def fit_canonical(
-    landmarks: NDArray[np.float32], *, size: int = 256, mm_per_pixel: float | None = None, mesh: CanonicalMesh | None = None
+    landmarks: NDArray[np.float32],
+    *,
+    size: int = 256,
+    mm_per_pixel: float | None = None,
+    mesh: CanonicalMesh | None = None,
 ) -> FittedMesh:
     """Fit the canonical face to five landmarks and rasterize its depth.
 
@@ -122,9 +128,7 @@ def fit_canonical(
     return FittedMesh(height, inside, seen, fit)
 
 
-def rasterize(
-    points: NDArray[np.float32], triangles: NDArray[np.int64], *, size: int
-) -> tuple[Map, NDArray[np.bool_]]:
+def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int64], *, size: int) -> tuple[Map, NDArray[np.bool_]]:
     """Draw the nearest surface of a triangle mesh into a `(size, size)` map of its third coordinate.
 
     Every pixel of every triangle's bounding box is a candidate; one pass computes all barycentric coordinates.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.geometry import Grid, lip_curves
-from facewarden.data.simulate.identity import Identity
-from facewarden.data.simulate.noise import Map, bump, fractal, generator, step
+from facewarden.data.simulate.curves import lip_curves
+from facewarden.data.simulate.geometry import Grid
+from facewarden.data.simulate.lattice import Map, bump, resize, sample, step
+from facewarden.data.simulate.noise import fractal, generator
+from facewarden.data.simulate.person import Identity
 from facewarden.data.simulate.pose import Expression
 
 _CELLS = 112
@@ -37,8 +38,8 @@ class Motion:
     @classmethod
     def build(cls, identity: Identity, *, grid: Grid, smile: Map) -> Motion:
         """Lay the lattice over `grid` and draw the asymmetry."""
-        x = cv2.resize(grid.x, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
-        y = cv2.resize(grid.y, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
+        x = resize(grid.x, size=(_CELLS, _CELLS))
+        y = resize(grid.y, size=(_CELLS, _CELLS))
         rng = generator(identity.seed, "asymmetry")
         dx = fractal(rng, x, y, wavelength=110, octaves=2)
         dy = fractal(rng, x, y, wavelength=110, octaves=2)
@@ -47,7 +48,7 @@ class Motion:
         fy = fractal(rng, np.abs(x), y, wavelength=70, octaves=2)
         calm = np.exp(-0.5 * (np.hypot(x, y - 25) / 95) ** 2)
         drift = np.stack([(1.0 * dx + 1.5 * fx) * calm, (0.5 * dy + 1.5 * fy) * calm], axis=2).astype(np.float32)
-        return cls(identity, np.asarray(x, np.float32), np.asarray(y, np.float32), drift, smile)
+        return cls(identity, x, y, drift, smile)
 
     def jaw_drop(self, expression: Expression) -> float:
         """Millimeters between the lips; a broad smile parts them too."""
@@ -87,13 +88,9 @@ class Motion:
         s = np.float32(ratio / grid.mm)
         shift = (grid.n - 1) / 2 * ratio + (ratio - 1) / 2
         origin = grid.y[grid.n // 2, 0] - (grid.n // 2 - (grid.n - 1) / 2) * grid.mm
-        return cv2.remap(
-            layer,
-            np.ascontiguousarray(x * s + np.float32(shift), np.float32),
-            np.ascontiguousarray((y - np.float32(origin)) * s + np.float32(shift), np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        at_x = np.ascontiguousarray(x * s + np.float32(shift), np.float32)
+        at_y = np.ascontiguousarray((y - np.float32(origin)) * s + np.float32(shift), np.float32)
+        return sample(layer, at_x, at_y)
 
     def source(self, x: Map, y: Map, moved: Map, *, grid: Grid) -> tuple[Map, Map]:
         """Return the neutral, symmetric face millimeters of what lies at `x, y` under a displacement."""
@@ -116,9 +113,9 @@ class Motion:
 
     def posed_relief(self, relief: Map, moved: Map, *, grid: Grid, expression: Expression) -> Map:
         """Return the relief after the expression, on the fine grid."""
-        d = cv2.resize(moved, (grid.n, grid.n), interpolation=cv2.INTER_LINEAR)
+        d = resize(moved, size=(grid.n, grid.n))
         s = np.float32(1 / grid.mm)
         index = np.arange(grid.n, dtype=np.float32)
         at_x, at_y = index[None, :] - d[..., 0] * s, index[:, None] - d[..., 1] * s
         base = relief + np.float32(expression.smile) * self.smile if expression.smile > 0 else relief
-        return np.asarray(cv2.remap(base, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        return sample(base, at_x, at_y)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.data.simulate.geometry import lid_coordinate, lid_curves, lip_curves
-from facewarden.data.simulate.identity import Identity
+from facewarden.data.simulate.curves import lid_coordinate, lid_curves, lip_curves
+from facewarden.data.simulate.lattice import Map, step
 from facewarden.data.simulate.maps import REGIONS
-from facewarden.data.simulate.noise import Map, generator, step
+from facewarden.data.simulate.noise import generator
+from facewarden.data.simulate.person import Identity
 from facewarden.data.simulate.pose import Expression
 
 
@@ -39,7 +40,8 @@ def iris_texture(identity: Identity) -> Map:
     """Brightness of the iris over `(48, 96)` radius by angle: fibers that belong to the person."""
     rng = generator(identity.seed, "iris")
     fibers = rng.standard_normal(96)
-    fibers = np.real(np.fft.ifft(np.fft.fft(fibers) * np.exp(-(np.minimum(np.arange(96), 96 - np.arange(96)) / 30) ** 2)))
+    turns = np.minimum(np.arange(96), 96 - np.arange(96))
+    fibers = np.real(np.fft.ifft(np.fft.fft(fibers) * np.exp(-((turns / 30) ** 2))))
     radius = np.linspace(0, 1, 48)[:, None]
     ring = 0.35 * np.exp(-0.5 * ((radius - rng.uniform(0.42, 0.55)) / 0.12) ** 2)
     sheet = 0.9 + 0.30 * fibers[None] * (0.4 + radius) + ring
@@ -98,7 +100,8 @@ def _lid_edges(part: Layers, identity: Identity, *, u: Map, upper: Map, lower: M
     wide = max(0.75, 0.45 * mm)
     thick = wide + 0.55 * lashes * np.clip(0.6 + 0.5 * u, 0, 1)
     line = np.exp(-0.5 * ((part.y - upper + 0.4 * thick) / thick) ** 2) * reach * (0.55 + 0.40 * lashes)
-    under = np.exp(-0.5 * ((part.y - lower - 0.3) / wide) ** 2) * reach * (0.16 + 0.20 * lashes) * np.clip(0.7 + 0.4 * u, 0, 1)
+    under = np.exp(-0.5 * ((part.y - lower - 0.3) / wide) ** 2) * reach * (0.16 + 0.20 * lashes)
+    under = under * np.clip(0.7 + 0.4 * u, 0, 1)
     for alpha, floor in ((line, 0.015), (under, 0.03)):
         _mix(part.albedo, np.float32(floor), alpha)
         _mix(part.nir, np.float32(0.16), 0.75 * alpha)

@@ -12,9 +12,9 @@ from facewarden.data.simulate.fitting import PoseFit, check_landmarks, fit_pose,
 from facewarden.data.simulate.geometry import FRAME_CENTER_Y
 from facewarden.data.simulate.identity import mean_identity
 from facewarden.data.simulate.infrared import hair_coverage, predict_nir, skin_color, skin_likeness
+from facewarden.data.simulate.lattice import Map, blur, resize, sample
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
 from facewarden.data.simulate.mesh import CanonicalMesh, fit_canonical
-from facewarden.data.simulate.noise import Map
 from facewarden.data.simulate.pose import PIVOT, Expression, Pose
 from facewarden.data.simulate.silhouette import soft_outline
 
@@ -93,13 +93,13 @@ def maps_from_photo(
         cover = np.ones_like(cover)
     # Hair that stands beyond the model needs some depth, or it would lie in the plane of the ears.
     beyond = cover * (1 - shape.coverage) if not keep_background else hair * (1 - shape.coverage)
-    beyond = cv2.GaussianBlur(np.clip(beyond, 0, 1), (0, 0), 5.0 / mm)
+    beyond = blur(np.clip(beyond, 0, 1).astype(np.float32), sigma=5.0 / mm)
     relief = np.maximum(relief, 24.0 * beyond).astype(np.float32)
     return FaceMaps(
         albedo=picture,
         nir=nir,
         relief=np.asarray(np.where(cover > 0.02, relief, 0), np.float32),
-        normal=normals(cv2.GaussianBlur(relief, (0, 0), 2.2 / mm), np.zeros_like(relief), mm=mm),
+        normal=normals(blur(relief, sigma=2.2 / mm), np.zeros_like(relief), mm=mm),
         gloss=np.asarray(np.where(hair > 0.5, 0.25, shape.gloss), np.float32),
         coverage=cover,
         regions=regions,
@@ -125,10 +125,10 @@ def _move(points: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[n
 def _warp_photo(image: NDArray[np.uint8], matrix: NDArray[np.float32], *, size: int) -> tuple[Map, NDArray[np.bool_]]:
     values = np.arange(256) / 255.0
     table = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    linear = table[image]
+    linear: Map = table[image]
     scale = float(matrix[0, 0])
     if scale < 0.75:
-        linear = cv2.GaussianBlur(linear, (0, 0), 0.45 / scale)
+        linear = blur(linear, sigma=0.45 / scale)
     picture = cv2.warpAffine(linear, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     whole = np.ones(image.shape[:2], np.float32)
     seen = cv2.warpAffine(whole, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=0.0)
@@ -146,12 +146,12 @@ def _shape(
     lattice = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     residual = landmarks - posed.landmarks
     moved = spread_residual(lattice, at=landmarks, residual=residual, reach=36.0 / mm).reshape(cells, cells, 2)
-    full = cv2.resize(moved, (size, size), interpolation=cv2.INTER_LINEAR)
+    full = resize(moved, size=(size, size))
     index = np.arange(size, dtype=np.float32)
     at_x, at_y = index[None, :] - full[..., 0], index[:, None] - full[..., 1]
 
     def pull(layer: Map) -> Map:
-        return np.asarray(cv2.remap(layer, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        return sample(layer, at_x, at_y)
 
     relief, corners = pull(posed.relief), posed.box.reshape(2, 2)
     if mesh is not None:
@@ -164,7 +164,7 @@ def _shape(
         normal=posed.normal,
         gloss=pull(posed.gloss),
         coverage=pull(posed.coverage),
-        regions=cv2.remap(posed.regions, at_x, at_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE),
+        regions=np.asarray(cv2.remap(posed.regions, at_x, at_y, cv2.INTER_NEAREST), np.uint8),
         landmarks=landmarks,
         box=corners.ravel().astype(np.float32),
         mm_per_pixel=mm,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.noise import Map
+from facewarden.data.simulate.lattice import Map, sample
 
 PIVOT = np.array([0.0, 25.0, 35.0], np.float32)
 """Point in face millimeters about which the head turns; it stays put in the frame."""
@@ -140,12 +139,12 @@ def visible(height: Map, *, camera: Camera, to_pixel: tuple[float, float, float]
     dx, dy = slope * s
     tilt = float(np.hypot(slope[0], slope[1]))
     if tilt * top * s < 0.5:
-        return np.asarray(cv2.remap(height, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        return sample(height, x, y)
     found = np.zeros_like(x)
     ahead = np.ones(x.shape, bool)
     before, z_before = np.full_like(x, -1.0), np.float32(top)
     for z in np.linspace(top, 0.0, 8 + min(8, int(tilt * 30)), dtype=np.float32):
-        under = cv2.remap(height, x + dx * z, y + dy * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - z
+        under = sample(height, x + dx * z, y + dy * z) - z
         hit = ahead & (under >= 0)
         # Between two samples ray and surface are taken as straight: the crossing divides the step by both gaps.
         share = before[hit] / np.minimum(before[hit] - under[hit], np.float32(-1e-3))
@@ -153,6 +152,6 @@ def visible(height: Map, *, camera: Camera, to_pixel: tuple[float, float, float]
         ahead &= ~hit
         before, z_before = under, z
     for _ in range(2):
-        at = cv2.remap(height, x + dx * found, y + dy * found, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        at = sample(height, x + dx * found, y + dy * found)
         found += np.float32(0.6) * np.clip(at - found, -4, 4)
     return np.asarray(found, np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.geometry import signed_distance
-from facewarden.data.simulate.noise import Map
+from facewarden.data.simulate.lattice import Map
 
 _HAIR_MM = 9.0  # hair stands about this far off the model's bare head
 _BAND_MM = 42.0  # beyond this distance from the model, color alone is not believed

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.geometry import Grid, Head, lid_coordinate, lid_curves, lip_curves
-from facewarden.data.simulate.identity import Identity
-from facewarden.data.simulate.noise import Map, bump, field, fractal, generator, step
+from facewarden.data.simulate.curves import lid_coordinate, lid_curves, lip_curves
+from facewarden.data.simulate.geometry import Grid, Head
+from facewarden.data.simulate.lattice import Map, bump, step
+from facewarden.data.simulate.noise import field, fractal, generator
+from facewarden.data.simulate.person import Identity
 
 BARE = np.array([0.70, 0.52, 0.43], np.float32)
 """Linear RGB reflectance of dermis without pigment; with the two below, fitted by eye to published skin charts."""
@@ -117,7 +119,8 @@ def _shade_around_eyes(identity: Identity, *, ax: Map, y: Map) -> Map:
     u = lid_coordinate(shape, ax[:1])
     upper, lower = lid_curves(shape, u)
     weight = step(1.2 - np.abs(u), width=0.5)
-    crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.75) ** 2) * weight * min(0.3, 0.09 * shape.lid_crease)
+    crease = np.exp(-0.5 * ((y - upper + shape.lid_crease + 0.6) / 0.75) ** 2) * weight
+    crease = crease * min(0.3, 0.09 * shape.lid_crease)
     rim = np.exp(-0.5 * ((y - lower - 0.6) / 0.7) ** 2) * weight * 0.08
     return np.asarray(under + inner + lid + crease + rim, np.float32)
 
@@ -170,7 +173,7 @@ def _wrinkles(identity: Identity, *, x: Map, y: Map, ax: Map) -> Map:
 def _lips(canvas: Canvas, identity: Identity, *, x: Map, y: Map, patch: Map) -> None:
     skin, shape = identity.skin, identity.shape
     upper, middle, lower = lip_curves(shape, x[:1])
-    edge = np.float32(1.6)
+    edge = 1.6
     inside = step(shape.mouth_width / 2 - np.abs(x) + 0.5, width=3)
     alpha = step(y - upper, width=edge) * step(lower - y, width=2.0) * inside
     melanin = np.full_like(x, 0.10 + 0.70 * skin.melanin)
