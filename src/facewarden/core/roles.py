@@ -158,6 +158,10 @@ class Recognizer(nn.Module, ABC):
         super().__init_subclass__(**keywords)
         forbid_override(cls, Recognizer, "forward", "embed", "__call__")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.eval()  # published weights are used, not trained; whoever trains one says train()
+
     @abstractmethod
     def features(self, images: Tensor) -> Tensor:
         """Raw embedding `(b, dim)` of checked crops `(b, 3, 112, 112)` in [0, 1]."""

@@ -1,0 +1,124 @@
+"""Every attack on a tiny stand-in detector of three modalities: budget, truth, determinism, independence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from facewarden.core.attack import Attack, AttackResult
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.objective import Evade, PushAway
+from facewarden.core.threat import ThreatModel
+from registered import build, names
+from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
+
+pytestmark = [
+    pytest.mark.parametrize("name", names("attacks")),
+    pytest.mark.parametrize("norm", ["linf", "l2"]),
+]
+EPS = {"linf": 0.06, "l2": 0.6}
+
+
+def evade(rows: list[int] | None = None) -> Evade:
+    batch = make_batch(4)
+    return Evade(TinyDetector(), batch if rows is None else batch.select(rows), threshold=0.0)
+
+
+def threat(norm: Any, *, eps: float | None = None, modalities: tuple[Modality, ...] = MODALITIES) -> ThreatModel:
+    return ThreatModel(norm=norm, eps=EPS[norm] if eps is None else eps, modalities=modalities)
+
+
+def attack(name: str, norm: str, **options: Any) -> AttackResult:
+    return built(name)(evade(), threat(norm), **options)
+
+
+def built(name: str) -> Attack:
+    attack: Attack = build("attacks", name)
+    return attack
+
+
+@pytest.mark.parametrize("modalities", [("rgb",), ("depth",), ("rgb", "infrared"), MODALITIES])
+def test_it_keeps_its_budget_and_touches_nothing_else(name: str, norm: str, modalities: tuple[Modality, ...]) -> None:
+    result = built(name)(evade(), threat(norm, modalities=modalities))
+    for modality, clean in evade().clean.items():
+        image = result.images[modality]
+        assert image.shape == clean.shape
+        assert image.dtype == clean.dtype
+        assert not image.requires_grad
+        assert float(image.min()) >= 0.0
+        assert float(image.max()) <= 1.0
+        if modality not in modalities:
+            assert torch.equal(image, clean)
+            continue
+        change = (image.double() - clean.double()).flatten(1)
+        length = change.abs().amax(dim=1) if norm == "linf" else change.norm(dim=1)
+        assert float(length.max()) <= EPS[norm] * (1 + 1e-5)
+        assert float(length.max()) > 0.0, "an attack that does nothing"
+
+
+def test_without_a_budget_it_returns_the_clean_images(name: str, norm: str) -> None:
+    result = built(name)(evade(), threat(norm, eps=0.0))
+    for modality, clean in evade().clean.items():
+        assert torch.equal(result.images[modality], clean)
+    assert torch.equal(result.success, result.success_clean)
+
+
+def test_the_same_seed_gives_the_same_bits(name: str, norm: str) -> None:
+    first, again = attack(name, norm, seed=5), attack(name, norm, seed=5)
+    for modality in MODALITIES:
+        assert torch.equal(first.images[modality], again.images[modality])
+    assert (first.gradient_calls, first.queries) == (again.gradient_calls, again.queries)
+
+
+def test_it_uses_no_global_randomness_and_leaves_none_behind(name: str, norm: str) -> None:
+    first = attack(name, norm)
+    states = torch.random.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
+    with torch.random.fork_rng():
+        torch.manual_seed(99)
+        again = attack(name, norm)
+    attack(name, norm)
+    assert torch.equal(torch.random.get_rng_state(), states[0])
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], states[1])  # noqa: NPY002
+    assert all(torch.equal(first.images[modality], again.images[modality]) for modality in MODALITIES)
+
+
+def test_a_sample_is_attacked_alike_in_any_company(name: str, norm: str) -> None:
+    together = attack(name, norm)
+    for rows in ([3, 0, 2, 1], [2], [1, 3]):
+        apart = built(name)(evade(rows), threat(norm))
+        for modality in MODALITIES:
+            torch.testing.assert_close(apart.images[modality], together.images[modality][rows], atol=1e-5, rtol=0)
+
+
+def test_a_gradient_attack_does_not_help_the_defender(name: str, norm: str) -> None:
+    result = attack(name, norm)
+    if built(name).needs_gradients:
+        assert bool((result.loss >= result.loss_clean).all())
+        assert result.gradient_calls > 0
+    else:
+        assert result.gradient_calls == 0
+
+
+def test_it_leaves_the_model_and_the_samples_as_they_were(name: str, norm: str) -> None:
+    detector, batch = TinyDetector(), make_batch(4)
+    pixels = {modality: image.clone() for modality, image in batch.images.items()}
+    weights = {key: value.clone() for key, value in detector.state_dict().items()}
+    built(name)(Evade(detector, batch, threshold=0.0), threat(norm))
+    assert all(torch.equal(batch.images[modality], image) for modality, image in pixels.items())
+    assert all(torch.equal(detector.state_dict()[key], value) for key, value in weights.items())
+    assert all(parameter.grad is None for parameter in detector.parameters())
+
+
+def test_it_takes_a_recognizer_as_well(name: str, norm: str) -> None:
+    objective = PushAway([TinyRecognizer()], make_faces(2), keys=("a", "b"))
+    result = built(name)(objective, threat(norm, modalities=("rgb",)))
+    assert result.images["rgb"].shape == (2, 3, 112, 112)
+    assert bool((result.loss >= result.loss_clean - 1e-6).all())
+
+
+def test_it_takes_no_samples_at_all(name: str, norm: str) -> None:
+    result = built(name)(evade([]), threat(norm))
+    assert result.images["rgb"].shape == (0, 3, 12, 12)

@@ -1,0 +1,42 @@
+"""How the conformance tests find every registered entry and make one of it.
+
+An entry that cannot be made without arguments has a classmethod `example(folder)`, which writes what it needs into the
+folder and returns a tiny instance. An entry whose public part has not been fetched is skipped with the command that
+brings it.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewarden.core import registry
+from facewarden.core.errors import BadInputError, MissingAssetError
+
+
+def names(group: str) -> list[str]:
+    """The names of a group, for parametrization."""
+    return [entry.name for entry in registry.list_entries(group)]
+
+
+def build(group: str, name: str) -> Any:
+    """Make one of an entry, once for each process."""
+    try:
+        return _build(group, name)
+    except MissingAssetError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+
+
+@functools.cache
+def _build(group: str, name: str) -> Any:
+    made = registry.load(group, name)
+    if hasattr(made, "example"):
+        return made.example(Path(tempfile.mkdtemp(prefix="facewarden-example-")))
+    try:
+        return made()
+    except (TypeError, BadInputError) as error:
+        pytest.fail(f"{group}/{name} cannot be made without arguments ({error}); give it a classmethod example(folder)")
