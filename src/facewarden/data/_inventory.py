@@ -1,0 +1,127 @@
+"""Which files a manifest or a folder says are pictures, of whom and in which split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Modality, Split
+from facewarden.data._text import printable
+from facewarden.data.datasets._base import IMAGE_SUFFIXES, folders_in, images_below, images_in
+from facewarden.data.manifest import Manifest
+from facewarden.data.table import SUFFIXES
+
+_SPLIT_FOLDERS: Mapping[str, Split] = MappingProxyType(
+    {
+        "train": "train",
+        "training": "train",
+        "dev": "dev",
+        "val": "dev",
+        "valid": "dev",
+        "validation": "dev",
+        "test": "test",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file that should be a picture.
+
+    Attributes:
+        path: where it should be.
+        name: what a report calls it.
+        identity: whom it shows.
+        split: where there are splits.
+        modality: what it holds.
+        compared: whether it stands for its capture when pictures are compared.
+    """
+
+    path: Path
+    name: str
+    identity: str
+    split: Split | None
+    modality: Modality
+    compared: bool
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything that should be there, and what is beside it."""
+
+    kind: str
+    items: tuple[Item, ...]
+    empty: tuple[str, ...] = ()
+    other_files: tuple[str, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
+
+
+def take_inventory(path: Path) -> Inventory:
+    """List the pictures of a manifest or a folder.
+
+    Raises:
+        BadInputError: no such path, a manifest that cannot be read, or no pictures.
+    """
+    try:
+        is_folder = path.is_dir()
+    except (OSError, ValueError):
+        is_folder = False
+    if not is_folder or any((path / f"manifest{suffix}").is_file() for suffix in SUFFIXES):
+        return _of_manifest(Manifest.read(path))
+    inventory = _of_folder(path)
+    if not inventory.items:
+        raise BadInputError(f"{printable(path)}: no photos in this folder", hint="one folder per person, or a manifest")
+    return inventory
+
+
+def _of_manifest(manifest: Manifest) -> Inventory:
+    items = []
+    for sample in manifest:
+        # depth never stands for a capture: two captures of nothing but holes are equal and tell nothing
+        comparable = next((name for name in ("rgb", "infrared") if name in sample.modalities), None)
+        for name in sample.modalities:
+            relative = str(sample.path(name))
+            item = Item(
+                manifest.root / relative,
+                f"{sample.key} ({printable(relative)})",
+                sample.subject,
+                sample.split,
+                name,
+                name == comparable,
+            )
+            items.append(item)
+    columns = sorted({column for sample in manifest for column in sample.extra})
+    return Inventory("manifest", tuple(items), unknown_columns=tuple(columns))
+
+
+def _of_folder(root: Path) -> Inventory:
+    folders = folders_in(root)
+    people: list[tuple[Path, Split | None]]
+    if len(folders) > 1 and all(folder.name.lower() in _SPLIT_FOLDERS for folder in folders):
+        people = [(person, _SPLIT_FOLDERS[folder.name.lower()]) for folder in folders for person in folders_in(folder)]
+    else:
+        people = [(folder, None) for folder in folders]
+    items, empty = [], []
+    for person, split in people:
+        found = images_below(person)
+        if not found:
+            empty.append(printable(person.relative_to(root)))
+        items += [_photo(path, root, printable(person.name), split) for path in found]
+    if not items:  # a flat folder: one person a stem, as the dataset `folder` reads it
+        items = [_photo(path, root, printable(path.stem), None) for path in images_in(root)]
+    return Inventory("folder", tuple(items), tuple(empty), tuple(_other_files(root)))
+
+
+def _photo(path: Path, root: Path, identity: str, split: Split | None) -> Item:
+    return Item(path, printable(path.relative_to(root)), identity, split, "rgb", compared=True)
+
+
+def _other_files(root: Path) -> list[str]:
+    return [
+        printable(path.relative_to(root))
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in IMAGE_SUFFIXES
+    ]

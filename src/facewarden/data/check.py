@@ -1,0 +1,226 @@
+"""Looks for what spoils a result in a manifest or a folder of photos: unreadable, missing, duplicate, leaked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.progress import track
+from facewarden.data._inventory import Inventory, Item, take_inventory
+from facewarden.data._similar import first_near, perceptual_hash
+from facewarden.data._text import printable
+from facewarden.data.depth import read_depth
+from facewarden.data.photo import read_photo
+
+NAMED = 5
+"""How many of a kind are named; the others are counted."""
+
+_MEANING = {
+    "missing": "files that the manifest names and that are not there",
+    "zero_byte": "files of 0 bytes",
+    "unreadable": "files that are no whole picture",
+    "empty_identity": "folders of people without a photo",
+    "leaked_subject": "subjects in more than one split",
+    "leaked_image": "pictures of one split that are in another one too, exactly or nearly",
+    "two_identities": "pictures that are there under two identities",
+    "duplicate": "pictures that are there twice, byte for byte",
+    "near_duplicate": "pictures that look like an earlier one of the same split",
+    "other_file": "files that are not read, by their suffix",
+    "unknown_column": "columns that facewarden does not use",
+}
+Look = tuple[bytes, NDArray[np.uint64]]
+"""A picture's hash by bytes and by looks."""
+
+_NOTES = {"near_duplicate", "other_file", "unknown_column"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of trouble.
+
+    Attributes:
+        kind: "missing", "zero_byte", "unreadable", "empty_identity", "leaked_subject", "leaked_image",
+            "two_identities", "duplicate", "near_duplicate", "other_file" or "unknown_column".
+        count: how often.
+        first: the first five, in words.
+    """
+
+    kind: str
+    count: int
+    first: tuple[str, ...]
+
+    @property
+    def problem(self) -> bool:
+        """Whether results would be wrong; else it is a note."""
+        return self.kind not in _NOTES
+
+    @property
+    def meaning(self) -> str:
+        """What the kind is, in words."""
+        return _MEANING[self.kind]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found.
+
+    Attributes:
+        path: what was looked at, printable.
+        kind: "manifest" or "folder".
+        images: files that should be pictures.
+        identities: people.
+        splits: split -> images; empty where there are none.
+        findings: problems first, then notes.
+    """
+
+    path: str
+    kind: str
+    images: int
+    identities: int
+    splits: dict[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no problem; notes do not count."""
+        return not any(finding.problem for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON."""
+        return {
+            "path": self.path,
+            "kind": self.kind,
+            "ok": self.ok,
+            "images": self.images,
+            "identities": self.identities,
+            "splits": dict(self.splits),
+            "findings": [
+                {
+                    "kind": item.kind,
+                    "problem": item.problem,
+                    "meaning": item.meaning,
+                    "count": item.count,
+                    "first": list(item.first),
+                }
+                for item in self.findings
+            ],
+        }
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the report as lines for a terminal."""
+        splits = ", ".join(f"{name} {count}" for name, count in self.splits.items())
+        head = f"{self.path}: {self.images} images of {self.identities} identities" + (f" ({splits})" if splits else "")
+        body = []
+        for item in self.findings:
+            body.append(f"{'problem' if item.problem else 'note'}: {item.count} {item.meaning}")
+            body += [f"    {text}" for text in item.first]
+            if item.count > len(item.first):
+                body.append(f"    … and {item.count - len(item.first)} more")
+        return (head, *body, "ok" if self.ok else "not ok")
+
+
+def check(path: Path) -> CheckReport:
+    """Check a set before it decides anything.
+
+    Every picture is decoded. Two are the same when their bytes are, and nearly the same when their perceptual hashes
+    differ in at most `facewarden.data._similar.NEAR` of 256 bits; of a capture with several modalities the first of
+    rgb, infrared and depth is compared.
+
+    Args:
+        path: a manifest (or the folder of one), or a folder with one folder per person. A folder with folders named
+            train, dev (or val, validation) and test is taken as split.
+
+    Raises:
+        BadInputError: no such path, no pictures in it, or a manifest that cannot be read.
+    """
+    inventory = take_inventory(path)
+    found: dict[str, list[str]] = {kind: [] for kind in _MEANING}
+    found["empty_identity"] = list(inventory.empty)
+    found["other_file"] = list(inventory.other_files)
+    found["unknown_column"] = list(inventory.unknown_columns)
+    found["leaked_subject"] = _leaked_subjects(inventory.items)
+    looks = [(item, _look(item, found)) for item in track(inventory.items, label="checking images")]
+    _compare([(item, look) for item, look in looks if look is not None and item.compared], found)
+    findings = [Finding(kind, len(texts), tuple(texts[:NAMED])) for kind, texts in found.items() if texts]
+    return _report(path, inventory, findings)
+
+
+def _report(path: Path, inventory: Inventory, findings: Sequence[Finding]) -> CheckReport:
+    splits: dict[str, int] = defaultdict(int)
+    for item in inventory.items:
+        if item.split is not None:
+            splits[item.split] += 1
+    return CheckReport(
+        path=printable(path),
+        kind=inventory.kind,
+        images=len(inventory.items),
+        identities=len({item.identity for item in inventory.items}),
+        splits=dict(splits),
+        findings=tuple(findings),
+    )
+
+
+def _look(item: Item, found: dict[str, list[str]]) -> Look | None:
+    try:
+        there, size = item.path.is_file(), item.path.stat().st_size
+    except (OSError, ValueError):
+        there, size = False, 0
+    if not there:
+        found["missing"].append(item.name)
+    elif size == 0:
+        found["zero_byte"].append(item.name)
+    else:
+        try:
+            if item.modality == "depth":
+                read_depth(item.path)
+                return None
+            image = read_photo(item.path)
+            return hashlib.sha256(item.path.read_bytes()).digest(), perceptual_hash(image)
+        except (BadInputError, OSError) as error:
+            reason = error.message if isinstance(error, BadInputError) else str(error)
+            found["unreadable"].append(f"{item.name}: {reason}")
+    return None
+
+
+def _leaked_subjects(items: Iterable[Item]) -> list[str]:
+    homes: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        if item.split is not None:
+            homes[item.identity].add(item.split)
+    return [f"{who} in {', '.join(sorted(splits))}" for who, splits in sorted(homes.items()) if len(splits) > 1]
+
+
+def _compare(looks: Sequence[tuple[Item, Look]], found: dict[str, list[str]]) -> None:
+    if not looks:
+        return
+    items, digests = [item for item, _ in looks], [digest for _, (digest, _) in looks]
+    hashes = np.stack([words for _, (_, words) in looks])
+    splits, people = _codes([item.split or "" for item in items]), _codes([item.identity for item in items])
+    by_digest: dict[bytes, list[int]] = defaultdict(list)
+    for place, digest in enumerate(digests):
+        by_digest[digest].append(place)
+    for places in by_digest.values():
+        for place in places[1:]:
+            pair = f"{items[places[0]].name} = {items[place].name}"
+            found["duplicate" if people[place] == people[places[0]] else "two_identities"].append(pair)
+    for earlier, later in first_near(hashes, unlike=splits):
+        sign = "=" if digests[earlier] == digests[later] else "~"
+        found["leaked_image"].append(
+            f"{items[earlier].name} ({items[earlier].split}) {sign} {items[later].name} ({items[later].split})"
+        )
+    for earlier, later in first_near(hashes):
+        if digests[earlier] != digests[later] and splits[earlier] == splits[later]:
+            whose = "" if people[earlier] == people[later] else ", two identities"
+            found["near_duplicate"].append(f"{items[earlier].name} ~ {items[later].name}{whose}")
+
+
+def _codes(values: Sequence[str]) -> NDArray[np.int64]:
+    return np.unique(np.array(values, dtype=object), return_inverse=True)[1].astype(np.int64)
