@@ -11,6 +11,7 @@ from typing import Literal
 from facewarden import __version__
 from facewarden.bench.audit_parts import (
     Needs,
+    drop_captures,
     load_captures,
     model_part,
     perturbation_of,
@@ -21,7 +22,7 @@ from facewarden.bench.presets import preset_named
 from facewarden.bench.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.report.document import Gate, Report
-from facewarden.report.gate import parse_gate
+from facewarden.report.gate import Expression, parse_gate
 from facewarden.report.html import write_report
 
 
@@ -87,6 +88,8 @@ def audit(
         **needs.recipe(),
     }
     run = RunFolder(out, recipe=recipe, resume=resume)
+    if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
+        return _written(Report.from_json((out / "report.json").read_text(encoding="utf-8")), run, gate)
     manifest, capture_part = load_captures(needs, run)
     presentation = presentation_of(victim, manifest, needs, run)
     perturbation = perturbation_of(victim, manifest, presentation, needs, run)
@@ -103,9 +106,15 @@ def audit(
         perturbation=perturbation,
         poisoning=poisoning,
     )
-    if gate is not None:
-        report = replace(report, gate=gate.evaluate(report))
-    html, json = write_report(report, out)
+    result = _written(report, run, gate)
+    drop_captures(needs, run)
+    return result
+
+
+def _written(report: Report, run: RunFolder, gate: Expression | None) -> AuditResult:
+    """Apply the gate, write both files, mark the run done."""
+    report = replace(report, gate=None if gate is None else gate.evaluate(report))
+    html, json = write_report(report, run.path)
     run.finish({"report": html.name, "gate": None if report.gate is None else report.gate.passed})
     return AuditResult(report, html, json, report.gate)
 

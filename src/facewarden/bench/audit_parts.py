@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,12 @@ def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
     return manifest, Part(
         "captures", "simulated captures", f"facewarden simulate, {source}", "Apache-2.0", settings=settings
     )
+
+
+def drop_captures(needs: Needs, run: RunFolder) -> None:
+    """Remove captures that were rendered from photos of real people: a finished run keeps no face pixels of theirs."""
+    if needs.captures is None and needs.faces is not None:
+        shutil.rmtree(run.path / "captures", ignore_errors=True)
 
 
 def presentation_of(detector: Detector, manifest: Manifest, needs: Needs, run: RunFolder) -> Presentation:
