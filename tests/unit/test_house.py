@@ -1,0 +1,220 @@
+"""The rules of the house that no linter checks, each with a doctored case that it must catch."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SOURCE = ROOT / "src" / "facewarden"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# put together here, so that this file does not hold what it looks for
+HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))]
+FOLDERS = ["/" + name + "/" for name in ("work", "tmp", "root", "home", "Users")]
+MACHINE = re.compile(
+    "|".join(re.escape(host) for host in HOSTS)
+    # a folder at the root of a machine: not a part of a longer path and not of a URL
+    + "|"
+    + "|".join(rf"(?<![\w.~/$}}-]){re.escape(folder)}" for folder in FOLDERS)
+)
+PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".npy", ".npz", ".joblib"}
+
+
+def tracked() -> list[Path]:
+    """Files that git tracks, or a skip where there is no repository."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git repository")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [path for name in listed.decode().split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_file_is_longer_than_500_lines() -> None:
+    assert not [name_of(path) for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 500]
+
+
+def undocumented(tree: ast.Module) -> Iterator[str]:
+    """Public modules, classes, functions and methods without a docstring."""
+    if not ast.get_docstring(tree):
+        yield "the module"
+    documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    todo: list[tuple[str, ast.AST]] = [("", node) for node in tree.body]
+    while todo:
+        prefix, node = todo.pop()
+        if not isinstance(node, documented) or node.name.startswith("_"):
+            continue
+        marks = {ast.unparse(mark).split("(")[0] for mark in node.decorator_list}
+        if not ast.get_docstring(node) and not marks & {"overload", "override", "typing.overload"}:
+            yield f"{prefix}{node.name}, line {node.lineno}"
+        if isinstance(node, ast.ClassDef):
+            todo += [(f"{node.name}.", child) for child in node.body]
+
+
+def test_everything_public_has_a_docstring() -> None:
+    private = [path for path in FILES if re.match(r"_[^_]", path.name)]
+    found = [f"{name_of(path)}: {what}" for path in FILES if path not in private for what in undocumented(parsed(path))]
+    found += [f"{name_of(path)}: the module" for path in private if not ast.get_docstring(parsed(path))]
+    assert not found
+
+
+def test_a_missing_docstring_is_noticed() -> None:
+    source = '''
+        """Module."""
+        def bare(): ...
+        def _private(): ...
+        class Full:
+            """Class."""
+            def method(self): ...
+            def _hidden(self): ...
+    '''
+    found = " ".join(undocumented(ast.parse(textwrap.dedent(source))))
+    assert "bare" in found
+    assert "Full.method" in found
+    assert "_private" not in found
+    assert "_hidden" not in found
+    assert list(undocumented(ast.parse("x = 1"))) == ["the module"]
+
+
+def prints(tree: ast.Module) -> list[int]:
+    """Lines that call print."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+
+
+def test_only_the_command_line_prints() -> None:
+    quiet = [path for path in FILES if SOURCE / "cli" not in path.parents]
+    assert not [f"{name_of(path)}:{line}" for path in quiet for line in prints(parsed(path))]
+
+
+def test_a_print_is_noticed() -> None:
+    assert prints(ast.parse("x = 1\nprint(x)")) == [2]
+
+
+def test_no_tracked_file_names_a_registry_host_or_a_folder_of_a_machine() -> None:
+    found = []
+    for path in tracked():
+        text = path.read_bytes()
+        if b"\0" in text:
+            continue
+        for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), start=1):
+            if MACHINE.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "text", [f"open('{FOLDERS[0]}x')", f"see https://{HOSTS[0]}/p", f"{FOLDERS[1]}run", FOLDERS[3]]
+)
+def test_a_machine_path_is_noticed(text: str) -> None:
+    assert MACHINE.search(text)
+
+
+@pytest.mark.parametrize("text", ["src/work/x", "https://example.com/home/", "~/work/", "a/tmp/b", "network/root/x"])
+def test_a_path_inside_a_project_is_not_mistaken_for_one(text: str) -> None:
+    assert not MACHINE.search(text)
+
+
+def test_no_picture_is_tracked_outside_the_docs_and_no_pickle_anywhere() -> None:
+    files = [path.relative_to(ROOT) for path in tracked()]
+    assert not [path for path in files if path.suffix.lower() in PICTURES and path.parts[0] != "docs"]
+    assert not [path for path in files if path.suffix.lower() in PICKLES]
+
+
+def test_no_tracked_file_is_larger_than_five_megabytes() -> None:
+    assert not [path.relative_to(ROOT) for path in tracked() if path.stat().st_size > 5_000_000]
+
+
+def says_simulated(value: Any) -> bool:
+    """Whether a result says of any of its parts that it was simulated."""
+    if isinstance(value, dict):
+        return value.get("simulated") is True or any(says_simulated(part) for part in value.values())
+    return isinstance(value, list) and any(says_simulated(part) for part in value)
+
+
+def unlabeled(folder: Path) -> list[str]:
+    """Pages that show a simulated result, by its file's name or by a link to it, without the word."""
+    pages = [path for path in folder.rglob("*") if path.suffix in (".md", ".html", ".svg")]
+    found = []
+    for result in sorted(folder.rglob("*.json")):
+        if not says_simulated(json.loads(result.read_text(encoding="utf-8"))):
+            continue
+        for page in pages:
+            text = page.read_text(encoding="utf-8")
+            shows = page.with_suffix("") == result.with_suffix("") or result.name in text
+            if shows and "simulated" not in text.lower():
+                found.append(f"{page.name} shows {result.name}")
+    return found
+
+
+def test_what_was_simulated_is_labeled_wherever_it_is_shown() -> None:
+    assert not unlabeled(ROOT / "docs" / "results")
+
+
+def test_a_missing_label_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "audit.json").write_text('{"presentation": {"metrics": [{"value": 0.1, "simulated": true}]}}')
+    (tmp_path / "real.json").write_text('{"metrics": [{"value": 0.1, "simulated": false}]}')
+    (tmp_path / "audit.md").write_text("APCER is 10 %")
+    (tmp_path / "table.md").write_text("from audit.json")
+    (tmp_path / "real.md").write_text("APCER is 10 %")
+    assert sorted(unlabeled(tmp_path)) == ["audit.md shows audit.json", "table.md shows audit.json"]
+    for page in ("audit.md", "table.md"):
+        (tmp_path / page).write_text("APCER is 10 % on simulated captures, audit.json")
+    assert unlabeled(tmp_path) == []
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "attacks", "--json"], ["--help"], ["--version"]])
+def test_help_and_list_import_no_torch(arguments: list[str]) -> None:
+    script = """
+        import sys
+        import facewarden
+        from facewarden.cli import main
+        code = main(sys.argv[1:])
+        heavy = sorted({name.split(".")[0] for name in sys.modules} & {"torch", "timm", "cv2", "sklearn", "onnx"})
+        sys.exit(f"imported {heavy}" if heavy else code)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout
+
+
+WITH_EXAMPLES = [path for path in FILES if ">>> " in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
+def test_the_examples_in_docstrings_are_true(path: Path) -> None:
+    name = ".".join(["facewarden", *path.relative_to(SOURCE).with_suffix("").parts])
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    # the type checks of the test run wrap functions, which hides them from doctest: parse the file's own docstrings
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    failed = tried = 0
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) or not (text := ast.get_docstring(node)):
+            continue
+        test = doctest.DocTestParser().get_doctest(
+            text, dict(vars(module)), getattr(node, "name", name), str(path), getattr(node, "lineno", 1)
+        )
+        result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(test)
+        failed, tried = failed + result.failed, tried + result.attempted
+    assert tried > 0
+    assert failed == 0
