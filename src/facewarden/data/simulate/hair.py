@@ -114,17 +114,17 @@ def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map, strands: Map
     else:
         # Single strands make the border: dense locks reach farther over the skin than the gaps between them.
         mask = step(np.minimum(inner + 1.3 * strands - 0.5, outer + 0.8 * strands), width=5.5)
-    depth = np.sqrt(np.clip(outer / 42, 0, 1))
-    ramp = np.clip(border / 14, 0, 1)
-    shell = canvas_shell(head, lift=lift * ramp, depth=depth)
+    shell = _shell(head, outer=outer, lift=lift * np.clip(border / 14, 0, 1))
     if style in LONG:
         shell = np.maximum(shell, (54 * np.sqrt(np.clip(side / 18, 0, 1)) - 0.08 * np.abs(y)) * (side > -2))
     return np.asarray(mask, np.float32), np.asarray(np.maximum(shell, 0), np.float32)
 
 
-def canvas_shell(head: Head, *, lift: Map, depth: Map) -> Map:
-    """Height of a hair shell that stands `lift` mm off the skull and rounds toward its outline."""
-    return np.asarray(np.where(head.skull > 0, head.relief + 0.7 * lift * depth, 26 * depth), np.float32)
+def _shell(head: Head, *, outer: Map, lift: Map) -> Map:
+    """Height of a hair shell that stands `lift` mm off the skull and rounds off toward the outline of the hair."""
+    inward = np.clip(outer / 46, 0, 1)
+    rounded = 66 * np.sqrt(inward * (2 - inward))
+    return np.asarray(np.maximum((head.relief + 0.7 * lift) * (head.skull > 0), rounded), np.float32)
 
 
 def _strands(identity: Identity, rng: np.random.Generator, *, grid: Grid, head: Head) -> tuple[Map, Map]:
