@@ -1,0 +1,137 @@
+"""Any embedder of yours as an ONNX file with a card beside it; not differentiable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.core.artifact import sha256
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.roles import Recognizer
+from facewarden.recognizers._view import View
+
+_HINT = 'settings: {"size": 112, "order": "RGB", "layout": "NCHW", "mean": 127.5, "std": 127.5}'
+
+
+class OnnxRecognizer(Recognizer):
+    """Runs an ONNX file with onnxruntime on the CPU.
+
+    The network sees (255 x - mean) / std of the aligned crop, resampled to `size`.
+
+    Args:
+        path: the ONNX file, with one input of pictures and the embedding as its first output.
+        card: default is the card file `NAME.json` beside `NAME.onnx`. Its `settings` say `size` (pixels, default 112),
+            `order` ("RGB" or "BGR"), `layout` ("NCHW" or "NHWC"), `mean` and `std` (in units of 0 to 255; one number or
+            one per channel in the network's order). Its `sha256`, where it names the file, must agree.
+
+    Raises:
+        BadInputError: onnxruntime is not installed, a file is missing or no ONNX, or the card does not fit.
+    """
+
+    differentiable = False
+
+    def __init__(self, path: Path, *, card: Card | None = None) -> None:
+        super().__init__()
+        self.card = Card.read(path.with_suffix(".json")) if card is None else card
+        _check_hash(path, self.card)
+        settings = self.card.settings
+        self.order = _choice(path, settings, "order", ("RGB", "BGR"))
+        self.layout = _choice(path, settings, "layout", ("NCHW", "NHWC"))
+        self.mean, self.std = (
+            _channels(path, settings, name, default) for name, default in (("mean", 0.0), ("std", 1.0))
+        )
+        side = settings.get("size", self.size)
+        if not isinstance(side, int) or not 8 <= side <= 1024:
+            raise BadInputError(f"{path}: card size {side!r} is not a number of pixels from 8 to 1024", hint=_HINT)
+        self.view = View(0.0, 0.0, side=float(self.size), size=side)
+        self._session = _open(path)
+        self._input = self._session.get_inputs()[0]
+        try:
+            self.dim = int(self._run(np.full((1, 3, side, side), 0.5, dtype=np.float32)).shape[1])
+        except Exception as error:
+            # onnxruntime raises its own types, which exist only where it is installed.
+            raise BadInputError(
+                f"{path}: the network does not take what its card says, a picture of {side} in {self.layout}: {error}",
+                hint=_HINT,
+            ) from error
+
+    def features(self, images: Tensor) -> Tensor:
+        """Raw embedding of crops `(b, 3, 112, 112)` in [0, 1].
+
+        Raises:
+            ContractError: a gradient is asked for.
+        """
+        if images.requires_grad and torch.is_grad_enabled():
+            raise ContractError(
+                "an ONNX file gives no gradients", hint="attack a surrogate instead: facewarden list recognizers"
+            )
+        found = self._run(self.view(images).detach().cpu().float().numpy())
+        return torch.from_numpy(found).to(images)
+
+    def _run(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        ordered = pictures if self.order == "RGB" else pictures[:, ::-1]
+        batch = ((ordered * 255 - self.mean) / self.std).astype(np.float32)
+        if self.layout == "NHWC":
+            batch = batch.transpose(0, 2, 3, 1)
+        # Many exported networks take a fixed number of pictures; the last lot is filled up with copies.
+        fixed = self._input.shape[0]
+        step = fixed if isinstance(fixed, int) and fixed > 0 else len(batch)
+        found = []
+        for start in range(0, len(batch), step):
+            lot = batch[start : start + step]
+            rows = np.minimum(np.arange(step), len(lot) - 1)
+            (out, *_) = self._session.run(None, {self._input.name: np.ascontiguousarray(lot[rows])})
+            found.append(np.asarray(out, dtype=np.float32).reshape(step, -1)[: len(lot)])
+        return np.concatenate(found)
+
+
+def _open(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BadInputError(
+            f"{path}: running an ONNX file needs onnxruntime", hint="pip install 'facewarden[onnx]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise BadInputError(f"{path}: not an ONNX file that can run: {error}", hint="export it again") from error
+
+
+def _check_hash(path: Path, card: Card) -> None:
+    if not path.is_file():
+        raise BadInputError(f"{path}: no such file", hint="give an .onnx file")
+    expected = card.sha256.get(path.name)
+    if expected is not None and expected != sha256(path):
+        raise BadInputError(
+            f"{path}: its sha256 is {sha256(path)}, its card says {expected}", hint="restore the file or its card"
+        )
+
+
+def _choice(path: Path, settings: dict[str, Any], name: str, allowed: tuple[str, str]) -> str:
+    value = settings.get(name, allowed[0])
+    if value not in allowed:
+        raise BadInputError(f"{path}: card {name} {value!r} is not one of {', '.join(allowed)}", hint=_HINT)
+    return str(value)
+
+
+def _channels(path: Path, settings: dict[str, Any], name: str, default: float) -> NDArray[np.float32]:
+    try:
+        values = np.asarray(settings.get(name, default), dtype=np.float32)
+    except (TypeError, ValueError):
+        values = np.full(2, np.nan, dtype=np.float32)
+    if values.shape not in ((), (3,)) or not np.isfinite(values).all() or (name == "std" and (values <= 0).any()):
+        raise BadInputError(f"{path}: card {name} is not one number or three", hint=_HINT)
+    return np.asarray(np.broadcast_to(values, (3,)).reshape(1, 3, 1, 1))
+
+
+entry = OnnxRecognizer
