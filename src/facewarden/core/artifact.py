@@ -102,7 +102,7 @@ def load_artifact(folder: Path) -> Artifact:
     try:
         tensors = load_file(weights)
         recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{folder}: cannot be read: {error}", hint="copy the folder again") from error
     if not isinstance(recipe, dict):
         raise BadInputError(f"{folder / RECIPE}: a recipe is a JSON object", hint="copy the folder again")

@@ -50,7 +50,7 @@ class Card:
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # brackets nested without end exhaust the stack
             raise BadInputError(
                 f"{path}: not a readable card: {error}", hint="a card is JSON, see docs/artifacts.md"
             ) from error
@@ -64,6 +64,8 @@ class Card:
             )
         mappings = {"sha256", "settings"}
         wrong = sorted(k for k, v in values.items() if not isinstance(v, dict if k in mappings else str))
+        if not wrong and not all(isinstance(value, str) for value in values.get("sha256", {}).values()):
+            wrong = ["sha256"]
         if wrong:
             raise BadInputError(f"{path}: card fields of the wrong type: {wrong}", hint="text, or objects for hashes")
         return cls(**values)

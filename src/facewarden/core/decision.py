@@ -65,7 +65,7 @@ class DecisionRule:
         """Read a rule from JSON; what it checks on creation is checked again."""
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BadInputError(
                 f"{path}: not a decision rule: {error}", hint="facewarden evaluate writes one"
             ) from error

@@ -32,8 +32,8 @@ def open_dataset(spec: str | Path) -> Dataset:
     if isinstance(spec, str) and head in names:
         if colon and not tail:
             raise BadInputError(f"{text}: no path after the colon", hint=f"{head}:PATH")
-        return _made(head, Path(tail).expanduser() if colon else None)
-    path = Path(text).expanduser()
+        return _made(head, _expanded(tail) if colon else None)
+    path = _expanded(text)
     if not _is_there(path):
         close = difflib.get_close_matches(head, sorted(names), n=1, cutoff=0.6)
         guess = f"; did you mean {close[0]}{':PATH' if colon else ''}?" if close else ""
@@ -49,6 +49,13 @@ def _made(name: str, path: Path | None) -> Dataset:
     if not (isinstance(made, type) and issubclass(made, Dataset)):
         raise ContractError(f"datasets entry {name!r} is not a Dataset class", hint="entry = TheClass")
     return made(path)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except (RuntimeError, ValueError):  # ~somebody without a home
+        return Path(text)
 
 
 def _is_there(path: Path) -> bool:
