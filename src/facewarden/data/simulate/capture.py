@@ -1,0 +1,134 @@
+"""One capture from end to end: a face, a species, a light and a site become registered color, depth and infrared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.labels import ATTACK, BONA_FIDE
+from facewarden.core.seeding import derive
+from facewarden.data.simulate.camera import color_image, infrared_image
+from facewarden.data.simulate.light import LUMA, sample_light, shade
+from facewarden.data.simulate.maps import FaceMaps
+from facewarden.data.simulate.ranging import measure
+from facewarden.data.simulate.scene import background
+from facewarden.data.simulate.sensors import domain
+from facewarden.data.simulate.species import PRESENT, Stage
+from facewarden.data.simulate.species._stage import face_width
+from facewarden.data.simulate.view import F32, View
+
+
+@dataclass(frozen=True)
+class CaptureSpec:
+    """What to capture.
+
+    Attributes:
+        key: name of the capture; also the address of its random draws.
+        subject: the identity that is presented (for attacks, the victim).
+        species: one of `facewarden.core.labels.SPECIES`.
+        domain: one of `facewarden.data.simulate.sensors.DOMAINS`.
+        illumination, environment: the light.
+        session: captures of one subject in one session share the background.
+        split: "train", "dev" or "test".
+        seed: seed of the whole set.
+        size: width and height of the frame in pixels.
+        framing: width of the face box as a share of the frame's width.
+    """
+
+    key: str
+    subject: str
+    species: str
+    domain: str
+    illumination: str = "normal"
+    environment: str = "indoor"
+    session: str = "1"
+    split: str = "train"
+    seed: int = 0
+    size: int = 224
+    framing: float = 0.4
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A capture with its exact ground truth; every map shares one pixel grid.
+
+    Attributes:
+        spec: what was asked for.
+        rgb: `(h, w, 3)` uint8.
+        depth: `(h, w)` uint16 mm, 0 is a hole.
+        infrared: `(h, w)` uint8.
+        true_depth: `(h, w)` float32 mm before the sensor.
+        reflection: `(h, w)` float32 in [0, 1], the mirror-like light (highlights, glare, reflected windows), exposed.
+        box: `(4,)` float32 pixels x0 y0 x1 y1 of the presented face.
+        landmarks: `(5, 2)` float32 pixels, as in `FaceMaps`.
+        label: 1 bona fide, 0 attack presentation.
+        attributes: of the face and the instrument.
+    """
+
+    spec: CaptureSpec
+    rgb: NDArray[np.uint8]
+    depth: NDArray[np.uint16]
+    infrared: NDArray[np.uint8]
+    true_depth: F32
+    reflection: F32
+    box: F32
+    landmarks: F32
+    label: int
+    attributes: Mapping[str, str | int | float | bool] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def generator(seed: int, *names: str | int) -> np.random.Generator:
+    """The random numbers that belong to a named thing."""
+    return np.random.default_rng(derive(seed, *names))
+
+
+def make_capture(spec: CaptureSpec, victim: FaceMaps, *, wearer: FaceMaps | None = None) -> Capture:
+    """Render one capture.
+
+    Args:
+        spec: what to capture.
+        victim: the presented identity.
+        wearer: the attacker who holds or wears the instrument; without one it is the victim.
+
+    Returns:
+        The capture; the same spec and faces give the same bits.
+    """
+    site = domain(spec.domain)
+    rng = generator(spec.seed, "capture", spec.key)
+    # Draws of the sensors have their own address: the scene, and so the ground truth, does not depend on them.
+    noise = generator(spec.seed, "sensor", spec.key)
+    light = sample_light(rng, spec.illumination, environment=spec.environment)
+    distance = float(rng.uniform(*site.distance))
+    pixels = spec.framing * spec.size * float(rng.uniform(0.88, 1.1))
+    view = View(spec.size, pixels * distance / face_width(victim))
+    middle = (spec.size - 1) / 2
+    center = (
+        middle + spec.size * float(rng.uniform(-0.06, 0.06)),
+        middle + spec.size * float(rng.uniform(-0.05, 0.07)),
+    )
+    place = generator(spec.seed, "place", spec.domain, spec.subject, spec.session, spec.environment)
+    stage = Stage(
+        rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
+        light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength,
+    )  # fmt: skip
+    shown = PRESENT[spec.species](stage)
+    toward = view.toward()
+    density = view.pixels_per_mm(shown.distance)
+    radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density)
+    rgb, gain = color_image(noise, radiance, sensor=site.color, light=light, box=shown.box)
+    depth = measure(noise, shown.surface, sensor=site.depth, light=light, toward=toward)
+    infrared = infrared_image(
+        noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2
+    )
+    reflection = np.clip((mirrored @ LUMA) * np.float32(gain), 0, 1)
+    attributes = dict((victim if spec.species == "bona_fide" else (wearer or victim)).attributes) | dict(
+        shown.attributes
+    )
+    return Capture(
+        spec, rgb, depth, infrared, shown.surface.depth, reflection, shown.box, shown.landmarks,
+        BONA_FIDE if spec.species == "bona_fide" else ATTACK, MappingProxyType(attributes),
+    )  # fmt: skip

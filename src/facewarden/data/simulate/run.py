@@ -1,0 +1,200 @@
+"""Simulate a whole set of captures, in memory or to disk, the same bits whatever the number of processes is."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.progress import track
+from facewarden.data._columns import parse_row, to_row
+from facewarden.data.datasets import Dataset
+from facewarden.data.manifest import Manifest
+from facewarden.data.sample import Sample
+from facewarden.data.simulate.capture import Capture, make_capture
+from facewarden.data.simulate.people import Locate, People, ProceduralPeople, frame_of, people_from
+from facewarden.data.simulate.plan import SubjectPlan, make_plan
+from facewarden.data.simulate.sensors import DOMAINS
+from facewarden.data.simulate.writer import read_rows, write_capture, write_rows
+
+VERSION = 1
+"""Raised whenever the same recipe gives other bits."""
+
+
+@dataclass(frozen=True)
+class SimulatedSet:
+    """A finished set.
+
+    Attributes:
+        manifest: its rows.
+        path: of the manifest file.
+        skipped: reason -> how many photos were left out.
+    """
+
+    manifest: Manifest
+    path: Path
+    skipped: dict[str, int]
+
+
+def iter_captures(
+    *,
+    subjects: int = 24,
+    captures_per_subject: int = 8,
+    domains: Sequence[str] | None = None,
+    species: Sequence[str] | None = None,
+    faces: Path | Dataset | None = None,
+    locate: Locate | None = None,
+    size: int = 224,
+    framing: float = 0.4,
+    seed: int = 0,
+) -> Iterator[Capture]:
+    """Simulate captures one after the other without touching the disk; the arguments are those of `simulate`."""
+    people, count, _ = _people(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
+    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
+                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    for plan in plans:
+        yield from captures_of(people, plan)
+
+
+def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
+    """Render the captures of one subject."""
+    for spec in plan.specs:
+        victim = people.maps(plan.person, key=spec.key)
+        attacker = None
+        if spec.species != "bona_fide":
+            attacker = people.maps(plan.attacker, key=f"attacks {spec.key}")
+        yield make_capture(spec, victim, wearer=attacker)
+
+
+def simulate(
+    out: Path,
+    *,
+    subjects: int = 24,
+    captures_per_subject: int = 8,
+    domains: Sequence[str] | None = None,
+    species: Sequence[str] | None = None,
+    faces: Path | Dataset | None = None,
+    locate: Locate | None = None,
+    size: int = 224,
+    framing: float = 0.4,
+    seed: int = 0,
+    workers: int = 1,
+    maps: bool = False,
+) -> SimulatedSet:
+    """Simulate registered color, depth and near-infrared captures of bona fide and attack presentations.
+
+    Subjects that were finished by an earlier, killed call with the same arguments are kept.
+
+    Args:
+        out: folder to write to: `captures/DOMAIN/KEY_{rgb,depth,ir}.png`, `manifest.csv`, `card.json`, `README.md`.
+        subjects: how many people in all; each is captured at one site.
+        captures_per_subject: of each, half of them (rounded up) bona fide.
+        domains: sites, from `facewarden.data.simulate.sensors.DOMAINS`; None is all of them.
+        species: attack species, from `facewarden.core.labels.SPECIES`; None draws by each site's weights.
+        faces: photos of people (a folder of one folder per person, or a dataset) instead of procedural people.
+        locate: finds five landmarks in a photo; needed where `faces` does not know them.
+        size: width and height of the frames in pixels.
+        framing: width of the face box as a share of the frame's width.
+        seed: decides everything.
+        workers: processes.
+        maps: also write exact depth and reflection.
+
+    Returns:
+        The set with its manifest.
+
+    Raises:
+        BadInputError: arguments that make no set, a folder that cannot be written, or that holds another set.
+    """
+    people, count, skipped = _people(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
+    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
+                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    recipe = {
+        "version": VERSION, "subjects": count, "captures_per_subject": captures_per_subject,
+        "domains": list(domains or DOMAINS), "species": list(species) if species else None,
+        "faces": "procedural" if faces is None else "photos", "size": size, "framing": framing, "seed": seed,
+        "maps": maps,
+    }  # fmt: skip
+    _claim(out, recipe)
+    if workers > 1:
+        rows = _in_processes(people, plans, out=out, maps=maps, workers=workers)
+    else:
+        rows = [_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating")]
+    manifest = Manifest(tuple(row for some in rows for row in some), root=out, name=out.absolute().name)
+    path = out / "manifest.csv"
+    manifest.write(path)
+    return SimulatedSet(manifest, path, skipped)
+
+
+def _people(
+    faces: Path | Dataset | None, *, subjects: int, size: int, framing: float, seed: int, locate: Locate | None
+) -> tuple[People, int, dict[str, int]]:
+    pixels, scale = frame_of(size, framing)
+    if faces is None:
+        return ProceduralPeople(seed, pixels, scale), subjects, {}
+    people, skipped = people_from(faces, count=subjects, seed=seed, size=pixels, scale=scale, locate=locate)
+    return people, min(subjects, len(people.portraits)), skipped
+
+
+def _subject(people: People, plan: SubjectPlan, out: Path, *, maps: bool) -> list[Sample]:
+    done = out / "rows" / f"{plan.specs[0].subject}.json"
+    rows = read_rows(done, out=out, keys=[spec.key for spec in plan.specs])
+    if rows is None:
+        rows = [write_capture(out, capture, maps=maps) for capture in captures_of(people, plan)]
+        write_rows(done, rows)
+    return rows
+
+
+def _task(task: tuple[People, tuple[SubjectPlan, ...], Path, bool]) -> list[list[dict[str, Any]]]:
+    people, plans, out, maps = task
+    cv2.setNumThreads(1)
+    # Samples hold mapping proxies, which cannot travel between processes; their cells can.
+    return [[to_row(row) for row in _subject(people, plan, out, maps=maps)] for plan in plans]
+
+
+def _in_processes(
+    people: People, plans: tuple[SubjectPlan, ...], *, out: Path, maps: bool, workers: int
+) -> list[list[Sample]]:
+    # Neighbors share attackers, whose preparation is cached in the process: hand out runs of subjects.
+    run = max(1, min(8, -(-len(plans) // workers)))
+    tasks = [(people, plans[i : i + run], out, maps) for i in range(0, len(plans), run)]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
+        found = list(track(list(pool.map(_task, tasks)), label="simulating"))
+    return [[parse_row(cells) for cells in rows] for some in found for rows in some]
+
+
+def _claim(out: Path, recipe: dict[str, Any]) -> None:
+    """Make the folder, or recognize it as the same set begun earlier."""
+    card = out / "card.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        held = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        if held is not None and held != recipe:
+            changed = sorted(name for name in {*held, *recipe} if held.get(name) != recipe.get(name))
+            raise BadInputError(
+                f"{out} holds a simulated set made with other settings: {', '.join(changed)}", hint="another --out"
+            )
+        about = {name: site.about for name, site in DOMAINS.items() if name in recipe["domains"]}
+        text = {"kind": "simulated captures", "simulated": True, "recipe": recipe, "domains": about}
+        card.write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
+        (out / "README.md").write_text(_readme(recipe, about), encoding="utf-8")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder: --out DIR") from error
+
+
+def _readme(recipe: dict[str, Any], about: dict[str, str]) -> str:
+    sites = "\n".join(f"- **{name}**: {text}" for name, text in about.items())
+    settings = "\n".join(f"- {name}: {value}" for name, value in recipe.items())
+    return (
+        "# Simulated captures\n\nEvery image here was rendered by facewarden; none was taken by a sensor. Say"
+        " *simulated* wherever a figure from this set is shown.\n\n"
+        f"One row of `manifest.csv` per capture: color (8 bit), depth (16 bit, mm, 0 = hole), near infrared (8 bit),"
+        f" registered.\n\n## Sites\n\n{sites}\n\n## Recipe\n\n{settings}\n"
+    )

@@ -1,0 +1,146 @@
+"""What every species is given to build its presentation from, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.data.simulate.light import LUMA, Light, sample_light, shade
+from facewarden.data.simulate.maps import REGIONS, FaceMaps
+from facewarden.data.simulate.surface import PlacedHead, Surface, over, place_head, plain
+from facewarden.data.simulate.view import F32, View
+
+Attributes = Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One capture about to happen.
+
+    Attributes:
+        rng: source of every choice of the species.
+        view: the camera.
+        distance: mm at which this sensor expects a face.
+        face_pixels: width of the face box in the frame.
+        center: pixel of the middle of the face box.
+        victim: the attacked identity (the label's subject).
+        wearer: the attacker, or the same person when nobody else is in the scene.
+        background: what is behind.
+        light: the scene's light.
+        native: sensor pixels per frame pixel (aliasing happens on the sensor's own lattice).
+        blur: lens blur in sensor pixels.
+        wavelength: of the near-infrared band, nm.
+    """
+
+    rng: np.random.Generator
+    view: View
+    distance: float
+    face_pixels: float
+    center: tuple[float, float]
+    victim: FaceMaps
+    wearer: FaceMaps
+    background: Surface
+    light: Light
+    native: float
+    blur: float
+    wavelength: int
+
+    def pick(self, low: float, high: float) -> float:
+        """A uniform number."""
+        return float(self.rng.uniform(low, high))
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What is in front of the camera, with the face's place in the frame."""
+
+    surface: Surface
+    landmarks: F32
+    box: F32
+    distance: float
+    attributes: Attributes = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture of the victim that an attacker has: sRGB-encoded float32 in [0, 1], and where the face is in it."""
+
+    image: F32
+    landmarks: F32
+    box: F32
+    mm_per_pixel: float
+
+
+def face_width(maps: FaceMaps) -> float:
+    """Width of the face box in mm."""
+    return float(maps.box[2] - maps.box[0]) * maps.mm_per_pixel
+
+
+def place(stage: Stage, maps: FaceMaps, *, distance: float | None = None) -> PlacedHead:
+    """Put a head where the capture wants the face, at the distance that gives it the wanted width unless told."""
+    real = stage.view.focal * face_width(maps) / stage.face_pixels if distance is None else distance
+    return place_head(maps, stage.view, distance=real, center=stage.center, roll=stage.pick(-0.09, 0.09))
+
+
+def encode(linear: F32) -> F32:
+    """Linear light to sRGB code values, both in [0, 1]."""
+    x = np.clip(linear, 0, 1)
+    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, np.float32(1 / 2.4)) - 0.055).astype(np.float32)
+
+
+_DECODE = np.arange(4096, dtype=np.float32) / 4095
+_DECODE = np.where(_DECODE <= 0.04045, _DECODE / 12.92, ((_DECODE + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def decode(codes: F32) -> F32:
+    """sRGB code values to linear light, both in [0, 1] (a table of 4096 steps)."""
+    return np.asarray(_DECODE[(np.clip(codes, 0, 1) * 4095 + 0.5).astype(np.int32)], np.float32)
+
+
+def jpeg(codes: F32, quality: int) -> F32:
+    """Code values after one JPEG compression."""
+    image = (np.clip(codes, 0, 1) * 255 + 0.5).astype(np.uint8)
+    ok, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.float32) * np.float32(1 / 255)
+
+
+def photograph(rng: np.random.Generator, maps: FaceMaps) -> Photo:
+    """Take the picture that the attacker prints or shows: own light, own plain background, blur and JPEG."""
+    size = maps.albedo.shape[0]
+    view = View(size, 1000.0 / maps.mm_per_pixel)
+    x0, y0, x1, y1 = (float(v) for v in maps.box)
+    head = place_head(maps, view, distance=1000.0, center=((x0 + x1) / 2, (y0 + y1) / 2))
+    light = sample_light(rng, "normal", environment="indoor" if rng.random() < 0.7 else "outdoor")
+    wall = plain(size, albedo=float(rng.uniform(0.08, 0.85)), nir=0.5, depth=2000.0)
+    tint = 1 + 0.25 * rng.uniform(-1, 1, 3)
+    slope = 1 + float(rng.uniform(-0.4, 0.4)) * np.linspace(-1, 1, size, dtype=np.float32)[None, :, None]
+    wall.albedo[:] = np.clip(wall.albedo * tint.astype(np.float32) * slope, 0.01, 0.95)
+    scene = over(head.surface, wall)
+    radiance, _ = shade(scene, light, toward=view.toward(), pixels_per_mm=1 / maps.mm_per_pixel)
+    white = light.key + light.sky + light.bounce
+    radiance *= float(white.mean()) / white
+    face = radiance[int(max(y0, 0)) : int(y1), int(max(x0, 0)) : int(x1)] @ LUMA
+    radiance *= float(rng.uniform(0.75, 1.0)) * 0.8 / max(float(np.percentile(face[::3, ::3], 95)), 1e-4)
+    image = cv2.GaussianBlur(encode(radiance), (0, 0), float(rng.uniform(0.35, 0.8)))
+    return Photo(jpeg(image, int(rng.integers(70, 94))), head.landmarks, head.box, maps.mm_per_pixel)
+
+
+def region(regions: NDArray[np.uint8], *names: str) -> F32:
+    """1 where one of the named regions is, 0 elsewhere."""
+    table = np.zeros(256, np.float32)
+    for name in names:
+        table[REGIONS.index(name)] = 1
+    return np.asarray(table[regions], np.float32)
+
+
+def skin_of(maps: FaceMaps) -> tuple[F32, float]:
+    """Median skin reflectance of a person in color `(3,)` and near infrared."""
+    skin = maps.regions[::4, ::4] == REGIONS.index("skin")
+    if not skin.any():
+        return np.array([0.45, 0.3, 0.22], np.float32), 0.55
+    return np.median(maps.albedo[::4, ::4][skin], axis=0).astype(np.float32), float(np.median(maps.nir[::4, ::4][skin]))

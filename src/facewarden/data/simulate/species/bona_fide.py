@@ -1,0 +1,14 @@
+"""A living person in front of the camera."""
+
+from __future__ import annotations
+
+from facewarden.data.simulate.species._stage import Presentation, Stage, place
+from facewarden.data.simulate.surface import cast_shadow, over
+
+
+def bona_fide(stage: Stage) -> Presentation:
+    """The victim's own head at the distance the sensor expects."""
+    head = place(stage, stage.victim)
+    distance = stage.distance
+    back = cast_shadow(head.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
+    return Presentation(over(head.surface, back), head.landmarks, head.box, distance)

@@ -1,0 +1,100 @@
+"""Worn 3D masks: a rigid one of painted resin or plaster, and a flexible one of silicone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from facewarden.data.simulate.scene import smooth_noise
+from facewarden.data.simulate.species._stage import Presentation, Stage, region
+from facewarden.data.simulate.species._worn import both, ellipses, eye_holes, normals, oval, sink
+from facewarden.data.simulate.surface import PlacedHead, Surface, cast_shadow, over
+from facewarden.data.simulate.view import F32
+
+_RIGID_NIR = {"resin": 0.42, "plaster": 0.8, "plastic": 0.62}
+
+
+def _soft(image: F32, sigma: float) -> F32:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.3)), np.float32)
+
+
+def _inward(head: PlacedHead, outline: F32, values: F32, sigma: float) -> F32:
+    """Blur that does not let the background of the head bleed into the mask."""
+    weight = np.minimum(head.surface.coverage, 1 - region(head.regions, "hair", "clothes", "none", "glasses"))
+    weight = np.maximum(weight, np.float32(1e-3)) * np.maximum(outline, np.float32(1e-3))
+    if values.ndim == 3:
+        return np.asarray(_soft(values * weight[..., None], sigma) / _soft(weight, sigma)[..., None], np.float32)
+    return np.asarray(_soft(values * weight, sigma) / _soft(weight, sigma), np.float32)
+
+
+def mask_rigid(stage: Stage) -> Presentation:
+    """A printed or cast shell: the victim's relief slightly wrong, flat paint, gloss, an edge, the wearer's eyes."""
+    wearer, victim = both(stage)
+    rng, density = stage.rng, stage.view.pixels_per_mm(stage.distance)
+    material = str(rng.choice(list(_RIGID_NIR)))
+    outline = oval(victim, width=stage.pick(1.0, 1.1), height=stage.pick(1.0, 1.08))
+    relief = _inward(victim, outline, victim.surface.depth, stage.pick(1.2, 2.6) * density)
+    middle = float(np.median(relief[outline > 0.5]))
+    warp = smooth_noise(rng, stage.view.size, cells=3) * np.float32(stage.pick(0.4, 1.2))
+    depth = middle + (relief - middle) * np.float32(stage.pick(0.82, 1.0)) + warp - np.float32(stage.pick(2, 6))
+    painted = _inward(victim, outline, victim.surface.albedo, stage.pick(0.7, 1.8) * density)
+    mean = painted[outline > 0.5].mean(0)
+    painted = mean + (painted - mean) * np.float32(stage.pick(0.6, 0.9))
+    tint = rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    nir = np.float32(_RIGID_NIR[material] * stage.pick(0.9, 1.1)) * (0.9 + 0.2 * (painted.mean(2) / mean.mean() - 1))
+    gloss = stage.pick(0.5, 0.95) if material != "plaster" else stage.pick(0.05, 0.25)
+    holes = ellipses(victim, (0, 1), size=(stage.pick(0.2, 0.27), stage.pick(0.09, 0.13)))
+    surface = Surface(
+        np.clip(painted * tint, 0, 1), np.clip(nir, 0, 0.95), depth, normals(depth, pixels_per_mm=density),
+        np.full_like(nir, gloss), np.full_like(nir, 0.12 + 0.25 * gloss), np.zeros_like(painted), outline * (1 - holes),
+    )  # fmt: skip
+    behind = over(sink(wearer.surface, holes, stage.pick(2, 6)), _shadowed(stage, wearer))
+    behind = _under(behind, surface, strength=0.5)
+    return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance, {"material": material})
+
+
+def mask_silicone(stage: Stage) -> Presentation:
+    """A flexible mask: it follows the wearer's bones, is waxy and even, and gapes at the eyes and the mouth."""
+    wearer, victim = both(stage)
+    rng, density = stage.rng, stage.view.pixels_per_mm(stage.distance)
+    outline = oval(victim, width=stage.pick(1.04, 1.14), height=stage.pick(1.06, 1.18), soft=3.0)
+    full = bool(rng.random() < 0.5)
+    if full:
+        throat = region(victim.regions, "neck")
+        outline = np.maximum(outline, throat * victim.surface.coverage)
+    sigma = stage.pick(0.9, 2.0) * density
+    own = _inward(wearer, outline, wearer.surface.depth, sigma * 2)
+    other = _inward(victim, outline, victim.surface.depth, sigma)
+    depth = other + (own - other) * np.float32(stage.pick(0.25, 0.5)) - np.float32(stage.pick(2, 4))
+    depth += smooth_noise(rng, stage.view.size, cells=7) * np.float32(stage.pick(0.2, 0.6))
+    skin = _inward(victim, outline, victim.surface.albedo, stage.pick(0.5, 1.2) * density)
+    mean = skin[outline > 0.5].mean(0)
+    skin = mean + (skin - mean) * np.float32(stage.pick(0.55, 0.8))
+    mottle = 1 + np.float32(0.03) * smooth_noise(rng, stage.view.size, cells=stage.view.size // 9)
+    # Water darkens real skin toward 940 nm; silicone has no water and stays bright there.
+    reflectance = stage.pick(0.5, 0.62) if stage.wavelength < 900 else stage.pick(0.62, 0.74)
+    nir = np.float32(reflectance) * (0.88 + 0.12 * skin.mean(2) / mean.mean())
+    eyes = eye_holes(victim, pixels=0.9 * density)
+    mouth = region(victim.regions, "mouth") * np.float32(0.0)
+    gaps = np.clip(eyes + mouth, 0, 1)
+    gloss = stage.pick(0.35, 0.65)
+    surface = Surface(
+        np.clip(skin * mottle[..., None], 0, 1), nir.astype(np.float32), depth, normals(depth, pixels_per_mm=density),
+        np.full_like(nir, gloss), np.full_like(nir, stage.pick(0.02, 0.12)), np.zeros_like(skin), outline * (1 - gaps),
+    )  # fmt: skip
+    behind = over(sink(wearer.surface, eyes, stage.pick(1.5, 4)), _shadowed(stage, wearer))
+    behind = _under(behind, surface, strength=0.3)
+    return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
+                        {"material": "silicone", "full_head": full})  # fmt: skip
+
+
+def _shadowed(stage: Stage, wearer: PlacedHead) -> Surface:
+    return cast_shadow(wearer.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
+
+
+def _under(behind: Surface, mask: Surface, *, strength: float) -> Surface:
+    """Contact shadow of the mask's edge on what is behind it."""
+    rim = _soft(mask.coverage, behind.depth.shape[0] / 120)
+    return replace(behind, albedo=behind.albedo * (1 - np.float32(strength) * rim)[..., None])

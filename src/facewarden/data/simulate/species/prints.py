@@ -1,0 +1,95 @@
+"""Printed photo held before the camera, flat or bent into a half cylinder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from facewarden.data.simulate.scene import fingers, smooth_noise
+from facewarden.data.simulate.species._paper import lay, printed, sample_paper, soft_rectangle
+from facewarden.data.simulate.species._stage import Photo, Presentation, Stage, photograph, place, skin_of
+from facewarden.data.simulate.surface import Surface, cast_shadow, over
+from facewarden.data.simulate.view import F32, Placement, intersect, tilted
+
+
+def print_flat(stage: Stage) -> Presentation:
+    """A print on a stiff or hanging sheet, held with some tilt."""
+    return _sheet(stage, radius=0.0)
+
+
+def print_bent(stage: Stage) -> Presentation:
+    """A print bent about its vertical axis, as attackers do to imitate a head's relief."""
+    radius = stage.pick(75, 190) * (1 if stage.rng.random() < 0.85 else -1.4)
+    return _sheet(stage, radius=radius)
+
+
+def where_face(photo: Photo, *, scale: float) -> tuple[F32, F32]:
+    """Landmarks and box corners of the photo in mm on the sheet, zero at the middle of the face box."""
+    middle = (photo.box[:2] + photo.box[2:]) / 2
+    x0, y0, x1, y1 = photo.box
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    return (photo.landmarks - middle) * np.float32(scale), (corners - middle) * np.float32(scale)
+
+
+def _sheet(stage: Stage, *, radius: float) -> Presentation:
+    photo = photograph(stage.rng, stage.victim)
+    paper = sample_paper(stage.rng)
+    width = stage.pick(95, 165)  # printed face, mm: postcard to life size
+    scale = width / float(photo.box[2] - photo.box[0])
+    distance = max(stage.view.focal * width / stage.face_pixels, 200.0)
+    turn = tilted(stage.pick(-0.28, 0.28), stage.pick(-0.28, 0.28), stage.pick(-0.12, 0.12))
+    placement = Placement(stage.view.point(*stage.center, distance=distance), turn, radius)
+    hit = intersect(stage.view, placement)
+    density = stage.view.pixels_per_mm(distance)
+    size = photo.image.shape[0] * scale
+    middle = (photo.box[:2] + photo.box[2:]) / 2 * scale
+    # The picture is cut to a portrait: all of its height, some of its width, then the printer's unprinted margin.
+    left, right = -min(middle[0], width * stage.pick(0.75, 1.2)), min(size - middle[0], width * stage.pick(0.75, 1.2))
+    top, bottom = -min(middle[1], width * stage.pick(0.85, 1.3)), min(size - middle[1], width * stage.pick(0.9, 1.4))
+    margin = stage.pick(3, 14) if stage.rng.random() < 0.7 else 0.0
+    picture = (left, top, right, bottom)
+    sheet = (left - margin, top - margin, right + margin, bottom + margin * stage.pick(1, 2.5))
+    inked = soft_rectangle(hit.across, hit.down, picture, pixels_per_mm=density)
+    coverage = soft_rectangle(hit.across, hit.down, sheet, pixels_per_mm=density)
+    codes = lay(photo, hit.across, hit.down, scale=scale, pixels_per_mm=density)
+    color, nir = printed(stage, paper, codes, across=hit.across, down=hit.down, inked=inked)
+    relief, normal = waves(stage, hit.normal, amount=stage.pick(0.2, 1.6))
+    surface = Surface(
+        color, nir, hit.depth - relief, normal, np.full_like(nir, paper.gloss),
+        np.full_like(nir, 0.25 + 0.4 * paper.gloss), np.zeros_like(color), coverage,
+    )  # fmt: skip
+    behind = stage.background
+    attributes: dict[str, str | int | float | bool] = {"ink": paper.ink, "bend_mm": round(radius), "holder": False}
+    if stage.rng.random() < 0.45:
+        attributes["holder"] = True
+        head = place(replace(stage, center=(stage.center[0] + stage.pick(-0.1, 0.1) * stage.face_pixels,
+                                            stage.center[1] + stage.pick(0.0, 0.35) * stage.face_pixels)),
+                     stage.wearer, distance=distance + stage.pick(130, 300))  # fmt: skip
+        behind = over(head.surface, behind)
+    behind = cast_shadow(surface, behind, toward_light=stage.light.direction, strength=0.45)
+    scene = over(surface, behind)
+    if stage.rng.random() < 0.75:
+        skin, infrared = skin_of(stage.wearer)
+        center = placement.points(np.array([[(sheet[0] + sheet[2]) / 2, (sheet[1] + sheet[3]) / 2]]))[0]
+        grip = Placement(center, placement.axes, placement.radius)
+        half = ((sheet[2] - sheet[0]) / 2, (sheet[3] - sheet[1]) / 2)
+        hand = fingers(stage.rng, stage.view, grip, half=half, skin=skin, nir=infrared,
+                       grip="sides" if stage.rng.random() < 0.6 else "below")  # fmt: skip
+        if hand is not None:
+            scene = over(hand, cast_shadow(hand, scene, toward_light=stage.light.direction, strength=0.3))
+    marks, corners = where_face(photo, scale=scale)
+    points = stage.view.project(placement.points(np.concatenate([marks, corners])))
+    box = np.concatenate([points[5:].min(0), points[5:].max(0)])
+    return Presentation(scene, points[:5], box, distance, attributes)
+
+
+def waves(stage: Stage, normal: F32, *, amount: float) -> tuple[F32, F32]:
+    """The gentle waves of thin paper: height in mm and the normals that go with it."""
+    size = normal.shape[0]
+    height = np.float32(amount) * smooth_noise(stage.rng, size, cells=int(stage.rng.integers(2, 5)))
+    density = np.float32(stage.view.pixels_per_mm(stage.distance))
+    down, across = np.gradient(height)
+    bent = normal - np.dstack([across * density, down * density, np.zeros_like(height)])
+    bent /= np.sqrt(np.einsum("hwc,hwc->hw", bent, bent))[..., None]
+    return height, np.asarray(bent, np.float32)

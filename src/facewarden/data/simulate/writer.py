@@ -1,0 +1,94 @@
+"""Captures to disk: PNGs, one manifest row each, a file per finished subject so that a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.data._columns import parse_row, to_row
+from facewarden.data.sample import Sample, as_split
+from facewarden.data.simulate.capture import Capture
+
+_FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def write_png(path: Path, image: NDArray[Any]) -> None:
+    """Write an 8- or 16-bit image (gray, or RGB) in one step, so that a cut write leaves no half file."""
+    pixels = image[..., ::-1] if image.ndim == 3 else image
+    ok, packed = cv2.imencode(".png", np.ascontiguousarray(pixels), _FAST)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if not ok:
+            raise OSError("encoding failed")
+        temporary.write_bytes(packed.tobytes())
+        temporary.replace(path)
+    except OSError as error:
+        raise BadInputError(
+            f"{path}: cannot be written: {error}", hint="choose a writable folder: --out DIR"
+        ) from error
+
+
+def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
+    """Write a capture's images and return its row.
+
+    Args:
+        out: the set's folder; images go to `captures/DOMAIN/`.
+        capture: what to write.
+        maps: also write the exact ground truth, depth in tenths of a millimeter (`_truedepth.png`, 0 beyond 6.5 m)
+            and reflection (`_reflection.png`, 255 = full scale).
+    """
+    spec = capture.spec
+    folder = Path("captures") / spec.domain
+    try:
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"{out}: cannot be written: {error}", hint="choose a writable folder: --out DIR") from error
+    images = {"rgb": capture.rgb, "depth": capture.depth, "ir": capture.infrared}
+    if maps:
+        tenths = capture.true_depth * np.float32(10) + np.float32(0.5)
+        images["truedepth"] = np.where(tenths < 65535, tenths, 0).astype(np.uint16)
+        images["reflection"] = (capture.reflection * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    names = {kind: (folder / f"{spec.key}_{kind}.png").as_posix() for kind in images}
+    for kind, image in images.items():
+        write_png(out / names[kind], image)
+    x0, y0, x1, y1 = (round(float(v), 2) for v in capture.box)
+    extra = {kind: names[kind] for kind in ("truedepth", "reflection") if kind in names}
+    return Sample(
+        key=spec.key, split=as_split(spec.split), label=capture.label, species=spec.species, subject=spec.subject,
+        domain=spec.domain, rgb=names["rgb"], depth=names["depth"], infrared=names["ir"], session=spec.session,
+        illumination=spec.illumination, environment=spec.environment, box=(x0, y0, x1, y1),
+        landmarks=tuple((round(float(x), 2), round(float(y), 2)) for x, y in capture.landmarks), simulated=True,
+        seed=spec.seed, attributes={name: str(value) for name, value in capture.attributes.items()}, extra=extra,
+    )  # fmt: skip
+
+
+def write_rows(path: Path, rows: list[Sample]) -> None:
+    """Write the rows of a finished subject in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps([to_row(row) for row in rows]) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise BadInputError(
+            f"{path}: cannot be written: {error}", hint="choose a writable folder: --out DIR"
+        ) from error
+
+
+def read_rows(path: Path, *, out: Path, keys: list[str]) -> list[Sample] | None:
+    """The rows of a subject if it was finished: the same captures, all images still there; otherwise None."""
+    try:
+        rows = [parse_row(cells) for cells in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, BadInputError, AttributeError, KeyError):
+        return None
+    if [row.key for row in rows] != keys:
+        return None
+    files = [name for row in rows for name in (row.rgb, row.depth, row.infrared, *row.extra.values()) if name]
+    return rows if all((out / name).is_file() for name in files) else None
