@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, save
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from torch import Tensor
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.recognizers._view import View
 
+_EXAMPLE_ENDS = (("x", ["n", 3, 112, 112]), ("y", ["n", 3, 1, 1]))
 _HINT = 'settings: {"size": 112, "order": "RGB", "layout": "NCHW", "mean": 127.5, "std": 127.5}'
 
 
@@ -61,16 +64,29 @@ class OnnxRecognizer(Recognizer):
                 hint=_HINT,
             ) from error
 
-    def features(self, images: Tensor) -> Tensor:
-        """Raw embedding of crops `(b, 3, 112, 112)` in [0, 1].
+    @classmethod
+    def example(cls, folder: Path) -> OnnxRecognizer:
+        """Return a tiny embedder, the mean of each color, whose file and card are written into a folder."""
+        ends = [make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in _EXAMPLE_ENDS]
+        graph = make_graph([make_node("GlobalAveragePool", ["x"], ["y"])], "means", ends[:1], ends[1:])
+        path = folder / "means.onnx"
+        save(make_model(graph, opset_imports=[make_opsetid("", 13)], ir_version=8), str(path))
+        Card(
+            name="onnx_file",
+            summary="mean of each color",
+            role="recognizer",
+            licence="Apache-2.0",
+            source="facewarden",
+            training_data="none",
+            intended_use="an example of the format",
+            limits="recognizes no one",
+            sha256={path.name: sha256(path)},
+            settings={"size": 112, "order": "RGB", "layout": "NCHW", "mean": 127.5, "std": 127.5},
+        ).write(path.with_suffix(".json"))
+        return cls(path)
 
-        Raises:
-            ContractError: a gradient is asked for.
-        """
-        if images.requires_grad and torch.is_grad_enabled():
-            raise ContractError(
-                "an ONNX file gives no gradients", hint="attack a surrogate instead: facewarden list recognizers"
-            )
+    def features(self, images: Tensor) -> Tensor:
+        """Raw embedding of crops `(b, 3, 112, 112)` in [0, 1], cut off from the images' gradients."""
         found = self._run(self.view(images).detach().cpu().float().numpy())
         return torch.from_numpy(found).to(images)
 
