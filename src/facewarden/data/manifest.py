@@ -13,6 +13,7 @@ from typing import Any
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS, parse_row, to_row
+from facewarden.data._text import printable
 from facewarden.data.sample import Sample
 from facewarden.data.table import SUFFIXES, read_table, write_table
 
@@ -133,18 +134,18 @@ class Manifest:
         columns = read_table(path)
         _check_columns(path, columns)
         if not next(iter(columns.values())):
-            raise BadInputError(f"{path}: the manifest has no rows", hint="facewarden simulate writes one")
+            raise BadInputError(f"{printable(path)}: the manifest has no rows", hint="facewarden simulate writes one")
         names = list(columns)
         rows = []
         for number, values in enumerate(zip(*columns.values(), strict=True), start=1):
             try:
                 rows.append(parse_row(dict(zip(names, values, strict=True))))
             except BadInputError as error:
-                raise BadInputError(f"{path}: row {number}: {error.message}", hint=error.hint) from error
+                raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
             return cls(tuple(rows), root=path.parent, name=path.parent.absolute().name or path.stem)
         except BadInputError as error:
-            raise BadInputError(f"{path}: {error.message}", hint=error.hint) from error
+            raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error
 
     def _relative_to(self, folder: Path) -> Iterator[Sample]:
         if self.root.absolute() == folder.absolute():
@@ -168,7 +169,9 @@ def _find(path: Path) -> Path:
     for suffix in SUFFIXES:
         if (path / f"manifest{suffix}").is_file():
             return path / f"manifest{suffix}"
-    raise BadInputError(f"{path}: no manifest in this folder", hint="facewarden simulate --out DIR writes one")
+    raise BadInputError(
+        f"{printable(path)}: no manifest in this folder", hint="facewarden simulate --out DIR writes one"
+    )
 
 
 def _check_columns(path: Path, columns: dict[str, list[Any]]) -> None:
@@ -183,7 +186,7 @@ def _check_columns(path: Path, columns: dict[str, list[Any]]) -> None:
         if (close := difflib.get_close_matches(name, [c for c in columns if c not in KNOWN_COLUMNS], n=1, cutoff=0.6))
     ]
     raise BadInputError(
-        f"{path}: no column {' and no '.join(missing)}; found: {', '.join(columns)}"
+        f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(columns)}"
         + (f"; {' '.join(guesses)}" if guesses else ""),
         hint=f"a manifest has the columns {', '.join(REQUIRED_COLUMNS)} and one of {', '.join(MODALITIES)}",
     )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.data._text import printable
 
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
@@ -38,8 +39,10 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]])
     lists = {name: _plain(values) for name, values in columns.items()}
     lengths = {name: len(values) for name, values in lists.items()}
     if not lists or len(set(lengths.values())) > 1:
-        raise BadInputError(f"{path}: columns must be equally long, got {lengths}", hint="one value a row and column")
-    types = {name: _type(values, where=f"{path}: column {name!r}") for name, values in lists.items()}
+        raise BadInputError(
+            f"{printable(path)}: columns must be equally long, got {lengths}", hint="one value a row and column"
+        )
+    types = {name: _type(values, where=f"{printable(path)}: column {name!r}") for name, values in lists.items()}
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +52,9 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]])
             _write_parquet(temporary, lists, types)
         temporary.replace(path)
     except (OSError, duckdb.Error) as error:
-        raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a file in a writable folder") from error
+        raise BadInputError(
+            f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
+        ) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -68,16 +73,18 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     try:
         is_file, size = path.is_file(), path.stat().st_size
     except (OSError, ValueError) as error:  # ValueError: a NUL inside the name
-        raise BadInputError(f"{path}: no such table ({error})", hint="give a .parquet or .csv file") from error
+        raise BadInputError(
+            f"{printable(path)}: no such table ({error})", hint="give a .parquet or .csv file"
+        ) from error
     if not is_file or size == 0:
         what = "is empty (zero bytes)" if is_file else "is not a file"
-        raise BadInputError(f"{path}: {what}", hint="give a .parquet or .csv file with a header and rows")
+        raise BadInputError(f"{printable(path)}: {what}", hint="give a .parquet or .csv file with a header and rows")
     return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
 
 
 def _suffix(path: Path) -> str:
     if path.suffix.lower() not in SUFFIXES:
-        raise BadInputError(f"{path}: unknown kind of table", hint=f"name it with {' or '.join(SUFFIXES)}")
+        raise BadInputError(f"{printable(path)}: unknown kind of table", hint=f"name it with {' or '.join(SUFFIXES)}")
     return path.suffix.lower()
 
 
@@ -142,7 +149,9 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
             rows = cursor.fetchall()
     except (duckdb.Error, OSError, UnicodeDecodeError, MemoryError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadInputError(f"{path}: not a readable Parquet table: {reason}", hint="write it again") from error
+        raise BadInputError(
+            f"{printable(path)}: not a readable Parquet table: {reason}", hint="write it again"
+        ) from error
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 
@@ -184,17 +193,19 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
             rows = [row for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
-            f"{path}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
+            f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
         ) from error
     if not header:
-        raise BadInputError(f"{path}: no header", hint="the first line names the columns")
+        raise BadInputError(f"{printable(path)}: no header", hint="the first line names the columns")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise BadInputError(f"{path}: the header has {', '.join(twice)} twice", hint="name every column once")
+        raise BadInputError(
+            f"{printable(path)}: the header has {', '.join(twice)} twice", hint="name every column once"
+        )
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise BadInputError(
-                f"{path}: row {number} has {len(row)} cells, the header has {len(header)}",
+                f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
                 hint="quote cells that hold a comma",
             )
     return {name: [row[i] or None for row in rows] for i, name in enumerate(header)}

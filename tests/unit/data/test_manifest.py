@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -159,3 +160,13 @@ def test_two_thousand_rows(tmp_path: Path) -> None:
     rows = tuple(replace(LIVE, key=str(i)) for i in range(2_000))
     Manifest(rows, tmp_path, "set").write(tmp_path / "m.parquet")
     assert Manifest.read(tmp_path / "m.parquet").rows == rows
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that are not UTF-8 exist on POSIX only")
+def test_messages_about_files_whose_names_are_not_utf8_can_be_printed(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"m\xff.csv")
+    for content in (b"", b"key\n1\n", b"\xff"):
+        path.write_bytes(content)
+        with pytest.raises(BadInputError) as raised:
+            Manifest.read(path)
+        assert "m\\xff.csv" in str(raised.value).encode("utf-8").decode("utf-8")
