@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from facewarden.bench.presentation import Presentation, measure_presentation
 from facewarden.bench.presets import Preset
 from facewarden.bench.resolve import resolve_detector, resolve_purifier, resolve_recognizer
 from facewarden.bench.scoring import Scores, score_manifest
+from facewarden.bench.simulating import simulate
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError
 from facewarden.core.labels import Modality
@@ -30,7 +31,6 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import open_dataset
 from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
-from facewarden.data.simulate import simulate
 from facewarden.report.document import LeftOut, Part, Section
 
 SURROGATES = ("mobilefacenet_128", "mobilefacenet_512", "dlib_resnet34")
@@ -79,23 +79,20 @@ def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
         manifest = Manifest.read(needs.captures)
         settings = {"rows": len(manifest), "simulated": manifest.simulated}
         return manifest, Part("captures", manifest.name, needs.captures.name, "as given", settings=settings)
-    sizes, photos = needs.sizes, None
-    if needs.faces is not None:
-        photos = open_dataset(needs.faces)
-    folder = run.path / "captures"
-    simulate(
+    folder, sizes = run.path / "captures", needs.sizes
+    found = simulate(
         folder,
         subjects=sizes.subjects,
         captures_per_subject=sizes.captures_per_subject,
-        faces=photos,
+        faces=needs.faces,
         seed=derive(needs.seed, "audit captures"),
     )
-    manifest = Manifest.read(folder / "manifest.csv")
-    source = "procedural faces" if photos is None else f"photos of {photos.name}"
-    settings = {"rows": len(manifest), "simulated": True, "seed": needs.seed}
-    return manifest, Part(
-        "captures", "simulated captures", f"facewarden simulate, {source}", "Apache-2.0", settings=settings
-    )
+    # nothing is trained here, and these people were drawn for this audit: those of the training split test as well
+    rows = tuple(replace(row, split="test" if row.split == "train" else row.split) for row in found.manifest)
+    manifest = replace(found.manifest, rows=rows, name="simulated captures")
+    source = "procedural faces" if needs.faces is None else f"photos of {needs.faces.partition(':')[0]}"
+    settings: dict[str, Any] = {"rows": len(rows), "simulated": True, "seed": needs.seed, "skipped": found.skipped}
+    return manifest, Part("captures", manifest.name, f"facewarden simulate, {source}", "Apache-2.0", settings=settings)
 
 
 def drop_captures(needs: Needs, run: RunFolder) -> None:
@@ -204,7 +201,7 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
     )
     with torch.inference_mode(mode=False):
         section = poisoning_section(setting, run_cloaking(setting, run), left_out=left_out)
-    settings = {"people": len(setting.split), "photos": len(faces), "cloaking": len(setting.cloakers)}
+    settings: dict[str, Any] = {"people": len(setting.split), "photos": len(faces), "cloaking": len(setting.cloakers)}
     source = "drawn by the simulator" if faces.simulated else faces.source
     parts = (
         model_part("recognizer (judge)", judge.card),

@@ -1,0 +1,80 @@
+"""The simulator with what it needs from above it: a face finder for photos, and every core of the machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
+from facewarden.data.datasets import open_dataset
+from facewarden.data.simulate import SimulatedSet
+from facewarden.data.simulate import simulate as _simulate
+from facewarden.data.simulate.people import Locate
+
+
+def locator() -> Locate:
+    """A function that finds five landmarks in an RGB photo, or None where there is no face."""
+    aligner = load("align", "yunet")()
+
+    def locate(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        found = aligner.locate(image)
+        return np.array(found[0].landmarks, dtype=np.float32) if found else None
+
+    return locate
+
+
+def cores() -> int:
+    """How many processes simulate at once: every core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def simulate(
+    out: Path,
+    /,
+    *,
+    subjects: int = 24,
+    captures_per_subject: int = 8,
+    domains: tuple[str, ...] = (),
+    species: tuple[str, ...] = (),
+    faces: str | None = None,
+    size: int = 224,
+    framing: float = 0.4,
+    seed: int = 0,
+    workers: int = 0,
+    maps: bool = False,
+) -> SimulatedSet:
+    """Simulate registered color, depth and near-infrared captures of bona fide and attack presentations.
+
+    Args:
+        out: folder to write to: images, manifest.csv, card.json, README.md and a contact sheet.
+        subjects: how many people; each is captured in one sensor domain.
+        captures_per_subject: of each, half of them bona fide.
+        domains: sensor domains (alder, birch, cedar, dogwood); all of them when left out.
+        species: attack species; each domain's own mix when left out.
+        faces: photos of people instead of procedural ones: orl, lfw:DIR, london:DIR or DIR with one folder per person.
+        size: width and height of the frames in pixels.
+        framing: width of the face as a share of the frame's width.
+        seed: decides everything; the same whatever the number of workers.
+        workers: processes; all cores when 0.
+        maps: also write exact depth and reflection.
+    """
+    if subjects < 1 or captures_per_subject < 1:
+        raise BadInputError("at least one subject and one capture", hint="--subjects 24 --captures-per-subject 8")
+    return _simulate(
+        out,
+        subjects=subjects,
+        captures_per_subject=captures_per_subject,
+        domains=domains or None,
+        species=species or None,
+        faces=None if faces is None else open_dataset(faces),
+        locate=None if faces is None else locator(),
+        size=size,
+        framing=framing,
+        seed=seed,
+        workers=workers or cores(),
+        maps=maps,
+    )
