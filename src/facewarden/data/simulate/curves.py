@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from facewarden.data.simulate.lattice import Map, profile, step
+from facewarden.data.simulate.lattice import Map, Number, profile, step
 from facewarden.data.simulate.person import Shape
 
 
-def lid_curves(shape: Shape, u: Map, *, openness: float = 1.0) -> tuple[Map, Map]:
+def lid_curves(shape: Shape, u: Map, *, openness: Number = 1.0) -> tuple[Map, Map]:
     """Heights (mm, down) of the upper and lower lid edge over `u` = -1 (inner corner) to 1 (outer corner).
 
     Outside [-1, 1] both curves meet, so the opening closes at the corners.

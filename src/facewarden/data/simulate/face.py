@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewarden.data.simulate.features import clothes_mask, paint_beard, paint_brows, paint_glasses
 from facewarden.data.simulate.geometry import FRAME_CENTER_Y, Grid, build_head
 from facewarden.data.simulate.hair import paint_hair
-from facewarden.data.simulate.lattice import Map, blur, sample, step
+from facewarden.data.simulate.lattice import Map, Number, blur, sample, step
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
 from facewarden.data.simulate.motion import Motion
 from facewarden.data.simulate.noise import generator
@@ -46,8 +46,8 @@ __all__ = [
 class Clothes:
     """What a person wears in one capture: linear RGB reflectance and the unrelated reflectance at 850 nm."""
 
-    color: tuple[float, float, float] = (0.16, 0.18, 0.22)
-    nir: float = 0.4
+    color: tuple[Number, Number, Number] = (0.16, 0.18, 0.22)
+    nir: Number = 0.4
 
 
 def sample_clothes(rng: np.random.Generator) -> Clothes:
@@ -77,7 +77,7 @@ class PreparedFace:
 
     identity: Identity
     size: int
-    mm_per_pixel: float
+    mm_per_pixel: Number
     grid: Grid
     relief: Map
     color: Map
@@ -136,7 +136,7 @@ class PreparedFace:
             regions=np.where(cover > 0.5, regions, 0).astype(np.uint8),
             landmarks=landmarks,
             box=box,
-            mm_per_pixel=self.mm_per_pixel,
+            mm_per_pixel=float(self.mm_per_pixel),
             attributes=attributes(self.identity),
         )
 
@@ -212,7 +212,7 @@ class PreparedFace:
         return slice(int(y0), int(y1)), slice(int(x0), int(x1))
 
 
-def prepare(identity: Identity, *, size: int = 256, mm_per_pixel: float = 1.4) -> PreparedFace:
+def prepare(identity: Identity, *, size: int = 256, mm_per_pixel: Number = 1.4) -> PreparedFace:
     """Build everything about one identity that its captures share (about 0.1 s at 256 pixels).
 
     Args:
@@ -263,7 +263,7 @@ def prepare(identity: Identity, *, size: int = 256, mm_per_pixel: float = 1.4) -
 
 
 def render_face(
-    identity: Identity, *, pose: Pose, expression: Expression, size: int = 256, mm_per_pixel: float = 1.4
+    identity: Identity, *, pose: Pose, expression: Expression, size: int = 256, mm_per_pixel: Number = 1.4
 ) -> FaceMaps:
     """Render one procedural face; for several captures of one identity use `prepare` once and `render` many times.
 
@@ -277,7 +277,7 @@ def render_face(
     return prepare(identity, size=size, mm_per_pixel=mm_per_pixel).render(pose=pose, expression=expression)
 
 
-def normals(relief: Map, fine: Map, *, mm: float) -> Map:
+def normals(relief: Map, fine: Map, *, mm: Number) -> Map:
     """Unit normals of a height field; slopes are held below 3 so that silhouettes do not alias."""
     total = relief + fine
     gx = np.clip(cv2.Sobel(total, cv2.CV_32F, 1, 0, ksize=3) / np.float32(8 * mm), -3, 3)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.simulate.lattice import Number
 from facewarden.data.simulate.pose import PIVOT, Pose, rotation
 
 
@@ -23,10 +24,10 @@ class PoseFit:
         origin: pixel `(x, y)` of the head's pivot.
     """
 
-    yaw: float
-    pitch: float
-    roll: float
-    mm_per_pixel: float
+    yaw: Number
+    pitch: Number
+    roll: Number
+    mm_per_pixel: Number
     origin: tuple[float, float]
 
     def project(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -49,7 +50,7 @@ def check_landmarks(landmarks: NDArray[np.float32]) -> None:
 
 
 def fit_pose(
-    model: NDArray[np.float32], landmarks: NDArray[np.float32], *, mm_per_pixel: float | None = None
+    model: NDArray[np.float32], landmarks: NDArray[np.float32], *, mm_per_pixel: Number | None = None
 ) -> PoseFit:
     """Fit scale, rotation and place of a five-point head model to a picture by damped Gauss-Newton steps.
 
@@ -98,7 +99,7 @@ def _residual(
 
 
 def spread_residual(
-    points: NDArray[np.float32], *, at: NDArray[np.float32], residual: NDArray[np.float32], reach: float
+    points: NDArray[np.float32], *, at: NDArray[np.float32], residual: NDArray[np.float32], reach: Number
 ) -> NDArray[np.float32]:
     """Interpolate `(k, 2)` displacements known at `(k, 2)` points to other points with Gaussians of width `reach`.
 

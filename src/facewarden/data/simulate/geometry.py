@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.curves import half_width
-from facewarden.data.simulate.lattice import Map, profile, step
+from facewarden.data.simulate.lattice import Map, Number, profile, step
 from facewarden.data.simulate.noise import fractal, generator
 from facewarden.data.simulate.person import Identity, Shape
 from facewarden.data.simulate.tissue import cheeks, eyelids, forehead_and_sockets, mouth_and_chin, nose
@@ -30,12 +30,12 @@ class Grid:
     """
 
     n: int
-    mm: float
+    mm: Number
     x: Map
     y: Map
 
     @classmethod
-    def build(cls, *, size: int, mm_per_pixel: float, margin: float = 1.13, oversample: float = 1.18) -> Grid:
+    def build(cls, *, size: int, mm_per_pixel: Number, margin: Number = 1.13, oversample: Number = 1.18) -> Grid:
         """Make the lattice that covers a frame of `size` pixels with some margin for turned heads."""
         mm = mm_per_pixel / oversample
         n = round(size * margin * oversample)
@@ -73,11 +73,12 @@ class Head:
     smile: Map
 
 
-def signed_distance(inside: NDArray[np.bool_], *, mm: float) -> Map:
+def signed_distance(inside: NDArray[np.bool_], *, mm: Number) -> Map:
     """Distance in millimeters to the border of a mask, positive inside, smoothed by one pixel."""
     mask = inside.astype(np.uint8)
-    inner = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    outer = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+    # Without any border in the frame OpenCV answers with the largest float, which later sums would overflow.
+    inner = np.minimum(cv2.distanceTransform(mask, cv2.DIST_L2, 5), len(mask))
+    outer = np.minimum(cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), len(mask))
     return np.asarray(cv2.GaussianBlur(inner - outer, (0, 0), 1.0) * np.float32(mm), np.float32)
 
 

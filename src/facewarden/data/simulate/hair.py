@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facewarden.data.simulate.geometry import Grid, Head
-from facewarden.data.simulate.lattice import Map, bump, profile, step
+from facewarden.data.simulate.lattice import Map, Real, bump, profile, step
 from facewarden.data.simulate.maps import REGIONS
 from facewarden.data.simulate.noise import field, fractal, generator
 from facewarden.data.simulate.person import Hair, Identity
@@ -120,7 +120,7 @@ def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map, strands: Map
     return np.asarray(mask, np.float32), np.asarray(np.maximum(shell, 0), np.float32)
 
 
-def _shell(head: Head, *, outer: Map, lift: Map) -> Map:
+def _shell(head: Head, *, outer: Real, lift: Real) -> Map:
     """Height of a hair shell that stands `lift` mm off the skull and rounds off toward the outline of the hair."""
     inward = np.clip(outer / 46, 0, 1)
     rounded = 66 * np.sqrt(inward * (2 - inward))

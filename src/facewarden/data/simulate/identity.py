@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from facewarden.core.seeding import derive
+from facewarden.data.simulate.lattice import Number
 from facewarden.data.simulate.person import Eyes, Hair, Identity, Shape, Skin
 
 __all__ = ["Identity", "mean_identity", "sample_identity"]
@@ -21,16 +22,16 @@ class _Draw:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
-    def around(self, mean: float, spread: float) -> float:
+    def around(self, mean: Number, spread: Number) -> float:
         return float(mean + spread * np.clip(self.rng.standard_normal(), -2.2, 2.2))
 
-    def between(self, low: float, high: float) -> float:
+    def between(self, low: Number, high: Number) -> float:
         return float(self.rng.uniform(low, high))
 
-    def chance(self, p: float) -> bool:
+    def chance(self, p: Number) -> bool:
         return bool(self.rng.random() < p)
 
-    def choice(self, weights: dict[str, float]) -> str:
+    def choice(self, weights: dict[str, Number]) -> str:
         total = sum(weights.values())
         return str(self.rng.choice(list(weights), p=[w / total for w in weights.values()]))
 
@@ -48,7 +49,7 @@ def sample_identity(seed: int) -> Identity:
     female = draw.chance(0.5)
     age = float(np.clip(18 + 62 * draw.rng.beta(1.2, 1.8), 18, 78))
     # Four poles only correlate tone with proportions as populations do; most people lie between poles.
-    mix = draw.rng.dirichlet([0.45, 0.45, 0.45, 0.45]).astype(float)
+    mix = draw.rng.dirichlet([0.3, 0.3, 0.3, 0.3]).astype(float)
     shape = _shape(draw, female=female, age=age, mix=mix)
     skin = _skin(draw, female=female, age=age, mix=mix)
     hair = _hair(draw, female=female, age=age, mix=mix)
@@ -77,11 +78,11 @@ def _mean(parts: list[_Part]) -> _Part:
     return replace(first, **numbers)
 
 
-def _pole(mix: np.ndarray, west: float, africa: float, east: float, south: float) -> float:
+def _pole(mix: np.ndarray, west: Number, africa: Number, east: Number, south: Number) -> float:
     return float(mix @ np.array([west, africa, east, south]))
 
 
-def _shape(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Shape:
+def _shape(draw: _Draw, *, female: bool, age: Number, mix: np.ndarray) -> Shape:
     f = 1.0 if female else 0.0
     a = draw.around
     weight = a(0.0, 1.0)
@@ -94,7 +95,7 @@ def _shape(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Shape:
         cranium=(a(77.5, 2.5) + 0.5 * weight) * scale,
         temple=(a(70.5, 2.5) + 0.5 * weight) * scale,
         cheek=cheek,
-        jaw=(a(57 - 3.5 * f, 3.6) + 2.6 * weight) * scale,
+        jaw=min((a(57 - 3.5 * f, 3.6) + 2.6 * weight) * scale, 0.92 * cheek),
         chin=a(25 - 4.0 * f, 3.5) + 1.0 * weight,
         vertex=a(-104, 5) * scale,
         chin_y=chin_y,
@@ -134,7 +135,7 @@ def _shape(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Shape:
     )
 
 
-def _skin(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Skin:
+def _skin(draw: _Draw, *, female: bool, age: Number, mix: np.ndarray) -> Skin:
     melanin = float(np.clip(_pole(mix, 0.06, 0.78, 0.19, 0.44) + draw.around(0, 0.09), 0.02, 0.98))
     fair = max(0.0, 1 - 2.2 * melanin)
     return Skin(
@@ -152,18 +153,25 @@ def _skin(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Skin:
     )
 
 
-def _hair(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Hair:
+def _hair(draw: _Draw, *, female: bool, age: Number, mix: np.ndarray) -> Hair:
     west = float(mix[0])
     fair = draw.chance(0.7 * west)
     eumelanin = draw.between(0.10, 0.62) if fair else draw.between(0.72, 1.05)
     gray = float(np.clip((age - 46) / 32 + draw.around(0, 0.2), 0, 1)) * (0.3 if female else 1.0)
     curly = 0.6 + 4.0 * float(mix[1])
     if female:
-        styles = {"long": 4, "long_fringe": 2.0, "tied": 2, "curly": curly, "short": 0.8, "side_part": 0.8}
+        styles: dict[str, Number] = {
+            "long": 4,
+            "long_fringe": 2.0,
+            "tied": 2,
+            "curly": curly,
+            "short": 0.8,
+            "side_part": 0.8,
+        }
     else:
         bald = 0.3 + 2.0 * max(0.0, (age - 35) / 40)
         styles = {"short": 3, "side_part": 2.2, "fringe": 1.2, "buzz": 1.6, "curly": curly, "bald": bald, "long": 0.3}
-    beards = {"none": 5.0, "stubble": 2.2, "moustache": 0.8, "goatee": 0.8, "full": 1.6}
+    beards: dict[str, Number] = {"none": 5.0, "stubble": 2.2, "moustache": 0.8, "goatee": 0.8, "full": 1.6}
     recession = 0.0 if female else float(np.clip(draw.around((age - 30) / 60, 0.3), 0, 1))
     return Hair(
         style=draw.choice(styles),
@@ -187,7 +195,7 @@ def _hair(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Hair:
     )
 
 
-def _eyes(draw: _Draw, *, female: bool, age: float, mix: np.ndarray) -> Eyes:
+def _eyes(draw: _Draw, *, female: bool, age: Number, mix: np.ndarray) -> Eyes:
     light = draw.chance(0.75 * float(mix[0]))
     palette = (
         [(0.13, 0.21, 0.30), (0.17, 0.22, 0.25), (0.13, 0.19, 0.11), (0.19, 0.14, 0.06)]

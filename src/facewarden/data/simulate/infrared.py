@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.lattice import Map, step
+from facewarden.data.simulate.lattice import Map, Number, step
 
 SKIN_NIR = 0.64
 """Mean reflectance of skin around 850 nm; it varies by a few hundredths with skin tone."""
@@ -34,7 +34,7 @@ def skin_likeness(picture: Map, *, skin: NDArray[np.float32]) -> Map:
     return np.asarray(np.exp(-0.5 * (chroma / 0.38) ** 2 - 0.5 * (dark / 0.45) ** 2), np.float32)
 
 
-def predict_nir(picture: Map, *, skin: NDArray[np.float32], likeness: Map, hair: Map, clothes: Map, mm: float) -> Map:
+def predict_nir(picture: Map, *, skin: NDArray[np.float32], likeness: Map, hair: Map, clothes: Map, mm: Number) -> Map:
     """Predict reflectance around 850 nm from linear RGB.
 
     Skin takes the same mean whatever its tone and keeps the photo's shading through its red channel, which pigment

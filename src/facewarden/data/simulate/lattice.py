@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 Map = NDArray[np.float32]
 Real = NDArray[np.floating[Any]]
 
+Number = int | float
+"""Spelled out because shapes and types are checked at run time in tests, where an int is no float."""
 
-def bump(x: Real, y: Real, *, at: tuple[float, float], size: tuple[float, float]) -> Map:
+
+def bump(x: Real, y: Real, *, at: tuple[Number, Number], size: tuple[Number, Number]) -> Map:
     """Gaussian of height one centered at `at` with standard deviations `size` (mm).
 
     `x` and `y` are a lattice: the first varies along columns only, the second along rows only, so that one row and one
@@ -23,13 +27,13 @@ def bump(x: Real, y: Real, *, at: tuple[float, float], size: tuple[float, float]
     return np.asarray(across * down, np.float32)
 
 
-def step(value: Real, *, width: float) -> Map:
+def step(value: Real, *, width: Number) -> Map:
     """Smooth step from 0 to 1 around zero; `width` is the distance over which it rises."""
     t = np.clip(value / np.float32(width) + np.float32(0.5), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def profile(y: Real, knots: list[tuple[float, float]], *, smooth: float = 5.0) -> Map:
+def profile(y: Real, knots: Sequence[tuple[Number, Number]], *, smooth: Number = 5.0) -> Map:
     """Evaluate a polyline through `knots` (position, value), rounded with a Gaussian of `smooth` mm.
 
     `y` is the vertical coordinate of a lattice; the result is one `(n, 1)` column.
@@ -48,7 +52,7 @@ def sample(layer: Map, x: Map, y: Map) -> Map:
     return np.asarray(cv2.remap(layer, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def blur(layer: Map, *, sigma: float) -> Map:
+def blur(layer: Map, *, sigma: Number) -> Map:
     """Gaussian blur with a standard deviation in pixels."""
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), np.float32)
 

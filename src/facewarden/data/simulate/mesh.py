@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facewarden.assets import locate
 from facewarden.core.errors import BadInputError
 from facewarden.data.simulate.fitting import PoseFit, fit_pose, spread_residual
-from facewarden.data.simulate.lattice import Map
+from facewarden.data.simulate.lattice import Map, Number
 
 OBJ_NAME = "canonical-face-model.obj"
 """File inside the asset `mindar_face_mesh`."""
@@ -100,7 +100,7 @@ def fit_canonical(
     landmarks: NDArray[np.float32],
     *,
     size: int = 256,
-    mm_per_pixel: float | None = None,
+    mm_per_pixel: Number | None = None,
     mesh: CanonicalMesh | None = None,
 ) -> FittedMesh:
     """Fit the canonical face to five landmarks and rasterize its depth.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facewarden.data.simulate.curves import lip_curves
 from facewarden.data.simulate.geometry import Grid
-from facewarden.data.simulate.lattice import Map, bump, resize, sample, step
+from facewarden.data.simulate.lattice import Map, Number, bump, resize, sample, step
 from facewarden.data.simulate.noise import fractal, generator
 from facewarden.data.simulate.person import Identity
 from facewarden.data.simulate.pose import Expression
@@ -79,7 +79,7 @@ class Motion:
             out[..., 1] -= 4.0 * expression.brow_raise * lift
         return np.asarray(out, np.float32)
 
-    def _gap(self, drop: float) -> Map:
+    def _gap(self, drop: Number) -> Map:
         t = np.clip(np.abs(self.x) / np.float32(0.47 * self.identity.shape.mouth_width), 0, 1)
         return np.asarray(drop * (1 - t**2.4), np.float32)
 

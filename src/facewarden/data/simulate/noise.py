@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facewarden.core.seeding import derive
-from facewarden.data.simulate.lattice import Map
+from facewarden.data.simulate.lattice import Map, Number
 
 EXTENT = 460.0
 """Side in millimeters of the square, centered on the pupil midpoint, on which the fields live."""
@@ -19,7 +19,7 @@ def generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng(derive(seed, "simulate.face", *names))
 
 
-def field(rng: np.random.Generator, x: Map, y: Map, *, wavelength: float) -> Map:
+def field(rng: np.random.Generator, x: Map, y: Map, *, wavelength: Number) -> Map:
     """Evaluate smooth noise of unit variance and the given wavelength (mm) at face coordinates `x`, `y` (mm)."""
     cells = min(int(EXTENT / (0.5 * wavelength)) + 4, _TILE)
     lattice = rng.standard_normal((cells, cells), dtype=np.float32)
@@ -34,7 +34,7 @@ def field(rng: np.random.Generator, x: Map, y: Map, *, wavelength: float) -> Map
     return np.asarray(out * np.float32(1.5), np.float32)
 
 
-def fractal(rng: np.random.Generator, x: Map, y: Map, *, wavelength: float, octaves: int, gain: float = 0.55) -> Map:
+def fractal(rng: np.random.Generator, x: Map, y: Map, *, wavelength: Number, octaves: int, gain: Number = 0.55) -> Map:
     """Sum octaves of `field`, each at half the wavelength and `gain` times the strength; about unit variance."""
     total = np.zeros(np.broadcast(x, y).shape, np.float32)
     power = 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewarden.data.simulate.curves import lid_coordinate, lid_curves, lip_curves
-from facewarden.data.simulate.lattice import Map, step
+from facewarden.data.simulate.lattice import Map, Number, step
 from facewarden.data.simulate.maps import REGIONS
 from facewarden.data.simulate.noise import generator
 from facewarden.data.simulate.person import Identity
@@ -48,7 +48,7 @@ def iris_texture(identity: Identity) -> Map:
     return np.asarray(sheet * (1 - 0.65 * np.clip((radius - 0.78) / 0.22, 0, 1)), np.float32)
 
 
-def paint_eye(part: Layers, identity: Identity, *, iris: Map, expression: Expression, side: float, mm: float) -> None:
+def paint_eye(part: Layers, identity: Identity, *, iris: Map, expression: Expression, side: Number, mm: Number) -> None:
     """Paint sclera, iris, pupil, lid edges and lashes of one eye (`side` -1 for the image's left)."""
     shape, eyes = identity.shape, identity.eyes
     x = part.x * np.float32(side)
@@ -94,7 +94,7 @@ def _iris_color(identity: Identity, *, r: Map, angle: Map, sheet: Map) -> tuple[
     return np.asarray(color, np.float32), np.asarray(tone * np.float32(identity.eyes.iris_nir), np.float32)
 
 
-def _lid_edges(part: Layers, identity: Identity, *, u: Map, upper: Map, lower: Map, behind: Map, mm: float) -> None:
+def _lid_edges(part: Layers, identity: Identity, *, u: Map, upper: Map, lower: Map, behind: Map, mm: Number) -> None:
     lashes = identity.eyes.lashes
     reach = step(1.08 - np.abs(u), width=0.25) * behind
     wide = max(0.75, 0.45 * mm)
@@ -131,7 +131,7 @@ def paint_mouth(part: Layers, identity: Identity, *, gap: Map, along: Map) -> No
     part.regions[inside > 0.5] = REGIONS.index("mouth")
 
 
-def mouth_gap(identity: Identity, x: Map, *, drop: float) -> tuple[Map, Map]:
+def mouth_gap(identity: Identity, x: Map, *, drop: Number) -> tuple[Map, Map]:
     """Height (mm) of the opening over `x` when the jaw drops by `drop` mm, and the line where it starts."""
     _, middle, _ = lip_curves(identity.shape, x)
     t = np.clip(np.abs(x) / np.float32(0.47 * identity.shape.mouth_width), 0, 1)

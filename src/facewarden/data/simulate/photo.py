@@ -12,7 +12,7 @@ from facewarden.data.simulate.fitting import PoseFit, check_landmarks, fit_pose,
 from facewarden.data.simulate.geometry import FRAME_CENTER_Y
 from facewarden.data.simulate.identity import mean_identity
 from facewarden.data.simulate.infrared import hair_coverage, predict_nir, skin_color, skin_likeness
-from facewarden.data.simulate.lattice import Map, blur, resize, sample
+from facewarden.data.simulate.lattice import Map, Number, blur, resize, sample
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
 from facewarden.data.simulate.mesh import CanonicalMesh, fit_canonical
 from facewarden.data.simulate.pose import PIVOT, Expression, Pose
@@ -22,7 +22,7 @@ FRAME_MM = 358.4
 """Side in millimeters of the frame that shows the whole head with neck and shoulders."""
 
 
-def head_template(*, size: int = 256, mm_per_pixel: float | None = None) -> PreparedFace:
+def head_template(*, size: int = 256, mm_per_pixel: Number | None = None) -> PreparedFace:
     """Prepare the average head that photos are laid on; make it once and pass it to every `maps_from_photo`."""
     return prepare(mean_identity(), size=size, mm_per_pixel=mm_per_pixel or FRAME_MM / size)
 
@@ -33,7 +33,7 @@ def maps_from_photo(
     *,
     box: NDArray[np.float32] | None = None,
     size: int = 256,
-    mm_per_pixel: float | None = None,
+    mm_per_pixel: Number | None = None,
     template: PreparedFace | None = None,
     mesh: CanonicalMesh | None = None,
     keep_background: bool = False,
@@ -62,7 +62,7 @@ def maps_from_photo(
         raise BadInputError(f"the photo must be (h, w, 3) uint8 RGB, got shape {image.shape}")
     points = np.asarray(landmarks, np.float32)
     check_landmarks(points)
-    mm = mm_per_pixel or FRAME_MM / size
+    mm = float(mm_per_pixel or FRAME_MM / size)
     template = template or head_template(size=size, mm_per_pixel=mm)
     if template.size != size or abs(template.mm_per_pixel - mm) > 1e-6:
         raise BadInputError(
@@ -110,7 +110,7 @@ def maps_from_photo(
     )
 
 
-def _frame_transform(fit: PoseFit, *, size: int, mm: float) -> NDArray[np.float32]:
+def _frame_transform(fit: PoseFit, *, size: int, mm: Number) -> NDArray[np.float32]:
     """`(2, 3)` matrix from photo pixels to frame pixels: scale, then the head's pivot where a neutral head has it."""
     scale = fit.mm_per_pixel / mm
     target = np.array([PIVOT[0], PIVOT[1] - FRAME_CENTER_Y], np.float64) / mm + (size - 1) / 2
@@ -171,7 +171,7 @@ def _shape(
     )
 
 
-def _lay_mesh(relief: Map, landmarks: NDArray[np.float32], *, mesh: CanonicalMesh, mm: float) -> Map:
+def _lay_mesh(relief: Map, landmarks: NDArray[np.float32], *, mesh: CanonicalMesh, mm: Number) -> Map:
     """Replace the face part of a relief by the fitted mesh, at the same depth, with a soft seam."""
     size = relief.shape[0]
     fitted = fit_canonical(landmarks, size=size, mm_per_pixel=mm, mesh=mesh)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.lattice import Map, sample
+from facewarden.data.simulate.lattice import Map, Number, sample
 
 PIVOT = np.array([0.0, 25.0, 35.0], np.float32)
 """Point in face millimeters about which the head turns; it stays put in the frame."""
@@ -25,11 +25,11 @@ class Pose:
         scale: size relative to the frame's `mm_per_pixel`.
     """
 
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    shift: tuple[float, float] = (0.0, 0.0)
-    scale: float = 1.0
+    yaw: Number = 0.0
+    pitch: Number = 0.0
+    roll: Number = 0.0
+    shift: tuple[Number, Number] = (0.0, 0.0)
+    scale: Number = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Expression:
         pupil: pupil diameter in millimeters.
     """
 
-    smile: float = 0.0
-    mouth_open: float = 0.0
-    brow_raise: float = 0.0
-    blink: float = 0.0
-    gaze: tuple[float, float] = (0.0, 0.0)
-    pupil: float = 3.6
+    smile: Number = 0.0
+    mouth_open: Number = 0.0
+    brow_raise: Number = 0.0
+    blink: Number = 0.0
+    gaze: tuple[Number, Number] = (0.0, 0.0)
+    pupil: Number = 3.6
 
 
 def sample_pose(rng: np.random.Generator) -> Pose:
@@ -97,8 +97,8 @@ class Camera:
     """
 
     size: int
-    mm: float
-    center_y: float
+    mm: Number
+    center_y: Number
     pose: Pose
 
     def project(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,7 +121,7 @@ class Camera:
         return x.astype(np.float32), y.astype(np.float32), np.asarray(-inverse @ r[:2, 2], np.float32)
 
 
-def visible(height: Map, *, camera: Camera, to_pixel: tuple[float, float, float], top: float = 130.0) -> Map:
+def visible(height: Map, *, camera: Camera, to_pixel: tuple[Number, Number, Number], top: Number = 130.0) -> Map:
     """Find the height (mm) that each pixel of the frame sees: the first crossing from the camera down.
 
     A search along the ray keeps the near side of the nose in front of the far cheek; two damped steps then place the

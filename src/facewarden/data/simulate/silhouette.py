@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.geometry import signed_distance
-from facewarden.data.simulate.lattice import Map
+from facewarden.data.simulate.lattice import Map, Number
 
 _HAIR_MM = 9.0  # hair stands about this far off the model's bare head
 _BAND_MM = 42.0  # beyond this distance from the model, color alone is not believed
 
 
-def soft_outline(picture: Map, *, model: Map, seen: NDArray[np.bool_], chin: float, mm_per_pixel: float) -> Map:
+def soft_outline(picture: Map, *, model: Map, seen: NDArray[np.bool_], chin: Number, mm_per_pixel: Number) -> Map:
     """Coverage of head, hair, neck and shoulders in a photo.
 
     Log-odds of the model outline (falling with the distance from it) are added to log-odds of color: how much nearer
@@ -42,7 +42,7 @@ def soft_outline(picture: Map, *, model: Map, seen: NDArray[np.bool_], chin: flo
     return np.asarray(1 / (1 + np.exp(-2.2 * odds)), np.float32)
 
 
-def _strangeness(color: Map, where: NDArray[np.bool_], *, reach: float) -> Map:
+def _strangeness(color: Map, where: NDArray[np.bool_], *, reach: Number) -> Map:
     """Distance of every pixel from the local mean color of the pixels in `where`, in their own spread."""
     weight = where.astype(np.float32)
     small = 0.25

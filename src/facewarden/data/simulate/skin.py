@@ -9,11 +9,11 @@ import numpy as np
 
 from facewarden.data.simulate.curves import lid_coordinate, lid_curves, lip_curves
 from facewarden.data.simulate.geometry import Grid, Head
-from facewarden.data.simulate.lattice import Map, bump, step
+from facewarden.data.simulate.lattice import Map, Number, Real, bump, step
 from facewarden.data.simulate.noise import field, fractal, generator
 from facewarden.data.simulate.person import Identity
 
-BARE = np.array([0.70, 0.52, 0.43], np.float32)
+BARE = np.array([0.78, 0.60, 0.50], np.float32)
 """Linear RGB reflectance of dermis without pigment; with the two below, fitted by eye to published skin charts."""
 
 MELANIN = np.array([2.00, 2.45, 2.80], np.float32)
@@ -50,7 +50,7 @@ class Canvas:
     over: Map
     regions: np.ndarray
 
-    def lay(self, alpha: Map, *, albedo: Map | np.ndarray, nir: Map | float, gloss: Map | float) -> None:
+    def lay(self, alpha: Real, *, albedo: Real, nir: Real | Number, gloss: Real | Number) -> None:
         """Put a layer with opacity `alpha` over what is there."""
         a = alpha[..., None]
         self.albedo += a * (albedo - self.albedo)
@@ -58,13 +58,13 @@ class Canvas:
         self.gloss += alpha * (np.float32(gloss) - self.gloss)
 
 
-def skin_reflectance(melanin: Map, *, hemoglobin: Map, carotene: float) -> Map:
+def skin_reflectance(melanin: Map, *, hemoglobin: Map, carotene: Number) -> Map:
     """Linear RGB reflectance of skin by Beer-Lambert absorption of three pigments over bare dermis."""
     absorb = melanin[..., None] * MELANIN + hemoglobin[..., None] * HEMOGLOBIN + carotene * CAROTENE
     return np.asarray(BARE * np.exp(-absorb), np.float32)
 
 
-def skin_nir(melanin: Map | float, *, hemoglobin: Map | float) -> Map:
+def skin_nir(melanin: Map | Number, *, hemoglobin: Map | Number) -> Map:
     """Reflectance of skin around 850 nm, where both pigments almost vanish (0.55 to 0.75)."""
     return np.asarray(0.70 - 0.075 * np.asarray(melanin) - 0.04 * (np.asarray(hemoglobin) - 0.4), np.float32)
 
@@ -190,7 +190,7 @@ def _lips(canvas: Canvas, identity: Identity, *, x: Map, y: Map, patch: Map) -> 
     canvas.regions[alpha > 0.5] = 5
 
 
-def occlusion(relief: Map, *, mm: float) -> Map:
+def occlusion(relief: Map, *, mm: Number) -> Map:
     """Share of the sky that each point of a height field sees, from how far it lies below its surroundings."""
     shade = np.ones_like(relief)
     small = cv2.resize(relief, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

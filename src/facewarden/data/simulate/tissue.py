@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facewarden.data.simulate.curves import fold_distance, lid_coordinate, lid_curves, lip_curves
-from facewarden.data.simulate.lattice import Map, bump, profile, step
+from facewarden.data.simulate.lattice import Map, Number, bump, profile, step
 from facewarden.data.simulate.person import Shape
 
 
@@ -81,7 +81,7 @@ def mouth_and_chin(shape: Shape, *, x: Map, y: Map, ax: Map) -> Map:
     return np.asarray(out, np.float32)
 
 
-def cheeks(shape: Shape, *, x: Map, y: Map, ax: Map, wrinkles: float) -> tuple[Map, Map]:
+def cheeks(shape: Shape, *, x: Map, y: Map, ax: Map, wrinkles: Number) -> tuple[Map, Map]:
     """Relief (mm) of cheekbones, folds and jowls, and what a full smile adds."""
     full = float(np.clip(shape.cheek_full, -2, 2))
     out = bump(ax, y, at=(45, 19), size=(13, 9)) * shape.cheekbone
@@ -98,7 +98,7 @@ def cheeks(shape: Shape, *, x: Map, y: Map, ax: Map, wrinkles: float) -> tuple[M
     return np.asarray(out, np.float32), np.asarray(smile, np.float32)
 
 
-def eyelids(shape: Shape, relief: Map, *, ax: Map, y: Map, wrinkles: float) -> Map:
+def eyelids(shape: Shape, relief: Map, *, ax: Map, y: Map, wrinkles: Number) -> Map:
     """Relief with eyeballs, lids, lid creases and bags under the eyes."""
     px = shape.pupil_x
     u = lid_coordinate(shape, ax[:1])
