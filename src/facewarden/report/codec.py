@@ -13,8 +13,8 @@ from facewarden.report.schema import problems
 
 
 def dump(report: Report) -> str:
-    """The report as JSON text; NaN and infinity are refused."""
-    return json.dumps(_plain(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """The report as ASCII JSON text, which keeps file names that are not UTF-8; NaN and infinity are refused."""
+    return json.dumps(_plain(report), indent=1, allow_nan=False) + "\n"
 
 
 def parse(text: str) -> Report:
@@ -31,7 +31,7 @@ def parse(text: str) -> Report:
         raise BadInputError(f"not a report: {error.message}", hint="write it again: facewarden audit") from error
 
 
-def validate(data: str | Mapping[str, Any]) -> None:
+def validate(data: object) -> None:
     """Check JSON text, or what was read from it, against the schema of this version.
 
     Raises:

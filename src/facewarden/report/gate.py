@@ -32,7 +32,7 @@ from facewarden.report.words import measured
 ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "apcer": "apcer_worst_species"})
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""
 
-_LIMIT = 2000  # characters; a longer gate is no gate, and nesting stays far from the recursion limit
+_LIMIT, _DEPTH = 2000, 40  # characters and nesting, far from the recursion limit
 _BRACKETS = re.compile(r"\[([^\[\]'\"\\]*)\]")
 _COMPARE: dict[type, tuple[str, Callable[[float, float], bool]]] = {
     ast.Lt: ("<", operator.lt),
@@ -95,6 +95,12 @@ def parse_gate(text: str) -> Expression:
         tree = ast.parse(quoted, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise BadInputError(f"gate: cannot read {text!r}: {getattr(error, 'msg', error)}", hint=_HINT) from None
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level:  # by levels, because a walk that calls itself is what deep nesting would break
+        level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
+        if depth > _DEPTH:
+            raise BadInputError("gate: nested too deeply", hint=_HINT)
     _check_truth(tree)
     return Expression(text, tree)
 
@@ -196,10 +202,9 @@ class _Look:
             return not self.truth(node.operand)
         assert isinstance(node, ast.Compare)
         sides, used = [node.left, *node.comparators], list[str]()
-        values = [
-            self._letter(side, used) if any(map(_is_grade, sides)) else self._number(side, used) for side in sides
-        ]
-        pairs = zip(values, node.ops, values[1:], strict=False)
+        read = self._letter if any(map(_is_grade, sides)) else self._number
+        numbers = [read(side, used) for side in sides]
+        pairs = zip(numbers, node.ops, numbers[1:], strict=False)
         # a number that is missing compares as nothing; `missing` fails the gate whatever the rest says
         result = all(_COMPARE[type(op)][1](left, right) for left, op, right in pairs)
         self.seen.append(f"{_source(node)}: {'yes' if result else 'no'}" + (f" ({', '.join(used)})" if used else ""))

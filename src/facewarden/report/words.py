@@ -41,9 +41,18 @@ def label(name: str) -> str:
     return LABELS.get(name, name.replace("_", " ").strip().capitalize())
 
 
+_OBVIOUS = ("species", "attack", "goal", "modality", "modalities", "domain", "illumination")
+
+
 def group_text(group: Mapping[str, str]) -> str:
-    """What tells a metric apart, e.g. "pgd, rgb, ε = 8/255"."""
-    return ", ".join(f"ε{_SPACE}={_SPACE}{value}" if key == "eps" else plain(value) for key, value in group.items())
+    """What tells a metric apart, e.g. "pgd, rgb, ε = 8/255" or "cloak push away, purifier none"."""
+    return ", ".join(_pair(key, value) for key, value in group.items())
+
+
+def _pair(key: str, value: str) -> str:
+    if key == "eps":
+        return f"ε{_SPACE}={_SPACE}{value}"
+    return plain(value) if key in _OBVIOUS else f"{plain(key)} {plain(value)}"
 
 
 def plain(name: str) -> str:

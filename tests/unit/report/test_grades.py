@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from facewarden.report.document import LETTERS, Metric, SectionName
+from facewarden.report.grades import SCALES, grade
+
+
+def rate(name: str, high: float | None, *, value: float | None = None, n: int = 200, **group: str) -> Metric:
+    value = (high or 0.0) if value is None else value
+    low = None if high is None else value
+    return Metric(name, value, low, high, n, simulated=False, unit="%", group=group)
+
+
+def half(low: float) -> Metric:
+    return Metric("eps_half", low + 1, low, low + 2, 200, simulated=False, unit="/255", group={"attack": "pgd"})
+
+
+@pytest.mark.parametrize(
+    ("high", "letter"),
+    [
+        (0.0, "A"), (0.025, "A"), (0.0251, "B"), (0.05, "B"), (0.0501, "C"), (0.10, "C"), (0.1001, "D"), (0.20, "D"),
+        (0.2001, "E"), (0.35, "E"), (0.3501, "F"), (1.0, "F"),
+    ],
+)  # fmt: skip
+def test_presentation_at_its_limits(high: float, letter: str) -> None:
+    assert grade("presentation", [rate("acer_worst_species", high)]).letter == letter
+
+
+def test_the_upper_end_decides_and_the_reason_says_so() -> None:
+    verdict = grade("presentation", [rate("acer_worst_species", 0.12, value=0.02)])
+    assert verdict.letter == "D"
+    assert "2.0\u00a0% (2.0–12.0), n\u00a0=\u00a0200" in verdict.reason
+    assert "20.0\u00a0%, the limit of D" in verdict.reason
+    assert "point alone would get A" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("high", "lower_half", "letter"),
+    [
+        (0.05, None, "A"), (0.15, None, "B"), (0.30, None, "C"), (0.50, None, "D"),
+        (0.51, 2.0, "E"), (0.51, 1.99, "F"), (0.51, None, "F"), (1.0, 2.5, "E"), (0.05, 0.1, "A"),
+    ],
+)  # fmt: skip
+def test_perturbation_at_its_limits(high: float, lower_half: float | None, letter: str) -> None:
+    metrics = [rate("success_rate", high, eps="8/255", attack="pgd")]
+    metrics += [] if lower_half is None else [half(lower_half)]
+    assert grade("perturbation", metrics).letter == letter
+
+
+def test_perturbation_takes_the_strongest_attack_at_the_named_budget_only() -> None:
+    metrics = [
+        rate("success_rate", 0.04, eps="8/255", attack="noise"),
+        rate("success_rate", 0.28, eps="0.03137254901960784", attack="pgd"),
+        rate("success_rate", 0.99, eps="16/255", attack="pgd"),
+    ]
+    verdict = grade("perturbation", metrics)
+    assert verdict.letter == "C"
+    assert "pgd" in verdict.reason
+    assert grade("perturbation", metrics[2:]).letter is None
+
+
+@pytest.mark.parametrize(
+    ("high", "letter"),
+    [(0.05, "A"), (0.10, "B"), (0.20, "C"), (0.40, "D"), (0.70, "E"), (0.71, "F")],
+)
+def test_poisoning_at_its_limits(high: float, letter: str) -> None:
+    assert grade("poisoning", [rate("protection_rate", high, purifier="none", cloak="x")]).letter == letter
+
+
+def poisoned(**accuracy: float) -> list[Metric]:
+    rates = {"none": (0.9, 0.6), "jpeg": (0.3, 0.04), "median": (0.18, 0.19), "blackout": (0.01, 0.01)}
+    found = [
+        rate("protection_rate", high, purifier=name, cloak=cloak)
+        for name, highs in rates.items()
+        for cloak, high in zip(("fawkes", "lowkey"), highs, strict=True)
+    ]
+    return found + [rate("verification_accuracy", value, purifier=name) for name, value in accuracy.items()]
+
+
+def test_poisoning_takes_the_best_bearable_purifier_on_its_worst_cloak() -> None:
+    verdict = grade("poisoning", poisoned(none=0.98, jpeg=0.98, median=0.96, blackout=0.5))
+    assert verdict.letter == "C"  # the median: at most 19 %, below jpeg's 30 %; blackout costs too much
+    assert "median" in verdict.reason
+    assert "lowkey" in verdict.reason
+    assert "96.0\u00a0%" in verdict.reason
+    assert "98.0\u00a0% without purifying" in verdict.reason
+
+
+def test_a_purifier_that_costs_more_than_two_points_is_no_defense() -> None:
+    assert grade("poisoning", poisoned(none=0.98, jpeg=0.975, median=0.9599)).letter == "D"  # jpeg
+    assert grade("poisoning", poisoned()).letter == "F"  # nobody measured a price: only the unpurified counts
+    only = [rate("protection_rate", 0.01, purifier="blackout", cloak="x")]
+    verdict = grade("poisoning", only)
+    assert verdict.letter is None
+    assert "no purifier was measured" in verdict.reason
+
+
+@pytest.mark.parametrize("section", list(SCALES))
+def test_no_grade_without_numbers_samples_or_interval(section: SectionName) -> None:
+    scale = SCALES[section]
+    group = {"eps": "8/255", "purifier": "none"} if section != "presentation" else {}
+    missing = grade(section, [])
+    few = grade(section, [rate(scale.metric, 0.01, n=scale.min_n - 1, **group)])
+    bare = grade(section, [rate(scale.metric, None, **group)])
+    enough = grade(section, [rate(scale.metric, 0.01, n=scale.min_n, **group)])
+    assert (missing.letter, few.letter, bare.letter, enough.letter) == (None, None, None, "A")
+    assert "not measured" in missing.reason
+    assert f"needs {scale.min_n} samples" in few.reason
+    assert "no interval" in bare.reason
+
+
+@pytest.mark.parametrize("section", list(SCALES))
+def test_limits_rise_and_leave_a_letter(section: SectionName) -> None:
+    limits = SCALES[section].limits
+    assert list(limits) == sorted(set(limits))
+    assert len(limits) < len(LETTERS)
