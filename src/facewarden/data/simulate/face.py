@@ -113,23 +113,23 @@ class PreparedFace:
         surface = sample(self.surface, at_x, at_y)
         masks = sample(self.masks, at_x, at_y)
         regions = cv2.remap(self.regions, at_x, at_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-        albedo, nir = np.ascontiguousarray(color[..., :3]), np.ascontiguousarray(color[..., 3])
-        normal, gloss = np.ascontiguousarray(surface[..., :3]), np.ascontiguousarray(surface[..., 3])
-        cover, over, dressed = (np.ascontiguousarray(masks[..., k]) for k in range(3))
+        albedo, nir = color[..., :3], color[..., 3]
+        normal, gloss = surface[..., :3], surface[..., 3]
+        cover, over, dressed = masks[..., 0], masks[..., 1], masks[..., 2]
         albedo += dressed[..., None] * np.array(clothes.color, np.float32)
         nir += dressed * np.float32(clothes.nir)
 
         landmarks, box = self._marks(camera, moved)
         layers = Layers(source_x, source_y, albedo, nir, gloss, normal, over, regions)
         self._overlays(layers, expression, landmarks=landmarks, true_x=x, true_y=y, moved=moved)
-        normal = normal @ rotation(pose).T
-        normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), np.float32(1e-6))
-        facing = step(cover - 0.5, width=1.0)
+        normal = np.asarray(cv2.transform(normal, rotation(pose)), np.float32)
+        square = normal * normal
+        normal /= np.sqrt(square[..., 0] + square[..., 1] + square[..., 2] + np.float32(1e-12))[..., None]
         depth = self._depth(camera, x=x, y=y, z=z)
         return FaceMaps(
             albedo=np.clip(albedo, 0, 1),
             nir=np.clip(nir, 0, 1),
-            relief=np.where(facing > 0.02, np.maximum(depth, 0), 0).astype(np.float32),
+            relief=np.where(cover > 0.08, np.maximum(depth, 0), 0).astype(np.float32),
             normal=np.ascontiguousarray(normal, np.float32),
             gloss=np.clip(gloss, 0, 1),
             coverage=np.clip(cover, 0, 1),

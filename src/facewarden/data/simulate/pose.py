@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.lattice import Map, Number, sample
+from facewarden.data.simulate.lattice import Map, Number, resize, sample
 
 PIVOT = np.array([0.0, 25.0, 35.0], np.float32)
 """Point in face millimeters about which the head turns; it stays put in the frame."""
@@ -121,37 +122,53 @@ class Camera:
         return x.astype(np.float32), y.astype(np.float32), np.asarray(-inverse @ r[:2, 2], np.float32)
 
 
-def visible(height: Map, *, camera: Camera, to_pixel: tuple[Number, Number, Number], top: Number = 130.0) -> Map:
+def visible(
+    height: Map, *, camera: Camera, to_pixel: tuple[Number, Number, Number], steps: tuple[int, int] = (16, 5)
+) -> Map:
     """Find the height (mm) that each pixel of the frame sees: the first crossing from the camera down.
 
-    A search along the ray keeps the near side of the nose in front of the far cheek; two damped steps then place the
-    crossing between its samples.
+    A search along every second ray keeps the near side of the nose in front of the far cheek; each pixel then searches
+    again between the highest and the lowest crossing around it.
 
     Args:
-        height: `(n, n)` height field, millimeters.
+        height: `(n, n)` height field, millimeters, not negative.
         camera: the view.
         to_pixel: scale and offsets that turn face millimeters into pixels of `height`: `x * s + ox`, `y * s + oy`.
-        top: height in millimeters where the search starts.
+        steps: samples along each ray in the coarse and in the fine search.
     """
     s, ox, oy = (np.float32(v) for v in to_pixel)
     x, y, slope = camera.rays()
     x, y = x * s + ox, y * s + oy
-    dx, dy = slope * s
-    tilt = float(np.hypot(slope[0], slope[1]))
-    if tilt * top * s < 0.5:
+    dx, dy = (float(v) for v in slope * s)
+    top = float(height.max())
+    if np.hypot(dx, dy) * top < 0.5:
         return sample(height, x, y)
-    found = np.zeros_like(x)
+    thin_x, thin_y = np.ascontiguousarray(x[::2, ::2]), np.ascontiguousarray(y[::2, ::2])
+    full = np.full_like(thin_x, top)
+    coarse = _first_crossing(height, thin_x, thin_y, slope=(dx, dy), high=full, low=np.zeros_like(full), steps=steps[0])
+    around = np.ones((3, 3), np.uint8)
+    high = resize(np.asarray(cv2.dilate(coarse, around), np.float32), size=(camera.size, camera.size)) + np.float32(3)
+    low = resize(np.asarray(cv2.erode(coarse, around), np.float32), size=(camera.size, camera.size)) - np.float32(3)
+    return _first_crossing(height, x, y, slope=(dx, dy), high=high, low=np.maximum(low, 0), steps=steps[1])
+
+
+def _first_crossing(height: Map, x: Map, y: Map, *, slope: tuple[float, float], high: Map, low: Map, steps: int) -> Map:
+    """Step along rays from `high` to `low`; between two samples ray and surface are taken as straight."""
+    dx, dy = np.float32(slope[0]), np.float32(slope[1])
+    found = low.copy()
     ahead = np.ones(x.shape, bool)
-    before, z_before = np.full_like(x, -1.0), np.float32(top)
-    for z in np.linspace(top, 0.0, 8 + min(8, int(tilt * 30)), dtype=np.float32):
+    span = (high - low) / np.float32(steps - 1)
+    z = high.copy()
+    before = np.full_like(x, -1.0)
+    for k in range(steps):
         under = sample(height, x + dx * z, y + dy * z) - z
         hit = ahead & (under >= 0)
-        # Between two samples ray and surface are taken as straight: the crossing divides the step by both gaps.
-        share = before[hit] / np.minimum(before[hit] - under[hit], np.float32(-1e-3))
-        found[hit] = z_before + (z - z_before) * np.clip(share, 0, 1)
+        if k == 0:
+            found[hit] = z[hit]
+        else:
+            gap = before[hit]
+            found[hit] = z[hit] + span[hit] * (1 - gap / np.minimum(gap - under[hit], np.float32(-1e-3)))
         ahead &= ~hit
-        before, z_before = under, z
-    for _ in range(2):
-        at = sample(height, x + dx * found, y + dy * found)
-        found += np.float32(0.6) * np.clip(at - found, -4, 4)
-    return np.asarray(found, np.float32)
+        before = under
+        z -= span
+    return found
