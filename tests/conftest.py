@@ -12,8 +12,8 @@ from jaxtyping import install_import_hook
 
 _HOOK = install_import_hook("facewarden", "beartype.beartype")
 
-import pytest
-import torch
+import pytest  # noqa: E402  the hook comes first
+import torch  # noqa: E402
 
 torch.set_num_threads(1)
 
