@@ -91,8 +91,8 @@ def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
     rows = tuple(replace(row, split="test" if row.split == "train" else row.split) for row in found.manifest)
     manifest = replace(found.manifest, rows=rows, name="simulated captures")
     source = "procedural faces" if needs.faces is None else f"photos of {needs.faces.partition(':')[0]}"
-    settings: dict[str, Any] = {"rows": len(rows), "simulated": True, "seed": needs.seed, "skipped": found.skipped}
-    return manifest, Part("captures", manifest.name, f"facewarden simulate, {source}", "Apache-2.0", settings=settings)
+    about: dict[str, Any] = {"rows": len(rows), "simulated": True, "seed": needs.seed, "skipped": found.skipped}
+    return manifest, Part("captures", manifest.name, f"facewarden simulate, {source}", "Apache-2.0", settings=about)
 
 
 def drop_captures(needs: Needs, run: RunFolder) -> None:

@@ -57,7 +57,7 @@ def measure_presentation(
     figures = presentation_summary(
         test.score, test.label, species=test.species, subjects=test.subject, rule=rule, seed=seed, rounds=rounds
     )
-    metrics = tuple(_as_metric(figure, simulated=scores.simulated) for figure in figures)
+    metrics = tuple(sorted((_as_metric(f, simulated=scores.simulated) for f in figures), key=_reading_order))
     by_domain = tuple(_by_domain(test, rule, seed=seed, rounds=rounds, simulated=scores.simulated))
     verdict = grade("presentation", metrics)
     section = Section(
@@ -111,22 +111,21 @@ def _finding(metrics: Sequence[Metric]) -> str:
     )
 
 
+_FIRST = ("acer_worst_species", "bpcer", "apcer_worst_species", "eer", "auc", "bpcer20_worst_species", "apcer")
+
+
+def _reading_order(metric: Metric) -> int:
+    """What a reader looks for first; a stable sort keeps the rest as it is."""
+    return _FIRST.index(metric.name) if metric.name in _FIRST else len(_FIRST)
+
+
 def _species_table(metrics: Sequence[Metric], test: Scores, simulated: bool) -> Table:  # noqa: FBT001
     rows = []
-    for metric in metrics:
-        if metric.name == "apcer":
-            species = metric.group["species"]
-            people = len(set(test.subject[test.species == species].tolist()))
-            rows.append((plain(species), measured(metric), people))
-    rows.sort(key=lambda row: str(row[0]))
-    names = ("bpcer", "acer_worst_species", "acer_pooled", "eer", "auc", "bpcer20_worst_species")
-    summary = [(plain(name), measured(_named(metrics, name)), len(set(test.subject.tolist()))) for name in names]
-    return Table(
-        "Error rates",
-        ("APCER by species, then overall", "Measured", "Subjects"),
-        tuple(rows + summary),
-        simulated=simulated,
-    )
+    for metric in sorted((m for m in metrics if m.name == "apcer"), key=lambda m: -m.value):
+        species = metric.group["species"]
+        people = len(set(test.subject[test.species == species].tolist()))
+        rows.append((plain(species), measured(metric), people))
+    return Table("Attacks accepted, by species", ("PAI species", "APCER", "Subjects"), tuple(rows), simulated=simulated)
 
 
 def _domain_table(metrics: Sequence[Metric], simulated: bool) -> Table:  # noqa: FBT001
