@@ -120,6 +120,13 @@ def test_what_is_no_report_is_bad_input(text: str) -> None:
         Report.from_json(text)
 
 
+def test_nan_is_no_json_even_where_the_schema_leaves_the_content_open(report: Report) -> None:
+    text = report.to_json().replace('"machine": "x86_64"', '"machine": NaN')
+    assert text != report.to_json()
+    with pytest.raises(BadInputError, match="NaN"):
+        validate(text)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_must_be_finite(value: float) -> None:
     with pytest.raises(ContractError, match="finite"):

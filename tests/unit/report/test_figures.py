@@ -10,7 +10,7 @@ from facewarden.core.errors import ContractError
 from facewarden.report.document import Figure, Report
 from facewarden.report.figures import Width, draw_svg
 
-HOSTILE = "<script>$x^{ &amp; \"'\x00\u202e 顔"
+HOSTILE = "<script>$x^{$ &amp; \"'\x00\u202e 顔"
 
 
 def texts(svg: str) -> str:
