@@ -86,7 +86,9 @@ def grade(section: SectionName, metrics: Iterable[Metric]) -> Verdict:
 def grade_presentation(metrics: tuple[Metric, ...]) -> Verdict:
     """Grade by the ACER of the worst species: a detector is as good as the attack that it stops worst."""
     scale = SCALES["presentation"]
-    return _by_worst(scale, _named(metrics, scale.metric))
+    found = _named(metrics, scale.metric)
+    whole = [metric for metric in found if not metric.group]  # the whole test set goes before parts such as a domain
+    return _by_worst(scale, whole or found)
 
 
 def grade_perturbation(metrics: tuple[Metric, ...]) -> Verdict:

@@ -27,6 +27,12 @@ def test_presentation_at_its_limits(high: float, letter: str) -> None:
     assert grade("presentation", [rate("acer_worst_species", high)]).letter == letter
 
 
+def test_presentation_is_graded_on_the_whole_set_and_on_its_worst_part_only_without_it() -> None:
+    parts = [rate("acer_worst_species", high, domain=name) for name, high in (("alder", 0.3), ("birch", 0.01))]
+    assert grade("presentation", [*parts, rate("acer_worst_species", 0.08)]).letter == "C"
+    assert grade("presentation", parts).letter == "E"
+
+
 def test_the_upper_end_decides_and_the_reason_says_so() -> None:
     verdict = grade("presentation", [rate("acer_worst_species", 0.12, value=0.02)])
     assert verdict.letter == "D"
