@@ -11,6 +11,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.simulate.lattice import Number
 from facewarden.data.simulate.pose import PIVOT, Pose, rotation
 
+_FARTHEST_MM = 30.0  # faces turned by 45 degrees stay below half of this; swapped eyes or garbage do not
+
 
 @dataclass(frozen=True)
 class PoseFit:
@@ -63,7 +65,7 @@ def fit_pose(
         mm_per_pixel: the scale, when it is known.
 
     Raises:
-        BadInputError: the landmarks are not five finite, distinct points.
+        BadInputError: the landmarks are not five finite, distinct points, or not those of a face.
     """
     check_landmarks(landmarks)
     start = landmarks[1] - landmarks[0]
@@ -82,7 +84,15 @@ def fit_pose(
         slope = np.stack(columns, axis=1)[:, free]
         state[free] -= np.linalg.solve(slope.T @ slope + 1e-6 * np.eye(slope.shape[1]), slope.T @ here)
         state[:2] = np.clip(state[:2], -45, 45)
-    return _unpack(state)
+        state[3] = np.clip(state[3], np.log(scale) - 0.5, np.log(scale) + 0.5)
+    fit = _unpack(state)
+    off = np.linalg.norm(fit.project(model)[:, :2] - landmarks, axis=1).max() * fit.mm_per_pixel
+    if not off < _FARTHEST_MM:
+        raise BadInputError(
+            f"the five landmarks do not form a face: one lies {off:.0f} mm from where a head would have it",
+            hint="order: eyes left to right in the image, nose tip, mouth corners left to right",
+        )
+    return fit
 
 
 def _unpack(state: NDArray[np.float64]) -> PoseFit:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.simulate.fitting import PoseFit, fit_pose, spread_residual
@@ -88,3 +91,18 @@ def test_bad_files_and_landmarks_are_refused(tmp_path: Path) -> None:
     for points in (np.zeros((4, 2)), np.full((5, 2), np.nan), np.ones((5, 2))):
         with pytest.raises(BadInputError):
             fit_pose(HEAD, points.astype(np.float32))
+    good = PoseFit(20.0, 5.0, 3.0, 1.4, (120.0, 130.0)).project(HEAD)[:, :2]
+    fit_pose(HEAD, good)
+    for order in ([3, 4, 2, 0, 1], [0, 1, 3, 2, 4], [2, 1, 0, 3, 4]):  # mouth for eyes, nose for mouth, nose for eye
+        with pytest.raises(BadInputError, match="order"):
+            fit_pose(HEAD, good[order])
+
+
+@settings(max_examples=60, deadline=None)
+@given(points=arrays(np.float32, (5, 2), elements=st.floats(-2000, 2000, width=32)))
+def test_any_points_give_a_fit_or_a_clear_error(points: np.ndarray) -> None:
+    try:
+        fit = fit_pose(HEAD, points)
+    except BadInputError:
+        return
+    assert np.isfinite(fit.project(HEAD)).all()
