@@ -8,6 +8,8 @@ from pathlib import Path
 from facewarden.bench.presentation import measure_presentation
 from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, score_manifest
+from facewarden.bench.verification import verify
+from facewarden.bench.verification_report import verification_metrics, write_verification
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
@@ -67,3 +69,38 @@ def evaluate_presentation(
         found.write(files[0])
         measured.rule.write(files[1])
     return Evaluated(measured.section.metrics, measured.rule, found.simulated, files)
+
+
+def evaluate_verification(
+    *,
+    recognizer: tuple[str, ...],
+    dataset: tuple[str, ...],
+    aligner: str,
+    seed: int,
+    run: Path | None,
+    out: Path | None,
+) -> Evaluated:
+    """Measure recognizers on pairs of photos.
+
+    Args:
+        recognizer: which recognizers.
+        dataset: which sets.
+        aligner: the face finder.
+        seed: of the bootstrap.
+        run: folder that keeps the embeddings.
+        out: folder for verification.json and verification.md.
+    """
+    if not recognizer or not dataset:
+        raise BadInputError(
+            "verification needs recognizers and sets",
+            hint="facewarden evaluate verification --recognizer mobilefacenet_512 --dataset orl",
+        )
+    results = verify(recognizer, dataset, aligner=aligner, seed=seed, run=run)
+    files: tuple[Path, ...] = ()
+    if out is not None:
+        # Results are published: they name a file by its name and a set by its reader, not by this machine's folders.
+        models = " ".join(Path(name).name for name in recognizer)
+        sets = " ".join(f"{name.partition(':')[0]}:PATH" if ":" in name else Path(name).name for name in dataset)
+        command = f"facewarden evaluate verification --recognizer {models} --dataset {sets} --out DIR"
+        files = write_verification(results, out, command=command)
+    return Evaluated(verification_metrics(results), None, any(r.simulated for r in results), files)

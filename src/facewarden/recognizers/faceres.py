@@ -19,7 +19,8 @@ from facewarden.recognizers._tfjs_weights import read_tfjs_weights
 from facewarden.recognizers._view import View
 
 _SIZE = 224
-_WINDOW = (0.0, 0.0, 112.0)
+# Left, top and side in the 112x112 crop; the network learned from wider boxes, so a border repeats the crop's edge.
+_WINDOW = (-6.0, -6.0, 124.0)
 # Channels out and stride of the thirteen separable convolutions (Howard et al. 2017, table 1, width 1).
 _LAYERS = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
@@ -43,8 +44,7 @@ class SameConv(nn.Module):
 class FaceRes(Recognizer):
     """The pooled features of the published network, before its age and gender heads: frozen, differentiable.
 
-    Args:
-        none; weights are stored in half precision and used in single.
+    Weights are stored in half precision and used in single.
 
     Raises:
         MissingAssetError: the weights are not fetched.

@@ -1,4 +1,4 @@
-"""The verification summary equals the plain functions, and its bounds a plain bootstrap over persons."""
+"""Pairs: figures agree with the plain ones, and the interval covers what it should."""
 
 from __future__ import annotations
 
@@ -6,69 +6,75 @@ import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics import match
-from facewarden.metrics._core import codes_of
-from facewarden.metrics._resample import resampling
-from facewarden.metrics.verification import verification_summary
+from facewarden.metrics.match import accuracy_10fold, eer, tar_at_far
+from facewarden.metrics.verification import _Pairs, verification_summary
 
 
-def all_pairs(
-    *, people: int, images: int, seed: int, digits: int | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def gallery(people, each, *, seed, noise=0.7):
     rng = np.random.default_rng(seed)
-    names = np.repeat([f"p{k}" for k in range(people)], images)
-    vectors = np.repeat(rng.normal(size=(people, 8)), images, axis=0) + rng.normal(size=(people * images, 8))
+    centers = rng.normal(size=(people, 8))
+    vectors = np.repeat(centers, each, axis=0) + noise * rng.normal(size=(people * each, 8))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    i, j = np.triu_indices(names.size, 1)
-    similarity = (vectors[i] * vectors[j]).sum(axis=1)
-    return (similarity if digits is None else similarity.round(digits)), names[i] == names[j], names[i], names[j]
+    who = np.repeat(np.arange(people), each)
+    one, two = np.triu_indices(len(who), 1)
+    return (vectors @ vectors.T)[one, two], who[one] == who[two], who[one], who[two]
 
 
-def test_values_counts_and_bounds() -> None:
-    similarity, same, first, second = all_pairs(people=12, images=4, seed=0, digits=2)
-    found = {
-        metric.name: metric
-        for metric in verification_summary(
-            similarity, same, first=first, second=second, seed=1, fars=[0.1, 0.01], rounds=50
+def test_figures_are_those_of_the_plain_functions():
+    similarity, same, one, two = gallery(12, 4, seed=0)
+    folds = np.arange(similarity.size) % 10
+    found = verification_summary(similarity, same, first=one, second=two, folds=folds, rounds=50)
+    assert found.eer.value == eer(similarity[same], similarity[~same])
+    for far, interval in found.tar:
+        assert interval.value == tar_at_far(similarity[same], similarity[~same], far=far)
+        assert interval.n == same.sum()
+    plain = accuracy_10fold(similarity, same, folds=folds)
+    assert (found.accuracy.value, found.accuracy_standard_error) == (plain.mean, plain.standard_error)
+    assert all(i.low <= i.value <= i.high for i in (found.eer, found.accuracy, *(t for _, t in found.tar)))
+
+
+def test_a_weighted_figure_is_that_of_repeated_pairs():
+    similarity, same, one, two = gallery(6, 3, seed=1)
+    similarity = np.round(similarity, 1)  # with ties
+    drawn = np.array([2.0, 1.0, 0.0, 3.0, 1.0, 1.0])
+    times = (drawn[one] * np.where(same, 1, drawn[two])).astype(int)
+    repeated, kind = np.repeat(similarity, times), np.repeat(same, times)
+    found = _Pairs(similarity, same, one, two).figures(drawn, [0.05, 0.2])
+    expected = [eer(repeated[kind], repeated[~kind])]
+    expected += [tar_at_far(repeated[kind], repeated[~kind], far=far) for far in (0.05, 0.2)]
+    assert found == pytest.approx(expected)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    def draw(seed):
+        return gallery(14, 3, seed=seed)
+
+    truth = np.mean([eer(s[k], s[~k]) for s, k, *_ in (draw(9000 + i) for i in range(200))])
+    covered = 0
+    for seed in range(30):
+        similarity, same, one, two = draw(seed)
+        found = verification_summary(similarity, same, first=one, second=two, rounds=100, seed=seed).eer
+        covered += found.low <= truth <= found.high
+    assert covered >= 24  # 95 % of 30 is 28.5
+
+
+def test_same_seed_same_interval():
+    similarity, same, one, two = gallery(8, 3, seed=2)
+    first, again = (verification_summary(similarity, same, first=one, second=two, rounds=50, seed=3) for _ in range(2))
+    assert first == again
+
+
+def test_perfect_separation_is_not_certain():
+    similarity, same, one, two = gallery(15, 3, seed=0, noise=0.01)
+    found = verification_summary(similarity, same, first=one, second=two, rounds=50)
+    assert found.eer.value == 0
+    assert found.eer.high > 0.1
+
+
+def test_contradictions_are_refused():
+    with pytest.raises(BadInputError, match="genuine"):
+        verification_summary(
+            np.array([0.5, 0.1]), np.array([True, False]), first=np.array(["a", "a"]), second=np.array(["b", "c"])
         )
-    }
-    assert list(found) == ["eer", "auc", "tar_at_far=0.1", "tar_at_far=0.01"]
-    plain = {
-        "eer": match.eer,
-        "auc": match.auc,
-        "tar_at_far=0.1": lambda g, i: match.tar_at_far(g, i, far=0.1),
-        "tar_at_far=0.01": lambda g, i: match.tar_at_far(g, i, far=0.01),
-    }
-    codes, names = codes_of(np.concatenate([first, second]))
-    left, right = np.split(codes, 2)
-    drawn = resampling(codes, names.size, seed=1, rounds=50)
-    for name, function in plain.items():
-        assert found[name].value == pytest.approx(function(similarity[same], similarity[~same]))
-        replicates = []
-        for weight in drawn.weights:
-            times = np.where(same, weight[left], weight[left] * weight[right]).astype(int)
-            replicates.append(
-                function(np.repeat(similarity[same], times[same]), np.repeat(similarity[~same], times[~same]))
-            )
-        low, high = np.quantile(replicates, [0.025, 0.975])
-        assert (found[name].low, found[name].high) == pytest.approx((low, high), abs=1e-6), name
-    assert found["eer"].n == similarity.size
-    assert found["tar_at_far=0.1"].n == same.sum()
-
-
-def test_the_persons_are_the_evidence_not_the_pairs() -> None:
-    similarity, same, first, second = all_pairs(people=10, images=8, seed=2)
-    by_person = verification_summary(similarity, same, first=first, second=second, seed=0, rounds=200)[0]
-    free = np.arange(similarity.size).astype(str)
-    other = np.where(same, free, np.char.add("x", free))
-    by_pair = verification_summary(similarity, same, first=free, second=other, seed=0, rounds=200)[0]
-    assert by_person.value == by_pair.value
-    assert by_person.high - by_person.low > 2 * (by_pair.high - by_pair.low)
-
-
-def test_one_kind_of_pair_is_refused() -> None:
-    similarity, same, first, second = all_pairs(people=3, images=2, seed=0)
-    with pytest.raises(BadInputError, match="no genuine"):
-        verification_summary(similarity, np.zeros_like(same), first=first, second=second, seed=0)
-    with pytest.raises(BadInputError, match="similarity and second"):
-        verification_summary(similarity, same, first=first, second=second[:-1], seed=0)
+    with pytest.raises(BadInputError, match="impostor"):
+        verification_summary(np.array([0.5]), np.array([True]), first=np.array(["a"]), second=np.array(["a"]))

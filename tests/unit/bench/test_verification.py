@@ -1,0 +1,124 @@
+"""Verification from files to table, with a recognizer whose answers are known."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from facewarden.bench.evaluate import evaluate_verification
+from facewarden.bench.verification import verify
+from facewarden.core.errors import BadInputError
+
+COLORS = {"Ann_Doe": (200, 40, 40), "Bo_Roe": (40, 200, 40), "Cy_Poe": (40, 40, 200), "Di_Low": (200, 200, 40)}
+
+
+@pytest.fixture
+def colors(tmp_path):
+    """Sees nothing but the mean color."""
+    node = helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0)
+    ends = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", ["n", 3, 112, 112]), ("y", ["n", 3]))
+    ]
+    graph = helper.make_graph([node], "means", ends[:1], ends[1:])
+    path = tmp_path / "colors.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    (tmp_path / "colors.json").write_text(json.dumps({"name": "colors", "summary": "mean color", "role": "recognizer"}))
+    return str(path)
+
+
+@pytest.fixture
+def people(tmp_path):
+    root = tmp_path / "people"
+    rng = np.random.default_rng(0)
+    for name, color in COLORS.items():
+        (root / name).mkdir(parents=True)
+        for number in (1, 2, 3):
+            noise = np.clip(rng.normal(color, 10, (112, 112, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(noise).save(root / name / f"{name}_{number:04d}.png")
+    return root
+
+
+def test_all_pairs_of_a_folder(colors, people):
+    (found,) = verify([colors], [str(people)], aligner="precropped", rounds=50)
+    assert (found.photos, found.people, found.genuine, found.impostor) == (12, 4, 12, 54)
+    assert found.summary.eer.value == 0
+    assert found.summary.accuracy is None
+    assert found.left_out == {}
+
+
+def test_what_cannot_be_used_is_counted(colors, people):
+    (people / "Ann_Doe" / "Ann_Doe_0001.png").write_bytes(b"damaged")
+    (found,) = verify([colors], [str(people)], aligner="precropped", rounds=20)
+    assert found.left_out == {"unreadable photo": 1, "pair with a photo left out": 11}
+    assert (found.photos, found.genuine, found.impostor) == (11, 10, 45)
+
+
+def test_lfw_goes_by_its_list_and_folds(colors, people):
+    names = list(COLORS)
+    rows = ["fold\tsame\tname1\tindex1\tname2\tindex2"]
+    rows += [f"{fold}\t1\t{name}\t1\t{name}\t{fold + 2}" for fold in (0, 1) for name in names]
+    rows += [f"{fold}\t0\t{a}\t1\t{b}\t2" for fold in (0, 1) for a, b in itertools.pairwise(names)]
+    rows.append("1\t0\tAnn_Doe\t1\tNo_One\t1")
+    (people / "pairs.tsv").write_text("\n".join(rows) + "\n")
+    (found,) = verify([colors], [f"lfw:{people}"], aligner="precropped", rounds=20)
+    assert (found.genuine, found.impostor) == (8, 6)
+    assert found.summary.accuracy.value == 1.0
+    assert found.left_out == {"pair of the official list without its photos": 1}
+
+
+def test_embeddings_are_kept_and_used_until_a_photo_changes(colors, people, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    first = verify([colors], [str(people)], aligner="precropped", rounds=20, run=run)
+    (kept,) = run.glob("*.npz")
+    with monkeypatch.context() as patch:
+        patch.setattr("facewarden.bench.verification.embed_all", lambda *_: pytest.fail("embedded again"))
+        assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) == first
+    Image.new("RGB", (112, 112), "white").save(people / "Ann_Doe" / "Ann_Doe_0001.png")
+    assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) != first
+    kept.write_bytes(b"damaged")
+    assert len(list(run.glob("*.npz"))) == 2
+
+
+def test_damaged_kept_embeddings_are_named(colors, people, tmp_path):
+    verify([colors], [str(people)], aligner="precropped", rounds=20, run=tmp_path / "run")
+    (kept,) = (tmp_path / "run").glob("*.npz")
+    kept.write_bytes(b"damaged")
+    with pytest.raises(BadInputError, match=r"(?s)embeddings-colors-.*delete it"):
+        verify([colors], [str(people)], aligner="precropped", rounds=20, run=tmp_path / "run")
+
+
+def test_files_and_metrics(colors, people, tmp_path):
+    found = evaluate_verification(
+        recognizer=(colors,),
+        dataset=(f"folder:{people}",),
+        aligner="precropped",
+        seed=0,
+        run=None,
+        out=tmp_path / "out",
+    )
+    assert {metric.name for metric in found.metrics} == {"eer", "tar_at_far_0_1_percent", "tar_at_far_1_percent"}
+    document = json.loads((tmp_path / "out" / "verification.json").read_text())
+    assert document["version"] == 1
+    assert document["results"][0]["genuine"] == 12
+    assert "--recognizer colors.onnx --dataset folder:PATH" in document["command"]
+    assert str(tmp_path) not in json.dumps(document)
+    text = (tmp_path / "out" / "verification.md").read_text()
+    assert "12 photos of 4 people, 12 genuine and 54 impostor pairs" in text
+    assert "| 0.00 (0.00 to" in text
+
+
+def test_nothing_to_measure_is_an_error(colors, people, tmp_path):
+    with pytest.raises(BadInputError, match="needs recognizers"):
+        evaluate_verification(recognizer=(), dataset=("orl",), aligner="yunet", seed=0, run=None, out=None)
+    (tmp_path / "one" / "a").mkdir(parents=True)
+    Image.new("RGB", (30, 20)).save(tmp_path / "one" / "a" / "1.png")
+    with pytest.raises(
+        BadInputError, match=r"no face could be used of 1 photos: \{'photo refused by the aligner': 1\}"
+    ):
+        verify([colors], [str(tmp_path / "one")], aligner="precropped")
