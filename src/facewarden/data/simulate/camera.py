@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.data.simulate.filters import blurred, resized, through_jpeg
 from facewarden.data.simulate.light import LUMA, Light
 from facewarden.data.simulate.sensors import ColorSensor, InfraredSensor
 from facewarden.data.simulate.surface import Surface
@@ -24,11 +25,12 @@ def expose(radiance: F32, sensor: ColorSensor, light: Light, *, box: F32) -> flo
         light: the scene's light (its overall level decides how much gain there is).
         box: `(4,)` pixels of the face.
     """
-    x0, y0, x1, y1 = (int(v) for v in np.clip(box, 0, radiance.shape[0] - 1))
+    x0, y0 = (int(v) for v in np.clip(box[:2], 0, radiance.shape[0] - 1))
+    x1, y1 = (int(v) for v in np.clip(box[2:], 1, radiance.shape[0]))
     luma = np.minimum(radiance[::4, ::4] @ LUMA, 4.0)
-    face = np.minimum(radiance[y0 : y1 + 1 : 3, x0 : x1 + 1 : 3] @ LUMA, 4.0)
+    face = radiance[y0 : max(y1, y0 + 1) : 3, x0 : max(x1, x0 + 1) : 3] @ LUMA
     level = 0.5 * float(luma.mean()) + 0.5 * float(face.mean())
-    return min(sensor.target / max(level, 1e-4), sensor.reach * sensor.target * 2 / max(light.brightness, 1e-3) ** 0.35)
+    return float(min(sensor.target / max(level, 1e-4), sensor.reach * light.brightness))
 
 
 def color_image(
@@ -42,33 +44,32 @@ def color_image(
     size = radiance.shape[0]
     gain = expose(radiance, sensor, light, box=box) * float(rng.uniform(0.85, 1.15))
     image = radiance * np.float32(gain)
-    narrow = int(round(size * sensor.resolution))
+    narrow = round(size * sensor.resolution)
     if narrow < size:
-        image = cv2.resize(image, (narrow, narrow), interpolation=cv2.INTER_AREA)
+        image = resized(image, narrow, cv2.INTER_AREA)
     lens = max(0.25, sensor.blur * narrow / sensor.pixels)
-    image = cv2.GaussianBlur(image, (0, 0), lens) if lens > 0.3 else image
+    image = blurred(image, lens) if lens > 0.3 else image
     # Noise: variance has a part that grows with the signal and a part that does not; both grow with analog gain.
     analog = max(gain / light.brightness, 0.4)
     shot, read = sensor.noise**2 * analog**0.8 / 0.36, (0.25 * sensor.noise) ** 2 * analog**1.1
     deviation = np.sqrt(np.float32(min(shot, 0.05)) * np.clip(image, 0, 1) + np.float32(min(read, 0.004)))
     image = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
     if analog > 4:  # the camera's own noise reduction smears what little is there
-        image = cv2.GaussianBlur(image, (0, 0), min(0.45 + 0.02 * analog, 0.9))
+        image = blurred(image, min(0.45 + 0.02 * analog, 0.9))
     if narrow < size:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+        image = resized(image, size)
     white = light.key * np.float32(0.6) + light.sky + light.bounce
     balance = (float(white.mean()) / white) ** np.float32(sensor.adapt) * np.array(sensor.cast, np.float32)
     image = image * balance
     gray = (image @ LUMA)[..., None]
     image = np.clip(gray + (image - gray) * np.float32(sensor.saturation), 0, 1)
-    codes = _CURVE[(image * np.float32(4095)).astype(np.int32)]
+    codes: F32 = np.asarray(_CURVE[(image * np.float32(4095)).astype(np.int32)], np.float32)
     if sensor.sharpen:
-        codes = codes + np.float32(sensor.sharpen) * (codes - cv2.GaussianBlur(codes, (0, 0), 1.0))
+        codes = codes + np.float32(sensor.sharpen) * (codes - blurred(codes, 1.0))
     out = (np.clip(codes, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     quality = int(rng.integers(sensor.quality[0], sensor.quality[1] + 1))
-    _, packed = cv2.imencode(".jpg", out[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(decoded[..., ::-1], np.uint8), gain
+    decoded = through_jpeg(np.ascontiguousarray(out[..., ::-1]), quality)
+    return np.ascontiguousarray(decoded[..., ::-1]), gain
 
 
 def flash_return(surface: Surface, *, toward: F32) -> F32:
@@ -78,7 +79,7 @@ def flash_return(surface: Surface, *, toward: F32) -> F32:
     """
     cosine = np.clip(np.einsum("hwc,hwc->hw", surface.normal, toward), 0, 1)
     falloff = np.square(np.float32(500) / np.maximum(surface.depth, 120))
-    power = np.exp2(np.float32(4.5) + np.float32(5) * surface.polish)
+    power = np.exp2(np.float32(4.5) + np.float32(8) * surface.polish)
     lobe = surface.gloss * np.float32(0.04) * (power + 8) / 8 * np.exp(power * np.log(np.maximum(cosine, 1e-4)))
     return np.asarray((surface.nir * cosine + lobe) * falloff, np.float32)
 
@@ -106,8 +107,8 @@ def infrared_image(
     ambient += np.float32(0.12) * sun * surface.emission.mean(2) * (surface.nir > 0.2)
     full = (500 / nominal) ** 2 * 0.55
     image = (flash + ambient) * np.float32(sensor.exposure / full * rng.uniform(0.85, 1.18))
-    image = cv2.GaussianBlur(image, (0, 0), max(0.3, sensor.blur * size / 224))
+    image = blurred(image, max(0.3, sensor.blur * size / 224))
     deviation = np.sqrt(np.float32(sensor.noise**2) * (np.float32(0.4) + np.clip(image, 0, 1)))
     image = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
     codes = np.power(np.clip(image, 0, 1), np.float32(0.75))
-    return (codes * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return np.asarray(codes * np.float32(255) + np.float32(0.5), np.uint8)

@@ -118,7 +118,7 @@ def make_capture(spec: CaptureSpec, victim: FaceMaps, *, wearer: FaceMaps | None
     shown = PRESENT[spec.species](stage)
     toward = view.toward()
     density = view.pixels_per_mm(shown.distance)
-    radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density)
+    radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density, distance=shown.distance)
     rgb, gain = color_image(noise, radiance, sensor=site.color, light=light, box=shown.box)
     depth = measure(noise, shown.surface, sensor=site.depth, light=light, toward=toward)
     infrared = infrared_image(

@@ -1,4 +1,4 @@
-"""What a camera makes of a periodic structure: display subpixels and halftone dots, with the moire that is really there.
+"""What a camera makes of a periodic structure, display subpixels or halftone dots: the moire that is really there.
 
 The pixels of a camera integrate light over their aperture and then sample it on the lattice of the color filter
 array. For a periodic structure both steps are exact in the frequency domain: each harmonic is weakened by the lens and
@@ -34,15 +34,15 @@ def stripe(channel: int, *, fill: float = 0.28, rows: float = 0.86) -> tuple[Har
     """
     place = (channel + 0.5) / 3
     across = [
-        Harmonic(h, 0, 2 * np.sin(np.pi * h * fill) / (np.pi * h * fill), -h * place) for h in (1, 2)
+        Harmonic(h, 0.0, 2 * np.sin(np.pi * h * fill) / (np.pi * h * fill), -h * place) for h in (1.0, 2.0)
     ]  # fmt: skip
-    return (*across, Harmonic(0, 1, 2 * np.sin(np.pi * rows) / (np.pi * rows)))
+    return (*across, Harmonic(0.0, 1.0, 2 * np.sin(np.pi * rows) / (np.pi * rows)))
 
 
 def diamond(channel: int) -> tuple[Harmonic, ...]:
     """Harmonics of a diamond (two subpixels a pixel) OLED: green on every pixel, red and blue on every second."""
     if channel == 1:
-        return (Harmonic(1, 0, 1.3), Harmonic(0, 1, 1.3))
+        return (Harmonic(1.0, 0.0, 1.3), Harmonic(0.0, 1.0, 1.3))
     shift = 0.25 if channel == 0 else 0.75
     return (Harmonic(0.5, 0.5, 1.2, shift), Harmonic(0.5, -0.5, 1.2, shift))
 
@@ -72,9 +72,12 @@ def sampled(
     # Planes and gentle bends: one-sided differences are exact enough and cheap.
     ux, uy, vx, vy = (_slope(m, axis) * step for m in (u, v) for axis in (1, 0))
     size = np.arange(across.shape[0], dtype=np.float32)
-    center = (size + np.float32(0.5)) * np.float32(native) - np.float32(0.5)
+    # The middle of the filters of one color in a frame pixel: red and blue sit half a sensor pixel up and left.
+    aside = np.float32(0.0 if green else 0.5)
+    center = (size + np.float32(0.5)) * np.float32(native) - np.float32(0.5) - aside
     x, y = center[None, :], center[:, None]
     total = np.zeros_like(across)
+    spacing = 1.0 if green else 2.0
     for h in harmonics:
         fx = np.float32(h.across) * ux + np.float32(h.down) * vx
         fy = np.float32(h.across) * uy + np.float32(h.down) * vy
@@ -85,10 +88,23 @@ def sampled(
             kx, ky = np.rint(2 * fx) / 2, np.rint(2 * fy) / 2
         gx, gy = fx - kx, fy - ky
         lens = np.exp(np.float32(-2 * np.pi**2 * blur**2) * (fx * fx + fy * fy)) * np.sinc(fx) * np.sinc(fy)
-        frame = np.sinc(gx * np.float32(native)) * np.sinc(gy * np.float32(native))
-        turns = np.float32(h.across) * u + np.float32(h.down) * v - kx * x - ky * y + np.float32(h.phase)
-        total += np.float32(h.amplitude) * lens * frame * np.cos(np.float32(2 * np.pi) * np.mod(turns, 1))
+        frame = _mean_of_samples(gx, native, spacing) * _mean_of_samples(gy, native, spacing)
+        turns = np.float32(h.across) * u + np.float32(h.down) * v - aside * (fx + fy) - kx * x - ky * y
+        total += (
+            np.float32(h.amplitude)
+            * lens
+            * frame
+            * np.cos(np.float32(2 * np.pi) * np.mod(turns + np.float32(h.phase), 1))
+        )
     return total
+
+
+def _mean_of_samples(frequency: F32, native: float, spacing: float) -> F32:
+    """What averaging the samples in a frame pixel leaves of a wave (Dirichlet's kernel, 1 at frequency 0)."""
+    below = np.sin(np.float32(np.pi * spacing) * frequency)
+    below = np.where(np.abs(below) < 1e-4, np.float32(1e-4), below)
+    above = np.sin(np.float32(np.pi * native) * frequency) * np.float32(spacing / native)
+    return np.asarray(np.where(np.abs(frequency) < 1e-4, 1, above / below), np.float32)
 
 
 def _slope(values: F32, axis: int) -> F32:

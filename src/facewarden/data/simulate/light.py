@@ -108,8 +108,8 @@ def sample_light(rng: np.random.Generator, illumination: str, *, environment: st
             hint=f"illumination is one of {ILLUMINATIONS}, environment one of {ENVIRONMENTS}",
         )
     outdoor = environment == "outdoor"
-    warm = blackbody_tint(_between(rng, 4800, 6000) if outdoor else _between(rng, 2900, 5200))
-    cool = blackbody_tint(_between(rng, 6500, 9500) if outdoor else _between(rng, 3400, 5600))
+    warm = blackbody_tint(_between(rng, 4800.0, 6000.0) if outdoor else _between(rng, 2900.0, 5200.0))
+    cool = blackbody_tint(_between(rng, 6500.0, 9500.0) if outdoor else _between(rng, 3400.0, 5600.0))
     azimuth = _between(rng, -0.9, 0.9)
     elevation = _between(rng, 0.25, 0.9)
     key, fill, backdrop, sharp = {
@@ -127,13 +127,13 @@ def sample_light(rng: np.random.Generator, illumination: str, *, environment: st
     ], np.float32)  # fmt: skip
     brightness = {"normal": 1.0, "strong": 1.6, "back": 1.0, "dark": 0.035}[illumination]
     if outdoor and illumination != "dark":
-        brightness *= _between(rng, 4, 9)
+        brightness *= _between(rng, 4.0, 9.0)
     sun = {"normal": 0.25, "strong": 0.9, "back": 0.45, "dark": 0.004}[illumination] if outdoor else 0.012
     panels = []
     for _ in range(int(rng.integers(1, 3))):
         where = (_between(rng, -0.45, 0.45), _between(rng, -0.5, 0.2))
         half = (_between(rng, 0.04, 0.16), _between(rng, 0.06, 0.2))
-        glow = (warm if rng.random() < 0.4 else cool) * np.float32(_between(rng, 5, 22) * (key + fill))
+        glow = (warm if rng.random() < 0.4 else cool) * np.float32(_between(rng, 5.0, 22.0) * (key + fill))
         panels.append(Panel(where, half, glow, int(rng.integers(0, 3))))
     return Light(
         illumination, environment, direction, warm * np.float32(key), cool * np.float32(fill),
@@ -142,23 +142,22 @@ def sample_light(rng: np.random.Generator, illumination: str, *, environment: st
     )  # fmt: skip
 
 
-def occlusion(depth: F32, *, pixels_per_mm: float) -> F32:
+def occlusion(depth: F32, *, pixels_per_mm: float, distance: float) -> F32:
     """Share of the sky that a point sees, from how much nearer its neighborhood is; soft, in [0.45, 1].
 
     Args:
         depth: `(h, w)` mm.
         pixels_per_mm: scale, so that the neighborhood is 14 mm and 40 mm wide whatever the frame's size is.
+        distance: of the face; what lies far behind it is open, since a step to the background is not a hollow.
     """
     openness = np.ones_like(depth)
-    # A step to the background is not a concavity: depth differences count up to 30 mm only.
     for reach, weight in ((14.0, 0.016), (40.0, 0.008)):
         width = max(3, int(reach * pixels_per_mm) | 1)
-        around = cv2.blur(depth, (width, width))
-        openness -= np.float32(weight) * np.clip(depth - around, 0, 22)
-    return np.clip(openness, 0.45, 1.0)
+        openness -= np.float32(weight) * np.clip(depth - cv2.blur(depth, (width, width)), 0, 22)
+    return np.where(depth < distance + 200, np.maximum(openness, 0.45), np.float32(1))
 
 
-def shade(surface: Surface, light: Light, *, toward: F32, pixels_per_mm: float) -> tuple[F32, F32]:
+def shade(surface: Surface, light: Light, *, toward: F32, pixels_per_mm: float, distance: float) -> tuple[F32, F32]:
     """Light a surface and look at it.
 
     Lambert's law for the matt part, a normalized Blinn-Phong lobe plus the mirrored panels for the glossy part
@@ -169,28 +168,39 @@ def shade(surface: Surface, light: Light, *, toward: F32, pixels_per_mm: float) 
         light: what shines on it.
         toward: `(h, w, 3)` unit vectors to the camera.
         pixels_per_mm: scale of the frame where the surface is.
+        distance: of the face in mm.
 
     Returns:
         linear radiance `(h, w, 3)`, and the part of it that was reflected mirror-like `(h, w, 3)`.
     """
-    normal = surface.normal
-    openness = occlusion(surface.depth, pixels_per_mm=pixels_per_mm)[..., None]
-    lambert = np.clip(normal @ light.direction, 0, 1)
-    upward = np.float32(0.5) - np.float32(0.5) * normal[..., 1:2]
-    frontal = np.clip(normal[..., 2:3], 0, 1)
-    diffuse = (upward * light.sky + (1 - upward) * light.bounce + frontal * (light.bounce * np.float32(0.5))) * openness
-    # Cavities are hidden from a soft key light as well, from a hard one only partly.
-    key = lambert[..., None] * (openness ** np.float32(1.2 - 0.7 * min(light.sharpness, 1.0)))
-    radiance = surface.albedo * (diffuse + key * light.key)
     mirrored = _mirrored(surface, light, toward)
-    return radiance + mirrored + surface.emission, mirrored
+    radiance = diffuse(surface, light, pixels_per_mm=pixels_per_mm, distance=distance)
+    radiance += mirrored
+    radiance += surface.emission
+    return radiance, mirrored
+
+
+def diffuse(surface: Surface, light: Light, *, pixels_per_mm: float, distance: float) -> F32:
+    """The matt part of `shade`: Lambert's law for the key light, a bright upper and a darker lower half space."""
+    normal = surface.normal
+    openness = occlusion(surface.depth, pixels_per_mm=pixels_per_mm, distance=distance)
+    lambert = np.clip(normal @ light.direction, 0, 1)
+    # Cavities are hidden from a soft key light as well, from a hard one only partly.
+    lambert *= 1 - np.float32(1.2 - 0.7 * min(light.sharpness, 1.0)) * (1 - openness)
+    lower = openness * (np.float32(0.5) + np.float32(0.5) * normal[..., 1])
+    frontal = openness * np.clip(normal[..., 2], 0, 1)
+    weights = np.stack([openness - lower, lower + np.float32(0.5) * frontal, lambert], axis=-1)
+    colors = np.stack([light.sky, light.bounce, light.key]).astype(np.float32)
+    return np.asarray(surface.albedo * (weights @ colors), np.float32)
 
 
 def _mirrored(surface: Surface, light: Light, toward: F32) -> F32:
     """Radiance reflected mirror-like: a lobe of the key light, a veil of the surroundings, sharp panels."""
     normal, gloss, polish = surface.normal, surface.gloss, surface.polish
     facing = np.clip(np.einsum("hwc,hwc->hw", normal, toward), 0, 1)
-    fresnel = gloss * (np.float32(0.04) + np.float32(0.96) * (1 - facing) ** 5 * np.float32(0.35))
+    grazing = np.square(np.square(1 - facing)) * (1 - facing)
+    # Rough surfaces never reach the full grazing reflection of a mirror: a third of it.
+    fresnel = gloss * (np.float32(0.04) + np.float32(0.34) * grazing)
     half = toward + light.direction
     half /= np.sqrt(np.einsum("hwc,hwc->hw", half, half))[..., None] + np.float32(1e-6)
     cosine = np.clip(np.einsum("hwc,hwc->hw", normal, half), 1e-4, 1)

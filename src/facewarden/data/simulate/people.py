@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ Locate = Callable[[NDArray[np.uint8]], NDArray[np.floating] | None]
 """Finds the five landmarks `(5, 2)` of the face in a `(h, w, 3)` uint8 RGB photo, or None."""
 
 
+@runtime_checkable
 class People(Protocol):
     """A crowd whose members are numbered."""
 
@@ -68,9 +69,14 @@ class ProceduralPeople:
 
     def maps(self, person: int, *, key: str) -> FaceMaps:
         """Render a member in a pose, with an expression and in clothes that belong to the key."""
-        face = _prepared(derive(self.seed, "person", person), self.size, self.scale)
-        rng = np.random.default_rng(derive(self.seed, "pose", person, key))
-        return face.render(pose=sample_pose(rng), expression=sample_expression(rng), clothes=sample_clothes(rng))
+        return _rendered(self, person, key)
+
+
+@lru_cache(maxsize=4)
+def _rendered(people: ProceduralPeople, person: int, key: str) -> FaceMaps:
+    face = _prepared(derive(people.seed, "person", person), people.size, people.scale)
+    rng = np.random.default_rng(derive(people.seed, "pose", person, key))
+    return face.render(pose=sample_pose(rng), expression=sample_expression(rng), clothes=sample_clothes(rng))
 
 
 @dataclass(frozen=True)

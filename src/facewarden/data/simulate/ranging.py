@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.data.simulate.filters import blurred, moved
 from facewarden.data.simulate.light import LUMA, Light
 from facewarden.data.simulate.scene import smooth_noise
 from facewarden.data.simulate.sensors import RangeSensor
@@ -19,7 +20,7 @@ from facewarden.data.simulate.view import F32
 
 def deviation(sensor: RangeSensor, distance: F32) -> F32:
     """Standard deviation (mm) of the range of a white matt wall: `floor + noise (z / 1 m)^2`."""
-    return np.float32(sensor.floor) + np.float32(sensor.noise) * np.square(distance * np.float32(1e-3))
+    return np.asarray(sensor.floor + sensor.noise * np.square(distance * np.float32(1e-3)), np.float32)
 
 
 def measure(
@@ -55,9 +56,9 @@ def measure(
     uniform = 1 / (1 + np.exp(np.float32(-1.702) * blobs))  # about the normal distribution function
     gone = (uniform < chance) | (depth < sensor.near) | (depth > sensor.far) | (seen <= 0)
     if sensor.shift:
-        move = np.float32([[1, 0, sensor.shift * size], [0, 1, -0.4 * sensor.shift * size]])
-        seen = cv2.warpAffine(seen, move, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-        gone = cv2.warpAffine(gone.astype(np.uint8), move, (size, size), flags=cv2.INTER_NEAREST) > 0
+        move = np.array([[1, 0, sensor.shift * size], [0, 1, -0.4 * sensor.shift * size]], np.float32)
+        seen = moved(seen, move, how=cv2.INTER_NEAREST, extend=True)
+        gone = moved(gone.astype(np.float32), move, how=cv2.INTER_NEAREST) > 0
     out = np.where(gone, 0, np.clip(seen + np.float32(0.5), 0, 65535))
     return np.asarray(out, np.uint16)
 
@@ -66,7 +67,7 @@ def _texture(rng: np.random.Generator, size: int, window: int) -> F32:
     """Unit noise with the correlation of a matching window."""
     noise = rng.standard_normal((size, size), dtype=np.float32)
     if window > 1:
-        noise = cv2.GaussianBlur(noise, (0, 0), window / 3)
+        noise = blurred(noise, window / 3)
         noise /= max(float(noise.std()), 1e-6)
     return noise
 

@@ -69,7 +69,9 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
         victim = people.maps(plan.person, key=spec.key)
         attacker = None
         if spec.species != "bona_fide":
-            attacker = people.maps(plan.attacker, key=f"attacks {spec.key}")
+            # Of whoever holds a screen only the hand is seen: any picture of the attacker will do.
+            held = spec.species.startswith("replay")
+            attacker = people.maps(plan.attacker, key="holds" if held else f"attacks {spec.key}")
         yield make_capture(spec, victim, wearer=attacker)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from facewarden.data.simulate.filters import blurred, resized
 from facewarden.data.simulate.light import Light
 from facewarden.data.simulate.surface import NOWHERE, Surface, plain
 from facewarden.data.simulate.view import F32, Placement, View, pixel_grid
@@ -15,8 +16,9 @@ from facewarden.data.simulate.view import F32, Placement, View, pixel_grid
 def smooth_noise(rng: np.random.Generator, size: int, *, cells: int) -> F32:
     """Gaussian noise of unit variance that varies over `1 / cells` of the frame."""
     coarse = rng.standard_normal((cells + 3, cells + 3), dtype=np.float32)
-    fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(fine / max(float(fine.std()), 1e-6), np.float32)
+    fine = resized(coarse, size, cv2.INTER_CUBIC)
+    fine /= max(float(fine.std()), 1e-6)
+    return fine
 
 
 def _tone(rng: np.random.Generator, low: float, high: float, *, color: float) -> F32:
@@ -34,11 +36,9 @@ def background(rng: np.random.Generator, size: int, *, light: Light) -> Surface:
         albedo, depth, emission = _street(rng, small, light=light)
     # Cameras focus on the face: what is meters behind is blurred by some thousandths of the frame's width.
     blur = small * float(rng.uniform(0.004, 0.02))
-    albedo = cv2.GaussianBlur(albedo, (0, 0), blur)
-    emission = cv2.GaussianBlur(emission, (0, 0), blur)
-    depth = cv2.resize(depth, (size, size), interpolation=cv2.INTER_NEAREST)
-    albedo = cv2.resize(albedo, (size, size), interpolation=cv2.INTER_LINEAR)
-    emission = cv2.resize(emission, (size, size), interpolation=cv2.INTER_LINEAR)
+    albedo = resized(blurred(albedo, blur), size)
+    emission = resized(blurred(emission, blur), size)
+    depth = resized(depth, size, cv2.INTER_NEAREST)
     # Paints, fabrics and leaves are brighter and flatter in the near infrared than in color.
     nir = np.clip(0.25 + 0.6 * albedo.mean(2), 0, 0.9)
     shape = (size, size, 3)
@@ -53,7 +53,7 @@ def _room(rng: np.random.Generator, size: int, *, light: Light, wall: float) -> 
         1 - float(rng.uniform(0, 0.4)) * y[..., None] / size
     )
     albedo *= 1 + 0.03 * smooth_noise(rng, size, cells=int(rng.integers(4, 30)))[..., None]
-    depth = np.full((size, size), wall, np.float32) + float(rng.uniform(-0.7, 0.7)) * wall * x / size
+    depth = np.asarray(wall + float(rng.uniform(-0.7, 0.7)) * wall * x / size, np.float32)
     for _ in range(int(rng.integers(2, 8))):
         left, top = (int(v) for v in rng.integers(-size // 4, size, 2))
         wide, high = (int(v) for v in rng.integers(size // 12, size // 2, 2))
@@ -148,22 +148,22 @@ def fingers(
         return None
     gx, gy = pixel_grid(size)
     middle = (size - 1) / 2
-    x, y = gx + np.float32(middle), gy + np.float32(middle)
+    px, py = gx + np.float32(middle), gy + np.float32(middle)
     best = np.full((size, size), -1.0, np.float32)
     depth = np.full((size, size), NOWHERE, np.float32)
     nx, ny = np.zeros_like(best), np.zeros_like(best)
     for k in range(count):
-        (ax, ay), (bx, by) = (pixels[k].astype(float), pixels[count + k].astype(float))
+        (ax, ay), (bx, by) = pixels[k].tolist(), pixels[count + k].tolist()
         radius = float(rows[k, 4]) * view.pixels_per_mm(float(depths[count + k]))
-        length = max((bx - ax) ** 2 + (by - ay) ** 2, 1e-6)
-        along = np.clip(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length, 0, 1)
-        dx, dy = x - (ax + along * (bx - ax)), y - (ay + along * (by - ay))
+        squared = max(float((bx - ax) ** 2 + (by - ay) ** 2), 1e-6)
+        along = np.clip(((px - ax) * (bx - ax) + (py - ay) * (by - ay)) / squared, 0, 1)
+        dx, dy = px - (ax + along * (bx - ax)), py - (ay + along * (by - ay))
         inside = (radius - np.sqrt(dx * dx + dy * dy)) / radius
         front = inside > best
         best = np.where(front, inside, best)
         nx, ny = np.where(front, dx / radius, nx), np.where(front, dy / radius, ny)
-        rise = np.sqrt(np.clip(1 - (1 - inside) ** 2, 0, 1)) * rows[k, 4] * 1.4
-        depth = np.where(front, depths[k] + along * (depths[count + k] - depths[k]) - rise, depth)
+        rise = np.sqrt(np.clip(1 - (1 - inside) ** 2, 0, 1)) * float(rows[k, 4] * 1.4)
+        depth = np.where(front, float(depths[k]) + along * float(depths[count + k] - depths[k]) - rise, depth)
     reach = float(rows[0, 4]) * view.pixels_per_mm(float(depths[count]))
     coverage = np.clip(best * reach + 0.5, 0, 1)
     nz = np.sqrt(np.clip(1 - nx * nx - ny * ny, 0.04, 1))
@@ -171,5 +171,11 @@ def fingers(
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
     matt = plain(size, albedo=0.0, nir=nir, depth=0.0)
     shaded = skin * (0.9 + 0.1 * nz[..., None])
-    return replace(matt, albedo=shaded.astype(np.float32), depth=depth.astype(np.float32),
-                   normal=normal.astype(np.float32), gloss=np.full_like(best, 0.35), coverage=coverage.astype(np.float32))  # fmt: skip
+    return replace(
+        matt,
+        albedo=shaded.astype(np.float32),
+        depth=depth.astype(np.float32),
+        normal=normal.astype(np.float32),
+        gloss=np.full_like(best, 0.35),
+        coverage=coverage.astype(np.float32),
+    )

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.data.simulate.filters import blurred, moved, resized
 from facewarden.data.simulate.light import photo_irradiance
 from facewarden.data.simulate.maps import FaceMaps
 from facewarden.data.simulate.view import F32, View
@@ -61,7 +62,7 @@ def plain(size: int, *, albedo: float, nir: float, depth: float) -> Surface:
     normal[..., 2] = 1
     zero = np.zeros((size, size, 3), np.float32)
     return Surface(
-        fill(albedo)[..., None].repeat(3, 2), fill(nir), fill(depth), normal, fill(0), fill(0), zero, fill(1)
+        fill(albedo)[..., None].repeat(3, 2), fill(nir), fill(depth), normal, fill(0.0), fill(0.0), zero, fill(1.0)
     )
 
 
@@ -82,12 +83,18 @@ def over(front: Surface, back: Surface) -> Surface:
         out[rows, columns] = under + (top[rows, columns] - under) * weight
         return out
 
-    depth = back.depth.copy()
-    depth[rows, columns] = np.where(a > 0.5, front.depth[rows, columns], depth[rows, columns])
+    depth, nir = back.depth.copy(), back.nir.copy()
+    solid, near, far = a > 0.5, front.depth[rows, columns], depth[rows, columns]
+    # The flash falls off with the square of distance: what shows through a soft edge returns what its own depth lets.
+    behind = nir[rows, columns]
+    through = behind * np.where(solid, np.minimum(np.square(near / far), 1), 1)
+    ahead = np.where(solid, front.nir[rows, columns], np.minimum(front.nir[rows, columns] * np.square(far / near), 1))
+    nir[rows, columns] = through + (ahead - through) * a
+    depth[rows, columns] = np.where(solid, near, far)
     normal = mix(front.normal, back.normal, a3)
     return Surface(
         mix(front.albedo, back.albedo, a3),
-        mix(front.nir, back.nir, a),
+        nir,
         depth,
         normal,
         mix(front.gloss, back.gloss, a),
@@ -103,15 +110,17 @@ def cast_shadow(front: Surface, back: Surface, *, toward_light: NDArray[np.float
     The shadow is the silhouette, moved against the light by the gap between the layers and softened in proportion.
     """
     size = front.coverage.shape[0]
-    gap = float(np.clip(np.median(back.depth) - np.median(front.depth[front.coverage > 0.5]), 5, 900))
-    reach = min(gap * size / 900.0, size * 0.12)
+    solid = front.coverage > 0.5
+    if not solid.any():
+        return back
+    gap = float(np.clip(np.median(back.depth) - np.median(front.depth[solid]), 5, 2500))
+    reach = min(gap * size / 900.0, size * 0.5)
     shift = np.array([[1, 0, -toward_light[0] * reach], [0, 1, -toward_light[1] * reach]], np.float32)
     small = max(size // 4, 8)
-    shadow = cv2.warpAffine(front.coverage, shift, (size, size))
-    shadow = cv2.resize(shadow, (small, small), interpolation=cv2.INTER_AREA)
-    shadow = cv2.GaussianBlur(shadow, (0, 0), max(0.4, reach / 8))
-    shadow = cv2.resize(shadow, (size, size), interpolation=cv2.INTER_LINEAR)
-    dim = (1 - np.float32(strength) * shadow)[..., None]
+    shadow = resized(moved(front.coverage, shift), small, cv2.INTER_AREA)
+    shadow = resized(blurred(shadow, max(0.4, reach / 16)), size)
+    # The farther the shadow falls, the more light gets around the head that throws it.
+    dim = (1 - np.float32(strength / (1 + gap / 600)) * shadow)[..., None]
     return replace(back, albedo=back.albedo * dim)
 
 
@@ -131,21 +140,30 @@ def place_head(
     matrix[:, 2] += np.array(center) - [(x0 + x1) / 2, (y0 + y1) / 2]
     size = (view.size, view.size)
 
+    # The maps end at the chest; where the frame shows more, the body goes on as it ends, without its texture.
+    end = maps.albedo.shape[0]
+    below = max(0, int((view.size - float(matrix[1, 2])) / scale - end) + 2)
+
     def warp(layers: list[F32]) -> F32:
         stack = np.dstack(layers)
+        if below:
+            last = blurred(stack[-4:].mean(0, keepdims=True), 3.0)
+            stack = np.concatenate([stack, np.broadcast_to(last, (below, *last.shape[1:]))])
         if scale < 0.7:
-            stack = cv2.GaussianBlur(stack, (0, 0), 0.45 / scale)
+            stack = blurred(stack, 0.45 / scale)
         return np.asarray(cv2.warpAffine(stack, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
 
     albedo = maps.albedo
-    gloss = maps.gloss
+    gloss, coverage = maps.gloss, maps.coverage
     if maps.lit:
         albedo = np.clip(albedo / photo_irradiance(maps.normal)[..., None], 0, 1)
         gloss = gloss * np.float32(0.35)
+        # A photo's own background shines through the soft outline: draw the outline in.
+        coverage = np.clip(maps.coverage * np.float32(1.7) - np.float32(0.7), 0, 1)
     color = warp([albedo, maps.nir])
     shape = warp([maps.normal, maps.relief])
-    rest = warp([gloss, maps.coverage])
-    regions = cv2.warpAffine(maps.regions, matrix, size, flags=cv2.INTER_NEAREST)
+    rest = warp([gloss, coverage])
+    regions = np.asarray(cv2.warpAffine(maps.regions, matrix, size, flags=cv2.INTER_NEAREST), np.uint8)
     face = maps.relief[int(max(y0, 0)) : int(y1) + 1, int(max(x0, 0)) : int(x1) + 1]
     reference = np.float32(np.median(face))
     normal = shape[..., :3]
@@ -163,7 +181,7 @@ def place_head(
         rest[..., 0], zeros, zeros[..., None].repeat(3, 2), np.clip(rest[..., 1], 0, 1),
     )  # fmt: skip
     points = np.concatenate([maps.landmarks, [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]])
-    moved = points @ matrix[:, :2].T + matrix[:, 2]
-    corners = moved[5:]
+    there = points @ matrix[:, :2].T + matrix[:, 2]
+    corners = there[5:]
     box = np.concatenate([corners.min(0), corners.max(0)])
-    return PlacedHead(surface, regions, moved[:5].astype(np.float32), box.astype(np.float32))
+    return PlacedHead(surface, regions, there[:5].astype(np.float32), box.astype(np.float32))

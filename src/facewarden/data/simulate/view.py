@@ -40,8 +40,9 @@ class View:
 
     def toward(self) -> F32:
         """Unit vectors from the surface of every pixel back to the camera, `(h, w, 3)`."""
-        rays = self.rays()
-        return np.asarray(-rays / np.linalg.norm(rays, axis=2, keepdims=True), np.float32)
+        x, y = pixel_grid(self.size)
+        inverse = np.float32(1) / np.sqrt(x * x + y * y + np.float32(self.focal**2))
+        return np.dstack([-x * inverse, -y * inverse, np.float32(self.focal) * inverse])
 
     def pixels_per_mm(self, distance: float) -> float:
         """Scale of the frame at that distance (mm)."""
@@ -81,7 +82,7 @@ class Placement:
             x, back = self.radius * np.sin(angle), self.radius * (1 - np.cos(angle))
         else:
             x, back = across, np.zeros_like(across)
-        return self.center + np.stack([x, down, -back], axis=1) @ self.axes
+        return np.asarray(self.center + np.stack([x, down, -back], axis=1) @ self.axes, np.float64)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def tilted(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     about_z = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
-    return about_z @ about_x @ about_y
+    return np.asarray(about_z @ about_x @ about_y, np.float64)
 
 
 def intersect(view: View, placement: Placement) -> SheetHit:

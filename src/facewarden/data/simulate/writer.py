@@ -50,7 +50,7 @@ def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
         (out / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInputError(f"{out}: cannot be written: {error}", hint="choose a writable folder: --out DIR") from error
-    images = {"rgb": capture.rgb, "depth": capture.depth, "ir": capture.infrared}
+    images: dict[str, NDArray[Any]] = {"rgb": capture.rgb, "depth": capture.depth, "ir": capture.infrared}
     if maps:
         tenths = capture.true_depth * np.float32(10) + np.float32(0.5)
         images["truedepth"] = np.where(tenths < 65535, tenths, 0).astype(np.uint16)
@@ -59,7 +59,7 @@ def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
     for kind, image in images.items():
         write_png(out / names[kind], image)
     x0, y0, x1, y1 = (round(float(v), 2) for v in capture.box)
-    extra = {kind: names[kind] for kind in ("truedepth", "reflection") if kind in names}
+    extra: dict[str, str] = {kind: names[kind] for kind in ("truedepth", "reflection") if kind in names}
     return Sample(
         key=spec.key, split=as_split(spec.split), label=capture.label, species=spec.species, subject=spec.subject,
         domain=spec.domain, rgb=names["rgb"], depth=names["depth"], infrared=names["ir"], session=spec.session,

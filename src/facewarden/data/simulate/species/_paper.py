@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facewarden.data.simulate.filters import blurred
 from facewarden.data.simulate.grids import halftone, sampled
 from facewarden.data.simulate.light import LUMA
 from facewarden.data.simulate.scene import smooth_noise
@@ -115,7 +116,7 @@ def lay(photo: Photo, across: F32, down: F32, *, scale: float, pixels_per_mm: fl
     image = photo.image
     shrink = scale * pixels_per_mm
     if shrink < 0.8:
-        image = cv2.GaussianBlur(image, (0, 0), 0.42 / shrink)
+        image = blurred(image, 0.42 / shrink)
     x = across * np.float32(1 / scale) + np.float32(middle[0])
     y = down * np.float32(1 / scale) + np.float32(middle[1])
     return np.asarray(
@@ -127,4 +128,4 @@ def soft_rectangle(across: F32, down: F32, edges: tuple[float, float, float, flo
     """Soft mask of left, top, right, bottom (mm), one pixel wide at its edge."""
     left, top, right, bottom = (np.float32(v) for v in edges)
     inside = np.minimum(np.minimum(across - left, right - across), np.minimum(down - top, bottom - down))
-    return np.clip(inside * np.float32(pixels_per_mm) + 0.5, 0, 1)
+    return np.asarray(np.clip(inside * np.float32(pixels_per_mm) + 0.5, 0, 1), np.float32)

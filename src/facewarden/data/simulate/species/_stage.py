@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.light import LUMA, Light, sample_light, shade
+from facewarden.data.simulate.filters import blurred, through_jpeg
+from facewarden.data.simulate.light import LUMA, Light, diffuse, sample_light
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
 from facewarden.data.simulate.surface import PlacedHead, Surface, over, place_head, plain
 from facewarden.data.simulate.view import F32, View
@@ -105,8 +105,7 @@ def decode(codes: F32) -> F32:
 def jpeg(codes: F32, quality: int) -> F32:
     """Code values after one JPEG compression."""
     image = (np.clip(codes, 0, 1) * 255 + 0.5).astype(np.uint8)
-    ok, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.float32) * np.float32(1 / 255)
+    return np.asarray(through_jpeg(image, quality) * np.float32(1 / 255), np.float32)
 
 
 def photograph(rng: np.random.Generator, maps: FaceMaps) -> Photo:
@@ -121,12 +120,12 @@ def photograph(rng: np.random.Generator, maps: FaceMaps) -> Photo:
     slope = 1 + float(rng.uniform(-0.4, 0.4)) * np.linspace(-1, 1, size, dtype=np.float32)[None, :, None]
     wall.albedo[:] = np.clip(wall.albedo * tint.astype(np.float32) * slope, 0.01, 0.95)
     scene = over(head.surface, wall)
-    radiance, _ = shade(scene, light, toward=view.toward(), pixels_per_mm=1 / maps.mm_per_pixel)
+    radiance = diffuse(scene, light, pixels_per_mm=1 / maps.mm_per_pixel, distance=1000.0)
     white = light.key + light.sky + light.bounce
     radiance *= float(white.mean()) / white
     face = radiance[int(max(y0, 0)) : int(y1), int(max(x0, 0)) : int(x1)] @ LUMA
     radiance *= float(rng.uniform(0.75, 1.0)) * 0.8 / max(float(np.percentile(face[::3, ::3], 95)), 1e-4)
-    image = cv2.GaussianBlur(encode(radiance), (0, 0), float(rng.uniform(0.35, 0.8)))
+    image = blurred(encode(radiance), float(rng.uniform(0.35, 0.8)))
     return Photo(jpeg(image, int(rng.integers(70, 94))), head.landmarks, head.box, maps.mm_per_pixel)
 
 

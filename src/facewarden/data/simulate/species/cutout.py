@@ -36,7 +36,7 @@ def paper_shell(stage: Stage, head: PlacedHead) -> F32:
     x0, _, x1, _ = (float(v) for v in head.box)
     size = head.regions.shape[0]
     x = (np.arange(size, dtype=np.float32) - np.float32((x0 + x1) / 2)) / np.float32(density)
-    radius = stage.pick(75, 115)
+    radius = stage.pick(75.0, 115.0)
     x = np.clip(x, -0.9 * radius, 0.9 * radius)
     bow = radius - np.sqrt(radius**2 - x * x)
     face = head.surface.depth[oval(head, width=0.8, height=0.8) > 0.5]

@@ -47,7 +47,7 @@ def partial_glasses(stage: Stage) -> Presentation:
         plastic = np.float32(stage.pick(0.02, 0.3))
         color = plastic + (color - plastic) * lens[..., None]
         nir = np.float32(0.3) + (nir - np.float32(0.3)) * lens
-    depth = paper_shell(stage, wearer) + np.float32(stage.pick(4, 10))
+    depth = paper_shell(stage, wearer) + np.float32(stage.pick(4.0, 10.0))
     surface = Surface(
         color.astype(np.float32), nir.astype(np.float32), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, paper.gloss), np.full_like(nir, 0.25 + 0.4 * paper.gloss), np.zeros_like(color), outline,

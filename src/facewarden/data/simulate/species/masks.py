@@ -38,7 +38,7 @@ def mask_rigid(stage: Stage) -> Presentation:
     relief = _inward(victim, outline, victim.surface.depth, stage.pick(1.2, 2.6) * density)
     middle = float(np.median(relief[outline > 0.5]))
     warp = smooth_noise(rng, stage.view.size, cells=3) * np.float32(stage.pick(0.4, 1.2))
-    depth = middle + (relief - middle) * np.float32(stage.pick(0.82, 1.0)) + warp - np.float32(stage.pick(2, 6))
+    depth = middle + (relief - middle) * np.float32(stage.pick(0.82, 1.0)) + warp - np.float32(stage.pick(2.0, 6.0))
     painted = _inward(victim, outline, victim.surface.albedo, stage.pick(0.7, 1.8) * density)
     mean = painted[outline > 0.5].mean(0)
     painted = mean + (painted - mean) * np.float32(stage.pick(0.6, 0.9))
@@ -50,7 +50,7 @@ def mask_rigid(stage: Stage) -> Presentation:
         np.clip(painted * tint, 0, 1), np.clip(nir, 0, 0.95), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, gloss), np.full_like(nir, 0.12 + 0.25 * gloss), np.zeros_like(painted), outline * (1 - holes),
     )  # fmt: skip
-    behind = over(sink(wearer.surface, holes, stage.pick(2, 6)), _shadowed(stage, wearer))
+    behind = over(sink(wearer.surface, holes, stage.pick(2.0, 6.0)), _shadowed(stage, wearer))
     behind = _under(behind, surface, strength=0.5)
     return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance, {"material": material})
 
@@ -67,7 +67,7 @@ def mask_silicone(stage: Stage) -> Presentation:
     sigma = stage.pick(0.9, 2.0) * density
     own = _inward(wearer, outline, wearer.surface.depth, sigma * 2)
     other = _inward(victim, outline, victim.surface.depth, sigma)
-    depth = other + (own - other) * np.float32(stage.pick(0.25, 0.5)) - np.float32(stage.pick(2, 4))
+    depth = other + (own - other) * np.float32(stage.pick(0.25, 0.5)) - np.float32(stage.pick(2.0, 4.0))
     depth += smooth_noise(rng, stage.view.size, cells=7) * np.float32(stage.pick(0.2, 0.6))
     skin = _inward(victim, outline, victim.surface.albedo, stage.pick(0.5, 1.2) * density)
     mean = skin[outline > 0.5].mean(0)
@@ -84,7 +84,7 @@ def mask_silicone(stage: Stage) -> Presentation:
         np.clip(skin * mottle[..., None], 0, 1), nir.astype(np.float32), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, gloss), np.full_like(nir, stage.pick(0.02, 0.12)), np.zeros_like(skin), outline * (1 - gaps),
     )  # fmt: skip
-    behind = over(sink(wearer.surface, eyes, stage.pick(1.5, 4)), _shadowed(stage, wearer))
+    behind = over(sink(wearer.surface, eyes, stage.pick(1.5, 4.0)), _shadowed(stage, wearer))
     behind = _under(behind, surface, strength=0.3)
     return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
                         {"material": "silicone", "full_head": full})  # fmt: skip

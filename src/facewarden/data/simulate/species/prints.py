@@ -20,7 +20,7 @@ def print_flat(stage: Stage) -> Presentation:
 
 def print_bent(stage: Stage) -> Presentation:
     """A print bent about its vertical axis, as attackers do to imitate a head's relief."""
-    radius = stage.pick(75, 190) * (1 if stage.rng.random() < 0.85 else -1.4)
+    radius = stage.pick(75.0, 190.0) * (1 if stage.rng.random() < 0.85 else -1.4)
     return _sheet(stage, radius=radius)
 
 
@@ -29,13 +29,14 @@ def where_face(photo: Photo, *, scale: float) -> tuple[F32, F32]:
     middle = (photo.box[:2] + photo.box[2:]) / 2
     x0, y0, x1, y1 = photo.box
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-    return (photo.landmarks - middle) * np.float32(scale), (corners - middle) * np.float32(scale)
+    marks = (photo.landmarks - middle) * np.float32(scale)
+    return marks.astype(np.float32), ((corners - middle) * np.float32(scale)).astype(np.float32)
 
 
 def _sheet(stage: Stage, *, radius: float) -> Presentation:
     photo = photograph(stage.rng, stage.victim)
     paper = sample_paper(stage.rng)
-    width = stage.pick(95, 165)  # printed face, mm: postcard to life size
+    width = stage.pick(95.0, 165.0)  # printed face, mm: postcard to life size
     scale = width / float(photo.box[2] - photo.box[0])
     distance = max(stage.view.focal * width / stage.face_pixels, 200.0)
     turn = tilted(stage.pick(-0.28, 0.28), stage.pick(-0.28, 0.28), stage.pick(-0.12, 0.12))
@@ -47,9 +48,9 @@ def _sheet(stage: Stage, *, radius: float) -> Presentation:
     # The picture is cut to a portrait: all of its height, some of its width, then the printer's unprinted margin.
     left, right = -min(middle[0], width * stage.pick(0.75, 1.2)), min(size - middle[0], width * stage.pick(0.75, 1.2))
     top, bottom = -min(middle[1], width * stage.pick(0.85, 1.3)), min(size - middle[1], width * stage.pick(0.9, 1.4))
-    margin = stage.pick(3, 14) if stage.rng.random() < 0.7 else 0.0
+    margin = stage.pick(3.0, 14.0) if stage.rng.random() < 0.7 else 0.0
     picture = (left, top, right, bottom)
-    sheet = (left - margin, top - margin, right + margin, bottom + margin * stage.pick(1, 2.5))
+    sheet = (left - margin, top - margin, right + margin, bottom + margin * stage.pick(1.0, 2.5))
     inked = soft_rectangle(hit.across, hit.down, picture, pixels_per_mm=density)
     coverage = soft_rectangle(hit.across, hit.down, sheet, pixels_per_mm=density)
     codes = lay(photo, hit.across, hit.down, scale=scale, pixels_per_mm=density)
@@ -65,7 +66,7 @@ def _sheet(stage: Stage, *, radius: float) -> Presentation:
         attributes["holder"] = True
         head = place(replace(stage, center=(stage.center[0] + stage.pick(-0.1, 0.1) * stage.face_pixels,
                                             stage.center[1] + stage.pick(0.0, 0.35) * stage.face_pixels)),
-                     stage.wearer, distance=distance + stage.pick(130, 300))  # fmt: skip
+                     stage.wearer, distance=distance + stage.pick(130.0, 300.0))  # fmt: skip
         behind = over(head.surface, behind)
     behind = cast_shadow(surface, behind, toward_light=stage.light.direction, strength=0.45)
     scene = over(surface, behind)
