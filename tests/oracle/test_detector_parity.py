@@ -58,7 +58,7 @@ def moved(box: tuple[int, ...], dx: float, dy: float, wide: float, high: float) 
 def test_minifasnet_gives_the_published_scores_for_a_box_like_the_publishers(
     minifasnet: MiniFasNet, shared_data: Path, photo: str, published: float
 ) -> None:
-    # The publisher's boxes come from a detector of their own, which is not here, and F2 hangs on them: P(live) .002 with
+    # The publisher's boxes come from a detector of their own, which is not here, and F2 hangs on them: .002 with
     # YuNet's box, .28 when the box below moves by a pixel. One box relative to YuNet's, the same for all three photos
     # and cut to whole pixels as the publisher cuts, gives their three figures. It was found by search: this pins the
     # network and the crop, it is no independent proof. The tolerance is the rounding of their crop to 8 bits.

@@ -1,0 +1,121 @@
+"""Train a detector by a recipe: get captures, learn, set the threshold on dev, measure on test, write the folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from facewarden.core import registry
+from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Detector
+from facewarden.core.run import RunFolder, write_json
+from facewarden.core.seeding import derive
+from facewarden.data.manifest import Manifest
+from facewarden.train.crops import load_crops
+from facewarden.train.loop import fit
+from facewarden.train.objectives._base import TrainingObjective
+from facewarden.train.recipe import Recipe, read_recipe
+from facewarden.train.results import dev_rule, measure, sentence
+from facewarden.train.trainable import Trainable
+
+RESULTS = "results.json"
+
+
+def train(
+    recipe: str = "multi_cnn",
+    *,
+    out: Path,
+    captures: Path | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    resume: bool = False,
+) -> Path:
+    """Train a detector and write its folder: weights, card, recipe, decision rule and results.
+
+    The train split is learned from, the threshold is set on dev, and test is only measured on, once, at the end.
+
+    Args:
+        recipe: name of a recipe of the package, or the path of a JSON file.
+        out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
+        captures: a manifest to learn from, instead of simulating.
+        seed: decides captures, initial weights and every draw.
+        epochs: another number than the recipe's.
+        resume: go on with a run that was killed; it ends with the same bits.
+
+    Returns:
+        `out`.
+
+    Raises:
+        BadInputError: the folder holds another run, or the captures lack a split or a class.
+    """
+    plan = read_recipe(recipe).with_epochs(epochs)
+    manifest = None if captures is None else Manifest.read(captures)
+    source: Any = "simulated" if manifest is None else manifest.name
+    written = {**plan.plain(), "seed": seed, "source": source}
+    run = RunFolder(out / "run", recipe=written, resume=resume)
+    if run.done and (out / CARD).is_file():
+        return out
+    if manifest is None:
+        manifest = _simulate(plan, run.path / "captures", seed)
+    for split in ("train", "dev", "test"):
+        if not len(manifest.where(split=split)):
+            raise BadInputError(
+                f"{manifest.name}: no rows of split {split!r}", hint="facewarden simulate writes all three"
+            )
+    started = time.perf_counter()
+    model = _untrained(plan, seed)
+    crops = load_crops(manifest.where(split="train"), cast(Trainable, model), margin=plan.training.margin)
+    objective: TrainingObjective = registry.load("objectives", plan.objective)(**plan.objective_settings)
+    fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path)
+    seconds = time.perf_counter() - started
+    rule = dev_rule(model, manifest, policy=plan.policy)
+    results = measure(model, manifest, rule=rule, seed=seed)
+    counts = {
+        "samples": len(crops),
+        "subjects": len(set(crops.subject)),
+        "unreadable": len(crops.skipped),
+        "seconds_of_training": round(seconds, 1),
+    }
+    card = _card(plan, cast(Trainable, model), manifest, learned=f"{counts['samples']} captures of "
+                 f"{counts['subjects']} people", seed=seed, note=sentence(results))  # fmt: skip
+    network = cast(Trainable, model).network
+    save_artifact(out, network.state_dict(), card=card, recipe=written, rule=rule)
+    write_json(out / RESULTS, {**results, "training": counts})
+    run.finish(counts)
+    return out
+
+
+def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:
+    from facewarden.data.simulate import simulate
+
+    made = simulate(folder, **plan.captures, seed=derive(seed, "training captures"))
+    return Manifest(made.manifest.rows, root=made.manifest.root, name="simulated captures")
+
+
+def _untrained(plan: Recipe, seed: int) -> Detector:
+    entry = registry.load("pad", plan.entry)
+    make: Callable[..., Detector] | None = getattr(entry, "untrained", None)
+    if make is None:
+        raise BadInputError(
+            f"{plan.entry} cannot be trained here", hint='a recipe names a detector such as "multi_cnn"'
+        )
+    return make(plan.model, seed=seed)
+
+
+def _card(plan: Recipe, model: Trainable, manifest: Manifest, *, learned: str, seed: int, note: str) -> Card:
+    kind = "*simulated* (rendered by facewarden; no real person, no real sensor)" if manifest.simulated else "as given"
+    return Card(
+        name=plan.entry,
+        summary=plan.summary,
+        role="pad",
+        licence=plan.licence,
+        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
+        training_data=f"{learned}, {manifest.name}: {kind}",
+        intended_use=plan.intended_use,
+        limits=f"{plan.limits}. {note}",
+        settings=dict(model.settings),
+    )

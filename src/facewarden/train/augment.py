@@ -1,0 +1,121 @@
+"""Changes that a capture survives with its label: pose of the crop, exposure, color, noise, holes, lost sensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.seeding import derive
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strength of the changes; all zero leaves nothing but the central crop.
+
+    Attributes:
+        rotation: standard deviation in degrees.
+        zoom: largest change of size, as a logarithm.
+        shift: largest shift as a share of the side.
+        exposure: standard deviation of the logarithm of brightness, gamma and, a third of it, of each color.
+        blur: largest weight of a 3x3 mean.
+        noise: largest standard deviation of pixel noise.
+        drop: chance that one or two of several sensors are taken away.
+    """
+
+    rotation: float = 6.0
+    zoom: float = 0.12
+    shift: float = 0.06
+    exposure: float = 0.2
+    blur: float = 1.0
+    noise: float = 0.03
+    drop: float = 0.4
+
+
+def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, epoch: int) -> FaceBatch:
+    """Change every sample as its key, the epoch and the seed say, and cut the central `size` pixels.
+
+    All sensors of a sample move together, as they are registered. What is drawn for a sample does not depend on the
+    batch that it is in.
+
+    Args:
+        batch: crops taken with a margin around the view.
+        size: side of the view.
+        settings: how strong.
+        seed, epoch: decide the draws.
+    """
+    draws = [np.random.default_rng(derive(seed, "augment", epoch, key)) for key in batch.key]
+    side = next(iter(batch.images.values())).shape[-1]
+    place = torch.stack([_place(rng, settings, side, size) for rng in draws])
+    grid = functional.affine_grid(place, [len(batch), 1, size, size], align_corners=False)
+    images: dict[Modality, Tensor] = {}
+    for name in batch.modalities:
+        image = batch.images[name]
+        # holes and edges of depth are not averaged: a mean of face and wall is a distance at which there is nothing
+        mode = "nearest" if name == "depth" else "bilinear"
+        moved = functional.grid_sample(image, grid.to(image), mode=mode, padding_mode="border", align_corners=False)
+        images[name] = torch.stack(
+            [_CHANGES[name](one, rng, settings) for one, rng in zip(moved, draws, strict=True)]
+        ).clamp(0, 1)
+    present = {name: here.clone() for name, here in batch.present.items()}
+    for row, rng in enumerate(draws):
+        _drop(present, row, rng, settings.drop)
+    return FaceBatch(
+        images=images, present=present, key=batch.key, label=batch.label, species=batch.species,
+        subject=batch.subject, domain=batch.domain,
+    )  # fmt: skip
+
+
+def _place(rng: np.random.Generator, settings: Augmentation, side: int, size: int) -> Float[Tensor, "2 3"]:
+    angle = np.deg2rad(rng.normal() * settings.rotation)
+    factor = size / side * np.exp(rng.uniform(-settings.zoom, settings.zoom))
+    mirror = -1.0 if rng.random() < 0.5 and settings.rotation > 0 else 1.0
+    cos, sin = np.cos(angle) * factor, np.sin(angle) * factor
+    x, y = rng.uniform(-settings.shift, settings.shift, 2) * 2 * size / side
+    return torch.tensor([[cos * mirror, -sin, x], [sin * mirror, cos, y]], dtype=torch.float32)
+
+
+def _expose(image: Tensor, rng: np.random.Generator, settings: Augmentation) -> Tensor:
+    gain, gamma = np.exp(rng.normal(size=2) * settings.exposure)
+    tint = np.exp(rng.normal(size=image.shape[0]) * settings.exposure / 3) if image.shape[0] == 3 else np.ones(1)
+    factor = torch.tensor(gain * tint, dtype=image.dtype).reshape(-1, 1, 1)
+    bright = (image * factor).clamp(0, 1) ** float(gamma)
+    weight = float(rng.uniform(0, settings.blur)) if rng.random() < 0.5 else 0.0
+    soft = functional.avg_pool2d(bright[None], 3, stride=1, padding=1, count_include_pad=False)[0]
+    return torch.lerp(bright, soft, weight) + _noise(image, rng, settings)
+
+
+def _distance(image: Tensor, rng: np.random.Generator, settings: Augmentation) -> Tensor:
+    """Depth: errors of offset and scale, noise, and round holes; what was a hole stays one."""
+    valid = image > 0
+    offset, stretch = rng.normal() * settings.exposure / 8, np.exp(rng.normal() * settings.exposure / 2)
+    found = 0.5 + (image - 0.5) * float(stretch) + float(offset) + _noise(image, rng, settings)
+    holes = int(rng.integers(0, 6)) if settings.noise > 0 else 0
+    rows, columns = (torch.arange(extent) for extent in image.shape[1:])
+    for _ in range(holes):
+        y, x = rng.uniform(0, image.shape[1], 2)
+        radius = rng.uniform(1, 8)
+        valid = valid & ((rows[:, None] - y) ** 2 + (columns[None] - x) ** 2 > radius**2)
+    return torch.where(valid, found.clamp(min=1 / 255), torch.zeros(()))
+
+
+def _noise(image: Tensor, rng: np.random.Generator, settings: Augmentation) -> Tensor:
+    amount = float(rng.uniform(0, settings.noise))
+    return torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32)) * amount
+
+
+_CHANGES = {"rgb": _expose, "depth": _distance, "infrared": _expose}
+
+
+def _drop(present: dict[Modality, Tensor], row: int, rng: np.random.Generator, chance: float) -> None:
+    held = [name for name in MODALITIES if name in present and bool(present[name][row])]
+    if len(held) < 2 or rng.random() >= chance:
+        return
+    for name in rng.permutation(held)[: int(rng.integers(1, len(held)))]:
+        present[name][row] = False

@@ -1,0 +1,99 @@
+"""Decoded once, kept in memory: the crops that a detector learns from, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.progress import track
+from facewarden.data.loading import Skipped, iter_batches
+from facewarden.data.manifest import Manifest
+from facewarden.train.trainable import Trainable
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class CropSet:
+    """Labeled crops of one size.
+
+    Attributes:
+        images: modality -> `(n, c, s, s)` uint8.
+        present: modality -> `(n,)` bool.
+        key, species, subject, domain: one string per sample.
+        label: `(n,)` int64.
+        skipped: samples that could not be read.
+    """
+
+    images: dict[Modality, Tensor]
+    present: dict[Modality, Tensor]
+    key: tuple[str, ...]
+    label: Tensor
+    species: tuple[str, ...]
+    subject: tuple[str, ...]
+    domain: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def batch(self, rows: Sequence[int]) -> FaceBatch:
+        """Some samples as a batch of crops without boxes."""
+        index = torch.as_tensor(list(rows), dtype=torch.long)
+
+        def named(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[i] for i in index.tolist())
+
+        return FaceBatch(
+            images={name: image[index].float() / 255 for name, image in self.images.items()},
+            present={name: here[index] for name, here in self.present.items()},
+            key=named(self.key), label=self.label[index], species=named(self.species), subject=named(self.subject),
+            domain=named(self.domain),
+        )  # fmt: skip
+
+
+def load_crops(manifest: Manifest, model: Trainable, *, margin: float) -> CropSet:
+    """Read a manifest and keep the model's view of every sample.
+
+    Args:
+        manifest: labeled samples; those that cannot be read are listed, not silently lost.
+        model: crops for itself.
+        margin: factor by which the view is taken larger, as room for turning and shifting it; its size in pixels grows
+            with it.
+
+    Raises:
+        BadInputError: nothing could be read, or only one class is there.
+    """
+    size, scale = round(model.settings["size"] * margin), float(model.settings["scale"]) * margin
+    skipped: list[Skipped] = []
+    crops: list[FaceBatch] = []
+    pixels: dict[Modality, list[Tensor]] = {name: [] for name in MODALITIES}
+    batches = iter_batches(manifest, _AT_ONCE, root=manifest.root, on_error="skip", skipped=skipped)
+    for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
+        crop = model.crop(batch, size=size, scale=scale)
+        for name, image in crop.images.items():
+            pixels[name].append((image * 255 + 0.5).to(torch.uint8))
+        crops.append(crop)
+    if not crops:
+        raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
+    label = torch.cat([crop.label for crop in crops if crop.label is not None])
+    if len(set(label.tolist())) < 2:
+        raise BadInputError(
+            f"{manifest.name}: only one class to learn from", hint="captures with label 1 and with label 0 are needed"
+        )
+    return CropSet(
+        images={name: torch.cat(parts) for name, parts in pixels.items()},
+        present={name: torch.cat([crop.present[name] for crop in crops]) for name in MODALITIES},
+        key=tuple(key for crop in crops for key in crop.key),
+        label=label,
+        species=tuple(value for crop in crops for value in crop.species or ()),
+        subject=tuple(value for crop in crops for value in crop.subject or ()),
+        domain=tuple(value for crop in crops for value in crop.domain or ()),
+        skipped=tuple(skipped),
+    )

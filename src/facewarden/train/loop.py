@@ -1,0 +1,156 @@
+"""The training loop on Accelerate: balanced batches, deterministic changes, resumable to the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.progress import track
+from facewarden.core.roles import Detector
+from facewarden.core.seeding import derive
+from facewarden.train.augment import Augmentation, augment
+from facewarden.train.checkpoint import load_checkpoint, save_checkpoint
+from facewarden.train.crops import CropSet
+from facewarden.train.objectives._base import TrainingObjective
+from facewarden.train.sampling import balanced_epoch
+from facewarden.train.trainable import Trainable
+
+LOG, CHECKPOINTS = "training.jsonl", "checkpoints"
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train.
+
+    Attributes:
+        epochs: passes; the learning rate falls to zero over them as a half cosine.
+        batch: samples per step, over all processes.
+        rate: peak learning rate of AdamW.
+        decay: weight decay, on matrices and filters only.
+        warmup: share of all steps over which the rate rises.
+        clip: largest norm of the gradient.
+        margin: how much larger than the view the crops in memory are.
+        augmentation: strength of the changes.
+        precision: "no" or "bf16"; small convolutional networks are slower in bf16 on a CPU.
+        every: epochs between checkpoints.
+    """
+
+    epochs: int = 20
+    batch: int = 48
+    rate: float = 2e-3
+    decay: float = 0.02
+    warmup: float = 0.05
+    clip: float = 5.0
+    margin: float = 8 / 7
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: str = "no"
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2 or self.every < 1 or self.margin < 1:
+            raise BadInputError(
+                f"cannot train {self.epochs} epochs with batches of {self.batch}, checkpoints every {self.every} and "
+                f"margin {self.margin}",
+                hint="epochs and every >= 1, batch >= 2, margin >= 1",
+            )
+
+
+def fit(
+    model: Detector,
+    source: CropSet,
+    *,
+    objective: TrainingObjective,
+    settings: TrainSettings,
+    seed: int,
+    run: Path,
+    stop_after: int | None = None,
+) -> list[dict[str, Any]]:
+    """Train a detector in place; a run that was killed goes on from its last checkpoint and ends with the same bits.
+
+    Every random number has an address (seed, epoch or step, key), so there is no generator state to keep.
+
+    Args:
+        model: trainable; left in evaluation mode, frozen.
+        source: crops with the margin of the settings.
+        objective: what to minimize.
+        settings: how.
+        seed: decides everything.
+        run: folder for checkpoints and the log (one JSON line per epoch).
+        stop_after: leave after this many epochs, as if killed.
+
+    Returns:
+        The log: per epoch the means of the loss and its parts, and the learning rate at its end.
+
+    Raises:
+        BadInputError: the model cannot be trained, or checkpoints cannot be read or written.
+    """
+    from accelerate import Accelerator
+
+    if not isinstance(model, Trainable):
+        raise BadInputError(f"{type(model).__name__} cannot be trained here", hint="facewarden train multi_cnn")
+    model.requires_grad_(True).train()
+    accelerator = Accelerator(mixed_precision=settings.precision)
+    optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
+    prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
+    state = load_checkpoint(run / CHECKPOINTS, model.network, optimizer) or {"step": 0, "log": []}
+    per_epoch = -(-len(source) // settings.batch)
+    total, log = per_epoch * settings.epochs, list(state["log"])
+    first = state["step"] // per_epoch
+    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first):
+        if stop_after is not None and epoch >= stop_after:
+            break
+        order = balanced_epoch(
+            source.label.tolist(), source.domain, count=per_epoch * settings.batch, seed=seed, epoch=epoch
+        )
+        sums: dict[str, float] = {}
+        rate = 0.0
+        for number in range(per_epoch):
+            step = epoch * per_epoch + number
+            rate = _rate(step, total, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            rows = order[number * settings.batch : (number + 1) * settings.batch]
+            mine = rows[accelerator.process_index :: accelerator.num_processes]
+            batch = augment(
+                source.batch(mine.tolist()), size=int(model.settings["size"]), settings=settings.augmentation,
+                seed=seed, epoch=epoch,
+            ).to(accelerator.device)  # fmt: skip
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derive(seed, "step", step))  # for layers that draw, such as dropout
+                loss = objective(prepared, batch)
+                objective.backward(prepared, loss, run=accelerator.backward)
+            accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            for name, value in {"loss": loss.total, **loss.parts}.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+        log.append({"epoch": epoch + 1, "rate": rate, **{name: value / per_epoch for name, value in sums.items()}})
+        last = epoch + 1 == settings.epochs
+        if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
+            save_checkpoint(
+                run / CHECKPOINTS, model.network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log}
+            )
+            (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+    model.requires_grad_(False).eval()
+    return log
+
+
+def _groups(model: Detector, decay: float) -> list[dict[str, Any]]:
+    """Decay shrinks matrices and filters; biases and normalization gains are left alone."""
+    matrices: list[Tensor] = [p for p in model.parameters() if p.ndim > 1]
+    vectors: list[Tensor] = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _rate(step: int, total: int, settings: TrainSettings) -> float:
+    rise = max(1, round(settings.warmup * total))
+    if step < rise:
+        return settings.rate * (step + 1) / rise
+    return settings.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))

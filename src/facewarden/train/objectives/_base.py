@@ -1,0 +1,67 @@
+"""`TrainingObjective`: a loss with named parts, and the say over how it is turned into gradients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import ContractError
+from facewarden.core.roles import Detector, forbid_override
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """A loss.
+
+    Attributes:
+        total: scalar to minimize.
+        parts: its terms by name, as they are logged.
+    """
+
+    total: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class TrainingObjective(ABC):
+    """What a detector learns: implement `compute`, and `backward` where gradients are not just those of the total."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        forbid_override(cls, TrainingObjective, "__call__")
+
+    @abstractmethod
+    def compute(self, model: Detector, batch: FaceBatch) -> Loss:
+        """Loss of a labeled batch."""
+
+    def backward(self, model: Detector, loss: Loss, *, run: Callable[[Tensor], None]) -> None:
+        """Fill the parameters' gradients.
+
+        Args:
+            model: whose gradients may be read and changed afterwards.
+            loss: as `compute` gave it.
+            run: backpropagates a scalar; it scales for mixed precision.
+        """
+        run(loss.total)
+
+    @final
+    def __call__(self, model: Detector, batch: FaceBatch) -> Loss:
+        """Compute the loss and check it.
+
+        Raises:
+            ContractError: the batch has no labels, or the loss is not a finite scalar.
+        """
+        name = type(self).__name__
+        if batch.label is None:
+            raise ContractError(f"{name} needs labels", hint="FaceBatch(..., label=...)")
+        loss = self.compute(model, batch)
+        if loss.total.shape != () or not bool(torch.isfinite(loss.total.detach())):
+            raise ContractError(
+                f"{name} gave a loss of {loss.total.detach().tolist()}", hint="lower the learning rate, check the data"
+            )
+        return loss

@@ -1,0 +1,76 @@
+"""Recipes: what a training run does, as JSON in the package or of your own, checked before anything is computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.train.augment import Augmentation
+from facewarden.train.loop import TrainSettings
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but the seed that decides a training run on simulated captures.
+
+    Attributes:
+        entry: detector to train, by its registry name.
+        summary, intended_use, limits, licence: for the card of the result.
+        model: settings of the detector.
+        objective, objective_settings: registry name of the loss and its arguments.
+        training: how to train.
+        captures: arguments of `facewarden.data.simulate.simulate`, used where no captures are given.
+        policy: how the threshold is set on the development split.
+    """
+
+    entry: str
+    summary: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    objective: str = "cross_entropy"
+    objective_settings: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainSettings = field(default_factory=TrainSettings)
+    captures: Mapping[str, Any] = field(default_factory=dict)
+    policy: str = "eer"
+    intended_use: str = "research"
+    limits: str = "unknown on other captures than it was measured on"
+    licence: str = "Apache-2.0"
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as JSON values; reading them gives the same recipe."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
+
+    def with_epochs(self, epochs: int | None) -> Recipe:
+        """The recipe with another number of epochs; None leaves it as it is."""
+        return self if epochs is None else replace(self, training=replace(self.training, epochs=epochs))
+
+
+def read_recipe(name: str) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name: of one in the package, or the path of a JSON file.
+
+    Raises:
+        UnknownEntryError: the package has none of that name.
+        BadInputError: the file is not a recipe.
+    """
+    path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
+    if path.parent == FOLDER and not path.is_file():
+        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
+        raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        training = dict(values.pop("training", {}))
+        augmentation = Augmentation(**training.pop("augmentation", {}))
+        return Recipe(**values, training=TrainSettings(**training, augmentation=augmentation))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInputError(
+            f"{path}: not a training recipe: {error}", hint="copy train/recipes/multi_cnn.json of the package"
+        ) from error

@@ -1,0 +1,110 @@
+"""What a trained detector is worth on captures that it never saw: its threshold, and error rates with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facewarden.core.decision import DecisionRule
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.progress import track
+from facewarden.core.roles import Detector
+from facewarden.data.loading import Skipped, iter_batches
+from facewarden.data.manifest import Manifest
+from facewarden.metrics.pad import fit_rule
+from facewarden.metrics.summary import Metric, presentation_summary
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of one split; every column is `(n,)`."""
+
+    score: NDArray[np.float64]
+    label: NDArray[np.int64]
+    species: NDArray[np.str_]
+    subject: NDArray[np.str_]
+    domain: NDArray[np.str_]
+
+    def metrics(self, rule: DecisionRule, *, seed: int) -> list[Metric]:
+        """All error rates at a threshold set elsewhere."""
+        return presentation_summary(
+            self.score, self.label, species=self.species, subjects=self.subject, rule=rule, seed=seed
+        )
+
+    def of_domain(self, domain: str) -> Scored:
+        """The rows of one domain."""
+        rows = self.domain == domain
+        return Scored(self.score[rows], self.label[rows], self.species[rows], self.subject[rows], self.domain[rows])
+
+
+def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[Modality] = MODALITIES) -> Scored:
+    """Score every readable capture of a manifest, from some of its sensors.
+
+    Raises:
+        BadInputError: nothing can be read.
+    """
+    skipped: list[Skipped] = []
+    found = []
+    batches = iter_batches(
+        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, on_error="skip", skipped=skipped
+    )
+    for batch in track(batches, label="measuring", total=-(-len(manifest) // _AT_ONCE)):
+        with torch.inference_mode():
+            scores = detector(batch).score.double().tolist()
+        labels = [] if batch.label is None else batch.label.tolist()
+        found += list(zip(scores, labels, batch.species or (), batch.subject or (), batch.domain or (), strict=True))
+    if not found:
+        raise BadInputError(f"{manifest.name}: nothing to measure on", hint="facewarden data check")
+    score, label, species, subject, domain = zip(*found, strict=True)
+    return Scored(
+        np.array(score, np.float64), np.array(label, np.int64), np.array(species), np.array(subject), np.array(domain)
+    )
+
+
+def dev_rule(detector: Detector, manifest: Manifest, *, policy: str) -> DecisionRule:
+    """Set the threshold on the development split."""
+    dev = score_split(detector, manifest.where(split="dev"))
+    return fit_rule(dev.score, dev.label, policy=policy, split="dev", species=dev.species, source=manifest.name)
+
+
+def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed: int) -> dict[str, Any]:
+    """Error rates on the test split, with all sensors, by domain, and with every single sensor.
+
+    Returns:
+        JSON values: `all`, `by_domain`, `by_modality`, each a list of metrics with `simulated`. The threshold was set
+        with all sensors; single sensors are judged at it too, and by rates that need no threshold.
+    """
+    test = manifest.where(split="test")
+    simulated = manifest.simulated
+
+    def listed(scored: Scored) -> list[dict[str, Any]]:
+        return [{**asdict(metric), "simulated": simulated} for metric in scored.metrics(rule, seed=seed)]
+
+    scored = score_split(detector, test)
+    single: dict[str, Any] = {}
+    for name in MODALITIES:
+        if all(sample.path(name) is not None for sample in test):
+            single[name] = listed(score_split(detector, test, modalities=[name]))
+    domains = {name: listed(scored.of_domain(name)) for name in test.domains}
+    return {"simulated": simulated, "all": listed(scored), "by_domain": domains, "by_modality": single}
+
+
+def sentence(results: dict[str, Any]) -> str:
+    """The main figures in words, for a card."""
+    wanted = {"auc": "AUC", "eer": "EER", "bpcer": "BPCER", "apcer_worst_species": "worst-species APCER"}
+    found = {metric["name"]: metric for metric in results["all"]}
+    parts = []
+    for name, title in wanted.items():
+        if name in found:
+            value, low, high, n = (found[name][part] for part in ("value", "low", "high", "n"))
+            parts.append(f"{title} {value:.3f} [{low:.3f}, {high:.3f}] (n={n})")
+    kind = "simulated " if results["simulated"] else ""
+    return f"On held-out {kind}subjects, 95 % intervals: {', '.join(parts)}."
