@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -39,7 +39,7 @@ class _Bars:
 class _Lines:
     """A line at the start and at each quarter, for logs."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._started: dict[str, float] = {}
 
@@ -59,7 +59,7 @@ class _Lines:
 
 
 @contextmanager
-def sink_for(stream: TextIO) -> Iterator[Sink]:
+def sink_for(stream: IO[str]) -> Iterator[Sink]:
     """A sink that suits where the output goes."""
     if not stream.isatty():
         yield _Lines(stream)

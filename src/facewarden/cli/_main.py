@@ -1,0 +1,88 @@
+"""How a verb is found and run: the names are the files beside this one."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from facewarden import __version__
+from facewarden.core.errors import FacewardenError
+
+_HEAD = "facewarden: measure and counter what a face image can lie about: presentation, perturbation, poisoning"
+
+
+def verbs() -> dict[str, str]:
+    """Every verb and its one-line description, read without importing any of them."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if not path.stem.startswith("_"):
+            doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            found[path.stem] = doc.partition("\n")[0]
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments without the program's name; those of the process by default.
+
+    Returns:
+        0 when all went well, 1 when a gate failed or a check found something, 2 on bad input, 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    known = verbs()
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview(known))
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"facewarden {__version__}")
+        return 0
+    verb = arguments[0]
+    if verb not in known:
+        close = difflib.get_close_matches(verb, known, n=2, cutoff=0.5)
+        print(
+            f"facewarden: no verb {verb!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""),
+            file=sys.stderr,
+        )
+        print("  -> facewarden --help", file=sys.stderr)
+        return 2
+    return _run(verb, arguments[1:])
+
+
+def _overview(known: dict[str, str]) -> str:
+    width = max(map(len, known))
+    lines = [_HEAD, "", "usage: facewarden VERB [options]      (facewarden VERB --help tells more)", ""]
+    lines += [f"  {name:<{width}}  {summary}" for name, summary in known.items()]
+    return "\n".join(lines)
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    import tyro
+
+    from facewarden.cli._progress import sink_for
+    from facewarden.core.progress import shown_by
+
+    try:
+        module = importlib.import_module(f"facewarden.cli.{verb}")
+        with sink_for(sys.stderr) as sink, shown_by(sink):
+            result = tyro.cli(
+                module.entry,
+                prog=f"facewarden {verb}",
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+        return int(module.show(result))
+    except FacewardenError as error:
+        print(f"facewarden {verb}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `facewarden list | head`
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(f"\nfacewarden {verb}: stopped; runs go on with --resume", file=sys.stderr)
+        return 130
