@@ -7,13 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.filters import blurred, resized, through_jpeg
-from facewarden.data.simulate.light import LUMA, Light
+from facewarden.data.simulate.light import ENCODE, LUMA, Light
 from facewarden.data.simulate.sensors import ColorSensor, InfraredSensor
 from facewarden.data.simulate.surface import Surface
 from facewarden.data.simulate.view import F32, pixel_grid
-
-_CURVE = np.arange(4096, dtype=np.float32) / 4095
-_CURVE = np.where(_CURVE <= 0.0031308, 12.92 * _CURVE, 1.055 * _CURVE ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def expose(radiance: F32, sensor: ColorSensor, light: Light, *, box: F32) -> float:
@@ -30,7 +27,7 @@ def expose(radiance: F32, sensor: ColorSensor, light: Light, *, box: F32) -> flo
     luma = np.minimum(radiance[::4, ::4] @ LUMA, 4.0)
     face = radiance[y0 : max(y1, y0 + 1) : 3, x0 : max(x1, x0 + 1) : 3] @ LUMA
     level = 0.5 * float(luma.mean()) + 0.5 * float(face.mean())
-    return float(min(sensor.target / max(level, 1e-4), sensor.reach * light.brightness))
+    return float(min(sensor.target / max(level, 1e-4), 2 * sensor.reach * light.brightness))
 
 
 def color_image(
@@ -63,7 +60,7 @@ def color_image(
     image = image * balance
     gray = (image @ LUMA)[..., None]
     image = np.clip(gray + (image - gray) * np.float32(sensor.saturation), 0, 1)
-    codes: F32 = np.asarray(_CURVE[(image * np.float32(4095)).astype(np.int32)], np.float32)
+    codes: F32 = np.take(ENCODE, (image * np.float32(4095)).astype(np.int32))
     if sensor.sharpen:
         codes = codes + np.float32(sensor.sharpen) * (codes - blurred(codes, 1.0))
     out = (np.clip(codes, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
@@ -79,7 +76,7 @@ def flash_return(surface: Surface, *, toward: F32) -> F32:
     """
     cosine = np.clip(np.einsum("hwc,hwc->hw", surface.normal, toward), 0, 1)
     falloff = np.square(np.float32(500) / np.maximum(surface.depth, 120))
-    power = np.exp2(np.float32(4.5) + np.float32(8) * surface.polish)
+    power = np.exp2(np.float32(4.5) + np.float32(10.5) * surface.polish)
     lobe = surface.gloss * np.float32(0.04) * (power + 8) / 8 * np.exp(power * np.log(np.maximum(cosine, 1e-4)))
     return np.asarray((surface.nir * cosine + lobe) * falloff, np.float32)
 

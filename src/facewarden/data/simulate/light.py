@@ -19,6 +19,9 @@ F32 = NDArray[np.float32]
 
 ENVIRONMENTS = ("indoor", "outdoor")
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LEVELS = np.arange(4096, dtype=np.float32) / 4095
+ENCODE = np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055).astype(np.float32)
+"""sRGB code values of 4096 levels of linear light."""
 _PHOTO_KEY = np.array([0.0, -0.35, 0.94], np.float32)
 
 

@@ -27,7 +27,7 @@ class ColorSensor:
         adapt: share of the light's color that white balance removes.
         saturation: factor on color.
         target: mean linear level that auto-exposure aims at.
-        reach: the most gain that auto-exposure has, relative to ordinary room light.
+        reach: half the most gain that auto-exposure has, relative to ordinary room light.
         sharpen: amount of unsharp masking.
         quality: range of JPEG quality.
     """
@@ -146,10 +146,10 @@ DOMAINS: Mapping[str, Domain] = MappingProxyType({
     ),
     "cedar": Domain(
         "cedar", "A laptop at home: dark, noisy, compressed color; active stereo; 850 nm flash.", "rgb",
-        ColorSensor(640, 0.7, 0.55, 0.035, (1.1, 1.0, 0.86), 0.55, 0.85, 0.12, 4.0, 0.0, (38, 62)),
+        ColorSensor(640, 0.7, 0.55, 0.024, (1.1, 1.0, 0.86), 0.55, 0.85, 0.12, 8.0, 0.0, (38, 62)),
         RangeSensor("active", 2.6, 0.5, 30000.0, 6.0, 0.03, 0.04, 0.0, 250.0, 4000.0),
         InfraredSensor(850, 0.6, 0.018, 1.0, 0.35, 0.8),
-        (420.0, 680.0), _weights(normal=0.35, strong=0.1, back=0.15, dark=0.4), 0.0,
+        (420.0, 680.0), _weights(normal=0.4, strong=0.1, back=0.15, dark=0.35), 0.0,
         _weights(print_flat=3.0, print_bent=1.0, replay_phone=3.0, replay_tablet=2.0, replay_pc=2.0, print_cutout=1.0,
                  mask_rigid=1.0, mask_silicone=1.0, partial_glasses=1.0),
     ),

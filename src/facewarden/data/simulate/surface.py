@@ -74,13 +74,12 @@ def over(front: Surface, back: Surface) -> Surface:
     if w == 0:
         return back
     rows, columns = slice(y, y + h), slice(x, x + w)
-    a = alpha[rows, columns]
-    a3 = a[..., None]
+    a = np.ascontiguousarray(alpha[rows, columns])
+    rest = 1 - a
 
-    def mix(top: F32, bottom: F32, weight: F32) -> F32:
+    def mix(top: F32, bottom: F32) -> F32:
         out = bottom.copy()
-        under = bottom[rows, columns]
-        out[rows, columns] = under + (top[rows, columns] - under) * weight
+        out[rows, columns] = cv2.blendLinear(top[rows, columns], bottom[rows, columns], a, rest)
         return out
 
     depth, nir = back.depth.copy(), back.nir.copy()
@@ -91,15 +90,14 @@ def over(front: Surface, back: Surface) -> Surface:
     ahead = np.where(solid, front.nir[rows, columns], np.minimum(front.nir[rows, columns] * np.square(far / near), 1))
     nir[rows, columns] = through + (ahead - through) * a
     depth[rows, columns] = np.where(solid, near, far)
-    normal = mix(front.normal, back.normal, a3)
     return Surface(
-        mix(front.albedo, back.albedo, a3),
+        mix(front.albedo, back.albedo),
         nir,
         depth,
-        normal,
-        mix(front.gloss, back.gloss, a),
-        mix(front.polish, back.polish, a),
-        mix(front.emission, back.emission, a3),
+        mix(front.normal, back.normal),
+        mix(front.gloss, back.gloss),
+        mix(front.polish, back.polish),
+        mix(front.emission, back.emission),
         np.maximum(alpha, back.coverage),
     )
 

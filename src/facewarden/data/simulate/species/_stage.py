@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.filters import blurred, through_jpeg
-from facewarden.data.simulate.light import LUMA, Light, diffuse, sample_light
+from facewarden.data.simulate.light import ENCODE, LUMA, Light, diffuse, sample_light
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
 from facewarden.data.simulate.surface import PlacedHead, Surface, over, place_head, plain
 from facewarden.data.simulate.view import F32, View
@@ -89,17 +89,16 @@ def place(stage: Stage, maps: FaceMaps, *, distance: float | None = None) -> Pla
 
 def encode(linear: F32) -> F32:
     """Linear light to sRGB code values, both in [0, 1]."""
-    x = np.clip(linear, 0, 1)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, np.float32(1 / 2.4)) - 0.055).astype(np.float32)
+    return np.take(ENCODE, (np.clip(linear, 0, 1) * np.float32(4095) + np.float32(0.5)).astype(np.int32))
 
 
-_DECODE = np.arange(4096, dtype=np.float32) / 4095
-_DECODE = np.where(_DECODE <= 0.04045, _DECODE / 12.92, ((_DECODE + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_LEVELS = np.arange(4096, dtype=np.float32) / 4095
+_DECODE = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def decode(codes: F32) -> F32:
     """sRGB code values to linear light, both in [0, 1] (a table of 4096 steps)."""
-    return np.asarray(_DECODE[(np.clip(codes, 0, 1) * 4095 + 0.5).astype(np.int32)], np.float32)
+    return np.take(_DECODE, (np.clip(codes, 0, 1) * np.float32(4095) + np.float32(0.5)).astype(np.int32))
 
 
 def jpeg(codes: F32, quality: int) -> F32:

@@ -61,7 +61,7 @@ def print_cutout(stage: Stage) -> Presentation:
     if "nose" in cut:
         holes = np.maximum(holes, ellipses(wearer, (2,), size=(0.26, 0.3)))
     if "mouth" in cut:
-        lips = replace(wearer, landmarks=_with_middle(wearer.landmarks))
+        lips = replace(wearer, landmarks=mouth_middle(wearer.landmarks))
         holes = np.maximum(holes, ellipses(lips, (2,), size=(0.44, 0.2)))
     # A nose that is cut out pokes through the paper, which then lies closer to the cheeks.
     if "nose" in cut:
@@ -77,7 +77,8 @@ def print_cutout(stage: Stage) -> Presentation:
                         {"ink": paper.ink, "holes": cut})  # fmt: skip
 
 
-def _with_middle(landmarks: F32) -> F32:
+def mouth_middle(landmarks: F32) -> F32:
+    """The landmarks with the middle of the mouth in place of the nose tip."""
     moved = landmarks.copy()
     moved[2] = (landmarks[3] + landmarks[4]) / 2
     return moved

@@ -10,6 +10,7 @@ import numpy as np
 from facewarden.data.simulate.scene import smooth_noise
 from facewarden.data.simulate.species._stage import Presentation, Stage, region
 from facewarden.data.simulate.species._worn import both, ellipses, eye_holes, normals, oval, sink
+from facewarden.data.simulate.species.cutout import mouth_middle
 from facewarden.data.simulate.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.view import F32
 
@@ -35,6 +36,7 @@ def mask_rigid(stage: Stage) -> Presentation:
     rng, density = stage.rng, stage.view.pixels_per_mm(stage.distance)
     material = str(rng.choice(list(_RIGID_NIR)))
     outline = oval(victim, width=stage.pick(1.0, 1.1), height=stage.pick(1.0, 1.08))
+    outline = np.minimum(outline, victim.surface.coverage)
     relief = _inward(victim, outline, victim.surface.depth, stage.pick(1.2, 2.6) * density)
     middle = float(np.median(relief[outline > 0.5]))
     warp = smooth_noise(rng, stage.view.size, cells=3) * np.float32(stage.pick(0.4, 1.2))
@@ -60,6 +62,7 @@ def mask_silicone(stage: Stage) -> Presentation:
     wearer, victim = both(stage)
     rng, density = stage.rng, stage.view.pixels_per_mm(stage.distance)
     outline = oval(victim, width=stage.pick(1.04, 1.14), height=stage.pick(1.06, 1.18), soft=3.0)
+    outline = np.minimum(outline, victim.surface.coverage)
     full = bool(rng.random() < 0.5)
     if full:
         throat = region(victim.regions, "neck")
@@ -77,14 +80,15 @@ def mask_silicone(stage: Stage) -> Presentation:
     reflectance = stage.pick(0.5, 0.62) if stage.wavelength < 900 else stage.pick(0.62, 0.74)
     nir = np.float32(reflectance) * (0.88 + 0.12 * skin.mean(2) / mean.mean())
     eyes = eye_holes(victim, pixels=0.9 * density)
-    mouth = region(victim.regions, "mouth") * np.float32(0.0)
-    gaps = np.clip(eyes + mouth, 0, 1)
+    lips = mouth_middle(victim.landmarks)
+    mouth = ellipses(replace(victim, landmarks=lips), (2,), size=(stage.pick(0.2, 0.32), stage.pick(0.02, 0.05)))
+    gaps = np.maximum(eyes, mouth)
     gloss = stage.pick(0.35, 0.65)
     surface = Surface(
         np.clip(skin * mottle[..., None], 0, 1), nir.astype(np.float32), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, gloss), np.full_like(nir, stage.pick(0.02, 0.12)), np.zeros_like(skin), outline * (1 - gaps),
     )  # fmt: skip
-    behind = over(sink(wearer.surface, eyes, stage.pick(1.5, 4.0)), _shadowed(stage, wearer))
+    behind = over(sink(wearer.surface, gaps, stage.pick(1.5, 4.0)), _shadowed(stage, wearer))
     behind = _under(behind, surface, strength=0.3)
     return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
                         {"material": "silicone", "full_head": full})  # fmt: skip
