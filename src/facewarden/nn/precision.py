@@ -1,0 +1,11 @@
+"""Where half precision must not go: sums, softmaxes and losses are computed in float32 or what is wider."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """The tensor in float32 where it is narrower, as it is where it is float32 or float64."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
