@@ -13,10 +13,12 @@ from torch import Tensor
 from facewarden.core.batch import check_unit_range
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
+from facewarden.core.metered import MeteredObjective
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import forbid_override
-from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
+
+__all__ = ["Attack", "AttackResult", "MeteredObjective"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,10 @@ class AttackResult:
         success_clean: `(b,)` bool, the goal was reached before the attack (such samples count for nobody).
         loss, loss_clean: `(b,)` the objective's loss after and before.
         distance: modality -> `(b,)` length of the change in the threat model's norm.
-        gradient_calls: gradients taken per sample.
-        queries: further evaluations of the loss or the decision per sample, by the attack itself.
+        gradient_calls: gradients taken for the sample that took most of them.
+        queries: further evaluations of the loss or the decision, by the attack itself, of the sample that needed most.
+        sample_gradients, sample_queries: `(b,)` the same for every sample; they differ where an attack leaves samples
+            alone once it has succeeded on them.
     """
 
     images: Images
@@ -41,93 +45,8 @@ class AttackResult:
     distance: Mapping[Modality, Tensor]
     gradient_calls: int
     queries: int
-
-
-class MeteredObjective:
-    """The only view of an objective that an attack gets: every use of it is counted.
-
-    Attributes:
-        clean: images of all modalities.
-        threat: the budget, for attacks that project while they walk.
-    """
-
-    def __init__(self, objective: Objective, threat: ThreatModel, seed: int) -> None:
-        self._objective, self._seed = objective, seed
-        self._gradient_calls = self._queries = 0
-        self.threat = threat
-        # copies: an attack that writes into them moves no one's yardstick but its own
-        self.clean: Images = {name: image.detach().clone() for name, image in objective.clean.items()}
-
-    @property
-    def gradient_calls(self) -> int:
-        """How often `gradient` was called."""
-        return self._gradient_calls
-
-    @property
-    def queries(self) -> int:
-        """How often `loss` and `success` were called."""
-        return self._queries
-
-    def gradient(self, images: Images) -> tuple[dict[Modality, Tensor], Tensor]:
-        """Gradient of the summed loss with respect to each reachable modality, and the loss `(b,)` itself."""
-        self._gradient_calls += 1
-        inputs = {name: image.detach() for name, image in images.items()}
-        wanted = [name for name in inputs if name in self.threat.modalities]
-        for name in wanted:
-            inputs[name] = inputs[name].clone().requires_grad_(True)
-        with torch.enable_grad():
-            loss = self._objective.loss(inputs)
-            if not loss.requires_grad or loss.shape != (len(self._objective.keys),):
-                raise ContractError(
-                    f"{type(self._objective).__name__}.loss must give one differentiable value a sample",
-                    hint="a model without gradients sets differentiable = False",
-                )
-            gradients = torch.autograd.grad(loss.sum(), [inputs[name] for name in wanted], allow_unused=True)
-        named = zip(wanted, gradients, strict=True)
-        return {n: torch.zeros_like(inputs[n]) if g is None else g for n, g in named}, loss.detach()
-
-    def loss(self, images: Images) -> Tensor:
-        """Loss per sample, without gradient."""
-        self._queries += 1
-        with torch.no_grad():
-            return self._objective.loss(images)
-
-    def success(self, images: Images) -> Tensor:
-        """Success per sample."""
-        self._queries += 1
-        return self._objective.success(images)
-
-    def project(self, images: Images) -> dict[Modality, Tensor]:
-        """Put the reachable modalities back into the budget and the others back to their clean pixels."""
-        threat, clean = self.threat, self.clean
-        return {
-            name: threat.project(images[name], clean[name]) if name in threat.modalities else clean[name]
-            for name in clean
-        }
-
-    def noise(self, modality: Modality, *, kind: str = "uniform", stream: str | int = 0) -> Tensor:
-        """Random numbers shaped like a modality, drawn per sample by its key: batching never changes them.
-
-        Args:
-            modality: whose shape to take.
-            kind: "uniform" in [-1, 1) or "normal".
-            stream: separates draws (restart number, step …).
-
-        Raises:
-            BadInputError: an unknown kind.
-        """
-        if kind not in ("uniform", "normal"):
-            raise BadInputError(f"unknown kind of noise {kind!r}", hint="uniform or normal")
-        image = self.clean[modality]
-        draws = []
-        for key in self._objective.keys:
-            generator = torch.Generator().manual_seed(derive(self._seed, "noise", modality, str(stream), key))
-            shape = image.shape[1:]
-            if kind == "normal":
-                draws.append(torch.randn(shape, generator=generator))
-            else:
-                draws.append(torch.rand(shape, generator=generator) * 2 - 1)
-        return torch.stack(draws).to(image) if draws else torch.zeros_like(image)
+    sample_gradients: Tensor
+    sample_queries: Tensor
 
 
 class Attack(ABC):
@@ -195,4 +114,6 @@ class Attack(ABC):
                 distance={m: threat.distance(images[m], clean[m]) for m in threat.modalities},
                 gradient_calls=metered.gradient_calls,
                 queries=metered.queries,
+                sample_gradients=metered.counts[0],
+                sample_queries=metered.counts[1],
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -41,6 +42,40 @@ class Objective(ABC):
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the goal is reached, per sample, by the deployed decision."""
 
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """Signed distance to the decision, differentiable: positive where the goal is reached, negative elsewhere.
+
+        Raises:
+            BadInputError: this objective has none.
+        """
+        raise BadInputError(f"{type(self).__name__} has no margin", hint="an attack that climbs the loss: pgd, apgd")
+
+    def select(self, rows: Sequence[int]) -> Objective:
+        """Return the same goal for some of the samples; here evaluated on all of them, which saves nothing."""
+        return _Rows(self, rows)
+
+
+class _Rows(Objective):
+    """Some samples of an objective that cannot be narrowed: the others stay clean and are evaluated in vain."""
+
+    def __init__(self, whole: Objective, rows: Sequence[int]) -> None:
+        self._whole, self._where = whole, torch.tensor(rows, dtype=torch.long)
+        self.goal, self.differentiable = whole.goal, whole.differentiable
+        self.clean = {name: image[self._where] for name, image in whole.clean.items()}
+        self.keys = tuple(whole.keys[row] for row in rows)
+
+    def _fill(self, images: Images) -> Images:
+        return {name: image.index_copy(0, self._where, images[name]) for name, image in self._whole.clean.items()}
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        return self._whole.loss(self._fill(images))[self._where]
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        return self._whole.success(self._fill(images))[self._where]
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        return self._whole.margin(self._fill(images))[self._where]
+
 
 class Evade(Objective):
     """Flip a detector's decision: attacks are to be accepted, bona fide presentations rejected.
@@ -76,11 +111,24 @@ class Evade(Objective):
         score: Tensor = self.detector(self.batch.with_images(images)).score
         return score
 
+    def _signed(self, score: Tensor) -> Tensor:
+        return torch.where(self._bona_fide.to(score.device), -score, score)
+
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Negative score for bona fide samples, score for attacks (or the cross-entropy of the true class)."""
-        score = self._score(images)
-        signed = torch.where(self._bona_fide.to(score.device), score, -score)
-        return -signed if self.kind == "margin" else torch.nn.functional.softplus(-signed)
+        signed = self._signed(self._score(images))
+        return signed if self.kind == "margin" else torch.nn.functional.softplus(signed)
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """How far the score is on the wrong side of the deployed threshold."""
+        return self._signed(self._score(images) - self.threshold)
+
+    def select(self, rows: Sequence[int]) -> Evade:
+        """Return the same goal for some of the samples."""
+        part = copy.copy(self)
+        part.batch, part._bona_fide = self.batch.select(rows), self._bona_fide[list(rows)]
+        part.clean, part.keys = part.batch.images, part.batch.key
+        return part
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the decision at the deployed threshold is wrong."""
@@ -118,6 +166,17 @@ class HeadShift(Objective):
         """Whether the live/spoof decision is wrong."""
         return self._evade.success(images)
 
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """How far the score, not the head, is on the wrong side of the threshold."""
+        return self._evade.margin(images)
+
+    def select(self, rows: Sequence[int]) -> HeadShift:
+        """Return the same goal for some of the samples."""
+        part = copy.copy(self)
+        part._evade, part._reference = self._evade.select(rows), self._reference[list(rows)]
+        part.clean, part.keys = part._evade.clean, part._evade.keys
+        return part
+
 
 class _Embedding(Objective):
     """Shared part of the goals on recognizers: an ensemble of embedders and a reference vector for each."""
@@ -136,6 +195,13 @@ class _Embedding(Objective):
         """Cosine similarity to the references, `(recognizers, b)`."""
         pairs = zip(self.recognizers, self._reference, strict=True)
         return torch.stack([(model.embed(images["rgb"]) * reference).sum(dim=1) for model, reference in pairs])
+
+    def select(self, rows: Sequence[int]) -> _Embedding:
+        """Return the same goal for some of the samples."""
+        part, where = copy.copy(self), list(rows)
+        part.clean, part.keys = {"rgb": self.clean["rgb"][where]}, tuple(self.keys[row] for row in where)
+        part._reference = tuple(reference[where] for reference in self._reference)
+        return part
 
 
 class PushAway(_Embedding):
@@ -169,6 +235,10 @@ class PushAway(_Embedding):
         """Whether all surrogates see another person."""
         with torch.no_grad():
             return (self._similarity(images) < self.threshold).all(dim=0)
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """How far the surrogate that still sees the person best is below the threshold."""
+        return self.threshold - self._similarity(images).amax(dim=0)
 
 
 class Impersonate(_Embedding):
@@ -206,3 +276,7 @@ class Impersonate(_Embedding):
         """Whether all surrogates see the target."""
         with torch.no_grad():
             return (self._similarity(images) >= self.threshold).all(dim=0)
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """How far the surrogate that sees the target least is above the threshold."""
+        return self._similarity(images).amin(dim=0) - self.threshold
