@@ -64,12 +64,12 @@ def _overview(known: dict[str, str]) -> str:
 def _run(verb: str, arguments: list[str]) -> int:
     import tyro
 
-    from facewarden.cli._progress import sink_for
+    from facewarden.cli._progress import on_stderr
     from facewarden.core.progress import shown_by
 
     try:
         module = importlib.import_module(f"facewarden.cli.{verb}")
-        with sink_for(sys.stderr) as sink, shown_by(sink):
+        with on_stderr() as sink, shown_by(sink):
             result = tyro.cli(
                 module.entry,
                 prog=f"facewarden {verb}",

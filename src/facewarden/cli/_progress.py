@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -39,8 +39,7 @@ class _Bars:
 class _Lines:
     """A line at the start and at each quarter, for logs."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self) -> None:
         self._started: dict[str, float] = {}
 
     def update(self, label: str, done: int, total: int | None) -> None:
@@ -55,14 +54,14 @@ class _Lines:
             )
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def sink_for(stream: IO[str]) -> Iterator[Sink]:
-    """A sink that suits where the output goes."""
-    if not stream.isatty():
-        yield _Lines(stream)
+def on_stderr() -> Iterator[Sink]:
+    """A sink that suits where standard error goes."""
+    if not sys.stderr.isatty():
+        yield _Lines()
         return
     columns = (
         TextColumn("{task.description}"),
@@ -71,5 +70,5 @@ def sink_for(stream: IO[str]) -> Iterator[Sink]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield _Bars(progress)

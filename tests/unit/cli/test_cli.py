@@ -10,7 +10,7 @@ import pytest
 
 from facewarden import api
 from facewarden.cli import main, verbs
-from facewarden.cli._progress import sink_for
+from facewarden.cli._progress import on_stderr
 from facewarden.core.progress import shown_by, track
 
 VERBS = (
@@ -90,7 +90,7 @@ def test_each_verb_is_the_public_function_of_its_name() -> None:
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with sink_for(sys.stderr) as sink, shown_by(sink):
+    with on_stderr() as sink, shown_by(sink):
         assert list(track(range(8), label="counting")) == list(range(8))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "counting: 8 to do"
