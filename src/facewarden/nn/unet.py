@@ -1,0 +1,67 @@
+"""A small U-Net on half-size feature maps: the fast body of a purifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.errors import BadInputError
+from facewarden.nn.rednet import even_sides
+
+
+def _block(inside: int, outside: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inside, outside, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(outside, outside, 3, padding=1),
+        nn.ReLU(),
+    )
+
+
+class UNet(nn.Module):
+    """Looks at the image at several sizes and adds a correction to it.
+
+    Each 2x2 block of pixels becomes one place with twelve channels, so that the most expensive layers run on a quarter
+    of the places. The last layer starts at zero: an untrained network changes nothing. No normalization layers, so that
+    an image is treated alike in any company.
+
+    Args:
+        widths: channels at each size, from half size downwards, each size half of the one before.
+
+    Raises:
+        BadInputError: no widths.
+
+    Source: Ronneberger, Fischer, Brox, "U-Net", MICCAI 2015; the rearrangement is that of Shi et al., CVPR 2016.
+    """
+
+    def __init__(self, *, widths: Sequence[int] = (24, 64, 128)) -> None:
+        super().__init__()
+        if not widths or min(widths) < 1:
+            raise BadInputError(f"a U-Net needs at least one width, got {tuple(widths)}", hint="widths=(24, 64, 128)")
+        self.multiple = 2 ** len(widths)
+        downwards = list(zip([12, *widths], widths, strict=False))
+        self.down = nn.ModuleList(_block(inside, outside) for inside, outside in downwards)
+        upwards = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.shrink = nn.ModuleList(nn.Conv2d(deep, shallow, 1) for deep, shallow in upwards)
+        self.up = nn.ModuleList(_block(2 * shallow, shallow) for _, shallow in upwards)
+        self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        if self.last.bias is not None:
+            nn.init.zeros_(self.last.bias)
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Restore images in [0, 1]; the output may leave that range, so that gradients stay alive there."""
+        height, width = images.shape[-2:]
+        padded = even_sides(images, multiple=self.multiple)
+        x, held = nn.functional.pixel_unshuffle(padded, 2), []
+        for number, block in enumerate(self.down):
+            x = block(x if number == 0 else nn.functional.avg_pool2d(x, 2))
+            held.append(x)
+        held.pop()
+        for shrink, block in zip(self.shrink, self.up, strict=True):
+            x = nn.functional.interpolate(shrink(x), scale_factor=2, mode="nearest")
+            x = block(torch.cat([x, held.pop()], dim=1))
+        return (padded + nn.functional.pixel_shuffle(self.last(x), 2))[..., :height, :width]
