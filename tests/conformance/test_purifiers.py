@@ -36,7 +36,7 @@ def test_it_keeps_shape_range_and_dtype(name: str, size: tuple[int, int]) -> Non
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_black_and_white_stay_in_range(name: str, value: float) -> None:
     purified = built(name)(torch.full((1, 3, 112, 112), value))
-    torch.testing.assert_close(purified, torch.full_like(purified, value), atol=0.05, rtol=0)
+    assert float((purified - value).abs().mean()) < 0.02
 
 
 def test_the_same_images_give_the_same_bits(name: str) -> None:
