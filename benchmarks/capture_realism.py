@@ -1,0 +1,93 @@
+"""Do detectors that nobody here trained tell simulated prints and replays from simulated bona fide captures?
+
+Run with `python benchmarks/capture_realism.py --faces FOLDER [--minifasnet FOLDER]`: photos in one folder per person,
+and the folder of the two released MiniFASNet checkpoints; needs the assets `yunet` and `faceplugin_liveness`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from facewarden.align.yunet import YuNet
+from facewarden.core.batch import FaceBatch
+from facewarden.core.roles import Detector
+from facewarden.data.simulate import iter_captures
+from facewarden.pad.fr_liveness import entry as fr_liveness
+from facewarden.pad.minifasnet import MiniFasNet
+
+SPECIES = ("print_flat", "print_bent", "replay_phone", "replay_tablet", "replay_pc")
+
+
+def interval(score: NDArray[np.float64], label: NDArray[np.int64], subject: NDArray[np.str_]) -> tuple[float, float]:
+    """95 % bootstrap interval of the AUC that draws subjects."""
+    rng, people, found = np.random.default_rng(0), np.unique(subject), []
+    rows = {person: np.flatnonzero(subject == person) for person in people}
+    for _ in range(1000):
+        drawn = np.concatenate([rows[person] for person in rng.choice(people, len(people))])
+        found.append(roc_auc_score(label[drawn], score[drawn]))
+    low, high = np.percentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--minifasnet", type=Path)
+    parser.add_argument("--subjects", type=int, default=32)
+    parser.add_argument("--size", type=int, default=480)
+    parser.add_argument("--framing", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    yunet = YuNet()
+    detectors: dict[str, Detector] = {"fr_liveness": fr_liveness()}
+    if options.minifasnet:
+        detectors["minifasnet"] = MiniFasNet(options.minifasnet)
+
+    def locate(image: NDArray[np.uint8]) -> NDArray[np.floating] | None:
+        found = yunet.locate(image)
+        return np.array(found[0].landmarks) if found else None
+
+    scores: dict[str, list[float]] = {name: [] for name in detectors}
+    labels, subjects, domains, missed = [], [], [], 0
+    for capture in iter_captures(
+        subjects=options.subjects, captures_per_subject=8, species=SPECIES, faces=options.faces, locate=locate,
+        size=options.size, framing=options.framing, seed=options.seed,
+    ):  # fmt: skip
+        found = yunet.locate(capture.rgb)
+        if not found:
+            missed += 1
+            continue
+        box = max((face.box for face in found), key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
+        image = torch.from_numpy(capture.rgb.copy()).permute(2, 0, 1)[None].float() / 255
+        batch = FaceBatch(
+            images={"rgb": image}, present={"rgb": torch.ones(1, dtype=torch.bool)}, key=(capture.spec.key,),
+            box=torch.tensor(np.array(box), dtype=torch.float32)[None],
+        )  # fmt: skip
+        with torch.no_grad():
+            for name, detector in detectors.items():
+                scores[name].append(float(detector(batch).score))
+        labels.append(capture.label)
+        subjects.append(capture.spec.subject)
+        domains.append(capture.spec.domain)
+    label, subject, domain = np.array(labels), np.array(subjects), np.array(domains)
+    print(f"simulated: {len(label)} captures of {len(np.unique(subject))} people, no face found in {missed}")
+    for name, values in scores.items():
+        score = np.array(values)
+        low, high = interval(score, label, subject)
+        print(
+            f"{name}: AUC {roc_auc_score(label, score):.3f} [{low:.3f}, {high:.3f}], bona fide against prints, replays"
+        )
+        for site in np.unique(domain):
+            here = domain == site
+            print(f"  {site}: {roc_auc_score(label[here], score[here]):.3f} (n = {here.sum()})")
+
+
+if __name__ == "__main__":
+    main()
