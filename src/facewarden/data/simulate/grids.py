@@ -81,6 +81,9 @@ def sampled(
     for h in harmonics:
         fx = np.float32(h.across) * ux + np.float32(h.down) * vx
         fy = np.float32(h.across) * uy + np.float32(h.down) * vy
+        seen = np.square(fx[::16, ::16]) + np.square(fy[::16, ::16])
+        if abs(h.amplitude) * np.exp(-2 * np.pi**2 * blur**2 * float(seen.min())) < 0.004:
+            continue  # the lens leaves less than one code value of it
         if green:
             a, b = np.rint(fx + fy), np.rint(fx - fy)
             kx, ky = (a + b) / 2, (a - b) / 2
