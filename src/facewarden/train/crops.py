@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,16 +45,21 @@ class CropSet:
         return len(self.key)
 
     def batch(self, rows: Sequence[int]) -> FaceBatch:
-        """Some samples as a batch of crops without boxes."""
+        """Some samples as a batch of crops without boxes; one that is drawn twice gets a key of its own each time."""
         index = torch.as_tensor(list(rows), dtype=torch.long)
 
         def named(values: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(values[i] for i in index.tolist())
 
+        times: Counter[str] = Counter()
+        keys = []
+        for key in named(self.key):
+            keys.append(f"{key} again {times[key]}" if times[key] else key)
+            times[key] += 1
         return FaceBatch(
             images={name: image[index].float() / 255 for name, image in self.images.items()},
             present={name: here[index] for name, here in self.present.items()},
-            key=named(self.key), label=self.label[index], species=named(self.species), subject=named(self.subject),
+            key=tuple(keys), label=self.label[index], species=named(self.species), subject=named(self.subject),
             domain=named(self.domain),
         )  # fmt: skip
 

@@ -12,6 +12,8 @@ from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.train.augment import Augmentation
 from facewarden.train.loop import TrainSettings
 
+_REAL = ("rate", "decay", "warmup", "clip", "margin")
+
 FOLDER = Path(__file__).parent / "recipes"
 
 
@@ -68,7 +70,8 @@ def read_recipe(name: str) -> Recipe:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         training = dict(values.pop("training", {}))
-        augmentation = Augmentation(**training.pop("augmentation", {}))
+        augmentation = Augmentation(**{k: float(v) for k, v in training.pop("augmentation", {}).items()})
+        training = {k: float(v) if k in _REAL else v for k, v in training.items()}  # JSON may say 1 for 1.0
         return Recipe(**values, training=TrainSettings(**training, augmentation=augmentation))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BadInputError(

@@ -29,9 +29,9 @@ class Scored:
 
     score: NDArray[np.float64]
     label: NDArray[np.int64]
-    species: NDArray[np.str_]
-    subject: NDArray[np.str_]
-    domain: NDArray[np.str_]
+    species: NDArray[Any]
+    subject: NDArray[Any]
+    domain: NDArray[Any]
 
     def metrics(self, rule: DecisionRule, *, seed: int) -> list[Metric]:
         """All error rates at a threshold set elsewhere."""

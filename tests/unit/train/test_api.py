@@ -1,0 +1,126 @@
+"""Training from a manifest to a folder that scores, resumed and repeated; recipes that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facewarden.core.artifact import load_artifact
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.labels import Split
+from facewarden.data.manifest import Manifest, Sample
+from facewarden.pad.multi_cnn import MultiCnn
+from facewarden.train.api import train
+from facewarden.train.recipe import FOLDER, read_recipe
+
+RECIPE = {
+    "entry": "multi_cnn",
+    "summary": "a tiny one",
+    "model": {"backbone": "lcnet_035", "width": 8, "size": 32},
+    "training": {"epochs": 2, "batch": 8, "margin": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve captures a split: bona fide ones are bright and have relief."""
+    folder = tmp_path_factory.mktemp("captures")
+    rng = np.random.default_rng(0)
+    rows = []
+    splits: tuple[Split, ...] = ("train", "dev", "test")
+    for split in splits:
+        for i in range(12):
+            key, label = f"{split}{i}", i % 2
+            rgb = rng.integers(0, 60, (48, 48, 3)) + 120 * label
+            depth = np.full((48, 48), 600) - (rng.integers(0, 60, (48, 48)) * label)
+            infrared = rng.integers(0, 90, (48, 48)) + 60 * label
+            for kind, image, form in (("rgb", rgb, np.uint8), ("depth", depth, np.uint16), ("ir", infrared, np.uint8)):
+                cv2.imwrite(str(folder / f"{key}_{kind}.png"), image.astype(form))
+            rows.append(
+                Sample(
+                    key, split, label, "bona_fide" if label else "print_flat", f"{split}{i // 4}", "ab"[i % 4 // 2],
+                    rgb=f"{key}_rgb.png", depth=f"{key}_depth.png", infrared=f"{key}_ir.png",
+                    box=(14.0, 12.0, 34.0, 36.0), simulated=True,
+                )
+            )  # fmt: skip
+    Manifest(tuple(rows), root=folder, name="tiny").write(folder / "manifest.csv")
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(RECIPE))
+    return str(path)
+
+
+def test_it_writes_a_folder_that_scores_and_says_what_it_is(recipe: str, captures: Path, tmp_path: Path) -> None:
+    out = train(recipe, out=tmp_path / "out", captures=captures, seed=3)
+    artifact = load_artifact(out)
+    assert artifact.recipe["entry"] == "multi_cnn"
+    assert artifact.recipe["seed"] == 3
+    assert artifact.rule is not None
+    assert (artifact.rule.split, artifact.rule.n_bona_fide, artifact.rule.n_attack) == ("dev", 6, 6)
+    assert "*simulated*" in artifact.card.training_data
+    assert "12 captures of 3 people" in artifact.card.training_data
+    assert "held-out simulated subjects" in artifact.card.limits
+    results = json.loads((out / "results.json").read_text())
+    assert results["simulated"]
+    assert all(metric["simulated"] for metric in results["all"])
+    assert set(results["by_modality"]) == {"rgb", "depth", "infrared"}
+    assert set(results["by_domain"]) == {"a", "b"}
+    assert MultiCnn(out).rule == artifact.rule
+
+
+def test_same_seed_same_weights_and_a_finished_run_is_left_alone(recipe: str, captures: Path, tmp_path: Path) -> None:
+    first = train(recipe, out=tmp_path / "first", captures=captures)
+    second = train(recipe, out=tmp_path / "second", captures=captures)
+    assert load_artifact(first).card.sha256 == load_artifact(second).card.sha256
+    before = (first / "weights.safetensors").stat().st_mtime_ns
+    train(recipe, out=first, captures=captures, resume=True)
+    assert (first / "weights.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(BadInputError, match="holds a run already"):
+        train(recipe, out=first, captures=captures)
+    with pytest.raises(BadInputError, match="other settings: seed"):
+        train(recipe, out=first, captures=captures, seed=1, resume=True)
+
+
+def test_a_split_that_is_missing_is_named(recipe: str, captures: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(captures).where(split=("train", "test"))
+    manifest.write(captures / "without.csv")
+    with pytest.raises(BadInputError, match="no rows of split 'dev'"):
+        train(recipe, out=tmp_path / "out", captures=captures / "without.csv")
+
+
+def test_one_class_cannot_be_learned_from(recipe: str, captures: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(captures)
+    rows = tuple(row for row in manifest if row.split != "train" or row.label == 1)
+    Manifest(rows, root=captures, name="one").write(captures / "one.csv")
+    with pytest.raises(BadInputError, match="only one class"):
+        train(recipe, out=tmp_path / "out", captures=captures / "one.csv")
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_package_reads_back_as_itself(path: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(path.stem)
+    (tmp_path / "again.json").write_text(json.dumps(recipe.plain()))
+    assert read_recipe(str(tmp_path / "again.json")) == recipe
+
+
+def test_an_unknown_recipe_or_field_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownEntryError, match=r"known: .*multi_cnn"):
+        read_recipe("multi_can")
+    for text in ("{", "[]", '{"entry": "multi_cnn"}', json.dumps({**RECIPE, "epochs": 3}), '{"training": 3}'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(BadInputError, match=r"bad\.json: not a training recipe"):
+            read_recipe(str(tmp_path / "bad.json"))
+
+
+def test_a_detector_that_cannot_be_trained_is_refused(captures: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(json.dumps({**RECIPE, "entry": "onnx_file"}))
+    with pytest.raises(BadInputError, match="onnx_file cannot be trained here"):
+        train(str(tmp_path / "r.json"), out=tmp_path / "out", captures=captures)
