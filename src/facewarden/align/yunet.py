@@ -26,7 +26,7 @@ class YuNet(Aligner):
 
     Args:
         threshold: least confidence in [0, 1]. At 0.6 every one of the 400 ORL and 173 ScrapShots faces is found.
-            Small photos get a margin and are doubled first: on ORL that lowers the verification error by a third.
+            Small photos get a margin and very small ones are doubled first, which lowers the verification error on ORL.
         side: the photo's longer side in pixels is reduced to this before the search. When nothing is found, or a face
             wider than the network is exact for, the search is repeated at half of it.
 

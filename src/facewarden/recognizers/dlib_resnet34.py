@@ -85,9 +85,11 @@ class DlibNetwork(nn.Module):
 class DlibResNet34(Recognizer):
     """dlib's network from weights stored in 8 bits: frozen, differentiable, 5.6 million parameters.
 
-    The chip is a window of the 112x112 crop, enlarged by 1.5; the chin's last rows lie outside of the crop and
-    are filled with its edge (the cost is in docs/results/verification.md). dlib compares these vectors, whose
-    length is about 1.4, by distance with a threshold of 0.6; here they are unit vectors compared by cosine.
+    The chip is a window of the 112x112 crop, enlarged by 1.5. The chin's last rows, a tenth of the chip, lie outside of
+    the crop and repeat its edge. Against the whole chip that costs 0.2 points of EER on LFW (1.05 to 1.24 %) and 1.1
+    on ScrapShots (5.8 to 6.9 %), more at low false accept rates (TAR at FAR 0.1 % on LFW 94.9 to 91.0 %), and nothing
+    on ORL. dlib compares these vectors, whose length is about 1.4, by distance with a threshold of 0.6; here they are
+    unit vectors compared by cosine.
 
     Raises:
         MissingAssetError: the weights are not fetched.
