@@ -54,9 +54,11 @@ class Attack(ABC):
 
     Attributes:
         needs_gradients: False for attacks that only query.
+        wants_target: True for cloaks whose published goal is to look like another, given face (`Impersonate`).
     """
 
     needs_gradients: ClassVar[bool] = True
+    wants_target: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -181,9 +181,21 @@ class HeadShift(Objective):
 class _Embedding(Objective):
     """Shared part of the goals on recognizers: an ensemble of embedders and a reference vector for each."""
 
-    def __init__(self, recognizers: Sequence[Recognizer], images: Tensor, keys: Sequence[str]) -> None:
+    def __init__(
+        self,
+        recognizers: Sequence[Recognizer],
+        images: Tensor,
+        keys: Sequence[str],
+        weights: Sequence[float] | None = None,
+    ) -> None:
         if not recognizers:
             raise BadInputError("an embedding goal needs at least one recognizer", hint="recognizers=[...]")
+        _refuse_twins(recognizers)
+        given = [1.0] * len(recognizers) if weights is None else list(weights)
+        if len(given) != len(recognizers) or min(given) < 0 or not 0 < sum(given) < float("inf"):
+            raise BadInputError(f"{len(recognizers)} recognizers with weights {given}", hint="one weight >= 0 for each")
+        # their mean is one, so that the loss keeps its scale
+        self._weights = [weight * len(given) / sum(given) for weight in given]
         if len(set(keys)) != len(images) or len(keys) != len(images):
             raise BadInputError(f"{len(images)} faces need as many different keys, got {len(keys)}", hint="keys=[...]")
         self.recognizers = tuple(recognizers)
@@ -203,6 +215,32 @@ class _Embedding(Objective):
         part._reference = tuple(reference[where] for reference in self._reference)
         return part
 
+    def _mean(self, values: Tensor) -> Tensor:
+        """Weighted mean over the recognizers of `(recognizers, b)`."""
+        return (values * values.new_tensor(self._weights)[:, None]).mean(dim=0)
+
+
+def _refuse_twins(recognizers: Sequence[Recognizer]) -> None:
+    """Raise when an ensemble holds a network twice: published code has averaged two copies and called them an ensemble.
+
+    Raises:
+        BadInputError: the same object, or equal weights in the same order.
+    """
+    held = [list(model.parameters()) for model in recognizers]
+    for second in range(len(recognizers)):
+        for first in range(second):
+            one, other = held[first], held[second]
+            same = recognizers[first] is recognizers[second] or (
+                bool(one)
+                and type(recognizers[first]) is type(recognizers[second])
+                and [p.shape for p in one] == [p.shape for p in other]
+                and all(torch.equal(p, q) for p, q in zip(one, other, strict=True))
+            )
+            if same:
+                raise BadInputError(
+                    f"surrogates {first + 1} and {second + 1} are the same network", hint="name different recognizers"
+                )
+
 
 class PushAway(_Embedding):
     """Move embeddings away from those of the clean faces (dodging, and the core of untargeted cloaks).
@@ -212,14 +250,22 @@ class PushAway(_Embedding):
         images: `(b, 3, 112, 112)` aligned faces.
         keys: one name per face.
         threshold: cosine similarity below which every surrogate no longer matches the clean face.
+        weights: of the surrogates in the loss, equal by default. Cosines of different networks live in different bands:
+            1 / (1 - threshold of the network) makes their terms comparable.
     """
 
     goal = "push_away"
 
     def __init__(
-        self, recognizers: Sequence[Recognizer], images: Tensor, *, keys: Sequence[str], threshold: float = 0.25
+        self,
+        recognizers: Sequence[Recognizer],
+        images: Tensor,
+        *,
+        keys: Sequence[str],
+        threshold: float = 0.25,
+        weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(recognizers, images, keys)
+        super().__init__(recognizers, images, keys, weights)
         self.threshold = threshold
         with torch.no_grad():
             self._reference = tuple(model.embed(images) for model in self.recognizers)
@@ -229,7 +275,7 @@ class PushAway(_Embedding):
 
         At the clean point itself this has zero gradient: attacks on it need a random start.
         """
-        return (1.0 - self._similarity(images)).mean(dim=0)
+        return self._mean(1.0 - self._similarity(images))
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether all surrogates see another person."""
@@ -245,7 +291,7 @@ class Impersonate(_Embedding):
     """Move embeddings to those of other faces.
 
     Args:
-        recognizers, images, keys: as in `PushAway`.
+        recognizers, images, keys, weights: as in `PushAway`.
         targets: `(b, 3, 112, 112)` faces to be taken for.
         threshold: cosine similarity from which every surrogate matches the target.
     """
@@ -260,8 +306,9 @@ class Impersonate(_Embedding):
         targets: Tensor,
         keys: Sequence[str],
         threshold: float = 0.25,
+        weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(recognizers, images, keys)
+        super().__init__(recognizers, images, keys, weights)
         if len(targets) != len(images):
             raise BadInputError(f"{len(targets)} targets for {len(images)} faces", hint="one target per face")
         self.threshold = threshold
@@ -270,7 +317,7 @@ class Impersonate(_Embedding):
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Cosine similarity to the target, averaged over surrogates."""
-        return self._similarity(images).mean(dim=0)
+        return self._mean(self._similarity(images))
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether all surrogates see the target."""
@@ -280,3 +327,33 @@ class Impersonate(_Embedding):
     def margin(self, images: Images) -> Float[Tensor, " b"]:
         """How far the surrogate that sees the target least is above the threshold."""
         return self._similarity(images).amin(dim=0) - self.threshold
+
+
+class Through(Objective):
+    """Another goal, seen through something that happens to every image first: a mask, a purifier, an alignment.
+
+    An attack on it is an attacker who knows what will happen to the image and plans for it.
+
+    Args:
+        inner: the goal; its clean images are those that the attacker changes.
+        view: what happens to the images, differentiable where the goal is, sample by sample.
+        differentiable: False when the view gives no gradient.
+    """
+
+    def __init__(self, inner: Objective, view: Callable[[Images], Images], *, differentiable: bool = True) -> None:
+        self.inner, self.view = inner, view
+        self.clean, self.keys, self.goal = inner.clean, inner.keys, inner.goal
+        self.differentiable = inner.differentiable and differentiable
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """The goal's loss of what is left of the images."""
+        return self.inner.loss(self.view(images))
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether the goal is reached on what is left of the images."""
+        with torch.no_grad():
+            return self.inner.success(self.view(images))
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """The goal's margin on what is left of the images."""
+        return self.inner.margin(self.view(images))

@@ -39,7 +39,7 @@ class BitDepth(Purifier):
 
     def purify(self, images: Tensor) -> Tensor:
         """Return the images in fewer levels."""
-        steps = 2**self.bits - 1
+        steps = float(2**self.bits - 1)
         # half upwards, the same at every level; torch rounds half to even
         levels: Tensor = (images.detach() * steps + 0.5).floor()
         return levels / steps

@@ -68,7 +68,7 @@ def test_an_objective_is_as_differentiable_as_its_model(differentiable: bool) ->
     goals = [
         Evade(detector, make_batch(), threshold=0.0),
         HeadShift(detector, make_batch(), head="depth", threshold=0.0),
-        PushAway([TinyRecognizer(), recognizer], faces, keys=("a", "b")),
+        PushAway([TinyRecognizer(5), recognizer], faces, keys=("a", "b")),
         Impersonate([recognizer], faces, targets=faces, keys=("a", "b")),
     ]
     assert [goal.differentiable for goal in goals] == [differentiable] * 4
