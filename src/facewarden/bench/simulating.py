@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,14 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.data.datasets import open_dataset
-from facewarden.data.simulate import SimulatedSet
+from facewarden.data.depth import read_depth
+from facewarden.data.manifest import Manifest
+from facewarden.data.photo import read_photo
+from facewarden.data.sample import Sample
+from facewarden.data.simulate import Capture, CaptureSpec, SimulatedSet
 from facewarden.data.simulate import simulate as _simulate
 from facewarden.data.simulate.people import Locate
+from facewarden.data.simulate.sheet import write_sheet
 
 
 def locator() -> Locate:
@@ -64,7 +70,7 @@ def simulate(
     """
     if subjects < 1 or captures_per_subject < 1:
         raise BadInputError("at least one subject and one capture", hint="--subjects 24 --captures-per-subject 8")
-    return _simulate(
+    found = _simulate(
         out,
         subjects=subjects,
         captures_per_subject=captures_per_subject,
@@ -78,3 +84,34 @@ def simulate(
         workers=workers or cores(),
         maps=maps,
     )
+    write_sheet(out / "sheet.png", shown_captures(found.manifest))
+    return found
+
+
+def shown_captures(manifest: Manifest, *, each: int = 4) -> Iterator[Capture]:
+    """Read a few captures of every species back, spread over subjects, for a person to look at."""
+    for species in sorted(manifest.counts("species")):
+        rows = manifest.where(species=species).rows
+        for sample in rows[:: max(1, len(rows) // each)][:each]:
+            depth, infrared = (
+                read_depth(_file(manifest, sample, "depth")),
+                read_photo(_file(manifest, sample, "infrared")),
+            )
+            nothing = np.zeros(depth.shape, np.float32)
+            yield Capture(
+                spec=CaptureSpec(sample.key, sample.subject, sample.species, sample.domain),
+                rgb=read_photo(_file(manifest, sample, "rgb")),
+                depth=depth,
+                infrared=infrared[..., 0],
+                true_depth=nothing,
+                reflection=nothing,
+                box=np.array(sample.box, np.float32),
+                landmarks=np.array(sample.landmarks, np.float32),
+                label=sample.label,
+            )
+
+
+def _file(manifest: Manifest, sample: Sample, modality: str) -> Path:
+    path = manifest.path(sample, modality)
+    assert path is not None  # the simulator writes all three
+    return path

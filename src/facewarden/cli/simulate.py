@@ -13,6 +13,7 @@ def show(result: SimulatedSet) -> int:
     for reason, count in result.skipped.items():
         print(f"skipped {count}: {reason}")
     print(f"simulated captures: {result.path}")
+    print(f"to look at: {result.path.parent / 'sheet.png'}")
     return 0
 
 
