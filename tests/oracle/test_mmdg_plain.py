@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from facewarden.pad.mmdg import Mmdg, MmdgSettings
+from facewarden.pad._mmdg_settings import MmdgSettings
+from facewarden.pad.mmdg import Mmdg
 from facewarden.train.objectives.regrad import Regrad
 from facewarden.train.objectives.ssp import StreamLoss
 from plain_mmdg import load
@@ -26,7 +27,7 @@ def acting(preset: str = "paper", *, depth: int = 3, dtype: torch.dtype = torch.
             parameter.data = torch.randn(parameter.shape, generator=generator(len(name))) * 0.1
         if ".norm." in name and "adapters" in name:
             parameter.data = parameter.data + torch.randn(parameter.shape, generator=generator(3)) * 0.2
-    detector.train_preset()
+    detector.requires_grad_(True)
     return detector.to(dtype).eval()  # no dropout
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,73 +16,14 @@ from torch import Tensor, nn
 from facewarden.core.artifact import load_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
-from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.core.roles import Detector, PadOutput
-from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.infrared_channels import stack_infrared
-from facewarden.nn.mmdg_vit import MmdgVit, Preset, StreamOutput
+from facewarden.nn.mmdg_vit import MmdgVit, StreamOutput
 from facewarden.nn.precision import at_least_single
-from facewarden.nn.uem import UncertaintyMode
-
-MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
-InfraredInput = Literal["gray", "gray_hog_plgf"]
-Precision = Literal["float32", "bfloat16"]
-Tiling = Literal["auto", "sample", "batch"]
-
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "preset": get_args(Preset),
-    "uncertainty": get_args(UncertaintyMode),
-    "missing_fill": get_args(MissingFill),
-    "infrared_input": get_args(InfraredInput),
-    "precision": get_args(Precision),
-    "tiling": get_args(Tiling),
-}
-
-
-@dataclass(frozen=True)
-class MmdgSettings:
-    """Everything that decides what an MMDG detector computes; it is recorded in the card.
-
-    Attributes:
-        trunk: name of a timm vision transformer with one class token.
-        size: side of the input in pixels.
-        depth: blocks of the trunk, all of them when None.
-        preset: what is trained: `paper` the adapters and the head, `released` also class tokens, position embeddings
-            (which it draws anew), last block and final norm.
-        uncertainty: `closed_form`, or `mc` with 20 samples.
-        missing_fill: what stands for an absent modality: pixels 0 (-0.996 after normalization), 0 after normalization,
-            or masked tokens, which neither help, nor are helped, nor reach the classifier.
-        infrared_input: three copies of the gray image, or [gray, HOG, PLGF].
-        precision: of the matrix products; `bfloat16` is for training and for scores that need not be exact.
-        tiling: in evaluation, `sample` sends one sample at a time through kernels of one shape, so that its score
-            cannot depend on its company; `batch` is faster on a GPU; `auto` is `sample` on a CPU and `batch` elsewhere.
-        hidden: width of the adapters.
-        scale: factor on the face box.
-        seed: of the fresh layers.
-    """
-
-    trunk: str = "vit_base_patch16_224"
-    size: int = 224
-    depth: int | None = None
-    preset: Preset = "paper"
-    uncertainty: UncertaintyMode = "closed_form"
-    missing_fill: MissingFill = "pixel0"
-    infrared_input: InfraredInput = "gray"
-    precision: Precision = "float32"
-    tiling: Tiling = "auto"
-    hidden: int = 8
-    scale: float = 1.3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise BadInputError(
-                    f"mmdg: unknown {name} {getattr(self, name)!r}", hint=f"one of {', '.join(choices)}"
-                )
+from facewarden.pad._mmdg_settings import MmdgSettings, make_trunk, settings_from
 
 
 class Mmdg(Detector):
@@ -105,17 +47,18 @@ class Mmdg(Detector):
         self, settings: MmdgSettings | None = None, *, pretrained: bool = False, trunk: nn.Module | None = None
     ) -> None:
         super().__init__()
-        self.settings = MmdgSettings() if settings is None else settings
+        self.options = MmdgSettings() if settings is None else settings
+        self.settings: Mapping[str, Any] = MappingProxyType(asdict(self.options))
         self.network = MmdgVit(
-            make_trunk(self.settings, pretrained=pretrained) if trunk is None else trunk,
-            hidden=self.settings.hidden,
-            uncertainty=self.settings.uncertainty,
-            seed=self.settings.seed,
+            make_trunk(self.options, pretrained=pretrained) if trunk is None else trunk,
+            hidden=self.options.hidden,
+            uncertainty=self.options.uncertainty,
+            seed=self.options.seed,
         )
-        if self.settings.preset == "released":
+        if self.options.preset == "released":
             self.network.forget_positions()
-        self.frame_size = self.settings.size
-        self.card = _card(self.settings, pretrained=pretrained)
+        self.frame_size = self.options.size
+        self.card = _card(self.options, pretrained=pretrained)
         self.requires_grad_(False)
         self.eval()
 
@@ -132,7 +75,7 @@ class Mmdg(Detector):
             batch: frames with a face box, or face crops without one.
             maps: also give the certainty of every token in every block.
         """
-        alone = self.settings.tiling == "sample" or (self.settings.tiling == "auto" and batch.device.type == "cpu")
+        alone = self.options.tiling == "sample" or (self.options.tiling == "auto" and batch.device.type == "cpu")
         if self.training or not alone or len(batch) <= 1:
             return self._run(batch, maps=maps)
         parts = [self._run(_row(batch, index), maps=maps) for index in range(len(batch))]
@@ -143,10 +86,32 @@ class Mmdg(Detector):
             maps=torch.cat([part.maps for part in parts if part.maps is not None], dim=1) if maps else None,
         )
 
-    def train_preset(self) -> Mmdg:
-        """Make ready for training: gradients reach exactly what the preset trains, dropout is on."""
-        self.network.choose_trainable(self.settings.preset)
-        return self.train()
+    def crop(self, batch: FaceBatch, *, size: int, scale: float) -> FaceBatch:
+        """The detector's view of a batch; crops without boxes are only brought to the size.
+
+        Args:
+            batch: frames with boxes, or crops.
+            size: side of the view in pixels.
+            scale: factor on the box.
+        """
+        box = batch.box
+        if box is None:
+            height, width = next(iter(batch.images.values())).shape[-2:]
+            if height == width == size:
+                return batch
+            box, scale = batch.images["rgb"].new_tensor([[0.0, 0.0, width, height]]).expand(len(batch), -1), 1.0
+        images = {
+            name: crop_resize(image, box, scale=scale, size=size, antialias=name != "depth").clamp(0, 1)
+            for name, image in batch.images.items()
+        }
+        return replace(batch, images=images, box=None)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Mmdg:  # noqa: FBT001, FBT002 - the signature of torch
+        """Let gradients reach what the preset trains, or nothing."""
+        super().requires_grad_(False)
+        if requires_grad:
+            self.network.choose_trainable(self.options.preset)
+        return self
 
     @classmethod
     def untrained(cls, settings: Mapping[str, Any] | None = None, *, seed: int) -> Mmdg:
@@ -156,37 +121,34 @@ class Mmdg(Detector):
             settings: overrides of `MmdgSettings`.
             seed: of the fresh layers.
         """
-        return cls(_settings({"seed": seed, **(settings or {})}, source="mmdg")).train_preset()
+        return cls(settings_from({"seed": seed, **(settings or {})}, source="mmdg")).requires_grad_(True).train()
 
     def _run(self, batch: FaceBatch, *, maps: bool) -> StreamOutput:
         images, present = self.prepare(batch)
-        weight = present.to(images.dtype) if self.settings.missing_fill == "masked_tokens" else None
+        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
         with self._autocast(images.device.type):
             output: StreamOutput = self.network(images, weight=weight, maps=maps)
         return replace(output, logits=at_least_single(output.logits), tokens=at_least_single(output.tokens))
 
     def _autocast(self, device: str) -> AbstractContextManager[None]:
-        return torch.autocast(device, torch.bfloat16) if self.settings.precision == "bfloat16" else nullcontext()
+        return torch.autocast(device, torch.bfloat16) if self.options.precision == "bfloat16" else nullcontext()
 
     def prepare(self, batch: FaceBatch) -> tuple[Float[Tensor, "3 b 3 s s"], Tensor]:
         """Cropped, resized, filled and normalized images of the three streams, and `(3, b)` where they are present."""
+        crops = self.crop(batch, size=self.options.size, scale=self.options.scale).images
         views, masks = [], []
         for modality in MODALITIES:
             masks.append(_present(batch, modality))
             absent = ~masks[-1][:, None, None, None]
-            image = batch.images.get(modality)
-            if image is None:
-                image = batch.images["rgb"].new_zeros(len(batch), CHANNELS[modality], 1, 1)
-                view = image.expand(-1, -1, self.settings.size, self.settings.size)
-            else:
-                box = _frame(image) if batch.box is None else batch.box
-                scale = 1.0 if batch.box is None else self.settings.scale
-                view = crop_resize(image, box, scale=scale, size=self.settings.size, antialias=modality != "depth")
+            view = crops.get(modality)
+            if view is None:
+                side = self.options.size
+                view = crops["rgb"].new_zeros(len(batch), CHANNELS[modality], side, side)
             view = view.masked_fill(absent, 0.0)
-            if modality == "infrared" and self.settings.infrared_input == "gray_hog_plgf":
+            if modality == "infrared" and self.options.infrared_input == "gray_hog_plgf":
                 view = stack_infrared(view)
             view = (view.expand(-1, 3, -1, -1) * 255 - 127.5) / 128
-            fill = -127.5 / 128 if self.settings.missing_fill == "pixel0" else 0.0
+            fill = -127.5 / 128 if self.options.missing_fill == "pixel0" else 0.0
             views.append(view.masked_fill(absent, fill))
         return torch.stack(views), torch.stack(masks)
 
@@ -198,13 +160,13 @@ class Mmdg(Detector):
             BadInputError: not an artifact, or weights that do not fit the settings of its card.
         """
         artifact = load_artifact(folder)
-        detector = cls(_settings(artifact.card.settings, source=str(folder)))
+        detector = cls(settings_from(artifact.card.settings, source=str(folder)))
         try:
             detector.network.load_state_dict(dict(artifact.weights))
         except RuntimeError as error:
             raise BadInputError(
-                f"{folder}: the weights do not fit the card's settings ({detector.settings.trunk}, "
-                f"{detector.settings.size} px): {str(error).splitlines()[-1].strip()}",
+                f"{folder}: the weights do not fit the card's settings ({detector.options.trunk}, "
+                f"{detector.options.size} px): {str(error).splitlines()[-1].strip()}",
                 hint="use the folder that facewarden train wrote",
             ) from error
         detector.card = artifact.card
@@ -219,36 +181,6 @@ class Mmdg(Detector):
             if ".up." in name:
                 parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
         return detector
-
-
-def make_trunk(settings: MmdgSettings, *, pretrained: bool = False) -> nn.Module:
-    """Make the timm network that a detector is built on; fresh weights come from the settings' seed.
-
-    Raises:
-        BadInputError: timm does not know the name, the size does not fit, or its weights cannot be had.
-    """
-    ensure_torchvision()
-    import timm
-
-    if not timm.is_model(settings.trunk):
-        close = timm.list_models(f"{settings.trunk.split('_')[0]}*")[:5]
-        raise BadInputError(
-            f"timm has no model {settings.trunk!r}", hint=f"for example {', '.join(close)}" if close else ""
-        )
-    shape: dict[str, Any] = {"img_size": settings.size, "num_classes": 0, "pretrained": pretrained}
-    if settings.depth is not None:
-        shape["depth"] = settings.depth
-    with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
-        torch.manual_seed(derive(settings.seed, "mmdg", "trunk"))
-        try:
-            trunk: nn.Module = timm.create_model(settings.trunk, **shape)
-        except (TypeError, ValueError, AssertionError) as error:
-            raise BadInputError(f"{settings.trunk}: {error}", hint="a plain vit_* model and a fitting size") from error
-        except Exception as error:  # every hub client has errors of its own
-            raise BadInputError(
-                f"{settings.trunk}: its weights cannot be had: {error}", hint="pretrained=False, or give a trunk"
-            ) from error
-    return trunk
 
 
 def _card(settings: MmdgSettings, *, pretrained: bool) -> Card:
@@ -266,22 +198,9 @@ def _card(settings: MmdgSettings, *, pretrained: bool) -> Card:
     )
 
 
-def _settings(values: Mapping[str, Any], *, source: str) -> MmdgSettings:
-    known = [item.name for item in fields(MmdgSettings)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise BadInputError(f"{source}: unknown settings {unknown}", hint=f"settings are {', '.join(known)}")
-    return MmdgSettings(**values)
-
-
 def _present(batch: FaceBatch, modality: str) -> Tensor:
     mask = batch.present.get(modality)  # type: ignore[call-overload]
     return torch.zeros(len(batch), dtype=torch.bool, device=batch.device) if mask is None else mask
-
-
-def _frame(image: Tensor) -> Tensor:
-    height, width = image.shape[-2:]
-    return image.new_tensor([[0.0, 0.0, width, height]]).expand(len(image), -1)
 
 
 def _row(batch: FaceBatch, index: int) -> FaceBatch:

@@ -26,7 +26,7 @@ class GradientSheet:
 
     def __init__(self, parameters: Sequence[tuple[nn.Parameter, Owner]], *, modalities: int) -> None:
         if not parameters:
-            raise ContractError("nothing is trainable", hint="detector.train_preset()")
+            raise ContractError("nothing is trainable", hint="model.requires_grad_(True)")
         order: list[Owner] = [*range(modalities), None]
         self.parameters = {o: [p for p, owner in parameters if owner == o] for o in order}
         self.owned = [p for o in range(modalities) for p in self.parameters[o]]

@@ -65,7 +65,8 @@ class Regrad(Ssp):
     Source: Lin et al., CVPR 2024, equation 5, applied to every owned tensor, absent gradients counting as 0.
 
     Args:
-        rule: `full`, `off` (add up), `conflict_only` or `aligned_only`.
+        rule: `full`, `off` (add up; shared tensors still get the cross-entropy's gradient alone, `ssp` gives them all),
+            `conflict_only` or `aligned_only`.
         uncertainty: weigh the fast side by its certainty.
         speed: the fastest modality is chosen by the loss of the `batch`, or by its `running` average.
         momentum: share of the old value in the running average.
