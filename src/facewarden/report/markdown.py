@@ -1,0 +1,90 @@
+"""The report as Markdown with its JSON twin, for a repository of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facewarden.core.errors import BadInputError
+from facewarden.report.document import Report, Section, Table
+from facewarden.report.words import group_text, label, measured
+
+
+def render_markdown(report: Report) -> str:
+    """Render a report as one Markdown page: command, grades, every figure with interval and count, parts.
+
+    Args:
+        report: what to render; the same report gives the same text.
+    """
+    blocks = [
+        f"# {_cell(report.title)}",
+        f"Made by the command below, preset {report.preset}, seed {report.seed}; numbers are value "
+        "(95 % interval), sample count.",
+        f"```sh\n{report.command}\n```",
+        _table(
+            Table(
+                "",
+                ("Section", "Grade", "Finding"),
+                tuple((_titled(s), s.grade or "none", s.finding) for s in report.sections),
+            )
+        ),
+    ]
+    for section in report.sections:
+        blocks += _section(section)
+    blocks.append("## What took part")
+    rows = tuple((p.role, p.name, p.source, p.licence, _hashes(p.sha256)) for p in report.parts)
+    blocks.append(_table(Table("", ("Role", "Name", "Source", "Licence", "SHA-256"), rows)))
+    versions = report.provenance.get("packages", {})
+    blocks.append("Versions: " + ", ".join(f"{name} {versions[name]}" for name in sorted(versions)) + ".")
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_markdown(report: Report, folder: Path) -> Path:
+    """Write `report.md` and `report.json`.
+
+    Raises:
+        BadInputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        page = folder / "report.md"
+        page.write_text(render_markdown(report), encoding="utf-8")
+        (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: cannot be written: {error}", hint="choose a writable folder: --out DIR"
+        ) from error
+    return page
+
+
+def _section(section: Section) -> list[str]:
+    blocks = [
+        f"## {_titled(section)}",
+        _cell(section.finding),
+        f"Grade {section.grade or 'none'}: {_cell(section.reason)}",
+    ]
+    rows = tuple((label(m.name), group_text(m.group), measured(m), m.note) for m in section.metrics)
+    if rows:
+        blocks.append(_table(Table("", ("Measure", "Of", "Measured", "Note"), rows)))
+    blocks += [f"**{_cell(table.title)}**\n\n{_table(table)}" for table in section.tables if table.rows]
+    blocks += [f"Left out: {_cell(left.what)} ({_cell(left.why)}): `{left.command}`" for left in section.left_out]
+    blocks += [f"Skipped: {count} ({_cell(reason)})" for reason, count in section.skipped.items()]
+    return blocks
+
+
+def _titled(section: Section) -> str:
+    return section.name.capitalize() + (" (simulated)" if section.simulated else "")
+
+
+def _hashes(sha256: object) -> str:
+    return ", ".join(value[:16] for value in sha256.values()) if isinstance(sha256, dict) else ""
+
+
+def _table(table: Table) -> str:
+    lines = ["| " + " | ".join(map(_cell, table.columns)) + " |", "|" + "---|" * len(table.columns)]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,33 @@
+"""The Markdown page of a report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from facewarden.report.document import Report, Table
+from facewarden.report.markdown import render_markdown, write_markdown
+
+from .conftest import made_up_report
+
+
+def test_it_holds_every_number_its_command_and_the_word_simulated() -> None:
+    report = made_up_report()
+    page = render_markdown(report)
+    assert report.command in page
+    assert page.count("n\u00a0=\u00a0") >= sum(len(section.metrics) for section in report.sections)
+    assert any(section.simulated for section in report.sections) == ("(simulated)" in page)
+
+
+def test_hostile_text_cannot_break_a_table() -> None:
+    report = made_up_report()
+    table = Table("t|t", ("a|b",), (("x | <b>y</b>\nz",),))
+    page = render_markdown(replace(report, presentation=replace(report.presentation, tables=(table,))))
+    assert "x \\| &lt;b>y&lt;/b> z" in page
+
+
+def test_both_files_are_written(tmp_path: Path) -> None:
+    report = made_up_report()
+    page = write_markdown(report, tmp_path / "new")
+    assert page.read_text(encoding="utf-8") == render_markdown(report)
+    assert Report.from_json((page.parent / "report.json").read_text(encoding="utf-8")) == report
