@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what the oracles' own imports say is not about us
@@ -15,41 +15,13 @@ with warnings.catch_warnings():
 
 from facewarden.attacks.fgsm import FGSM
 from facewarden.attacks.pgd import PGD
-from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
-
-COUNT = 8  # a power of two: the oracle's mean over the batch then scales its gradients without rounding
-
-
-class TwoClasses(Objective):
-    """Two-class cross-entropy of a network on rgb, the loss that both libraries climb."""
-
-    goal = "evade"
-
-    def __init__(self, network: nn.Module, images: Tensor, labels: Tensor) -> None:
-        self.network, self.labels = network, labels
-        self.clean = {"rgb": images}
-        self.keys = tuple(f"sample {i}" for i in range(len(images)))
-
-    def loss(self, images: Images) -> Tensor:
-        return nn.functional.cross_entropy(self.network(images["rgb"]), self.labels, reduction="none")
-
-    def success(self, images: Images) -> Tensor:
-        return self.network(images["rgb"]).argmax(dim=1) != self.labels
+from two_classes import TwoClasses, make_two_classes
 
 
 @pytest.fixture(scope="module")
 def objective() -> TwoClasses:
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        network = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2), nn.Tanh(), nn.Flatten(),
-            nn.Linear(8 * 11 * 11, 2),
-        ).eval()  # fmt: skip
-        images = torch.rand(COUNT, 3, 24, 24)
-        images[0, :, :6] = 0.0  # black and white areas, where clamping to the pixel range acts
-        images[1, :, :6] = 1.0
-        return TwoClasses(network, images, network(images).argmax(dim=1))
+    return make_two_classes()
 
 
 def foolbox_attack(attack: object, objective: TwoClasses, eps: float) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,9 +11,39 @@ from torch import Tensor
 from facewarden.core.attack import MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
+from facewarden.core.metered import Climb
 from facewarden.core.objective import Images
+from facewarden.core.threat import ThreatModel
 
 _NO_DIVISION_BY_ZERO = 1e-10  # a sample whose gradient is zero stays where it is
+
+
+_RELATIVE_STEP = {"linf": 1 / 4, "l2": 1 / 5}
+
+
+def step_length(threat: ThreatModel, step_size: float | None) -> float:
+    """Return the asked length of a step, or eps / 4 with Linf and eps / 5 with L2."""
+    return threat.eps * _RELATIVE_STEP[threat.norm] if step_size is None else step_size
+
+
+def check_step(step_size: float | None) -> float | None:
+    """Return a step size that is positive or left to the budget.
+
+    Raises:
+        BadInputError: it is not.
+    """
+    if step_size is not None and not 0.0 < step_size < float("inf"):
+        raise BadInputError(f"step_size must be a positive number, got {step_size}", hint="step_size=2/255")
+    return step_size
+
+
+def rows_of(value: Any, keep: Tensor) -> Any:
+    """Return the samples of a bool mask, in tensors, lists and mappings of them alike."""
+    if isinstance(value, Tensor):
+        return value[keep]
+    if isinstance(value, Mapping):
+        return {name: rows_of(item, keep) for name, item in value.items()}
+    return [item for item, kept in zip(value, keep.tolist(), strict=True) if kept]
 
 
 def ascend(images: Images, gradients: Mapping[Modality, Tensor], *, norm: str, size: float) -> dict[Modality, Tensor]:
@@ -60,17 +91,17 @@ def scatter(objective: MeteredObjective, *, stream: str | int, surface: float = 
     return objective.project(moved)
 
 
-def keep_better(objective: MeteredObjective, tries: list[Images]) -> Images:
-    """Return, for each sample, the try with the highest loss; the first one wins ties.
+def keep_better(objective: MeteredObjective, tries: list[Images], *, by: Climb = "loss") -> Images:
+    """Return, for each sample, the try with the highest loss (or margin); the first one wins ties.
 
     A single try is returned as it is, without a query.
     """
     best = tries[0]
     if len(tries) == 1:
         return best
-    best_loss = objective.loss(best)
+    best_loss = objective.loss(best, of=by)
     for images in tries[1:]:
-        loss = objective.loss(images)
+        loss = objective.loss(images, of=by)
         better = loss > best_loss
         best = {name: torch.where(better.view(-1, 1, 1, 1), images[name], best[name]) for name in best}
         best_loss = torch.where(better, loss, best_loss)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from facewarden.attacks._steps import ascend, check_count, keep_better, scatter
+from facewarden.attacks._walk import Walk
 from facewarden.core.attack import Attack, MeteredObjective
-from facewarden.core.errors import BadInputError
+from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
-
-_RELATIVE_STEP = {"linf": 1 / 4, "l2": 1 / 5}
 
 
 class PGD(Attack):
@@ -23,6 +21,10 @@ class PGD(Attack):
         random_start: start at a random point of the budget instead of the clean image. `PushAway` needs it, because its
             gradient is zero at the clean image.
         restarts: walks from different starts; each sample keeps the one with the highest final loss.
+        stop_at_success: each sample keeps the first images that succeed and costs nothing from there on, at one query
+            a step; the walks of the others stay what they were. Without it a sample keeps its last images.
+        precision: "bfloat16" reads gradients under autocast with channels-last images, about twice as fast on
+            convolutions; success is measured in float32 all the same.
 
     Raises:
         BadInputError: a count below one, a step size that is not positive, or restarts that would all be equal.
@@ -37,27 +39,21 @@ class PGD(Attack):
         step_size: float | None = None,
         random_start: bool = True,
         restarts: int = 1,
+        stop_at_success: bool = False,
+        precision: Precision = "float32",
     ) -> None:
-        self.steps = check_count(steps, what="steps")
-        self.restarts = check_count(restarts, what="restarts")
-        if step_size is not None and not 0.0 < step_size < float("inf"):
-            raise BadInputError(f"step_size must be a positive number, got {step_size}", hint="step_size=2/255")
-        if restarts > 1 and not random_start:
-            raise BadInputError(f"{restarts} restarts without a random start are equal", hint="random_start=True")
-        self.step_size, self.random_start = step_size, random_start
+        self.walk = Walk(
+            steps=steps,
+            step_size=step_size,
+            random_start=random_start,
+            restarts=restarts,
+            stop_at_success=stop_at_success,
+            precision=precision,
+        )
 
     def perturb(self, objective: MeteredObjective) -> Images:
         """Return the last images of the walk, the best of all restarts."""
-        return keep_better(objective, [self._walk(objective, restart) for restart in range(self.restarts)])
-
-    def _walk(self, objective: MeteredObjective, restart: int) -> Images:
-        norm, eps = objective.threat.norm, objective.threat.eps
-        size = eps * _RELATIVE_STEP[norm] if self.step_size is None else self.step_size
-        images: Images = scatter(objective, stream=restart) if self.random_start else objective.clean
-        for _ in range(self.steps):
-            gradients, _loss = objective.gradient(images)
-            images = objective.project(ascend(images, gradients, norm=norm, size=size))
-        return images
+        return self.walk.run(objective)
 
 
 entry = PGD

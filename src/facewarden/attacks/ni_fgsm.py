@@ -1,0 +1,51 @@
+"""NI-FGSM: momentum that reads the gradient where it is about to go."""
+
+from __future__ import annotations
+
+from facewarden.attacks._walk import Walk
+from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.metered import Precision
+from facewarden.core.objective import Images
+
+
+class NIFGSM(Attack):
+    """The Nesterov iterative method.
+
+    Args:
+        steps, step_size, random_start, restarts, stop_at_success, precision: as in `PGD`.
+        decay: share of the momentum that the next step keeps; 0 forgets it.
+
+    Raises:
+        BadInputError: a value that makes no sense.
+
+    Source: Lin et al., Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks (2020), section 3.1.
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int = 10,
+        step_size: float | None = None,
+        decay: float = 1.0,
+        random_start: bool = False,
+        restarts: int = 1,
+        stop_at_success: bool = False,
+        precision: Precision = "float32",
+    ) -> None:
+        self.walk = Walk(
+            steps=steps,
+            step_size=step_size,
+            random_start=random_start,
+            restarts=restarts,
+            stop_at_success=stop_at_success,
+            precision=precision,
+            decay=decay,
+            look_ahead=True,
+        )
+
+    def perturb(self, objective: MeteredObjective) -> Images:
+        """Return the last images of the walk, the best of all restarts."""
+        return self.walk.run(objective)
+
+
+entry = NIFGSM
