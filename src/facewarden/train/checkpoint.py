@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,17 @@ from torch import Tensor, nn
 from facewarden.core.errors import BadInputError
 
 _NETWORK, _OPTIMIZER, _STATE = "network.safetensors", "optimizer.safetensors", "state.json"
+_OBJECTIVE = "objective.safetensors"
 
 
 def save_checkpoint(
-    folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, *, step: int, state: Mapping[str, Any]
+    folder: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    step: int,
+    state: Mapping[str, Any],
+    objective: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint below a folder and remove older ones.
 
@@ -29,6 +36,7 @@ def save_checkpoint(
         network, optimizer: whose tensors are kept; the optimizer's settings come from the recipe again.
         step: how many steps were taken.
         state: anything JSON.
+        objective: nested mappings of tensors and JSON values, the state of the objective.
 
     Raises:
         BadInputError: the folder cannot be written.
@@ -39,7 +47,10 @@ def save_checkpoint(
         temporary.mkdir(parents=True)
         save_file(_plain(network.state_dict()), temporary / _NETWORK)
         save_file(_plain(_moments(optimizer)), temporary / _OPTIMIZER)
-        text = json.dumps({"step": step, **state}, allow_nan=False)
+        leaves = dict(_leaves(objective or {}))
+        save_file(_plain({k: v for k, v in leaves.items() if isinstance(v, Tensor)}), temporary / _OBJECTIVE)
+        values = {k: v for k, v in leaves.items() if not isinstance(v, Tensor)}
+        text = json.dumps({"step": step, "objective": values, **state}, allow_nan=False)
         (temporary / _STATE).write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)  # a checkpoint appears whole
@@ -56,6 +67,9 @@ def save_checkpoint(
 def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
     """Put the newest checkpoint's tensors in place and return its state, or None where there is none.
 
+    Returns:
+        What was given as `state`, with `step` and `objective`.
+
     Raises:
         BadInputError: it belongs to another network or cannot be read.
     """
@@ -66,9 +80,29 @@ def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.Opt
         network.load_state_dict(load_file(found[-1] / _NETWORK))
         _restore(optimizer, load_file(found[-1] / _OPTIMIZER))
         state: dict[str, Any] = json.loads((found[-1] / _STATE).read_text(encoding="utf-8"))
+        state["objective"] = _tree({**state["objective"], **load_file(found[-1] / _OBJECTIVE)})
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise BadInputError(f"{found[-1]}: cannot go on from here: {error}", hint="train into another --out") from error
     return state
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
+
+
+def _tree(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in leaves.items():
+        *folders, name = path.split("/")
+        place = tree
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = value
+    return tree
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
@@ -100,6 +102,8 @@ def fit(
     optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
     prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
     state = load_checkpoint(run / CHECKPOINTS, model.network, optimizer) or {"step": 0, "log": []}
+    if state.get("objective"):
+        objective.load_state_dict(state["objective"])
     per_epoch = -(-len(source) // settings.batch)
     total, log = per_epoch * settings.epochs, list(state["log"])
     first = state["step"] // per_epoch
@@ -109,6 +113,7 @@ def fit(
         order = balanced_epoch(
             source.label.tolist(), source.domain, count=per_epoch * settings.batch, seed=seed, epoch=epoch
         )
+        objective.refresh(prepared, _unchanged(source, model, settings, accelerator.device), epoch=epoch, seed=seed)
         sums: dict[str, float] = {}
         rate = 0.0
         for number in range(per_epoch):
@@ -135,17 +140,31 @@ def fit(
         last = epoch + 1 == settings.epochs
         if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(
-                run / CHECKPOINTS, model.network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log}
+                run / CHECKPOINTS,
+                model.network,
+                optimizer,
+                step=(epoch + 1) * per_epoch,
+                state={"log": log},
+                objective=objective.state_dict(),
             )
             (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
     model.requires_grad_(False).eval()
     return log
 
 
+def _unchanged(source: CropSet, model: Trainable, settings: TrainSettings, device: torch.device) -> Iterator[FaceBatch]:
+    """All samples once, their views cut from the middle."""
+    still = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
+    for start in range(0, len(source), settings.batch):
+        batch = source.batch(range(start, min(start + settings.batch, len(source))))
+        yield augment(batch, size=int(model.settings["size"]), settings=still, seed=0, epoch=0).to(device)
+
+
 def _groups(model: Detector, decay: float) -> list[dict[str, Any]]:
     """Decay shrinks matrices and filters; biases and normalization gains are left alone."""
-    matrices: list[Tensor] = [p for p in model.parameters() if p.ndim > 1]
-    vectors: list[Tensor] = [p for p in model.parameters() if p.ndim <= 1]
+    learning = [p for p in model.parameters() if p.requires_grad]
+    matrices: list[Tensor] = [p for p in learning if p.ndim > 1]
+    vectors: list[Tensor] = [p for p in learning if p.ndim <= 1]
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.train.augment import Augmentation
 from facewarden.train.crops import CropSet
 from facewarden.train.loop import CHECKPOINTS, LOG, TrainSettings, fit
+from facewarden.train.objectives._base import Loss
 from facewarden.train.objectives.cross_entropy import CrossEntropy
 from stand_ins import TinyDetector
 
@@ -130,6 +132,41 @@ def test_dropout_is_resumed_to_the_same_bits_too(tmp_path: Path) -> None:
                 run=tmp_path / name,
                 stop_after=stop,
             )
+    assert (tmp_path / "whole" / LOG).read_text() == (tmp_path / "resumed" / LOG).read_text()
+
+
+class Remembering(CrossEntropy):
+    """Counts what it was shown and adds the mean pixel of it to the loss, so that a lost memory shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, Any] = {"epochs": [], "mean": {"rgb": torch.zeros(())}}
+
+    def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:
+        self.seen["epochs"].append(epoch)
+        means = [batch.images["rgb"].mean() for batch in batches]
+        self.seen["mean"]["rgb"] = 0.5 * self.seen["mean"]["rgb"] + torch.stack(means).mean() * (epoch + 1)
+
+    def compute(self, model: Detector, batch: FaceBatch) -> Loss:
+        loss = super().compute(model, batch)
+        return Loss(loss.total * (1 + self.seen["mean"]["rgb"]), loss.parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.seen
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.seen = dict(state)
+
+
+def test_what_an_objective_remembers_is_resumed_too(tmp_path: Path) -> None:
+    for name, stops in (("whole", ()), ("resumed", (2,))):
+        for stop in (*stops, None):
+            objective = Remembering()
+            fit(
+                TinyTrainable(), crop_set(), objective=objective, settings=SETTINGS, seed=0, run=tmp_path / name,
+                stop_after=stop,
+            )  # fmt: skip
+        assert objective.seen["epochs"] == [0, 1, 2]
     assert (tmp_path / "whole" / LOG).read_text() == (tmp_path / "resumed" / LOG).read_text()
 
 

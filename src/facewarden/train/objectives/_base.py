@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -48,6 +48,22 @@ class TrainingObjective(ABC):
             run: backpropagates a scalar; it scales for mixed precision.
         """
         run(loss.total)
+
+    def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:  # noqa: B027
+        """Look at the training data before an epoch; nothing by default.
+
+        Args:
+            model: as it is trained.
+            batches: all training samples, unchanged, read only when they are asked for.
+            epoch, seed: decide any draw.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `refresh` has learned, as nested mappings of tensors and JSON values; a checkpoint keeps it."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Put back what `state_dict` gave."""
 
     @final
     def __call__(self, model: Detector, batch: FaceBatch) -> Loss:
