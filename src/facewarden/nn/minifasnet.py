@@ -77,7 +77,8 @@ class _Excite(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        return maps * self.gate(maps)
+        gate: Tensor = self.gate(maps)
+        return maps * gate
 
 
 class _Residual(nn.Module):
@@ -87,7 +88,8 @@ class _Residual(nn.Module):
         self.excite = _Excite(width) if excite else nn.Identity()
 
     def forward(self, maps: Tensor) -> Tensor:
-        return maps + self.excite(self.branch(maps))
+        change: Tensor = self.excite(self.branch(maps))
+        return maps + change
 
 
 class MiniFasNetwork(nn.Module):
