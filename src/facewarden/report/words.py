@@ -30,6 +30,8 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "hter": "HTER",
         "protection_rate": "Protection rate",
         "success_rate": "Attack success rate",
+        "tar_at_far_0_1_percent": "TAR at FAR 0.1 %",
+        "tar_at_far_1_percent": "TAR at FAR 1 %",
         "verification_accuracy": "Verification accuracy",
     }
 )
