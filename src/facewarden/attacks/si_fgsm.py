@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from facewarden.attacks._walk import Walk
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.metered import Precision
@@ -48,6 +50,11 @@ class SIFGSM(Attack):
             scales=scales,
             look_ahead=look_ahead,
         )
+
+    @classmethod
+    def example(cls, folder: Path) -> SIFGSM:
+        """A short walk for tests of every attack; nothing is written."""
+        return cls(steps=5, scales=2)
 
     def perturb(self, objective: MeteredObjective) -> Images:
         """Return the last images of the walk, the best of all restarts."""

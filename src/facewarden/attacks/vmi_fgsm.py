@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from facewarden.attacks._walk import Walk
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.metered import Precision
@@ -51,6 +53,11 @@ class VMIFGSM(Attack):
             radius=radius,
             look_ahead=look_ahead,
         )
+
+    @classmethod
+    def example(cls, folder: Path) -> VMIFGSM:
+        """A short walk for tests of every attack; nothing is written."""
+        return cls(steps=5, neighbors=2)
 
     def perturb(self, objective: MeteredObjective) -> Images:
         """Return the last images of the walk, the best of all restarts."""

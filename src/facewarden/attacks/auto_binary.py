@@ -1,0 +1,77 @@
+"""AutoAttack's idea for two classes: four attacks with different weaknesses, each on what the others left over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from facewarden.attacks._steps import check_count
+from facewarden.attacks.apgd import APGD
+from facewarden.attacks.fab import FAB
+from facewarden.attacks.square import Square
+from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.metered import Precision
+from facewarden.core.objective import Images
+
+
+class AutoBinary(Attack):
+    """APGD on the cross-entropy, APGD on the margin, FAB and Square, in this order.
+
+    Each sample keeps the first images that succeed, and no later attack touches it; where all fail it keeps the
+    highest margin. AutoAttack itself cannot judge a live/spoof decision: its difference-of-logits-ratio loss needs
+    three classes and its targeted one four. The margin takes their place. It is scale-free here, because APGD only
+    uses the sign or direction of a gradient. On a decision between two logits both APGD climb the same hill; the
+    second counts as a restart, and as the answer to cross-entropies that saturate.
+
+    It needs gradients and a margin. Square is there for models whose gradients mislead: where it alone succeeds, look
+    for masked gradients.
+
+    Args:
+        steps: of each APGD and of FAB.
+        queries: of Square.
+        restarts: of each.
+        precision: of gradients, as in `PGD`.
+
+    Raises:
+        BadInputError: a count below one.
+
+    Source: Croce and Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free
+    Attacks (2020), section 6.
+    """
+
+    def __init__(
+        self, *, steps: int = 100, queries: int = 5000, restarts: int = 1, precision: Precision = "float32"
+    ) -> None:
+        check_count(steps, what="steps")
+        apgd = {
+            f"apgd_{loss}": APGD(steps=steps, loss=loss, restarts=restarts, stop_at_success=True, precision=precision)
+            for loss in ("cross_entropy", "margin")
+        }
+        fab = FAB(steps=steps, restarts=restarts, stop_at_success=True, precision=precision)
+        self.parts: dict[str, Attack] = {**apgd, "fab": fab, "square": Square(queries=queries, restarts=restarts)}
+
+    @classmethod
+    def example(cls, folder: Path) -> AutoBinary:
+        """A short version for tests of every attack; nothing is written."""
+        return cls(steps=4, queries=10)
+
+    def perturb(self, objective: MeteredObjective) -> Images:
+        """Return the first success of each sample."""
+        kept = {name: image.clone() for name, image in objective.clean.items()}
+        highest = objective.loss(kept, of="margin")
+        for name, attack in self.parts.items():
+            left = (highest <= 0.0).nonzero().flatten()
+            if not len(left):
+                break
+            part = objective.narrow(left, stream=name)
+            images = part.project(attack.perturb(part))
+            margin = part.loss(images, of="margin")
+            higher = margin > highest[left]
+            for modality, image in images.items():
+                kept[modality][left[higher]] = image[higher]
+            highest[left] = torch.where(higher, margin, highest[left])
+        return kept
+
+
+entry = AutoBinary
