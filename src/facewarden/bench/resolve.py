@@ -69,7 +69,7 @@ def _from_artifact(group: str, folder: Path) -> Any:
             f"{folder}: not a model folder ({RECIPE} with an `entry` and {CARD} are needed)",
             hint="facewarden train writes such folders",
         ) from error
-    return load(group, name).from_artifact(folder)
+    return load(group, name)(folder)
 
 
 def _unknown(group: str, spec: str) -> None:

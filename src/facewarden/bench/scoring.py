@@ -35,14 +35,14 @@ class Scores:
         skipped: reason -> how many samples could not be scored.
     """
 
-    key: NDArray[np.str_]
+    key: NDArray[Any]
     score: NDArray[np.float64]
     label: NDArray[np.int64]
-    species: NDArray[np.str_]
-    subject: NDArray[np.str_]
-    domain: NDArray[np.str_]
-    split: NDArray[np.str_]
-    illumination: NDArray[np.str_]
+    species: NDArray[Any]
+    subject: NDArray[Any]
+    domain: NDArray[Any]
+    split: NDArray[Any]
+    illumination: NDArray[Any]
     source: str
     simulated: bool
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Scores:
             raise BadInputError(f"{path}: {error}", hint="score and label must be numbers in every row") from error
 
 
-def _text(values: list[Any]) -> NDArray[np.str_]:
+def _text(values: list[Any]) -> NDArray[Any]:
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
 

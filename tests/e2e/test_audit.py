@@ -1,0 +1,162 @@
+"""The audit from end to end, small: what goes in, what comes out, what a stop or bad input does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewarden.bench import audit_parts, presets
+from facewarden.bench.audit import audit
+from facewarden.cli import main
+from facewarden.core.errors import BadInputError, LeakError
+from facewarden.data.manifest import Manifest
+from facewarden.report.document import Report
+
+TINY = presets.Preset(
+    subjects=8,
+    captures_per_subject=6,
+    attacked_per_class=3,
+    budgets=(2, 8),
+    pgd_steps=2,
+    people=4,
+    photos_per_person=4,
+    cloaking_people=2,
+    cloak_steps=2,
+    rounds=50,
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "PRESETS", {"quick": TINY, "standard": TINY, "thorough": TINY})
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from facewarden.data.simulate import simulate
+
+    folder = tmp_path_factory.mktemp("captures")
+    simulate(folder, subjects=8, captures_per_subject=6, seed=5)
+    return folder / "manifest.csv"
+
+
+def numbers(report: Path) -> dict[str, Any]:
+    """The measured part of a report, without the hour."""
+    data = json.loads(report.read_text(encoding="utf-8"))
+    return {name: data[name] for name in ("presentation", "perturbation", "poisoning", "parts")}
+
+
+def test_an_audit_without_arguments_measures_all_three(tmp_path: Path) -> None:
+    result = audit(out=tmp_path / "run", preset="quick")
+    data = json.loads(result.json.read_text(encoding="utf-8"))
+    assert data["schema"] == "facewarden.report/1"
+    for name in ("presentation", "perturbation"):
+        assert {m["name"] for m in data[name]["metrics"]} & {"bpcer", "success_rate"}
+        assert all(m["simulated"] and m["n"] > 0 for m in data[name]["metrics"])
+    # without fetched recognizers the third is left out, and the command that brings it is named
+    assert data["poisoning"]["metrics"] or "facewarden fetch" in data["poisoning"]["left_out"][0]["command"]
+    page = result.html.read_text(encoding="utf-8")
+    assert "simulated" in page
+    assert "<script" not in page
+    assert Report.from_json(result.json.read_text(encoding="utf-8")) == result.report
+
+
+def test_same_seed_same_numbers_and_another_seed_others(tmp_path: Path, captures: Path) -> None:
+    runs = [
+        audit(out=tmp_path / name, captures=captures, seed=seed).json for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert numbers(runs[0]) == numbers(runs[1])
+    assert numbers(runs[0])["perturbation"] != numbers(runs[2])["perturbation"]
+
+
+def test_stopped_anywhere_it_resumes_to_the_same_numbers(
+    tmp_path: Path, captures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = numbers(audit(out=tmp_path / "whole", captures=captures).json)
+    real, calls = audit_parts.RunFolder.stage, []
+
+    def stopping(self: Any, name: str, compute: Any) -> Any:
+        calls.append(name)
+        if len(calls) in (2, 6):
+            raise KeyboardInterrupt
+        return real(self, name, compute)
+
+    monkeypatch.setattr(audit_parts.RunFolder, "stage", stopping)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            audit(out=tmp_path / "cut", captures=captures, resume=True)
+    resumed = audit(out=tmp_path / "cut", captures=captures, resume=True).json
+    assert numbers(resumed) == whole
+
+
+def test_a_finished_run_is_not_overwritten_and_not_measured_again(tmp_path: Path, captures: Path) -> None:
+    first = audit(out=tmp_path / "run", captures=captures)
+    with pytest.raises(BadInputError, match="holds a run already"):
+        audit(out=tmp_path / "run", captures=captures)
+    shutil.rmtree(tmp_path / "run" / "stages")  # a second measurement would need them
+    assert audit(out=tmp_path / "run", captures=captures, resume=True).report == first.report
+    with pytest.raises(BadInputError, match="other settings: seed"):
+        audit(out=tmp_path / "run", captures=captures, seed=9, resume=True)
+
+
+def test_the_gate_decides_the_exit_code(tmp_path: Path, captures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["audit", "--captures", str(captures), "--preset", "quick"]
+    assert main([*arguments, "--out", str(tmp_path / "a"), "--fail-on", "presentation.bpcer > 2"]) == 0
+    assert "gate passed" in capsys.readouterr().out
+    assert main([*arguments, "--out", str(tmp_path / "b"), "--fail-on", "presentation.bpcer >= 0"]) == 1
+    assert "gate FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--detector", "multi_cn"], "did you mean multi_cnn"),
+        (["--detector", "./nowhere"], "no such file or folder"),
+        (["--captures", "nowhere.csv"], "nowhere.csv"),
+        (["--fail-on", "presentation.acer >"], "gate"),
+        (["--fail-on", "presentations.acer > 1"], "presentation"),
+        (["--faces", "./nowhere"], "nowhere"),
+        (["--surrogate", "mobilefacenet_512"], "surrogate"),
+    ],
+)
+def test_bad_input_exits_with_two_and_says_what(
+    arguments: list[str], message: str, tmp_path: Path, captures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments if "--captures" in arguments else [*arguments, "--captures", str(captures)]
+    assert main(["audit", *given, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "->" in error
+
+
+def test_a_manifest_without_dev_rows_or_with_one_class_is_refused(tmp_path: Path, captures: Path) -> None:
+    manifest = Manifest.read(captures)
+    manifest.where(split="test").write(captures.parent / "only_test.csv")
+    with pytest.raises(BadInputError, match="no rows of split dev"):
+        audit(captures=captures.parent / "only_test.csv", out=tmp_path / "a")
+    rows = [s for s in manifest if s.split == "test" or s.label == 1]
+    Manifest(tuple(rows), manifest.root, "one class").write(captures.parent / "one_class.csv")
+    with pytest.raises((BadInputError, LeakError), match="attack"):
+        audit(captures=captures.parent / "one_class.csv", out=tmp_path / "b")
+
+
+def test_unreadable_captures_are_counted_not_hidden(tmp_path: Path, captures: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(captures.parent, folder)
+    manifest = Manifest.read(folder / "manifest.csv")
+    victim = next(s for s in manifest.where(split="test") if s.label == 1)
+    path = manifest.path(victim, "rgb")
+    assert path is not None
+    path.write_bytes(b"not a picture")
+    result = audit(captures=folder / "manifest.csv", out=tmp_path / "run")
+    assert sum(result.report.presentation.skipped.values()) == 1
+
+
+def test_a_run_folder_that_cannot_be_written_is_named(tmp_path: Path, captures: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BadInputError, match="cannot write the run"):
+        audit(captures=captures, out=tmp_path / "file" / "run")
