@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
+from facewarden.nn.separable import filter_separably
 
 _STABLE_LUMINANCE, _STABLE_CONTRAST = 0.01**2, 0.03**2  # (K1 L)^2 and (K2 L)^2 for pixels in [0, 1]
 
@@ -44,11 +45,8 @@ def ssim(
     weights = torch.exp(-(offsets**2) / (2 * sigma**2))
     weights = weights / weights.sum()
     # one pass over all five maps: the filter is the slow part on a CPU
-    maps = torch.cat([first, second, first * first, second * second, first * second])
-    planes = maps.reshape(5 * batch * channels, 1, height, width)
-    planes = torch.nn.functional.conv2d(planes, weights.view(1, 1, -1, 1))
-    planes = torch.nn.functional.conv2d(planes, weights.view(1, 1, 1, -1))
-    means = planes.reshape(5, batch, channels, planes.shape[-2], planes.shape[-1])
+    maps = filter_separably(torch.cat([first, second, first * first, second * second, first * second]), weights)
+    means = maps.reshape(5, batch, channels, maps.shape[-2], maps.shape[-1])
     mean_1, mean_2, square_1, square_2, product = means.unbind()
     luminance = (2 * mean_1 * mean_2 + _STABLE_LUMINANCE) / (mean_1**2 + mean_2**2 + _STABLE_LUMINANCE)
     covariance, spread = product - mean_1 * mean_2, square_1 - mean_1**2 + square_2 - mean_2**2

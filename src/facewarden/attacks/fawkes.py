@@ -1,0 +1,52 @@
+"""Fawkes as its released tool works: away from the own face, as far as structural similarity allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facewarden.attacks._dissimilar import DissimilarityWalk
+from facewarden.attacks._steps import check_count
+from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.errors import BadInputError
+from facewarden.core.objective import Images
+
+_MODES = {"low": (0.004, 40, 25.0), "mid": (0.012, 75, 20.0), "high": (0.017, 150, 15.0)}
+_PENALTY = 1e6
+
+
+class Fawkes(Attack):
+    """Version 1.0 of the tool, untargeted; its goal here is `PushAway` on one recognizer or several.
+
+    Each sample keeps the images with the highest loss among those whose dissimilarity (1 - SSIM) / 2 exceeds the
+    mode's threshold by at most a tenth. The tool's hard bound of 15 of 255 is the threat model's: eps=15/255.
+
+    Args:
+        mode: "low", "mid" or "high": dissimilarity up to 0.004, 0.012 or 0.017 in 40, 75 or 150 steps.
+        steps: instead of the mode's.
+
+    Raises:
+        BadInputError: an unknown mode, or fewer than one step.
+
+    Source: Shan et al., "Fawkes: Protecting Privacy against Unauthorized Deep Learning Models", USENIX Security 2020;
+    settings of the released version 1.0, which differ from the paper's (see `fawkes_targeted`).
+    """
+
+    def __init__(self, *, mode: str = "high", steps: int | None = None) -> None:
+        if mode not in _MODES:
+            raise BadInputError(f"Fawkes has no mode {mode!r}", hint=f"mode={' or '.join(_MODES)}")
+        threshold, usual, rate = _MODES[mode]
+        count = check_count(usual if steps is None else steps, what="steps")
+        self.mode = mode
+        self.walk = DissimilarityWalk(threshold, count, rate, "adadelta", _PENALTY, balanced=True)
+
+    @classmethod
+    def example(cls, folder: Path) -> Fawkes:
+        """Return a short walk for the conformance tests; no file is needed."""
+        return cls(steps=8)
+
+    def perturb(self, objective: MeteredObjective) -> Images:
+        """Return the best images within the budget of dissimilarity."""
+        return self.walk.run(objective)
+
+
+entry = Fawkes

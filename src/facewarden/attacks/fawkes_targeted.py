@@ -1,0 +1,49 @@
+"""Fawkes as its paper describes it: towards another person's face, under a budget of structural dissimilarity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from facewarden.attacks._dissimilar import DissimilarityWalk
+from facewarden.attacks._steps import check_count
+from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.errors import BadInputError
+from facewarden.core.objective import Images
+
+
+class FawkesTargeted(Attack):
+    """The paper's objective with Adam; its goal is `Impersonate` with the face of the farthest of other people.
+
+    Args:
+        threshold: structural dissimilarity (1 - SSIM) / 2 that is free.
+        steps: of Adam; the paper takes 1,000.
+        rate: of Adam on the tanh codes of the pixels, 0.1 in the research code.
+
+    Raises:
+        BadInputError: a threshold or rate that is not positive, or fewer than one step.
+
+    Source: Shan et al., "Fawkes: Protecting Privacy against Unauthorized Deep Learning Models", USENIX Security 2020,
+    section 4.
+    """
+
+    wants_target: ClassVar[bool] = True
+
+    def __init__(self, *, threshold: float = 0.007, steps: int = 100, rate: float = 0.1) -> None:
+        for name, value in (("threshold", threshold), ("rate", rate)):
+            if not 0.0 < value < float("inf"):
+                raise BadInputError(f"{name} must be a positive number, got {value}", hint=f"{name}=0.007")
+        count = check_count(steps, what="steps")
+        self.walk = DissimilarityWalk(threshold, count, rate, "adam", 1e5, balanced=False)
+
+    @classmethod
+    def example(cls, folder: Path) -> FawkesTargeted:
+        """Return a short walk for the conformance tests; no file is needed."""
+        return cls(steps=8)
+
+    def perturb(self, objective: MeteredObjective) -> Images:
+        """Return the best images within the budget of dissimilarity."""
+        return self.walk.run(objective)
+
+
+entry = FawkesTargeted
