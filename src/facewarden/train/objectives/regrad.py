@@ -16,8 +16,8 @@ from facewarden.core.roles import Detector
 from facewarden.nn.mmdg_vit import MmdgVit, StreamOutput
 from facewarden.train.objectives._base import Loss
 from facewarden.train.objectives._gradients import GradientSheet
+from facewarden.train.objectives._prototype_objective import PrototypeObjective, StreamLoss, unwrap
 from facewarden.train.objectives._regrad_math import Rule, rebalance
-from facewarden.train.objectives.ssp import Ssp, StreamLoss, unwrap
 
 Speed = Literal["batch", "running"]
 
@@ -53,7 +53,7 @@ class RegradReport:
     conflicts: tuple[float, ...]
 
 
-class Regrad(Ssp):
+class Regrad(PrototypeObjective):
     """Cross-entropy plus prototype losses whose gradients are rebalanced between modalities for each owned tensor.
 
     The rule is not linear, so it needs the gradients of the whole batch of a step. Losses, certainties, counts and

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.mmdg import Mmdg
+from facewarden.train.objectives._prototype_objective import PrototypeObjective
 from facewarden.train.objectives.regrad import Regrad
 from facewarden.train.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch
@@ -37,13 +38,13 @@ def detector(*, depth: int = 2, act: bool = True, preset: str = "paper") -> Mmdg
     return model.eval()  # no dropout, so that batches can be compared
 
 
-def ready(rule: Ssp, *, width: int = 192, seed: int = 1) -> Any:
+def ready(rule: PrototypeObjective, *, width: int = 192, seed: int = 1) -> Any:
     rule.prototypes.values = torch.randn(3, 3, width, generator=generator(seed))
     rule.prototypes.seen = torch.ones(3, 3, dtype=torch.bool)
     return rule
 
 
-def gradients(model: Mmdg, rule: Ssp, *batches: FaceBatch) -> dict[str, torch.Tensor]:
+def gradients(model: Mmdg, rule: PrototypeObjective, *batches: FaceBatch) -> dict[str, torch.Tensor]:
     model.zero_grad(set_to_none=True)
     for batch in batches:
         rule.backward(model, rule(model, batch), run=lambda total: total.backward())

@@ -9,8 +9,9 @@ import torch
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.mmdg import Mmdg
+from facewarden.train.objectives._prototype_objective import tokens_of
 from facewarden.train.objectives._prototypes import Prototypes, prototype_losses, single_sided_classes
-from facewarden.train.objectives.ssp import Ssp, tokens_of
+from facewarden.train.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch
 
 SOURCES = ("north", "south")
