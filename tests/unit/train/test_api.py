@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -87,6 +90,28 @@ def test_same_seed_same_weights_and_a_finished_run_is_left_alone(recipe: str, ca
         train(recipe, out=first, captures=captures)
     with pytest.raises(BadInputError, match="other settings: seed"):
         train(recipe, out=first, captures=captures, seed=1, resume=True)
+
+
+@pytest.mark.slow
+def test_a_process_killed_in_the_middle_is_resumed_to_the_same_weights(captures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps({**RECIPE, "training": {"epochs": 12, "batch": 8, "margin": 1}}))
+    out = tmp_path / "killed"
+    script = (
+        "import sys, torch; from pathlib import Path; from facewarden.train.api import train; "
+        "torch.set_num_threads(1); train(sys.argv[1], out=Path(sys.argv[2]), captures=Path(sys.argv[3]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(path), str(out), str(captures)])
+    until = time.monotonic() + 120
+    while not list((out / "run" / "checkpoints").glob("step-*")) and time.monotonic() < until:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (out / "card.json").exists()
+    resumed = train(str(path), out=out, captures=captures, resume=True)
+    whole = train(str(path), out=tmp_path / "whole", captures=captures)
+    assert load_artifact(resumed).card.sha256 == load_artifact(whole).card.sha256
 
 
 def test_a_split_that_is_missing_is_named(recipe: str, captures: Path, tmp_path: Path) -> None:
