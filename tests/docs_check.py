@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)")
-FENCE = re.compile(r"^```(?:sh|bash|console|text)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELLS = ("sh", "bash", "console")
 
 
 def pages() -> list[Path]:
@@ -30,13 +30,27 @@ def broken_links(page: Path) -> list[str]:
     ]
 
 
+def shell_blocks(text: str) -> list[str]:
+    """The contents of fenced blocks of shell commands."""
+    blocks: list[str] = []
+    fence: str | None = None
+    for line in text.splitlines():
+        if line.startswith("```"):
+            fence = line[3:].strip() if fence is None else None
+            if fence in SHELLS:
+                blocks.append("")
+        elif fence in SHELLS:
+            blocks[-1] += line + "\n"
+    return blocks
+
+
 def unknown_commands(page: Path) -> list[str]:
     """`facewarden VERB` and `make TARGET` lines in code blocks whose verb, option or target does not exist."""
     from facewarden.cli import verbs
 
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     problems = []
-    for block in FENCE.findall(page.read_text(encoding="utf-8")):
+    for block in shell_blocks(page.read_text(encoding="utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.strip().removeprefix("$ "), comments=True) if line.strip() else []
             if words[:1] == ["facewarden"] and len(words) > 1 and words[1][0] != "-":

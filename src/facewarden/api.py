@@ -1,4 +1,4 @@
-"""Every verb of the command line as a function: `facewarden audit` is `facewarden.api.audit`; imported when first used."""
+"""Every verb of the command line as a function: `facewarden audit` is `facewarden.api.audit`; imported lazily."""
 
 from __future__ import annotations
 
