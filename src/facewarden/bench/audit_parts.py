@@ -29,6 +29,7 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import open_dataset
+from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.report.document import LeftOut, Part, Section
@@ -243,8 +244,9 @@ def _faces(needs: Needs) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
             raise
         left = LeftOut("real faces", f"{error.message}; drawn faces stand in", error.hint)
         return drawn_faces(people=sizes.people, each=sizes.photos_per_person, seed=size["seed"]), (left,)
-    photos = choose_people(dataset.photos(), at_least=4, **size)
-    return align_photos(dataset, photos, aligner=aligner), ()
+    # the other people of LFW are there to train purifiers on, so they never judge one
+    photos = dataset.part("users") if isinstance(dataset, Lfw) else dataset.photos()
+    return align_photos(dataset, choose_people(photos, at_least=4, **size), aligner=aligner), ()
 
 
 def _empty(name: Any, left: LeftOut) -> Section:
