@@ -1,6 +1,7 @@
 """Find faces and put them onto the five-point template that recognizers expect."""
 
 from facewarden.align._choose import find_face
+from facewarden.align._paste import Pasted, face_region, paste_change
 from facewarden.align._similarity import fit_similarity
 from facewarden.align._template import CROP_SIZE, arcface_template
 from facewarden.align._warp import align_face, face_transform
@@ -10,9 +11,12 @@ __all__ = [
     "CROP_SIZE",
     "Aligner",
     "FaceLocation",
+    "Pasted",
     "align_face",
     "arcface_template",
+    "face_region",
     "face_transform",
     "find_face",
     "fit_similarity",
+    "paste_change",
 ]

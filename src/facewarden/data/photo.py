@@ -18,7 +18,7 @@ MAX_PIXELS = 50_000_000
 """Larger pictures are refused from their header, before anything is unpacked."""
 
 # Pillow opens many more formats; some of them start other programs or are rarely tested against hostile files.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
 
 def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] | None = None) -> NDArray[np.uint8]:
@@ -45,7 +45,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
         with warnings.catch_warnings():
             # Pillow warns of large pictures, odd EXIF and odd palettes; each is either handled or refused below.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     _refuse(name, f"has {image.width} x {image.height} pixels", f"at most {MAX_PIXELS // 10**6} MP")
                 if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
@@ -55,7 +55,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
     except BadInputError:
         raise
     except UnidentifiedImageError:
-        _refuse(name, "is not a picture in a known format", f"convert it to one of {', '.join(_FORMATS)}")
+        _refuse(name, "is not a picture in a known format", f"convert it to one of {', '.join(FORMATS)}")
     except Image.DecompressionBombError:
         _refuse(name, "has far too many pixels", f"at most {MAX_PIXELS // 10**6} MP")
     except Exception as error:

@@ -16,6 +16,7 @@ from facewarden.core.progress import shown_by, track
 VERBS = (
     "attack",
     "audit",
+    "cloak",
     "data",
     "doctor",
     "evaluate",

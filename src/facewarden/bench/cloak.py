@@ -1,0 +1,266 @@
+"""Cloaking of photo folders: every face moved away from what recognizers know of it, every other pixel left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.align import align_face, face_region, paste_change
+from facewarden.bench.cloak_method import Method, choose_method
+from facewarden.bench.cloak_report import measure_photo
+from facewarden.bench.faces import to_images
+from facewarden.bench.resolve import resolve_recognizer
+from facewarden.bench.score import photos_below
+from facewarden.core.errors import BadInputError
+from facewarden.core.objective import Images, Impersonate, Objective, PushAway, Through
+from facewarden.core.progress import track
+from facewarden.core.registry import load
+from facewarden.core.roles import FaceLocation, Recognizer
+from facewarden.core.run import RunFolder
+from facewarden.core.seeding import derive
+from facewarden.data.photo import read_photo
+from facewarden.data.photo_change import TransparencyError, write_changed
+from facewarden.data.table import write_table
+
+Strength = Literal["low", "mid", "high"]
+_FIRST = ("source", "file", "faces", "psnr", "ssim", "ssim_face", "gain")
+_SUFFIXES = {"png": "png", "jpeg": "jpg"}
+
+
+@dataclass(frozen=True)
+class Cloaked:
+    """What was cloaked.
+
+    Attributes:
+        done: photos written by this call.
+        kept: photos that an earlier call had written already.
+        skipped: reason -> count, over the whole folder.
+        manifest: table of every cloaked photo: source, file, faces, psnr and ssim (of the photo), ssim_face, gain (how
+            much of the cloak arrives in a crop aligned again), and shift_NAME, one minus the cosine, per recognizer.
+        summary: mean of each of its numbers.
+    """
+
+    done: int
+    kept: int
+    skipped: dict[str, int]
+    manifest: Path
+    summary: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Photo:
+    path: Path
+    name: str
+    target: Path
+    pixels: NDArray[np.uint8]
+    faces: tuple[FaceLocation, ...]
+
+
+def cloak(
+    source: Path,
+    /,
+    *,
+    out: Path,
+    method: str = "lowkey",
+    surrogates: str = "mobilefacenet_512,dlib_resnet34",
+    judges: str = "",
+    strength: Strength = "mid",
+    eps: float | None = None,
+    faces: Literal["all", "largest"] = "all",
+    aligner: str = "yunet",
+    thorough: bool = False,
+    format: Literal["png", "jpeg"] = "png",
+    quality: int = 95,
+    batch: int = 8,
+    seed: int = 0,
+) -> Cloaked:
+    """Cloak every face in a folder of photos; the input is never touched, and a stopped call goes on where it was.
+
+    A cloak spoils what a recognizer learns from photos published from now on. It does not make a photo unrecognizable
+    to people, nor to a system that knows clean photos of the person, and a purifier may remove it.
+
+    Args:
+        source: a photo or a folder of photos at any depth.
+        out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
+        method: an entry of facewarden list attacks.
+        surrogates: recognizers that the cloak is made on, with commas between them, all different.
+        judges: further recognizers whose shift is reported, and which the cloak never sees.
+        strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
+        eps: largest change of a value in gray levels instead.
+        faces: every face of a photo, or the largest one.
+        aligner: how faces are found, an entry of facewarden list align.
+        thorough: with lowkey, the published 50 steps instead of the swift 14.
+        format: png is lossless; jpeg takes part of the cloak away again, which the report shows.
+        quality: of JPEG, 1 to 95.
+        batch: photos at a time; it changes memory and speed alone.
+        seed: of random starts.
+
+    Raises:
+        BadInputError: no photos, an output inside the input, an impossible choice, or an output folder that holds
+            photos cloaked with other settings.
+    """
+    base = source if source.is_dir() else source.parent
+    if out.resolve() == base.resolve() or out.resolve().is_relative_to(base.resolve()):
+        raise BadInputError(f"{out} lies inside the input {base}", hint="choose an --out beside it")
+    if batch < 1 or not 1 <= quality <= 95:
+        raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
+    paths = photos_below(source)
+    chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
+    names = _names(surrogates, what="surrogates")
+    models = {name: resolve_recognizer(name) for name in dict.fromkeys([*names, *_names(judges, what="judges")])}
+    finder = load("align", aligner)()
+    recipe = {
+        "method": method, "surrogates": names, "judges": [n for n in models if n not in names], "eps": chosen.eps,
+        "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough, "format": format,
+        "quality": quality, "seed": seed,
+    }  # fmt: skip
+    run = RunFolder(out / "record", recipe=recipe, resume=True)
+    rows: dict[str, dict[str, Any]] = {}
+    waiting: list[tuple[Path, str, Path]] = []
+    for path in paths:
+        relative = path.relative_to(base)
+        name, target = relative.as_posix(), out / relative.parent / f"{relative.name}.{_SUFFIXES[format]}"
+        row = _finished(run, path, name, target=target)
+        if row is None:
+            waiting.append((path, name, target))
+        else:
+            rows[name] = row
+    kept = len(rows)
+    skipped: Counter[str] = Counter()
+    groups = [waiting[start : start + batch] for start in range(0, len(waiting), batch)]
+    for group in track(groups, label=f"cloaking with {method}, {batch} photos at a time"):
+        photos = [_read(*item, finder=finder, faces=faces, skipped=skipped) for item in group]
+        readable = [photo for photo in photos if photo is not None]
+        for photo, pixels, gain in _cloaked(readable, chosen, [models[name] for name in names], seed=seed):
+            try:
+                write_changed(photo.path, pixels, photo.target, kind=format, quality=quality)
+            except TransparencyError:
+                skipped["transparency, which JPEG cannot hold"] += 1
+                continue
+            measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
+            where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
+            row = {**where, "sha256": _hash(photo.path), **measured, "gain": gain}
+            rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
+    return _result(rows, run=run, out=out, kept=kept, skipped=skipped)
+
+
+def _names(text: str, *, what: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(set(names)) != len(names) or (what == "surrogates" and not names):
+        raise BadInputError(
+            f"{what} {text!r} must be different names", hint=f"--{what} mobilefacenet_512,dlib_resnet34"
+        )
+    return names
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stage(name: str) -> str:
+    return f"photo-{derive(0, name):016x}"
+
+
+def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[str, Any] | None:
+    """What an earlier call recorded of a photo, or None where it, its result or the photo itself is another now."""
+    record = run.path / "stages" / f"{_stage(name)}.json"
+    if not record.is_file():
+        return None
+    row = json.loads(record.read_text(encoding="utf-8"))
+    try:
+        same = target.is_file() and row["sha256"] == _hash(path)
+    except OSError:
+        same = False
+    if same:
+        return dict(row)
+    record.unlink()
+    return None
+
+
+def _read(path: Path, name: str, target: Path, *, finder: Any, faces: str, skipped: Counter[str]) -> _Photo | None:
+    try:
+        pixels = read_photo(path)
+    except BadInputError:
+        skipped["unreadable photo"] += 1
+        return None
+    try:
+        found = finder.locate(pixels)
+    except BadInputError:
+        found = ()
+    if not found:
+        skipped["no face found"] += 1
+        return None
+    if faces == "largest":
+        found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
+    return _Photo(path, name, target, pixels, tuple(found))
+
+
+def _is_gray(pixels: NDArray[np.uint8]) -> bool:
+    return bool((pixels == pixels[..., :1]).all())
+
+
+def _cloaked(
+    photos: Sequence[_Photo], method: Method, surrogates: Sequence[Recognizer], *, seed: int
+) -> Iterator[tuple[_Photo, NDArray[np.uint8], float]]:
+    """Yield every photo with its new pixels and the mean gain of its faces, all faces attacked together."""
+    if not photos:
+        return
+    crops = np.stack([align_face(photo.pixels, face.landmarks) for photo in photos for face in photo.faces])
+    keys = [f"{photo.name}#{number}" for photo in photos for number in range(len(photo.faces))]
+    changes = iter(_changes(method, surrogates, crops, keys, seed=seed))
+    for photo in photos:
+        pixels, gains = photo.pixels, []
+        for face in photo.faces:
+            change = next(changes)
+            if _is_gray(photo.pixels):
+                change = np.repeat(change.mean(axis=2, keepdims=True), 3, axis=2)
+            pasted = paste_change(pixels, change, face.landmarks, limit=method.eps / 255, original=photo.pixels)
+            pixels = pasted.photo
+            gains.append(pasted.gain)
+        yield photo, pixels, float(np.mean(gains))
+
+
+def _changes(
+    method: Method, surrogates: Sequence[Recognizer], crops: NDArray[np.uint8], keys: list[str], *, seed: int
+) -> list[NDArray[np.float64]]:
+    """What to add to every aligned crop, inside the face only."""
+    clean = to_images(crops)
+    region = torch.from_numpy(face_region()).float()
+
+    def masked(images: Images) -> Images:
+        return {"rgb": clean + region * (images["rgb"] - clean)}
+
+    goal: Objective
+    if method.attack.wants_target:
+        goal = Impersonate(surrogates, clean, targets=method.target(surrogates, clean, seed=seed), keys=keys)
+    else:
+        goal = PushAway(surrogates, clean, keys=keys)
+    found = method.attack(Through(goal, masked), method.threat, seed=derive(seed, "cloak"))
+    moved: Tensor = masked(found.images)["rgb"] - clean
+    return list(moved.permute(0, 2, 3, 1).double().numpy())
+
+
+def _result(rows: dict[str, dict[str, Any]], *, run: RunFolder, out: Path, kept: int, skipped: Counter[str]) -> Cloaked:
+    manifest = out / "cloaked.csv"
+    ordered = [rows[name] for name in sorted(rows)]
+    summary: dict[str, float] = {}
+    if ordered:
+        names = [*_FIRST, *sorted(set(ordered[0]) - {*_FIRST, "sha256"}), "sha256"]
+        columns = {name: [row[name] for row in ordered] for name in names}
+        write_table(manifest, columns)
+        numbers = {name: values for name, values in columns.items() if isinstance(values[0], float)}
+        summary = {name: float(np.mean(values)) for name, values in numbers.items()}
+    run.finish({"photos": len(ordered), "skipped": dict(skipped), "mean": summary})
+    return Cloaked(len(ordered) - kept, kept, dict(skipped), manifest, summary)

@@ -1,0 +1,92 @@
+"""From a method's name and one dial to an attack and its budget, and the face to look like where it wants one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facewarden.bench.drawn import drawn_faces
+from facewarden.bench.faces import embed_all
+from facewarden.core.attack import Attack
+from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
+from facewarden.core.roles import Recognizer
+from facewarden.core.threat import ThreatModel
+
+_LEVELS = {"low": 4.0, "mid": 8.0, "high": 16.0}
+_FAWKES_LEVELS = 15.0
+_FAWKES_THRESHOLD = {"low": 0.004, "mid": 0.007, "high": 0.012}
+_STRANGERS = 20  # candidates among which the farthest is taken, as in the paper of Fawkes
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """An attack with its budget.
+
+    Attributes:
+        attack: how the cloak is made.
+        eps: largest change of a value, in gray levels.
+    """
+
+    attack: Attack
+    eps: float
+
+    @property
+    def threat(self) -> ThreatModel:
+        """The budget on the aligned crop; the same one holds for the photo."""
+        return ThreatModel(norm="linf", eps=self.eps / 255)
+
+    def target(self, surrogates: Sequence[Recognizer], clean: Tensor, *, seed: int) -> Tensor:
+        """Return, for every face, the farthest of twenty drawn strangers: nobody's real face is put onto another's."""
+        strangers = drawn_faces(people=_STRANGERS, each=1, seed=seed)
+        candidates = strangers.images(range(len(strangers)))
+        rows = farthest(
+            np.concatenate([embed_all(model, clean) for model in surrogates], axis=1),
+            np.concatenate([embed_all(model, candidates) for model in surrogates], axis=1),
+        )
+        return candidates[torch.from_numpy(rows)]
+
+
+def farthest(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return for each face the row of the candidate at the largest Euclidean distance.
+
+    Args:
+        faces: `(n, d)` embeddings.
+        candidates: `(k, d)` embeddings of other people.
+    """
+    apart = np.linalg.norm(faces[:, None] - candidates[None], axis=2)
+    return np.asarray(apart.argmax(axis=1))
+
+
+def choose_method(method: str, *, strength: str, eps: float | None, thorough: bool) -> Method:
+    """Build the attack of a method at a strength.
+
+    Args:
+        method: an entry of facewarden list attacks.
+        strength: "low", "mid" or "high".
+        eps: gray levels instead of those of the strength.
+        thorough: the published pace of LowKey instead of its swift one.
+
+    Raises:
+        BadInputError: an unknown strength, an eps outside of (0, 255], or thorough with another method.
+        UnknownEntryError: no such method.
+    """
+    if strength not in _LEVELS or (eps is not None and not 0.0 < eps <= 255.0):
+        raise BadInputError(f"strength {strength!r}, eps {eps}", hint="low, mid or high; eps in gray levels, eps=8")
+    if thorough and method != "lowkey":
+        raise BadInputError(f"{method} has one pace only", hint="leave --thorough out")
+    build = load("attacks", method)
+    usual = _LEVELS[strength]
+    if method == "lowkey":
+        attack = build(pace="published" if thorough else "swift")
+    elif method == "fawkes":
+        attack, usual = build(mode=strength), _FAWKES_LEVELS
+    elif method == "fawkes_targeted":
+        attack, usual = build(threshold=_FAWKES_THRESHOLD[strength]), _FAWKES_LEVELS
+    else:
+        attack = build()
+    return Method(attack, usual if eps is None else eps)

@@ -1,0 +1,20 @@
+"""Cloak every face in a folder of photos, so that recognizers learn the wrong face from them."""
+
+from __future__ import annotations
+
+from facewarden.bench.cloak import Cloaked, cloak
+
+
+def show(result: Cloaked) -> int:
+    """Print counts and mean numbers."""
+    print(f"cloaked {result.done}, already there {result.kept}")
+    for reason, count in result.skipped.items():
+        print(f"skipped {count}: {reason}")
+    for name, value in result.summary.items():
+        print(f"  {name:<24} {value:7.3f} (mean over photos)")
+    if result.done or result.kept:
+        print(f"per photo: {result.manifest}")
+    return 0 if result.done or result.kept else 1
+
+
+entry = cloak
