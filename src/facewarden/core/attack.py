@@ -107,12 +107,14 @@ class Attack(ABC):
             reached = modality in threat.modalities
             images[modality] = threat.project(raw[modality].detach().to(image), image) if reached else image
         with torch.no_grad():
+            loss, success = objective.evaluate(images)
+            loss_clean, success_clean = objective.evaluate(clean)
             return AttackResult(
                 images=images,
-                success=objective.success(images),
-                success_clean=objective.success(clean),
-                loss=objective.loss(images),
-                loss_clean=objective.loss(clean),
+                success=success,
+                success_clean=success_clean,
+                loss=loss,
+                loss_clean=loss_clean,
                 distance={m: threat.distance(images[m], clean[m]) for m in threat.modalities},
                 gradient_calls=metered.gradient_calls,
                 queries=metered.queries,

@@ -42,6 +42,10 @@ class Objective(ABC):
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the goal is reached, per sample, by the deployed decision."""
 
+    def evaluate(self, images: Images) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:
+        """Loss and success, from one pass through the model where a subclass can."""
+        return self.loss(images), self.success(images)
+
     def margin(self, images: Images) -> Float[Tensor, " b"]:
         """Signed distance to the decision, differentiable: positive where the goal is reached, negative elsewhere.
 
@@ -116,7 +120,10 @@ class Evade(Objective):
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Negative score for bona fide samples, score for attacks (or the cross-entropy of the true class)."""
-        signed = self._signed(self._score(images))
+        return self._loss_of(self._score(images))
+
+    def _loss_of(self, score: Tensor) -> Tensor:
+        signed = self._signed(score)
         return signed if self.kind == "margin" else torch.nn.functional.softplus(signed)
 
     def margin(self, images: Images) -> Float[Tensor, " b"]:
@@ -133,8 +140,15 @@ class Evade(Objective):
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the decision at the deployed threshold is wrong."""
         with torch.no_grad():
-            accepted = self._score(images) >= self.threshold
-        return accepted != self._bona_fide.to(accepted.device)
+            return self._wrong(self._score(images))
+
+    def _wrong(self, score: Tensor) -> Tensor:
+        return (score >= self.threshold) != self._bona_fide.to(score.device)
+
+    def evaluate(self, images: Images) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:
+        """Loss and success of one pass."""
+        score = self._score(images)
+        return self._loss_of(score), self._wrong(score.detach())
 
 
 class HeadShift(Objective):
