@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.bench.perturbation import Cell
+from facewarden.bench.self_checks import MeasuredRow, Source, self_checks
 from facewarden.core.labels import Modality
 from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
 from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
@@ -162,22 +163,19 @@ def _table(found: Measured, metrics: Sequence[Metric]) -> Table:
 
 def _self_checks(found: Measured) -> Table:
     """What must hold if the attacks work: stronger budgets flip more, and an attack flips more than noise."""
-    rows = []
-    for sensors in found.sensors:
-        curve = found.curve(sensors)
-        rates = [float(found.column(cell, "success").mean()) for cell in curve]
-        drops = [
-            f"{_gray(b)} < {_gray(a)}" for a, b, x, y in zip(curve, curve[1:], rates, rates[1:], strict=False) if y < x
-        ]
-        rows.append(
-            ("success grows with the budget", "+".join(sensors), "holds" if not drops else f"FAILED: {drops[0]}")
+    gradients: Source = "white_box" if found.source == "white box" else "transfer"
+    measured_rows = [
+        MeasuredRow(
+            attack=cell.name,
+            source="noise" if cell.name == "noise" else gradients,
+            eps=cell.threat.eps * 255,
+            success=found.column(cell, "success").astype(bool),
+            where="+".join(cell.threat.modalities),
         )
-        for cell in found.cells:
-            if cell.name == "noise" and cell.threat.modalities == sensors:
-                noise = float(found.column(cell, "success").mean())
-                same = [rate for c, rate in zip(curve, rates, strict=True) if c.threat.eps == cell.threat.eps]
-                state = "holds" if same and same[0] >= noise else f"FAILED: noise flips {noise:.1%}"
-                rows.append((f"attack at least as strong as noise at {_gray(cell)}", "+".join(sensors), state))
+        for cell in found.cells
+    ]
+    outcomes = self_checks(measured_rows, unlimited=255 / 2)
+    rows = [(one.check, one.where, one.words) for one in outcomes if one.holds is not None]
     return Table(
         "Self-checks of this evaluation", ("Must hold", "Sensors", "Outcome"), tuple(rows), simulated=found.simulated
     )
