@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 OUT ?= runs/audit
 # What the default audit uses; `facewarden fetch --all` brings the rest.
-AUDIT_PARTS := yunet faceplugin_recognizer facesdk_mobilefacenet orl
+AUDIT_PARTS := yunet faceplugin_recognizer facesdk_mobilefacenet dlib_face_api orl
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 

@@ -46,7 +46,7 @@ def audit(
     *,
     detector: str = "multi_cnn",
     recognizer: str = "mobilefacenet_512",
-    surrogate: str | None = None,
+    surrogate: tuple[str, ...] = (),
     faces: str | None = None,
     captures: Path | None = None,
     preset: Literal["quick", "standard", "thorough"] = "standard",
@@ -64,7 +64,7 @@ def audit(
     Args:
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
         recognizer: the same, for the recognizer whose training gallery is poisoned.
-        surrogate: recognizer the cloak is made on; by default another one than the audited.
+        surrogate: recognizers the cloak is made on; by default two others than the audited one.
         faces: photos of people: orl, lfw:DIR, london:DIR or DIR with one folder per person. They are cloaked, and
             captures are simulated from them unless --captures is given.
         captures: manifest of real or simulated captures (CSV or Parquet).
@@ -126,5 +126,5 @@ def _command(detector: str, preset: str, needs: Needs, fail_on: str | None) -> s
     defaults = {"--detector": "multi_cnn", "--preset": "standard"}
     for option, value in given.items():
         if value is not None and defaults.get(option) != value:
-            words += [option, str(value)]
+            words += [option, *(value.split(" ") if option == "--surrogate" else [str(value)])]
     return shlex.join(words)

@@ -34,8 +34,8 @@ from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.report.document import LeftOut, Part, Section
 
-SURROGATES = ("mobilefacenet_128", "mobilefacenet_512", "dlib_resnet34")
-"""Recognizers to make the cloak on, in this order; the judge itself is never taken."""
+SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
+"""Recognizers to make the cloak on: the first two that are in the cache and are not the judge."""
 PURIFIERS = ("identity", "jpeg", "gaussian_blur", "median")
 CLOAK = ThreatModel(eps=8 / 255)
 
@@ -45,7 +45,7 @@ class Needs:
     """What the audit was asked for, besides the detector."""
 
     recognizer: str
-    surrogate: str | None
+    surrogate: tuple[str, ...]
     faces: str | None
     captures: Path | None
     sizes: Preset
@@ -61,7 +61,7 @@ class Needs:
         """Command line options that were not left at their defaults."""
         return {
             "--recognizer": None if self.recognizer == "mobilefacenet_512" else self.recognizer,
-            "--surrogate": self.surrogate,
+            "--surrogate": " ".join(self.surrogate) or None,
             "--faces": self.faces,
             "--captures": None if self.captures is None else str(self.captures),
             "--policy": None if self.policy == "eer" else self.policy,
@@ -185,7 +185,7 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
     """Cloak photos on a surrogate and see whether the audited recognizer still finds their owners."""
     try:
         judge = resolve_recognizer(needs.recognizer)
-        surrogate = _surrogate(needs, judge)
+        surrogates = _surrogates(needs, judge)
     except MissingAssetError as error:
         return _empty("poisoning", LeftOut("cloaking of gallery photos", error.message, error.hint)), ()
     faces, left_out = _faces(needs)
@@ -193,7 +193,7 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
     setting = Cloaking(
         faces=faces,
         judge=judge,
-        surrogate=surrogate,
+        surrogates=surrogates,
         attack=load("attacks", "pgd")(steps=sizes.cloak_steps),
         threat=CLOAK,
         purifiers={name: resolve_purifier(name) for name in PURIFIERS},
@@ -206,30 +206,31 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
     source = "drawn by the simulator" if faces.simulated else faces.source
     parts = (
         model_part("recognizer (judge)", judge.card),
-        model_part("recognizer (surrogate)", surrogate.card),
+        *(model_part("recognizer (surrogate)", model.card) for model in surrogates),
         Part("faces", faces.source, source, "see the data set", settings=settings),
     )
     return section, parts
 
 
-def _surrogate(needs: Needs, judge: Recognizer) -> Recognizer:
-    if needs.surrogate == needs.recognizer:
+def _surrogates(needs: Needs, judge: Recognizer) -> tuple[Recognizer, ...]:
+    if needs.recognizer in needs.surrogate:
         raise BadInputError(
-            f"the surrogate {needs.surrogate!r} is the audited recognizer itself",
+            f"the surrogate {needs.recognizer!r} is the audited recognizer itself",
             hint="a headline never uses the judge as surrogate; leave --surrogate out",
         )
-    if needs.surrogate is not None:
-        return resolve_recognizer(needs.surrogate)
-    last: MissingAssetError | None = None
+    if needs.surrogate:
+        return tuple(resolve_recognizer(name) for name in needs.surrogate)
+    found: list[Recognizer] = []
+    missing: list[MissingAssetError] = []
     for name in SURROGATES:
-        if name == judge.card.name:
-            continue
-        try:
-            return resolve_recognizer(name)
-        except MissingAssetError as error:
-            last = last or error
-    assert last is not None
-    raise last
+        if name != judge.card.name and len(found) < 2:
+            try:
+                found.append(resolve_recognizer(name))
+            except MissingAssetError as error:
+                missing.append(error)
+    if not found:
+        raise missing[0]
+    return tuple(found)
 
 
 def _faces(needs: Needs) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:

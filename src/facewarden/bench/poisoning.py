@@ -2,7 +2,7 @@
 
 One cloaked person at a time among natural ones. The gallery is what the tracker scraped: the person's cloaked photos
 and everybody else's natural ones, all of them passed through the purifier. Probes are clean and not purified. The
-tracker is 1-NN by cosine similarity on a judge that is not the surrogate the cloak was made on.
+tracker is 1-NN by cosine similarity on a judge that is none of the surrogates the cloak was made on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Cloaking:
     Attributes:
         faces: aligned faces of all people.
         judge: the recognizer that the tracker uses.
-        surrogate: the recognizer that the cloak is made on; another network than the judge.
+        surrogates: the recognizers that the cloak is made on together; none of them is the judge.
         attack, threat: how the cloak is made.
         purifiers: name -> purifier; "identity" is no treatment.
         users: how many people cloak, one at a time.
@@ -45,7 +45,7 @@ class Cloaking:
 
     faces: AlignedFaces
     judge: Recognizer
-    surrogate: Recognizer
+    surrogates: tuple[Recognizer, ...]
     attack: Attack
     threat: ThreatModel
     purifiers: Mapping[str, Purifier]
@@ -99,10 +99,10 @@ def purify(purifier: Purifier, images: Tensor) -> Tensor:
 
 
 def cloak(setting: Cloaking, rows: Sequence[int]) -> Tensor:
-    """Cloak faces on the surrogate and round them to eight bits, as a stored photo is."""
+    """Cloak faces on the surrogates and round them to eight bits, as a stored photo is."""
     clean = setting.faces.images(rows)
     keys = [setting.faces.key[row] for row in rows]
-    goal = PushAway([setting.surrogate], clean, keys=keys)
+    goal = PushAway(setting.surrogates, clean, keys=keys)
     found = setting.attack(goal, setting.threat, seed=derive(setting.seed, "cloak"))
     return torch.round(found.images["rgb"] * 255) / 255
 

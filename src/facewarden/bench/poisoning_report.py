@@ -103,11 +103,12 @@ def _table(setting: Cloaking, metrics: Sequence[Metric]) -> Table:
         missed = _named(metrics, "protection_rate", name, cloaked=False)
         others, kept = _named(metrics, "normal_accuracy", name), _named(metrics, "verification_accuracy", name)
         rows.append((plain(name), measured(hidden), measured(missed), measured(others), measured(kept)))
+    made_on = " and ".join(model.card.name for model in setting.surrogates)
     return Table(
         "Does the tracker still find a person who cloaks?",
         ("Purifier", "Protection of the cloak", "Missed without a cloak", "Others found", "Verification accuracy"),
         tuple(rows),
-        note=f"Judge {setting.judge.card.name}, cloak made on {setting.surrogate.card.name}: never the same network. "
+        note=f"Judge {setting.judge.card.name}, cloak made on {made_on}: the judge is never among them. "
         f"{len(setting.cloakers)} people cloak in turn among {len(setting.split)}.",
         simulated=setting.faces.simulated,
     )

@@ -61,7 +61,7 @@ def setting(eps: float) -> Cloaking:
     return Cloaking(
         faces=colored(),
         judge=Color(),
-        surrogate=Color(),
+        surrogates=(Color(),),
         attack=PGD(steps=8),
         threat=ThreatModel(eps=eps),
         purifiers={"identity": Same(), "snap": Snap()},
