@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 
 from facewarden.attacks.pgd import PGD
+from facewarden.core import registry
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Impersonate, PushAway, Through
 from facewarden.core.threat import ThreatModel
@@ -55,3 +59,17 @@ def test_a_treatment_without_gradient_is_said_to_be_one() -> None:
     inner = PushAway([TinyRecognizer()], make_faces(1), keys=("a",))
     assert Through(inner, lambda images: images).differentiable
     assert not Through(inner, lambda images: images, differentiable=False).differentiable
+
+
+def test_the_shipped_recognizers_are_really_different_networks(need_asset: Callable[[str], Path]) -> None:
+    for asset in ("faceplugin_recognizer", "facesdk_mobilefacenet", "dlib_face_api"):
+        need_asset(asset)
+    names = ("mobilefacenet_512", "mobilefacenet_128", "dlib_resnet34")
+    models, faces = [registry.load("recognizers", name)() for name in names], make_faces(5)
+    PushAway(models, faces[:1], keys=("a",))
+    with pytest.raises(BadInputError, match="surrogates 1 and 4"):
+        PushAway([*models, registry.load("recognizers", names[0])()], faces[:1], keys=("a",))
+    with torch.no_grad():
+        views = torch.stack([model.embed(faces) @ model.embed(faces).T for model in models])
+    apart = [float((views[i] - views[j]).abs().max()) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert min(apart) > 0.02
