@@ -213,7 +213,7 @@ def _masking(rows: Sequence[MeasuredRow], where: str, unlimited: float) -> Itera
 
 def _coin(heads: int, tosses: int) -> float:
     """Chance of at least so many heads of a fair coin."""
-    return sum(math.comb(tosses, count) for count in range(heads, tosses + 1)) / 2**tosses
+    return sum(math.comb(tosses, count) for count in range(heads, tosses + 1)) / (1 << tosses)
 
 
 def _at(row: MeasuredRow) -> str:
