@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 
 from facewarden.bench import cloak as module
+from facewarden.bench import cloak_method
 from facewarden.bench.cloak import Cloaked, cloak
 from facewarden.bench.cloak_method import choose_method, farthest
+from facewarden.bench.faces import AlignedFaces
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
@@ -162,3 +164,23 @@ def test_strength_is_gray_levels_or_a_published_mode() -> None:
 def test_the_farthest_candidate_is_chosen() -> None:
     faces = np.array([[1.0, 0.0], [0.0, 1.0]])
     assert farthest(faces, np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.7]])).tolist() == [1, 0]
+
+
+def test_a_targeted_cloak_moves_towards_the_farthest_stranger(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(*, people: int, each: int, seed: int) -> AlignedFaces:
+        crops = np.stack([np.asarray(face(100 + number)) for number in range(people)])
+        names = tuple(str(number) for number in range(people))
+        return AlignedFaces(crops, names, names, "stand-in", simulated=True, skipped={})
+
+    monkeypatch.setattr(cloak_method, "drawn_faces", drawn)
+    found = cloak_method.choose_method("fawkes_targeted", strength="mid", eps=None, thorough=False)
+    model, clean = TinyRecognizer(), make_faces(2) * 0.7 + 0.15
+    targets = found.target([model], clean, seed=0)
+    strangers = drawn(people=20, each=1, seed=0).images(range(20))
+    cosine = model.embed(clean) @ model.embed(strangers).T
+    assert torch.equal(targets, strangers[cosine.argmin(dim=1)])
+    result = run(folder / "a.png", tmp_path / "out", method="fawkes_targeted")
+    assert result.summary["shift_one"] > 0
+    assert result.summary["ssim_face"] > 0.98
