@@ -1,6 +1,6 @@
 """Time of ten PGD steps on ResNet-50 at 112 pixels, against torchattacks in the same run, at equal success.
 
-Run: python benchmarks/pgd_speed.py [--images 4] [--rounds 3]
+Run: python benchmarks/pgd_speed.py [--images 12] [--rounds 3]
 
 The weights are random but trained for a few steps to tell two kinds of images apart, so that success means something.
 The variants take turns and the processor time of this process counts, so that other work on the machine does not. One
@@ -86,7 +86,7 @@ def fitted(*, steps: int) -> nn.Module:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=4)
+    parser.add_argument("--images", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--fit", type=int, default=12)
     parser.add_argument("--eps", type=float, default=2.0, help="gray levels")
