@@ -7,12 +7,10 @@ from pathlib import Path
 import torch
 
 from facewarden.attacks._steps import check_count
-from facewarden.attacks.apgd import APGD
-from facewarden.attacks.fab import FAB
-from facewarden.attacks.square import Square
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
+from facewarden.core.registry import load
 
 
 class AutoBinary(Attack):
@@ -44,12 +42,15 @@ class AutoBinary(Attack):
         self, *, steps: int = 100, queries: int = 5000, restarts: int = 1, precision: Precision = "float32"
     ) -> None:
         check_count(steps, what="steps")
+        apgd_of, fab_of, square_of = (load("attacks", name) for name in ("apgd", "fab", "square"))
         apgd = {
-            f"apgd_{loss}": APGD(steps=steps, loss=loss, restarts=restarts, stop_at_success=True, precision=precision)
+            f"apgd_{loss}": apgd_of(
+                steps=steps, loss=loss, restarts=restarts, stop_at_success=True, precision=precision
+            )
             for loss in ("cross_entropy", "margin")
         }
-        fab = FAB(steps=steps, restarts=restarts, stop_at_success=True, precision=precision)
-        self.parts: dict[str, Attack] = {**apgd, "fab": fab, "square": Square(queries=queries, restarts=restarts)}
+        fab = fab_of(steps=steps, restarts=restarts, stop_at_success=True, precision=precision)
+        self.parts: dict[str, Attack] = {**apgd, "fab": fab, "square": square_of(queries=queries, restarts=restarts)}
 
     @classmethod
     def example(cls, folder: Path) -> AutoBinary:
