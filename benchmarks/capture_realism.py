@@ -1,12 +1,14 @@
 """Do detectors that nobody here trained tell simulated prints and replays from simulated bona fide captures?
 
-Run with `python benchmarks/capture_realism.py --faces FOLDER [--minifasnet FOLDER]`: photos in one folder per person,
-and the folder of the two released MiniFASNet checkpoints; needs the assets `yunet` and `faceplugin_liveness`.
+Run with `python benchmarks/capture_realism.py --faces london:DIR [--minifasnet FOLDER] [--out FILE.json]`: photos of
+people as `facewarden simulate --faces` takes them, and the folder of the two released MiniFASNet checkpoints; needs the
+assets `yunet` and `faceplugin_liveness`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from facewarden.align.yunet import YuNet
 from facewarden.core.batch import FaceBatch
 from facewarden.core.roles import Detector
+from facewarden.data.datasets import open_dataset
 from facewarden.data.simulate import iter_captures
 from facewarden.pad.fr_liveness import entry as fr_liveness
 from facewarden.pad.minifasnet import MiniFasNet
@@ -37,7 +40,8 @@ def interval(score: NDArray[np.float64], label: NDArray[np.int64], subject: NDAr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--faces", required=True)
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     parser.add_argument("--minifasnet", type=Path)
     parser.add_argument("--subjects", type=int, default=32)
     parser.add_argument("--size", type=int, default=480)
@@ -54,10 +58,11 @@ def main() -> None:
         found = yunet.locate(image)
         return np.array(found[0].landmarks) if found else None
 
+    photos = open_dataset(options.faces)
     scores: dict[str, list[float]] = {name: [] for name in detectors}
     labels, subjects, domains, missed = [], [], [], 0
     for capture in iter_captures(
-        subjects=options.subjects, captures_per_subject=8, species=SPECIES, faces=options.faces, locate=locate,
+        subjects=options.subjects, captures_per_subject=8, species=SPECIES, faces=photos, locate=locate,
         size=options.size, framing=options.framing, seed=options.seed,
     ):  # fmt: skip
         found = yunet.locate(capture.rgb)
@@ -78,15 +83,29 @@ def main() -> None:
         domains.append(capture.spec.domain)
     label, subject, domain = np.array(labels), np.array(subjects), np.array(domains)
     print(f"simulated: {len(label)} captures of {len(np.unique(subject))} people, no face found in {missed}")
+    figures: dict[str, object] = {
+        "simulated": True,
+        "n": len(label),
+        "people": len(np.unique(subject)),
+        "no_face": missed,
+    }
     for name, values in scores.items():
         score = np.array(values)
         low, high = interval(score, label, subject)
+        sites = {
+            str(site): float(roc_auc_score(label[domain == site], score[domain == site])) for site in np.unique(domain)
+        }
+        figures[name] = {"auc": float(roc_auc_score(label, score)), "low": low, "high": high, "auc_by_domain": sites}
         print(
             f"{name}: AUC {roc_auc_score(label, score):.3f} [{low:.3f}, {high:.3f}], bona fide against prints, replays"
         )
         for site in np.unique(domain):
             here = domain == site
             print(f"  {site}: {roc_auc_score(label[here], score[here]):.3f} (n = {here.sum()})")
+    if options.out:
+        options.out.write_text(
+            json.dumps({"settings": vars(options) | {"out": None, "minifasnet": None}, **figures}, indent=2)
+        )
 
 
 if __name__ == "__main__":
