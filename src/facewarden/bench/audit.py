@@ -11,6 +11,7 @@ from typing import Literal
 from facewarden import __version__
 from facewarden.bench.audit_parts import (
     Needs,
+    check_needs,
     drop_captures,
     load_captures,
     model_part,
@@ -74,11 +75,16 @@ def audit(
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         resume: go on with a run that was stopped.
+
+    Raises:
+        BadInputError, UnknownEntryError: what is asked for does not exist or is out of range, before anything is
+            measured; or captures and faces that cannot be used.
     """
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
     victim = resolve_detector(detector)
     needs = Needs(recognizer, surrogate, faces, captures, sizes, policy, seed)
+    check_needs(needs)
     recipe = {
         "verb": "audit",
         "version": __version__,
@@ -89,7 +95,8 @@ def audit(
     }
     run = RunFolder(out, recipe=recipe, resume=resume)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
-        return _written(Report.from_json((out / "report.json").read_text(encoding="utf-8")), run, gate)
+        held = Report.from_json((out / "report.json").read_text(encoding="utf-8"))
+        return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)
     manifest, capture_part = load_captures(needs, run)
     presentation = presentation_of(victim, manifest, needs, run)
     perturbation = perturbation_of(victim, manifest, presentation, needs, run)

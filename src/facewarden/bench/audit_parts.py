@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from facewarden.bench.drawn import drawn_faces
@@ -26,12 +28,13 @@ from facewarden.core.labels import Modality
 from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, Detector, Recognizer
 from facewarden.core.run import RunFolder
-from facewarden.core.seeding import derive
+from facewarden.core.seeding import checked_seed, derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
+from facewarden.metrics.pad import fit_rule
 from facewarden.report.document import LeftOut, Part, Section
 
 SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
@@ -72,6 +75,23 @@ class Needs:
 def model_part(role: str, card: Card) -> Part:
     """A model's entry in the report's provenance."""
     return Part(role, card.name, card.source, card.licence, card.sha256, card.settings)
+
+
+def check_needs(needs: Needs) -> None:
+    """Refuse what cannot work before the minutes of measuring, not after them; missing public parts are left out later.
+
+    Raises:
+        BadInputError, UnknownEntryError: a negative seed, an unknown policy or recognizer, no such faces or captures.
+    """
+    checked_seed(needs.seed)
+    fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=needs.policy, split="dev", species=np.array(["", ""]))
+    with suppress(MissingAssetError):
+        _surrogates(needs, resolve_recognizer(needs.recognizer))
+    with suppress(MissingAssetError):
+        if needs.faces is not None:
+            open_dataset(needs.faces)
+    if needs.captures is not None:
+        Manifest.read(needs.captures)
 
 
 def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facewarden.bench.presentation import measure_presentation
@@ -12,6 +12,7 @@ from facewarden.bench.verification import verify
 from facewarden.bench.verification_report import verification_metrics, write_verification
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
+from facewarden.core.seeding import checked_seed
 from facewarden.data.manifest import Manifest
 from facewarden.report.document import Metric
 
@@ -25,12 +26,14 @@ class Evaluated:
         rule: the decision rule, for a detector.
         simulated: whether the data are.
         files: what was written.
+        skipped: reason -> how many captures or photos could not be used.
     """
 
     metrics: tuple[Metric, ...]
     rule: DecisionRule | None
     simulated: bool
     files: tuple[Path, ...] = ()
+    skipped: dict[str, int] = field(default_factory=dict)
 
 
 def evaluate_presentation(
@@ -52,6 +55,7 @@ def evaluate_presentation(
         seed: of the bootstrap.
         out: folder for scores.parquet and decision.json.
     """
+    checked_seed(seed)
     if (captures is None) == (scores is None):
         raise BadInputError(
             "give either --captures or --scores", hint="facewarden evaluate presentation --captures M.csv"
@@ -68,7 +72,7 @@ def evaluate_presentation(
         files = (out / "scores.parquet", out / "decision.json")
         found.write(files[0])
         measured.rule.write(files[1])
-    return Evaluated(measured.section.metrics, measured.rule, found.simulated, files)
+    return Evaluated(measured.section.metrics, measured.rule, found.simulated, files, dict(found.skipped))
 
 
 def evaluate_verification(
@@ -90,12 +94,16 @@ def evaluate_verification(
         run: folder that keeps the embeddings.
         out: folder for verification.json and verification.md.
     """
+    checked_seed(seed)
     if not recognizer or not dataset:
         raise BadInputError(
             "verification needs recognizers and sets",
             hint="facewarden evaluate verification --recognizer mobilefacenet_512 --dataset orl",
         )
     results = verify(recognizer, dataset, aligner=aligner, seed=seed, run=run)
+    left_out: dict[str, int] = {}
+    for reason, count in {result.dataset: result.left_out for result in results}.items():
+        left_out |= {f"{what} in {reason}": number for what, number in count.items()}
     files: tuple[Path, ...] = ()
     if out is not None:
         # Results are published: they name a file by its name and a set by its reader, not by this machine's folders.
@@ -103,4 +111,4 @@ def evaluate_verification(
         sets = " ".join(f"{name.partition(':')[0]}:PATH" if ":" in name else Path(name).name for name in dataset)
         command = f"facewarden evaluate verification --recognizer {models} --dataset {sets} --out DIR"
         files = write_verification(results, out, command=command)
-    return Evaluated(verification_metrics(results), None, any(r.simulated for r in results), files)
+    return Evaluated(verification_metrics(results), None, any(r.simulated for r in results), files, left_out)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from facewarden.bench.faces import AlignedFaces, embed_all
 from facewarden.core.attack import Attack
+from facewarden.core.errors import BadInputError
 from facewarden.core.objective import PushAway
 from facewarden.core.progress import track
 from facewarden.core.roles import Purifier, Recognizer
@@ -54,12 +55,25 @@ class Cloaking:
 
     @cached_property
     def split(self) -> dict[str, tuple[list[int], list[int]]]:
-        """Person -> (gallery rows, probe rows): 70 % and the rest, at least one probe."""
+        """Person -> (gallery rows, probe rows): 70 % and the rest, at least one of each.
+
+        People of whom fewer than two photos could be aligned cannot be searched for and take no part.
+
+        Raises:
+            BadInputError: fewer than two people are left.
+        """
         parts = {}
         for person, rows in self.faces.by_person().items():
+            if len(rows) < 2:
+                continue
             order = np.random.default_rng(derive(self.seed, "gallery", person)).permutation(rows).tolist()
             cut = min(len(order) - 1, max(1, round(0.7 * len(order))))
             parts[person] = (sorted(order[:cut]), sorted(order[cut:]))
+        if len(parts) < 2:
+            raise BadInputError(
+                f"{len(parts)} people of {self.faces.source} have two photos with a face {dict(self.faces.skipped)}",
+                hint="one folder per person, several photos in each: --faces DIR",
+            )
         return parts
 
     @cached_property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.scoring import Scores
+from facewarden.bench.scoring import Scores, rows_of_split
 from facewarden.core.decision import DecisionRule
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import Metric as Measured
@@ -52,7 +52,7 @@ def measure_presentation(
     Raises:
         BadInputError: a split lacks a class.
     """
-    dev, test = scores.where(split="dev"), scores.where(split="test")
+    dev, test = rows_of_split(scores, "dev"), rows_of_split(scores, "test")
     rule = fit_rule(dev.score, dev.label, policy=policy, split="dev", species=dev.species, source=scores.source)
     figures = presentation_summary(
         test.score, test.label, species=test.species, subjects=test.subject, rule=rule, seed=seed, rounds=rounds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,7 +40,7 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     name, _, argument = spec.partition(":")
     path = Path(spec)
     if name in names:
-        model = load(group, name)(Path(argument)) if argument else load(group, name)()
+        model = _built(group, name, argument)
     elif path.suffix.lower() == ".onnx" and "onnx_file" in names:
         model = load(group, "onnx_file")(path)
     elif path.is_dir():
@@ -52,6 +53,22 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     if not isinstance(model, role):
         raise BadInputError(f"{spec!r} is not a {role.__name__}", hint=f"facewarden list {group}")
     return model
+
+
+def _built(group: str, name: str, argument: str) -> Any:
+    """Make a registered entry, with a path where one is given.
+
+    Raises:
+        BadInputError: a path for what takes none, or none for what needs one.
+    """
+    make = load(group, name)
+    given = (Path(argument),) if argument else ()
+    try:
+        inspect.signature(make).bind(*given)
+    except TypeError:
+        form, what = (name, "takes no path") if given else (f"{name}:PATH", "needs a path")
+        raise BadInputError(f"{name} {what}", hint=f"write {form}") from None
+    return make(*given)
 
 
 def _from_artifact(group: str, folder: Path) -> Any:

@@ -97,6 +97,23 @@ class Scores:
             raise BadInputError(f"{path}: {error}", hint="score and label must be numbers in every row") from error
 
 
+def rows_of_split(scores: Scores, split: str) -> Scores:
+    """The rows of a split that must hold both classes, since a threshold or an error rate needs them.
+
+    Raises:
+        BadInputError: it does not; the message says which split lacks what.
+    """
+    rows = scores.where(split=split)
+    lacking = [what for label, what in ((1, "bona fide"), (0, "attack")) if not (rows.label == label).any()]
+    if lacking:
+        skips = f" ({sum(scores.skipped.values())} captures could not be read)" if scores.skipped else ""
+        raise BadInputError(
+            f"{scores.source}: no {' and no '.join(lacking)} row in split {split}{skips}",
+            hint="the threshold is set on dev and measured on test, each with bona fide and attack rows",
+        )
+    return rows
+
+
 def _text(values: list[Any]) -> NDArray[Any]:
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
@@ -120,8 +137,13 @@ def score_manifest(
             scores += detector(found).score.double().tolist()
         kept += [by_key[key] for key in found.key]
     if not kept:
+        if not len(manifest):
+            raise BadInputError(
+                f"{manifest.name}: no row of the wanted splits", hint="the column split says train, dev or test"
+            )
         raise BadInputError(
-            f"{manifest.name}: none of {len(manifest)} captures could be scored", hint="facewarden data check"
+            f"{manifest.name}: none of {len(manifest)} captures could be scored: {_reasons(skipped)}",
+            hint="facewarden data check MANIFEST names the files",
         )
     return Scores(
         key=_text([s.key for s in kept]),
@@ -134,5 +156,11 @@ def score_manifest(
         illumination=_text([s.illumination for s in kept]),
         source=manifest.name,
         simulated=manifest.simulated,
-        skipped=dict(Counter(item.reason.removeprefix(item.path).lstrip(": ") for item in skipped)),
+        skipped=_reasons(skipped),
     )
+
+
+def _reasons(skipped: list[Skipped]) -> dict[str, int]:
+    """Reason -> count, without the names of files and samples."""
+    names = ((item, f"sample {item.key!r}") for item in skipped)
+    return dict(Counter(item.reason.removeprefix(item.path).removeprefix(name).lstrip(": ") for item, name in names))

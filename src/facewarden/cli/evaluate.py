@@ -48,7 +48,9 @@ def evaluate(
 
 
 def show(result: Evaluated) -> int:
-    """Print every figure."""
+    """Print what was left out and every figure."""
+    for reason, count in result.skipped.items():
+        print(f"skipped {count}: {reason}")
     for metric in result.metrics:
         where = group_text(metric.group)
         mark = "  simulated" if metric.simulated else ""

@@ -51,7 +51,9 @@ class RunFolder:
             raise BadInputError(f"{self.path} holds a run already", hint="--resume to go on with it, or another --out")
         try:
             held = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
-        except ValueError as error:
+            if not isinstance(held, dict):
+                raise ValueError("no object at the top")
+        except (ValueError, RecursionError) as error:
             raise BadInputError(f"{self.path / 'recipe.json'}: not JSON: {error}", hint="another --out") from error
         changed = sorted(key for key in {*held, *recipe} if held.get(key) != recipe.get(key))
         if changed:
@@ -64,7 +66,12 @@ class RunFolder:
         """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it."""
         path = self.path / "stages" / f"{name}.json"
         if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8"))
+            try:
+                return json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError, RecursionError) as error:
+                raise BadInputError(
+                    f"{path}: the stage cannot be read: {error}", hint="delete this file, --resume makes it again"
+                ) from error
         started = time.perf_counter()
         write_json(path, compute())
         self.log(stage=name, seconds=round(time.perf_counter() - started, 3))

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
+from facewarden.core.errors import BadInputError
+
+
+def checked_seed(seed: int) -> int:
+    """Return a seed that every generator takes.
+
+    Raises:
+        BadInputError: it is negative.
+    """
+    if seed < 0:
+        raise BadInputError(f"seed {seed} is negative", hint="--seed 0, or any whole number above")
+    return seed
+
 
 def derive(seed: int, *names: str | int) -> int:
     """Derive a 63-bit seed from a base seed and the names of what it is for.

@@ -69,6 +69,8 @@ def take_inventory(path: Path) -> Inventory:
         is_folder = path.is_dir()
     except (OSError, ValueError):
         is_folder = False
+    if not is_folder and not path.suffix:
+        raise BadInputError(f"{printable(path)}: no such folder", hint="one folder per person, or a manifest")
     if not is_folder or any((path / f"manifest{suffix}").is_file() for suffix in SUFFIXES):
         return _of_manifest(Manifest.read(path))
     inventory = _of_folder(path)

@@ -21,6 +21,8 @@ from facewarden.data.photo import read_photo
 from facewarden.data.sample import Box, Sample
 
 Frames = dict[Modality, NDArray[np.float32]]
+_LARGEST_BOX = 4
+"""Sides of the frame that a face box may be long; more is a box in other units."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def load_batch(
 
     Raises:
         BadInputError: an image is unreadable, the modalities of a sample or the samples differ in size, only some
-            samples have a box, or a sample has none of the modalities.
+            samples have a box, a box lies outside its frame, or a sample has none of the modalities.
     """
     if not samples:
         raise BadInputError("no samples to load", hint="look at the splits of the manifest: facewarden data check")
@@ -133,6 +135,8 @@ def _load(sample: Sample, *, root: Path, modalities: Sequence[Modality], size: i
     height, width = next(iter(grids.values()))
     scale = 1.0 if size is None else size / max(height, width)
     grid = (height, width) if size is None else (size, size)
+    if sample.box is not None:
+        _check_inside(sample.box, width, height, key=sample.key)
     # depth is encoded on its own grid: the median over the face box is then the same for every size
     encoded = {name: _unit(image, name, sample.box) for name, image in raw.items()}
     frames = {name: _fit(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
@@ -142,6 +146,17 @@ def _load(sample: Sample, *, root: Path, modalities: Sequence[Modality], size: i
         else (sample.box[0] * scale, sample.box[1] * scale, sample.box[2] * scale, sample.box[3] * scale)
     )
     return _Loaded(sample, frames, box, grid)
+
+
+def _check_inside(box: Box, width: int, height: int, *, key: str) -> None:
+    """Raise when a box can be none of a face in this frame: a detector would score the void beside it."""
+    apart = box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0
+    if apart or max(box[2] - box[0], box[3] - box[1]) > _LARGEST_BOX * max(width, height):
+        rounded = tuple(float(f"{value:.4g}") for value in box)
+        raise BadInputError(
+            f"sample {key!r}: the face box is not in the frame of {width} x {height}",
+            hint=f"x0 y0 x1 y1 in pixels of this frame, not {rounded}",
+        )
 
 
 def _read(path: Path, modality: Modality) -> NDArray[np.uint8] | NDArray[np.uint16]:

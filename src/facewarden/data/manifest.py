@@ -169,9 +169,7 @@ def _find(path: Path) -> Path:
     for suffix in SUFFIXES:
         if (path / f"manifest{suffix}").is_file():
             return path / f"manifest{suffix}"
-    raise BadInputError(
-        f"{printable(path)}: no manifest in this folder", hint="facewarden simulate --out DIR writes one"
-    )
+    raise BadInputError(f"{printable(path)}: no manifest in this folder", hint="facewarden simulate DIR writes one")
 
 
 def _check_columns(path: Path, columns: dict[str, list[Any]]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.seeding import checked_seed
 from facewarden.metrics._core import Floats, Ints
 
 MAX_UNITS = 2048
@@ -38,7 +39,7 @@ def resampling(codes: Ints, subjects: int, *, seed: int, rounds: int) -> Resampl
     """
     if rounds < 1:
         raise BadInputError(f"a bootstrap needs at least one round, got {rounds}", hint="use rounds=1000")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
     unit, units = codes, subjects
     if subjects > MAX_UNITS:
         unit, units = rng.permutation(subjects)[codes] % MAX_UNITS, MAX_UNITS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from facewarden.bench.faces import AlignedFaces
 from facewarden.bench.poisoning import Cloaking, measure_user, run_cloaking, verification_pairs
 from facewarden.bench.poisoning_report import poisoning_section
 from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.threat import ThreatModel
@@ -110,3 +112,21 @@ def test_the_section_adds_up_and_resumes(tmp_path: Path) -> None:
     assert hidden.value == pytest.approx(by_hand)
     assert rates["identity", "none"].value == 0.0
     assert section.simulated
+
+
+def test_a_person_with_one_usable_photo_takes_no_part(tmp_path: Path) -> None:
+    whole = colored()
+    rows = [row for row, who in enumerate(whole.person) if who != "p3"] + [len(whole) - 1]
+    faces = AlignedFaces(
+        whole.crops[rows],
+        tuple(whole.person[r] for r in rows),
+        tuple(whole.key[r] for r in rows),
+        "colors",
+        True,
+        {"no face found": 4},
+    )
+    experiment = replace(setting(8 / 255), faces=faces, users=4)
+    assert set(experiment.split) == set(experiment.cloakers) == {"p0", "p1", "p2"}
+    assert set(run_cloaking(experiment, RunFolder(tmp_path, recipe={}))) == {"p0", "p1", "p2"}
+    with pytest.raises(BadInputError, match="1 people"):
+        _ = replace(experiment, faces=colored(people=1)).split
