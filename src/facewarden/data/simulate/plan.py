@@ -31,6 +31,18 @@ class SubjectPlan:
     specs: tuple[CaptureSpec, ...]
 
 
+def check_frame(size: int, framing: float) -> None:
+    """Refuse frames that hold no face, or that no memory holds, before anything is made for them.
+
+    Raises:
+        BadInputError: it is one.
+    """
+    if not 64 <= size <= 2048:
+        raise BadInputError(f"size is {size}", hint="pixels on a side, 64 to 2048")
+    if not 0.15 <= framing <= 0.75:
+        raise BadInputError(f"framing is {framing}", hint="width of the face as a share of the frame, 0.15 to 0.75")
+
+
 def make_plan(
     people: People,
     *,
@@ -51,12 +63,10 @@ def make_plan(
     Raises:
         BadInputError: an unknown name, or a number that makes no set.
     """
-    for name, value, least in (("subjects", subjects, 1), ("captures_per_subject", captures_per_subject, 1),
-                               ("size", size, 64)):  # fmt: skip
-        if value < least:
-            raise BadInputError(f"{name} is {value}", hint=f"at least {least}")
-    if not 0.15 <= framing <= 0.75:
-        raise BadInputError(f"framing is {framing}", hint="width of the face as a share of the frame, 0.15 to 0.75")
+    for name, value in (("subjects", subjects), ("captures_per_subject", captures_per_subject)):
+        if value < 1:
+            raise BadInputError(f"{name} is {value}", hint="at least 1")
+    check_frame(size, framing)
     sites = [domain(name) for name in (domains or DOMAINS)]
     unknown = [name for name in (species or ()) if name not in SPECIES]
     if unknown:

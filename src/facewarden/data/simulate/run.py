@@ -20,7 +20,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture
 from facewarden.data.simulate.people import Locate, People, ProceduralPeople, frame_of, people_from
-from facewarden.data.simulate.plan import SubjectPlan, make_plan
+from facewarden.data.simulate.plan import SubjectPlan, check_frame, make_plan
 from facewarden.data.simulate.sensors import DOMAINS
 from facewarden.data.simulate.writer import read_rows, write_capture, write_rows
 
@@ -137,6 +137,7 @@ def simulate(
 def _people(
     faces: Path | Dataset | None, *, subjects: int, size: int, framing: float, seed: int, locate: Locate | None
 ) -> tuple[People, int, dict[str, int]]:
+    check_frame(size, framing)
     pixels, scale = frame_of(size, framing)
     if faces is None:
         return ProceduralPeople(seed, pixels, scale), subjects, {}
@@ -168,8 +169,12 @@ def _in_processes(
     tasks = [(people, plans[i : i + run], out, maps) for i in range(0, len(plans), run)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
-        found = list(track(list(pool.map(_task, tasks)), label="simulating"))
+        found = list(track(pool.map(_task, tasks), label="simulating", total=len(tasks)))
     return [[parse_row(cells) for cells in rows] for some in found for rows in some]
+
+
+_OURS = ("card.json", "README.md", "manifest.csv", "captures", "rows")
+"""What a set writes: found without a set's card it is somebody else's and is not overwritten."""
 
 
 def _claim(out: Path, recipe: dict[str, Any]) -> None:
@@ -178,17 +183,19 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         held = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        if held is None and (there := [name for name in _OURS if (out / name).exists()]):
+            raise BadInputError(f"{out} holds {', '.join(there)} of something else", hint="an empty or a new folder")
         if held is not None and held != recipe:
             changed = sorted(name for name in {*held, *recipe} if held.get(name) != recipe.get(name))
             raise BadInputError(
-                f"{out} holds a simulated set made with other settings: {', '.join(changed)}", hint="another --out"
+                f"{out} holds a simulated set made with other settings: {', '.join(changed)}", hint="another folder"
             )
         about = {name: site.about for name, site in DOMAINS.items() if name in recipe["domains"]}
         text = {"kind": "simulated captures", "simulated": True, "recipe": recipe, "domains": about}
         card.write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
         (out / "README.md").write_text(_readme(recipe, about), encoding="utf-8")
     except (OSError, ValueError, AttributeError) as error:
-        raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder: --out DIR") from error
+        raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder") from error
 
 
 def _readme(recipe: dict[str, Any], about: dict[str, str]) -> str:

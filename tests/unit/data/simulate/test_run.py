@@ -122,3 +122,24 @@ def test_people_from_photos_are_captured(tmp_path: Path) -> None:
     assert maps.lit
     assert people.name(0) != people.name(1)
     assert not people.maps(1, key="k").lit
+
+
+@pytest.mark.parametrize("name", ["README.md", "manifest.csv", "card.json"])
+def test_files_of_somebody_else_are_not_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(BadInputError, match=name):
+        simulate(tmp_path, **SMALL)
+    assert files(tmp_path) == {name: b"{}"}
+
+
+@pytest.mark.parametrize("change", [{"size": 63}, {"size": 100_000}, {"framing": float("nan")}, {"framing": 0.0}])
+def test_frames_that_cannot_be_made_are_refused_before_anything_is(tmp_path: Path, change: dict[str, float]) -> None:
+    with pytest.raises(BadInputError, match=next(iter(change))):
+        simulate(tmp_path / "set", **{**SMALL, **change})
+    assert not (tmp_path / "set").exists()
+
+
+def test_prints_cut_at_the_edge_of_the_photo_keep_their_types() -> None:
+    # with this seed the portrait reaches the photo's edge, whose coordinate is a NumPy scalar
+    made = list(iter_captures(subjects=4, captures_per_subject=6, species=["print_flat"], size=64, seed=0))
+    assert {capture.spec.species for capture in made} == {"bona_fide", "print_flat"}

@@ -49,8 +49,9 @@ def _sheet(stage: Stage, *, radius: float) -> Presentation:
     left, right = -min(middle[0], width * stage.pick(0.75, 1.2)), min(size - middle[0], width * stage.pick(0.75, 1.2))
     top, bottom = -min(middle[1], width * stage.pick(0.85, 1.3)), min(size - middle[1], width * stage.pick(0.9, 1.4))
     margin = stage.pick(3.0, 14.0) if stage.rng.random() < 0.7 else 0.0
-    picture = (left, top, right, bottom)
-    sheet = (left - margin, top - margin, right + margin, bottom + margin * stage.pick(1.0, 2.5))
+    picture = (float(left), float(top), float(right), float(bottom))
+    below = margin * stage.pick(1.0, 2.5)
+    sheet = (float(left - margin), float(top - margin), float(right + margin), float(bottom + below))
     inked = soft_rectangle(hit.across, hit.down, picture, pixels_per_mm=density)
     coverage = soft_rectangle(hit.across, hit.down, sheet, pixels_per_mm=density)
     codes = lay(photo, hit.across, hit.down, scale=scale, pixels_per_mm=density)
