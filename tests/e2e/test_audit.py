@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,25 @@ def test_a_manifest_without_dev_rows_or_with_one_class_is_refused(tmp_path: Path
     Manifest(tuple(rows), manifest.root, "one class").write(captures.parent / "one_class.csv")
     with pytest.raises((BadInputError, LeakError), match="attack"):
         audit(captures=captures.parent / "one_class.csv", out=tmp_path / "b")
+
+
+def test_a_subject_on_both_sides_of_the_threshold_is_refused(tmp_path: Path, captures: Path) -> None:
+    manifest = Manifest.read(captures)
+    leaked = manifest.where(split="dev").subjects[0]
+    rows = tuple(replace(s, subject=leaked) if i == 0 else s for i, s in enumerate(manifest.where(split="test")))
+    rows += manifest.where(split="dev").rows
+    Manifest(rows, manifest.root, "leaky").write(captures.parent / "leaky.csv")
+    with pytest.raises(LeakError, match="1 subjects are in both dev and test"):
+        audit(captures=captures.parent / "leaky.csv", out=tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_an_edited_manifest(tmp_path: Path, captures: Path) -> None:
+    edited = captures.parent / "edited.csv"
+    edited.write_bytes(captures.read_bytes())
+    audit(captures=edited, out=tmp_path / "run")
+    edited.write_text(edited.read_text(encoding="utf-8").replace(",normal,", ",strong,", 1), encoding="utf-8")
+    with pytest.raises(BadInputError, match="other settings: manifest"):
+        audit(captures=edited, out=tmp_path / "run", resume=True)
 
 
 def test_unreadable_captures_are_counted_not_hidden(tmp_path: Path, captures: Path) -> None:

@@ -84,7 +84,7 @@ def audit(
     gate = parse_gate(fail_on) if fail_on else None
     victim = resolve_detector(detector)
     needs = Needs(recognizer, surrogate, faces, captures, sizes, policy, seed)
-    check_needs(needs)
+    hashes = check_needs(needs)
     recipe = {
         "verb": "audit",
         "version": __version__,
@@ -92,6 +92,7 @@ def audit(
         "detector_sha256": victim.card.sha256,
         "preset": preset,
         **needs.recipe(),
+        **hashes,
     }
     run = RunFolder(out, recipe=recipe, resume=resume)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice

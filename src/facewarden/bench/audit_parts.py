@@ -22,6 +22,7 @@ from facewarden.bench.presets import Preset
 from facewarden.bench.resolve import resolve_detector, resolve_purifier, resolve_recognizer
 from facewarden.bench.scoring import Scores, score_manifest
 from facewarden.bench.simulating import simulate
+from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError
 from facewarden.core.labels import Modality
@@ -32,7 +33,7 @@ from facewarden.core.seeding import checked_seed, derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
-from facewarden.data.loading import iter_batches
+from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.metrics.pad import fit_rule
 from facewarden.report.document import LeftOut, Part, Section
@@ -77,21 +78,29 @@ def model_part(role: str, card: Card) -> Part:
     return Part(role, card.name, card.source, card.licence, card.sha256, card.settings)
 
 
-def check_needs(needs: Needs) -> None:
+def check_needs(needs: Needs) -> dict[str, Any]:
     """Refuse what cannot work before the minutes of measuring, not after them; missing public parts are left out later.
+
+    Returns:
+        Hashes of the captures' manifest and of the recognizers: a run resumes only with the same files.
 
     Raises:
         BadInputError, UnknownEntryError: a negative seed, an unknown policy or recognizer, no such faces or captures.
     """
     checked_seed(needs.seed)
     fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=needs.policy, split="dev", species=np.array(["", ""]))
+    hashes: dict[str, Any] = {}
     with suppress(MissingAssetError):
-        _surrogates(needs, resolve_recognizer(needs.recognizer))
+        judge = resolve_recognizer(needs.recognizer)
+        hashes["recognizers"] = [model.card.sha256 for model in (judge, *_surrogates(needs, judge))]
     with suppress(MissingAssetError):
         if needs.faces is not None:
             open_dataset(needs.faces)
     if needs.captures is not None:
         Manifest.read(needs.captures)
+        file = needs.captures if needs.captures.is_file() else needs.captures / "manifest.csv"
+        hashes["manifest"] = sha256(file) if file.is_file() else None
+    return hashes
 
 
 def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
@@ -173,7 +182,10 @@ def perturbation_of(
     chosen = set(test.key[rows].tolist())
     samples = [sample for sample in manifest.where(split="test") if sample.key in chosen]
     modalities = tuple(m for m in ("rgb", "depth", "infrared") if m in {*detector.modalities, *source.modalities})
-    batches = list(iter_batches(samples, 16, root=manifest.root, modalities=modalities))
+    unread: list[Skipped] = []
+    batches = list(
+        iter_batches(samples, 16, root=manifest.root, modalities=modalities, on_error="skip", skipped=unread)
+    )
     setting = Vulnerability(
         detector=detector,
         source=source,
@@ -184,7 +196,8 @@ def perturbation_of(
     )
     cells = _cells(source, needs, transfer=setting.transfer)
     found = run_grid(setting, cells, run)
-    return perturbation_section(Measured(cells, found, how, manifest.simulated, needs.seed))
+    skipped = {"unreadable capture": len(unread)} if unread else None
+    return perturbation_section(Measured(cells, found, how, manifest.simulated, needs.seed), skipped=skipped)
 
 
 def _cells(source: Detector, needs: Needs, *, transfer: bool) -> list[Cell]:

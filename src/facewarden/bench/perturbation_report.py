@@ -124,7 +124,9 @@ def _half_budget(found: Measured, sensors: tuple[Modality, ...]) -> Iterator[Met
     at = bootstrap_by_subject(statistic, found.column(curve[0], "subject"), seed=found.seed, proportion=False)
     note = f"interpolated between the budgets tried, the largest of which is {grays[-1]:g}/255; {at.method}"
     group = {"attack": curve[0].name, "modalities": "+".join(sensors)}
-    yield Metric("eps_half", at.value, at.low, at.high, at.n, found.simulated, "/255", group, note)
+    # resamples that all agree would claim certainty: then there is no interval, and the grade does not use it
+    low, high = (at.low, at.high) if at.low < at.high else (None, None)
+    yield Metric("eps_half", at.value, low, high, at.n, found.simulated, "/255", group, note)
 
 
 def half_crossing(rates: NDArray[np.float64], budgets: NDArray[np.float64]) -> float | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facewarden.bench.scoring import Scores, rows_of_split
 from facewarden.core.decision import DecisionRule
+from facewarden.core.errors import LeakError
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import Metric as Measured
 from facewarden.metrics.summary import presentation_summary
@@ -51,8 +52,10 @@ def measure_presentation(
 
     Raises:
         BadInputError: a split lacks a class.
+        LeakError: a subject is in both splits.
     """
     dev, test = rows_of_split(scores, "dev"), rows_of_split(scores, "test")
+    refuse_shared_subjects(dev, test)
     rule = fit_rule(dev.score, dev.label, policy=policy, split="dev", species=dev.species, source=scores.source)
     figures = presentation_summary(
         test.score, test.label, species=test.species, subjects=test.subject, rule=rule, seed=seed, rounds=rounds
@@ -73,6 +76,20 @@ def measure_presentation(
         simulated=scores.simulated,
     )
     return Presentation(rule, test, section)
+
+
+def refuse_shared_subjects(dev: Scores, test: Scores) -> None:
+    """Raise when someone whose rows set the threshold is also tested.
+
+    Raises:
+        LeakError: says how many, and who first.
+    """
+    shared = sorted(set(dev.subject.tolist()) & set(test.subject.tolist()))
+    if shared:
+        raise LeakError(
+            f"{dev.source}: {len(shared)} subjects are in both dev and test, first {shared[0]!r}",
+            hint="split by subject; facewarden data check lists them",
+        )
 
 
 def _as_metric(found: Measured, *, simulated: bool, group: Mapping[str, str] | None = None) -> Metric:

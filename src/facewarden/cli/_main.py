@@ -6,6 +6,7 @@ import ast
 import difflib
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; those of the process by default.
 
     Returns:
-        0 when all went well, 1 when a gate failed or a check found something, 2 on bad input, 130 when interrupted.
+        0 when all went well, 1 when a gate failed or a check found something, 2 on bad input, 70 on a defect of
+        facewarden, 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     known = verbs()
@@ -86,3 +88,9 @@ def _run(verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nfacewarden {verb}: stopped; runs go on with --resume", file=sys.stderr)
         return 130
+    except Exception:  # not 1: a gate that failed and a program that broke are not the same
+        traceback.print_exc()
+        print(
+            f"facewarden {verb}: this is a defect of facewarden, please report it with the lines above", file=sys.stderr
+        )
+        return 70

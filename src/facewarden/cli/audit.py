@@ -10,6 +10,8 @@ def show(result: AuditResult) -> int:
     """Print the grades and where the report is; 1 when the gate failed."""
     for name, section in zip(SECTIONS, result.report.sections, strict=True):
         print(f"{name:<13} {section.grade or '-'}  {section.finding}")
+        for reason, count in section.skipped.items():
+            print(f"{'':<16} skipped {count}: {reason}")
         for left in section.left_out:
             print(f"{'':<16} left out: {left.what} ({left.why})\n{'':<16} -> {left.command}")
     if result.gate is not None:

@@ -1,6 +1,6 @@
 """The gate of `--fail-on`: a small, closed language over a report's numbers; nothing in it can run code.
 
-    presentation.acer > 0.05 or perturbation.success_rate[eps=8/255] > 0.5 or grade(poisoning) > C
+    presentation.acer > 0.05 or max(perturbation.success_rate[eps=8/255]) > 0.5 or grade(poisoning) > C
 
 - `SECTION.METRIC` is the value of a metric named as in `report.json`; `SECTION.METRIC[key=value, ...]` picks by group
   (values without quotes; "8/255" and "0.0313725..." are the same). It must name exactly one metric.

@@ -81,6 +81,15 @@ def test_a_stopped_grid_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
     assert first.rows == again.rows
 
 
+def test_no_interval_where_every_resample_agrees(tmp_path: Path) -> None:
+    victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255], [0, 1])
+    setting = Vulnerability(victim, victim, 0.0, 0.0, [batch], seed=0)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
+    found = Measured(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
+    half = next(m for m in perturbation_section(found).metrics if m.name == "eps_half")
+    assert (half.value, half.low, half.high) == (1.0, None, None)
+
+
 @pytest.mark.parametrize(
     ("rates", "budgets", "expected"),
     [([0.2, 0.4], [1, 2], None), ([1.0], [4], 2.0), ([0.0, 1.0], [2, 4], 3.0), ([0.5, 0.4], [1, 2], 1.0)],

@@ -105,3 +105,18 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys: pytest.Captu
 
 def test_progress_costs_nothing_when_nobody_looks() -> None:
     assert list(track(iter("abc"), label="quiet")) == ["a", "b", "c"]
+
+
+def test_a_defect_is_not_mistaken_for_a_failed_gate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from facewarden.cli import doctor
+
+    def broken() -> None:
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(doctor, "entry", broken)
+    assert main(["doctor"]) == 70
+    error = capsys.readouterr().err
+    assert "oops" in error
+    assert "please report" in error
