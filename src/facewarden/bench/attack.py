@@ -18,7 +18,7 @@ from facewarden.core.seeding import checked_seed
 from facewarden.core.threat import ThreatModel
 from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
-from facewarden.data.table import write_table
+from facewarden.data.table import check_target, write_table
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
 
@@ -80,6 +80,8 @@ def attack(
         raise BadInputError(f"a budget of {eps:g} gray levels", hint="--eps between 0 and 255, usually 8")
     threat = ThreatModel(norm=norm, eps=eps / 255 if norm == "linf" else eps, modalities=modalities)
     attacker = load("attacks", method)()
+    if out is not None:
+        check_target(out)
     manifest = Manifest.read(captures)
     victim = resolve_detector(detector)
     source = victim if surrogate is None else resolve_detector(surrogate)

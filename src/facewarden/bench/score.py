@@ -20,7 +20,7 @@ from facewarden.core.registry import load
 from facewarden.core.roles import Detector
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
-from facewarden.data.table import write_table
+from facewarden.data.table import check_target, write_table
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 
@@ -50,6 +50,8 @@ def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = No
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
         out: table to write, .parquet or .csv.
     """
+    if out is not None:
+        check_target(out)
     model = resolve_detector(detector)
     if source.suffix.lower() in (".csv", ".parquet"):
         scores = score_manifest(model, Manifest.read(source))

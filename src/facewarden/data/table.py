@@ -82,6 +82,23 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
 
 
+def check_target(path: Path) -> None:
+    """Refuse a table's path before the work whose result it is to hold.
+
+    Raises:
+        BadInputError: an unknown suffix, or a folder that cannot be written.
+    """
+    _suffix(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise BadInputError(
+            f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
+        ) from error
+
+
 def _suffix(path: Path) -> str:
     if path.suffix.lower() not in SUFFIXES:
         raise BadInputError(f"{printable(path)}: unknown kind of table", hint=f"name it with {' or '.join(SUFFIXES)}")
