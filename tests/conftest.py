@@ -12,10 +12,16 @@ from jaxtyping import install_import_hook
 
 _HOOK = install_import_hook("facewarden", "beartype.beartype")
 
-import pytest  # noqa: E402  the hook comes first
+import hypothesis  # noqa: E402  the hook comes first
+import pytest  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(1)
+
+# Random examples look for defects where people work; a gate must give the same answer twice.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("work", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "work")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facewarden.data.simulate.face import (
@@ -95,14 +95,16 @@ def test_maps_are_finite_and_in_range(seed: int, draw: int, size: int, mm: float
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**40), yaw=st.floats(-18, 18), pitch=st.floats(-10, 10))
+@example(seed=55594, yaw=16.336, pitch=3.635)  # a broad nose, turned far
 def test_the_nose_tip_is_where_the_relief_peaks(seed: int, yaw: float, pitch: float) -> None:
     maps = prepare(bare(seed), size=128, mm_per_pixel=2.0).render(pose=Pose(yaw=yaw, pitch=pitch))
     x, y = np.round(maps.landmarks[2]).astype(int)
     reach = 12  # 24 mm: no other part of the face within this reach is as high
     window = maps.relief[y - reach : y + reach + 1, x - reach : x + reach + 1]
     peak = np.unravel_index(int(window.argmax()), window.shape)
-    # A turned or nodding head moves the highest point along the rounded tip.
-    assert np.hypot(peak[0] - reach, peak[1] - reach) * 2.0 < 9.0
+    # A turned or nodding head moves the highest point along the rounded tip, whose radius is up to 20 mm.
+    moved = 20.0 * np.sin(np.radians(np.hypot(yaw, pitch)))
+    assert np.hypot(peak[0] - reach, peak[1] - reach) * 2.0 < 8.0 + moved
     assert maps.relief[y, x] > window.max() - 4.0
 
 
