@@ -69,8 +69,8 @@ def measure_presentation(
         finding=_finding(metrics),
         reason=verdict.reason,
         metrics=metrics + by_domain,
-        tables=(_species_table(metrics, test, scores.simulated), _domain_table(by_domain, scores.simulated)),
-        figures=(_histogram(test, rule, scores.simulated),),
+        tables=(_species_table(metrics, test), _domain_table(by_domain, simulated=scores.simulated)),
+        figures=(_histogram(test, rule),),
         left_out=tuple(left_out),
         skipped=dict(scores.skipped),
         simulated=scores.simulated,
@@ -136,23 +136,25 @@ def _reading_order(metric: Metric) -> int:
     return _FIRST.index(metric.name) if metric.name in _FIRST else len(_FIRST)
 
 
-def _species_table(metrics: Sequence[Metric], test: Scores, simulated: bool) -> Table:  # noqa: FBT001
+def _species_table(metrics: Sequence[Metric], test: Scores) -> Table:
     rows = []
     for metric in sorted((m for m in metrics if m.name == "apcer"), key=lambda m: -m.value):
         species = metric.group["species"]
         people = len(set(test.subject[test.species == species].tolist()))
         rows.append((plain(species), measured(metric), people))
-    return Table("Attacks accepted, by species", ("PAI species", "APCER", "Subjects"), tuple(rows), simulated=simulated)
+    return Table(
+        "Attacks accepted, by species", ("PAI species", "APCER", "Subjects"), tuple(rows), simulated=test.simulated
+    )
 
 
-def _domain_table(metrics: Sequence[Metric], simulated: bool) -> Table:  # noqa: FBT001
+def _domain_table(metrics: Sequence[Metric], *, simulated: bool) -> Table:
     domains = list(dict.fromkeys(metric.group["domain"] for metric in metrics))
     by = {(metric.group["domain"], metric.name): metric for metric in metrics}
     rows = tuple((plain(domain), *(measured(by[domain, name]) for name in _PER_DOMAIN)) for domain in domains)
     return Table("By sensor domain", ("Domain", "ACER, worst species", "BPCER", "AUC"), rows, simulated=simulated)
 
 
-def _histogram(test: Scores, rule: DecisionRule, simulated: bool) -> Figure:  # noqa: FBT001
+def _histogram(test: Scores, rule: DecisionRule) -> Figure:
     low, high = float(test.score.min()), float(test.score.max())
     edges = np.linspace(low, high if high > low else low + 1.0, 41)
 
@@ -174,5 +176,5 @@ def _histogram(test: Scores, rule: DecisionRule, simulated: bool) -> Figure:  # 
             "threshold_label": f"threshold ({rule.policy} on dev)",
         },
         alt="Distribution of scores of bona fide and attack presentations, with the decision threshold.",
-        simulated=simulated,
+        simulated=test.simulated,
     )
