@@ -1,4 +1,4 @@
-"""What an MMDG detector can be told, and the timm network that it is built on."""
+"""What an MMDG detector can be told, and the transformer that it is built on."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-import torch
 from torch import nn
 
-from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError
-from facewarden.core.seeding import derive
 from facewarden.nn.mmdg_vit import Preset
+from facewarden.nn.trunk import load_trunk
 from facewarden.nn.uem import UncertaintyMode
 
 MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
@@ -35,7 +33,8 @@ class MmdgSettings:
     """Everything that decides what an MMDG detector computes; it is recorded in the card.
 
     Attributes:
-        trunk: name of a timm vision transformer with one class token.
+        trunk: a vision transformer with one class token, as `facewarden.nn.trunk.load_trunk` takes it: `face_vit` of
+            this package, timm's name of one, or a folder of `facewarden distill`.
         size: side of the input in pixels.
         depth: blocks of the trunk, all of them when None.
         preset: what is trained: `paper` the adapters and the head, `released` also class tokens, position embeddings
@@ -70,33 +69,10 @@ class MmdgSettings:
 
 
 def make_trunk(settings: MmdgSettings, *, pretrained: bool = False) -> nn.Module:
-    """Make the timm network that a detector is built on; fresh weights come from the settings' seed.
-
-    Raises:
-        BadInputError: timm does not know the name, the size does not fit, or its weights cannot be had.
-    """
-    ensure_torchvision()
-    import timm
-
-    if not timm.is_model(settings.trunk):
-        close = timm.list_models(f"{settings.trunk.split('_')[0]}*")[:5]
-        raise BadInputError(
-            f"timm has no model {settings.trunk!r}", hint=f"for example {', '.join(close)}" if close else ""
-        )
-    shape: dict[str, Any] = {"img_size": settings.size, "num_classes": 0, "pretrained": pretrained}
-    if settings.depth is not None:
-        shape["depth"] = settings.depth
-    with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
-        torch.manual_seed(derive(settings.seed, "mmdg", "trunk"))
-        try:
-            trunk: nn.Module = timm.create_model(settings.trunk, **shape)
-        except (TypeError, ValueError, AssertionError) as error:
-            raise BadInputError(f"{settings.trunk}: {error}", hint="a plain vit_* model and a fitting size") from error
-        except Exception as error:  # every hub client has errors of its own
-            raise BadInputError(
-                f"{settings.trunk}: its weights cannot be had: {error}", hint="pretrained=False, or give a trunk"
-            ) from error
-    return trunk
+    """Make the transformer that a detector is built on; fresh weights come from the settings' seed."""
+    return load_trunk(
+        settings.trunk, size=settings.size, seed=settings.seed, depth=settings.depth, pretrained=pretrained
+    )
 
 
 def settings_from(values: Mapping[str, Any], *, source: str) -> MmdgSettings:

@@ -1,0 +1,170 @@
+"""Vision transformers to build detectors on: timm's by name, the one that comes with the package, or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from facewarden.core.artifact import CARD, load_artifact
+from facewarden.core.compat import ensure_torchvision
+from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.seeding import derive
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+"""Where the trunks that come with the package lie."""
+
+ROLE = "trunk"
+_FRESH = ":fresh"
+
+
+@dataclass(frozen=True)
+class TrunkShape:
+    """What decides a plain vision transformer with one class token.
+
+    Attributes:
+        size: side of the input in pixels that its position embeddings are made for.
+        patch: side of a patch in pixels.
+        width: of the tokens.
+        depth: blocks.
+        heads: of each attention.
+    """
+
+    size: int
+    patch: int
+    width: int
+    depth: int
+    heads: int
+
+    def __post_init__(self) -> None:
+        if min(self.size, self.patch, self.depth, self.heads) < 1 or self.size % self.patch or self.width % self.heads:
+            raise BadInputError(
+                f"no transformer of this shape: {self}", hint="the patch divides the size, the heads divide the width"
+            )
+
+
+SHAPES: Mapping[str, TrunkShape] = MappingProxyType({"face_vit": TrunkShape(112, 16, 160, 6, 5)})
+"""The trunks of this package."""
+
+
+def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pretrained: bool = False) -> nn.Module:
+    """Make the transformer that a detector is built on. Its inputs are normalized as (255 x - 127.5) / 128.
+
+    Args:
+        name: `face_vit` with the weights of the package, `face_vit:fresh` without them, a plain vision transformer of
+            timm such as `vit_small_patch16_224`, or the path of a folder that `facewarden distill` wrote.
+        size: side of the input in pixels; position embeddings are resampled to it.
+        seed: of fresh weights.
+        depth: blocks to keep, the first ones; all when None.
+        pretrained: take timm's published weights from a model hub, which must then answer.
+
+    Raises:
+        BadInputError: an unknown name, a size or depth that does not fit, or weights that cannot be had.
+        MissingAssetError: the package came without the weights.
+    """
+    plain = name.removesuffix(_FRESH)
+    if plain in SHAPES:
+        if pretrained:
+            raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained=False: {plain} has its own weights")
+        if name != plain:
+            return _keep(make_trunk(SHAPES[plain], size=size, seed=seed), depth, name=name)
+        if not (SHIPPED / plain / CARD).is_file():
+            raise MissingAssetError(f"{plain} came without its weights", hint=f"{plain}{_FRESH} has random ones")
+        return _keep(_from_folder(SHIPPED / plain, size=size), depth, name=name)
+    if Path(name).is_dir():
+        return _keep(_from_folder(Path(name), size=size), depth, name=name)
+    return _from_timm(name, size=size, seed=seed, depth=depth, pretrained=pretrained)
+
+
+def make_trunk(shape: TrunkShape, *, seed: int, size: int | None = None) -> nn.Module:
+    """Make a transformer with fresh weights.
+
+    Args:
+        shape: of the transformer.
+        seed: of the weights.
+        size: side of its input in pixels, the shape's own when None.
+
+    Raises:
+        BadInputError: the patches do not fill the size.
+    """
+    ensure_torchvision()
+    from timm.models.vision_transformer import VisionTransformer
+
+    side = shape.size if size is None else size
+    if side % shape.patch:
+        raise BadInputError(f"{side} px cannot be cut into patches of {shape.patch} px", hint=f"--size {shape.size}")
+    with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
+        torch.manual_seed(derive(seed, "mmdg", "trunk"))
+        made: nn.Module = VisionTransformer(
+            img_size=side, patch_size=shape.patch, embed_dim=shape.width, depth=shape.depth, num_heads=shape.heads,
+            num_classes=0,
+        )  # fmt: skip
+    return made
+
+
+def _from_folder(folder: Path, *, size: int) -> nn.Module:
+    artifact = load_artifact(folder)
+    if artifact.card.role != ROLE:
+        raise BadInputError(
+            f"{folder}: a {artifact.card.role}, not a trunk",
+            hint="facewarden distill writes trunks; timm names work too",
+        )
+    try:
+        shape = TrunkShape(**artifact.card.settings)
+        trunk: Any = make_trunk(shape, seed=0)
+        trunk.load_state_dict({name: value.float() for name, value in artifact.weights.items()})
+    except (RuntimeError, TypeError) as error:
+        raise BadInputError(
+            f"{folder}: the weights do not fit the card's shape {artifact.card.settings}", hint="copy the folder again"
+        ) from error
+    if size != shape.size:
+        if size % shape.patch:
+            raise BadInputError(
+                f"{folder.name}: {size} px cannot be cut into patches of {shape.patch} px", hint=f"--size {shape.size}"
+            )
+        trunk.set_input_size(img_size=(size, size))
+    plain: nn.Module = trunk
+    return plain
+
+
+def _keep(trunk: nn.Module, depth: int | None, *, name: str) -> nn.Module:
+    parts: Any = trunk
+    if depth is not None:
+        if not 1 <= depth <= len(parts.blocks):
+            raise BadInputError(f"{name} has {len(parts.blocks)} blocks, not {depth}", hint="leave depth out")
+        parts.blocks = parts.blocks[:depth]
+    return trunk
+
+
+def _from_timm(name: str, *, size: int, seed: int, depth: int | None, pretrained: bool) -> nn.Module:
+    ensure_torchvision()
+    import timm
+
+    if not timm.is_model(name):
+        close = timm.list_models(f"{name.split('_')[0]}*")[:5]
+        own = ", ".join([*SHAPES, *close])
+        raise BadInputError(f"timm has no model {name!r}, and no such folder is here", hint=f"for example {own}")
+    shape: dict[str, Any] = {"img_size": size, "num_classes": 0, "pretrained": pretrained}
+    if depth is not None:
+        shape["depth"] = depth
+    with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
+        torch.manual_seed(derive(seed, "mmdg", "trunk"))
+        try:
+            trunk: nn.Module = timm.create_model(name, **shape)
+        except (TypeError, ValueError, AssertionError) as error:
+            raise BadInputError(f"{name}: {error}", hint="a plain vit_* model and a fitting size") from error
+        except Exception as error:  # every hub client has errors of its own
+            raise BadInputError(
+                f"{name}: its weights cannot be had: {error}", hint="pretrained=False, or give a trunk"
+            ) from error
+    return trunk
+
+
+def trunk_settings(shape: TrunkShape) -> dict[str, Any]:
+    """A shape as a card keeps it."""
+    return asdict(shape)
