@@ -103,6 +103,14 @@ class Detector(nn.Module, ABC):
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch whose modalities and box have been checked."""
 
+    def targets(self, batch: FaceBatch) -> Mapping[str, Tensor]:
+        """What the heads should say of a batch, by head; a detector that crops maps for itself brings them to its view.
+
+        Args:
+            batch: what is known of it is in `tasks` and `label`.
+        """
+        return dict(batch.tasks)
+
     @final  # type: ignore[misc]
     def forward(self, batch: FaceBatch) -> PadOutput:
         """Score a batch.
