@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def fit(
         stop_after: leave after this many epochs, as if killed.
 
     Returns:
-        The log: per epoch the means of the loss and its parts, and the learning rate at its end.
+        The log: per epoch the means of the loss, its parts and the objective's statistics over the steps that had
+        them, and the learning rate at its end.
 
     Raises:
         BadInputError: the model cannot be trained, or checkpoints cannot be read or written.
@@ -101,10 +103,11 @@ def fit(
     accelerator = Accelerator(mixed_precision=settings.precision)
     optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
     prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
+    per_epoch = -(-len(source) // settings.batch)
+    objective.begin(domains=sorted(set(source.domain)), steps=per_epoch * settings.epochs)
     state = load_checkpoint(run / CHECKPOINTS, model.network, optimizer) or {"step": 0, "log": []}
     if state.get("objective"):
         objective.load_state_dict(state["objective"])
-    per_epoch = -(-len(source) // settings.batch)
     total, log = per_epoch * settings.epochs, list(state["log"])
     first = state["step"] // per_epoch
     for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first):
@@ -115,6 +118,7 @@ def fit(
         )
         objective.refresh(prepared, _unchanged(source, model, settings, accelerator.device), epoch=epoch, seed=seed)
         sums: dict[str, float] = {}
+        counts: Counter[str] = Counter()
         rate = 0.0
         for number in range(per_epoch):
             step = epoch * per_epoch + number
@@ -131,12 +135,15 @@ def fit(
                 torch.manual_seed(derive(seed, "step", step))  # for layers that draw, such as dropout
                 loss = objective(prepared, batch)
                 objective.backward(prepared, loss, run=accelerator.backward)
+            told: Mapping[str, float | Tensor] = {**loss.parts, **objective.statistics(prepared)}
+            for name, value in {"loss": loss.total.detach(), **told}.items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+                counts[name] += 1
             accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
             optimizer.step()
             optimizer.zero_grad()
-            for name, value in {"loss": loss.total, **loss.parts}.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
-        log.append({"epoch": epoch + 1, "rate": rate, **{name: value / per_epoch for name, value in sums.items()}})
+        means = {name: value / counts[name] for name, value in sums.items()}
+        log.append({"epoch": epoch + 1, "rate": rate, **means})
         last = epoch + 1 == settings.epochs
         if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import ContractError
 from facewarden.core.roles import Detector, forbid_override
+from facewarden.train.objectives._statistics import owned_norms
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class Loss:
 
     Attributes:
         total: scalar to minimize.
-        parts: its terms by name, as they are logged.
+        parts: its terms by name, as they are logged, `loss/rgb` for one of a modality; without gradient.
     """
 
     total: Tensor
@@ -48,6 +49,22 @@ class TrainingObjective(ABC):
             run: backpropagates a scalar; it scales for mixed precision.
         """
         run(loss.total)
+
+    def begin(self, *, domains: Sequence[str], steps: int) -> None:  # noqa: B027
+        """Learn what lies ahead, before the first epoch and before a checkpoint is put back; nothing by default.
+
+        Args:
+            domains: names of the training data's domains.
+            steps: of the whole training.
+        """
+
+    def statistics(self, model: Detector) -> dict[str, float]:
+        """What the last step was like, for the log; called after `backward`, while the gradients are there.
+
+        Names are `what/modality`: `gradient/rgb` is the length of the gradient on the parameters that belong to rgb,
+        for networks that say which those are. A number that a step does not have is left out.
+        """
+        return owned_norms(model)
 
     def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:  # noqa: B027
         """Look at the training data before an epoch; nothing by default.

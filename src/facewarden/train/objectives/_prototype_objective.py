@@ -73,13 +73,16 @@ class PrototypeObjective(TrainingObjective):
             raise ContractError("the prototypes have not been measured", hint="refresh(model, batches) before an epoch")
         if batch.label is None:
             raise ContractError("the prototype loss needs labels", hint="FaceBatch(..., label=...)")
-        classes, present = self._classes(batch), present_of(batch)
+        classes, present, seen = self._classes(batch), present_of(batch), seen.to(tokens.device)
         counted = present & seen[:, classes]
         losses = prototype_losses(tokens, values, classes=classes, seen=seen) * counted
         entropy = torch.nn.functional.cross_entropy(at_least_single(logits), batch.label, reduction="sum")
         prototype, counts = losses.sum(dim=1), counted.sum(dim=1)
         means = prototype / counts.clamp(min=1)
-        named = {f"ssp_{m}": mean.detach() for m, mean in zip(MODALITIES, means, strict=True)}
+        rows = zip(MODALITIES, means.detach(), counts.tolist(), strict=True)
+        named = {f"loss/{m}": mean for m, mean, number in rows if number}
+        if certainty is not None:
+            named |= _certainties(certainty, present)
         confident = torch.ones_like(tokens[..., 0]) if certainty is None else certainty
         return StreamLoss(
             total=entropy / len(batch) + self.factor * means.sum(),
@@ -126,6 +129,10 @@ class PrototypeObjective(TrainingObjective):
             raise BadInputError("no training batch to measure prototypes on", hint="check the training manifest")
         self.prototypes.refresh()
 
+    def begin(self, *, domains: Sequence[str], steps: int) -> None:
+        """Take all training domains as the sources, unless they were named."""
+        self.sources = self.sources or tuple(domains)
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold."""
         return {"sources": self.sources, "prototypes": self.prototypes.state_dict()}
@@ -146,6 +153,16 @@ class PrototypeObjective(TrainingObjective):
         if not self.sources:
             raise BadInputError("the training domains are not known", hint='sources=("domain_a", "domain_b")')
         return single_sided_classes(batch.label, batch.domain, sources=self.sources)
+
+
+def _certainties(certainty: Tensor, present: Tensor) -> dict[str, Tensor]:
+    """Mean and standard deviation of the class tokens' certainty in each modality that a sample has."""
+    found: dict[str, Tensor] = {}
+    for name, row, here in zip(MODALITIES, certainty.detach(), present, strict=True):
+        if bool(here.any()):
+            found[f"certainty/{name}"] = row[here].mean()
+            found[f"certainty_spread/{name}"] = row[here].std(correction=0)
+    return found
 
 
 def tokens_of(features: Tensor | None) -> Tensor:

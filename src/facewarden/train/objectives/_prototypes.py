@@ -131,9 +131,10 @@ class Prototypes:
         if self.values is None or self.seen is None:
             self.values, self.seen = fresh, found
         else:
-            blended = torch.where(self.seen[..., None], (1 - self.keep) * fresh + self.keep * self.values, fresh)
-            self.values = torch.where(found[..., None], blended, self.values)
-            self.seen = self.seen | found
+            old, seen = self.values.to(fresh), self.seen.to(fresh.device)  # a checkpoint's are on the CPU
+            blended = torch.where(seen[..., None], (1 - self.keep) * fresh + self.keep * old, fresh)
+            self.values = torch.where(found[..., None], blended, old)
+            self.seen = seen | found
         self._sums = self._counts = None
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ class CrossEntropy(TrainingObjective):
         for name in MODALITIES:
             here = batch.present.get(name)
             if name in output.tasks and here is not None and bool(here.any()):
-                parts[name] = _bce(output.tasks[name][:, 0], target)[here].mean()
+                parts[f"loss/{name}"] = _bce(output.tasks[name][:, 0], target)[here].mean()
         single = [value for name, value in parts.items() if name != "fused"]
         total = parts["fused"] + (self.branch * torch.stack(single).mean() if single else 0.0)
         return Loss(total, {name: value.detach() for name, value in parts.items()})

@@ -129,6 +129,20 @@ class Regrad(PrototypeObjective):
         if self._taken == self.accumulate:
             self.finish()
 
+    def statistics(self, model: Detector) -> dict[str, float]:
+        """The last step by modality: lengths of its prototype gradient before and after the rule, conflicts, speed.
+
+        `fastest/rgb` is 1 where rgb was the fastest, so that its mean is a share of steps.
+        """
+        found, report = super().statistics(model), self.report
+        if report is not None:
+            for m, name in enumerate(MODALITIES):
+                found[f"prototype_gradient/{name}"] = report.norm[m]
+                found[f"rebalanced_gradient/{name}"] = report.norm_after[m]
+                found[f"conflict/{name}"] = report.conflicts[m]
+                found[f"fastest/{name}"] = float(report.fastest == m)
+        return found
+
     def finish(self) -> None:
         """Write the gradients of what was accumulated so far, for a last step with fewer micro-batches.
 

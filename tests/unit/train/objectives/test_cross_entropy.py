@@ -53,7 +53,7 @@ def test_total_and_parts_are_the_formula() -> None:
     means = {name: value[depth.numpy()].mean() if name == "depth" else value.mean() for name, value in single.items()}
     assert loss.parts["fused"].item() == pytest.approx(fused, rel=1e-5)
     for name, value in means.items():
-        assert loss.parts[name].item() == pytest.approx(value, rel=1e-5)
+        assert loss.parts[f"loss/{name}"].item() == pytest.approx(value, rel=1e-5)
     assert loss.total.item() == pytest.approx(fused + 0.25 * np.mean(list(means.values())), rel=1e-5)
 
 

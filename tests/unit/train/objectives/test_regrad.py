@@ -123,7 +123,7 @@ def test_the_report_tells_what_happened() -> None:
     loss = rule(model, batch)
     rule.backward(model, loss, run=lambda _: None)
     report = rule.report
-    parts = [float(loss.parts[f"ssp_{m}"]) for m in ("rgb", "depth", "infrared")]
+    parts = [float(loss.parts[f"loss/{m}"]) for m in ("rgb", "depth", "infrared")]
     assert report.speed == pytest.approx(parts)
     assert report.fastest == parts.index(min(parts))
     assert all(0 <= share <= 1 for share in report.conflicts)

@@ -162,8 +162,8 @@ def test_the_total_is_cross_entropy_and_factor_times_the_mean_losses() -> None:
     label = batch.label.float()  # type: ignore[union-attr]
     entropy = torch.nn.functional.binary_cross_entropy_with_logits(output.score, label)
     torch.testing.assert_close(loss.total, entropy + 0.3 * sum(means))
-    assert list(loss.parts) == ["cross_entropy", "ssp_rgb", "ssp_depth", "ssp_infrared"]
-    torch.testing.assert_close(loss.parts["ssp_depth"], means[1])
+    assert list(loss.parts) == ["cross_entropy", "loss/rgb", "loss/depth", "loss/infrared"]
+    torch.testing.assert_close(loss.parts["loss/depth"], means[1])
 
 
 def test_what_is_missing_is_said() -> None:
