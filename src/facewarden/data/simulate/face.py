@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.data.simulate.celeba import celeba_attributes
 from facewarden.data.simulate.features import clothes_mask, paint_beard, paint_brows, paint_glasses
 from facewarden.data.simulate.geometry import FRAME_CENTER_Y, Grid, build_head
 from facewarden.data.simulate.hair import paint_hair
@@ -137,7 +138,7 @@ class PreparedFace:
             landmarks=landmarks,
             box=box,
             mm_per_pixel=float(self.mm_per_pixel),
-            attributes=attributes(self.identity),
+            attributes=attributes(self.identity, expression),
         )
 
     @property
@@ -286,8 +287,8 @@ def normals(relief: Map, fine: Map, *, mm: Number) -> Map:
     return np.asarray(np.stack([-gx / length, -gy / length, 1 / length], axis=2), np.float32)
 
 
-def attributes(identity: Identity) -> MappingProxyType[str, str | int | float | bool]:
-    """Describe an identity in the words of `FaceMaps.attributes`."""
+def attributes(identity: Identity, expression: Expression) -> MappingProxyType[str, str | int | float | bool]:
+    """Describe a face in the words of `FaceMaps.attributes`."""
     bands = ((25, "18-24"), (35, "25-34"), (45, "35-44"), (55, "45-54"), (65, "55-64"), (200, "65+"))
     tone = 1 + min(5, int(identity.skin.melanin * 6))
     return MappingProxyType(
@@ -298,6 +299,7 @@ def attributes(identity: Identity) -> MappingProxyType[str, str | int | float | 
             "hair": identity.hair.style,
             "beard": identity.hair.beard,
             "glasses": identity.eyes.glasses != "none",
+            "celeba": celeba_attributes(identity, expression),
         }
     )
 

@@ -32,7 +32,8 @@ class FaceMaps:
         mm_per_pixel: scale of the frame.
         lit: True when the albedo comes from a photo and so already holds that photo's light; shading is then applied
             relative to a frontal light instead of absolutely.
-        attributes: what is known of the face: "glasses", "beard", "hair", "age_band", "skin_tone" …
+        attributes: what is known of the face: "glasses", "beard", "hair", "age_band", "skin_tone", "celeba" (see
+            `celeba_attributes`) …
     """
 
     albedo: NDArray[np.float32]

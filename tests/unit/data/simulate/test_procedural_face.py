@@ -216,6 +216,6 @@ def test_a_finer_frame_shows_the_same_person() -> None:
 
 def test_attributes_name_what_was_rendered() -> None:
     maps = render_face(sample_identity(3), pose=Pose(), expression=Expression(), size=64)
-    assert set(maps.attributes) == {"sex", "age_band", "skin_tone", "hair", "beard", "glasses"}
+    assert set(maps.attributes) == {"sex", "age_band", "skin_tone", "hair", "beard", "glasses", "celeba"}
     with pytest.raises(TypeError):
         maps.attributes["hair"] = "x"  # type: ignore[index]
