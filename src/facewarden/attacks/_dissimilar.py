@@ -50,6 +50,7 @@ class DissimilarityWalk:
         factor = torch.ones_like(best_loss)
         state: dict[Modality, list[Tensor]] = {}
         for number in range(self.steps):
+            objective.at(number, steps=self.steps)
             slopes, loss = objective.gradient(images)
             excess, costs = self._costs(images, clean, reach)
             better = (excess <= (_SLACK - 1) * self.threshold) & (loss > best_loss)

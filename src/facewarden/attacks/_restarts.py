@@ -68,8 +68,10 @@ def run_restarts(
         return _stopping(objective, start, steps=steps, restarts=restarts, by=by)
     ends: list[Images] = []
     for restart in range(restarts):
+        objective.at(0, steps=steps, restart=restart)
         trail = start(objective, restart)
-        for _ in range(steps):
+        for number in range(steps):
+            trail.objective.at(number, steps=steps, restart=restart)
             trail.step()
         ends.append(trail.images())
     return keep_better(objective, ends, by=by)
@@ -94,8 +96,11 @@ def _stopping(
     for restart in range(restarts):
         if not len(left):
             break
-        trail = start(objective.narrow(left), restart)
-        for _ in range(steps):
+        part = objective.narrow(left)
+        part.at(0, steps=steps, restart=restart)
+        trail = start(part, restart)
+        for number in range(steps):
+            trail.objective.at(number, steps=steps, restart=restart)
             trail.step()
             hit = trail.reached()
             if bool(hit.any()):

@@ -144,7 +144,9 @@ class _Trail:
                 return {name: _in_range(image) if name in reach else image for name, image in seen.items()}
 
             plain = scale == 1.0 and diverse is None and point is self._images
-            gradients, _ = self.objective.gradient(point, through=None if plain else through, precision=walk.precision)
+            gradients, _ = self.objective.gradient(
+                point, through=None if plain else through, precision=walk.precision, valued=False
+            )
             total = {name: total[name] + g for name, g in gradients.items()} if total else gradients
         return {name: gradient / walk.scales for name, gradient in total.items()} if walk.scales > 1 else total
 

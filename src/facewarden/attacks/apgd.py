@@ -110,6 +110,8 @@ class _Climb:
         inertia = _INERTIA if self._step else 0.0
         moved = {name: self._move(name, inertia) for name in self.objective.threat.modalities}
         self._before, self._now = dict(self._now), {**self._now, **moved}
+        stage = self.objective.stage  # the gradient read here is the next step's
+        self.objective.at(self._step + 1, steps=stage.steps, restart=stage.restart)
         self._gradient, loss = self._read()
         self._history.append(loss)
         higher = loss > self._best_loss

@@ -18,7 +18,7 @@ class FGSM(Attack):
 
     def perturb(self, objective: MeteredObjective) -> Images:
         """Return the images after the one step."""
-        gradients, _ = objective.gradient(objective.clean)
+        gradients, _ = objective.gradient(objective.clean, valued=False)
         return ascend(objective.clean, gradients, norm=objective.threat.norm, size=objective.threat.eps)
 
 

@@ -78,6 +78,7 @@ class LowKey(Attack):
         )
         memory: dict[Modality, Tensor] = {}
         for number in range(self.steps):
+            objective.at(number, steps=self.steps)
             slopes = self._slopes(objective, images, number)
             if self.pace == "swift":
                 memory = {name: _even(slope) + _MOMENTUM * memory.get(name, 0.0) for name, slope in slopes.items()}
@@ -95,7 +96,8 @@ class LowKey(Attack):
         if self.pace == "swift":
             views = [views[(number + 1) % len(views)]] * len(views)
         read = {
-            view: objective.gradient(images, through=view, precision=self.precision)[0] for view in dict.fromkeys(views)
+            view: objective.gradient(images, through=view, precision=self.precision, valued=False)[0]
+            for view in dict.fromkeys(views)
         }
         slopes = {name: sum((read[view][name] for view in views[1:]), read[views[0]][name]) for name in read[views[0]]}
         if self.price > 0:

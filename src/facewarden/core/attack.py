@@ -15,6 +15,7 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
 from facewarden.core.metered import MeteredObjective
 from facewarden.core.objective import Images, Objective
+from facewarden.core.reading import Reading
 from facewarden.core.roles import forbid_override
 from facewarden.core.threat import ThreatModel
 
@@ -69,17 +70,20 @@ class Attack(ABC):
         """Return attacked images; anything outside the budget is projected back afterwards."""
 
     @final
-    def __call__(self, objective: Objective, threat: ThreatModel, *, seed: int = 0) -> AttackResult:
+    def __call__(
+        self, objective: Objective, threat: ThreatModel, *, seed: int = 0, reading: Reading | None = None
+    ) -> AttackResult:
         """Attack every sample of an objective.
 
         Args:
             objective: model, goal and clean samples.
             threat: what may be changed and by how much.
             seed: of every random draw.
+            reading: where gradients are read instead of at the image itself (SFA, averages over transforms).
 
         Raises:
-            BadInputError: the threat names a modality that the samples lack, or a gradient attack meets a model
-                without gradients.
+            BadInputError: the threat names a modality that the samples lack, a gradient attack meets a model
+                without gradients, or a reading is given to an attack that reads none.
             ContractError: `perturb` returned other shapes or NaN.
         """
         name = type(self).__name__
@@ -91,12 +95,14 @@ class Attack(ABC):
         if self.needs_gradients and not objective.differentiable:
             raise BadInputError(
                 f"{name} needs gradients, which this model does not give",
-                hint="attack a surrogate and transfer, or use a score-based attack",
+                hint="attack a surrogate and transfer, or use a score-based attack: square, noise",
             )
+        if reading is not None and not self.needs_gradients:
+            raise BadInputError(f"{name} reads no gradients", hint="leave the reading out, or use a gradient attack")
         for modality, image in objective.clean.items():
             check_unit_range(image, what=f"{name}: clean {modality}")
         clean = {modality: image.detach() for modality, image in objective.clean.items()}
-        metered = MeteredObjective(objective, threat, seed)
+        metered = MeteredObjective(objective, threat, seed, reading=reading)
         raw = self.perturb(metered)
         images: dict[Modality, Tensor] = {}
         for modality, image in clean.items():

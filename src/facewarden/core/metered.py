@@ -12,6 +12,7 @@ from torch import Tensor
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective
+from facewarden.core.reading import Reading, Stage
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
@@ -26,11 +27,15 @@ class MeteredObjective:
     Attributes:
         clean: images of all modalities.
         threat: the budget, for attacks that project while they walk.
+        stage: how far the walk has come, set by `at`.
+        label: `(b,)` of the samples, 1 = bona fide; None where the goal has none.
     """
 
-    def __init__(self, objective: Objective, threat: ThreatModel, seed: int) -> None:
-        self._objective, self._seed = objective, seed
-        self.threat = threat
+    def __init__(self, objective: Objective, threat: ThreatModel, seed: int, *, reading: Reading | None = None) -> None:
+        self._objective, self._seed, self._reading = objective, seed, reading
+        self.threat, self.label = threat, objective.label
+        self.stage, self._turn = Stage(), 0
+        self._state: dict[str, Tensor] | None = None
         # copies: an attack that writes into them moves no one's yardstick but its own
         self.clean: Images = {name: image.detach().clone() for name, image in objective.clean.items()}
         self._rows = torch.arange(len(objective.keys))
@@ -64,9 +69,21 @@ class MeteredObjective:
         """
         where = rows.nonzero().flatten() if rows.dtype == torch.bool else rows
         seed = self._seed if stream is None else derive(self._seed, stream)
-        view = MeteredObjective(self._objective.select(where.tolist()), self.threat, seed)
+        view = MeteredObjective(self._objective.select(where.tolist()), self.threat, seed, reading=self._reading)
         view._rows, view._counts = self._rows[where.to(self._rows.device)], self._counts
+        view.stage, view._turn = self.stage, self._turn
+        if self._state is not None:
+            view._state = {name: value[where.to(value.device)] for name, value in self._state.items()}
         return view
+
+    def at(self, step: int, *, steps: int, restart: int = 0) -> None:
+        """Say how far the walk has come; a reading may depend on it.
+
+        Args:
+            step, steps: which step is next, and how many there are.
+            restart: which try it is.
+        """
+        self.stage, self._turn = Stage(restart, step, steps), 0
 
     def gradient(
         self,
@@ -75,8 +92,11 @@ class MeteredObjective:
         of: Climb = "loss",
         through: Transform | None = None,
         precision: Precision = "float32",
+        valued: bool = True,
     ) -> tuple[dict[Modality, Tensor], Tensor]:
-        """Gradient of what is climbed with respect to each reachable modality, and its value `(b,)`.
+        """Gradient of what is climbed with respect to each reachable modality, and its value `(b,)` at the images.
+
+        Where the attack was given a `Reading`, the gradient is the mean of those that it asks for.
 
         Args:
             images: where to read it.
@@ -85,10 +105,31 @@ class MeteredObjective:
             through: a differentiable change of the images between here and the model.
             precision: "bfloat16" runs the model under autocast with channels-last images: about twice as fast on
                 convolutions, and a slightly different gradient; success is measured in float32 all the same.
+            valued: whether the caller reads the value; with a `Reading` it costs a query, and is zero if not wanted.
 
         Raises:
             ContractError: the objective gives something else than one differentiable value a sample.
         """
+        if self._reading is None:
+            return self._gradient(images, of=of, through=through, precision=precision)
+        if self._state is None:
+            self._state = self._reading.begin(self)
+        looks = self._reading.looks(images, objective=self, state=self._state)
+        self._turn += 1
+        mean: dict[Modality, Tensor] = {}
+        for look in looks:
+            view = _chained(through, look.through)
+            found, value = self._gradient(look.images, of=of, through=view, precision=precision)
+            mean = {name: mean[name] + g for name, g in found.items()} if mean else found
+        if len(looks) > 1:
+            mean = {name: gradient / len(looks) for name, gradient in mean.items()}
+        if not valued:
+            return mean, torch.zeros_like(value)
+        return mean, self.loss(images if through is None else through(images), of=of)
+
+    def _gradient(
+        self, images: Images, *, of: Climb, through: Transform | None, precision: Precision
+    ) -> tuple[dict[Modality, Tensor], Tensor]:
         self._counts[0, self._rows] += 1
         inputs = {name: image.detach() for name, image in images.items()}
         wanted = [name for name in inputs if name in self.threat.modalities]
@@ -135,6 +176,11 @@ class MeteredObjective:
             for name in clean
         }
 
+    def draws(self, *stream: str) -> list[torch.Generator]:
+        """One generator a sample for a `Reading`, another one at every reading of every step and restart."""
+        stage = self.stage
+        return self.generators(*stream, f"restart {stage.restart}", f"step {stage.step}", f"turn {self._turn}")
+
     def generators(self, *stream: str) -> list[torch.Generator]:
         """One generator a sample, seeded by its key and the name of the stream: batching never changes the draws."""
         return [torch.Generator().manual_seed(derive(self._seed, *stream, key)) for key in self._objective.keys]
@@ -160,6 +206,12 @@ class MeteredObjective:
             else:
                 draws.append(torch.rand(image.shape[1:], generator=generator) * 2 - 1)
         return torch.stack(draws).to(image) if draws else torch.zeros_like(image)
+
+
+def _chained(first: Transform | None, second: Transform | None) -> Transform | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return lambda images: second(first(images))
 
 
 def _autocast(precision: Precision, device: str) -> AbstractContextManager[object]:

@@ -27,12 +27,14 @@ class Objective(ABC):
         keys: one name per sample; random starts are drawn per name, so that batching never changes them.
         goal: a word for reports.
         differentiable: whether `loss` has a gradient; gradient attacks refuse an objective without one.
+        label: `(b,)` what the attacker knows that each sample is, 1 = bona fide; None where the goal has no labels.
     """
 
     clean: Images
     keys: tuple[str, ...]
     goal: str
     differentiable: bool = True
+    label: Tensor | None = None
 
     @abstractmethod
     def loss(self, images: Images) -> Float[Tensor, " b"]:
@@ -67,6 +69,7 @@ class _Rows(Objective):
         self.goal, self.differentiable = whole.goal, whole.differentiable
         self.clean = {name: image[self._where] for name, image in whole.clean.items()}
         self.keys = tuple(whole.keys[row] for row in rows)
+        self.label = None if whole.label is None else whole.label[self._where.to(whole.label.device)]
 
     def _fill(self, images: Images) -> Images:
         return {name: image.index_copy(0, self._where, images[name]) for name, image in self._whole.clean.items()}
@@ -108,7 +111,7 @@ class Evade(Objective):
             raise BadInputError(f"unknown loss {loss!r}", hint="margin or cross_entropy")
         self.differentiable = detector.differentiable
         self.detector, self.batch, self.threshold, self.kind = detector, batch, threshold, loss
-        self.clean, self.keys = batch.images, batch.key
+        self.clean, self.keys, self.label = batch.images, batch.key, batch.label
         self._bona_fide = batch.label.bool()
 
     def _score(self, images: Images) -> Tensor:
@@ -134,7 +137,7 @@ class Evade(Objective):
         """Return the same goal for some of the samples."""
         part = copy.copy(self)
         part.batch, part._bona_fide = self.batch.select(rows), self._bona_fide[list(rows)]
-        part.clean, part.keys = part.batch.images, part.batch.key
+        part.clean, part.keys, part.label = part.batch.images, part.batch.key, part.batch.label
         return part
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
@@ -163,10 +166,12 @@ class HeadShift(Objective):
 
     def __init__(self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float) -> None:
         if head not in detector.heads:
-            raise BadInputError(f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {detector.heads}")
+            raise BadInputError(
+                f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {', '.join(detector.heads) or 'none'}"
+            )
         self._evade = Evade(detector, batch, threshold=threshold)
         self.differentiable = detector.differentiable
-        self.clean, self.keys, self.head = batch.images, batch.key, head
+        self.clean, self.keys, self.head, self.label = batch.images, batch.key, head, batch.label
         with torch.no_grad():
             self._reference = detector(batch).tasks[head].detach()
 
@@ -188,7 +193,7 @@ class HeadShift(Objective):
         """Return the same goal for some of the samples."""
         part = copy.copy(self)
         part._evade, part._reference = self._evade.select(rows), self._reference[list(rows)]
-        part.clean, part.keys = part._evade.clean, part._evade.keys
+        part.clean, part.keys, part.label = part._evade.clean, part._evade.keys, part._evade.label
         return part
 
 
@@ -356,7 +361,7 @@ class Through(Objective):
 
     def __init__(self, inner: Objective, view: Callable[[Images], Images], *, differentiable: bool = True) -> None:
         self.inner, self.view = inner, view
-        self.clean, self.keys, self.goal = inner.clean, inner.keys, inner.goal
+        self.clean, self.keys, self.goal, self.label = inner.clean, inner.keys, inner.goal, inner.label
         self.differentiable = inner.differentiable and differentiable
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:

@@ -1,0 +1,120 @@
+"""`HeadLoss`: an attacker who climbs the loss of one head of a multitask detector; success stays the decision."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES
+from facewarden.core.objective import Evade, Images, Objective
+from facewarden.core.roles import Detector
+from facewarden.core.tasks import HEADS, head_loss
+
+
+class HeadLoss(Objective):
+    """Climb a head's own loss against the truth that it was trained to tell.
+
+    Heads of `facewarden.core.tasks` have the loss of that module. For any other head it follows from the truth: whole
+    numbers of one per sample are classes (cross-entropy), a vector of numbers in [0, 1] are attributes (binary
+    cross-entropy), anything with more axes is a map (squared error). The truth of a head that is named after a sensor
+    is the label. Where the truth of a sample is unknown (a negative class, NaN), its loss is zero.
+
+    Args:
+        detector: the model under attack; its `targets` say the truth.
+        batch: clean samples with labels.
+        head: name of the head whose gradient the attacker reads.
+        threshold: the deployed decision threshold on the score.
+
+    Raises:
+        BadInputError: the detector has no such head, or the batch not its truth.
+
+    Source: Yang et al., Exposing Fine-Grained Adversarial Vulnerability of Face Anti-Spoofing Models (2023), figure.
+    """
+
+    goal = "head"
+
+    def __init__(self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float) -> None:
+        check_head(detector, head)
+        self._evade = Evade(detector, batch, threshold=threshold)
+        truth = detector.targets(batch).get(head)
+        if truth is None and head in MODALITIES and batch.label is not None:
+            truth = batch.label.float()[:, None]
+        if truth is None:
+            raise BadInputError(
+                f"the samples come without the truth of head {head!r}",
+                hint=f"truth here: {', '.join(detector.targets(batch)) or 'none'}",
+            )
+        self._truth = truth
+        self.differentiable = detector.differentiable
+        self.clean, self.keys, self.head, self.label = batch.images, batch.key, head, batch.label
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """The head's loss, per sample."""
+        output = self._evade.detector(self._evade.batch.with_images(images)).tasks[self.head]
+        truth = self._truth.to(output.device)
+        return head_loss(self.head, output, truth) if self.head in HEADS else _loss(output, truth)
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether the live/spoof decision is wrong."""
+        return self._evade.success(images)
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """How far the score, not the head, is on the wrong side of the threshold."""
+        return self._evade.margin(images)
+
+    def select(self, rows: Sequence[int]) -> HeadLoss:
+        """Return the same goal for some of the samples."""
+        part = copy.copy(self)
+        part._evade, part._truth = self._evade.select(rows), self._truth[list(rows)]
+        part.clean, part.keys, part.label = part._evade.clean, part._evade.keys, part._evade.label
+        return part
+
+
+def check_head(detector: Detector, head: str) -> str:
+    """Return the name of a head that a detector has.
+
+    Raises:
+        BadInputError: it has none of that name; the hint lists those that it has.
+    """
+    if head not in detector.heads:
+        known = ", ".join(detector.heads) or "none, only the decision"
+        raise BadInputError(f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {known}")
+    return head
+
+
+def _loss(output: Tensor, truth: Tensor) -> Tensor:
+    if truth.ndim == 1 and not truth.is_floating_point() and output.ndim == 2:
+        known = truth >= 0
+        loss = functional.cross_entropy(output, truth.long().clamp(min=0), reduction="none")
+        return torch.where(known, loss, torch.zeros_like(loss))
+    if truth.shape != output.shape:
+        raise BadInputError(
+            f"a head gives {tuple(output.shape)}, its truth is {tuple(truth.shape)}", hint="one truth per output"
+        )
+    truth = truth.to(output)
+    known = torch.isfinite(truth) & (truth >= 0)
+    filled = torch.where(known, truth, torch.zeros_like(truth))
+    if output.ndim == 2:
+        each = functional.binary_cross_entropy_with_logits(output, filled, reduction="none")
+    else:
+        each = (output - filled).square()
+    return torch.where(known, each, torch.zeros_like(each)).flatten(1).mean(dim=1)
+
+
+def goal_of(detector: Detector, batch: FaceBatch, *, head: str | None, threshold: float) -> Evade | HeadLoss:
+    """The goal of an attack through a head: the decision's own cross-entropy, or the head's loss.
+
+    Args:
+        detector, batch, threshold: as in `HeadLoss`.
+        head: None, or "live" on a detector without such a head, attacks the decision itself.
+    """
+    if head is None or (head == "live" and head not in detector.heads):
+        return Evade(detector, batch, threshold=threshold, loss="cross_entropy")
+    return HeadLoss(detector, batch, head=head, threshold=threshold)

@@ -1,0 +1,76 @@
+"""`Reading`: where a gradient attack reads its gradients, and how many of them for one step; never what it adds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from facewarden.core.objective import Images
+
+if TYPE_CHECKING:
+    from facewarden.core.metered import MeteredObjective, Transform
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far a walk has come.
+
+    Attributes:
+        restart: which try it is.
+        step, steps: which step of how many.
+    """
+
+    restart: int = 0
+    step: int = 0
+    steps: int = 1
+
+    @property
+    def share(self) -> float:
+        """What part of the walk is done, 0 at its first step."""
+        return self.step / self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One gradient to read.
+
+    Attributes:
+        images: the point at which it is read.
+        through: a differentiable change of the images between this point and the model.
+    """
+
+    images: Images
+    through: Transform | None = None
+
+
+class Reading(ABC):
+    """An option of every gradient attack: instead of at the image, gradients are read where this says, and averaged.
+
+    The step is added to the image itself all the same, so that budget, success and the images that come out are the
+    attack's own. Every look counts as one gradient.
+    """
+
+    def begin(self, objective: MeteredObjective) -> dict[str, Tensor]:
+        """Prepare what stays the same over a walk.
+
+        Args:
+            objective: gives clean images, labels and per-sample randomness.
+
+        Returns:
+            Tensors whose first axis is the sample.
+        """
+        return {}
+
+    @abstractmethod
+    def looks(self, images: Images, *, objective: MeteredObjective, state: dict[str, Tensor]) -> Sequence[Look]:
+        """Say where the gradients of one reading are taken; their mean is used.
+
+        Args:
+            images: where the attack stands.
+            objective: as in `begin`; its `stage` and `generators` serve draws.
+            state: what `begin` gave, for these samples.
+        """

@@ -1,0 +1,84 @@
+"""Gradients averaged over points around the image, or over what may happen to it before the model (EOT)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Modality
+from facewarden.core.metered import MeteredObjective
+from facewarden.core.objective import Images
+from facewarden.core.reading import Look, Reading
+
+View = Callable[[Tensor], Tensor]
+
+
+class AveragedReading(Reading):
+    """The mean gradient of several looks for each that another reading asks for.
+
+    As many gradients are counted as are taken: an attack of T steps with k looks costs T k, so that the fair
+    comparison gives the others k times the steps.
+
+    Args:
+        inner: where to look first; at the image itself by default. `SfaOffset` makes this "SFA + k averaged points".
+        points: how many points to look from, each moved by uniform noise.
+        radius: of that noise in units of eps; 0 looks from the same point each time.
+        views: what may happen to the rgb image before the model, such as purifiers; each look goes through the next of
+            them in turn, `points` times through each. Expectation over transformation is this with random views.
+
+    Raises:
+        BadInputError: fewer than one point, a negative radius, or several looks that would all be equal.
+
+    Source: Athalye et al., Synthesizing Robust Adversarial Examples (2018), equation 1; Smilkov et al., SmoothGrad
+    (2017), equation 1.
+    """
+
+    def __init__(
+        self, inner: Reading | None = None, *, points: int = 4, radius: float = 1.0, views: Sequence[View] = ()
+    ) -> None:
+        if points < 1 or not 0.0 <= radius < float("inf"):
+            raise BadInputError(f"{points} points within {radius} eps", hint="points=4, radius=1.0")
+        if points > 1 and radius == 0.0 and not views:
+            raise BadInputError(f"{points} looks at one point are equal", hint="a radius above 0, or points=1")
+        self.inner, self.points, self.radius, self.views = inner, points, radius, tuple(views)
+
+    def begin(self, objective: MeteredObjective) -> dict[str, Tensor]:
+        """What the inner reading prepares."""
+        return {} if self.inner is None else self.inner.begin(objective)
+
+    def looks(self, images: Images, *, objective: MeteredObjective, state: dict[str, Tensor]) -> list[Look]:
+        """`points` looks, or that many through each view."""
+        first = [Look(images)]
+        if self.inner is not None:
+            first = list(self.inner.looks(images, objective=objective, state=state))
+        found = []
+        for number in range(self.points * max(1, len(self.views))):
+            for look in first:
+                through = look.through
+                if self.views:
+                    through = _behind(through, self.views[number % len(self.views)])
+                found.append(Look(self._moved(look.images, objective, number), through))
+        return found
+
+    def _moved(self, images: Images, objective: MeteredObjective, number: int) -> Images:
+        radius = self.radius * objective.threat.eps
+        if radius == 0.0:
+            return images
+        moved: dict[Modality, Tensor] = dict(images)
+        for name in objective.threat.modalities:
+            draws = objective.draws("averaged", name, str(number))
+            if draws:
+                noise = torch.stack([torch.rand(images[name].shape[1:], generator=draw) * 2 - 1 for draw in draws])
+                moved[name] = (images[name] + radius * noise.to(images[name])).clamp(0.0, 1.0)
+        return moved
+
+
+def _behind(first: Callable[[Images], Images] | None, view: View) -> Callable[[Images], Images]:
+    def through(images: Images) -> Images:
+        seen = images if first is None else first(images)
+        return {name: view(image) if name == "rgb" else image for name, image in seen.items()}
+
+    return through

@@ -1,0 +1,70 @@
+"""The loss of a head as a goal: worked values, unknown truth, lists of heads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.head_goal import HeadLoss, goal_of
+from facewarden.core.objective import Evade
+from many_heads import ManyHeads, toy_faces
+from stand_ins import TinyDetector, make_batch
+
+
+def test_each_kind_of_truth_has_its_loss() -> None:
+    model, batch = ManyHeads(), toy_faces(6)
+    output = model(batch).tasks
+    kinds = functional.cross_entropy(output["type"], batch.tasks["type"], reduction="none")
+    traits = functional.binary_cross_entropy_with_logits(
+        output["attributes"], batch.tasks["attributes"], reduction="none"
+    ).mean(dim=1)
+    maps = (output["depth"] - batch.tasks["depth"]).square().flatten(1).mean(dim=1)
+    for head, wanted in {"type": kinds, "attributes": traits, "depth": maps}.items():
+        goal = HeadLoss(model, batch, head=head, threshold=0.0)
+        torch.testing.assert_close(goal.loss(batch.images), wanted)
+        part = goal.select([4, 1])
+        torch.testing.assert_close(part.loss({"rgb": batch.images["rgb"][[4, 1]]}), wanted[[4, 1]])
+        assert part.keys == (batch.key[4], batch.key[1])
+        assert part.label is not None
+        assert part.label.tolist() == [0, 1]
+
+
+def test_success_is_the_decision_not_the_head() -> None:
+    model, batch = ManyHeads(), toy_faces(6)
+    goal, decision = HeadLoss(model, batch, head="type", threshold=0.1), Evade(model, batch, threshold=0.1)
+    assert torch.equal(goal.success(batch.images), decision.success(batch.images))
+    torch.testing.assert_close(goal.margin(batch.images), decision.margin(batch.images))
+
+
+def test_what_is_not_known_is_not_climbed() -> None:
+    model, batch = ManyHeads(), toy_faces(4)
+    tasks = {**batch.tasks, "type": torch.tensor([0, -1, 2, -1])}
+    unsure = type(batch)(images=batch.images, key=batch.key, label=batch.label, tasks=tasks)
+    assert (HeadLoss(model, unsure, head="type", threshold=0.0).loss(batch.images) > 0).tolist() == [
+        True, False, True, False,
+    ]  # fmt: skip
+
+
+def test_a_missing_head_lists_the_heads_and_missing_truth_the_truth() -> None:
+    with pytest.raises(BadInputError, match="no head 'smile'") as raised:
+        HeadLoss(ManyHeads(), toy_faces(2), head="smile", threshold=0.0)
+    assert "type, attributes, depth" in raised.value.hint
+    bare = toy_faces(2)
+    bare = type(bare)(images=bare.images, key=bare.key, label=bare.label, tasks={"type": bare.tasks["type"]})
+    with pytest.raises(BadInputError, match="without the truth") as raised:
+        HeadLoss(ManyHeads(), bare, head="attributes", threshold=0.0)
+    assert "type" in raised.value.hint
+
+
+def test_the_decision_is_attacked_by_its_cross_entropy() -> None:
+    batch = make_batch(4)
+    goal = goal_of(TinyDetector(), batch, head=None, threshold=0.0)
+    assert isinstance(goal, Evade)
+    score = TinyDetector()(batch).score
+    assert batch.label is not None
+    wanted = functional.binary_cross_entropy_with_logits(score, batch.label.float(), reduction="none")
+    torch.testing.assert_close(goal.loss(batch.images), wanted)
+    assert isinstance(goal_of(TinyDetector(), batch, head="live", threshold=0.0), Evade)
+    assert isinstance(goal_of(ManyHeads(), toy_faces(2), head="type", threshold=0.0), HeadLoss)
