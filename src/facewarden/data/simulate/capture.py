@@ -16,7 +16,7 @@ from facewarden.data.simulate.light import LUMA, sample_light, shade
 from facewarden.data.simulate.maps import FaceMaps
 from facewarden.data.simulate.ranging import measure
 from facewarden.data.simulate.scene import background
-from facewarden.data.simulate.sensors import domain
+from facewarden.data.simulate.sensors import Domain, domain
 from facewarden.data.simulate.species import PRESENT, Stage
 from facewarden.data.simulate.species._stage import face_width
 from facewarden.data.simulate.view import F32, View
@@ -86,18 +86,21 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *names))
 
 
-def make_capture(spec: CaptureSpec, victim: FaceMaps, *, wearer: FaceMaps | None = None) -> Capture:
+def make_capture(
+    spec: CaptureSpec, victim: FaceMaps, *, wearer: FaceMaps | None = None, site: Domain | None = None
+) -> Capture:
     """Render one capture.
 
     Args:
         spec: what to capture.
         victim: the presented identity.
         wearer: the attacker who holds or wears the instrument; without one it is the victim.
+        site: sensors and surroundings of your own, instead of those of the spec's domain.
 
     Returns:
         The capture; the same spec and faces give the same bits.
     """
-    site = domain(spec.domain)
+    site = domain(spec.domain) if site is None else site
     rng = generator(spec.seed, "capture", spec.key)
     # Draws of the sensors have their own address: the scene, and so the ground truth, does not depend on them.
     noise = generator(spec.seed, "sensor", spec.key)

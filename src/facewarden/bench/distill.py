@@ -1,0 +1,240 @@
+"""Distill a trunk: a small vision transformer that learns from recognizers and an ImageNet network, by a recipe."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.bench.resolve import resolve_recognizer
+from facewarden.bench.trunk_views import Teachers, drawn_views, of_kind, photo_views
+from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.registry import load
+from facewarden.core.run import RunFolder, write_json
+from facewarden.core.seeding import derive
+from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
+from facewarden.data.datasets.lfw import Lfw
+from facewarden.metrics.verification import verification_summary
+from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
+from facewarden.train.distill.changes import still
+from facewarden.train.distill.loop import DistillSettings, distill_student
+from facewarden.train.distill.student import Student
+from facewarden.train.distill.views import Views, join
+
+RESULTS = "results.json"
+_FOLDER = Path(__file__).parent / "recipes"
+_REAL = ("rate", "decay", "warmup", "clip", "patches", "whole", "simulated", "gray")
+
+
+@dataclass(frozen=True)
+class DistillRecipe:
+    """Everything but photos and seed that decides a distillation.
+
+    Attributes:
+        summary: for the card.
+        shape: of the trunk.
+        teachers: recognizers whose embeddings the class token must tell.
+        components: of the feature map of EfficientNet-Lite0 that the patches must tell.
+        people, shots: how many drawn people are captured, and how often each.
+        held_out: one person in so many is kept for measuring.
+        training: how to learn.
+    """
+
+    summary: str
+    shape: TrunkShape
+    teachers: tuple[str, ...]
+    components: int = 192
+    people: int = 240
+    shots: int = 6
+    held_out: int = 10
+    training: DistillSettings = field(default_factory=DistillSettings)
+
+
+def distill(
+    recipe: str = "face_vit",
+    /,
+    *,
+    out: Path,
+    faces: str,
+    seed: int = 0,
+    epochs: int | None = None,
+    resume: bool = False,
+) -> Path:
+    """Distill a trunk and write its folder: weights in half precision, card, recipe and results.
+
+    Of LFW only people with fewer than ten photos are used. One person in ten, by a hash of the name, is not learned
+    from; pairs of their photos tell how well the trunk verifies.
+
+    Args:
+        recipe: name of a recipe of the package, or the path of a JSON file.
+        out: folder to write; `run` inside it holds the teachers' answers, log and checkpoints.
+        faces: photos of people: lfw:DIR, or a folder with one folder per person.
+        seed: decides initial weights and every draw.
+        epochs: another number than the recipe's.
+        resume: go on with a run that was killed; it ends with the same bits.
+
+    Returns:
+        `out`.
+
+    Raises:
+        BadInputError: the folder holds another run, or there are too few faces.
+        MissingAssetError: a teacher is not fetched.
+    """
+    plan = read_distill_recipe(recipe)
+    training = plan.training if epochs is None else replace(plan.training, epochs=epochs)
+    dataset = open_dataset(faces)
+    written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
+    run = RunFolder(out / "run", recipe=written, resume=resume)
+    if run.done and (out / CARD).is_file():
+        return out
+    cache = run.path / "teachers"
+    cache.mkdir(exist_ok=True)
+    photos, drawn, skipped = _collect(plan, dataset, cache, seed=seed)
+    here = [held_out(person, plan.held_out) for person in photos.person]
+    learned = photos.select([row for row, held in enumerate(here) if not held])
+    judged = photos.select([row for row, held in enumerate(here) if held])
+    teachers = {name: value.shape[1] for name, value in photos.embeddings.items()}
+    student = Student(plan.shape, teachers=teachers, components=plan.components, seed=derive(seed, "distill"))
+    started = time.perf_counter()
+    log = distill_student(student, {"photo": learned, **drawn}, settings=training, seed=seed, run=run.path)
+    results = {
+        "verification": verification(student, judged, teachers=plan.teachers, seed=seed),
+        "last_epoch": log[-1],
+        "photos": len(learned),
+        "people": len(set(learned.person)),
+        "drawn": {kind: len(views) for kind, views in drawn.items()},
+        "left_out": skipped,
+        "seconds_of_training": round(time.perf_counter() - started, 1),
+    }
+    half = {name: value.half() for name, value in student.trunk.state_dict().items()}
+    save_artifact(out, half, card=_card(plan, results, dataset, seed=seed), recipe=written)
+    write_json(out / RESULTS, results)
+    run.finish({"photos": len(learned)})
+    return out
+
+
+def read_distill_recipe(name: str) -> DistillRecipe:
+    """Read a recipe.
+
+    Args:
+        name: of one in the package, or the path of a JSON file.
+
+    Raises:
+        UnknownEntryError: the package has none of that name.
+        BadInputError: the file is not a recipe.
+    """
+    path = Path(name) if name.endswith(".json") else _FOLDER / f"{name}.json"
+    if path.parent == _FOLDER and not path.is_file():
+        known = ", ".join(sorted(found.stem for found in _FOLDER.glob("*.json")))
+        raise UnknownEntryError(f"no distillation recipe {name!r}; known: {known}", hint="or give a .json file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        training: dict[str, Any] = {k: float(v) if k in _REAL else v for k, v in values.pop("training", {}).items()}
+        shape, teachers = TrunkShape(**values.pop("shape")), tuple(values.pop("teachers"))
+        return DistillRecipe(shape=shape, teachers=teachers, training=DistillSettings(**training), **values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadInputError(
+            f"{path}: not a distillation recipe: {error}", hint="copy bench/recipes/face_vit.json of the package"
+        ) from error
+
+
+def held_out(person: str, one_in: int) -> bool:
+    """Whether a person is kept for measuring, by a hash of the name: the same people whatever else is there."""
+    return derive(0, "distill", "held out", person) % one_in == 0
+
+
+def verification(student: Student, views: Views, *, teachers: Sequence[str], seed: int) -> dict[str, Any]:
+    """How well people who were not learned from are told apart: the class token, the same from gray, and the teachers.
+
+    Returns:
+        By name the equal error rate and its interval, and how many pairs there were.
+    """
+    rows = _of_several(views.person)
+    if len(set(np.array(views.person)[rows].tolist())) < 2:
+        raise BadInputError("too few people with two photos to measure on", hint="more people in --faces")
+    held = views.select(rows)
+    color = held.pixels.float() / 255
+    gray = color.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    said = {"trunk": _class_tokens(student, color), "trunk_gray": _class_tokens(student, gray)}
+    said |= {name: held.embeddings[name].double().numpy() for name in teachers}
+    return {name: _judged(vectors, held.person, seed=seed) for name, vectors in said.items()}
+
+
+def _of_several(person: Sequence[str]) -> list[int]:
+    counts = {name: person.count(name) for name in set(person)}
+    return [row for row, name in enumerate(person) if counts[name] > 1]
+
+
+def _class_tokens(student: Student, pixels: Tensor) -> NDArray[np.float64]:
+    size = int(student.trunk.patch_embed.img_size[0])
+    with torch.inference_mode():
+        tokens = torch.cat([student.tokens(part)[:, 0] for part in torch.split(still(pixels, size=size), 32)]).double()
+    found: NDArray[np.float64] = (tokens - tokens.mean(dim=0)).numpy()
+    return found
+
+
+def _judged(vectors: NDArray[np.float64], person: Sequence[str], *, seed: int) -> dict[str, Any]:
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    first, second = np.triu_indices(len(unit), 1)
+    who = np.array(person)
+    same = who[first] == who[second]
+    cosine = np.einsum("nd,nd->n", unit[first], unit[second])
+    found = verification_summary(cosine, same, first=who[first], second=who[second], seed=seed, rounds=200)
+    tar = {f"tar_at_far_{far:g}": asdict(interval) for far, interval in found.tar}
+    return {"genuine": int(same.sum()), "impostor": int((~same).sum()), "eer": asdict(found.eer), **tar}
+
+
+def _collect(
+    plan: DistillRecipe, dataset: Dataset, cache: Path, *, seed: int
+) -> tuple[Views, dict[str, Views], dict[str, int]]:
+    models = {name: resolve_recognizer(name) for name in plan.teachers}
+    side = round(plan.shape.size * 8 / 7)
+    teachers = Teachers(models, components=plan.components, basis=cache / "basis.safetensors", side=side)
+    people: tuple[FacePhoto, ...] = dataset.part("train") if isinstance(dataset, Lfw) else dataset.photos()
+    parts, skipped = photo_views(people, finder=load("align", "yunet")(), teachers=teachers, folder=cache)
+    if not parts:
+        raise BadInputError(f"no face could be used of {len(people)} photos: {skipped}", hint="facewarden data check")
+    drawn = drawn_views(plan.people, shots=plan.shots, teachers=teachers, seed=seed, folder=cache)
+    kinds = {"depth": join(list(of_kind(drawn, "depth"))), "infrared": join(list(of_kind(drawn, "infrared")))}
+    return join(parts), kinds, skipped
+
+
+def _card(plan: DistillRecipe, results: Mapping[str, Any], dataset: Dataset, *, seed: int) -> Card:
+    drawn = sum(results["drawn"].values())
+    return Card(
+        name="face_vit",
+        summary=plan.summary,
+        role=ROLE,
+        licence="Apache-2.0; learned from models and photos whose own terms are in `training_data`",
+        source=f"facewarden distill, seed {seed}; teachers {', '.join(plan.teachers)} and EfficientNet-Lite0",
+        training_data=(
+            f"{results['photos']} photos of {results['people']} people of {dataset.name} and {drawn} *simulated* depth "
+            "and infrared views of bona fide presentations before sensors drawn at random"
+        ),
+        intended_use="a trunk for detectors with small inputs; not a recognizer",
+        limits=_sentence(results["verification"]),
+        settings=trunk_settings(plan.shape),
+    )
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    def rate(name: str) -> str:
+        return f"{found[name]['eer']['value']:.1%} [{found[name]['eer']['low']:.1%}, {found[name]['eer']['high']:.1%}]"
+
+    teachers = ", ".join(f"{name} {rate(name)}" for name in found if not name.startswith("trunk"))
+    pairs = f"{found['trunk']['genuine']} genuine and {found['trunk']['impostor']} impostor pairs"
+    return (
+        f"On {pairs} of people that it has not learned from, the class token's equal error rate is {rate('trunk')}, "
+        f"from gray images {rate('trunk_gray')} (teachers: {teachers}). It has seen no attack and none of "
+        "the simulated sensor domains"
+    )

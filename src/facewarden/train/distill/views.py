@@ -1,0 +1,90 @@
+"""What a trunk is distilled from: faces as a detector sees them, with what the teachers said of each, kept on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from facewarden.core.errors import BadInputError
+
+Kind = Literal["photo", "depth", "infrared"]
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Faces of one kind.
+
+    Attributes:
+        kind: what they are: color photos, encoded depth, or infrared.
+        pixels: `(n, c, s, s)` uint8, c = 3 for photos and 1 otherwise, with room around what a student is shown.
+        embeddings: recognizer -> `(n, d)` unit vectors of the person as seen in color.
+        maps: `(n, k, y, x)` features of the views themselves, reduced to k components.
+        person: who is shown.
+    """
+
+    kind: Kind
+    pixels: Tensor
+    embeddings: dict[str, Tensor]
+    maps: Tensor
+    person: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def select(self, rows: Sequence[int]) -> Views:
+        """Some of them."""
+        index = torch.tensor(list(rows), dtype=torch.long)
+        return Views(
+            self.kind, self.pixels[index], {name: value[index] for name, value in self.embeddings.items()},
+            self.maps[index], tuple(self.person[row] for row in rows),
+        )  # fmt: skip
+
+
+def join(parts: Sequence[Views]) -> Views:
+    """Several sets of one kind as one."""
+    return Views(
+        parts[0].kind,
+        torch.cat([part.pixels for part in parts]),
+        {name: torch.cat([part.embeddings[name] for part in parts]) for name in parts[0].embeddings},
+        torch.cat([part.maps for part in parts]),
+        tuple(person for part in parts for person in part.person),
+    )
+
+
+def write_views(path: Path, views: Views) -> None:
+    """Write them so that the file is whole or not there."""
+    tensors = {"pixels": views.pixels, "maps": views.maps.half()}
+    tensors |= {f"embedding {name}": value.half() for name, value in views.embeddings.items()}
+    text = {"kind": views.kind, "person": json.dumps(views.person)}
+    temporary = path.with_suffix(".tmp")
+    save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=text)
+    temporary.replace(path)
+
+
+def read_views(path: Path) -> Views:
+    """Read what `write_views` wrote.
+
+    Raises:
+        BadInputError: it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        return Views(
+            text["kind"],
+            tensors["pixels"],
+            {k.partition(" ")[2]: v for k, v in tensors.items() if k.startswith("embedding ")},
+            tensors["maps"],
+            tuple(json.loads(text["person"])),
+        )
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise BadInputError(f"{path}: cannot be read: {error}", hint="delete it, --resume makes it again") from error
