@@ -1,0 +1,109 @@
+"""Train SFA's generators against a detector and keep them as an artifact for `facewarden attack --sfa`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facewarden.bench.resolve import resolve_detector
+from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.run import RunFolder
+from facewarden.core.seeding import checked_seed, derive
+from facewarden.data.loading import Skipped
+from facewarden.data.manifest import Manifest
+from facewarden.data.sample import Sample
+from facewarden.nn.generator_pair import ROLE
+from facewarden.train.sfa import SfaSettings, Target, fit_pair, pair_settings
+from facewarden.train.views import read_views
+
+
+@dataclass(frozen=True)
+class SfaTrained:
+    """Generators that were trained.
+
+    Attributes:
+        out: their folder.
+        log: per epoch the mean loss and the mean size of the map relative to its cap.
+        samples: training captures.
+    """
+
+    out: Path
+    log: tuple[dict[str, float], ...]
+    samples: int
+
+
+def sfa(
+    captures: Path,
+    /,
+    *,
+    detector: str,
+    out: Path,
+    target: Target = "keep",
+    cap: float = 3.0,
+    gate: bool = True,
+    epochs: int = 5,
+    samples: int = 1200,
+    seed: int = 0,
+    resume: bool = False,
+) -> SfaTrained:
+    """Train the two generators of SFA on the train split of captures.
+
+    Args:
+        captures: manifest whose train rows are learned from.
+        detector: whose decision they learn to move towards or across; its weights stay.
+        out: folder to write; `run` inside it holds checkpoints and may be deleted afterwards.
+        target: keep trains towards the decision boundary without crossing it, flip across it.
+        cap: largest value of the map in gray levels; at most a few times the eps of the attacks to come.
+        gate: whether the local binary pattern chooses between the two generators.
+        epochs: passes over the samples.
+        samples: captures to learn from at most, as many of each class as there are.
+        seed: decides samples, weights and order.
+        resume: go on with a run that was killed; it ends with the same bits.
+
+    Raises:
+        BadInputError: the detector has no gradients, or the captures lack a train split or a class.
+    """
+    checked_seed(seed)
+    if samples < 2:
+        raise BadInputError(f"{samples} samples to learn from", hint="--samples 1200")
+    settings = SfaSettings(target=target, cap=cap, gate=gate, epochs=epochs)
+    manifest = Manifest.read(captures)
+    recipe = {**pair_settings(settings), "entry": ROLE, "detector": detector, "source": manifest.name,
+              "samples": samples, "seed": seed}  # fmt: skip
+    run = RunFolder(out / "run", recipe=recipe, resume=resume)
+    model = resolve_detector(detector)
+    chosen = balanced_samples(manifest.where(split="train"), samples, seed=seed)
+    skipped: list[Skipped] = []
+    views = read_views(manifest, model, samples=chosen, skipped=skipped)
+    pair, log = fit_pair(model, views, settings=settings, seed=seed, run=out / "run" / "checkpoints")
+    count = sum(map(len, views))
+    kind = "*simulated* captures" if manifest.simulated else "captures"
+    card = Card(
+        name=ROLE,
+        summary=f"Two generators that move where attacks on {model.card.name} read their gradients",
+        role=ROLE,
+        licence="Apache-2.0",
+        source=f"facewarden sfa, seed {seed}, against {model.card.name}",
+        training_data=f"{count} {kind} of {manifest.name}",
+        intended_use="measuring the adversarial robustness of that detector",
+        limits="belongs to the one detector it was trained against; elsewhere it is a surrogate's",
+        settings=pair.settings,
+    )
+    save_artifact(out, pair.state_dict(), card=card, recipe={**recipe, "log": log})
+    run.finish({"samples": count, "unreadable": len(skipped)})
+    assert (out / CARD).is_file()
+    return SfaTrained(out, tuple(log), count)
+
+
+def balanced_samples(manifest: Manifest, count: int, *, seed: int) -> list[Sample]:
+    """Draw up to `count` samples, half of each class where there are enough."""
+    chosen: list[Sample] = []
+    for label in (1, 0):
+        rows = [sample for sample in manifest if sample.label == label]
+        order = np.random.default_rng(derive(seed, "balanced", label)).permutation(len(rows))
+        chosen += [rows[i] for i in order[: max(1, count // 2)].tolist()]
+    return chosen
