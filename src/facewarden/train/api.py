@@ -1,4 +1,4 @@
-"""Train a detector by a recipe: get captures, learn, set the threshold on dev, measure on test, write the folder."""
+"""Train by a recipe: get captures or pairs, learn, set the threshold on dev, measure on test, write the folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from facewarden.core.run import RunFolder, write_json
 from facewarden.core.seeding import derive
 from facewarden.data.manifest import Manifest
 from facewarden.train.crops import load_crops
+from facewarden.train.head_results import learned_heads, measure_heads
 from facewarden.train.loop import fit
 from facewarden.train.objectives._base import TrainingObjective
+from facewarden.train.purifier import train_purifier
+from facewarden.train.purifier_recipe import is_purifier_recipe, read_purifier_recipe
 from facewarden.train.recipe import Recipe, read_recipe
 from facewarden.train.results import dev_rule, measure, sentence
 from facewarden.train.trainable import Trainable
@@ -30,18 +33,21 @@ def train(
     *,
     out: Path,
     captures: Path | None = None,
+    pairs: Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train a detector and write its folder: weights, card, recipe, decision rule and results.
+    """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
 
-    The train split is learned from, the threshold is set on dev, and test is only measured on, once, at the end.
+    A detector learns from the train split, its threshold is set on dev, and test is only measured on, once, at the end.
+    A purifier learns from pairs of natural and cloaked faces.
 
     Args:
         recipe: name of a recipe of the package, or the path of a JSON file.
         out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
-        captures: a manifest to learn from, instead of simulating.
+        captures: a manifest that a detector learns from, instead of simulating.
+        pairs: folder of facewarden pairs that a purifier learns from.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
         resume: go on with a run that was killed; it ends with the same bits.
@@ -52,6 +58,13 @@ def train(
     Raises:
         BadInputError: the folder holds another run, or the captures lack a split or a class.
     """
+    if is_purifier_recipe(recipe):
+        if captures is not None:
+            raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
+        purifier = read_purifier_recipe(recipe).with_epochs(epochs)
+        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, resume=resume)
+    if pairs is not None:
+        raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
     plan = read_recipe(recipe).with_epochs(epochs)
     manifest = None if captures is None else Manifest.read(captures)
     source: Any = "simulated" if manifest is None else manifest.name
@@ -68,12 +81,17 @@ def train(
             )
     started = time.perf_counter()
     model = _untrained(plan, seed)
-    crops = load_crops(manifest.where(split="train"), cast(Trainable, model), margin=plan.training.margin)
+    crops = load_crops(
+        manifest.where(split="train"), cast(Trainable, model), margin=plan.training.margin,
+        targets=learned_heads(model),
+    )  # fmt: skip
     objective: TrainingObjective = registry.load("objectives", plan.objective)(**plan.objective_settings)
     fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path)
     seconds = time.perf_counter() - started
     rule = dev_rule(model, manifest, policy=plan.policy)
     results = measure(model, manifest, rule=rule, seed=seed)
+    if learned_heads(model) or "live" in model.heads:
+        results["heads"] = measure_heads(model, manifest.where(split="test"), seed=seed)
     counts = {
         "samples": len(crops),
         "subjects": len(set(crops.subject)),

@@ -1,0 +1,173 @@
+"""Cloak faces of people who appear in no evaluation: the pairs that a purifier learns from."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.align import face_region
+from facewarden.bench.faces import AlignedFaces, align_photos
+from facewarden.bench.resolve import resolve_recognizer
+from facewarden.core.errors import BadInputError
+from facewarden.core.objective import Images, Objective, PushAway, Through
+from facewarden.core.progress import track
+from facewarden.core.registry import load
+from facewarden.core.roles import Recognizer
+from facewarden.core.run import write_json
+from facewarden.core.seeding import derive
+from facewarden.core.threat import ThreatModel
+from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
+from facewarden.train.pairs import CloakKind, write_shard
+from facewarden.train.purifier_recipe import read_purifier_recipe
+
+_RECORD = "pairs.json"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What was made.
+
+    Attributes:
+        folder: where the shards are.
+        done: shards written by this call.
+        kept: shards that were there.
+        pairs: pairs written by this call.
+        skipped: reason -> photos, of this call.
+    """
+
+    folder: Path
+    done: int
+    kept: int
+    pairs: int
+    skipped: dict[str, int]
+
+
+def pairs(
+    faces: str,
+    /,
+    *,
+    out: Path,
+    recipe: str = "puface",
+    photos: int = 3000,
+    first: int = 0,
+    part: str = "1/1",
+    shard: int = 48,
+    batch: int = 12,
+    seed: int = 0,
+) -> Pairs:
+    """Make pairs of natural and cloaked faces; a stopped call goes on where it was, and several may share the work.
+
+    Of Labeled Faces in the Wild only people with fewer than ten photos are taken: the others are for evaluation.
+
+    Args:
+        faces: where the photos are, lfw:PATH or another set of facewarden list datasets.
+        out: folder of the shards.
+        recipe: training recipe of a purifier, whose kinds of cloak are drawn from.
+        photos: how many photos are cloaked, drawn by seed.
+        first: how many of the drawn photos are passed over before.
+        part: this call's share of the shards, such as 1/2 and 2/2 for two calls at once.
+        shard: photos in a shard.
+        batch: faces cloaked at a time.
+        seed: decides photos, kinds and cloaks.
+
+    Raises:
+        BadInputError: no photos, an impossible part, or a folder of pairs made in another way.
+    """
+    number, of = _part(part)
+    if min(photos, shard, batch) < 1 or first < 0:
+        raise BadInputError(f"photos {photos}, first {first}, shard {shard}, batch {batch}", hint="numbers above 0")
+    kinds = read_purifier_recipe(recipe).pairs
+    if not kinds:
+        raise BadInputError(f"recipe {recipe!r} learns from no pairs", hint="a recipe with `pairs`, such as puface")
+    dataset = open_dataset(faces)
+    chosen = _chosen(dataset, seed=seed)[first : first + photos]
+    if not chosen:
+        raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
+    _check_same(out, {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name})
+    models = {name: resolve_recognizer(name) for name in dict.fromkeys(n for kind in kinds for n in kind.surrogates)}
+    aligner = load("align", "yunet")()
+    starts = list(range(0, len(chosen), shard))[number - 1 :: of]
+    done = kept = made = 0
+    skipped: Counter[str] = Counter()
+    for start in track(starts, label=f"cloaking shards of {shard} faces"):
+        path = out / f"pairs-{(first + start):06d}.safetensors"
+        if path.is_file():
+            kept += 1
+            continue
+        crops = align_photos(dataset, chosen[start : start + shard], aligner=aligner)
+        skipped.update(crops.skipped)
+        drawn = [_draw(kinds, derive(seed, "kind", key)) for key in crops.key]
+        cloaked = cloak_crops(crops, [kinds[row] for row in drawn], models, batch=batch, seed=derive(seed, "cloaks"))
+        names = [kinds[row].name for row in drawn]
+        write_shard(path, clean=crops.crops, cloaked=cloaked, person=crops.person, key=crops.key, kind=names)
+        done, made = done + 1, made + len(crops)
+    return Pairs(out, done, kept, made, dict(skipped))
+
+
+def cloak_crops(
+    faces: AlignedFaces, kinds: Sequence[CloakKind], models: dict[str, Recognizer], *, batch: int, seed: int
+) -> NDArray[np.uint8]:
+    """Cloak every crop in its own way, those of one way together; `(n, 112, 112, 3)` uint8."""
+    result = faces.crops.copy()
+    for kind in dict.fromkeys(kind.name for kind in kinds):
+        rows = [row for row, drawn in enumerate(kinds) if drawn.name == kind]
+        way = kinds[rows[0]]
+        attack = load("attacks", way.attack)(**way.settings)
+        for start in range(0, len(rows), batch):
+            some = rows[start : start + batch]
+            clean, keys = faces.images(some), [faces.key[row] for row in some]
+            goal = _goal(way, [models[name] for name in way.surrogates], clean, keys)
+            found = attack(goal, ThreatModel(eps=way.eps / 255), seed=seed).images
+            images = _in_face(clean, found)["rgb"] if way.region == "face" else found["rgb"]
+            result[some] = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return result
+
+
+def _goal(way: CloakKind, models: list[Recognizer], clean: Tensor, keys: list[str]) -> Objective:
+    goal = PushAway(models, clean, keys=keys, weights=way.weights)
+    return Through(goal, lambda images: _in_face(clean, images)) if way.region == "face" else goal
+
+
+def _in_face(clean: Tensor, images: Images) -> Images:
+    region = torch.from_numpy(face_region()).float()
+    return {"rgb": clean + region * (images["rgb"] - clean)}
+
+
+def _chosen(dataset: Dataset, *, seed: int) -> tuple[FacePhoto, ...]:
+    part: Any = getattr(dataset, "part", None)
+    photos = dataset.photos() if part is None else part("train")
+    order = np.random.default_rng(derive(seed, "photos for pairs")).permutation(len(photos))
+    return tuple(photos[row] for row in order.tolist())
+
+
+def _draw(kinds: Sequence[CloakKind], seed: int) -> int:
+    shares = np.array([kind.share for kind in kinds])
+    return int(np.random.default_rng(seed).choice(len(kinds), p=shares / shares.sum()))
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise BadInputError(f"part {text!r}", hint="--part 1/2 and, in another terminal, --part 2/2")
+    return int(number), int(of)
+
+
+def _check_same(folder: Path, made: dict[str, Any]) -> None:
+    """Raise when the folder's pairs are of another recipe, seed or size of shard; otherwise leave the record there."""
+    plain, path = json.loads(json.dumps(made)), folder / _RECORD
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != plain:
+            raise BadInputError(f"{folder} holds pairs made in another way", hint="choose another --out")
+        write_json(path, plain)
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{folder}: cannot be used: {error}", hint="choose a writable --out") from error

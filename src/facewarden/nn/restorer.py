@@ -1,0 +1,48 @@
+"""The body of a learned purifier by its settings: RED-Net as described, or the faster U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from facewarden.core.errors import BadInputError
+from facewarden.nn.rednet import REDNet
+from facewarden.nn.unet import UNet
+
+
+def build_restorer(settings: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
+    """Build an untrained network that maps `(b, 3, h, w)` images in [0, 1] to images of the same size.
+
+    Args:
+        settings: {"body": "unet", "widths": [48, 96, 128]} or {"body": "rednet", "layers": 30}; a RED-Net may also say
+            "width" and "stride".
+        seed: of the initial weights.
+
+    Raises:
+        BadInputError: another body, or settings that it does not have.
+    """
+    values = dict(settings)
+    body = values.pop("body", "unet")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            if body == "unet":
+                return UNet(**values)
+            if body == "rednet":
+                return _quiet(REDNet(**values))
+        except TypeError as error:
+            raise BadInputError(f"{body} with {values}: {error}", hint='{"body": "rednet", "layers": 30}') from None
+    raise BadInputError(f"no network {body!r}", hint='{"body": "unet"} or {"body": "rednet"}')
+
+
+def _quiet(network: REDNet) -> REDNet:
+    """Let an untrained RED-Net change nothing, as an untrained U-Net does: training starts at the image itself."""
+    last = network.decoder[-1]
+    if isinstance(last, nn.ConvTranspose2d):
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+    return network

@@ -1,0 +1,82 @@
+"""Train a purifier by a recipe: read pairs, learn, write the folder that `facewarden purify` takes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.run import RunFolder, write_json
+from facewarden.core.seeding import derive
+from facewarden.nn.restorer import build_restorer
+from facewarden.train.features import build_features
+from facewarden.train.pairs import read_pairs
+from facewarden.train.purifier_loop import fit_purifier
+from facewarden.train.purifier_recipe import PurifierRecipe
+
+RESULTS = "results.json"
+
+
+def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed: int, resume: bool) -> Path:
+    """Train a purifier and write its folder: weights, card, recipe and what was seen on dev.
+
+    Args:
+        plan: the recipe.
+        out: folder to write; `run` inside it holds log and checkpoints and may be deleted afterwards.
+        pairs: folder of pairs, as `facewarden pairs` writes it.
+        seed: decides initial weights and every draw.
+        resume: go on with a run that was killed.
+
+    Returns:
+        `out`.
+
+    Raises:
+        BadInputError: no pairs, or the folder holds another run.
+    """
+    if pairs is None:
+        raise BadInputError(
+            f"{plan.entry} learns from pairs of faces", hint="facewarden pairs lfw:PATH --out DIR, then --pairs DIR"
+        )
+    held = read_pairs(pairs, at_most=plan.training.at_most or None)
+    written = {**plan.plain(), "seed": seed, "pairs_read": len(held)}
+    run = RunFolder(out / "run", recipe=written, resume=resume)
+    if run.done and (out / CARD).is_file():
+        return out
+    learned, dev = held.split()
+    network = build_restorer(plan.network, seed=derive(seed, "weights"))
+    settings = plan.training
+    features = build_features(settings.features) if settings.feature > 0 else []
+    started = time.perf_counter()
+    log = fit_purifier(network, learned, dev=dev, features=features, settings=settings, seed=seed, run=run.path)
+    counts: dict[str, Any] = {
+        "pairs": len(learned),
+        "people": len(set(learned.person)),
+        "dev_pairs": len(dev),
+        "seconds_of_training": round(time.perf_counter() - started, 1),
+    }
+    card = Card(
+        name=plan.entry,
+        summary=plan.summary,
+        role="purifier",
+        licence=plan.licence,
+        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
+        training_data=_data(plan, counts),
+        intended_use=plan.intended_use,
+        limits=plan.limits,
+        settings={"network": dict(plan.network), "features": list(settings.features) if features else []},
+    )
+    save_artifact(out, network.state_dict(), card=card, recipe=written)
+    write_json(out / RESULTS, {"training": counts, "last": log[-1] if log else {}})
+    run.finish(counts)
+    return out
+
+
+def _data(plan: PurifierRecipe, counts: dict[str, Any]) -> str:
+    faces = f"{counts['pairs']} face photos of {counts['people']} people, as given by the pairs"
+    if plan.training.noise > 0:
+        return f"{faces}, with Gaussian noise up to {plan.training.noise:g} gray levels instead of cloaks"
+    names = sorted({name for kind in plan.pairs for name in kind.surrogates})
+    return f"{faces}, cloaked by {', '.join(sorted({k.attack for k in plan.pairs}))} on {', '.join(names)}"

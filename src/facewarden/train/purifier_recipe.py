@@ -1,0 +1,159 @@
+"""Recipes of purifiers: network, cloaks, amplification and losses, as JSON in the package or of your own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.train.pairs import CloakKind
+from facewarden.train.recipe import FOLDER
+
+KIND = "purifier"
+
+
+@dataclass(frozen=True)
+class PurifierSettings:
+    """How a purifier is trained.
+
+    Attributes:
+        epochs: passes over the pairs; the learning rate falls to zero over them as a half cosine.
+        batch: pairs per step.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        warmup: share of all steps over which the rate rises.
+        clip: largest norm of the gradient.
+        amplify: lowest and highest k of x + k d; k = 1 is the cloak as it is met.
+        natural: share of samples with k = 0, which the network must leave alone.
+        sign: 1, or -1 for the ablation that learns on x - k d.
+        noise: largest standard deviation in gray levels of Gaussian noise that is learned to be removed instead of
+            cloaks; 0 learns from cloaks.
+        image: "rmse", one root of the mean square per batch, or "l1", the mean absolute error.
+        feature: weight of the feature term.
+        features: networks whose features are compared, entries of facewarden.train.features.
+        mirror: whether half of the samples are mirrored.
+        precision: "bf16" or "no".
+        every: epochs between checkpoints.
+        at_most: pairs to read; 0 reads all.
+    """
+
+    epochs: int = 20
+    batch: int = 32
+    rate: float = 1e-3
+    decay: float = 1e-4
+    warmup: float = 0.03
+    clip: float = 1.0
+    amplify: tuple[float, float] = (0.5, 2.0)
+    natural: float = 0.2
+    sign: int = 1
+    noise: float = 0.0
+    image: str = "l1"
+    feature: float = 1.0
+    features: tuple[str, ...] = ("faceres",)
+    mirror: bool = True
+    precision: str = "bf16"
+    every: int = 1
+    at_most: int = 0
+
+    def __post_init__(self) -> None:
+        low, high = self.amplify
+        fine = (
+            min(self.epochs, self.batch, self.every) >= 1
+            and 0.0 <= low <= high
+            and 0.0 <= self.natural < 1.0
+            and self.sign in (1, -1)
+            and self.noise >= 0
+            and self.at_most >= 0
+            and self.image in ("rmse", "l1")
+            and self.feature >= 0
+            and self.precision in ("no", "bf16")
+        )
+        if not fine:
+            raise BadInputError(f"cannot train a purifier with {asdict(self)}", hint="copy train/recipes/puface.json")
+
+
+@dataclass(frozen=True)
+class PurifierRecipe:
+    """Everything but pairs and seed that decides the training of a purifier.
+
+    Attributes:
+        entry: the purifier, by its registry name.
+        summary, intended_use, limits, licence: for the card of the result.
+        network: settings of the network, as `facewarden.nn.restorer.build_restorer` takes them.
+        pairs: kinds of cloak that `facewarden pairs` draws from.
+        training: how to train.
+    """
+
+    entry: str
+    summary: str
+    network: Mapping[str, Any] = field(default_factory=dict)
+    pairs: tuple[CloakKind, ...] = ()
+    training: PurifierSettings = field(default_factory=PurifierSettings)
+    intended_use: str = "research"
+    limits: str = "unknown on other faces and cloaks than it was measured on"
+    licence: str = "Apache-2.0"
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as JSON values; reading them gives the same recipe."""
+        values: dict[str, Any] = json.loads(json.dumps({"kind": KIND, **asdict(self)}))
+        return values
+
+    def with_epochs(self, epochs: int | None) -> PurifierRecipe:
+        """The recipe with another number of epochs; None leaves it as it is."""
+        return self if epochs is None else replace(self, training=replace(self.training, epochs=epochs))
+
+
+def is_purifier_recipe(name: str) -> bool:
+    """Whether a recipe's name or path leads to one of this kind; False also where nothing can be read there."""
+    try:
+        values = json.loads(recipe_path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("kind") == KIND
+
+
+def recipe_path(name: str) -> Path:
+    """Where a recipe is: the path itself where it ends with .json, else a file of the package."""
+    return Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
+
+
+def read_purifier_recipe(name: str) -> PurifierRecipe:
+    """Read a recipe.
+
+    Args:
+        name: of one in the package, or the path of a JSON file.
+
+    Raises:
+        UnknownEntryError: the package has none of that name.
+        BadInputError: the file is not a recipe of a purifier.
+    """
+    path = recipe_path(name)
+    if path.parent == FOLDER and not path.is_file():
+        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
+        raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("kind", None) != KIND:
+            raise ValueError(f'no "kind": "{KIND}"')
+        kinds = tuple(CloakKind.read(kind) for kind in values.pop("pairs", []))
+        training = _settings(values.pop("training", {}))
+        return PurifierRecipe(**values, pairs=kinds, training=training)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInputError(
+            f"{path}: not a recipe of a purifier: {error}", hint="copy train/recipes/puface.json of the package"
+        ) from error
+
+
+def _settings(values: Mapping[str, Any]) -> PurifierSettings:
+    real = {item.name for item in fields(PurifierSettings) if item.type == "float"}
+    # JSON may say 1 for 1.0
+    read: dict[str, Any] = {name: float(value) if name in real else value for name, value in values.items()}
+    if "amplify" in read:
+        low, high = read["amplify"]
+        read["amplify"] = (float(low), float(high))
+    if "features" in read:
+        read["features"] = tuple(read["features"])
+    return PurifierSettings(**read)
