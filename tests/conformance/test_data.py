@@ -5,18 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import SPLITS
+from facewarden.core.labels import MODALITIES, SPLITS
+from facewarden.data.captures import capture_sets, open_captures
 from facewarden.data.datasets import open_dataset
+from facewarden.data.loading import load_batch
+from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.protocols._base import Protocol
 from facewarden.data.sample import Sample
 from registered import build, names
 
+CAPTURES = capture_sets()
+PHOTOS = [name for name in names("datasets") if name not in CAPTURES]
 
-@pytest.mark.parametrize("name", names("datasets"))
+
+@pytest.mark.parametrize("name", PHOTOS)
 def test_a_set_lists_its_photos_in_a_fixed_order(name: str) -> None:
     made = build("datasets", name)
     photos = made.photos()
@@ -29,7 +36,7 @@ def test_a_set_lists_its_photos_in_a_fixed_order(name: str) -> None:
         assert photo.landmarks is None or len(photo.landmarks) == 5
 
 
-@pytest.mark.parametrize("name", names("datasets"))
+@pytest.mark.parametrize("name", PHOTOS)
 def test_a_set_is_opened_by_name_and_path(name: str) -> None:
     made = build("datasets", name)
     opened = open_dataset(f"{name}:{made.root}")
@@ -39,7 +46,7 @@ def test_a_set_is_opened_by_name_and_path(name: str) -> None:
     assert isinstance(opened.simulated, bool)
 
 
-@pytest.mark.parametrize("name", names("datasets"))
+@pytest.mark.parametrize("name", PHOTOS)
 def test_a_folder_without_photos_is_refused_in_words(name: str, tmp_path: Path) -> None:
     made = registry.load("datasets", name)
     with pytest.raises(BadInputError) as error:
@@ -47,6 +54,47 @@ def test_a_folder_without_photos_is_refused_in_words(name: str, tmp_path: Path) 
     assert error.value.hint
     with pytest.raises(BadInputError):
         made(tmp_path / "absent").photos()
+
+
+def test_both_kinds_of_sets_are_there() -> None:
+    assert {"lfw", "folder"} <= set(PHOTOS)
+    assert {"wmca", "casia_surf", "casia_cefa", "padisi"} <= set(CAPTURES)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_captures_of_a_set_can_be_read_and_have_splits_of_both_classes(name: str) -> None:
+    made = build("datasets", name)
+    manifest = open_captures(f"{name}:{made.root}")
+    assert manifest.rows == made.manifest().rows
+    assert manifest.simulated
+    assert manifest.domains == (name,)
+    for split in SPLITS:
+        assert {row.label for row in manifest.where(split=split)} == {0, 1}
+    videos = {row.extra["video"] for row in manifest}
+    assert 1 < len(videos) <= len(manifest)
+    batch = load_batch(manifest.rows[:3], root=manifest.root)
+    assert set(batch.images) == set(MODALITIES)
+    assert all(bool(here.all()) for here in batch.present.values())
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_set_of_captures_survives_being_written_as_a_manifest(name: str, tmp_path: Path) -> None:
+    manifest = build("datasets", name).manifest()
+    manifest.write(tmp_path / "manifest.parquet")
+    again = Manifest.read(tmp_path / "manifest.parquet")
+    assert [row.key for row in again] == [row.key for row in manifest]
+    one, other = (load_batch(item.rows[-2:], root=item.root) for item in (manifest, again))
+    assert all(torch.equal(one.images[modality], other.images[modality]) for modality in MODALITIES)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_folder_without_the_layout_is_refused_in_words(name: str, tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(BadInputError) as error:
+            open_captures(f"{name}:{path}")
+        assert error.value.hint
+    with pytest.raises(BadInputError, match="set of captures"):
+        open_dataset(f"{name}:{tmp_path}")
 
 
 def samples(*, people: int = 12) -> list[Sample]:

@@ -13,7 +13,7 @@ from facewarden.assets import Asset
 from facewarden.core import registry
 from facewarden.core.attack import Attack
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
-from facewarden.data.datasets import Dataset
+from facewarden.data.datasets import CaptureSet, Dataset
 from facewarden.data.protocols._base import Protocol
 from registered import names
 
@@ -24,7 +24,7 @@ ROLES = {
     "attacks": Attack,
     "purifiers": Purifier,
     "align": Aligner,
-    "datasets": Dataset,
+    "datasets": (Dataset, CaptureSet),
     "protocols": Protocol,
 }
 

@@ -27,6 +27,16 @@ SPECIES = (
 )
 """Presentation attack instrument species that the simulator renders; `bona_fide` is the absence of one."""
 
+PUBLISHED_SPECIES = ("print", "replay", "mask_paper", "fake_head", "makeup", "other")
+"""Further species of published sets, where they say no more than this, or the simulator renders no such thing."""
+
+ALL_SPECIES = SPECIES + PUBLISHED_SPECIES
+"""Every species that a sample may have."""
+
+DepthEncoding = Literal["millimeters", "picture"]
+DEPTH_ENCODINGS: tuple[DepthEncoding, ...] = ("millimeters", "picture")
+"""How a sample's depth is stored: measured, or as a picture whose gray values are the set's own."""
+
 ILLUMINATIONS = ("normal", "strong", "back", "dark")
 
 Split = Literal["train", "dev", "test"]

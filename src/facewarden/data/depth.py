@@ -11,11 +11,14 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import printable
-from facewarden.data.photo import MAX_PIXELS
+from facewarden.data.photo import MAX_PIXELS, read_photo
 from facewarden.data.sample import Box
 
 BAND = 300.0
 """Millimeters that the encoding spans: 150 before and 150 behind the face."""
+
+_COLORED = 6.0
+"""Mean distance of a pixel's channels from which a picture counts as colored; JPEG's own errors stay below 2."""
 
 
 def read_depth(path: Path) -> NDArray[np.uint16]:
@@ -48,6 +51,35 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
         raise
     except Exception as error:  # Pillow's decoders raise almost any type on damaged data
         raise BadInputError(f"{name}: cannot be read as depth: {error}", hint=wanted) from error
+
+
+def read_depth_picture(path: Path) -> NDArray[np.uint8]:
+    """Read depth that a set published as an 8-bit picture, whose gray values have no unit.
+
+    Args:
+        path: a picture, gray or of three equal channels.
+
+    Returns:
+        `(h, w)` uint8, as in the file.
+
+    Raises:
+        BadInputError: missing, damaged, of 16 bits (that is measured depth and has another encoding), or colored (a
+            color image that stands where depth should be).
+    """
+    name = printable(path)
+    notes: list[str] = []
+    image = read_photo(path, on_note=notes.append)
+    if any("16-bit" in note for note in notes):
+        raise BadInputError(
+            f"{name}: holds 16-bit depth, an 8-bit picture is expected here",
+            hint="millimeters, 0 = hole, go into a manifest whose depth_encoding is millimeters",
+        )
+    spread = image.max(axis=2).astype(np.int16) - image.min(axis=2)
+    if float(spread.mean()) > _COLORED:
+        raise BadInputError(
+            f"{name}: is a color picture, not depth", hint="check which folder or column holds the depth"
+        )
+    return np.asarray(image.mean(axis=2, dtype=np.float32).round(), dtype=np.uint8)
 
 
 def write_depth(path: Path, depth: NDArray[np.uint16]) -> None:

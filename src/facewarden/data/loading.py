@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,13 +16,18 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.data._text import printable
-from facewarden.data.depth import encode_depth, read_depth
+from facewarden.data.arrays import in_array, read_array_image
+from facewarden.data.depth import encode_depth, read_depth, read_depth_picture
 from facewarden.data.photo import read_photo
 from facewarden.data.sample import Box, Sample
+from facewarden.data.targets import read_target
 
 Frames = dict[Modality, NDArray[np.float32]]
+Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 _LARGEST_BOX = 4
 """Sides of the frame that a face box may be long; more is a box in other units."""
+_MOST_WAITING = 8
+"""Batches' worth of frames that wait for more of their size."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class _Loaded:
     frames: Frames
     box: Box | None
     grid: tuple[int, int]
+    targets: Mapping[str, NDArray[np.float32] | int]
 
 
 def load_batch(
@@ -54,6 +60,7 @@ def load_batch(
     root: Path,
     modalities: Sequence[Modality] = MODALITIES,
     size: int | None = None,
+    targets: Sequence[str] = (),
 ) -> FaceBatch:
     """Read samples as one batch.
 
@@ -63,9 +70,11 @@ def load_batch(
         modalities: which to read; a sample without one gets zeros and `present` False there.
         size: side of the frames in pixels. A frame is scaled to fit, keeping its shape, and padded with black at the
             right or the bottom; boxes follow. None keeps the frames as they are, which must then be equally large.
+        targets: heads of a multitask detector whose targets to read too, see `facewarden.data.targets.read_target`.
 
     Returns:
-        Frames with label, species, subject, domain and, where every sample has one, the face box.
+        Frames with label, species, subject, domain, the targets in `tasks` (maps on the grid of the frames) and, where
+        every sample has one, the face box.
 
     Raises:
         BadInputError: an image is unreadable, the modalities of a sample or the samples differ in size, only some
@@ -73,7 +82,8 @@ def load_batch(
     """
     if not samples:
         raise BadInputError("no samples to load", hint="look at the splits of the manifest: facewarden data check")
-    return _stack([_load(sample, root=root, modalities=modalities, size=size) for sample in samples], modalities)
+    loaded = [_load(sample, root=root, modalities=modalities, size=size, targets=targets) for sample in samples]
+    return _stack(loaded, modalities, targets)
 
 
 def iter_batches(
@@ -83,17 +93,19 @@ def iter_batches(
     root: Path,
     modalities: Sequence[Modality] = MODALITIES,
     size: int | None = None,
+    targets: Sequence[str] = (),
     on_error: Literal["raise", "skip"] = "raise",
     skipped: list[Skipped] | None = None,
 ) -> Iterator[FaceBatch]:
     """Yield batches of samples, each of frames of one size, always in the same order.
 
     A batch leaves as soon as `batch_size` frames of its size have been read; at the end the incomplete ones follow.
+    Where nearly every frame has a size of its own, incomplete batches leave earlier, before memory is full of them.
 
     Args:
         samples: a `Manifest` or any samples.
         batch_size: how many at most.
-        root, modalities, size: as in `load_batch`.
+        root, modalities, size, targets: as in `load_batch`.
         on_error: "skip" leaves out what cannot be read and lists it in `skipped`; "raise" stops there.
         skipped: a list that receives one entry per sample left out; "skip" needs it, so that nothing goes unseen.
 
@@ -107,7 +119,7 @@ def iter_batches(
     waiting: dict[tuple[tuple[int, int], bool], list[_Loaded]] = {}
     for sample in samples:
         try:
-            loaded = _load(sample, root=root, modalities=modalities, size=size)
+            loaded = _load(sample, root=root, modalities=modalities, size=size, targets=targets)
         except BadInputError as error:
             if on_error == "raise" or skipped is None:
                 raise
@@ -115,16 +127,21 @@ def iter_batches(
             continue
         group = waiting.setdefault((loaded.grid, loaded.box is not None), [])
         group.append(loaded)
-        if len(group) == batch_size:
-            yield _stack(group, modalities)
-            group.clear()
+        if len(group) < batch_size and sum(map(len, waiting.values())) >= _MOST_WAITING * batch_size:
+            group = max(waiting.values(), key=len)
+        elif len(group) < batch_size:
+            continue
+        yield _stack(group, modalities, targets)
+        group.clear()
     for group in waiting.values():
         if group:
-            yield _stack(group, modalities)
+            yield _stack(group, modalities, targets)
 
 
-def _load(sample: Sample, *, root: Path, modalities: Sequence[Modality], size: int | None) -> _Loaded:
-    raw = {name: _read(root / path, name) for name in modalities if (path := sample.path(name)) is not None}
+def _load(
+    sample: Sample, *, root: Path, modalities: Sequence[Modality], size: int | None, targets: Sequence[str]
+) -> _Loaded:
+    raw = {name: _read(root / path, name, sample) for name in modalities if (path := sample.path(name)) is not None}
     if not raw:
         raise BadInputError(
             f"sample {sample.key!r} has none of {', '.join(modalities)}", hint=f"it has {', '.join(sample.modalities)}"
@@ -138,14 +155,16 @@ def _load(sample: Sample, *, root: Path, modalities: Sequence[Modality], size: i
     if sample.box is not None:
         _check_inside(sample.box, width, height, key=sample.key)
     # depth is encoded on its own grid: the median over the face box is then the same for every size
-    encoded = {name: _unit(image, name, sample.box) for name, image in raw.items()}
+    encoded = {name: _unit(image, name, sample) for name, image in raw.items()}
     frames = {name: _fit(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
     box = (
         None
         if sample.box is None
         else (sample.box[0] * scale, sample.box[1] * scale, sample.box[2] * scale, sample.box[3] * scale)
     )
-    return _Loaded(sample, frames, box, grid)
+    wanted = {head: read_target(head, sample, root=root, frame=encoded.get("rgb")) for head in targets}
+    fitted = {head: _fit_map(value, scale=scale, grid=grid) for head, value in wanted.items()}
+    return _Loaded(sample, frames, box, grid, fitted)
 
 
 def _check_inside(box: Box, width: int, height: int, *, key: str) -> None:
@@ -159,15 +178,24 @@ def _check_inside(box: Box, width: int, height: int, *, key: str) -> None:
         )
 
 
-def _read(path: Path, modality: Modality) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    return read_depth(path) if modality == "depth" else read_photo(path)
-
-
-def _unit(image: NDArray[np.uint8] | NDArray[np.uint16], modality: Modality, box: Box | None) -> NDArray[np.float32]:
+def _read(path: Path, modality: Modality, sample: Sample) -> Image:
+    if in_array(path):
+        return read_array_image(path)
     if modality == "depth":
-        return encode_depth(image.astype(np.uint16, copy=False), box=box)[..., None]
-    unit = np.divide(image, 255, dtype=np.float32)
-    return unit if modality == "rgb" else unit.mean(axis=2, keepdims=True, dtype=np.float32)
+        return read_depth(path) if sample.depth_encoding == "millimeters" else read_depth_picture(path)
+    return read_photo(path)
+
+
+def _unit(image: Image, modality: Modality, sample: Sample) -> NDArray[np.float32]:
+    if image.dtype == np.uint16:
+        return encode_depth(image.astype(np.uint16, copy=False), box=sample.box)[..., None]
+    scale = np.float32(1 if image.dtype == np.float32 else 255)
+    unit: NDArray[np.float32] = np.divide(np.atleast_3d(image), scale, dtype=np.float32)
+    if modality != "rgb":
+        unit = unit.mean(axis=2, keepdims=True, dtype=np.float32)
+    elif unit.shape[2] != CHANNELS["rgb"]:
+        raise BadInputError(f"sample {sample.key!r}: {unit.shape[2]} channels of color", hint="name three channels")
+    return unit
 
 
 def _fit(image: NDArray[np.float32], modality: Modality, *, scale: float, grid: tuple[int, int]) -> NDArray[np.float32]:
@@ -183,7 +211,15 @@ def _fit(image: NDArray[np.float32], modality: Modality, *, scale: float, grid: 
     return np.pad(image, ((0, below), (0, right), (0, 0)))
 
 
-def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality]) -> FaceBatch:
+def _fit_map(value: NDArray[np.float32] | int, *, scale: float, grid: tuple[int, int]) -> NDArray[np.float32] | int:
+    if isinstance(value, int) or value.ndim < 3:
+        return value
+    if np.isnan(value).all():
+        return np.full((*grid, value.shape[2]), np.nan, np.float32)
+    return _fit(value, "rgb", scale=scale, grid=grid)
+
+
+def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality], targets: Sequence[str]) -> FaceBatch:
     grids = sorted({item.grid for item in loaded})
     if len(grids) > 1:
         raise BadInputError(f"frames differ in size: {grids}", hint="size=224, or iter_batches, which groups by size")
@@ -197,6 +233,10 @@ def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality]) -> FaceBat
         images[name] = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
         present[name] = torch.tensor([name in item.frames for item in loaded])
     samples = [item.sample for item in loaded]
+    tasks = {}
+    for head in targets:
+        value = torch.from_numpy(np.stack([np.asarray(item.targets[head]) for item in loaded]))
+        tasks[head] = value.permute(0, 3, 1, 2).contiguous() if value.ndim == 4 else value
     return FaceBatch(
         images=images,
         present=present,
@@ -206,6 +246,7 @@ def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality]) -> FaceBat
         species=tuple(sample.species for sample in samples),
         subject=tuple(sample.subject for sample in samples),
         domain=tuple(sample.domain for sample in samples),
+        tasks=tasks,
     )
 
 

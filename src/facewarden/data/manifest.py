@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Manifest:
         rows: the samples, in the file's order.
         root: the folder that the paths of the images are relative to.
         name: what reports call the set.
+        notes: what a reader of a report must know of how the set was understood.
 
     Raises:
         BadInputError: two rows have the same key.
@@ -39,6 +40,7 @@ class Manifest:
     rows: tuple[Sample, ...]
     root: Path
     name: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         seen: dict[str, int] = {}
@@ -118,6 +120,29 @@ class Manifest:
         rows = [to_row(row) for row in self._relative_to(path.parent)]
         names = list(dict.fromkeys([*KNOWN_COLUMNS, *(name for row in rows for name in row)]))
         write_table(path, {name: [row.get(name) for row in rows] for name in names})
+
+    @classmethod
+    def joined(cls, manifests: Sequence[Manifest], *, name: str) -> Manifest:
+        """Put several sets one after the other; a key that two of them use gets its set's name before it.
+
+        Args:
+            manifests: at least one; their folders may lie anywhere.
+            name: of the whole.
+
+        Raises:
+            BadInputError: none, or two of one name that use the same keys.
+        """
+        if not manifests:
+            raise BadInputError("no sets to join", hint="name at least one")
+        root = Path(os.path.commonpath([item.root.absolute() for item in manifests]))
+        held = Counter(row.key for item in manifests for row in item)
+        rows = (
+            replace(row, key=f"{item.name}/{row.key}") if held[row.key] > 1 else row
+            for item in manifests
+            for row in item._relative_to(root)
+        )
+        notes = tuple(f"{item.name}: {note}" for item in manifests for note in item.notes)
+        return cls(tuple(rows), root=root, name=name, notes=notes)
 
     @classmethod
     def read(cls, path: Path) -> Manifest:

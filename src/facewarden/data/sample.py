@@ -11,12 +11,14 @@ from typing import cast
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import (
+    ALL_SPECIES,
     ATTACK,
     BONA_FIDE,
+    DEPTH_ENCODINGS,
     ILLUMINATIONS,
     MODALITIES,
-    SPECIES,
     SPLITS,
+    DepthEncoding,
     Modality,
     Split,
 )
@@ -33,14 +35,16 @@ class Sample:
         key: its unique name.
         split: "train", "dev" or "test".
         label: 1 = bona fide, 0 = attack presentation.
-        species: one of `facewarden.core.labels.SPECIES`; "bona_fide" exactly where the label is 1.
+        species: one of `facewarden.core.labels.ALL_SPECIES`; "bona_fide" exactly where the label is 1.
         subject: whose face is shown, an opaque name.
         domain: which sensor and set it comes from.
         session: which visit of the subject, where known.
         illumination: one of `ILLUMINATIONS`, where known.
         environment: the scene, where known.
-        rgb, depth, infrared: image files relative to the manifest's folder; at least one is there. Depth is a 16-bit
-            PNG in millimeters, 0 = hole.
+        rgb, depth, infrared: image files relative to the manifest's folder; at least one is there. An array inside a
+            file is named as in `facewarden.data.arrays`.
+        depth_encoding: "millimeters" for a 16-bit PNG, 0 = hole; "picture" for 8-bit gray values that are taken as
+            they are.
         box: face box x0 y0 x1 y1 in pixels of the frame.
         landmarks: five (x, y) in pixels: left eye, right eye, nose tip, left and right mouth corner, as seen.
         simulated: whether the capture was rendered.
@@ -61,6 +65,7 @@ class Sample:
     rgb: str | None = None
     depth: str | None = None
     infrared: str | None = None
+    depth_encoding: DepthEncoding = "millimeters"
     session: str | None = None
     illumination: str | None = None
     environment: str | None = None
@@ -76,7 +81,8 @@ class Sample:
             if not getattr(self, name):
                 raise BadInputError(f"{name} is empty", hint=f"give every row a {name}")
         as_split(self.split)
-        _one_of("species", self.species, SPECIES)
+        _one_of("species", self.species, ALL_SPECIES)
+        _one_of("depth_encoding", self.depth_encoding, DEPTH_ENCODINGS)
         if self.illumination is not None:
             _one_of("illumination", self.illumination, ILLUMINATIONS)
         if self.label not in (BONA_FIDE, ATTACK):

@@ -1,4 +1,4 @@
-"""Sets of face photos by their layout on disk, one file each; `open_dataset` opens one by name and path."""
+"""Published layouts, one file each: face photos, which `open_dataset` opens, and captures, as `data.captures` does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.data._text import printable
 from facewarden.data.datasets._base import Dataset, FacePhoto
+from facewarden.data.datasets._captures import CaptureSet
 
-__all__ = ["Dataset", "FacePhoto", "open_dataset"]
+__all__ = ["CaptureSet", "Dataset", "FacePhoto", "open_dataset"]
 
 
 def open_dataset(spec: str | Path) -> Dataset:
@@ -35,6 +36,7 @@ def open_dataset(spec: str | Path) -> Dataset:
         return _made(head, _expanded(tail) if colon else None)
     path = _expanded(text)
     if not _is_there(path):
+        names = {name for name in names if not _is_captures(registry.load("datasets", name))}
         close = difflib.get_close_matches(head, sorted(names), n=1, cutoff=0.6)
         guess = f"; did you mean {close[0]}{':PATH' if colon else ''}?" if close else ""
         raise BadInputError(
@@ -46,9 +48,17 @@ def open_dataset(spec: str | Path) -> Dataset:
 
 def _made(name: str, path: Path | None) -> Dataset:
     made = registry.load("datasets", name)
+    if _is_captures(made):
+        raise BadInputError(
+            f"{name} is a set of captures, not of photos of people to recognize", hint=f"--captures {name}:PATH"
+        )
     if not (isinstance(made, type) and issubclass(made, Dataset)):
         raise ContractError(f"datasets entry {name!r} is not a Dataset class", hint="entry = TheClass")
     return made(path)
+
+
+def _is_captures(made: object) -> bool:
+    return isinstance(made, type) and issubclass(made, CaptureSet)
 
 
 def _expanded(text: str) -> Path:

@@ -1,0 +1,152 @@
+"""Images inside array files: `FILE.npz#data:2,1,0` and `FILE.hdf5#Frame_12/array:1` name a dataset and its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.data._text import printable
+from facewarden.data.photo import MAX_PIXELS
+
+ARRAY_SUFFIXES = (".npz", ".hdf5", ".h5")
+
+
+def array_file(path: str | Path) -> Path:
+    """Return the file of an image's name: what stands before `#` where that is an array file, else all of it."""
+    return Path(_split(str(path))[0])
+
+
+def in_array(path: str | Path) -> bool:
+    """Whether a name points into an array file."""
+    return bool(_split(str(path))[1])
+
+
+def read_array_image(path: Path) -> NDArray[np.float32]:
+    """Read an image out of an array file.
+
+    Args:
+        path: `FILE#DATASET:CHANNELS`. The dataset is channels first, or a single plane; axes of length 1 before them
+            are dropped. Channels are comma-separated numbers, all of them in order when left out.
+
+    Returns:
+        `(h, w, channels)` in [0, 1]; bytes are divided by 255.
+
+    Raises:
+        BadInputError: no such file, dataset or channel; 16-bit values; values outside [0, 1]; NaN.
+    """
+    file, address = _split(str(path))
+    dataset, _, channels = address.partition(":")
+    name = printable(path)
+    planes = _planes(_read(Path(file), dataset, name), name)
+    chosen = _numbers(channels, name) if channels else list(range(len(planes)))
+    if chosen and max(chosen) >= len(planes):
+        raise BadInputError(f"{name}: there are {len(planes)} channels", hint=f"0 to {len(planes) - 1}")
+    return _unit(planes[chosen], name).transpose(1, 2, 0)
+
+
+def _split(path: str) -> tuple[str, str]:
+    for suffix in ARRAY_SUFFIXES:
+        head, mark, address = path.partition(f"{suffix}#")
+        if mark:
+            return head + suffix, address
+    return path, ""
+
+
+def _read(file: Path, dataset: str, name: str) -> NDArray[Any]:
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as held:
+                if dataset not in held:
+                    raise BadInputError(f"{name}: no array {dataset!r}", hint=f"it holds {', '.join(held.files[:9])}")
+                return np.asarray(held[dataset])
+        return _read_hdf5(file, dataset, name)
+    except BadInputError:
+        raise
+    except FileNotFoundError:
+        raise BadInputError(f"{printable(file)} does not exist", hint="check the path") from None
+    except Exception as error:  # the decoders of damaged archives raise almost any type
+        raise BadInputError(f"{name}: cannot be read: {error}", hint="copy the file again") from error
+
+
+def _read_hdf5(file: Path, dataset: str, name: str) -> NDArray[Any]:
+    import h5py
+
+    with h5py.File(file, "r") as held:
+        found = held.get(dataset)
+        if not isinstance(found, h5py.Dataset):
+            raise BadInputError(f"{name}: no dataset {dataset!r}", hint=f"it holds {', '.join(list(held)[:9])}")
+        return np.asarray(found[()])
+
+
+def hdf5_groups(file: Path) -> list[str]:
+    """Return the names of an HDF5 file's groups.
+
+    Raises:
+        BadInputError: not such a file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as held:
+            return list(held)
+    except OSError as error:
+        raise BadInputError(f"{printable(file)}: not an HDF5 file: {error}", hint="copy the file again") from error
+
+
+def _planes(values: NDArray[Any], name: str) -> NDArray[Any]:
+    while values.ndim > 3 and values.shape[0] == 1:
+        values = values[0]
+    planes = values[None] if values.ndim == 2 else values
+    if planes.ndim != 3 or 0 in planes.shape or planes.shape[1] * planes.shape[2] > MAX_PIXELS:
+        raise BadInputError(
+            f"{name}: holds an array of shape {values.shape}", hint="channels x height x width is needed"
+        )
+    return planes
+
+
+def _numbers(text: str, name: str) -> list[int]:
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise BadInputError(f"{name}: {text!r} are no channels", hint="numbers from 0, with commas between")
+    return [int(part) for part in text.split(",")]
+
+
+def _unit(planes: NDArray[Any], name: str) -> NDArray[np.float32]:
+    if planes.dtype == np.uint8:
+        return np.asarray(planes, dtype=np.float32) / np.float32(255)
+    if not np.issubdtype(planes.dtype, np.floating):
+        raise BadInputError(
+            f"{name}: holds {planes.dtype} values up to {planes.max()}, not bytes and not numbers from 0 to 1",
+            hint="this reader is for the preprocessed release of the set, not for raw sensor data",
+        )
+    if not np.isfinite(planes).all():
+        bad = int((~np.isfinite(planes)).sum())
+        raise BadInputError(f"{name}: {bad} of {planes.size} values are NaN or infinite", hint="copy the file again")
+    low, high = float(planes.min()), float(planes.max())
+    if low < 0 or high > 1:
+        raise BadInputError(f"{name}: values from {low:.4g} to {high:.4g}", hint="numbers from 0 to 1, or bytes")
+    return np.asarray(planes, dtype=np.float32)
+
+
+def channel_list(numbers: Sequence[int]) -> str:
+    """Return channels as an address writes them."""
+    return ",".join(map(str, numbers))
+
+
+def hdf5_shape(file: Path, dataset: str) -> tuple[int, ...]:
+    """Return the shape of a dataset.
+
+    Raises:
+        BadInputError: not such a file, or it has no such dataset.
+    """
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as held:
+            return tuple(held[dataset].shape)
+    except (OSError, KeyError, AttributeError) as error:
+        raise BadInputError(f"{printable(file)}: no dataset {dataset}: {error}", hint="copy the file again") from error

@@ -1,0 +1,64 @@
+"""Open a set of captures by what a person types: a manifest, or the name of a published set and its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from facewarden.core import registry
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.labels import Split
+from facewarden.data.datasets._captures import CaptureSet, Missing
+from facewarden.data.manifest import Manifest
+
+__all__ = ["CaptureSet", "Missing", "capture_set", "capture_sets", "open_captures"]
+
+
+def capture_sets() -> tuple[str, ...]:
+    """Names of the published sets of captures that can be read."""
+    found = (entry.name for entry in registry.list_entries("datasets"))
+    return tuple(name for name in found if _is_captures(registry.load("datasets", name)))
+
+
+def open_captures(source: str | Path) -> Manifest:
+    """Open captures.
+
+    Args:
+        source: a manifest (.csv, .parquet, or its folder), or NAME:PATH for a published set in its layout.
+
+    Raises:
+        BadInputError: no such file, or the folder does not hold that layout.
+    """
+    text = str(source)
+    name, colon, path = text.partition(":")
+    if colon and name in {entry.name for entry in registry.list_entries("datasets")}:
+        return capture_set(name, Path(path)).manifest()
+    return Manifest.read(Path(source))
+
+
+def capture_set(
+    name: str,
+    path: Path,
+    *,
+    lists: Mapping[Split, Path] | None = None,
+    protocol: Path | None = None,
+    missing: Missing = "refuse",
+    dedup: bool = False,
+) -> CaptureSet:
+    """Open a published set of captures with options; they are those of `CaptureSet`.
+
+    Raises:
+        BadInputError: a set of face photos, or not the layout.
+        UnknownEntryError: no set of that name.
+    """
+    made = registry.load("datasets", name)
+    if not _is_captures(made):
+        raise BadInputError(f"{name} is no set of captures", hint=f"one of {', '.join(capture_sets())}")
+    found = made(path.expanduser(), lists=lists, protocol=protocol, missing=missing, dedup=dedup)
+    if not isinstance(found, CaptureSet):
+        raise ContractError(f"datasets entry {name!r} made a {type(found).__name__}", hint="entry = TheClass")
+    return found
+
+
+def _is_captures(made: object) -> bool:
+    return isinstance(made, type) and issubclass(made, CaptureSet)

@@ -1,0 +1,127 @@
+"""Twins of published sets: invented captures in a set's exact layout, with its known defects on purpose."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facewarden.core.labels import MODALITIES, Modality, Split
+from facewarden.core.seeding import derive
+
+MARK = "simulated.json"
+"""Its presence says that a folder holds no capture of a person."""
+
+
+class Views(NamedTuple):
+    """The three images of a frame: `(h, w, 3)`, `(h, w)` and `(h, w)` bytes, red first, near is bright."""
+
+    rgb: NDArray[np.uint8]
+    depth: NDArray[np.uint8]
+    infrared: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A frame to invent.
+
+    Attributes:
+        key: unique in the twin; the address of its random draws.
+        person: number of who is shown.
+        species: one of `facewarden.core.labels.SPECIES`.
+        split: where the set's rule puts it.
+    """
+
+    key: str
+    person: int
+    species: str
+    split: Split = "train"
+
+
+Render = Callable[[Shot], Views]
+
+
+@dataclass
+class TwinWriter(ABC):
+    """Writes a twin of one set; subclasses implement `write`.
+
+    Attributes:
+        folder: where to, new or empty.
+        render: invents frames.
+        people: how many bona fide people in all, at least 3.
+    """
+
+    folder: Path
+    render: Render
+    people: int = 6
+    _written: list[str] = field(default_factory=list)
+
+    @abstractmethod
+    def write(self) -> None:
+        """Write everything: images, official files, and list files with their defects."""
+
+    def by_split(self) -> dict[Split, list[int]]:
+        """Which people are in which split; every split has somebody."""
+        pattern: Sequence[Split] = ("train", "dev", "test", "train", "test")
+        found: dict[Split, list[int]] = {"train": [], "dev": [], "test": []}
+        for person in range(max(3, self.people)):
+            found[pattern[person % len(pattern)]].append(person)
+        return found
+
+    def mark(self, *folders: str) -> None:
+        """Say in the folder, and in these below it, that nothing in it is real."""
+        for name in ("", *folders):
+            path = self.folder / name / MARK
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"kind": "simulated captures", "simulated": True}) + "\n", encoding="utf-8")
+
+    def clip(self, where: str, folders: Mapping[Modality, str], shot: Shot, numbers: Sequence[str]) -> list[str]:
+        """Write a clip's frames as JPEG, and return `rgb depth ir` of each as a list names them."""
+        rows = []
+        for number in numbers:
+            views = self.render(Shot(f"{shot.key} {number}", shot.person, shot.species, shot.split))
+            paths = {name: f"{where}/{folders[name]}/{number}.jpg" for name in MODALITIES}
+            for name, image in zip(MODALITIES, views, strict=True):
+                write_jpeg(self.folder / paths[name], image)
+            rows.append(" ".join(paths[name] for name in MODALITIES))
+        return rows
+
+    def text(self, name: str, lines: Sequence[str], *, end: str = "\n", last: bool = True) -> None:
+        """Write lines; without an end of the last one where `last` is false."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((end.join(lines) + (end if last else "")).encode())
+
+
+def write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an image, gray or color."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, format="JPEG", quality=92)
+
+
+def noise(*, size: tuple[int, int] = (48, 64), seed: int = 0) -> Render:
+    """A renderer that needs no simulator: noise with a pattern by class and modality, so that anything can learn it.
+
+    Bona fide frames are bright in the middle of depth and infrared; color is red, then green, then blue from left to
+    right, so that an exchange of channels shows.
+    """
+
+    def render(shot: Shot) -> Views:
+        height, width = size
+        rng = np.random.default_rng(derive(seed, "twin", shot.key))
+        grain = rng.integers(0, 40, (height, width)).astype(np.uint8)
+        middle = np.zeros((height, width), dtype=np.uint8)
+        middle[height // 4 : -height // 4, width // 4 : -width // 4] = 160 if shot.species == "bona_fide" else 40
+        color = np.repeat(grain[..., None], 3, axis=2)
+        for channel in range(3):
+            color[:, channel * width // 3 : (channel + 1) * width // 3, channel] += 180
+        return Views(color, middle + grain, np.ascontiguousarray(middle[:, ::-1]) // 2 + grain + 60)
+
+    return render
