@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
+from facewarden.nn.stream_vit import check_plain
 from facewarden.nn.u_adapter import UAdapter, run_adapters
 from facewarden.nn.uem import UncertaintyMode, certainty_closed_form, certainty_mc
 from facewarden.nn.vjp import ReusableGelu, fastest_attention
@@ -30,8 +30,6 @@ ROUTES: Mapping[str, tuple[int, int]] = MappingProxyType(
     }
 )
 """Adapter -> (helper, receiver) as positions in rgb, depth, infrared: RGB is the hub, the others never meet."""
-
-_PARTS = ("norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_path2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +83,7 @@ class MmdgVit(nn.Module):
     ) -> None:
         super().__init__()
         parts: Any = trunk
-        _check(parts)
+        check_plain(parts)
         dim, self.seed, self.uncertainty = int(parts.embed_dim), seed, uncertainty
         self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
         self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
@@ -202,16 +200,3 @@ def _owner(name: str) -> Modality | None:
     if group in ("class_tokens", "positions", "patches"):
         return next(m for m in MODALITIES if m == rest[0])
     return None
-
-
-def _check(trunk: Any) -> None:
-    kind = type(trunk).__name__
-    blocks = list(getattr(trunk, "blocks", ()))
-    plain = blocks and all(hasattr(block, part) for block in blocks for part in _PARTS)
-    single = getattr(trunk, "num_prefix_tokens", 0) == 1 and getattr(trunk, "cls_token", None) is not None
-    embedded = getattr(trunk, "pos_embed", None) is not None and not getattr(trunk, "no_embed_class", False)
-    if not (plain and single and embedded):
-        raise BadInputError(
-            f"{kind}: MMDG needs a plain vision transformer with one class token and position embeddings",
-            hint="for example vit_base_patch16_224, vit_small_patch16_224 or vit_tiny_patch16_224",
-        )

@@ -1,0 +1,43 @@
+"""Plain three-stream vision transformer: class tokens of rgb, depth and infrared concatenated, nothing in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.roles import PadOutput
+from facewarden.nn.stream_vit import StreamClassifier, StreamVit
+from facewarden.pad._streams import ThreeStreams, TransformerSettings
+
+
+class VitConcat(ThreeStreams):
+    """The baseline that MMDG's table calls "ViT": MMDG without adapters, trained by cross-entropy.
+
+    Source: Dosovitskiy et al., "An Image Is Worth 16x16 Words", ICLR 2021; its use on three sensors as in Lin et al.,
+    CVPR 2024, table 1 (how much of it they trained is not stated; here the preset decides, `full` by default).
+    """
+
+    name = "vit_concat"
+    summary = "Plain three-stream vision transformer with concatenated class tokens."
+    source = "Dosovitskiy et al., ICLR 2021"
+    network: StreamClassifier
+
+    def build(self, trunk: nn.Module | None) -> StreamClassifier:
+        """Shared transformer and one linear layer."""
+        assert trunk is not None  # the settings name one
+        return StreamClassifier(StreamVit(trunk))
+
+    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+        """Score normalized images."""
+        output = self.network(images, weight=weight)
+        return PadOutput(score=output.score, features=output.features)
+
+    @classmethod
+    def example(cls, folder: Path) -> VitConcat:
+        """A tiny untrained one, for tests."""
+        return cls(TransformerSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
+
+
+entry = VitConcat
