@@ -100,6 +100,7 @@ def head_loss(head: str, output: Tensor, target: Tensor) -> Float[Tensor, " b"]:
         BadInputError: there is no such head.
     """
     head_width(head)
+    output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
     if head == "live" or head in CODES:
         rows = functional.cross_entropy(output, target.clamp(min=0), reduction="none")
         return torch.where(target >= 0, rows, torch.zeros_like(rows))

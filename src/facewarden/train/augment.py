@@ -63,13 +63,19 @@ def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, e
         images[name] = torch.stack(
             [_CHANGES[name](one, rng, settings) for one, rng in zip(moved, draws, strict=True)]
         ).clamp(0, 1)
+    # maps move with the face that they describe; an unknown one is NaN and stays so
+    tasks = {head: _move(value, grid) if value.ndim == 4 else value for head, value in batch.tasks.items()}
     present = {name: here.clone() for name, here in batch.present.items()}
     for row, rng in enumerate(draws):
         _drop(present, row, rng, settings.drop)
     return FaceBatch(
         images=images, present=present, key=batch.key, label=batch.label, species=batch.species,
-        subject=batch.subject, domain=batch.domain,
+        subject=batch.subject, domain=batch.domain, tasks=tasks,
     )  # fmt: skip
+
+
+def _move(maps: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(maps, grid.to(maps), mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _place(rng: np.random.Generator, settings: Augmentation, side: int, size: int) -> Float[Tensor, "2 3"]:

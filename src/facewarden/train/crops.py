@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
@@ -18,6 +19,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.train.trainable import Trainable
 
 _AT_ONCE = 32
+_COARSE = 4  # map heads draw 14x14; a quarter of the side is more than enough to move a map by subpixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class CropSet:
         key, species, subject, domain: one string per sample.
         label: `(n,)` int64.
         skipped: samples that could not be read.
+        tasks: further targets by head, first axis `n`; maps are kept at a quarter of the crops' side.
     """
 
     images: dict[Modality, Tensor]
@@ -40,6 +43,7 @@ class CropSet:
     subject: tuple[str, ...]
     domain: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+    tasks: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.key)
@@ -60,11 +64,11 @@ class CropSet:
             images={name: image[index].float() / 255 for name, image in self.images.items()},
             present={name: here[index] for name, here in self.present.items()},
             key=tuple(keys), label=self.label[index], species=named(self.species), subject=named(self.subject),
-            domain=named(self.domain),
+            domain=named(self.domain), tasks={head: target[index] for head, target in self.tasks.items()},
         )  # fmt: skip
 
 
-def load_crops(manifest: Manifest, model: Trainable, *, margin: float) -> CropSet:
+def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: Sequence[str] = ()) -> CropSet:
     """Read a manifest and keep the model's view of every sample.
 
     Args:
@@ -72,6 +76,7 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float) -> CropSe
         model: crops for itself.
         margin: factor by which the view is taken larger, as room for turning and shifting it; its size in pixels grows
             with it.
+        targets: heads whose targets to keep too.
 
     Raises:
         BadInputError: nothing could be read, or only one class is there.
@@ -79,13 +84,18 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float) -> CropSe
     size, scale = round(model.settings["size"] * margin), float(model.settings["scale"]) * margin
     skipped: list[Skipped] = []
     crops: list[FaceBatch] = []
-    pixels: dict[Modality, list[Tensor]] = {name: [] for name in MODALITIES}
-    batches = iter_batches(manifest, _AT_ONCE, root=manifest.root, on_error="skip", skipped=skipped)
+    modalities = tuple(getattr(model, "modalities", MODALITIES))
+    pixels: dict[Modality, list[Tensor]] = {name: [] for name in modalities}
+    batches = iter_batches(
+        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip", skipped=skipped
+    )
     for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
         crop = model.crop(batch, size=size, scale=scale)
         for name, image in crop.images.items():
             pixels[name].append((image * 255 + 0.5).to(torch.uint8))
-        crops.append(crop)
+        # what the crops hold is kept as bytes above; the rest of them is small
+        crops.append(replace(crop, images={n: image[..., :1, :1] for n, image in crop.images.items()},
+                             tasks={head: _smaller(value) for head, value in crop.tasks.items()}))  # fmt: skip
     if not crops:
         raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
     label = torch.cat([crop.label for crop in crops if crop.label is not None])
@@ -95,11 +105,16 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float) -> CropSe
         )
     return CropSet(
         images={name: torch.cat(parts) for name, parts in pixels.items()},
-        present={name: torch.cat([crop.present[name] for crop in crops]) for name in MODALITIES},
+        present={name: torch.cat([crop.present[name] for crop in crops]) for name in modalities},
         key=tuple(key for crop in crops for key in crop.key),
         label=label,
         species=tuple(value for crop in crops for value in crop.species or ()),
         subject=tuple(value for crop in crops for value in crop.subject or ()),
         domain=tuple(value for crop in crops for value in crop.domain or ()),
         skipped=tuple(skipped),
+        tasks={head: torch.cat([crop.tasks[head] for crop in crops]) for head in targets},
     )
+
+
+def _smaller(target: Tensor) -> Tensor:
+    return functional.avg_pool2d(target, _COARSE, ceil_mode=True) if target.ndim == 4 else target

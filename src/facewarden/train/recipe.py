@@ -57,7 +57,8 @@ def read_recipe(name: str) -> Recipe:
     """Read a recipe.
 
     Args:
-        name: of one in the package, or the path of a JSON file.
+        name: of one in the package, or the path of a JSON file. One that says `"like": "multitask"` holds only what
+            differs from that recipe of the package.
 
     Raises:
         UnknownEntryError: the package has none of that name.
@@ -68,7 +69,7 @@ def read_recipe(name: str) -> Recipe:
         known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
         raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = _inherited(json.loads(path.read_text(encoding="utf-8")))
         training = dict(values.pop("training", {}))
         augmentation = Augmentation(**{k: float(v) for k, v in training.pop("augmentation", {}).items()})
         training = {k: float(v) if k in _REAL else v for k, v in training.items()}  # JSON may say 1 for 1.0
@@ -77,3 +78,23 @@ def read_recipe(name: str) -> Recipe:
         raise BadInputError(
             f"{path}: not a training recipe: {error}", hint="copy train/recipes/multi_cnn.json of the package"
         ) from error
+
+
+def _inherited(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill what a recipe does not say from the one that it is like; nested settings are merged one by one."""
+    if "like" not in values:
+        return values
+    own = {name: value for name, value in values.items() if name != "like"}
+    base = FOLDER / f"{values['like']}.json"
+    if base.parent != FOLDER or not base.is_file():
+        raise ValueError(f"it is like {values['like']!r}, which is no recipe of the package")
+    return _merged(_inherited(json.loads(base.read_text(encoding="utf-8"))), own)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _merged(base[name], over[name])
+        if isinstance(base.get(name), dict) and isinstance(over.get(name), dict)
+        else over.get(name, base.get(name))
+        for name in {**base, **over}
+    }

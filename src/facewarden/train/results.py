@@ -90,7 +90,7 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
 
     scored = score_split(detector, test)
     single: dict[str, Any] = {}
-    for name in MODALITIES:
+    for name in detector.modalities if len(detector.modalities) > 1 else ():
         if all(sample.path(name) is not None for sample in test):
             single[name] = listed(score_split(detector, test, modalities=[name]))
     domains = {name: listed(scored.of_domain(name)) for name in test.domains}

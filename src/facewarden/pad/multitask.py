@@ -1,0 +1,175 @@
+"""Multitask detector on color: live/spoof, attributes, spoof type, illumination, depth and reflection; trained here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facewarden.core.artifact import Artifact, load_artifact, save_artifact
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
+from facewarden.core.decision import DecisionRule
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Modality
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.seeding import derive
+from facewarden.core.tasks import HEADS, MAPS
+from facewarden.nn.crop import crop_resize
+from facewarden.nn.multitask_net import MAP_SIDE, MultitaskNet
+from facewarden.pad._imagenet import load_imagenet
+
+HEAD_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "all": HEADS,
+        "semantic": ("live", "attributes", "spoof_type", "illumination"),
+        "geometric": ("live", "depth_map", "reflection_map"),
+        "live_only": ("live",),
+        **{f"live_{head}": ("live", head) for head in HEADS if head != "live"},
+    }
+)
+"""Named sets of heads: AENet's two branches, everything, nothing but the decision, and the decision with one other."""
+
+SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {"backbone": "mobilenetv3_small_100", "heads": "all", "size": 112, "scale": 1.1, "pretrained": False}
+)
+"""Backbone, name of the head set, side of the view in pixels, factor on the face box, start from ImageNet weights."""
+
+
+class Multitask(Detector):
+    """AENet's heads on a backbone of one's choice; every head can be read, trained and attacked by its name.
+
+    `PadOutput.tasks` holds each head's raw output: logits of `live` (attack, bona fide), `attributes`, `spoof_type` and
+    `illumination`, and the maps in [0, 1]. The score is the difference of the two live logits. Batches without boxes
+    hold crops of the face already.
+
+    Args:
+        weights: an artifact folder as `facewarden train multitask` writes it.
+
+    Raises:
+        BadInputError: no folder, no artifact, or one of another network.
+    """
+
+    modalities: tuple[Modality, ...] = ("rgb",)
+    heads: tuple[str, ...] = HEADS
+
+    def __init__(self, weights: Path | None = None) -> None:
+        super().__init__()
+        if weights is None:
+            raise BadInputError(
+                "multitask has no weights of its own", hint="facewarden train multitask --out DIR, then multitask:DIR"
+            )
+        artifact = load_artifact(weights)
+        self._build(artifact.card.settings)
+        self._fill(artifact)
+        self.card: Card = artifact.card
+        self.rule: DecisionRule | None = artifact.rule
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def untrained(cls, settings: Mapping[str, Any] | None = None, *, seed: int) -> Multitask:
+        """Return one with random weights (the backbone's from ImageNet where the settings say so), ready to learn.
+
+        Args:
+            settings: overrides of `SETTINGS`.
+            seed: decides the random weights.
+
+        Raises:
+            BadInputError: an unknown setting, backbone or head set.
+            MissingAssetError: the ImageNet weights are not fetched.
+        """
+        unknown = sorted(set(settings or {}) - set(SETTINGS))
+        if unknown:
+            raise BadInputError(f"multitask has no setting {', '.join(unknown)}", hint=f"one of: {', '.join(SETTINGS)}")
+        made = cls.__new__(cls)
+        Detector.__init__(made)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "initial weights"))
+            made._build({**SETTINGS, **(settings or {})})
+        if made.settings["pretrained"]:
+            load_imagenet(made.network.trunk.network, made.settings["backbone"])
+        made.rule = None
+        made.card = Card("multitask", "Multitask detector, not trained", "pad", settings=made.settings)
+        return made
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> Multitask:
+        """Read a trained one from its folder."""
+        return cls(folder)
+
+    @classmethod
+    def example(cls, folder: Path) -> Multitask:
+        """Return one with random weights that were written into a folder."""
+        made = cls.untrained({"size": 64}, seed=0)
+        save_artifact(folder, made.network.state_dict(), card=made.card, recipe={"entry": "multitask"})
+        return cls(folder)
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        """Score a batch of frames by their face boxes, or of crops."""
+        size, scale = int(self.settings["size"]), float(self.settings["scale"])
+        tasks, features = self.network(self._view(batch, batch.images["rgb"], size=size, scale=scale))
+        return PadOutput(score=tasks["live"][:, 1] - tasks["live"][:, 0], features=features, tasks=tasks)
+
+    def crop(self, batch: FaceBatch, *, size: int, scale: float) -> FaceBatch:
+        """The detector's view of a batch and of its maps; crops without boxes are only brought to the size.
+
+        Args:
+            batch: frames with boxes, or crops.
+            size: side of the view in pixels.
+            scale: factor on the box.
+        """
+        tasks = {
+            name: self._view(batch, value, size=size, scale=scale) if name in MAPS else value
+            for name, value in batch.tasks.items()
+        }
+        image = self._view(batch, batch.images["rgb"], size=size, scale=scale).clamp(0, 1)
+        return replace(batch, images={"rgb": image}, present={"rgb": batch.present["rgb"]}, box=None, tasks=tasks)
+
+    def targets(self, batch: FaceBatch) -> Mapping[str, Tensor]:
+        """What the heads should say of a batch: the label for `live`, maps of this detector's view at 14x14."""
+        size, scale = int(self.settings["size"]), float(self.settings["scale"])
+        found = {"live": batch.label} if batch.label is not None else {}
+        for name, value in batch.tasks.items():
+            if name in MAPS:
+                view = self._view(batch, value, size=size, scale=scale)
+                found[name] = functional.adaptive_avg_pool2d(view, MAP_SIDE)
+            else:
+                found[name] = value
+        return {name: value for name, value in found.items() if name in self.heads}
+
+    def _view(self, batch: FaceBatch, images: Tensor, *, size: int, scale: float) -> Tensor:
+        box = batch.box
+        if box is None:
+            if images.shape[-2:] == (size, size):
+                return images
+            whole = images.new_tensor([[0.0, 0.0, images.shape[-1], images.shape[-2]]])
+            box, scale = whole.repeat(len(batch), 1), 1.0
+        return crop_resize(images, box, scale=scale, size=size, antialias=True)
+
+    def _build(self, settings: Mapping[str, Any]) -> None:
+        missing = sorted(set(SETTINGS) - set(settings))
+        if missing:
+            raise BadInputError(f"multitask: the card lacks settings {missing}", hint="facewarden train writes cards")
+        self.settings = {name: settings[name] for name in SETTINGS}
+        chosen = self.settings["heads"]
+        if chosen not in HEAD_SETS:
+            raise BadInputError(f"unknown head set {chosen!r}", hint=f"one of: {', '.join(HEAD_SETS)}")
+        self.heads = HEAD_SETS[chosen]
+        self.network = MultitaskNet(self.settings["backbone"], heads=self.heads, size=int(self.settings["size"]))
+
+    def _fill(self, artifact: Artifact) -> None:
+        try:
+            self.network.load_state_dict(dict(artifact.weights))
+        except RuntimeError as error:
+            raise BadInputError(
+                f"{artifact.folder}: weights of another network: {error}", hint="give a folder of multitask"
+            ) from error
+
+
+entry = Multitask
