@@ -92,10 +92,21 @@ class Multitask(Detector):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "initial weights"))
             made._build({**SETTINGS, **(settings or {})})
+        start = f"random weights, seed {seed}"
         if made.settings["pretrained"]:
-            load_imagenet(made.network.trunk.network, made.settings["backbone"])
+            start = load_imagenet(made.network.trunk.network, made.settings["backbone"])
         made.rule = None
-        made.card = Card("multitask", "Multitask detector, not trained", "pad", settings=made.settings)
+        made.card = Card(
+            "multitask",
+            "Multitask detector, not trained",
+            "pad",
+            licence="Apache-2.0",
+            source=start,
+            training_data="none",
+            intended_use="to be trained: facewarden train multitask",
+            limits="its scores mean nothing yet",
+            settings=made.settings,
+        )
         return made
 
     @classmethod
