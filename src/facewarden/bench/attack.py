@@ -16,8 +16,8 @@ from facewarden.core.labels import Modality
 from facewarden.core.registry import load
 from facewarden.core.seeding import checked_seed
 from facewarden.core.threat import ThreatModel
+from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
-from facewarden.data.manifest import Manifest
 from facewarden.data.table import check_target, write_table
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
@@ -82,7 +82,7 @@ def attack(
     attacker = load("attacks", method)()
     if out is not None:
         check_target(out)
-    manifest = Manifest.read(captures)
+    manifest = open_captures(captures)
     victim = resolve_detector(detector)
     source = victim if surrogate is None else resolve_detector(surrogate)
     scores = score_manifest(victim, manifest.where(split=("dev", "test")))

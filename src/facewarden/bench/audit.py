@@ -68,7 +68,7 @@ def audit(
         surrogate: recognizers the cloak is made on; by default two others than the audited one.
         faces: photos of people: orl, lfw:DIR, london:DIR or DIR with one folder per person. They are cloaked, and
             captures are simulated from them unless --captures is given.
-        captures: manifest of real or simulated captures (CSV or Parquet).
+        captures: manifest of real or simulated captures (CSV or Parquet), or NAME:PATH of a published set.
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of everything random.

@@ -31,6 +31,8 @@ from facewarden.core.roles import Aligner, Detector, Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed, derive
 from facewarden.core.threat import ThreatModel
+from facewarden.data._text import opaque
+from facewarden.data.captures import open_captures
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.loading import Skipped, iter_batches
@@ -97,16 +99,17 @@ def check_needs(needs: Needs) -> dict[str, Any]:
         if needs.faces is not None:
             open_dataset(needs.faces)
     if needs.captures is not None:
-        Manifest.read(needs.captures)
+        manifest = open_captures(needs.captures)
         file = needs.captures if needs.captures.is_file() else needs.captures / "manifest.csv"
-        hashes["manifest"] = sha256(file) if file.is_file() else None
+        rows = "\n".join(row.key for row in manifest)
+        hashes["manifest"] = sha256(file) if file.is_file() else opaque(rows)
     return hashes
 
 
 def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
     """Read the captures that were given, or simulate them into the run's folder."""
     if needs.captures is not None:
-        manifest = Manifest.read(needs.captures)
+        manifest = open_captures(needs.captures)
         settings = {"rows": len(manifest), "simulated": manifest.simulated}
         return manifest, Part("captures", manifest.name, needs.captures.name, "as given", settings=settings)
     folder, sizes = run.path / "captures", needs.sizes

@@ -13,7 +13,7 @@ from facewarden.bench.verification_report import verification_metrics, write_ver
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.core.seeding import checked_seed
-from facewarden.data.manifest import Manifest
+from facewarden.data.captures import open_captures
 from facewarden.report.document import Metric
 
 
@@ -48,7 +48,7 @@ def evaluate_presentation(
     """Measure a detector on a manifest's test split with the threshold of its development split.
 
     Args:
-        captures: manifest to score; or
+        captures: manifest to score, or NAME:PATH of a published set; or
         scores: table that `facewarden score --out` wrote for a manifest.
         detector: which detector, where captures are given.
         policy: how the threshold is set.
@@ -61,7 +61,7 @@ def evaluate_presentation(
             "give either --captures or --scores", hint="facewarden evaluate presentation --captures M.csv"
         )
     if captures is not None:
-        manifest = Manifest.read(captures).where(split=("dev", "test"))
+        manifest = open_captures(captures).where(split=("dev", "test"))
         found = score_manifest(resolve_detector(detector), manifest)
     else:
         assert scores is not None

@@ -18,7 +18,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.roles import Detector
-from facewarden.data.manifest import Manifest
+from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo
 from facewarden.data.table import check_target, write_table
 
@@ -46,15 +46,16 @@ def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = No
     """Score photos or captures with a presentation attack detector.
 
     Args:
-        source: a manifest (.csv, .parquet), a photo, or a folder of photos at any depth.
+        source: a manifest (.csv, .parquet), wmca:PATH or another published set of captures, a photo, or a folder of
+            photos at any depth.
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
         out: table to write, .parquet or .csv.
     """
     if out is not None:
         check_target(out)
     model = resolve_detector(detector)
-    if source.suffix.lower() in (".csv", ".parquet"):
-        scores = score_manifest(model, Manifest.read(source))
+    if names_captures(source):
+        scores = score_manifest(model, open_captures(source))
         if out is not None:
             scores.write(out)
         return Scored(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))

@@ -20,6 +20,7 @@ from facewarden.data.simulate import Capture, CaptureSpec, SimulatedSet
 from facewarden.data.simulate import simulate as _simulate
 from facewarden.data.simulate.people import Locate
 from facewarden.data.simulate.sheet import write_sheet
+from facewarden.data.simulate.twin import simulate_layout
 
 
 def locator() -> Locate:
@@ -52,6 +53,7 @@ def simulate(
     seed: int = 0,
     workers: int = 0,
     maps: bool = False,
+    layout: str | None = None,
 ) -> SimulatedSet:
     """Simulate registered color, depth and near-infrared captures of bona fide and attack presentations.
 
@@ -67,7 +69,16 @@ def simulate(
         seed: decides everything; the same whatever the number of workers.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
+        layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi), with its
+            known defects; subjects, faces, size, seed and one of domains apply.
     """
+    if layout is not None:
+        if captures_per_subject != 8 or species or maps or framing != 0.4 or len(domains) > 1:
+            raise BadInputError(
+                "a layout decides species, captures per subject and framing itself, and has one domain",
+                hint="--layout with --subjects, --domains, --faces, --size and --seed",
+            )
+        return _layout(out, layout, subjects, domains, faces, size, seed)
     if subjects < 1 or captures_per_subject < 1:
         raise BadInputError("at least one subject and one capture", hint="--subjects 24 --captures-per-subject 8")
     found = _simulate(
@@ -86,6 +97,22 @@ def simulate(
     )
     write_sheet(out / "sheet.png", shown_captures(found.manifest))
     return found
+
+
+def _layout(
+    out: Path, layout: str, subjects: int, domains: tuple[str, ...], faces: str | None, size: int, seed: int
+) -> SimulatedSet:
+    found = simulate_layout(
+        out,
+        layout=layout,
+        subjects=subjects,
+        sensors=domains[0] if domains else None,
+        faces=None if faces is None else open_dataset(faces),
+        locate=None if faces is None else locator(),
+        size=size,
+        seed=seed,
+    )
+    return SimulatedSet(found, Path(f"{layout}:{out}"), {})
 
 
 def shown_captures(manifest: Manifest, *, each: int = 4) -> Iterator[Capture]:

@@ -12,8 +12,11 @@ def show(result: SimulatedSet) -> int:
         print(f"{count:6d}  {species}")
     for reason, count in result.skipped.items():
         print(f"skipped {count}: {reason}")
+    for note in result.manifest.notes:
+        print(f"note: {note}")
     print(f"simulated captures: {result.path}")
-    print(f"to look at: {result.path.parent / 'sheet.png'}")
+    sheet = result.path.parent / "sheet.png"
+    print(f"to look at: {sheet}" if sheet.is_file() else f"use them with --captures {result.path}")
     return 0
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import Modality, Split
+from facewarden.core.labels import DepthEncoding, Modality, Split
 from facewarden.data._text import printable
+from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.datasets._base import IMAGE_SUFFIXES, folders_in, images_below, images_in
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
@@ -38,6 +39,7 @@ class Item:
         split: where there are splits.
         modality: what it holds.
         compared: whether it stands for its capture when pictures are compared.
+        depth_encoding: of depth.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Item:
     split: Split | None
     modality: Modality
     compared: bool
+    depth_encoding: DepthEncoding = "millimeters"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def take_inventory(path: Path) -> Inventory:
     Raises:
         BadInputError: no such path, a manifest that cannot be read, or no pictures.
     """
+    if names_captures(path):
+        return _of_manifest(open_captures(path))
     try:
         is_folder = path.is_dir()
     except (OSError, ValueError):
@@ -93,9 +98,10 @@ def _of_manifest(manifest: Manifest) -> Inventory:
                 sample.split,
                 name,
                 name == comparable,
+                sample.depth_encoding,
             )
             items.append(item)
-    columns = sorted({column for sample in manifest for column in sample.extra})
+    columns = sorted({column for sample in manifest for column in sample.extra} - {"video", "frame"})
     return Inventory("manifest", tuple(items), unknown_columns=tuple(columns))
 
 

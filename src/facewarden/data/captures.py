@@ -10,14 +10,20 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Split
 from facewarden.data.datasets._captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
+from facewarden.data.table import SUFFIXES
 
-__all__ = ["CaptureSet", "Missing", "capture_set", "capture_sets", "open_captures"]
+__all__ = ["CaptureSet", "Missing", "capture_set", "capture_sets", "names_captures", "open_captures"]
 
 
 def capture_sets() -> tuple[str, ...]:
     """Names of the published sets of captures that can be read."""
     found = (entry.name for entry in registry.list_entries("datasets"))
     return tuple(name for name in found if _is_captures(registry.load("datasets", name)))
+
+
+def names_captures(source: str | Path) -> bool:
+    """Whether this is a manifest's file, or a published set with its folder; a folder may as well hold photos."""
+    return Path(source).suffix.lower() in SUFFIXES or _named(str(source)) is not None
 
 
 def open_captures(source: str | Path) -> Manifest:
@@ -29,11 +35,8 @@ def open_captures(source: str | Path) -> Manifest:
     Raises:
         BadInputError: no such file, or the folder does not hold that layout.
     """
-    text = str(source)
-    name, colon, path = text.partition(":")
-    if colon and name in {entry.name for entry in registry.list_entries("datasets")}:
-        return capture_set(name, Path(path)).manifest()
-    return Manifest.read(Path(source))
+    named = _named(str(source))
+    return Manifest.read(Path(source)) if named is None else capture_set(*named).manifest()
 
 
 def capture_set(
@@ -58,6 +61,11 @@ def capture_set(
     if not isinstance(found, CaptureSet):
         raise ContractError(f"datasets entry {name!r} made a {type(found).__name__}", hint="entry = TheClass")
     return found
+
+
+def _named(text: str) -> tuple[str, Path] | None:
+    name, colon, path = text.partition(":")
+    return (name, Path(path)) if colon and name in {item.name for item in registry.list_entries("datasets")} else None
 
 
 def _is_captures(made: object) -> bool:

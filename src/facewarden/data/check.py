@@ -17,8 +17,8 @@ from facewarden.core.progress import track
 from facewarden.data._inventory import Inventory, Item, take_inventory
 from facewarden.data._similar import first_near, perceptual_hash
 from facewarden.data._text import printable
-from facewarden.data.depth import read_depth
-from facewarden.data.photo import read_photo
+from facewarden.data.arrays import array_file
+from facewarden.data.loading import read_image
 
 NAMED = 5
 """How many of a kind are named; the others are counted."""
@@ -169,8 +169,9 @@ def _report(path: Path, inventory: Inventory, findings: Sequence[Finding]) -> Ch
 
 
 def _look(item: Item, found: dict[str, list[str]]) -> Look | None:
+    file = array_file(item.path)
     try:
-        there, size = item.path.is_file(), item.path.stat().st_size
+        there, size = file.is_file(), file.stat().st_size
     except (OSError, ValueError):
         there, size = False, 0
     if not there:
@@ -179,11 +180,13 @@ def _look(item: Item, found: dict[str, list[str]]) -> Look | None:
         found["zero_byte"].append(item.name)
     else:
         try:
+            image = read_image(item.path, item.modality, depth_encoding=item.depth_encoding)
             if item.modality == "depth":
-                read_depth(item.path)
                 return None
-            image = read_photo(item.path)
-            return hashlib.sha256(item.path.read_bytes()).digest(), perceptual_hash(image)
+            if image.dtype == np.uint8:
+                return hashlib.sha256(file.read_bytes()).digest(), perceptual_hash(image.astype(np.uint8, copy=False))
+            pixels = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)) * 255).astype(np.uint8)
+            return hashlib.sha256(pixels.tobytes()).digest(), perceptual_hash(pixels)
         except (BadInputError, OSError) as error:
             reason = error.message if isinstance(error, BadInputError) else str(error)
             found["unreadable"].append(f"{item.name}: {reason}")

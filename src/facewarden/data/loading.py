@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import CHANNELS, MODALITIES, Modality
+from facewarden.core.labels import CHANNELS, MODALITIES, DepthEncoding, Modality
 from facewarden.data._text import printable
 from facewarden.data.arrays import in_array, read_array_image
 from facewarden.data.depth import encode_depth, read_depth, read_depth_picture
@@ -141,7 +141,11 @@ def iter_batches(
 def _load(
     sample: Sample, *, root: Path, modalities: Sequence[Modality], size: int | None, targets: Sequence[str]
 ) -> _Loaded:
-    raw = {name: _read(root / path, name, sample) for name in modalities if (path := sample.path(name)) is not None}
+    raw = {
+        name: read_image(root / path, name, depth_encoding=sample.depth_encoding)
+        for name in modalities
+        if (path := sample.path(name)) is not None
+    }
     if not raw:
         raise BadInputError(
             f"sample {sample.key!r} has none of {', '.join(modalities)}", hint=f"it has {', '.join(sample.modalities)}"
@@ -178,11 +182,24 @@ def _check_inside(box: Box, width: int, height: int, *, key: str) -> None:
         )
 
 
-def _read(path: Path, modality: Modality, sample: Sample) -> Image:
+def read_image(path: Path, modality: Modality, *, depth_encoding: DepthEncoding = "millimeters") -> Image:
+    """Read one image as it is stored.
+
+    Args:
+        path: a file, or a place inside an array file.
+        modality: what it holds.
+        depth_encoding: of depth.
+
+    Returns:
+        `(h, w, 3)` uint8; for depth `(h, w)` uint16 millimeters or uint8; `(h, w, c)` float32 in [0, 1] from arrays.
+
+    Raises:
+        BadInputError: unreadable, or not of this kind.
+    """
     if in_array(path):
         return read_array_image(path)
     if modality == "depth":
-        return read_depth(path) if sample.depth_encoding == "millimeters" else read_depth_picture(path)
+        return read_depth(path) if depth_encoding == "millimeters" else read_depth_picture(path)
     return read_photo(path)
 
 

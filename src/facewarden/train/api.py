@@ -14,6 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder, write_json
 from facewarden.core.seeding import derive
+from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.train.crops import load_crops
 from facewarden.train.head_results import learned_heads, measure_heads
@@ -46,7 +47,7 @@ def train(
     Args:
         recipe: name of a recipe of the package, or the path of a JSON file.
         out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
-        captures: a manifest that a detector learns from, instead of simulating.
+        captures: a manifest, or NAME:PATH of a published set, that a detector learns from, instead of simulating.
         pairs: folder of facewarden pairs that a purifier learns from.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
@@ -66,7 +67,7 @@ def train(
     if pairs is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
     plan = read_recipe(recipe).with_epochs(epochs)
-    manifest = None if captures is None else Manifest.read(captures)
+    manifest = None if captures is None else open_captures(captures)
     source: Any = "simulated" if manifest is None else manifest.name
     written = {**plan.plain(), "seed": seed, "source": source}
     run = RunFolder(out / "run", recipe=written, resume=resume)

@@ -56,7 +56,7 @@ def iter_captures(
     seed: int = 0,
 ) -> Iterator[Capture]:
     """Simulate captures one after the other without touching the disk; the arguments are those of `simulate`."""
-    people, count, _ = _people(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
+    people, count, _ = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
     plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
                       species=species, size=size, framing=framing, seed=seed)  # fmt: skip
     for plan in plans:
@@ -114,7 +114,7 @@ def simulate(
     Raises:
         BadInputError: arguments that make no set, a folder that cannot be written, or that holds another set.
     """
-    people, count, skipped = _people(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
+    people, count, skipped = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
     plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
                       species=species, size=size, framing=framing, seed=seed)  # fmt: skip
     recipe = {
@@ -134,9 +134,10 @@ def simulate(
     return SimulatedSet(manifest, path, skipped)
 
 
-def _people(
+def people_of(
     faces: Path | Dataset | None, *, subjects: int, size: int, framing: float, seed: int, locate: Locate | None
 ) -> tuple[People, int, dict[str, int]]:
+    """The people of a set, how many they are, and reason -> how many photos were left out."""
     check_frame(size, framing)
     pixels, scale = frame_of(size, framing)
     if faces is None:

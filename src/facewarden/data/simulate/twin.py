@@ -1,0 +1,151 @@
+"""Simulated captures in the layout of a published set, with its known defects, so that its reader runs offline."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core import registry
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.progress import track
+from facewarden.data.captures import capture_set, capture_sets
+from facewarden.data.datasets import Dataset
+from facewarden.data.datasets._twins import MARK, Render, Shot, Views
+from facewarden.data.depth import encode_depth
+from facewarden.data.manifest import Manifest
+from facewarden.data.simulate.capture import Capture, CaptureSpec, generator, make_capture
+from facewarden.data.simulate.people import Locate, People, attacker_of
+from facewarden.data.simulate.plan import check_frame
+from facewarden.data.simulate.run import people_of
+from facewarden.data.simulate.sensors import domain
+
+SENSORS = {"wmca": "alder", "casia_cefa": "birch", "casia_surf": "cedar", "padisi": "dogwood"}
+"""Which simulated site stands for a set; another one takes the first."""
+FRAMING = 0.48
+_AROUND = 1.3
+"""How much larger than the face box the cut-out is."""
+
+
+def simulate_layout(
+    out: Path,
+    *,
+    layout: str,
+    subjects: int = 6,
+    sensors: str | None = None,
+    faces: Path | Dataset | None = None,
+    locate: Locate | None = None,
+    size: int = 112,
+    seed: int = 0,
+) -> Manifest:
+    """Write simulated captures as a published set would lie on disk, defects included, and read them back by its rule.
+
+    Besides what the rule reads there are list files in `lists/`, whose defects (a row twice, a file that is not there)
+    are those that readers must find.
+
+    Args:
+        out: folder to write to, new or empty.
+        layout: a set of captures from `facewarden list datasets`.
+        subjects: how many people, at least 3; they are dealt to train, dev and test.
+        sensors: simulated site, from `facewarden.data.simulate.sensors.DOMAINS`; each layout has its own.
+        faces, locate: photos of people, as in `simulate`.
+        size: side of the cut-out faces in pixels.
+        seed: decides everything.
+
+    Returns:
+        The manifest as the set's reader gives it.
+
+    Raises:
+        BadInputError: no such layout or site, or a folder that holds something else.
+    """
+    if layout not in capture_sets():
+        raise UnknownEntryError(f"no layout {layout!r} of captures", hint=f"one of {', '.join(capture_sets())}")
+    if subjects < 3:
+        raise BadInputError(f"{subjects} subjects in three splits", hint="at least 3")
+    frame = round(size / (_AROUND * FRAMING * 1.3))
+    check_frame(max(frame, 64), FRAMING)
+    site = domain(sensors or SENSORS.get(layout, "alder")).name
+    people, count, _ = people_of(
+        faces, subjects=subjects, size=max(frame, 64), framing=FRAMING, seed=seed, locate=locate
+    )
+    if count < 3:
+        raise BadInputError(f"{count} faces could be used", hint="at least 3")
+    _claim(out, {"layout": layout, "subjects": count, "sensors": site, "size": size, "seed": seed})
+    maker = registry.load("datasets", layout).twin
+    render = renderer(people, site=site, population=count, size=size, frame=max(frame, 64), seed=seed)
+    maker(out, _counted(render), count).write()
+    return capture_set(layout, out).manifest()
+
+
+def renderer(people: People, *, site: str, population: int, size: int, frame: int, seed: int) -> Render:
+    """A function that renders the face of a shot, cut out."""
+
+    @functools.lru_cache(maxsize=16)
+    def render(shot: Shot) -> Views:
+        rng = generator(seed, "shot", shot.key)
+        light = domain(site).illumination
+        shares = np.array(list(light.values()), float)
+        spec = CaptureSpec(
+            shot.key, people.name(shot.person), shot.species, site,
+            illumination=list(light)[int(rng.choice(len(light), p=shares / shares.sum()))],
+            environment="outdoor" if rng.random() < domain(site).outdoor else "indoor",
+            session=shot.key.rpartition(" ")[0] or shot.key, split=shot.split, seed=seed, size=frame, framing=FRAMING,
+        )  # fmt: skip
+        wearer = None
+        if shot.species != "bona_fide":
+            attacker = attacker_of(shot.person, [], population=population)
+            wearer = people.maps(attacker, key=f"attacks {shot.key}")
+        return cut_out(make_capture(spec, people.maps(shot.person, key=shot.key), wearer=wearer), size=size)
+
+    return render
+
+
+def cut_out(capture: Capture, *, size: int) -> Views:
+    """Cut the face out of a capture, and turn depth into a picture as sets publish it, nearer brighter."""
+    x0, y0, x1, y1 = (float(value) for value in capture.box)
+    half = max(x1 - x0, y1 - y0) * _AROUND / 2
+    scale = size / (2 * half)
+    middle = ((x0 + x1) / 2, (y0 + y1) / 2)
+    place = np.array([[scale, 0, size / 2 - scale * middle[0]], [0, scale, size / 2 - scale * middle[1]]])
+    depth = encode_depth(capture.depth, box=(x0, y0, x1, y1)) * np.float32(255) + np.float32(0.5)
+
+    def cut(image: NDArray[Any], method: int) -> NDArray[np.uint8]:
+        moved = cv2.warpAffine(image, place, (size, size), flags=method, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return np.asarray(moved, dtype=np.uint8)
+
+    return Views(
+        cut(capture.rgb, cv2.INTER_LINEAR),
+        cut(depth.astype(np.uint8), cv2.INTER_NEAREST),
+        cut(capture.infrared, cv2.INTER_LINEAR),
+    )
+
+
+def _counted(render: Render) -> Render:
+    """The same renderer, moving the progress bar; how many frames a layout takes only its writer knows."""
+    turns = iter(track(iter(int, 1), label="simulating"))
+
+    def counted(shot: Shot) -> Views:
+        next(turns)
+        return render(shot)
+
+    return counted
+
+
+def _claim(out: Path, recipe: dict[str, Any]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        there = [path.name for path in out.iterdir() if not path.name.startswith(".")]
+        card = out / "card.json"
+        held = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        if there and held != recipe:
+            raise BadInputError(f"{out} holds {', '.join(sorted(there)[:4])}", hint="an empty or a new folder")
+        about = {"kind": "simulated captures in a published layout", "simulated": True, "recipe": recipe}
+        card.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        (out / MARK).write_text('{"simulated": true}\n', encoding="utf-8")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder") from error
