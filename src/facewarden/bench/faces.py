@@ -14,7 +14,7 @@ from torch import Tensor
 from facewarden.align import align_face
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
-from facewarden.core.roles import Aligner, Recognizer
+from facewarden.core.roles import Aligner, Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import Dataset, FacePhoto
 from facewarden.data.photo import read_photo
@@ -126,3 +126,10 @@ def embed_all(recognizer: Recognizer, images: Tensor, *, batch: int = 32) -> NDA
     with torch.inference_mode():
         parts = [recognizer.embed(chunk).float().numpy() for chunk in torch.split(images, batch)]
     return np.concatenate(parts).astype(np.float32)
+
+
+def purify(purifier: Purifier, images: Tensor, *, batch: int = 16) -> Tensor:
+    """Purify crops, a batch at a time, and round them to eight bits, as a stored photo is."""
+    with torch.no_grad():
+        parts = [torch.round(purifier(part) * 255) / 255 for part in torch.split(images, batch)]
+    return torch.cat(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -173,6 +173,13 @@ class Recognizer(nn.Module, ABC):
     @abstractmethod
     def features(self, images: Tensor) -> Tensor:
         """Raw embedding `(b, dim)` of checked crops `(b, 3, 112, 112)` in [0, 1]."""
+
+    def halves(self) -> tuple[Callable[[Tensor], Tensor], nn.Module] | None:
+        """A lower part that stays as it is and a trainable copy of the part above it, whose output is `features`.
+
+        What trains a recognizer end to end can then read the lower part once. None where the network has no such cut.
+        """
+        return None
 
     @final
     def embed(self, images: Tensor) -> Float[Tensor, "b d"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 from jaxtyping import Float
@@ -82,3 +83,15 @@ class MobileFaceNet(nn.Module):
         """Embed normalized faces."""
         embedding: Tensor = self.layers(x)
         return embedding
+
+
+def cut(network: MobileFaceNet) -> tuple[nn.Module, nn.Module]:
+    """Split a network where its last stage has reduced the picture to 7x7.
+
+    Returns:
+        The layers below, shared with the network, and a trainable copy of those above.
+    """
+    layers = network.layers
+    reducing = [place for place, layer in enumerate(layers) if isinstance(layer, Bottleneck) and not layer.adds]
+    below, above = layers[: reducing[-1] + 1], copy.deepcopy(layers[reducing[-1] + 1 :])
+    return below, above.requires_grad_(True)

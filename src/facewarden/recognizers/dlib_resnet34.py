@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -129,6 +130,26 @@ class DlibResNet34(Recognizer):
         """Raw embedding of dlib's own chips `(b, 3, 150, 150)` in [0, 1]."""
         embedding: Tensor = self.network((chips * 255 - self.mean) / 256)
         return embedding
+
+    def halves(self) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
+        """The network up to its reduction to 256 channels, and a trainable copy of the blocks and the head above."""
+        place = [name for name, _, _ in _BLOCKS].index("conv256_down") + 1
+        lower = self.network.blocks[:place]
+
+        def below(images: Tensor) -> Tensor:
+            x = (self.view(images) * 255 - self.mean) / 256
+            found: Tensor = lower(F.max_pool2d(F.relu(self.network.stem(x)), 3, stride=2))
+            return found
+
+        above = copy.deepcopy(nn.Sequential(self.network.blocks[place:], _Pooled(), self.network.project))
+        return below, above.requires_grad_(True)
+
+
+class _Pooled(nn.Module):
+    """Mean over the picture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3))
 
 
 def _folded(published: Mapping[str, NDArray[np.float32]]) -> list[Tensor]:

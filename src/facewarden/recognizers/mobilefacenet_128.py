@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.recognizers._frozen import fold_batch_norm, load_in_order
-from facewarden.recognizers._mobilefacenet import MobileFaceNet
+from facewarden.recognizers._mobilefacenet import MobileFaceNet, cut
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
@@ -66,6 +66,17 @@ class MobileFaceNet128(Recognizer):
         ordered = images if self.order == "RGB" else images.flip(1)
         embedding: Tensor = self.network((ordered - self.mean) / self.std)
         return embedding
+
+    def halves(self) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
+        """The network up to its last reduction to 7x7, and a trainable copy of the two blocks and the head above."""
+        body, head = cut(self.network)
+
+        def below(images: Tensor) -> Tensor:
+            ordered = images if self.order == "RGB" else images.flip(1)
+            found: Tensor = body((ordered - self.mean) / self.std)
+            return found
+
+        return below, head
 
 
 def _relu6(_: int) -> nn.Module:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from facewarden.assets import get, locate
 from facewarden.core.card import Card
 from facewarden.core.roles import Recognizer
 from facewarden.recognizers._frozen import load_in_order
-from facewarden.recognizers._mobilefacenet import MobileFaceNet
+from facewarden.recognizers._mobilefacenet import MobileFaceNet, cut
 from facewarden.recognizers._onnx_weights import read_onnx_weights
 
 
@@ -48,6 +50,16 @@ class MobileFaceNet512(Recognizer):
         """Raw embedding `(b, 512)` of crops `(b, 3, 112, 112)` in [0, 1]."""
         embedding: Tensor = self.network((images * 255 - 127) / 128)
         return embedding
+
+    def halves(self) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
+        """The network up to its last reduction to 7x7, and a trainable copy of the two blocks and the head above."""
+        body, head = cut(self.network)
+
+        def below(images: Tensor) -> Tensor:
+            found: Tensor = body((images * 255 - 127) / 128)
+            return found
+
+        return below, head
 
 
 entry = MobileFaceNet512

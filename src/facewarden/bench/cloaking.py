@@ -1,0 +1,213 @@
+"""The cloaking experiment: one person cloaks among natural ones; does the tracker still find them?
+
+The gallery is what the tracker scraped: one person's cloaked photos, everybody else's natural ones and distractors,
+all of them through the purifier. Probes are clean and not purified (`probes="raw"`), or purified as well
+(`probes="purified"`). Each attacker in turn is the only one who cloaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from facewarden.bench.cloaking_finetune import FineTuning, Halves, end_to_end
+from facewarden.bench.cloaking_judges import JudgeKind, judge_kind, loss_networks
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe
+from facewarden.bench.cloaking_trackers import Gallery, Tracker, UserOutcome, linear, nearest
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Recognizer
+from facewarden.metrics.intervals import Interval, mean_by_subject
+
+Probes = Literal["raw", "purified"]
+_TUNING = FineTuning()
+TRACKERS: Mapping[str, Tracker] = MappingProxyType({"nearest": nearest, "linear": linear})
+END_TO_END = "end_to_end"
+Outcomes = dict[str, list[Mapping[str, UserOutcome]]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid, with everything a reader must know of it.
+
+    Attributes:
+        cloak, surrogates: how it was cloaked and on what; "none" and empty where nobody cloaks.
+        purifier, loss_networks: what the gallery went through, and the networks in its training loss.
+        tracker, judge, kind: who searches, on whose embeddings, and what that network is to the cloak.
+        probes: "raw" or "purified".
+        seeds: of the splits.
+        protection: 1 - accuracy on the attackers' clean probes; interval over attackers.
+        natural_error: the same while they do not cloak.
+        excess: the difference of the two.
+        normal_accuracy: on everybody else's probes while one cloaks.
+        attackers: how many people cloaked in turn.
+        hidden, missed: per attacker, mean over seeds, of protection and natural error; for paired comparisons.
+    """
+
+    cloak: str
+    surrogates: tuple[str, ...]
+    purifier: str
+    loss_networks: tuple[str, ...]
+    tracker: str
+    judge: str
+    kind: JudgeKind
+    probes: Probes
+    seeds: tuple[int, ...]
+    protection: Interval
+    natural_error: Interval
+    excess: float
+    normal_accuracy: Interval
+    attackers: int
+    hidden: tuple[float, ...]
+    missed: tuple[float, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The cell as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Cell:
+        """Read what `as_json` gave."""
+        lists = ("surrogates", "loss_networks", "seeds", "hidden", "missed")
+        figures = ("protection", "natural_error", "normal_accuracy")
+        made = dict(values) | {name: tuple(values[name]) for name in lists}
+        return cls(**(made | {name: Interval(**values[name]) for name in figures}))
+
+
+def measure(
+    lab: Lab,
+    cloak: CloakRecipe,
+    *,
+    purifier: str,
+    tracker: str,
+    judges: Sequence[str],
+    attackers: int,
+    seeds: Sequence[int] = (0,),
+    probes: Probes = "raw",
+    tuning: FineTuning = _TUNING,
+) -> list[Cell]:
+    """Measure one cloak, purifier and tracker on every judge.
+
+    Args:
+        lab: the crowd and what is known of it.
+        cloak: how one person at a time cloaks.
+        purifier: what the tracker does to its gallery.
+        tracker: one of `TRACKERS`, or "end_to_end".
+        judges: recognizers that the tracker uses, one cell each.
+        attackers: how many people cloak in turn.
+        seeds: of the 70/30 splits; outcomes of all are pooled by person.
+        probes: "raw" or "purified".
+        tuning: of the end-to-end tracker; judges whose network cannot be cut in two are left out with it.
+
+    Raises:
+        BadInputError: an unknown tracker or kind of probes.
+    """
+    if probes not in get_args(Probes):
+        raise BadInputError(f"probes {probes!r}", hint="raw or purified")
+    people = lab.crowd.attackers(attackers)
+    if tracker in TRACKERS:
+        outcomes = _by_embedding(lab, cloak, people, purifier, tracker, judges, seeds, probes)
+    elif tracker == END_TO_END:
+        outcomes = _by_training(lab, cloak, people, purifier, judges, seeds, probes, tuning)
+    else:
+        raise BadInputError(f"no tracker {tracker!r}", hint=f"one of {', '.join([*TRACKERS, END_TO_END])}")
+    cells = []
+    models = [lab.recognizer(name) for name in cloak.surrogates]
+    for judge, found in outcomes.items():
+        hidden, missed, others, owner, everyone = _collected(found, people)
+        protection = mean_by_subject(hidden, owner, seed=0)
+        natural = mean_by_subject(missed, owner, seed=0)
+        cells.append(
+            Cell(
+                cloak=cloak.name,
+                surrogates=cloak.surrogates,
+                purifier=purifier,
+                loss_networks=loss_networks(lab.purifier(purifier)),
+                tracker=tracker,
+                judge=judge,
+                kind=judge_kind(lab.recognizer(judge), models),
+                probes=probes,
+                seeds=tuple(seeds),
+                protection=protection,
+                natural_error=natural,
+                excess=protection.value - natural.value,
+                normal_accuracy=mean_by_subject(others, everyone, seed=0),
+                attackers=len(people),
+                hidden=tuple(float(hidden[owner == i].mean()) for i in range(len(people))),
+                missed=tuple(float(missed[owner == i].mean()) for i in range(len(people))),
+            )
+        )
+    return cells
+
+
+def _by_training(
+    lab: Lab,
+    cloak: CloakRecipe,
+    people: Sequence[str],
+    purifier: str,
+    judges: Sequence[str],
+    seeds: Sequence[int],
+    probes: Probes,
+    tuning: FineTuning,
+) -> Outcomes:
+    found: Outcomes = {}
+    for judge in judges:
+        if lab.recognizer(judge).halves() is None:
+            continue
+        natural = lab.halves(judge, purifier=purifier)
+        cloaked = lab.halves(judge, purifier=purifier, cloak=cloak, people=people)
+        asked = lab.halves(judge) if probes == "raw" else natural
+        above = partial(_above, lab.recognizer(judge))
+        found[judge] = [
+            end_to_end(
+                Halves(lab.crowd.split(seed), natural, cloaked, asked), people, above=above, how=tuning, seed=seed
+            )
+            for seed in seeds
+        ]
+    return found
+
+
+def _above(judge: Recognizer) -> nn.Module:
+    cut = judge.halves()
+    assert cut is not None
+    return cut[1]
+
+
+def _by_embedding(
+    lab: Lab,
+    cloak: CloakRecipe,
+    people: Sequence[str],
+    purifier: str,
+    tracker: str,
+    judges: Sequence[str],
+    seeds: Sequence[int],
+    probes: Probes,
+) -> Outcomes:
+    raw = lab.vectors(judges)
+    natural = lab.vectors(judges, purifier=purifier)
+    cloaked = lab.vectors(judges, purifier=purifier, cloak=cloak, people=people)
+    asked = raw if probes == "raw" else natural
+    splits = [lab.crowd.split(seed) for seed in seeds]
+    return {
+        judge: [
+            TRACKERS[tracker](Gallery(split, natural[judge], cloaked[judge], asked[judge]), people) for split in splits
+        ]
+        for judge in judges
+    }
+
+
+def _collected(found: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:
+    """Misses of all seeds as rows with the attacker's number; hits on the others as one row per attacker and seed."""
+    cells = [(place, outcome[who]) for outcome in found for place, who in enumerate(people)]
+    hidden = np.concatenate([~cell.cloaked for _, cell in cells]).astype(np.float64)
+    missed = np.concatenate([~cell.natural for _, cell in cells]).astype(np.float64)
+    owner = np.concatenate([np.full(len(cell.cloaked), place) for place, cell in cells])
+    others = np.array([cell.others.mean() for _, cell in cells])
+    return hidden, missed, others, owner, np.array([place for place, _ in cells])

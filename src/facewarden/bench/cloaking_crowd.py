@@ -1,0 +1,153 @@
+"""Who is in the cloaking experiment: people with several photos, split into gallery and probes, and distractors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facewarden.bench.cloaking_store import Store, pixels_key
+from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
+from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
+from facewarden.core.seeding import derive
+from facewarden.data.datasets import FacePhoto, open_dataset
+from facewarden.data.datasets.lfw import Lfw
+from facewarden.train.pairs import DEV_SHARE
+
+GALLERY_SHARE = 0.7
+_DISTRACTOR = "distractor:"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the crowd by their part.
+
+    Attributes:
+        gallery, probes: person -> rows; a person's photos are in one or the other.
+        distractors: rows of gallery photos of people who are never searched for.
+    """
+
+    gallery: Mapping[str, tuple[int, ...]]
+    probes: Mapping[str, tuple[int, ...]]
+    distractors: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """Aligned faces of people who may cloak, and of distractors.
+
+    Attributes:
+        faces: crops; the person of a distractor starts with "distractor:".
+        key: of the pixels, so that what was computed from them is found again.
+    """
+
+    faces: AlignedFaces
+    key: str
+
+    @property
+    def people(self) -> dict[str, list[int]]:
+        """Person -> rows, without distractors and without people of one photo."""
+        found = self.faces.by_person()
+        return {who: rows for who, rows in found.items() if not who.startswith(_DISTRACTOR) and len(rows) > 1}
+
+    def split(self, seed: int) -> Split:
+        """Split every person's photos 70/30 by seed, at least one on each side.
+
+        Raises:
+            BadInputError: fewer than two people have two photos.
+        """
+        people = self.people
+        if len(people) < 2:
+            raise BadInputError(
+                f"{len(people)} people of {self.faces.source} have two photos with a face {dict(self.faces.skipped)}",
+                hint="one folder per person, several photos in each",
+            )
+        gallery: dict[str, tuple[int, ...]] = {}
+        probes: dict[str, tuple[int, ...]] = {}
+        for who, rows in people.items():
+            order = np.random.default_rng(derive(seed, "gallery", who)).permutation(rows).tolist()
+            cut = min(len(order) - 1, max(1, round(GALLERY_SHARE * len(order))))
+            gallery[who], probes[who] = tuple(sorted(order[:cut])), tuple(sorted(order[cut:]))
+        others = tuple(row for row, who in enumerate(self.faces.person) if who.startswith(_DISTRACTOR))
+        return Split(gallery, probes, others)
+
+    def attackers(self, count: int) -> tuple[str, ...]:
+        """The people who cloak, one at a time: the first of a fixed random order, so that more contain fewer."""
+        return tuple(np.random.default_rng(derive(0, "attackers")).permutation(sorted(self.people))[:count].tolist())
+
+
+def load_crowd(
+    spec: str, *, people: int, photos: int, distractors: int, store: Store, aligner: str = "yunet", seed: int = 0
+) -> Crowd:
+    """Read and align a set's people, and keep the crops.
+
+    Of Labeled Faces in the Wild the people with ten photos or more are searched for; distractors, one photo each, are
+    people on whom no purifier is trained: those that the training of purifiers only looks at.
+
+    Args:
+        spec: a set of facewarden list datasets, or a folder.
+        people: at most so many.
+        photos: at most so many of each.
+        distractors: how many, where the set has any.
+        store: where crops are kept.
+        aligner: how faces are found.
+        seed: of the choice.
+
+    Raises:
+        BadInputError: no such set, or too few people in it.
+    """
+    dataset = open_dataset(spec)
+    found = dataset.photos()
+    if isinstance(dataset, Lfw):
+        pool = dataset.part("users")
+        extra = [photo for photo in dataset.part("train") if only_looked_at(photo.identity)]
+    else:
+        pool, extra = found, []
+    chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed)
+    chosen += _one_each(extra, distractors, seed=seed)
+    listed = [(photo.key, photo.path.stat().st_size) for photo in chosen]
+    recipe: dict[str, Any] = {"set": dataset.name, "photos": listed, "aligner": aligner}
+
+    def make() -> dict[str, Any]:
+        made = align_photos(dataset, chosen, aligner=load("align", aligner)())
+        skipped = made.skipped
+        return {
+            "crops": made.crops,
+            "person": np.array(made.person),
+            "key": np.array(made.key),
+            "reasons": np.array(list(skipped), dtype=np.str_),
+            "counts": np.array(list(skipped.values()), dtype=np.int64),
+        }
+
+    held = store.get("crops", recipe, make)
+    skipped = dict(zip(held["reasons"].tolist(), held["counts"].tolist(), strict=True))
+    faces = AlignedFaces(
+        held["crops"],
+        tuple(held["person"].tolist()),
+        tuple(held["key"].tolist()),
+        dataset.name,
+        dataset.simulated,
+        skipped,
+    )
+    return crowd_of(faces)
+
+
+def crowd_of(faces: AlignedFaces) -> Crowd:
+    """Make a crowd of faces that are aligned already."""
+    return Crowd(faces, pixels_key(faces.crops))
+
+
+def only_looked_at(identity: str) -> bool:
+    """Whether a training person is one whose faces the training of purifiers looks at and never learns from."""
+    return derive(0, "dev", identity) % 1000 < 1000 * DEV_SHARE
+
+
+def _one_each(photos: Sequence[FacePhoto], count: int, *, seed: int) -> tuple[FacePhoto, ...]:
+    first: dict[str, FacePhoto] = {}
+    for photo in photos:
+        first.setdefault(photo.identity, photo)
+    order = np.random.default_rng(derive(seed, "distractors")).permutation(sorted(first))[:count].tolist()
+    return tuple(replace(first[who], identity=f"{_DISTRACTOR}{who}") for who in sorted(order))

@@ -1,0 +1,108 @@
+"""`facewarden evaluate cloaking`: a small grid of the cloaking experiment on one set of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facewarden.bench.cloaking import Cell, measure
+from facewarden.bench.cloaking_crowd import load_crowd
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe
+from facewarden.bench.cloaking_store import Store
+from facewarden.core.errors import BadInputError
+from facewarden.core.run import write_json
+from facewarden.metrics.intervals import Interval
+from facewarden.report.document import Metric
+
+JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
+
+
+def evaluate_cloaking(
+    *,
+    dataset: str,
+    cloak: Sequence[str] = ("lowkey:8",),
+    surrogate: Sequence[str] = ("mobilefacenet_512", "dlib_resnet34"),
+    purifier: Sequence[str] = ("identity", "jpeg"),
+    tracker: Sequence[str] = ("nearest",),
+    judge: Sequence[str] = JUDGES,
+    users: int = 40,
+    photos: int = 10,
+    distractors: int = 300,
+    seeds: Sequence[int] = (0,),
+    run: Path = Path("runs/cloaking"),
+    out: Path | None = None,
+) -> tuple[tuple[Metric, ...], tuple[Path, ...], dict[str, int]]:
+    """Measure every combination of cloaks, purifiers, trackers and judges.
+
+    Args:
+        dataset: photos of people, a set of facewarden list datasets or a folder.
+        cloak: ATTACK:LEVEL, with low, mid, high or gray levels: lowkey:8, fawkes:high.
+        surrogate: recognizers that every cloak is made on together.
+        purifier: what the tracker does to its gallery; "identity" is nothing.
+        tracker: nearest, linear or end_to_end.
+        judge: recognizers that the tracker uses.
+        users: how many people cloak, one at a time.
+        photos: at most so many of each person.
+        distractors: people of one photo who are never searched for, where the set has any.
+        seeds: of the 70/30 splits.
+        run: folder that keeps cloaks and embeddings for the next time.
+        out: folder for cloaking.json.
+
+    Returns:
+        Metrics, written files, and what was skipped by reason.
+
+    Raises:
+        BadInputError: what is asked for cannot be done.
+    """
+    if not (cloak and purifier and tracker and judge and seeds):
+        raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
+    crowd = load_crowd(dataset, people=10**6, photos=photos, distractors=distractors, store=Store(run))
+    lab = Lab(crowd, run)
+    cells: list[Cell] = []
+    for text in cloak:
+        recipe = parse_cloak(text, surrogates=surrogate)
+        for treatment in purifier:
+            for name in tracker:
+                cells += measure(
+                    lab, recipe, purifier=treatment, tracker=name, judges=judge, attackers=users, seeds=seeds
+                )
+    files: tuple[Path, ...] = ()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        files = (out / "cloaking.json",)
+        write_json(files[0], {"set": crowd.faces.source, "cells": [cell.as_json() for cell in cells]})
+    return cell_metrics(cells, simulated=crowd.faces.simulated), files, dict(crowd.faces.skipped)
+
+
+def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
+    """Read ATTACK:LEVEL.
+
+    Raises:
+        BadInputError: not of this form.
+    """
+    attack, colon, level = text.partition(":")
+    if not (attack and colon and level):
+        raise BadInputError(f"cloak {text!r}", hint="ATTACK:LEVEL such as lowkey:8 or fawkes:high")
+    recipe = CloakRecipe(attack, level, tuple(surrogates))
+    recipe.eps  # noqa: B018 - refuses an unknown attack or level before anything is computed
+    return recipe
+
+
+def cell_metrics(cells: Sequence[Cell], *, simulated: bool) -> tuple[Metric, ...]:
+    """Cells as metrics whose group says everything: cloak, surrogates, purifier, tracker, judge and what it is."""
+    found = []
+    for cell in cells:
+        group = {
+            "cloak": cell.cloak, "surrogates": "+".join(cell.surrogates), "purifier": cell.purifier,
+            "loss_networks": "+".join(cell.loss_networks) or "none", "tracker": cell.tracker, "judge": cell.judge,
+            "judge_is": cell.kind, "probes": cell.probes,
+        }  # fmt: skip
+        figures: dict[str, Interval] = {
+            "protection_rate": cell.protection, "natural_error": cell.natural_error,
+            "normal_accuracy": cell.normal_accuracy,
+        }  # fmt: skip
+        for name, value in figures.items():
+            note = f"{cell.attackers} attackers, seeds {', '.join(map(str, cell.seeds))}; {value.method}"
+            found.append(Metric(name, value.value, value.low, value.high, value.n, simulated, "%", group, note))
+    return tuple(found)

@@ -1,0 +1,164 @@
+"""The end-to-end tracker: the upper half of the recognizer and a softmax layer, trained together on the gallery.
+
+Training a whole network once for every attacker costs hours, so the lower half stays as published and is read once, and
+the attackers are taken in a few groups. For each group the tracker first learns everybody outside of it; from there it
+goes on for every attacker of the group, with that person's photos cloaked and everybody else's natural. Nothing that
+is learned before an attacker's turn has seen a photo of the attacker, cloaked or not.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facewarden.bench.cloaking_crowd import Split
+from facewarden.bench.cloaking_trackers import UserOutcome
+from facewarden.core.seeding import derive
+
+Half = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How the tracker is trained.
+
+    Attributes:
+        people: how many people the gallery holds, attackers first: the cost grows with them.
+        groups: of attackers.
+        before: epochs on everybody outside of a group.
+        after: epochs with everybody, one attacker cloaked.
+        rate: of Adam.
+        batch: photos in a step.
+        scale: of the cosines in the softmax.
+    """
+
+    people: int = 60
+    groups: int = 4
+    before: int = 4
+    after: int = 2
+    rate: float = 3e-4
+    batch: int = 32
+    scale: float = 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """What leaves the lower half of a judge: of the natural crowd, of the cloaked attackers, and of the probes."""
+
+    split: Split
+    natural: Half
+    cloaked: Half
+    probes: Half
+
+
+class _Tracker(nn.Module):
+    def __init__(self, above: nn.Module, classes: int, dim: int, scale: float) -> None:
+        super().__init__()
+        self.above, self.scale = above, scale
+        self.centers = nn.Parameter(torch.zeros(classes, dim))
+
+    def embed(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(self.above(x), dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scale * self.embed(x) @ nn.functional.normalize(self.centers, dim=1).T
+
+
+def end_to_end(
+    halves: Halves, attackers: Sequence[str], *, above: Callable[[], nn.Module], how: FineTuning, seed: int
+) -> dict[str, UserOutcome]:
+    """Train a tracker for every attacker and ask it.
+
+    Args:
+        halves: what it learns from and is asked.
+        attackers: who cloaks, one at a time.
+        above: makes a fresh trainable copy of the judge's upper half.
+        how: the training.
+        seed: of the order of photos.
+    """
+    names = [*attackers, *(who for who in halves.split.gallery if who not in attackers)][: max(how.people, 2)]
+    found: dict[str, UserOutcome] = {}
+    for number in range(min(how.groups, len(attackers))):
+        group = list(attackers[number :: how.groups])
+        base = _Run(halves, names, above=above, how=how, seed=derive(seed, "group", number))
+        base.learn([who for who in names if who not in group], epochs=how.before)
+        calm = base.copy()
+        calm.learn(names, epochs=how.after)
+        natural = calm.right()
+        for who in group:
+            turn = base.copy()
+            turn.learn(names, epochs=how.after, cloaks=who)
+            right = turn.right()
+            others = np.concatenate([hits for name, hits in right.items() if name != who])
+            found[who] = UserOutcome(right[who], natural[who], others)
+    return found
+
+
+class _Run:
+    """A tracker under training."""
+
+    def __init__(
+        self, halves: Halves, names: Sequence[str], *, above: Callable[[], nn.Module], how: FineTuning, seed: int
+    ) -> None:
+        self.halves, self.names, self.how, self.seed = halves, list(names), how, seed
+        head = above()
+        with torch.no_grad():
+            dim = int(head(_tensor(halves.natural[:1])).shape[1])
+        self.model = _Tracker(head, len(self.names), dim, how.scale)
+        self.known: set[str] = set()
+
+    def copy(self) -> _Run:
+        twin = copy.copy(self)
+        twin.model, twin.known = copy.deepcopy(self.model), set(self.known)
+        return twin
+
+    def learn(self, names: Sequence[str], *, epochs: int, cloaks: str | None = None) -> None:
+        """Go on with these people; the centers of new ones start at the mean of their photos."""
+        inputs, labels = self._photos(names, cloaks)
+        self._enroll(names, inputs, labels)
+        shuffle = torch.Generator().manual_seed(derive(self.seed, "order", len(self.known)))
+        steps = torch.optim.Adam(self.model.parameters(), lr=self.how.rate)
+        absent = torch.tensor([name not in self.known for name in self.names])
+        for _ in range(epochs):
+            for rows in torch.split(torch.randperm(len(inputs), generator=shuffle), self.how.batch):
+                scores = self.model(inputs[rows]).masked_fill(absent, -1e4)
+                loss = nn.functional.cross_entropy(scores, labels[rows])
+                steps.zero_grad()
+                torch.autograd.backward(loss)
+                steps.step()
+
+    def _photos(self, names: Sequence[str], cloaks: str | None) -> tuple[Tensor, Tensor]:
+        split, parts, labels = self.halves.split, [], []
+        for who in names:
+            source = self.halves.cloaked if who == cloaks else self.halves.natural
+            parts.append(source[list(split.gallery[who])])
+            labels += [self.names.index(who)] * len(split.gallery[who])
+        return _tensor(np.concatenate(parts)), torch.tensor(labels)
+
+    def _enroll(self, names: Sequence[str], inputs: Tensor, labels: Tensor) -> None:
+        new = [name for name in names if name not in self.known]
+        with torch.no_grad():
+            for name in new:
+                place = self.names.index(name)
+                mean = self.model.embed(inputs[labels == place]).mean(dim=0)
+                self.model.centers[place] = nn.functional.normalize(mean, dim=0)
+        self.known.update(new)
+
+    def right(self) -> dict[str, NDArray[np.bool_]]:
+        """Whether every person's probes are taken for that person."""
+        found = {}
+        with torch.no_grad():
+            for place, who in enumerate(self.names):
+                scores = self.model(_tensor(self.halves.probes[list(self.halves.split.probes[who])]))
+                found[who] = (scores.argmax(dim=1) == place).numpy()
+        return found
+
+
+def _tensor(half: Half) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(half)).float()

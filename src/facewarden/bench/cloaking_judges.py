@@ -1,0 +1,90 @@
+"""What a judge is to a cloak and to a purifier, and a mean that refuses to pool what must stay apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from facewarden.core.errors import ContractError
+from facewarden.core.roles import Purifier, Recognizer
+
+JudgeKind = Literal["surrogate", "unseen_network", "unseen_family"]
+JUDGE_KINDS: tuple[JudgeKind, ...] = get_args(JudgeKind)
+"""A network the cloak was made on; another one of a surrogate's family; one of a family that the cloak never saw."""
+
+COUNTS_FROM = 0.2
+"""Protection without purification from which a cell counts: there is nothing to remove below it."""
+
+
+@dataclass(frozen=True)
+class JudgedRate:
+    """A protection rate that knows who judged it.
+
+    Attributes:
+        rate: in [0, 1].
+        untreated: the same without a purifier.
+        kind: what the judge is to the cloak.
+        judge, surrogates: names.
+        loss_networks: networks in the purifier's training loss.
+    """
+
+    rate: float
+    untreated: float
+    kind: JudgeKind
+    judge: str
+    surrogates: tuple[str, ...]
+    loss_networks: tuple[str, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether the cloak protects without a purifier, so that there is something to remove."""
+        return self.untreated >= COUNTS_FROM
+
+    @property
+    def eligible(self) -> bool:
+        """Whether a headline may use it: it counts, and the purifier was not trained on the judge's features."""
+        return self.counts and self.judge not in self.loss_networks
+
+
+def headline(rates: Sequence[JudgedRate]) -> float:
+    """Mean protection rate of cells that belong together.
+
+    Raises:
+        ContractError: no cells, judges of more than one kind, a judge that is the purifier's loss network, or a cell
+            whose cloak protects nobody.
+    """
+    if not rates:
+        raise ContractError("a headline of no cells", hint="select eligible cells of one kind of judge")
+    kinds = {rate.kind for rate in rates}
+    if len(kinds) > 1:
+        raise ContractError(
+            f"judges of the kinds {', '.join(sorted(kinds))} are never pooled", hint="one headline for each kind"
+        )
+    for rate in rates:
+        if not rate.eligible:
+            why = "is the purifier's loss network" if rate.counts else "sees a cloak that protects nobody untreated"
+            raise ContractError(f"judge {rate.judge} {why}", hint="leave cells out that are not eligible")
+    return sum(rate.rate for rate in rates) / len(rates)
+
+
+def judge_kind(judge: Recognizer, surrogates: Sequence[Recognizer]) -> JudgeKind:
+    """What a judge is to a cloak made on these surrogates."""
+    if any(judge.card.name == model.card.name for model in surrogates):
+        return "surrogate"
+    return "unseen_network" if family_of(judge) in {family_of(model) for model in surrogates} else "unseen_family"
+
+
+def family_of(recognizer: Recognizer) -> str:
+    """Family of a recognizer: the architecture of its network, or itself where that is not known."""
+    network = getattr(recognizer, "network", None)
+    name = type(network).__name__
+    return recognizer.card.name if name in ("NoneType", "Sequential") else name
+
+
+def loss_networks(purifier: Purifier) -> tuple[str, ...]:
+    """Networks whose features were in the training loss, as the purifier's card says under `features`."""
+    listed = purifier.card.settings.get("features", ())
+    if isinstance(listed, str):
+        return (listed,)
+    return tuple(str(name) for name in listed) if isinstance(listed, (list, tuple)) else ()

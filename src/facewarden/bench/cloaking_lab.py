@@ -1,0 +1,178 @@
+"""The costly parts of the cloaking experiment, each computed once: cloaks, purified faces, embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.bench.cloaking_crowd import Crowd
+from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
+from facewarden.bench.cloaking_store import Store, pixels_key
+from facewarden.bench.faces import embed_all, purify, to_images
+from facewarden.bench.resolve import resolve_purifier, resolve_recognizer
+from facewarden.core.progress import track
+from facewarden.core.roles import Purifier, Recognizer
+
+Vectors = NDArray[np.float32]
+Reader = Callable[[Tensor], NDArray[Any]]
+_CHUNK = 160
+_EMPTY = "identity"
+
+
+class Lab:
+    """A crowd with everything that was computed of it.
+
+    Args:
+        crowd: the faces.
+        folder: where cloaks and embeddings are kept, by what made them.
+        recognizer, purifier: build one from what a person types; each is built once.
+    """
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        folder: Path,
+        *,
+        recognizer: Callable[[str], Recognizer] = resolve_recognizer,
+        purifier: Callable[[str], Purifier] = resolve_purifier,
+    ) -> None:
+        self.crowd, self.store = crowd, Store(folder)
+        self.recognizer, self.purifier = cache(recognizer), cache(purifier)
+
+    def cloaked(self, recipe: CloakRecipe, person: str) -> NDArray[np.uint8]:
+        """Every photo of a person, cloaked and then as it was published; `(n, 112, 112, 3)`."""
+        rows = self.crowd.people[person]
+        faces = self.crowd.faces
+        clean, keys = faces.crops[rows], [faces.key[row] for row in rows]
+        about = {
+            **recipe.recipe(recognizer=self.recognizer, purifier=self.purifier),
+            "pixels": pixels_key(clean),
+            "keys": keys,
+        }
+
+        def make() -> dict[str, NDArray[np.uint8]]:
+            return {"crops": recipe.cloak(clean, keys, recognizer=self.recognizer, purifier=self.purifier)}
+
+        crops: NDArray[np.uint8] = self.store.get("cloaks", about, make)["crops"]
+        for name in recipe.after:
+            crops = _bytes(purify(self.purifier(name), to_images(crops)))
+        return crops
+
+    def vectors(
+        self,
+        judges: Sequence[str],
+        *,
+        purifier: str = _EMPTY,
+        cloak: CloakRecipe | None = None,
+        people: Sequence[str] = (),
+    ) -> dict[str, Vectors]:
+        """Embeddings after a purifier, of the whole crowd or of some people's cloaked photos.
+
+        Args:
+            judges: recognizers.
+            purifier: what every photo goes through first.
+            cloak: None embeds every natural face.
+            people: with a cloak, whose photos.
+
+        Returns:
+            Judge -> `(n, d)` unit vectors; n is the crowd, with people who do not cloak as they are.
+        """
+
+        def reader(name: str) -> Reader:
+            model = self.recognizer(name)
+            return lambda images: embed_all(model, images)
+
+        return self._read("vectors", judges, reader, purifier=purifier, cloak=cloak, people=people)
+
+    def halves(
+        self, judge: str, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Sequence[str] = ()
+    ) -> NDArray[np.float16]:
+        """What leaves the lower, fixed half of a judge's network, for trackers that train the upper one."""
+        model = self.recognizer(judge)
+        cut = model.halves()
+        assert cut is not None  # asked for by `offers_halves` only
+        below = cut[0]
+
+        def reader(_: str) -> Reader:
+            def read(images: Tensor) -> NDArray[np.float16]:
+                with torch.inference_mode():
+                    return np.asarray(torch.cat([below(part) for part in torch.split(images, 32)]).half().numpy())
+
+            return read
+
+        return self._read("halves", [judge], reader, purifier=purifier, cloak=cloak, people=people)[judge]
+
+    def _read(
+        self,
+        kind: str,
+        judges: Sequence[str],
+        reader: Callable[[str], Reader],
+        *,
+        purifier: str,
+        cloak: CloakRecipe | None,
+        people: Sequence[str],
+    ) -> dict[str, NDArray[Any]]:
+        treat = self.purifier(purifier)
+        label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
+        if cloak is None:
+            parts = list(self._chunks(kind, judges, reader, treat, track(list(self._natural()), label=label)))
+            return {name: np.concatenate([part[name] for part in parts]) for name in judges}
+        found = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
+        named = ((who, self.cloaked(cloak, who)) for who in track(people, label=label))
+        rows = self.crowd.people
+        for who, crops in named:
+            part = next(self._chunks(kind, judges, reader, treat, [crops]))
+            for name in judges:
+                found[name][rows[who]] = part[name]
+        return found
+
+    def _base(
+        self, kind: str, judges: Sequence[str], reader: Callable[[str], Reader], purifier: str
+    ) -> dict[str, NDArray[Any]]:
+        return self._read(kind, judges, reader, purifier=purifier, cloak=None, people=())
+
+    def _natural(self) -> Iterator[NDArray[np.uint8]]:
+        crops = self.crowd.faces.crops
+        for start in range(0, len(crops), _CHUNK):
+            yield crops[start : start + _CHUNK]
+
+    def _chunks(
+        self,
+        kind: str,
+        judges: Sequence[str],
+        reader: Callable[[str], Reader],
+        treat: Purifier,
+        chunks: Iterator[NDArray[np.uint8]] | Sequence[NDArray[np.uint8]],
+    ) -> Iterator[dict[str, NDArray[Any]]]:
+        """Read chunks of faces by every judge; a chunk is purified once for all judges that have not read it yet."""
+        for crops in chunks:
+            about = {name: self._about(crops, treat, name) for name in judges}
+            missing = [name for name in judges if not self.store.has(kind, about[name])]
+            images = purify(treat, to_images(crops)) if missing else None
+            yield {name: self._one(kind, about[name], reader(name), images) for name in judges}
+
+    def _one(self, kind: str, about: Mapping[str, Any], read: Reader, images: Tensor | None) -> NDArray[Any]:
+        def make() -> dict[str, NDArray[Any]]:
+            assert images is not None
+            return {"values": read(images)}
+
+        return self.store.get(kind, about, make)["values"]
+
+    def _about(self, crops: NDArray[np.uint8], treat: Purifier, judge: str) -> dict[str, Any]:
+        card = self.recognizer(judge).card
+        return {
+            "pixels": pixels_key(crops),
+            "purifier": identity_of(treat),
+            "judge": [card.name, card.settings, card.sha256],
+        }
+
+
+def _bytes(images: Tensor) -> NDArray[np.uint8]:
+    return np.asarray((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())

@@ -1,0 +1,167 @@
+"""How a cloak of the experiment is made: attack, budget, surrogates, and what it was planned to survive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.bench.cloak_method import choose_method
+from facewarden.bench.faces import to_images
+from facewarden.core.errors import BadInputError
+from facewarden.core.objective import Images, Impersonate, Objective, PushAway, Through
+from facewarden.core.registry import load
+from facewarden.core.roles import Purifier, Recognizer
+from facewarden.core.seeding import derive
+from facewarden.core.threat import ThreatModel
+
+THRESHOLD = {"mobilefacenet_512": 0.245, "mobilefacenet_128": 0.244, "dlib_resnet34": 0.906, "faceres": 0.52}
+"""Cosine at the equal error rate on LFW's official list (`facewarden evaluate verification`)."""
+_USUAL = 0.25
+_BATCH = 8
+
+Build = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class CloakRecipe:
+    """One way to cloak.
+
+    Attributes:
+        attack: an entry of the attacks.
+        level: a mode of Fawkes ("low", "mid", "high"), or gray levels.
+        surrogates: recognizers that it is made on together.
+        settings: of the attack, instead of its defaults.
+        through: purifiers that the attacker plans for: the mean over them is climbed.
+        after: purifiers that happen to a published photo on its way (JPEG, resizing), which the tracker then gets.
+        seed: of random starts.
+        scaled: weigh every surrogate's term by the root of 1 / (1 - its threshold), so that none is left behind whose
+            cosines live in a narrow band. Without the root the others fall behind; with it the cloak is the strongest
+            of the three on surrogates and unseen networks alike.
+    """
+
+    attack: str
+    level: str
+    surrogates: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    seed: int = 0
+    scaled: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.surrogates or len(set(self.surrogates)) < len(self.surrogates):
+            raise BadInputError(
+                f"surrogates {self.surrogates} of {self.name}", hint="different recognizers, one at least"
+            )
+
+    @property
+    def name(self) -> str:
+        """What tables call it, without the surrogates."""
+        planned = f", through {' and '.join(map(_short, self.through))}" if self.through else ""
+        later = f", then {' and '.join(map(_short, self.after))}" if self.after else ""
+        return f"{self.attack} {self.level}{planned}{later}"
+
+    @property
+    def eps(self) -> float:
+        """The budget in gray levels."""
+        return choose_method(self.attack, **self._strength(), thorough=False).eps
+
+    def _strength(self) -> dict[str, Any]:
+        if self.level in ("low", "mid", "high"):
+            return {"strength": self.level, "eps": None}
+        try:
+            return {"strength": "mid", "eps": float(self.level)}
+        except ValueError:
+            raise BadInputError(f"{self.level!r} is no strength", hint="low, mid, high, or gray levels: 8") from None
+
+    def weights(self) -> list[float]:
+        """Weight of every surrogate's term."""
+        if not self.scaled:
+            return [1.0] * len(self.surrogates)
+        return [round((1 - THRESHOLD.get(name, _USUAL)) ** -0.5, 2) for name in self.surrogates]
+
+    def recipe(self, *, recognizer: Build, purifier: Build) -> dict[str, Any]:
+        """Everything that decides the pixels, as JSON values, without `after`."""
+        hashes = {name: recognizer(name).card.sha256 for name in self.surrogates}
+        planned = [identity_of(purifier(name)) for name in self.through]
+        return {
+            "attack": self.attack, "level": self.level, "settings": dict(self.settings), "surrogates": hashes,
+            "weights": self.weights(), "through": planned, "seed": self.seed,
+        }  # fmt: skip
+
+    def cloak(
+        self, crops: NDArray[np.uint8], keys: Sequence[str], *, recognizer: Build, purifier: Build
+    ) -> NDArray[np.uint8]:
+        """Cloak crops on their whole area and round them to eight bits, as a stored photo is.
+
+        Args:
+            crops: `(n, 112, 112, 3)` uint8 RGB.
+            keys: one name per crop; random starts are drawn by it.
+            recognizer, purifier: build one by name.
+        """
+        method = choose_method(self.attack, **self._strength(), thorough=False)
+        attack = method.attack
+        if self.settings:
+            mode = {"mode": self.level} if self.attack == "fawkes" else {}
+            attack = load("attacks", self.attack)(**{**mode, **self.settings})
+        models: list[Recognizer] = [recognizer(name) for name in self.surrogates]
+        views: list[Purifier] = [purifier(name) for name in self.through]
+        seed = derive(self.seed, "cloak of users")
+        parts = []
+        for start in range(0, len(crops), _BATCH):
+            clean = to_images(crops[start : start + _BATCH])
+            named = list(keys[start : start + _BATCH])
+            goal: Objective
+            if attack.wants_target:
+                targets = method.target(models, clean, seed=seed)
+                goal = Impersonate(models, clean, targets=targets, keys=named, weights=self.weights())
+            else:
+                goal = PushAway(models, clean, keys=named, weights=self.weights())
+            if views:
+                goal = Mean([Through(goal, _seen_by(view), differentiable=view.differentiable) for view in views])
+            images = attack(goal, ThreatModel(eps=method.eps / 255), seed=seed).images["rgb"]
+            parts.append((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+        return np.concatenate(parts)
+
+
+def identity_of(purifier: Purifier) -> list[Any]:
+    """What makes a purifier this one: name, settings and the hashes of its weights."""
+    return [purifier.card.name, purifier.card.settings, purifier.card.sha256]
+
+
+def _short(spec: str) -> str:
+    return spec.rstrip("/").rpartition("/")[2].rpartition(":")[2]
+
+
+def _seen_by(purifier: Purifier) -> Callable[[Images], Images]:
+    return lambda images: {**images, "rgb": purifier(images["rgb"])}
+
+
+class Mean(Objective):
+    """The mean of several views of one goal: an attacker who is not sure what will happen to the photo."""
+
+    def __init__(self, parts: Sequence[Objective]) -> None:
+        if not parts:
+            raise BadInputError("a mean of no goals", hint="one goal or more")
+        self.parts = tuple(parts)
+        self.clean, self.keys, self.goal = parts[0].clean, parts[0].keys, parts[0].goal
+        self.differentiable = all(part.differentiable for part in parts)
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """Mean loss of the parts."""
+        return torch.stack([part.loss(images) for part in self.parts]).mean(dim=0)
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether every part succeeds."""
+        return torch.stack([part.success(images) for part in self.parts]).all(dim=0)
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """The smallest margin of the parts."""
+        return torch.stack([part.margin(images) for part in self.parts]).amin(dim=0)

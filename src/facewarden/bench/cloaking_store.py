@@ -1,0 +1,80 @@
+"""Arrays kept on disk by what made them: computed once, found again by every cell, run and process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+
+Arrays = Mapping[str, NDArray[Any]]
+_RECIPE = "recipe"
+
+
+def content_key(recipe: Any) -> str:
+    """A short stable name of JSON values: equal values, equal name."""
+    return hashlib.blake2b(json.dumps(recipe, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def pixels_key(images: NDArray[np.uint8]) -> str:
+    """The same for eight-bit images."""
+    digest = hashlib.blake2b(str(images.shape).encode(), digest_size=12)
+    digest.update(np.ascontiguousarray(images).tobytes())
+    return digest.hexdigest()
+
+
+class Store:
+    """A folder of compressed arrays, one file per recipe; a file is there whole or not at all.
+
+    Args:
+        folder: made when absent; several processes may share it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, kind: str, recipe: Mapping[str, Any]) -> Path:
+        """Where the arrays of a recipe are kept."""
+        return self.folder / kind / f"{content_key(recipe)}.npz"
+
+    def has(self, kind: str, recipe: Mapping[str, Any]) -> bool:
+        """Whether they are there."""
+        return self.path(kind, recipe).is_file()
+
+    def get(self, kind: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a recipe, making them unless they are there.
+
+        Args:
+            kind: a folder's name.
+            recipe: JSON values, everything that decides the arrays; it is written beside them.
+            make: computes them.
+
+        Raises:
+            BadInputError: the folder cannot be written, or a kept file is damaged.
+        """
+        path = self.path(kind, recipe)
+        if path.is_file():
+            try:
+                with np.load(path, allow_pickle=False) as held:
+                    return {name: held[name] for name in held.files if name != _RECIPE}
+            except (OSError, ValueError, KeyError, BadZipFile) as error:
+                raise BadInputError(f"{path}: cannot be read: {error}", hint="delete it, it is made again") from error
+        made = dict(make())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+            with temporary.open("wb") as out:
+                text = np.array(json.dumps(recipe, sort_keys=True))
+                np.savez_compressed(out, **{_RECIPE: text}, **made)  # type: ignore[arg-type]
+            temporary.replace(path)
+        except OSError as error:
+            raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable folder") from error
+        return made

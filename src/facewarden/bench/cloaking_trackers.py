@@ -1,0 +1,154 @@
+"""Trackers that learn from a gallery of embeddings: the nearest neighbor, and a linear probe until it converges."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from facewarden.bench.cloaking_crowd import Split
+from facewarden.core.errors import ContractError
+
+Hits = NDArray[np.bool_]
+_TOLERANCE, _MOST = 1e-4, 5000
+
+
+@dataclass(frozen=True)
+class UserOutcome:
+    """What a tracker says when one person cloaks.
+
+    Attributes:
+        cloaked: hits on the person's clean probes.
+        natural: the same when the person's gallery photos are not cloaked.
+        others: hits on everybody else's probes while the person cloaks.
+    """
+
+    cloaked: Hits
+    natural: Hits
+    others: Hits
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """What a tracker scraped and what it is asked, as embeddings of one judge.
+
+    Attributes:
+        split: who is where.
+        natural: `(n, d)` of the crowd after the purifier, nobody cloaked.
+        cloaked: the same with every attacker cloaked; only one attacker's rows are used at a time.
+        probes: `(n, d)` of what the tracker is asked.
+    """
+
+    split: Split
+    natural: Float[np.ndarray, "n d"]
+    cloaked: Float[np.ndarray, "n d"]
+    probes: Float[np.ndarray, "n d"]
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose probe each is, in the order of the people."""
+        return [who for who, rows in self.split.probes.items() for _ in rows]
+
+    @property
+    def asked(self) -> NDArray[np.float32]:
+        """Probe embeddings in the order of `owners`."""
+        return np.asarray(self.probes[[row for rows in self.split.probes.values() for row in rows]])
+
+
+Tracker = Callable[[Gallery, Sequence[str]], Mapping[str, UserOutcome]]
+
+
+def nearest(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome]:
+    """1-NN by cosine over everybody's gallery photos and the distractors; a tie counts against the tracker.
+
+    Args:
+        gallery: what it learns from.
+        attackers: who cloaks, one at a time.
+    """
+    split, asked = gallery.split, gallery.asked
+    names = list(split.gallery)
+    best = np.stack([(asked @ gallery.natural[list(split.gallery[who])].T).max(axis=1) for who in names], axis=1)
+    if split.distractors:
+        strangers = (asked @ gallery.natural[list(split.distractors)].T).max(axis=1)
+        best = np.concatenate([best, strangers[:, None]], axis=1)
+    own = np.array([names.index(who) for who in gallery.owners])
+    natural = _first(best, own)
+    found = {}
+    for who in attackers:
+        column = names.index(who)
+        moved = best.copy()
+        moved[:, column] = (asked @ gallery.cloaked[list(split.gallery[who])].T).max(axis=1)
+        hits, mine = _first(moved, own), own == column
+        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine])
+    return found
+
+
+def _first(best: NDArray[np.float32], own: NDArray[np.int64]) -> Hits:
+    rows = np.arange(len(own))
+    rivals = best.copy()
+    rivals[rows, own] = -np.inf
+    return np.asarray(best[rows, own] > rivals.max(axis=1))
+
+
+def linear(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome]:
+    """Standardized features and multinomial logistic regression (C = 1) until it converges; no distractors.
+
+    The problem is strictly convex, so every fit starts at the solution of the natural gallery and ends at the same
+    place as one that starts at zero, in a fraction of the steps.
+
+    Args:
+        gallery: what it learns from.
+        attackers: who cloaks, one at a time.
+
+    Raises:
+        ContractError: a fit did not converge.
+    """
+    split = gallery.split
+    rows = [row for held in split.gallery.values() for row in held]
+    labels = np.array([who for who, held in split.gallery.items() for _ in held])
+    owners, asked = np.array(gallery.owners), gallery.asked
+    base = _fit(gallery.natural[rows], labels, start=None)
+    natural = _says(base, asked) == owners
+    found = {}
+    for who in attackers:
+        poisoned = gallery.natural.copy()
+        held = list(split.gallery[who])
+        poisoned[held] = gallery.cloaked[held]
+        hits = _says(_fit(poisoned[rows], labels, start=base), asked) == owners
+        mine = owners == who
+        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine])
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Probe:
+    scaler: StandardScaler
+    model: LogisticRegression
+
+
+def _fit(features: NDArray[np.float32], labels: NDArray[np.str_], *, start: _Probe | None) -> _Probe:
+    scaler = StandardScaler()
+    scaled = scaler.fit_transform(features.astype(np.float64))
+    model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=_MOST, warm_start=True)
+    if start is not None:
+        model.coef_, model.intercept_ = start.model.coef_.copy(), start.model.intercept_.copy()
+        model.classes_ = start.model.classes_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            model.fit(scaled, labels)
+        except ConvergenceWarning as error:
+            raise ContractError(f"the linear probe did not converge in {_MOST} steps", hint="report this") from error
+    return _Probe(scaler, model)
+
+
+def _says(probe: _Probe, features: NDArray[np.float32]) -> NDArray[np.str_]:
+    found: NDArray[np.str_] = probe.model.predict(probe.scaler.transform(features.astype(np.float64)))
+    return found
