@@ -1,0 +1,86 @@
+"""Options of attacks as they are typed: read by type, refused with the next thing to type."""
+
+from __future__ import annotations
+
+import pytest
+
+from facewarden.attacks.pgd import PGD
+from facewarden.bench.attack_options import (
+    build_attack,
+    check_gradients,
+    check_gray,
+    check_unit,
+    parse_options,
+    score_based,
+)
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from stand_ins import TinyDetector
+
+
+def test_text_becomes_what_the_signature_says() -> None:
+    made = build_attack("pgd", parse_options(["steps=20", "step_size=2/255", "random_start=no", "precision=bfloat16"]))
+    assert isinstance(made, PGD)
+    assert (made.walk.steps, made.walk.random_start, made.walk.precision) == (20, False, "bfloat16")
+    assert made.walk.step_size == pytest.approx(2 / 255)
+    assert build_attack("pgd", {"step_size": "none", "steps": 3}).walk.step_size is None  # type: ignore[attr-defined]
+    build_attack("fgsm", {})
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message", "hint"),
+    [
+        ("pgd", {"step": "3"}, "did you mean steps", "options: steps"),
+        ("pgd", {"steps": "many"}, "steps is 'many'", "whole number"),
+        ("pgd", {"steps": "2.5"}, "2.5", "whole number"),
+        ("pgd", {"steps": "0"}, "at least 1", "steps=1"),
+        ("pgd", {"random_start": "perhaps"}, "perhaps", "true or false"),
+        ("pgd", {"precision": "int8"}, "int8", "float32, bfloat16"),
+        ("pgd", {"step_size": "1/0"}, "1/0", "2/255"),
+        ("fgsm", {"steps": "3"}, "no option 'steps'", "none"),
+        ("square", {"queries": "0"}, "queries must be at least 1", "queries=1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(method: str, options: dict[str, str], message: str, hint: str) -> None:
+    with pytest.raises(BadInputError) as raised:
+        build_attack(method, options)
+    assert message in raised.value.message
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("pair", ["steps", "=3", "steps="])
+def test_a_pair_has_two_sides(pair: str) -> None:
+    with pytest.raises(BadInputError, match="name=value"):
+        parse_options([pair])
+    with pytest.raises(BadInputError, match="twice"):
+        parse_options(["steps=1", "steps=2"])
+
+
+def test_an_unknown_attack_names_its_neighbors() -> None:
+    with pytest.raises(UnknownEntryError, match="pgd"):
+        build_attack("pgdd", {})
+
+
+def test_a_model_without_gradients_is_sent_to_the_score_based_attacks() -> None:
+    assert set(score_based()) >= {"square", "noise"}
+    assert "pgd" not in score_based()
+    closed = TinyDetector()
+    closed.differentiable = False
+    with pytest.raises(BadInputError) as raised:
+        check_gradients("pgd", build_attack("pgd", {}), closed, what="model.onnx")
+    assert "square" in raised.value.hint
+    check_gradients("square", build_attack("square", {}), closed, what="model.onnx")
+
+
+def test_budgets_in_the_wrong_unit_ask_back() -> None:
+    with pytest.raises(BadInputError) as raised:
+        check_unit(8.0)
+    assert raised.value.hint == "8/255?"
+    with pytest.raises(BadInputError) as raised:
+        check_gray(8 / 255)
+    assert "--eps 8" in raised.value.hint
+    for zero in (0.0, -1.0):
+        with pytest.raises(BadInputError):
+            check_gray(zero)
+        with pytest.raises(BadInputError):
+            check_unit(zero)
+    assert check_gray(8.0) == 8.0
