@@ -34,6 +34,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "protocols": "data.protocols",
         "objectives": "train.objectives",
         "assets": "assets",
+        "plans": "bench.plans",
     }
 )
 """Registry group -> package below `facewarden` that holds its files."""

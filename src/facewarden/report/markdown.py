@@ -20,7 +20,7 @@ def render_markdown(report: Report) -> str:
         f"Made by the command below, preset {report.preset}, seed {report.seed}; numbers are value "
         "(95 % interval), sample count.",
         f"```sh\n{report.command}\n```",
-        _table(
+        render_table(
             Table(
                 "",
                 ("Section", "Grade", "Finding"),
@@ -32,7 +32,7 @@ def render_markdown(report: Report) -> str:
         blocks += _section(section)
     blocks.append("## What took part")
     rows = tuple((p.role, p.name, p.source, p.licence, _hashes(p.sha256)) for p in report.parts)
-    blocks.append(_table(Table("", ("Role", "Name", "Source", "Licence", "SHA-256"), rows)))
+    blocks.append(render_table(Table("", ("Role", "Name", "Source", "Licence", "SHA-256"), rows)))
     versions = report.provenance.get("packages", {})
     blocks.append("Versions: " + ", ".join(f"{name} {versions[name]}" for name in sorted(versions)) + ".")
     return "\n\n".join(blocks) + "\n"
@@ -64,8 +64,8 @@ def _section(section: Section) -> list[str]:
     ]
     rows = tuple((label(m.name), group_text(m.group), measured(m), m.note) for m in section.metrics)
     if rows:
-        blocks.append(_table(Table("", ("Measure", "Of", "Measured", "Note"), rows)))
-    blocks += [f"**{_cell(table.title)}**\n\n{_table(table)}" for table in section.tables if table.rows]
+        blocks.append(render_table(Table("", ("Measure", "Of", "Measured", "Note"), rows)))
+    blocks += [f"**{_cell(table.title)}**\n\n{render_table(table)}" for table in section.tables if table.rows]
     blocks += [f"Left out: {_cell(left.what)} ({_cell(left.why)}): `{left.command}`" for left in section.left_out]
     blocks += [f"Skipped: {count} ({_cell(reason)})" for reason, count in section.skipped.items()]
     return blocks
@@ -79,7 +79,8 @@ def _hashes(sha256: object) -> str:
     return ", ".join(value[:16] for value in sha256.values()) if isinstance(sha256, dict) else ""
 
 
-def _table(table: Table) -> str:
+def render_table(table: Table) -> str:
+    """Render one table as Markdown; a `float` with three digits."""
     lines = ["| " + " | ".join(map(_cell, table.columns)) + " |", "|" + "---|" * len(table.columns)]
     lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
     return "\n".join(lines)

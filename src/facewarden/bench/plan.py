@@ -1,0 +1,95 @@
+"""Run a plan of experiments: resumable cells, and their summary as Markdown, LaTeX and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewarden.bench.plan_file import FOLDER, PlanFile, read_plan
+from facewarden.bench.plan_kind import Cell, PlanKind, SettingError, Summary
+from facewarden.bench.plan_run import Failure, run_cells
+from facewarden.bench.plan_summary import write_summary
+from facewarden.core import registry
+from facewarden.core.errors import BadInputError
+from facewarden.core.run import provenance, write_json
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """A plan that ran.
+
+    Attributes:
+        summary: what was found; None when every cell failed.
+        page: the Markdown file.
+        failed: cells without a result.
+        cells: how many there are.
+    """
+
+    summary: Summary | None
+    page: Path
+    failed: tuple[Failure, ...]
+    cells: int
+
+
+def bench(plan: str, /, *, out: Path | None = None, resume: bool = False, workers: int = 1) -> BenchResult:
+    """Run a plan's cells and write its summary; exit code 1 when a cell failed.
+
+    Cells that are done are not run again; they are known by their settings, so a plan may grow between two runs.
+
+    Args:
+        plan: name of a plan of the package, or the path of a YAML file.
+        out: folder to write; runs/NAME when left out.
+        resume: go on with a folder that is there already; the numbers are those of an unbroken run.
+        workers: processes, each with one torch thread.
+
+    Raises:
+        BadInputError, UnknownEntryError: the plan cannot be used (its file and line are named), or the folder holds a
+            run and `resume` was not given.
+    """
+    read = read_plan(plan)
+    kind: PlanKind = registry.load("plans", read.kind)()
+    return run_plan(read, kind, out=out or RUNS / read.path.stem, resume=resume, workers=workers)
+
+
+def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False, workers: int = 1) -> BenchResult:
+    """Run a plan that was read already with a kind that was loaded already; arguments as of `bench`."""
+    try:
+        cells = kind.cells(read.settings, root=out)
+    except SettingError as error:
+        raise read.located(error) from error
+    if not cells:
+        raise BadInputError(f"{read.path}:1: the plan has no cells", hint="look at its lists")
+    _open(out, read, cells, resume=resume)
+    try:
+        kind.prepare(read.settings, root=out)
+    except SettingError as error:
+        raise read.located(error) from error
+    outcome = run_cells(kind, read.kind, cells, root=out, workers=workers)
+    command = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
+    if not outcome.done:
+        summary = Summary(f"Plan {read.path.stem}: every cell failed")
+    else:
+        summary = kind.summarize(read.settings, outcome.done)
+    settings = {"kind": read.kind, **read.settings}
+    page = write_summary(summary, out, command=command, settings=settings, failed=outcome.failed)
+    return BenchResult(summary if outcome.done else None, page, outcome.failed, len(cells))
+
+
+def _open(out: Path, read: PlanFile, cells: Sequence[Cell], *, resume: bool) -> None:
+    held = out / "plan.json"
+    if held.is_file() and not resume:
+        raise BadInputError(f"{out} holds a run already", hint="--resume to go on with it, or another --out")
+    try:
+        if held.is_file() and (kind := json.loads(held.read_text(encoding="utf-8")).get("kind")) != read.kind:
+            raise BadInputError(f"{out} holds a run of kind {kind!r}, not {read.kind!r}", hint="another --out")
+        out.mkdir(parents=True, exist_ok=True)
+        names = {cell.key(read.kind): cell.name for cell in cells}
+        write_json(held, {"kind": read.kind, "settings": read.settings, "cells": names, "provenance": provenance()})
+    except OSError as error:
+        raise BadInputError(f"{out}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
+    except (ValueError, AttributeError) as error:
+        raise BadInputError(f"{held}: cannot be read: {error}", hint="another --out") from error

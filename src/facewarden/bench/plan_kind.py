@@ -1,0 +1,170 @@
+"""`PlanKind`: an experiment as cells that run alone, and a summary of what they found; one kind a file in `plans`."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.report.document import Figure, Table
+
+CELLS, SHARED = "cells", "shared"
+"""Folders inside a plan's folder: one folder a cell, and one for what the cells share."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of work that needs no other one unless it says so.
+
+    Attributes:
+        name: for a person to read, unique in its plan, e.g. "mmdg / cedar / seed 0".
+        settings: everything that decides the cell's numbers, JSON values.
+        needs: names of cells that must be done before this one starts.
+
+    Raises:
+        ContractError: the settings are not JSON.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:  # what `run` sees is what a resumed run reads back
+            plain = json.loads(json.dumps(dict(self.settings), allow_nan=False, sort_keys=True))
+        except (TypeError, ValueError) as error:
+            raise ContractError(f"settings of cell {self.name!r} are not JSON: {error}", hint="plain values") from error
+        object.__setattr__(self, "settings", plain)
+
+    def key(self, kind: str) -> str:
+        """The stable id: a hash of the kind's name and the settings, so that renaming or reordering costs nothing."""
+        text = json.dumps([kind, self.settings], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A cell and the JSON that its run gave."""
+
+    cell: Cell
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a plan found.
+
+    Attributes:
+        title: one line.
+        sentences: the findings in words, each with its interval and count.
+        tables, figures: the evidence.
+        simulated: whether any sample was simulated; every writer then says so.
+        data: more JSON values for who computes on; only the JSON file has them.
+    """
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    simulated: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PlanKind(ABC):
+    """A kind of experiment. It is made without arguments and keeps no state: cells may run in other processes.
+
+    A plan's folder holds `cells/ID/` for each cell and `shared/` for what `prepare` makes.
+    """
+
+    def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:  # noqa: B027 - most kinds share nothing
+        """Make what the cells share, below `root / "shared"`; called once before the cells, in the main process.
+
+        Args:
+            settings: the plan's, without `kind`.
+            root: the plan's folder.
+
+        It is called again when a plan resumes and must find its earlier work, whole or not at all.
+        """
+
+    @abstractmethod
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+        """Check the settings and return the cells, without computing anything.
+
+        Args:
+            settings: the plan's, without `kind`.
+            root: the plan's folder; cells do not hold its name, so that the folder can be moved.
+
+        Raises:
+            SettingError, FacewardenError: a setting cannot be used; `SettingError` is shown with its line.
+        """
+
+    @abstractmethod
+    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+        """Do the work of one cell.
+
+        Args:
+            cell: one of `cells`.
+            folder: the cell's own, `root / "cells" / ID`; holds what an earlier try left when that was killed.
+
+        Returns:
+            JSON values, the same for the same cell, whatever ran before, beside it or in an earlier try.
+        """
+
+    @abstractmethod
+    def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
+        """Turn results into tables and sentences; only the cells that worked are in them, in the order of `cells`."""
+
+
+class SettingError(BadInputError):
+    """A plan's setting cannot be used; it is shown with the plan's file and line.
+
+    Args:
+        message, hint: as for every error.
+        at: keys and positions that lead to the setting, e.g. `("methods", 2, "recipe")`.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", at: Sequence[str | int] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.at = tuple(at)
+
+
+def shared_folder(folder: Path) -> Path:
+    """The folder that a plan's cells share, from a cell's own folder."""
+    return folder.parent.parent / SHARED
+
+
+def check_keys(
+    settings: Any, allowed: Collection[str], *, required: Collection[str] = (), at: Sequence[str | int] = ()
+) -> Mapping[str, Any]:
+    """Return a mapping of a plan after looking at its keys.
+
+    Args:
+        settings: the value at `at`.
+        allowed: every key there is, the required ones as well.
+        required: those that must be there.
+        at: where in the plan it is.
+
+    Raises:
+        SettingError: no mapping, an unknown key (with the nearest known one), or a missing key.
+    """
+    place = ".".join(map(str, at)) or "the plan"
+    if not isinstance(settings, Mapping):
+        raise SettingError(f"{place} is not a mapping", hint=f"keys: {', '.join(sorted(allowed))}", at=at)
+    for key in settings:
+        if key not in allowed:
+            close = difflib.get_close_matches(str(key), list(allowed), n=1)
+            raise SettingError(
+                f"{place} has no setting {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+                hint=f"known: {', '.join(sorted(allowed))}",
+                at=(*at, key),
+            )
+    for key in required:
+        if key not in settings:
+            raise SettingError(f"{place} lacks {key!r}", hint=f"add {key}: ...", at=at)
+    return settings

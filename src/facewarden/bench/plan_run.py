@@ -1,0 +1,237 @@
+"""The executor of plans: every cell once, in one process or several, whatever was killed before and whatever fails."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from facewarden.bench.plan_kind import CELLS, Cell, CellResult, PlanKind
+from facewarden.core.errors import BadInputError, ContractError, FacewardenError
+from facewarden.core.progress import track
+from facewarden.core.run import DONE, write_json
+
+ERROR = "error.json"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that gave no result.
+
+    Attributes:
+        cell: which.
+        key: its id.
+        message: why, in one paragraph.
+        detail: the traceback where it was no error raised on purpose.
+    """
+
+    cell: Cell
+    key: str
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the cells gave, in their order."""
+
+    done: tuple[CellResult, ...]
+    failed: tuple[Failure, ...]
+
+
+def run_cells(kind: PlanKind, name: str, cells: Sequence[Cell], *, root: Path, workers: int = 1) -> Outcome:
+    """Run the cells that are not done yet.
+
+    Args:
+        kind: what runs them; its class is importable by other processes.
+        name: the kind's registry name, part of the ids.
+        cells: all of the plan.
+        root: the plan's folder; a cell's folder with a done-marker is not run again.
+        workers: processes, each with one torch thread; with 1 the cells run in this process.
+
+    Raises:
+        ContractError: two cells have one name or the same settings, or a cell needs one that there is not.
+        BadInputError: another process works in this folder, or fewer than one worker was asked for.
+    """
+    if workers < 1:
+        raise BadInputError(f"{workers} workers", hint="--workers 1, or more")
+    keys = _keys(cells, name)
+    folders = {cell.name: root / CELLS / keys[cell.name] for cell in cells}
+    with _alone(root):
+        todo = [cell for cell in cells if not (folders[cell.name] / DONE).is_file()]
+        running = _here if workers == 1 else _elsewhere
+        ended = running(kind, name, todo, folders, workers)
+        failures: dict[str, Failure] = {}
+        for cell, error in track(ended, label="cells", total=len(todo)):
+            if error is not None:
+                failures[cell.name] = Failure(cell, keys[cell.name], error["message"], error.get("detail", ""))
+    done = [CellResult(cell, _result(folders[cell.name])) for cell in cells if cell.name not in failures]
+    return Outcome(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
+
+
+def _keys(cells: Sequence[Cell], name: str) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for cell in cells:
+        key = cell.key(name)
+        if cell.name in keys:
+            raise ContractError(f"two cells are named {cell.name!r}", hint="a cell's name says what is special in it")
+        if key in owner:
+            raise ContractError(f"cells {owner[key]!r} and {cell.name!r} have the same settings", hint="drop one")
+        keys[cell.name], owner[key] = key, cell.name
+    for cell in cells:
+        known = list(keys)[: list(keys).index(cell.name)]
+        missing = [need for need in cell.needs if need not in known]
+        if missing:
+            raise ContractError(f"cell {cell.name!r} needs {missing[0]!r}, which is not before it", hint="reorder")
+    return keys
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the plan's folder; the lock goes when the process ends, however it ends."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInputError(
+                f"{root}: another process runs this plan", hint="wait for it, or another --out"
+            ) from error
+        yield
+
+
+def run_cell(kind: PlanKind, name: str, cell: Cell, folder: Path) -> dict[str, Any] | None:
+    """Run one cell into its folder; None when it is done, else what went wrong."""
+    started = time.perf_counter()
+    error: dict[str, Any]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ERROR).unlink(missing_ok=True)
+        about = {"kind": name, "name": cell.name, "settings": cell.settings}
+        write_json(folder / "cell.json", about)
+        value = kind.run(cell, folder=folder)
+        try:
+            write_json(folder / DONE, {**about, "seconds": time.perf_counter() - started, "result": value})
+        except (TypeError, ValueError) as wrong:
+            raise ContractError(f"{name}'s result is not JSON: {wrong}", hint="finite numbers, text, lists") from wrong
+        return None
+    except FacewardenError as raised:
+        error = {"message": str(raised)}
+    except Exception as raised:  # one cell that fails must not cost the others
+        error = {"message": f"{type(raised).__name__}: {raised}", "detail": traceback.format_exc()}
+    write_json(folder / ERROR, error)
+    return error
+
+
+_Ended = tuple[Cell, dict[str, Any] | None]
+
+
+def _blocked(cell: Cell, failed: set[str]) -> dict[str, Any] | None:
+    lost = [need for need in cell.needs if need in failed]
+    return {"message": f"it needs {lost[0]!r}, which failed"} if lost else None
+
+
+def _here(
+    kind: PlanKind, name: str, todo: Sequence[Cell], folders: Mapping[str, Path], workers: int
+) -> Iterator[_Ended]:
+    import torch
+
+    threads, failed = torch.get_num_threads(), set[str]()
+    torch.set_num_threads(1)  # the numbers are those of several workers
+    try:
+        for cell in todo:
+            error = _blocked(cell, failed) or run_cell(kind, name, cell, folders[cell.name])
+            if error is not None:
+                failed.add(cell.name)
+            yield cell, error
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _elsewhere(
+    kind: PlanKind, name: str, todo: Sequence[Cell], folders: Mapping[str, Path], workers: int
+) -> Iterator[_Ended]:
+    """A process a cell, forked from one that has imported what the kind needs: a killed one takes no other with it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", type(kind).__module__])
+    waiting, failed = list(todo), set[str]()
+    unfinished = {cell.name for cell in todo}
+    active: dict[int, tuple[ForkServerProcess, Cell]] = {}
+    try:
+        while waiting or active:
+            for cell in list(waiting):
+                if (error := _blocked(cell, failed)) is not None:
+                    waiting.remove(cell)
+                    unfinished.discard(cell.name)
+                    failed.add(cell.name)
+                    yield cell, error
+                elif len(active) < workers and not unfinished.intersection(cell.needs):
+                    waiting.remove(cell)
+                    process = context.Process(target=_work, args=(kind, name, cell, folders[cell.name]))
+                    process.start()
+                    active[process.sentinel] = (process, cell)
+            for sentinel in wait(list(active)) if active else ():  # waiting for nothing would never end
+                assert isinstance(sentinel, int)
+                process, cell = active.pop(sentinel)
+                process.join()
+                error = _ending(folders[cell.name], process.exitcode)
+                unfinished.discard(cell.name)
+                if error is not None:
+                    failed.add(cell.name)
+                yield cell, error
+    finally:
+        for process, _ in active.values():
+            process.kill()
+            process.join()
+
+
+def _work(kind: PlanKind, name: str, cell: Cell, folder: Path) -> None:
+    import torch
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    run_cell(kind, name, cell, folder)
+
+
+def _end_with_parent() -> None:
+    """A cell whose plan was killed would work on beside the resumed one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _ending(folder: Path, code: int | None) -> dict[str, Any] | None:
+    if (folder / DONE).is_file():
+        return None
+    try:
+        error: dict[str, Any] = json.loads((folder / ERROR).read_text(encoding="utf-8"))
+        return error
+    except (OSError, ValueError):
+        how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+        return {"message": f"its process {how}; out of memory? fewer --workers need less"}
+
+
+def _result(folder: Path) -> Mapping[str, Any]:
+    path = folder / DONE
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))["result"]
+        if not isinstance(value, dict):
+            raise ValueError("the result is not an object")
+        return value
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            f"{path}: cannot be read: {error}", hint="delete this file, --resume makes it again"
+        ) from error
