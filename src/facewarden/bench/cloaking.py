@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,10 +107,8 @@ def measure(
         tuning: of the end-to-end tracker; judges whose network cannot be cut in two are left out with it.
 
     Raises:
-        BadInputError: an unknown tracker or kind of probes.
+        BadInputError: an unknown tracker.
     """
-    if probes not in get_args(Probes):
-        raise BadInputError(f"probes {probes!r}", hint="raw or purified")
     people = lab.crowd.attackers(attackers)
     if tracker in TRACKERS:
         outcomes = _by_embedding(lab, cloak, people, purifier, tracker, judges, seeds, probes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -133,7 +134,7 @@ class _Probe:
     model: LogisticRegression
 
 
-def _fit(features: NDArray[np.float32], labels: NDArray[np.str_], *, start: _Probe | None) -> _Probe:
+def _fit(features: NDArray[np.float32], labels: NDArray[Any], *, start: _Probe | None) -> _Probe:
     scaler = StandardScaler()
     scaled = scaler.fit_transform(features.astype(np.float64))
     model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=_MOST, warm_start=True)
@@ -149,6 +150,6 @@ def _fit(features: NDArray[np.float32], labels: NDArray[np.str_], *, start: _Pro
     return _Probe(scaler, model)
 
 
-def _says(probe: _Probe, features: NDArray[np.float32]) -> NDArray[np.str_]:
-    found: NDArray[np.str_] = probe.model.predict(probe.scaler.transform(features.astype(np.float64)))
+def _says(probe: _Probe, features: NDArray[np.float32]) -> NDArray[Any]:
+    found: NDArray[Any] = probe.model.predict(probe.scaler.transform(features.astype(np.float64)))
     return found
