@@ -18,7 +18,7 @@ from facewarden.core.artifact import load_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import CHANNELS, MODALITIES
+from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
@@ -140,7 +140,7 @@ class ThreeStreams(Detector):
     """
 
     modalities = MODALITIES
-    optional = ("depth", "infrared")
+    optional: tuple[Modality, ...] = ("depth", "infrared")
     kind: ClassVar[type[ViewSettings]] = TransformerSettings
     name: ClassVar[str]
     summary: ClassVar[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,20 @@ class GradientSheet:
         """Set the parameters' gradients."""
         for parameter, part in zip(self.every, flat.split_with_sizes([p.numel() for p in self.every]), strict=True):
             parameter.grad = part.view_as(parameter).to(parameter.dtype)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace gradients by their mean over all processes; nothing where there is one process.
+
+    Args:
+        parameters: alike on all processes; those without a gradient are left out.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    for parameter in parameters:
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= dist.get_world_size()
 
 
 def _flat(gradients: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> Tensor:
