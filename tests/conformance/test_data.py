@@ -74,7 +74,7 @@ def test_captures_of_a_set_can_be_read_and_have_splits_of_both_classes(name: str
     assert 1 < len(videos) <= len(manifest)
     batch = load_batch(manifest.rows[:3], root=manifest.root)
     assert set(batch.images) == set(MODALITIES)
-    assert all(bool(here.all()) for here in batch.present.values())
+    assert all(bool(batch.present[modality].all()) for modality in made.modalities)
 
 
 @pytest.mark.parametrize("name", CAPTURES)

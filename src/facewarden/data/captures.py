@@ -12,7 +12,7 @@ from facewarden.data.datasets._captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
 
-__all__ = ["CaptureSet", "Missing", "capture_set", "capture_sets", "names_captures", "open_captures"]
+__all__ = ["CaptureSet", "Missing", "capture_set", "capture_sets", "named_set", "names_captures", "open_captures"]
 
 
 def capture_sets() -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def capture_sets() -> tuple[str, ...]:
 
 def names_captures(source: str | Path) -> bool:
     """Whether this is a manifest's file, or a published set with its folder; a folder may as well hold photos."""
-    return Path(source).suffix.lower() in SUFFIXES or _named(str(source)) is not None
+    return Path(source).suffix.lower() in SUFFIXES or named_set(str(source)) is not None
 
 
 def open_captures(source: str | Path) -> Manifest:
@@ -35,7 +35,7 @@ def open_captures(source: str | Path) -> Manifest:
     Raises:
         BadInputError: no such file, or the folder does not hold that layout.
     """
-    named = _named(str(source))
+    named = named_set(str(source))
     return Manifest.read(Path(source)) if named is None else capture_set(*named).manifest()
 
 
@@ -63,7 +63,8 @@ def capture_set(
     return found
 
 
-def _named(text: str) -> tuple[str, Path] | None:
+def named_set(text: str) -> tuple[str, Path] | None:
+    """Return the registry name and the folder of NAME:PATH; None for anything else."""
     name, colon, path = text.partition(":")
     return (name, Path(path)) if colon and name in {item.name for item in registry.list_entries("datasets")} else None
 

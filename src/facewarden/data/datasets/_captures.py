@@ -17,7 +17,7 @@ from facewarden.data.arrays import array_file
 from facewarden.data.datasets._lists import ListRow, read_list
 from facewarden.data.datasets._twins import MARK, TwinWriter, noise
 from facewarden.data.manifest import Manifest
-from facewarden.data.sample import Sample
+from facewarden.data.sample import Box, Sample
 
 Missing = Literal["refuse", "skip", "absent"]
 NAMED = 5
@@ -39,6 +39,9 @@ class Frame:
         paths: modality -> file relative to the set's base, or a place inside an array file.
         session, environment: where the layout tells them.
         attributes: codes of the set worth keeping.
+        illumination: one of `ILLUMINATIONS`, where the layout tells it.
+        box: of the face, where the frame is more than the face.
+        extra: further columns.
     """
 
     video: str
@@ -52,6 +55,9 @@ class Frame:
     session: str | None = None
     environment: str | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    illumination: str | None = None
+    box: Box | None = None
+    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class CaptureSet(ABC):
@@ -64,6 +70,7 @@ class CaptureSet(ABC):
         summary: one sentence.
         twin: writes invented captures in this layout.
         depth_encoding: how the set stores depth.
+        modalities: what a complete capture of the set has.
         root: the folder that was given.
 
     Args:
@@ -81,6 +88,7 @@ class CaptureSet(ABC):
     summary: ClassVar[str]
     twin: ClassVar[type[TwinWriter]]
     depth_encoding: ClassVar[DepthEncoding] = "picture"
+    modalities: ClassVar[tuple[Modality, ...]] = MODALITIES
 
     def __init__(
         self,
@@ -120,7 +128,7 @@ class CaptureSet(ABC):
         self._check_distinct(frames)
         frames = self._existing(frames) if self.lists else self._complete(frames)
         if not frames:
-            raise BadInputError(f"{printable(self.root)}: no complete capture of {self.name}", hint="missing=refuse")
+            raise BadInputError(f"{printable(self.root)}: no complete capture of {self.name}", hint="check the path")
         rows = tuple(self._samples(frames))
         simulated = any((folder / MARK).is_file() for folder in (self.root, self.base))
         rows = tuple(replace(row, simulated=True) for row in rows) if simulated else rows
@@ -185,13 +193,14 @@ class CaptureSet(ABC):
 
     def _complete(self, frames: Iterable[Frame]) -> list[Frame]:
         """Frames by rule: their files were listed, but a modality may have none."""
-        lacking = [frame for frame in frames if len(frame.paths) < len(MODALITIES)]
+        lacking = [frame for frame in frames if len(frame.paths) < len(self.modalities)]
         if not lacking:
             return list(frames)
         named = [
-            f"{frame.video} ({', '.join(name for name in MODALITIES if name not in frame.paths)})" for frame in lacking
+            f"{frame.video} ({', '.join(name for name in self.modalities if name not in frame.paths)})"
+            for frame in lacking
         ]
-        return self._without(list(frames), set(map(id, lacking)), named, what="captures lack a modality")
+        return self._without(list(frames), set(map(id, lacking)), named, what="captures that lack a modality")
 
     def _existing(self, frames: list[Frame]) -> list[Frame]:
         """Frames of lists: every file is looked for."""
@@ -206,22 +215,22 @@ class CaptureSet(ABC):
                 if there[file]:
                     kept[name] = path
                 else:
-                    absent.append(path)
+                    absent.append(printable(array_file(path)))
             found.append(replace(frame, paths=kept) if len(kept) < len(frame.paths) else frame)
             if len(kept) < len(frame.paths):
                 incomplete.add(id(found[-1]))
         if not absent:
             return found
         unique = list(dict.fromkeys(absent))
-        return self._without(found, incomplete, unique, what="files that lists name are not there")
+        return self._without(found, incomplete, unique, what="files that lists name and that are not there")
 
     def _without(self, frames: list[Frame], bad: set[int], named: list[str], *, what: str) -> list[Frame]:
         first = ", ".join(named[:NAMED]) + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")
-        sentence = f"{len(named)} {what} ({len(bad)} of {len(frames)} rows): {first}"
+        sentence = f"{what}: {len(named)}, in {len(bad)} of {len(frames)} rows: {first}"
         if self.missing == "refuse":
             raise BadInputError(
                 f"{printable(self.base)}: {sentence}",
-                hint="check the path; or missing=skip leaves such rows out, missing=absent marks the modality absent",
+                hint="check the path; data import takes --missing skip (leaves such rows out) and --missing absent",
             )
         if self.missing == "skip":
             kept = [frame for frame in frames if id(frame) not in bad]
@@ -258,13 +267,15 @@ class CaptureSet(ABC):
                 depth_encoding=self.depth_encoding,
                 session=frame.session,
                 environment=frame.environment,
+                illumination=frame.illumination,
+                box=frame.box,
                 attributes={"attack_group": frame.group, **frame.attributes},
-                extra={"video": f"{self.name}/{frame.video}", "frame": frame.number},
+                extra={"video": f"{self.name}/{frame.video}", "frame": frame.number, **frame.extra},
             )
         if twice:
-            self.note(f"{twice} rows repeat an earlier one{' and are left out' if self.dedup else ''}")
+            self.note(f"rows that repeat an earlier one{', left out' if self.dedup else ''}: {twice}")
         if shared:
-            self.note(f"{shared} rows are in two splits")
+            self.note(f"rows that are in an earlier split too: {shared}")
 
 
 def _labeled(frame: Frame, label: int) -> Frame:

@@ -101,7 +101,7 @@ class ClipSet(CaptureSet):
                 }
                 yield frame_of(clip, number, clip.split, paths)
         if unpaired:
-            self.note(f"{unpaired} frame numbers are not there in all modalities of their clip and are not used")
+            self.note(f"frame numbers that some modality of their clip lacks, not used: {unpaired}")
 
     def choose(self, numbers: Sequence[str], count: int) -> list[str]:
         """Return which frames of a clip the rule takes, given sorted: evenly spread, a short clip's ones repeatedly."""

@@ -21,11 +21,19 @@ MARK = "simulated.json"
 
 
 class Views(NamedTuple):
-    """The three images of a frame: `(h, w, 3)`, `(h, w)` and `(h, w)` bytes, red first, near is bright."""
+    """A frame and what is known of it.
+
+    Attributes:
+        rgb, depth, infrared: `(h, w, 3)`, `(h, w)` and `(h, w)` bytes, red first, near is bright.
+        box: x0 y0 x1 y1 of the face in pixels.
+        attributes: CelebA's forty, one character each: 0, 1 or ?.
+    """
 
     rgb: NDArray[np.uint8]
     depth: NDArray[np.uint8]
     infrared: NDArray[np.uint8]
+    box: tuple[float, float, float, float]
+    attributes: str = "?" * 40
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,15 @@ class Shot:
         person: number of who is shown.
         species: one of `facewarden.core.labels.SPECIES`.
         split: where the set's rule puts it.
+        illumination, environment: the light and the scene; drawn when None.
     """
 
     key: str
     person: int
     species: str
     split: Split = "train"
+    illumination: str | None = None
+    environment: str | None = None
 
 
 Render = Callable[[Shot], Views]
@@ -88,7 +99,7 @@ class TwinWriter(ABC):
         for number in numbers:
             views = self.render(Shot(f"{shot.key} {number}", shot.person, shot.species, shot.split))
             paths = {name: f"{where}/{folders[name]}/{number}.jpg" for name in MODALITIES}
-            for name, image in zip(MODALITIES, views, strict=True):
+            for name, image in zip(MODALITIES, views[:3], strict=True):
                 write_jpeg(self.folder / paths[name], image)
             rows.append(" ".join(paths[name] for name in MODALITIES))
         return rows
@@ -122,6 +133,8 @@ def noise(*, size: tuple[int, int] = (48, 64), seed: int = 0) -> Render:
         color = np.repeat(grain[..., None], 3, axis=2)
         for channel in range(3):
             color[:, channel * width // 3 : (channel + 1) * width // 3, channel] += 180
-        return Views(color, middle + grain, np.ascontiguousarray(middle[:, ::-1]) // 2 + grain + 60)
+        infrared = np.ascontiguousarray(middle[:, ::-1]) // 2 + grain + 60
+        box = (width / 4, height / 8, 3 * width / 4, 7 * height / 8)
+        return Views(color, middle + grain, infrared, box, "".join(rng.choice(list("01"), 40)))
 
     return render

@@ -93,12 +93,15 @@ class Padisi(CaptureSet):
             self.root, ("*3folds_part0*.csv",), what="official partition file of the first fold", hint=hint
         )
         absent = []
+        seen: dict[str, str] = {}
         for row in read_table(path):
             trial, group = row.get("trial_id", ""), row.get("partition_name", "").strip().lower()
             if not trial or group not in GROUPS:
                 raise BadInputError(
                     f"{printable(path)}: a row without trial_id or partition_name", hint="the official partition file"
                 )
+            if seen.setdefault(trial, group) != group:
+                raise BadInputError(f"{printable(path)}: trial {trial} is in two partitions", hint="copy it again")
             if trial not in self._facts:
                 raise BadInputError(
                     f"{printable(path)}: trial {trial!r} is not in the ground truth file", hint="files of one release"
@@ -108,7 +111,7 @@ class Padisi(CaptureSet):
             else:
                 absent.append(trial)
         if absent:
-            self.note(f"{len(absent)} trials of the partition file are not there: {', '.join(absent[:5])}")
+            self.note(f"trials of the partition file that are not there: {len(absent)}, first {', '.join(absent[:5])}")
 
     def frame_of_row(self, row: ListRow, split: Split) -> Frame:
         """Return the frame of the trial that a row names; in four columns, of the folder that holds the color image."""
@@ -138,12 +141,14 @@ class Padisi(CaptureSet):
                 raise
             self.note("no ground truth file: who and which attack is shown is unknown, every trial is its own subject")
             return {}
-        facts = {}
+        facts: dict[str, tuple[str, str, str]] = {}
         for row in read_table(path):
             code = row.get("ground_truth", "").strip()
             if not _CODE.fullmatch(code):
                 raise BadInputError(f"{printable(path)}: code {code!r}", hint="m00000, or m5 with four digits")
-            facts[row["trial_id"]] = (code, row.get("participant_id", ""), row.get("trial_name", ""))
+            trial, fact = row.get("trial_id", ""), (code, row.get("participant_id", ""), row.get("trial_name", ""))
+            if facts.setdefault(trial, fact) != fact:
+                raise BadInputError(f"{printable(path)}: trial {trial} has two ground truths", hint="copy it again")
         return facts
 
     @cached_property

@@ -167,7 +167,9 @@ class Wmca(ClipSet):
         absent = set(self.splits) - {frame.video for frame in frames}
         if absent:
             first = ", ".join(sorted(absent)[:5])
-            self.note(f"{len(absent)} of {len(self.splits)} videos of the official file are not there: {first}")
+            self.note(
+                f"videos of the official file that are not there: {len(absent)} of {len(self.splits)}, first {first}"
+            )
         yield from frames
 
     def frame_of_row(self, row: ListRow, split: Split) -> Frame:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.progress import track
+from facewarden.core.tasks import ATTRIBUTES
 from facewarden.data.captures import capture_set, capture_sets
 from facewarden.data.datasets import Dataset
 from facewarden.data.datasets._twins import MARK, Render, Shot, Views
@@ -25,7 +26,9 @@ from facewarden.data.simulate.plan import check_frame
 from facewarden.data.simulate.run import people_of
 from facewarden.data.simulate.sensors import domain
 
-SENSORS = {"wmca": "alder", "casia_cefa": "birch", "casia_surf": "cedar", "padisi": "dogwood"}
+SENSORS = {
+    "wmca": "alder", "casia_cefa": "birch", "casia_surf": "cedar", "padisi": "dogwood", "celeba_spoof": "alder",
+}  # fmt: skip
 """Which simulated site stands for a set; another one takes the first."""
 FRAMING = 0.48
 _AROUND = 1.3
@@ -90,10 +93,11 @@ def renderer(people: People, *, site: str, population: int, size: int, frame: in
         rng = generator(seed, "shot", shot.key)
         light = domain(site).illumination
         shares = np.array(list(light.values()), float)
+        drawn = int(rng.choice(len(light), p=shares / shares.sum()))
+        place = "outdoor" if rng.random() < domain(site).outdoor else "indoor"
         spec = CaptureSpec(
             shot.key, people.name(shot.person), shot.species, site,
-            illumination=list(light)[int(rng.choice(len(light), p=shares / shares.sum()))],
-            environment="outdoor" if rng.random() < domain(site).outdoor else "indoor",
+            illumination=shot.illumination or list(light)[drawn], environment=shot.environment or place,
             session=shot.key.rpartition(" ")[0] or shot.key, split=shot.split, seed=seed, size=frame, framing=FRAMING,
         )  # fmt: skip
         wearer = None
@@ -118,10 +122,13 @@ def cut_out(capture: Capture, *, size: int) -> Views:
         moved = cv2.warpAffine(image, place, (size, size), flags=method, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
         return np.asarray(moved, dtype=np.uint8)
 
+    corners = [size / 2 + scale * (value - middle[i % 2]) for i, value in enumerate((x0, y0, x1, y1))]
     return Views(
         cut(capture.rgb, cv2.INTER_LINEAR),
         cut(depth.astype(np.uint8), cv2.INTER_NEAREST),
         cut(capture.infrared, cv2.INTER_LINEAR),
+        (corners[0], corners[1], corners[2], corners[3]),
+        str(capture.attributes.get("celeba", "?" * len(ATTRIBUTES))),
     )
 
 
