@@ -28,6 +28,7 @@ def read_views(
     samples: Sequence[Sample] | None = None,
     targets: Sequence[str] = (),
     skipped: list[Skipped] | None = None,
+    whole: bool = False,
 ) -> list[FaceBatch]:
     """Read captures as the detector's views, one batch for each size of image.
 
@@ -37,6 +38,7 @@ def read_views(
         samples: which of the manifest's; all by default.
         targets: heads whose truth to read too.
         skipped: receives what cannot be read; without it such a capture raises.
+        whole: keep frames even where the detector has crops.
 
     Raises:
         BadInputError: nothing can be read.
@@ -54,7 +56,7 @@ def read_views(
     groups: dict[tuple[int, ...], list[FaceBatch]] = {}
     for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(wanted) // _AT_ONCE)):
         view = batch
-        if isinstance(detector, Trainable):
+        if isinstance(detector, Trainable) and not whole:
             settings = detector.settings
             view = detector.crop(batch, size=int(settings["size"]), scale=float(settings["scale"]))
         first = next(iter(view.images.values()))
