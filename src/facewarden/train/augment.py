@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
 
@@ -27,6 +28,9 @@ class Augmentation:
         blur: largest weight of a 3x3 mean.
         noise: largest standard deviation of pixel noise.
         drop: chance that one or two of several sensors are taken away.
+        offset: largest value added to a channel, drawn uniformly for every channel of every sensor by itself.
+        gamma: largest distance of an exponent from 1, drawn uniformly for every sensor by itself.
+        mirror: chance that a sample is mirrored where nothing rotates; what rotates is mirrored half of the time.
     """
 
     rotation: float = 6.0
@@ -36,6 +40,16 @@ class Augmentation:
     blur: float = 1.0
     noise: float = 0.03
     drop: float = 0.4
+    offset: float = 0.0
+    gamma: float = 0.0
+    mirror: float = 0.0
+
+
+PUBLISHED = Augmentation(
+    rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0,
+    offset=40 / 255, gamma=0.5, mirror=0.5,
+)  # fmt: skip
+"""What MMDG's lineage does: color of every sensor changed by itself, one mirroring shared by all."""
 
 
 def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, epoch: int) -> FaceBatch:
@@ -48,8 +62,17 @@ def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, e
         batch: crops taken with a margin around the view.
         size: side of the view.
         settings: how strong.
-        seed, epoch: decide the draws.
+        seed, epoch: decide the draws. Those of `offset` and `gamma` have an address of their own for every sensor, so
+            that they are the same whichever other sensors are there.
+
+    Raises:
+        BadInputError: an offset, gamma or mirror outside its range.
     """
+    if settings.offset < 0 or not 0 <= settings.gamma < 1 or not 0 <= settings.mirror <= 1:
+        raise BadInputError(
+            f"augmentation with offset {settings.offset}, gamma {settings.gamma} and mirror {settings.mirror}",
+            hint="offset from 0, gamma from 0 to below 1, mirror from 0 to 1",
+        )
     draws = [np.random.default_rng(derive(seed, "augment", epoch, key)) for key in batch.key]
     side = next(iter(batch.images.values())).shape[-1]
     place = torch.stack([_place(rng, settings, side, size) for rng in draws])
@@ -60,9 +83,16 @@ def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, e
         # holes and edges of depth are not averaged: a mean of face and wall is a distance at which there is nothing
         mode = "nearest" if name == "depth" else "bilinear"
         moved = functional.grid_sample(image, grid.to(image), mode=mode, padding_mode="border", align_corners=False)
-        images[name] = torch.stack(
-            [_CHANGES[name](one, rng, settings) for one, rng in zip(moved, draws, strict=True)]
-        ).clamp(0, 1)
+        changed = [_CHANGES[name](one, rng, settings) for one, rng in zip(moved, draws, strict=True)]
+        if settings.offset or settings.gamma:
+            own = [np.random.default_rng(derive(seed, "photometry", epoch, key, name)) for key in batch.key]
+            changed = [_recolor(one.clamp(0, 1), rng, settings) for one, rng in zip(changed, own, strict=True)]
+            if name == "depth":  # what was a hole stays one, and nothing else becomes one
+                changed = [
+                    torch.where(before > 0, after.clamp(min=1 / 255), torch.zeros(()))
+                    for after, before in zip(changed, moved, strict=True)
+                ]
+        images[name] = torch.stack(changed).clamp(0, 1)
     # maps move with the face that they describe; an unknown one is NaN and stays so
     tasks = {head: _move(value, grid) if value.ndim == 4 else value for head, value in batch.tasks.items()}
     present = {name: here.clone() for name, here in batch.present.items()}
@@ -81,7 +111,7 @@ def _move(maps: Tensor, grid: Tensor) -> Tensor:
 def _place(rng: np.random.Generator, settings: Augmentation, side: int, size: int) -> Float[Tensor, "2 3"]:
     angle = np.deg2rad(rng.normal() * settings.rotation)
     factor = size / side * np.exp(rng.uniform(-settings.zoom, settings.zoom))
-    mirror = -1.0 if rng.random() < 0.5 and settings.rotation > 0 else 1.0
+    mirror = -1.0 if rng.random() < (0.5 if settings.rotation > 0 else settings.mirror) else 1.0
     cos, sin = np.cos(angle) * factor, np.sin(angle) * factor
     x, y = rng.uniform(-settings.shift, settings.shift, 2) * 2 * size / side
     return torch.tensor([[cos * mirror, -sin, x], [sin * mirror, cos, y]], dtype=torch.float32)
@@ -95,6 +125,13 @@ def _expose(image: Tensor, rng: np.random.Generator, settings: Augmentation) -> 
     weight = float(rng.uniform(0, settings.blur)) if rng.random() < 0.5 else 0.0
     soft = functional.avg_pool2d(bright[None], 3, stride=1, padding=1, count_include_pad=False)[0]
     return torch.lerp(bright, soft, weight) + _noise(image, rng, settings)
+
+
+def _recolor(image: Tensor, rng: np.random.Generator, settings: Augmentation) -> Tensor:
+    """Per-channel offset, then gamma, as in the data pipeline of MMDG's lineage."""
+    offset = torch.from_numpy(rng.uniform(-settings.offset, settings.offset, (image.shape[0], 1, 1)).astype(np.float32))
+    gamma = float(rng.uniform(1 - settings.gamma, 1 + settings.gamma))
+    return (image + offset.to(image)).clamp(0, 1) ** gamma
 
 
 def _distance(image: Tensor, rng: np.random.Generator, settings: Augmentation) -> Tensor:

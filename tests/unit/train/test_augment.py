@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.train.augment import Augmentation, augment
+from facewarden.train.augment import PUBLISHED, Augmentation, augment
 from stand_ins import make_batch
 
 NOTHING = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
@@ -80,3 +82,58 @@ def test_every_sample_keeps_a_sensor_and_some_lose_one() -> None:
     assert bool(found.present["rgb"][:8].all()), "the only sensor is never dropped"
     assert 15 < int((held[8:] < 3).sum()) < 41
     assert all(torch.equal(mask, present[name]) for name, mask in present.items()), "the given batch is untouched"
+
+
+def test_each_sensor_is_recolored_by_itself_and_by_its_own_address() -> None:
+    recolored = replace(PUBLISHED, mirror=0.0)
+    batch = crops()
+    found = augment(batch, size=40, settings=recolored, seed=1, epoch=2)
+    again = augment(batch, size=40, settings=recolored, seed=1, epoch=2)
+    alone = {name: image for name, image in batch.images.items() if name == "infrared"}
+    single = augment(FaceBatch(images=alone, key=batch.key), size=40, settings=recolored, seed=1, epoch=2)
+    assert torch.equal(single.images["infrared"], found.images["infrared"])
+    for name in MODALITIES:
+        assert torch.equal(found.images[name], again.images[name])
+    for other in (augment(batch, size=40, settings=recolored, seed=1, epoch=3),
+                  augment(batch, size=40, settings=recolored, seed=2, epoch=2)):  # fmt: skip
+        assert not torch.equal(found.images["infrared"], other.images["infrared"])
+
+
+def test_recoloring_is_an_offset_by_channel_and_one_gamma_by_sensor() -> None:
+    """Solved back from two gray levels: the exponent is the same in all channels, the offset is not."""
+    flat = torch.full((64, 3, 8, 8), 0.4)
+    flat[:, :, 4:] = 0.6
+    keys = tuple(map(str, range(64)))
+    found = augment(FaceBatch(images={"rgb": flat}, key=keys), size=8, settings=replace(PUBLISHED, gamma=0.0), seed=0,
+                    epoch=0).images["rgb"]  # fmt: skip
+    offset = found[:, :, 0, 0] - 0.4
+    torch.testing.assert_close(found[:, :, 7, 0] - 0.6, offset, atol=1e-5, rtol=0)
+    assert float(offset.abs().max()) <= 40 / 255 + 1e-5
+    assert float(offset.abs().max()) > 0.9 * 40 / 255
+    assert float((offset[:, 0] - offset[:, 1]).abs().mean()) > 0.03
+    found = augment(FaceBatch(images={"rgb": flat}, key=keys), size=8, settings=replace(PUBLISHED, offset=0.0), seed=0,
+                    epoch=0).images["rgb"]  # fmt: skip
+    gamma = found[:, :, 0, 0].log() / np.log(0.4)
+    torch.testing.assert_close(found[:, :, 7, 0].log() / np.log(0.6), gamma, atol=1e-3, rtol=0)
+    torch.testing.assert_close(gamma[:, 0], gamma[:, 2], atol=1e-4, rtol=0)
+    assert 0.5 <= float(gamma.min()) < 0.55
+    assert 1.45 < float(gamma.max()) <= 1.5 + 1e-4
+
+
+def test_published_mirroring_is_shared_by_the_sensors_and_holes_stay_holes() -> None:
+    ramp = torch.linspace(0, 1, 16).expand(40, 1, 16, 16).clone()
+    images = {"rgb": ramp.expand(-1, 3, -1, -1).clone(), "depth": ramp.clone(), "infrared": ramp.clone()}
+    batch = FaceBatch(images=images, key=tuple(map(str, range(40))))
+    found = augment(batch, size=16, settings=PUBLISHED, seed=3, epoch=0).images
+    turned = {name: image[:, 0, 8, 0] > image[:, 0, 8, -1] for name, image in found.items()}
+    assert torch.equal(turned["rgb"], turned["infrared"])
+    assert torch.equal(turned["rgb"], turned["depth"])
+    assert 10 < int(turned["rgb"].sum()) < 30
+    mirrored = torch.where(turned["depth"][:, None, None, None], batch.images["depth"].flip(-1), batch.images["depth"])
+    assert torch.equal(found["depth"] == 0, mirrored == 0)
+
+
+@pytest.mark.parametrize("change", [{"offset": -0.1}, {"gamma": 1.0}, {"mirror": 1.5}])
+def test_impossible_strengths_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(BadInputError):
+        augment(crops(), size=32, settings=replace(NOTHING, **change), seed=0, epoch=0)
