@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def fit(
     seed: int,
     run: Path,
     stop_after: int | None = None,
+    observe: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train a detector in place; a run that was killed goes on from its last checkpoint and ends with the same bits.
 
@@ -87,6 +89,8 @@ def fit(
         seed: decides everything.
         run: folder for checkpoints and the log (one JSON line per epoch).
         stop_after: leave after this many epochs, as if killed.
+        observe: called with the number of epochs done, after each, before its checkpoint; the model is in evaluation
+            mode then, and what is done there has no part in the training.
 
     Returns:
         The log: per epoch the means of the loss, its parts and the objective's statistics over the steps that had
@@ -143,7 +147,10 @@ def fit(
             optimizer.step()
             optimizer.zero_grad()
         means = {name: value / counts[name] for name, value in sums.items()}
-        log.append({"epoch": epoch + 1, "rate": rate, **means})
+        log.append({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **means})
+        if observe is not None and accelerator.is_main_process:
+            with _at_rest(model):
+                observe(epoch + 1)
         last = epoch + 1 == settings.epochs
         if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(
@@ -157,6 +164,19 @@ def fit(
             (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
     model.requires_grad_(False).eval()
     return log
+
+
+@contextmanager
+def _at_rest(model: torch.nn.Module) -> Iterator[None]:
+    """In evaluation mode and without gradients; every layer's mode is put back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _unchanged(source: CropSet, model: Trainable, settings: TrainSettings, device: torch.device) -> Iterator[FaceBatch]:

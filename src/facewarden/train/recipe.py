@@ -70,14 +70,45 @@ def read_recipe(name: str) -> Recipe:
         raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
     try:
         values = _inherited(json.loads(path.read_text(encoding="utf-8")))
-        training = dict(values.pop("training", {}))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _no_recipe(str(path), error) from error
+    return parse_recipe(values, source=str(path))
+
+
+def parse_recipe(values: Mapping[str, Any], *, source: str) -> Recipe:
+    """Make a recipe of JSON values that hold all of it.
+
+    Args:
+        values: as `Recipe.plain` gives them; what has a default may be left out.
+        source: named in the error.
+
+    Raises:
+        BadInputError: they are not a recipe.
+    """
+    try:
+        rest = {name: value for name, value in values.items() if name != "training"}
+        training = dict(values.get("training", {}))
         augmentation = Augmentation(**{k: float(v) for k, v in training.pop("augmentation", {}).items()})
         training = {k: float(v) if k in _REAL else v for k, v in training.items()}  # JSON may say 1 for 1.0
-        return Recipe(**values, training=TrainSettings(**training, augmentation=augmentation))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BadInputError(
-            f"{path}: not a training recipe: {error}", hint="copy train/recipes/multi_cnn.json of the package"
-        ) from error
+        return Recipe(**rest, training=TrainSettings(**training, augmentation=augmentation))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _no_recipe(source, error) from error
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of `base` with those of `over` in their place; nested ones are merged one by one."""
+    return {
+        name: merged(base[name], over[name])
+        if isinstance(base.get(name), dict) and isinstance(over.get(name), dict)
+        else over.get(name, base.get(name))
+        for name in {**base, **over}
+    }
+
+
+def _no_recipe(source: str, error: Exception) -> BadInputError:
+    return BadInputError(
+        f"{source}: not a training recipe: {error}", hint="copy train/recipes/multi_cnn.json of the package"
+    )
 
 
 def _inherited(values: dict[str, Any]) -> dict[str, Any]:
@@ -88,13 +119,4 @@ def _inherited(values: dict[str, Any]) -> dict[str, Any]:
     base = FOLDER / f"{values['like']}.json"
     if base.parent != FOLDER or not base.is_file():
         raise ValueError(f"it is like {values['like']!r}, which is no recipe of the package")
-    return _merged(_inherited(json.loads(base.read_text(encoding="utf-8"))), own)
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _merged(base[name], over[name])
-        if isinstance(base.get(name), dict) and isinstance(over.get(name), dict)
-        else over.get(name, base.get(name))
-        for name in {**base, **over}
-    }
+    return merged(_inherited(json.loads(base.read_text(encoding="utf-8"))), own)
