@@ -1,0 +1,214 @@
+"""Measures of domain generalization: the community's rule beside a frozen threshold, per video, over seeds, in pairs.
+
+The community's HTER is read off the *target's own* ROC curve: it knows the answers and is marked as such wherever it is
+printed. Every measure comes with its value on each resample of the subjects, so that means over seeds and protocols and
+differences of two methods on the same rows get their intervals from the same draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.seeding import derive
+from facewarden.metrics._core import (
+    Array,
+    Floats,
+    area_under_curve,
+    checked_labels,
+    checked_scores,
+    codes_of,
+    error_curve,
+    nonempty,
+    same_length,
+)
+from facewarden.metrics._curves import CurveReplicates, thin
+from facewarden.metrics._resample import rate_replicates, resampling
+from facewarden.metrics.intervals import Interval, percentile_interval
+
+TARGET_PEEKING = ("hter_at_target_eer",)
+"""Measures that use the target's labels to set their threshold."""
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """A point of a ROC curve: half total error rate, and the threshold there (accept iff score >= threshold)."""
+
+    hter: float
+    threshold: float
+
+
+def hter_at_target_eer(scores: Array, labels: Array) -> Vertex:
+    """HTER at the vertex of these rows' own ROC curve where |TPR + FPR - 1| is smallest; it peeks at the labels.
+
+    Vertices are those of scikit-learn's `roc_curve` with collinear points dropped, from reject-all downward; the first
+    of equals is taken. Source: the evaluation of the MMDG lineage, where it is called HTER.
+
+    Args:
+        scores: (n,) higher = more bona fide.
+        labels: (n,) 1 = bona fide, 0 = attack.
+
+    Raises:
+        BadInputError: a class without rows, a NaN score or an unknown label.
+
+    >>> hter_at_target_eer(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])).hter
+    0.25
+    """
+    values = checked_scores(scores)
+    same_length(values, np.asarray(labels), names="scores and labels")
+    bona_fide = checked_labels(labels)
+    nonempty(values[bona_fide], what="bona fide")
+    nonempty(values[~bona_fide], what="attack")
+    order = np.argsort(-values, kind="stable")
+    ordered, positive = values[order], bona_fide[order]
+    ends = np.append(np.flatnonzero(np.diff(ordered)), ordered.size - 1)
+    accepted, false = np.cumsum(positive)[ends], np.cumsum(~positive)[ends]
+    kept = np.ones(ends.size, bool)
+    if ends.size > 2:  # points between two others on one line are no vertices
+        kept[1:-1] = (np.diff(false, 2) != 0) | (np.diff(accepted, 2) != 0)
+    tpr = np.append(0.0, accepted[kept] / positive.sum())
+    fpr = np.append(0.0, false[kept] / (~positive).sum())
+    best = int(np.argmin(np.abs(tpr + fpr - 1)))
+    threshold = np.inf if best == 0 else float(ordered[ends[kept]][best - 1])
+    return Vertex(float((fpr[best] + 1 - tpr[best]) / 2), float(threshold))
+
+
+def video_means(scores: Array, videos: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:
+    """Mean score of each video, and the position of the first row of each.
+
+    Args:
+        scores: (n,).
+        videos: (n,) which video each row is a frame of.
+    """
+    values = checked_scores(scores)
+    same_length(values, np.asarray(videos), names="scores and videos")
+    names, first, code = np.unique(np.asarray(videos), return_index=True, return_inverse=True)
+    means = np.bincount(code, weights=values) / np.bincount(code)
+    order = np.argsort(first, kind="stable")
+    assert names.size == means.size
+    return means[order], first[order].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """A figure and its values on resamples of the subjects.
+
+    Attributes:
+        value: on the rows as they are; a mean over several for joined ones.
+        replicates: (rounds,); NaN where a resample lacks a class.
+        n: rows.
+        subjects: people with rows.
+    """
+
+    value: float
+    replicates: Floats
+    n: int
+    subjects: int
+
+    def interval(self, *, proportion: bool = True, confidence: float = 0.95) -> Interval:
+        """Percentile interval over the resamples."""
+        return percentile_interval(
+            self.value, self.replicates, n=self.n, subjects=self.subjects, confidence=confidence, proportion=proportion
+        )
+
+
+def transfer_measures(
+    scores: Array, labels: Array, *, subjects: Array, threshold: float, seed: int, rounds: int = 400
+) -> dict[str, Replicated]:
+    """Error rates of one model on one target: at a threshold set elsewhere, and by the community's rule.
+
+    Args:
+        scores, labels, subjects: (n,) of the target's rows.
+        threshold: set on other rows; accept iff score >= threshold.
+        seed: of the resamples; the same seed and subjects give the same draws, which pairs models.
+        rounds: how many resamples.
+
+    Returns:
+        "hter", "apcer_pooled", "bpcer" at the threshold; "auc"; "hter_at_target_eer", which peeks.
+
+    Raises:
+        BadInputError: a class without rows, or arrays of different lengths.
+    """
+    values, who = checked_scores(scores), np.asarray(subjects)
+    same_length(values, who, names="scores and subjects")
+    bona_fide = checked_labels(labels)
+    codes, people = codes_of(who)
+    drawn = resampling(codes, people.size, seed=seed, rounds=rounds)
+    positive, negative = values[bona_fide], values[~bona_fide]
+    at_vertex = hter_at_target_eer(values, labels).hter
+    size, persons = values.size, int(people.size)
+
+    def rate(rows: NDArray[np.bool_], errors: NDArray[np.bool_]) -> Replicated:
+        picked = errors[rows].astype(np.float64)
+        found = rate_replicates(picked, drawn.unit[rows], drawn.weights)
+        return Replicated(float(picked.mean()), found, picked.size, int(np.unique(codes[rows]).size))
+
+    apcer, bpcer = rate(~bona_fide, values >= threshold), rate(bona_fide, values < threshold)
+    curve = error_curve(positive, negative)
+    replicated = CurveReplicates(
+        values, thin(curve.thresholds, [positive, negative]), bona_fide=bona_fide, species={}, drawn=drawn
+    )
+
+    def moved(value: float, found: Floats) -> Replicated:
+        # the last entry is the rows as they are: the thinned curve is moved by what it costs there
+        return Replicated(value, np.clip(found[:-1] + (value - found[-1]), 0.0, 1.0), size, persons)
+
+    return {
+        "hter": Replicated((apcer.value + bpcer.value) / 2, (apcer.replicates + bpcer.replicates) / 2, size, persons),
+        "apcer_pooled": apcer,
+        "bpcer": bpcer,
+        "auc": moved(area_under_curve(positive, negative), replicated.auc()),
+        "hter_at_target_eer": moved(at_vertex, replicated.eer()),
+    }
+
+
+def mean_over(parts: Sequence[Replicated]) -> Replicated:
+    """Mean of figures of different rows, for example of several targets: their resamples are independent.
+
+    Raises:
+        BadInputError: there are none.
+    """
+    if not parts:
+        raise BadInputError("no figures to average", hint="a table needs at least one result")
+    return Replicated(
+        value=float(np.mean([part.value for part in parts])),
+        replicates=np.mean([part.replicates for part in parts], axis=0),
+        n=sum(part.n for part in parts),
+        subjects=sum(part.subjects for part in parts),
+    )
+
+
+def over_seeds(parts: Mapping[int, Replicated], *, seed: int) -> Replicated:
+    """Mean over training seeds; a resample draws subjects and seeds, so that both doubts are in the interval.
+
+    Args:
+        parts: seed -> the figure on the same rows, made with the same draws.
+        seed: of the draw of seeds; the same for methods that are to be compared.
+
+    With three seeds the drawn spread of seeds is too narrow by a factor of about 0.8; tables say how many there are.
+    """
+    names = sorted(parts)
+    table = np.stack([parts[name].replicates for name in names])
+    rounds = table.shape[1]
+    drawn = np.random.default_rng(derive(seed, "seeds", len(names))).integers(0, len(names), (len(names), rounds))
+    return Replicated(
+        value=float(np.mean([parts[name].value for name in names])),
+        replicates=np.take_along_axis(table, drawn, axis=0).mean(axis=0),
+        n=parts[names[0]].n,
+        subjects=parts[names[0]].subjects,
+    )
+
+
+def difference(first: Replicated, second: Replicated) -> Replicated:
+    """`first - second` on the same rows and draws: a paired difference.
+
+    Raises:
+        BadInputError: the two were measured on different rows.
+    """
+    if (first.n, first.subjects, first.replicates.shape) != (second.n, second.subjects, second.replicates.shape):
+        raise BadInputError("a paired difference needs the same rows and draws", hint="compare cells of one protocol")
+    return Replicated(first.value - second.value, first.replicates - second.replicates, first.n, first.subjects)
