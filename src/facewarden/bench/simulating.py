@@ -69,8 +69,8 @@ def simulate(
         seed: decides everything; the same whatever the number of workers.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
-        layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi), with its
-            known defects; subjects, faces, size, seed and one of domains apply.
+        layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi,
+            celeba_spoof), with its known defects; subjects, faces, size, seed and one of domains apply.
     """
     if layout is not None:
         if captures_per_subject != 8 or species or maps or framing != 0.4 or len(domains) > 1:

@@ -33,6 +33,10 @@ _CODES = (
 )
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """What a JSON object holds, a name that is there twice included."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """One label vector.
@@ -86,10 +90,10 @@ def read_labels(path: Path) -> dict[str, Any]:
         BadInputError: no JSON object, or two keys of one image.
     """
     try:
-        pairs = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=list)
+        pairs = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{printable(path)}: no label file: {error}", hint="copy metas again") from error
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+    if not isinstance(pairs, _Pairs):
         raise BadInputError(f"{printable(path)}: not one JSON object of image -> labels", hint="copy metas again")
     found: dict[str, Any] = {}
     for key, values in pairs:
