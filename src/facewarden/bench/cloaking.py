@@ -7,6 +7,7 @@ all of them through the purifier. Probes are clean and not purified (`probes="ra
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -70,7 +71,8 @@ class Cell:
 
     def as_json(self) -> dict[str, Any]:
         """The cell as JSON values."""
-        return asdict(self)
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Cell:

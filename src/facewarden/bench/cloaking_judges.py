@@ -70,7 +70,8 @@ def headline(rates: Sequence[JudgedRate]) -> float:
 
 def judge_kind(judge: Recognizer, surrogates: Sequence[Recognizer]) -> JudgeKind:
     """What a judge is to a cloak made on these surrogates."""
-    if any(judge.card.name == model.card.name for model in surrogates):
+    names = {judge.card.name, judge.card.settings.get("base")}  # a retrained copy of a surrogate is still one
+    if any(model.card.name in names for model in surrogates):
         return "surrogate"
     return "unseen_network" if family_of(judge) in {family_of(model) for model in surrogates} else "unseen_family"
 

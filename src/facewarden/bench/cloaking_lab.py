@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facewarden.bench.cloaking_build import build_purifier, build_recognizer
 from facewarden.bench.cloaking_crowd import Crowd
 from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
 from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.bench.faces import embed_all, purify, to_images
-from facewarden.bench.resolve import resolve_purifier, resolve_recognizer
 from facewarden.core.progress import track
 from facewarden.core.roles import Purifier, Recognizer
 
@@ -40,11 +40,13 @@ class Lab:
         crowd: Crowd,
         folder: Path,
         *,
-        recognizer: Callable[[str], Recognizer] = resolve_recognizer,
-        purifier: Callable[[str], Purifier] = resolve_purifier,
+        recognizer: Callable[[str], Recognizer] | None = None,
+        purifier: Callable[[str], Purifier] = build_purifier,
     ) -> None:
         self.crowd, self.store = crowd, Store(folder)
-        self.recognizer, self.purifier = cache(recognizer), cache(purifier)
+        self.recognizer = cache(partial(build_recognizer, store=self.store) if recognizer is None else recognizer)
+        self.purifier = cache(purifier)
+        self._natural_read: dict[str, NDArray[Any]] = {}
 
     def cloaked(self, recipe: CloakRecipe, person: str) -> NDArray[np.uint8]:
         """Every photo of a person, cloaked and then as it was published; `(n, 112, 112, 3)`."""
@@ -122,8 +124,12 @@ class Lab:
         treat = self.purifier(purifier)
         label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
         if cloak is None:
-            parts = list(self._chunks(kind, judges, reader, treat, track(list(self._natural()), label=label)))
-            return {name: np.concatenate([part[name] for part in parts]) for name in judges}
+            held = {name: f"{kind} {purifier} {name}" for name in judges}
+            new = [name for name in judges if held[name] not in self._natural_read]
+            if new:
+                parts = list(self._chunks(kind, new, reader, treat, track(list(self._natural()), label=label)))
+                self._natural_read |= {held[name]: np.concatenate([part[name] for part in parts]) for name in new}
+            return {name: self._natural_read[held[name]] for name in judges}
         found = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
         named = ((who, self.cloaked(cloak, who)) for who in track(people, label=label))
         rows = self.crowd.people

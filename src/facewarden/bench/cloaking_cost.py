@@ -1,0 +1,113 @@
+"""What a purifier costs natural faces: visible change, verification, rank-1 from one photo, and time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.faces import purify, to_images
+from facewarden.core.seeding import derive
+from facewarden.metrics.match import rank_hits
+from facewarden.metrics.verification import verification_summary
+from facewarden.nn.ssim import ssim
+
+_LOOKED_AT, _TIMED, _IMPOSTORS, _DRAWS = 200, 32, 30000, 100
+
+
+def cost_of(lab: Lab, purifier: str, *, judges: Sequence[str], seed: int = 0, rounds: int = 200) -> dict[str, Any]:
+    """Measure what a purifier does to natural faces, JSON-able.
+
+    Args:
+        lab: the crowd.
+        purifier: which.
+        judges: recognizers.
+        seed: of splits, pairs and draws.
+        rounds: of the bootstrap.
+
+    Returns:
+        `psnr` in dB and `ssim`, means over natural crops; `images_per_second` on the threads that torch has, the one
+        value here that differs from run to run; and by judge `eer` of natural pairs with neither, the gallery's, and
+        both photos purified, and `rank1` with one gallery photo a person, before and after.
+    """
+    treat = lab.purifier(purifier)
+    people = lab.crowd.people
+    rows = [row for held in people.values() for row in held]
+    drawn = np.random.default_rng(derive(seed, "looked at")).permutation(rows)[:_LOOKED_AT]
+    clean = to_images(lab.crowd.faces.crops[np.sort(drawn)])
+    after = purify(treat, clean)
+    error = (after - clean).double().square().flatten(1).mean(dim=1)
+    psnr = (-10 * torch.log10(error.clamp(min=1e-10))).mean()
+    with torch.no_grad():
+        alike = float(torch.cat([ssim(a, b) for a, b in zip(clean.split(32), after.split(32), strict=True)]).mean())  # type: ignore[no-untyped-call]
+    before, treated = lab.vectors(judges), lab.vectors(judges, purifier=purifier)
+    return {
+        "psnr": float(psnr),
+        "ssim": alike,
+        "images_per_second": _speed(lab, purifier),
+        "photos": len(clean),
+        "judges": {judge: _of_judge(lab, before[judge], treated[judge], seed=seed, rounds=rounds) for judge in judges},
+    }
+
+
+def _speed(lab: Lab, purifier: str) -> float:
+    images = to_images(lab.crowd.faces.crops[:_TIMED])
+    treat, times = lab.purifier(purifier), []
+    with torch.no_grad():
+        treat(images)  # the first call plans memory
+        for _ in range(5):
+            started = time.perf_counter()
+            treat(images)
+            times.append(time.perf_counter() - started)
+    return len(images) / statistics.median(times)
+
+
+def _of_judge(
+    lab: Lab, raw: NDArray[np.float32], treated: NDArray[np.float32], *, seed: int, rounds: int
+) -> dict[str, Any]:
+    first, second, who_first, who_second = _pairs(lab, seed=seed)
+    same = who_first == who_second
+    found: dict[str, Any] = {"pairs": len(same)}
+    for name, one, two in (("before", raw, raw), ("gallery", treated, raw), ("both", treated, treated)):
+        similarity = np.einsum("nd,nd->n", one[first].astype(np.float64), two[second].astype(np.float64))
+        summary = verification_summary(
+            similarity, same, first=who_first, second=who_second, seed=seed, rounds=rounds, fars=(0.001,)
+        )
+        eer, tar = summary.eer, summary.tar[0][1]
+        found[name] = {"eer": [eer.value, eer.low, eer.high], "tar_at_far_0.1%": [tar.value, tar.low, tar.high]}
+    found["rank1"] = {"before": _rank1(lab, raw, raw, seed=seed), "after": _rank1(lab, raw, treated, seed=seed)}
+    return found
+
+
+def _pairs(lab: Lab, *, seed: int) -> tuple[NDArray[Any], ...]:
+    """All pairs of one person, and drawn pairs of two people."""
+    people = lab.crowd.people
+    rows = np.array([row for held in people.values() for row in held])
+    who = np.array([name for name, held in people.items() for _ in held])
+    first, second = np.triu_indices(len(rows), 1)
+    same = who[first] == who[second]
+    strangers = np.flatnonzero(~same)
+    drawn = np.random.default_rng(derive(seed, "impostors")).permutation(strangers)[:_IMPOSTORS]
+    chosen = np.concatenate([np.flatnonzero(same), np.sort(drawn)])
+    return rows[first[chosen]], rows[second[chosen]], who[first[chosen]], who[second[chosen]]
+
+
+def _rank1(lab: Lab, probes: NDArray[np.float32], gallery: NDArray[np.float32], *, seed: int) -> float:
+    """Share of probes found when everybody has one gallery photo; mean over draws of that photo."""
+    split = lab.crowd.split(seed)
+    asked = [row for rows in split.probes.values() for row in rows]
+    owners = np.array([who for who, rows in split.probes.items() for _ in rows])
+    names = np.array([*split.gallery, *[f"stranger {row}" for row in split.distractors]])
+    draw = np.random.default_rng(derive(seed, "one photo"))
+    shares = []
+    for _ in range(_DRAWS):
+        one = [int(draw.choice(rows)) for rows in split.gallery.values()] + list(split.distractors)
+        hits = rank_hits(probes[asked] @ gallery[one].T, owners, gallery_ids=names)
+        shares.append(float(hits.mean()))
+    return float(np.mean(shares))

@@ -1,0 +1,104 @@
+"""The grid of the cloaking experiment, measured: finding cells, and means over cells that may be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facewarden.bench.cloaking import Cell
+from facewarden.bench.cloaking_judges import COUNTS_FROM, JudgedRate, JudgeKind, headline
+from facewarden.metrics.intervals import Interval, mean_by_subject
+
+NONE = "none"
+"""What a plan calls the gallery that is not purified."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells by the name that the plan gives their cloak and purifier.
+
+    Attributes:
+        cells: table -> cells.
+    """
+
+    cells: Mapping[str, Sequence[Cell]]
+
+    def all(self) -> Iterator[Cell]:
+        """Every cell, table by table."""
+        for found in self.cells.values():
+            yield from found
+
+    def find(self, *, cloak: str, purifier: str, tracker: str, judge: str, probes: str = "raw") -> Cell | None:
+        """The first cell of this description."""
+        for cell in self.all():
+            if (cell.cloak, cell.purifier, cell.tracker) == (cloak, purifier, tracker) and (
+                cell.judge == judge and cell.probes == probes
+            ):
+                return cell
+        return None
+
+    def untreated(self, cell: Cell) -> Cell | None:
+        """The same cell without a purifier; probes are then raw in any case."""
+        return self.find(cloak=cell.cloak, purifier=NONE, tracker=cell.tracker, judge=cell.judge)
+
+    def judged(self, cell: Cell) -> JudgedRate | None:
+        """A cell as a rate that knows whether it counts; None where its untreated cell is missing."""
+        bare = self.untreated(cell)
+        if bare is None:
+            return None
+        return JudgedRate(
+            rate=cell.protection.value,
+            untreated=bare.protection.value,
+            kind=cell.kind,
+            judge=cell.judge,
+            surrogates=cell.surrogates,
+            loss_networks=cell.loss_networks,
+        )
+
+    def eligible(self, *, purifier: str, kind: JudgeKind, cloaks: Sequence[str], barred: Sequence[str]) -> list[Cell]:
+        """Cells that a headline of one kind of judge may use, raw probes only.
+
+        Args:
+            purifier: whose.
+            kind: what the judges are to the cloak.
+            cloaks: which cloaks.
+            barred: loss networks of any purifier in the comparison: all purifiers are then measured on the same cells.
+        """
+        chosen: dict[tuple[str, str, str], Cell] = {}
+        for cell in self.all():
+            rate = self.judged(cell)
+            if (
+                cell.cloak in cloaks
+                and (cell.purifier, cell.kind, cell.probes) == (purifier, kind, "raw")
+                and cell.judge not in barred
+                and rate is not None
+                and rate.eligible
+            ):
+                chosen.setdefault((cell.cloak, cell.tracker, cell.judge), cell)
+        return list(chosen.values())
+
+    def headline(self, cells: Sequence[Cell]) -> Interval:
+        """Mean over cells, every tracker with the same weight, with the interval over attackers.
+
+        All cells have the same attackers in the same order, so whole attackers are drawn with all of their cells.
+        """
+        rates = [rate for cell in cells if (rate := self.judged(cell)) is not None]
+        value = headline(rates)
+        rows = np.array([cell.hidden for cell in cells])
+        found = mean_by_subject(rows.mean(axis=0), np.arange(rows.shape[1]), seed=0)
+        shift = value - found.value  # attackers have unequal numbers of probes
+        low, high = max(0.0, found.low + min(shift, 0.0)), min(1.0, found.high + max(shift, 0.0))
+        return Interval(value, low, high, len(cells), f"{found.method}, {len(cells)} cells")
+
+
+def best_baseline(cells: Sequence[Cell | None]) -> Cell | None:
+    """The cell with the lowest protection; picked after the fact, which flatters the baselines."""
+    there = [cell for cell in cells if cell is not None]
+    return min(there, key=lambda cell: cell.protection.value) if there else None
+
+
+def counts(cell: Cell) -> bool:
+    """Whether an untreated cell's cloak protects at all."""
+    return cell.protection.value >= COUNTS_FROM

@@ -1,0 +1,264 @@
+"""Tables, sentences and figures of the cloaking grid, from its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facewarden.bench.cloaking import Cell
+from facewarden.bench.cloaking_grid import NONE, Grid, best_baseline, counts
+from facewarden.bench.cloaking_judges import JUDGE_KINDS, JudgeKind
+from facewarden.metrics.intervals import Interval
+from facewarden.report.document import Figure, Table
+
+KIND_WORDS: Mapping[JudgeKind, str] = {
+    "surrogate": "surrogate",
+    "unseen_network": "unseen network, a surrogate's family",
+    "unseen_family": "unseen family",
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a purifier is to reach on the cells of a cloak, 1-NN, raw probes."""
+
+    cloak: str
+    judges: tuple[str, ...]
+    at_most: float
+
+
+def rate(found: Interval) -> str:
+    """A rate with its interval, in percent."""
+    return f"{100 * found.value:.1f} ({100 * found.low:.1f}–{100 * found.high:.1f})"
+
+
+def goal_table(grid: Grid, goals: Sequence[Goal], *, candidate: str, baselines: Sequence[str]) -> Table:
+    """Whether the goals are reached, as it is."""
+    rows = []
+    for goal in goals:
+        for judge in goal.judges:
+            found = {
+                name: grid.find(cloak=goal.cloak, purifier=name, tracker="nearest", judge=judge)
+                for name in (NONE, candidate, *baselines)
+            }
+            bare, ours = found[NONE], found[candidate]
+            if bare is None:
+                continue
+            best = best_baseline([found[name] for name in baselines])
+            if ours is None:
+                verdict = "not measured"
+            elif judge in ours.loss_networks:
+                verdict = "the loss network: no evidence"
+            else:
+                verdict = "reached" if ours.protection.value <= goal.at_most else "not reached"
+                verdict += "" if counts(bare) else " (counts for nothing)"
+            rows.append(
+                (
+                    goal.cloak,
+                    judge,
+                    KIND_WORDS[bare.kind],
+                    rate(bare.protection),
+                    "" if best is None else f"{rate(best.protection)} {best.purifier}",
+                    "" if ours is None else rate(ours.protection),
+                    f"≤ {100 * goal.at_most:g}",
+                    verdict,
+                )
+            )
+    return Table(
+        f"Goals: protection % that {candidate} leaves to the cloak, 1-NN, gallery purified, probes raw",
+        ("Cloak", "Judge", "Judge is", "No purifier", "Best baseline (picked per cell)", candidate, "Goal", "Verdict"),
+        tuple(rows),
+        note="Lower is better for the tracker. 95 % intervals over attackers. A cloak that protects less than 20 % "
+        "untreated counts for nothing.",
+    )
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """Headline of each purifier by kind of judge, and the cells that went into it."""
+
+    rates: Mapping[tuple[str, JudgeKind], Interval]
+    cells: Mapping[JudgeKind, int]
+    barred: tuple[str, ...]
+
+
+def headlines(grid: Grid, *, purifiers: Sequence[str], cloaks: Sequence[str], candidate: str) -> Headlines:
+    """Mean protection per kind of judge, over the cells that no purifier and the candidate share.
+
+    A purifier that lacks one of them gets no headline: means over other cells could not be compared.
+    """
+    barred = tuple(sorted({name for cell in grid.all() if cell.purifier == candidate for name in cell.loss_networks}))
+    rates: dict[tuple[str, JudgeKind], Interval] = {}
+    used: dict[JudgeKind, int] = {}
+    for kind in JUDGE_KINDS:
+        chosen = {name: grid.eligible(purifier=name, kind=kind, cloaks=cloaks, barred=barred) for name in purifiers}
+        keyed = {name: {(c.cloak, c.tracker, c.judge): c for c in cells} for name, cells in chosen.items()}
+        shared = set(keyed.get(NONE, {}))
+        if keyed.get(candidate):
+            shared &= set(keyed[candidate])
+        used[kind] = len(shared)
+        for name, cells in keyed.items():
+            if shared and shared <= set(cells):
+                rates[name, kind] = grid.headline([cells[key] for key in sorted(shared)])
+    return Headlines(rates, used, barred)
+
+
+def headline_table(found: Headlines, *, purifiers: Sequence[str], at_most: float, candidate: str) -> Table:
+    """Headlines by purifier; the kinds of judges stay apart."""
+    kinds = [kind for kind in JUDGE_KINDS if found.cells[kind]]
+    rows = []
+    for name in purifiers:
+        cells = [found.rates.get((name, kind)) for kind in kinds]
+        if any(cells):
+            rows.append((name, *("" if cell is None else rate(cell) for cell in cells)))
+    barred = f" Judges left out as loss networks of {candidate}: {', '.join(found.barred)}." if found.barred else ""
+    return Table(
+        f"Headline: mean protection % over cloaks and trackers; goal ≤ {100 * at_most:g}",
+        ("Purifier", *(f"{KIND_WORDS[kind]} ({found.cells[kind]} cells)" for kind in kinds)),
+        tuple(rows),
+        note=f"Only cells whose cloak protects at least 20 % untreated; probes raw.{barred}",
+    )
+
+
+def headline_sentences(
+    found: Headlines, *, candidate: str, baselines: Sequence[str], at_most: float
+) -> tuple[str, ...]:
+    """Each headline in words, with its verdicts."""
+    said = []
+    for kind in JUDGE_KINDS:
+        ours, bare = found.rates.get((candidate, kind)), found.rates.get((NONE, kind))
+        if ours is None or bare is None:
+            said.append(f"Judge is {KIND_WORDS[kind]}: no cell in which the cloak protects and the judge may be used.")
+            continue
+        rivals = {name: value for name in baselines if (value := found.rates.get((name, kind))) is not None}
+        best = min(rivals, key=lambda name: rivals[name].value) if rivals else None
+        verdict = "reached" if ours.value <= at_most else "not reached"
+        text = (
+            f"Judge is {KIND_WORDS[kind]} ({found.cells[kind]} cells): {rate(bare)} % without a purifier, "
+            f"{rate(ours)} % after {candidate}; goal ≤ {100 * at_most:g} %: {verdict}."
+        )
+        if best is not None:
+            ahead = 100 * (rivals[best].value - ours.value)
+            text += f" Best baseline: {best}, {rate(rivals[best])} %, {ahead:+.1f} points above {candidate}"
+            wanted = rivals[best].value > 0.1
+            text += f" (5 wanted: {'reached' if ahead >= 5 else 'not reached'})." if wanted else "."
+        said.append(text)
+    return tuple(said)
+
+
+def cells_table(title: str, cells: Sequence[Cell], grid: Grid) -> Table:
+    """Every cell with everything a reader must know of it."""
+    rows = []
+    for cell in cells:
+        bare = grid.untreated(cell)
+        weak = bare is not None and not counts(bare)
+        marks = [
+            *(["weak cloak"] if weak else []),
+            *(["judge = loss network"] if cell.judge in cell.loss_networks else []),
+        ]
+        rows.append(
+            (
+                cell.cloak,
+                " + ".join(cell.surrogates),
+                cell.purifier,
+                ", ".join(cell.loss_networks) or "none",
+                cell.tracker,
+                cell.judge,
+                KIND_WORDS[cell.kind],
+                cell.probes,
+                rate(cell.protection),
+                f"{100 * cell.natural_error.value:.1f}",
+                f"{100 * cell.excess:+.1f}",
+                f"{100 * cell.normal_accuracy.value:.2f}",
+                "; ".join(marks),
+            )
+        )
+    seeds = sorted({seed for cell in cells for seed in cell.seeds})
+    people = sorted({cell.attackers for cell in cells})
+    return Table(
+        title,
+        ("Cloak", "Surrogates", "Purifier", "Loss networks", "Tracker", "Judge", "Judge is", "Probes", "Protection %",
+         "Natural error %", "Excess", "Normal accuracy %", "Mark"),
+        tuple(rows),
+        note=f"{', '.join(map(str, people))} attackers one at a time, splits by seeds {', '.join(map(str, seeds))}.",
+    )  # fmt: skip
+
+
+def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
+    """What every purifier costs natural faces."""
+    judges = sorted({judge for cost in costs.values() for judge in cost["judges"]})
+    rows = []
+    for name, cost in costs.items():
+        row: list[Any] = [name, f"{cost['images_per_second']:.0f}", f"{cost['psnr']:.1f}", f"{cost['ssim']:.3f}"]
+        for judge in judges:
+            one = cost["judges"].get(judge)
+            if one is None:
+                row += ["", ""]
+                continue
+            before, gallery, both = (100 * one[side]["eer"][0] for side in ("before", "gallery", "both"))
+            ranks = [100 * one["rank1"][side] for side in ("before", "after")]
+            row += [f"{before:.2f} → {gallery:.2f}, both {both:.2f}", f"{ranks[0]:.1f} → {ranks[1]:.1f}"]
+        rows.append(tuple(row))
+    head = [column for judge in judges for column in (f"EER % {judge}", f"one-photo rank-1 % {judge}")]
+    pairs = max((one["pairs"] for cost in costs.values() for one in cost["judges"].values()), default=0)
+    return Table(
+        "Cost for natural faces",
+        ("Purifier", "Images/s, one thread", "PSNR dB", "SSIM", *head),
+        tuple(rows),
+        note=f"EER on {pairs} natural pairs of the people: nothing purified → one photo purified, and both purified. "
+        "Rank-1 with one purified gallery photo a person, raw probes, mean of 100 draws. PSNR and SSIM against the "
+        "natural crop. Images/s on the machine that ran the plan, which may have been busy.",
+    )
+
+
+def protection_figure(found: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
+    """Protection by purifier with intervals, one series per kind of judge."""
+    rows = [
+        {"name": name, "series": KIND_WORDS[kind], "value": one.value, "low": one.low, "high": one.high, "n": one.n}
+        for name in purifiers
+        for kind in JUDGE_KINDS
+        if (one := found.rates.get((name, kind))) is not None
+    ]
+    if not rows:
+        return None
+    return Figure(
+        "interval_dots",
+        "Protection that the cloak keeps after each purifier",
+        {"xlabel": "protection rate", "percent": True, "rows": rows},
+        alt="Mean protection rate with its interval for every purifier and kind of judge; lower is better for the "
+        "tracker.",
+        note="n is the number of cells in the mean.",
+    )
+
+
+def budget_figure(
+    grid: Grid, cloaks: Mapping[str, float], *, purifiers: Sequence[str], judge: str, tracker: str = "nearest"
+) -> Figure | None:
+    """Success of the cloak against its budget, one curve per purifier, on one judge."""
+    series = []
+    for name in purifiers:
+        points = sorted(
+            (eps, cell)
+            for cloak, eps in cloaks.items()
+            if (cell := grid.find(cloak=cloak, purifier=name, tracker=tracker, judge=judge)) is not None
+        )
+        if len(points) > 1:
+            series.append(
+                {
+                    "name": name,
+                    "x": [eps for eps, _ in points],
+                    "y": [cell.protection.value for _, cell in points],
+                    "low": [cell.protection.low for _, cell in points],
+                    "high": [cell.protection.high for _, cell in points],
+                    "n": points[0][1].protection.n,
+                }
+            )
+    if not series:
+        return None
+    return Figure(
+        "curves",
+        f"Success against budget, judge {judge}, {tracker}",
+        {"xlabel": "eps in gray levels", "ylabel": "protection rate", "percent": True, "series": series},
+        alt=f"Protection rate against the cloak's budget for every purifier, judged by {judge}.",
+    )

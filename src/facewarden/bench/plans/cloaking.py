@@ -1,0 +1,258 @@
+"""Cloaks against trackers that purify: who cloaks, what the tracker does, how it searches, and who judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from facewarden.bench.cloaking import END_TO_END, TRACKERS, measure
+from facewarden.bench.cloaking import Cell as Measured
+from facewarden.bench.cloaking_build import build_purifier
+from facewarden.bench.cloaking_cost import cost_of
+from facewarden.bench.cloaking_crowd import load_crowd
+from facewarden.bench.cloaking_finetune import FineTuning
+from facewarden.bench.cloaking_grid import NONE, Grid
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
+from facewarden.bench.cloaking_report import (
+    Goal,
+    budget_figure,
+    cells_table,
+    cost_table,
+    goal_table,
+    headline_sentences,
+    headline_table,
+    headlines,
+    protection_figure,
+)
+from facewarden.bench.cloaking_store import Store
+from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
+from facewarden.core.errors import FacewardenError
+from facewarden.report.document import Table
+
+_KEYS = (
+    "set", "photos", "distractors", "aligner", "users", "seeds", "judges", "cloaks", "purifiers",
+    "candidate", "baselines", "tables", "goals", "headline", "cost", "skip_missing", "rounds",
+)  # fmt: skip
+_TABLE = ("title", "cloaks", "purifiers", "trackers", "probes", "seeds", "judges", "users", "tuning")
+_RECIPE = tuple(field.name for field in fields(CloakRecipe))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    settings: Mapping[str, Any]
+
+    @property
+    def cloaks(self) -> dict[str, CloakRecipe]:
+        return {name: _cloak(name, values) for name, values in self.settings["cloaks"].items()}
+
+    @property
+    def purifiers(self) -> dict[str, str]:
+        return {NONE: "identity", **self.settings["purifiers"]}
+
+    @property
+    def candidate(self) -> str:
+        return str(self.settings.get("candidate", "puface"))
+
+    @property
+    def baselines(self) -> list[str]:
+        return list(self.settings.get("baselines", [n for n in self.purifiers if n not in (NONE, self.candidate)]))
+
+    @property
+    def judges(self) -> list[str]:
+        return list(self.settings["judges"])
+
+    def known(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Purifier -> what it is, and those that are missing with the reason."""
+        found: dict[str, Any] = {}
+        missing: dict[str, str] = {}
+        for name, spec in self.purifiers.items():
+            try:
+                found[name] = identity_of(build_purifier(spec))
+            except FacewardenError as error:
+                if not self.settings.get("skip_missing", False):
+                    raise SettingError(error.message, hint=error.hint, at=("purifiers", name)) from error
+                missing[name] = error.message
+        return found, missing
+
+
+class Cloaking(PlanKind):
+    """The grid of cloaks, purifiers, trackers and judges, in tables of a plan.
+
+    Settings: `set` (photos), `photos` a person, `distractors`, `users` who cloak in turn, `seeds` of the splits,
+    `judges`; `cloaks`: name -> {attack, level, surrogates, and what else `CloakRecipe` has}; `purifiers`: name -> what
+    `--purifier` takes, with settings as JSON behind it where needed ("none" is always there); `candidate` and
+    `baselines` by these names; `tables`: a list of {title, cloaks, purifiers, trackers}, each with its own `probes`,
+    `seeds`, `judges`, `users` or `tuning` where they differ; `goals`: {cloak, judges, at_most}; `headline`: {cloaks,
+    at_most}; `cost`: purifiers whose cost is measured, with `rounds` of the bootstrap; `skip_missing`: leave out
+    purifiers whose weights are not there.
+    """
+
+    def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
+        """Align the crowd's faces once."""
+        _lab(*(_common(settings).values()), root / "shared")
+
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+        """One cell for every cloak, purifier and tracker of a table, all judges together; and one per cost."""
+        check_keys(settings, _KEYS, required=("set", "judges", "cloaks", "purifiers", "tables"))
+        plan = _Plan(settings)
+        cloaks, (known, _) = plan.cloaks, plan.known()
+        common = _common(settings)
+        found = []
+        for place, table in enumerate(settings["tables"]):
+            for cloak, purifier, tracker in _combinations(table, place, cloaks, plan):
+                if purifier not in known:
+                    continue
+                values = {
+                    "cloak": {"name": cloak, **settings["cloaks"][cloak]},
+                    "purifier": [purifier, plan.purifiers[purifier], known[purifier]],
+                    "through": [known.get(name, name) for name in cloaks[cloak].through],
+                    "tracker": tracker,
+                    "table": table["title"],
+                    "probes": table.get("probes", "raw"),
+                    "seeds": table.get("seeds", settings.get("seeds", [0, 1, 2])),
+                    "judges": table.get("judges", plan.judges),
+                    "users": table.get("users", settings.get("users", 40)),
+                    "tuning": table.get("tuning", {}) if tracker == END_TO_END else {},
+                    **common,
+                }
+                found.append(Cell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
+        for name in settings.get("cost", ()):
+            if name not in plan.purifiers:
+                raise SettingError(f"no purifier {name!r}", hint=", ".join(plan.purifiers), at=("cost",))
+            if name in known:
+                values = {"cost": [name, plan.purifiers[name], known[name]], "judges": plan.judges, **common}
+                values["rounds"] = settings.get("rounds", 200)
+                found.append(Cell(f"cost / {name}", values))
+        return found
+
+    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+        """Measure a cell; what it shares with others is computed by whoever comes first."""
+        held = cell.settings
+        lab = _lab(*(_common(held).values()), shared_folder(folder))
+        if "cost" in held:
+            return {"cost": cost_of(lab, held["cost"][1], judges=held["judges"], rounds=held["rounds"])}
+        name, spec, _ = held["purifier"]
+        values = dict(held["cloak"])
+        cloak = values.pop("name")
+        cells = measure(
+            lab,
+            _cloak(cloak, values),
+            purifier=spec,
+            tracker=held["tracker"],
+            judges=held["judges"],
+            attackers=held["users"],
+            seeds=held["seeds"],
+            probes=held["probes"],
+            tuning=FineTuning(**held["tuning"]),
+        )
+        named = [replace(one, cloak=cloak, purifier=name).as_json() for one in cells]
+        return {"cells": named, "simulated": lab.crowd.faces.simulated, "skipped": dict(lab.crowd.faces.skipped)}
+
+    def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
+        """Goals, headlines, every cell, costs, and two figures."""
+        plan = _Plan(settings)
+        tables: dict[str, list[Measured]] = {}
+        costs: dict[str, Mapping[str, Any]] = {}
+        for result in results:
+            held = result.cell.settings
+            if "cost" in held:
+                costs[held["cost"][0]] = result.value["cost"]
+            else:
+                tables.setdefault(held["table"], []).extend(Measured.from_json(one) for one in result.value["cells"])
+        grid = Grid(tables)
+        names = [name for name in plan.purifiers if any(cell.purifier == name for cell in grid.all())]
+        shown: list[Table] = []
+        sentences: list[str] = []
+        figures = []
+        ours, rivals = plan.candidate, [name for name in plan.baselines if name in names]
+        goals = [Goal(g["cloak"], tuple(g["judges"]), float(g["at_most"])) for g in settings.get("goals", ())]
+        if goals:
+            shown.append(goal_table(grid, goals, candidate=ours, baselines=rivals))
+        if "headline" in settings and tables:
+            wanted = settings["headline"]
+            chosen = [n for n in names if n in (NONE, ours) or n in rivals]
+            found = headlines(grid, purifiers=chosen, cloaks=wanted["cloaks"], candidate=ours)
+            shown.append(headline_table(found, purifiers=chosen, at_most=wanted["at_most"], candidate=ours))
+            sentences += headline_sentences(found, candidate=ours, baselines=rivals, at_most=wanted["at_most"])
+            figures.append(protection_figure(found, purifiers=chosen))
+        figures.append(_budgets(grid, plan, names))
+        if costs:
+            shown.append(cost_table(costs))
+        shown += [cells_table(title, cells, grid) for title, cells in tables.items()]
+        missing = plan.known()[1]
+        sentences += [f"Left out: {name}: {why}." for name, why in missing.items()]
+        return Summary(
+            f"Cloaking on {name_of_set(settings['set'])}",
+            tuple(sentences),
+            tuple(shown),
+            tuple(figure for figure in figures if figure is not None),
+            simulated=any(result.value.get("simulated", False) for result in results),
+            data={"cells": [cell.as_json() for cell in grid.all()], "costs": costs},
+        )
+
+
+def name_of_set(spec: str) -> str:
+    """What reports call a set: its reader, or the folder's own name, never where it lies on this machine."""
+    head, colon, _ = spec.partition(":")
+    return head if colon else Path(spec).name
+
+
+def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
+    usual = {"photos": 10, "distractors": 300, "aligner": "yunet"}
+    return {"set": settings["set"], **{key: settings.get(key, value) for key, value in usual.items()}}
+
+
+@lru_cache(maxsize=2)
+def _lab(dataset: str, photos: int, distractors: int, aligner: str, shared: Path) -> Lab:
+    sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
+    crowd = load_crowd(dataset, **sizes, store=Store(shared), aligner=aligner)
+    return Lab(crowd, shared)
+
+
+def _cloak(name: str, values: Mapping[str, Any]) -> CloakRecipe:
+    check_keys(values, _RECIPE, required=("attack", "level", "surrogates"), at=("cloaks", name))
+    listed = {key: tuple(values[key]) for key in ("surrogates", "through", "after") if key in values}
+    recipe = CloakRecipe(**{**values, **listed, "level": str(values["level"])})
+    try:
+        recipe.eps  # noqa: B018 - refuses an unknown attack or level
+    except FacewardenError as error:
+        raise SettingError(error.message, hint=error.hint, at=("cloaks", name)) from error
+    return recipe
+
+
+def _combinations(
+    table: Mapping[str, Any], place: int, cloaks: Mapping[str, CloakRecipe], plan: _Plan
+) -> Iterator[tuple[str, str, str]]:
+    at = ("tables", place)
+    check_keys(table, _TABLE, required=("title", "cloaks", "purifiers", "trackers"), at=at)
+    for what, known in (("cloaks", cloaks), ("purifiers", plan.purifiers), ("trackers", [*TRACKERS, END_TO_END])):
+        for name in table[what]:
+            if name not in known:
+                raise SettingError(f"no {what[:-1]} {name!r}", hint=f"there are {', '.join(known)}", at=(*at, what))
+    if table.get("probes", "raw") not in ("raw", "purified"):
+        raise SettingError(f"probes {table['probes']!r}", hint="raw or purified", at=(*at, "probes"))
+    for cloak in table["cloaks"]:
+        for purifier in table["purifiers"]:
+            for tracker in table["trackers"]:
+                yield cloak, purifier, tracker
+
+
+def _budgets(grid: Grid, plan: _Plan, names: Sequence[str]) -> Any:
+    """The figure of success against eps, on the first judge, for the cloaks that differ by their level only."""
+    cloaks = plan.cloaks
+    wanted = plan.settings.get("headline", {}).get("cloaks", list(cloaks))
+    if not wanted:
+        return None
+    numeric = [name for name in wanted if name in cloaks and cloaks[name].level.replace(".", "").isdigit()]
+    if not numeric:
+        return None
+    like = replace(cloaks[numeric[0]], level="8")
+    alike = {name: recipe.eps for name, recipe in cloaks.items() if replace(recipe, level="8") == like}
+    return budget_figure(grid, alike, purifiers=names, judge=plan.judges[0])
+
+
+entry = Cloaking

@@ -1,0 +1,218 @@
+"""The cloaking grid as a plan: cells, summary, verdicts, and what must never be pooled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from facewarden.bench import cloaking_lab
+from facewarden.bench.cloaking import Cell as Measured
+from facewarden.bench.cloaking_build import build_purifier
+from facewarden.bench.cloaking_grid import Grid
+from facewarden.bench.cloaking_judges import JudgeKind
+from facewarden.bench.cloaking_report import Goal, budget_figure, goal_table, headline_sentences, headlines
+from facewarden.bench.plan_kind import CellResult, SettingError
+from facewarden.bench.plan_summary import render_markdown
+from facewarden.bench.plans.cloaking import _lab, entry
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.roles import Recognizer
+from facewarden.metrics.intervals import Interval
+
+
+class Patches(Recognizer):
+    """Embeds a face by the colors of sixteen patches."""
+
+    dim = 48
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.card = Card(name, "patches", "recognizer")
+        turn = torch.randn(48, 48, generator=torch.Generator().manual_seed(len(name)))
+        self.turn = torch.nn.Parameter(turn, requires_grad=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        return (torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1) - 0.5) @ self.turn
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Faces of colored patches, four people of five photos, and recognizers that need no weights."""
+    draw = np.random.default_rng(1)
+    for who in range(4):
+        (tmp_path / "photos" / f"p{who}").mkdir(parents=True)
+        patches = draw.uniform(-8, 8, (4, 4, 3))
+        for shot in range(5):
+            face = 127 + np.kron(patches + draw.uniform(-1, 1, patches.shape), np.ones((28, 28, 1)))
+            Image.fromarray(face.astype(np.uint8)).save(tmp_path / "photos" / f"p{who}" / f"{shot}.png")
+    monkeypatch.setattr(cloaking_lab, "build_recognizer", lambda spec, store: Patches(spec))
+    yield tmp_path / "photos"
+    _lab.cache_clear()
+
+
+def settings(photos: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "set": str(photos),
+        "aligner": "precropped",
+        "users": 3,
+        "seeds": [0, 1],
+        "judges": ["one", "three"],
+        "cloaks": {
+            "strong": {"attack": "pgd", "level": 12, "surrogates": ["one"]},
+            "weak": {"attack": "pgd", "level": 0.5, "surrogates": ["one"]},
+        },
+        "purifiers": {"coarse": 'resize{"factor": 28.0}', "fine": "jpeg"},
+        "candidate": "coarse",
+        "tables": [{"title": "main", "cloaks": ["strong", "weak"], "purifiers": ["none", "coarse", "fine"],
+                    "trackers": ["nearest"]}],
+        "goals": [{"cloak": "strong", "judges": ["one", "three"], "at_most": 0.1},
+                  {"cloak": "weak", "judges": ["one"], "at_most": 0.1}],
+        "headline": {"cloaks": ["strong", "weak"], "at_most": 0.0761},
+        "cost": ["fine"],
+        "rounds": 4,
+        **changes,
+    }  # fmt: skip
+
+
+def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:
+    kind, plan, root = entry(), settings(photos), tmp_path / "run"
+    kind.prepare(plan, root=root)
+    cells = kind.cells(plan, root=root)
+    assert len(cells) == 2 * 3 + 1
+    assert str(tmp_path / "run") not in json.dumps([cell.settings for cell in cells])
+    results = []
+    for number, cell in enumerate(cells):
+        folder = root / "cells" / str(number)
+        results.append(CellResult(cell, json.loads(json.dumps(kind.run(cell, folder=folder), allow_nan=False))))
+    again = kind.run(cells[0], folder=root / "cells" / "0")
+    assert again == results[0].value
+    summary = kind.summarize(plan, results)
+    page = render_markdown(summary, command="facewarden bench PLAN.yaml")
+    assert "main" in page
+    assert "counts for nothing" in page
+    assert str(photos) not in page
+    assert {figure.kind for figure in summary.figures} == {"interval_dots", "curves"}
+    one = next(cell for cell in summary.data["cells"] if (cell["cloak"], cell["purifier"]) == ("strong", "none"))
+    assert (one["kind"], one["judge"], one["protection"]["value"]) == ("surrogate", "one", 1.0)
+    cost = summary.data["costs"]["fine"]
+    assert cost["images_per_second"] > 0
+    assert 20 < cost["psnr"] < 60
+    assert cost["judges"]["one"]["rank1"]["before"] == 1.0
+    assert cost["judges"]["one"]["before"]["eer"][0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tables": [{"title": "t", "cloaks": ["stronk"], "purifiers": ["none"], "trackers": ["nearest"]}]}, "stronk"),
+        ({"tables": [{"title": "t", "cloaks": ["strong"], "purifiers": ["non"], "trackers": ["nearest"]}]}, "'non'"),
+        ({"tables": [{"title": "t", "cloaks": ["strong"], "purifiers": ["none"], "trackers": ["far"]}]}, "'far'"),
+        ({"cloaks": {"strong": {"attack": "pgd", "level": "very", "surrogates": ["one"]}}}, "no strength"),
+        ({"cloaks": {"strong": {"attack": "pgd", "level": 8}}}, "lacks 'surrogates'"),
+        ({"purifiers": {"coarse": "gone"}}, "gone"),
+        ({"cost": ["nothing"]}, "nothing"),
+        ({"sets": "x"}, "sets"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(photos: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises((SettingError, UnknownEntryError), match=message):
+        entry().cells(settings(photos, **changes), root=photos)
+
+
+def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> None:
+    plan = settings(photos, skip_missing=True)
+    plan["purifiers"]["later"] = "no_such_purifier"
+    plan["tables"][0]["purifiers"].append("later")
+    cells = entry().cells(plan, root=photos)
+    assert not any("later" in cell.name for cell in cells)
+    assert any("later" in sentence for sentence in entry().summarize(plan, []).sentences)
+
+
+def test_a_purifier_with_settings() -> None:
+    assert build_purifier('jpeg{"quality": 30}').card.settings["quality"] == 30
+    assert build_purifier("jpeg").card.settings["quality"] == 75
+    for wrong in ('jpeg{"quality": 30', 'jpeg{"strength": 30}'):
+        with pytest.raises(BadInputError):
+            build_purifier(wrong)
+
+
+def cell(
+    rate: float, purifier: str = "none", judge: str = "f", kind: JudgeKind = "surrogate", **changes: Any
+) -> Measured:
+    found = Interval(rate, max(0.0, rate - 0.1), min(1.0, rate + 0.1), 100, "bootstrap by subject")
+    plain = Measured(
+        "c",
+        ("f",),
+        purifier,
+        (),
+        "nearest",
+        judge,
+        kind,
+        "raw",
+        (0,),
+        found,
+        found,
+        rate,
+        found,
+        2,
+        (rate, rate),
+        (0.0, 0.0),
+    )
+    return replace(plain, **changes)
+
+
+def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks() -> None:
+    cells = [
+        cell(1.0), cell(0.5, "p"), cell(0.9, "b"),
+        cell(0.8, judge="s", kind="unseen_network"), cell(0.2, "p", "s", "unseen_network"),
+        cell(0.5, "b", "s", "unseen_network"),
+        cell(0.9, judge="g", kind="unseen_family"), cell(0.0, "p", "g", "unseen_family", loss_networks=("g",)),
+        cell(0.1, judge="h", kind="unseen_family"), cell(0.0, "p", "h", "unseen_family"),
+    ]  # fmt: skip
+    found = headlines(Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], candidate="p")
+    assert found.rates["p", "surrogate"].value == pytest.approx(0.5)
+    assert found.rates["b", "unseen_network"].value == pytest.approx(0.5)
+    assert not [key for key in found.rates if key[1] == "unseen_family"]  # a loss network, and a cloak of 10 %
+    said = headline_sentences(found, candidate="p", baselines=["b"], at_most=0.3)
+    assert "not reached" in said[0]
+    assert "+40.0 points above p (5 wanted: reached)" in said[0]
+    assert "≤ 30 %: reached" in said[1]
+    assert "no cell" in said[2]
+
+
+def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
+    cells = [cell(1.0), cell(0.5, "p"), cell(1.0, judge="g"), cell(0.1, "p", "g"), cell(0.0, "b")]
+    found = headlines(Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], candidate="p")
+    assert set(found.rates) == {("none", "surrogate"), ("p", "surrogate")}
+
+
+def test_goals_say_what_is() -> None:
+    cells = [cell(1.0), cell(0.05, "p"), cell(0.6, "b"), cell(0.7, "b2"), cell(0.1, judge="s"), cell(0.05, "p", "s")]
+    cells += [cell(1.0, judge="l"), cell(0.0, "p", "l", loss_networks=("l",))]
+    table = goal_table(
+        Grid({"t": cells}), [Goal("c", ("f", "s", "l", "absent"), 0.076)], candidate="p", baselines=["b", "b2"]
+    )
+    assert [row[-1] for row in table.rows] == [
+        "reached",
+        "reached (counts for nothing)",
+        "the loss network: no evidence",
+    ]
+    assert table.rows[0][4].endswith(" b")
+
+
+def test_success_against_budget_needs_two_budgets() -> None:
+    cells = [cell(0.2, cloak="four"), cell(0.9, cloak="eight")]
+    figure = budget_figure(Grid({"t": cells}), {"four": 4.0, "eight": 8.0}, purifiers=["none"], judge="f")
+    assert figure is not None
+    assert figure.data["series"][0]["x"] == [4.0, 8.0]
+    assert figure.data["series"][0]["y"] == [0.2, 0.9]
+    assert budget_figure(Grid({"t": cells}), {"four": 4.0}, purifiers=["none"], judge="f") is None
