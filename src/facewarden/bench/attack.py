@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from facewarden.bench.attack_options import build_attack, check_gradients, check_gray, parse_options
 from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
-from facewarden.bench.resolve import resolve_detector
+from facewarden.bench.resolve import resolve_detector, resolve_purifier
 from facewarden.bench.scoring import rows_of_split, score_manifest
+from facewarden.bench.transfer import Transferred, names_of, transfer
 from facewarden.core.errors import BadInputError
+from facewarden.core.head_goal import check_head
 from facewarden.core.labels import Modality
-from facewarden.core.registry import load
+from facewarden.core.reading import Reading
+from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed
 from facewarden.core.threat import ThreatModel
-from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
+from facewarden.data.manifest import Manifest
 from facewarden.data.table import check_target, write_table
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
+from facewarden.nn.averaged_reading import AveragedReading
+from facewarden.nn.generator_pair import GeneratorPair
+from facewarden.nn.sfa_offset import Route, Schedule, SfaOffset
 
 
 @dataclass(frozen=True)
@@ -48,24 +56,42 @@ def attack(
     *,
     detector: str = "multi_cnn",
     surrogate: str | None = None,
+    surrogates: str | None = None,
+    victims: str | None = None,
     method: str = "pgd",
+    set: tuple[str, ...] = (),
+    head: str | None = None,
     eps: float = 8.0,
     norm: Literal["linf", "l2"] = "linf",
     modalities: tuple[Modality, ...] = ("rgb",),
+    sfa: Path | None = None,
+    offset: Schedule = "decay",
+    route: Route = "own",
+    average: int = 1,
+    through: str | None = None,
     samples: int = 64,
     seed: int = 0,
     out: Path | None = None,
-) -> Attacked:
+) -> Attacked | Transferred:
     """Attack a detector's decision on test captures that it decides correctly.
 
     Args:
         captures: manifest with dev rows (for the threshold) and test rows (attacked).
         detector: the victim.
         surrogate: detector whose gradients are read instead of the victim's.
-        method: an entry of facewarden list attacks, with its defaults.
+        surrogates: several detectors, "a,b"; with victims, the matrix of what each one's attacks do to each victim.
+        victims: the detectors of that matrix, "c,d"; anything that gives a score. Default: the surrogates.
+        method: an entry of facewarden list attacks.
+        set: options of the method, as in `--set steps=20 --set restarts=2`; the others keep their defaults.
+        head: head of a multitask detector whose loss is climbed; success stays the decision.
         eps: budget in gray levels (of 255) for linf; in [0, 1] pixel units over the image for l2.
         norm: linf or l2.
         modalities: sensors whose pixels the attacker reaches.
+        sfa: generators that `facewarden sfa` has trained; gradients are then read where they say.
+        offset: when SFA's offset is used: first, decay, fixed, refresh, random or none.
+        route: own adds the map of the image's own class, contrast subtracts it.
+        average: read each gradient at so many points within eps and average; counts as so many gradients.
+        through: purifiers, "a,b", through which gradients are averaged (expectation over transformation).
         samples: how many of each class at most.
         seed: of sample choice and random starts.
         out: per-sample table to write, .parquet or .csv.
@@ -76,15 +102,36 @@ def attack(
     checked_seed(seed)
     if samples < 1:
         raise BadInputError(f"{samples} samples of each class", hint="--samples 1 or more")
-    if norm == "linf" and not 0 <= eps <= 255:
-        raise BadInputError(f"a budget of {eps:g} gray levels", hint="--eps between 0 and 255, usually 8")
+    if norm == "linf":
+        check_gray(eps)
+    elif eps <= 0:
+        raise BadInputError(f"a budget of {eps:g} changes nothing", hint="--eps 2.0 with --norm l2")
     threat = ThreatModel(norm=norm, eps=eps / 255 if norm == "linf" else eps, modalities=modalities)
-    attacker = load("attacks", method)()
+    attacker = build_attack(method, parse_options(set))
     if out is not None:
         check_target(out)
-    manifest = open_captures(captures)
+    reading = _reading(sfa, offset=offset, route=route, average=average, through=through)
+    manifest = Manifest.read(captures)
+    if surrogates is not None or victims is not None:
+        if surrogate is not None or surrogates is None:
+            raise BadInputError("a matrix needs --surrogates", hint="--surrogates a,b --victims c,d")
+        return transfer(
+            manifest,
+            surrogates=names_of(surrogates, flag="--surrogates"),
+            victims=names_of(victims or surrogates, flag="--victims"),
+            attack=attacker,
+            method=method,
+            threat=threat,
+            head=head,
+            reading=reading,
+            samples=samples,
+            seed=seed,
+            out=out,
+        )
     victim = resolve_detector(detector)
     source = victim if surrogate is None else resolve_detector(surrogate)
+    check_attackable(source, method=method, attacker=attacker, modalities=modalities, head=head,
+                     name=surrogate or detector)  # fmt: skip
     scores = score_manifest(victim, manifest.where(split=("dev", "test")))
     dev, test = rows_of_split(scores, "dev"), rows_of_split(scores, "test")
     rule = fit_rule(dev.score, dev.label, split="dev", species=dev.species, source=manifest.name)
@@ -100,21 +147,58 @@ def attack(
         per_class=samples,
         seed=seed,
     )
-    chosen = set(test.key[rows].tolist())
+    chosen = frozenset(test.key[rows].tolist())
     wanted = tuple(dict.fromkeys((*victim.modalities, *source.modalities)))
     picked = [sample for sample in manifest.where(split="test") if sample.key in chosen]
+    targets = (head,) if head is not None and head not in ("live", *wanted) else ()
     batches = correct_batches(
-        list(iter_batches(picked, 16, root=manifest.root, modalities=wanted)), victim, threshold=rule.threshold
+        list(iter_batches(picked, 16, root=manifest.root, modalities=wanted, targets=targets)),
+        victim,
+        threshold=rule.threshold,
     )
     if not batches:
         raise BadInputError(
             f"{captures}: no test capture is decided correctly", hint="facewarden evaluate presentation"
         )
-    setting = Vulnerability(victim, source, rule.threshold, source_rule.threshold, batches, seed)
+    setting = Vulnerability(
+        victim, source, rule.threshold, source_rule.threshold, batches, seed, head=head, reading=reading
+    )
     found = attack_cell(setting, Cell(method, attacker, threat))
     if out is not None:
         write_table(out, {name: found[name] for name in ("key", "label", "species", "subject", "success")})
     return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, dict(scores.skipped))
+
+
+def check_attackable(
+    source: Detector, *, method: str, attacker: Any, modalities: Sequence[Modality], head: str | None, name: str
+) -> None:
+    """Raise when an attack cannot be what was meant on this detector.
+
+    Raises:
+        BadInputError: a gradient attack without gradients, a sensor that it does not read, or a head that it lacks.
+    """
+    check_gradients(method, attacker, source, what=name)
+    unread = [modality for modality in modalities if modality not in source.modalities]
+    if unread:
+        raise BadInputError(
+            f"{name} does not read {' and '.join(unread)}: an attack there changes nothing",
+            hint=f"--modalities {' '.join(source.modalities)}",
+        )
+    if head is not None and not (head == "live" and head not in source.heads):
+        check_head(source, head)
+
+
+def _reading(sfa: Path | None, *, offset: Schedule, route: Route, average: int, through: str | None) -> Reading | None:
+    inner: Reading | None = None
+    if sfa is not None:
+        inner = SfaOffset(GeneratorPair.from_artifact(sfa), offset=offset, route=route)
+    views = [resolve_purifier(name) for name in names_of(through, flag="--through")] if through else []
+    for view in views:
+        if not view.differentiable:
+            raise BadInputError(f"no gradient flows through {view.card.name}", hint="facewarden list purifiers")
+    if average == 1 and not views:
+        return inner
+    return AveragedReading(inner, points=average, radius=1.0 if average > 1 else 0.0, views=views)
 
 
 def _rates(found: dict[str, Any], seed: int) -> dict[str, Interval]:

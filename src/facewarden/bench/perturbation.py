@@ -16,9 +16,11 @@ import torch
 
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
+from facewarden.core.head_goal import goal_of
 from facewarden.core.labels import Modality
-from facewarden.core.objective import Evade
+from facewarden.core.objective import Evade, Objective
 from facewarden.core.progress import track
+from facewarden.core.reading import Reading
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
@@ -50,6 +52,8 @@ class Vulnerability:
         threshold, source_threshold: decision thresholds of the two.
         batches: clean samples, all decided correctly by the victim.
         seed: of random starts.
+        head: whose loss is climbed; None is the decision itself.
+        reading: where gradients are read, if not at the image.
     """
 
     detector: Detector
@@ -58,6 +62,8 @@ class Vulnerability:
     source_threshold: float
     batches: Sequence[FaceBatch]
     seed: int
+    head: str | None = None
+    reading: Reading | None = None
 
     @property
     def transfer(self) -> bool:
@@ -94,8 +100,10 @@ def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
     for batch in track(
         setting.batches, label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}"
     ):
-        goal = Evade(setting.source, batch, threshold=setting.source_threshold)
-        found = cell.attack(goal, cell.threat, seed=setting.seed)
+        goal: Objective = Evade(setting.source, batch, threshold=setting.source_threshold)
+        if setting.head is not None:
+            goal = goal_of(setting.source, batch, head=setting.head, threshold=setting.source_threshold)
+        found = cell.attack(goal, cell.threat, seed=setting.seed, reading=setting.reading)
         success = found.success
         if setting.transfer:
             success = Evade(setting.detector, batch, threshold=setting.threshold).success(found.images)

@@ -63,6 +63,23 @@ def _overview(known: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+def _gathered(arguments: list[str], flag: str) -> list[str]:
+    """Join a flag that was given several times into one with all its values, which is what the parser understands."""
+    kept: list[str] = []
+    values: list[str] = []
+    taking = False
+    for argument in arguments:
+        if argument == flag or argument.startswith(f"{flag}="):
+            taking = argument == flag
+            values += [] if taking else [argument.removeprefix(f"{flag}=")]
+        elif taking and not argument.startswith("--"):
+            values.append(argument)
+        else:
+            taking = False
+            kept.append(argument)
+    return [*kept, flag, *values] if values else arguments
+
+
 def _run(verb: str, arguments: list[str]) -> int:
     import tyro
 
@@ -75,7 +92,7 @@ def _run(verb: str, arguments: list[str]) -> int:
             result = tyro.cli(
                 module.entry,
                 prog=f"facewarden {verb}",
-                args=arguments,
+                args=_gathered(arguments, "--set"),
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
         return int(module.show(result))

@@ -1,0 +1,169 @@
+"""Transfer: what attacks made with one detector's gradients do to others, which only need to give a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facewarden.bench.attack_options import check_gradients
+from facewarden.bench.resolve import resolve_detector
+from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
+from facewarden.core.attack import Attack
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.head_goal import check_head, goal_of
+from facewarden.core.objective import Evade
+from facewarden.core.progress import track
+from facewarden.core.reading import Reading
+from facewarden.core.roles import Detector
+from facewarden.core.seeding import derive
+from facewarden.core.threat import ThreatModel
+from facewarden.data.loading import iter_batches
+from facewarden.data.manifest import Manifest
+from facewarden.data.sample import Sample
+from facewarden.data.table import write_table
+from facewarden.metrics.intervals import Interval, mean_by_subject
+from facewarden.metrics.pad import fit_rule
+
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """A matrix of success rates.
+
+    Attributes:
+        rates: (surrogate, victim) -> success of the surrogate's attacks on the victim, over the samples that both
+            decide correctly when clean; None where there is no such sample. A detector that is both is attacked with
+            its own gradients.
+        simulated: whether the captures are.
+        out: the per-sample table, if one was asked for.
+        skipped: reason -> how many captures could not be scored.
+    """
+
+    rates: dict[tuple[str, str], Interval | None]
+    simulated: bool
+    out: Path | None
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+def names_of(text: str, *, flag: str) -> tuple[str, ...]:
+    """Split "a,b" into names.
+
+    Raises:
+        BadInputError: an empty name, or one given twice.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(frozenset(names)) < len(names):
+        raise BadInputError(f"{flag} {text!r}", hint=f"{flag} a,b: different names with commas between them")
+    return names
+
+
+def transfer(
+    manifest: Manifest,
+    *,
+    surrogates: Sequence[str],
+    victims: Sequence[str],
+    attack: Attack,
+    method: str,
+    threat: ThreatModel,
+    head: str | None = None,
+    reading: Reading | None = None,
+    samples: int = 64,
+    seed: int = 0,
+    out: Path | None = None,
+) -> Transferred:
+    """Attack each surrogate on the same test captures and ask each victim what it decides of the results.
+
+    Args:
+        manifest: with dev rows (for every detector's threshold) and test rows (attacked).
+        surrogates: detectors with gradients.
+        victims: detectors of any kind, an ONNX file or a service among them.
+        attack, method: the attack and its name.
+        threat, reading, head: as in `facewarden attack`.
+        samples: of each class at most.
+        seed: of sample choice and random starts.
+        out: per-sample table to write.
+
+    Raises:
+        BadInputError: a surrogate without gradients, a sensor that a surrogate does not read, or no capture left.
+    """
+    models = {name: resolve_detector(name) for name in dict.fromkeys((*surrogates, *victims))}
+    for name in surrogates:
+        check_gradients(method, attack, models[name], what=name)
+        unread = [modality for modality in threat.modalities if modality not in models[name].modalities]
+        if unread:
+            raise BadInputError(f"{name} does not read {' and '.join(unread)}", hint="--modalities")
+        if head is not None and head != "live":
+            check_head(models[name], head)
+    rows = manifest.where(split=("dev", "test"))
+    scores = {name: score_manifest(model, rows, label=f"scoring with {name}") for name, model in models.items()}
+    thresholds = {name: _threshold(found) for name, found in scores.items()}
+    wanted = tuple(dict.fromkeys(modality for model in models.values() for modality in model.modalities))
+    picked = _picked(manifest, samples=samples, seed=seed)
+    targets = (head,) if head is not None and head not in ("live", *wanted) else ()
+    batches = list(iter_batches(picked, _AT_ONCE, root=manifest.root, modalities=wanted, targets=targets))
+    columns: dict[str, list[object]] = {name: [] for name in ("surrogate", "victim", "key", "label", "success")}
+    rates: dict[tuple[str, str], Interval | None] = {}
+    for source in surrogates:
+        hits: dict[str, list[bool]] = {name: [] for name in victims}
+        people: dict[str, list[str]] = {name: [] for name in victims}
+        for batch in track(batches, label=f"{method} with {source}"):
+            wrong = _wrong(models[source], batch, thresholds[source])
+            if bool(wrong.all()):
+                continue
+            part = batch.select(~wrong)
+            goal = (
+                Evade(models[source], part, threshold=thresholds[source])
+                if head is None
+                else goal_of(models[source], part, head=head, threshold=thresholds[source])
+            )
+            moved = part.with_images(attack(goal, threat, seed=seed, reading=reading).images)
+            assert part.subject is not None
+            assert part.label is not None
+            for name in victims:
+                right = ~_wrong(models[name], part, thresholds[name])
+                fell = _wrong(models[name], moved, thresholds[name])
+                for row in torch.nonzero(right).flatten().tolist():
+                    hits[name].append(bool(fell[row]))
+                    people[name].append(part.subject[row])
+                    entry = (source, name, part.key[row], int(part.label[row]), int(fell[row]))
+                    for column, value in zip(columns.values(), entry, strict=True):
+                        column.append(value)
+        for name in victims:
+            some = bool(hits[name])
+            found = mean_by_subject(np.array(hits[name]), np.array(people[name]), seed=seed) if some else None
+            rates[source, name] = found
+    if out is not None:
+        write_table(out, columns)
+    skipped: dict[str, int] = {}
+    for found_scores in scores.values():
+        skipped.update(found_scores.skipped)
+    return Transferred(rates, manifest.simulated, out, skipped)
+
+
+def _threshold(scores: Scores) -> float:
+    dev = rows_of_split(scores, "dev")
+    return fit_rule(dev.score, dev.label, split="dev", species=dev.species, source=scores.source).threshold
+
+
+def _picked(manifest: Manifest, *, samples: int, seed: int) -> list[Sample]:
+    test = manifest.where(split="test")
+    chosen: list[Sample] = []
+    for label in (1, 0):
+        rows = [sample for sample in test if sample.label == label]
+        order = np.random.default_rng(derive(seed, "transfer", label)).permutation(len(rows))
+        chosen += [rows[i] for i in sorted(order[:samples].tolist())]
+    return chosen
+
+
+def _wrong(model: Detector, batch: FaceBatch, threshold: float) -> torch.Tensor:
+    with torch.no_grad():
+        accepted = model(batch).score >= threshold
+    assert batch.label is not None
+    wrong: torch.Tensor = accepted != batch.label.bool()
+    return wrong

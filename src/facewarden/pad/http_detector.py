@@ -1,0 +1,246 @@
+"""Any detector behind an HTTP endpoint of yours: faces are posted as JSON, scores come back; no gradients."""
+
+from __future__ import annotations
+
+import base64
+import io
+import ipaddress
+import json
+import math
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.roles import Detector, PadOutput
+
+LOCAL = "http://127.0.0.1:8780/score"
+_LOCAL_NAMES = ("localhost",)
+_SURE = 1e-7  # a probability of 0 or 1 has no finite logit
+_SETTINGS = '{"url": "http://127.0.0.1:8780/score", "modalities": ["rgb"], "output": "probability"}'
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """Where a service is and how it answers.
+
+    Attributes:
+        url: of the endpoint that takes the POST.
+        modalities: what it is sent.
+        output: "logit", higher = more bona fide; or the "probability" of bona fide.
+        needs_box: whether it is sent face boxes, which every sample must then have.
+        remote: allow an address that is not this machine. Faces leave it then.
+        batch: samples a request.
+        timeout: seconds to wait for an answer.
+        retries: further tries after a time-out, a refused connection or an answer of 5xx.
+        pause: seconds before the first further try, doubled for each next one.
+    """
+
+    url: str = LOCAL
+    modalities: tuple[Modality, ...] = ("rgb",)
+    output: Literal["logit", "probability"] = "logit"
+    needs_box: bool = False
+    remote: bool = False
+    batch: int = 16
+    timeout: float = 10.0
+    retries: int = 2
+    pause: float = 0.2
+
+
+class HttpDetector(Detector):
+    """Asks a service for scores; made for black-box and transfer attacks on a system of one's own.
+
+    The request is `POST`, JSON: `{"version": 1, "samples": [{"key": "...", "rgb": "<base64 PNG>", "box": [x0, y0, x1,
+    y1]}, ...]}`. Color is an 8-bit RGB PNG, infrared an 8-bit gray PNG, depth a 16-bit gray PNG of the encoded depth
+    (see `FaceBatch`) times 65535; a sensor that a sample lacks and the box of one without box are left out. The answer
+    is `{"scores": [...]}`, one number a sample, in order. Pixels are rounded to what a PNG holds, as in a file.
+
+    Args:
+        service: a JSON file of `HttpSettings`, or the URL itself; the default is `http://127.0.0.1:8780/score`. Only
+            this machine is asked unless a file says `"remote": true`.
+
+    Raises:
+        BadInputError: settings that cannot be used, or a remote address without permission.
+    """
+
+    differentiable = False
+
+    def __init__(self, service: Path | None = None) -> None:
+        super().__init__()
+        self.settings = _read(service)
+        self.modalities = self.settings.modalities
+        self.needs_box = self.settings.needs_box
+        self.card = Card(
+            name="http_detector",
+            summary="A detector of yours behind an HTTP endpoint",
+            role="pad",
+            licence="that of the service",
+            source="an endpoint given by the user",
+            training_data="unstated",
+            intended_use="scoring and black-box attacks on a system of one's own",
+            limits="its answers may change from one day to the next; nothing here can tell",
+            settings={"modalities": list(self.modalities), "output": self.settings.output},
+        )
+        self.requires_grad_(False).eval()
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        """Post the batch in parts and return the scores."""
+        size = self.settings.batch
+        scores = [
+            self._ask(batch.select(range(start, min(start + size, len(batch))))) for start in range(0, len(batch), size)
+        ]
+        device = batch.device
+        return PadOutput(score=torch.cat(scores).to(device) if scores else torch.zeros(0, device=device))
+
+    def _ask(self, part: FaceBatch) -> Tensor:
+        samples = [_sample(part, row, self.modalities) for row in range(len(part))]
+        found = self._post(json.dumps({"version": 1, "samples": samples}).encode())
+        scores = found.get("scores") if isinstance(found, Mapping) else None
+        if not isinstance(scores, list) or len(scores) != len(part):
+            count = f"{len(scores)} scores" if isinstance(scores, list) else "no list of scores"
+            raise ContractError(
+                f"{self.settings.url} gave {count} for {len(part)} samples", hint='answer {"scores": [...]}'
+            )
+        numbers = [_number(score, self.settings) for score in scores]
+        return torch.tensor(numbers, dtype=torch.float32)
+
+    def _post(self, body: bytes) -> Any:
+        settings = self.settings
+        request = urllib.request.Request(
+            settings.url, data=body, headers={"Content-Type": "application/json", "Accept": "application/json"}
+        )
+        problem = ""
+        for number in range(settings.retries + 1):
+            if number:
+                time.sleep(settings.pause * 2 ** (number - 1))
+            try:
+                with _OPENER.open(request, timeout=settings.timeout) as answer:
+                    return json.loads(answer.read())
+            except urllib.error.HTTPError as error:
+                problem = f"answered {error.code} {error.reason}"
+                error.close()
+                if error.code < 500:
+                    break
+            except (TimeoutError, urllib.error.URLError, ConnectionError) as error:
+                reason = getattr(error, "reason", error)
+                late = isinstance(reason, TimeoutError)
+                problem = f"did not answer within {settings.timeout:g} s" if late else f"cannot be reached: {reason}"
+            except (ValueError, RecursionError) as error:
+                problem = f"answered something that is not JSON: {error}"
+                break
+        raise BadInputError(f"{settings.url} {problem}", hint="start the service, or look at its log")
+
+    @classmethod
+    def example(cls, folder: Path) -> HttpDetector:
+        """Return one whose service runs in a thread of this process and answers the mean brightness."""
+        from facewarden.pad._local_service import serve_brightness
+
+        file = folder / "service.json"
+        file.write_text(json.dumps({"url": serve_brightness(), "retries": 0}), encoding="utf-8")
+        return cls(file)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """An answer that points elsewhere is an error: faces go where the user said and nowhere else."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+# proxies of the environment would carry faces to another machine
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+
+
+def _sample(part: FaceBatch, row: int, modalities: tuple[Modality, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {"key": part.key[row]}
+    for name in modalities:
+        if name in part.images and bool(part.present[name][row]):
+            found[name] = base64.b64encode(_png(part.images[name][row], name)).decode()
+    if part.box is not None:
+        found["box"] = [float(value) for value in part.box[row].tolist()]
+    return found
+
+
+def _png(image: Tensor, modality: Modality) -> bytes:
+    levels = 65535 if modality == "depth" else 255
+    pixels = (image.detach().cpu().double().clamp(0, 1) * levels).round().numpy()
+    array = pixels.astype(np.uint16 if modality == "depth" else np.uint8)
+    array = array.transpose(1, 2, 0) if modality == "rgb" else array[0]
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _number(value: Any, settings: HttpSettings) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ContractError(f"{settings.url} gave the score {str(value)[:40]!r}", hint="finite numbers")
+    if settings.output == "logit":
+        return float(value)
+    if not 0.0 <= value <= 1.0:
+        raise ContractError(f"{settings.url} gave the probability {value:g}", hint='"output": "logit" for raw scores')
+    sure = min(max(float(value), _SURE), 1.0 - _SURE)
+    return math.log(sure / (1.0 - sure))
+
+
+def _read(service: Path | None) -> HttpSettings:
+    if service is None:
+        return HttpSettings()
+    text = str(service)
+    scheme, slash, rest = text.partition(":/")  # a path has lost one of the two slashes
+    if slash and scheme in ("http", "https"):
+        return _checked(HttpSettings(url=f"{scheme}://{rest.lstrip('/')}"), where="")
+    try:
+        values = json.loads(service.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInputError(f"{service}: not settings of a service: {error}", hint=_SETTINGS) from error
+    known = {item.name for item in fields(HttpSettings)}
+    if not isinstance(values, dict) or set(values) - known:
+        unknown = sorted(set(values) - known) if isinstance(values, dict) else []
+        raise BadInputError(f"{service}: unknown settings {unknown}", hint=f"known: {', '.join(sorted(known))}")
+    try:
+        values = {**values, "modalities": tuple(values.get("modalities", ("rgb",)))}
+        values |= {name: float(values[name]) for name in ("timeout", "pause") if name in values}
+        return _checked(HttpSettings(**values), where=f"{service}: ")
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"{service}: {error}", hint=_SETTINGS) from error
+
+
+def _checked(settings: HttpSettings, *, where: str) -> HttpSettings:
+    parts = urlsplit(str(settings.url))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadInputError(f"{where}{settings.url!r} is no address of a service", hint=LOCAL)
+    if not settings.modalities or set(settings.modalities) - set(MODALITIES):
+        raise BadInputError(f"{where}modalities {list(settings.modalities)}", hint=f"among {', '.join(MODALITIES)}")
+    if settings.output not in ("logit", "probability"):
+        raise BadInputError(f"{where}output {settings.output!r}", hint="logit or probability")
+    if settings.batch < 1 or settings.timeout <= 0 or settings.retries < 0 or settings.pause < 0:
+        raise BadInputError(f"{where}batch, timeout, retries and pause must make sense", hint='"batch": 16')
+    if not settings.remote and not _is_local(parts.hostname):
+        raise BadInputError(
+            f"{where}{parts.hostname} is another machine, and faces would be sent there",
+            hint='a settings file with "remote": true, where you may send them',
+        )
+    return settings
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in _LOCAL_NAMES
+
+
+entry = HttpDetector
