@@ -21,11 +21,13 @@ from facewarden.bench.presentation import Presentation, measure_presentation
 from facewarden.bench.presets import Preset
 from facewarden.bench.resolve import resolve_detector, resolve_purifier, resolve_recognizer
 from facewarden.bench.scoring import Scores, score_manifest
+from facewarden.bench.self_checks import ModelSigns, look_at
 from facewarden.bench.simulating import simulate
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError
 from facewarden.core.labels import Modality
+from facewarden.core.objective import Evade
 from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, Detector, Recognizer
 from facewarden.core.run import RunFolder
@@ -199,8 +201,15 @@ def perturbation_of(
     )
     cells = _cells(source, needs, transfer=setting.transfer)
     found = run_grid(setting, cells, run)
+    signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
     skipped = {"unreadable capture": len(unread)} if unread else None
-    return perturbation_section(Measured(cells, found, how, manifest.simulated, needs.seed), skipped=skipped)
+    measured = Measured(cells, found, how, manifest.simulated, needs.seed, signs)
+    return perturbation_section(measured, skipped=skipped)
+
+
+def _look(setting: Vulnerability, threat: ThreatModel) -> ModelSigns:
+    """Masked gradients and randomness of the model whose gradients were read, on the first batch."""
+    return look_at(Evade(setting.source, setting.batches[0], threshold=setting.source_threshold), threat)
 
 
 def _cells(source: Detector, needs: Needs, *, transfer: bool) -> list[Cell]:

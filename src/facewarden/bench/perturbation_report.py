@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.bench.perturbation import Cell
-from facewarden.bench.self_checks import MeasuredRow, Source, self_checks
+from facewarden.bench.self_checks import MeasuredRow, ModelSigns, Outcome, Source, self_checks
 from facewarden.core.labels import Modality
 from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
 from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
@@ -31,6 +31,7 @@ class Measured:
         source: "white box", or "transfer from NAME".
         simulated: whether the captures are.
         seed: of the bootstrap.
+        signs: what a short look at the attacked model showed of its gradients and its steadiness, if one was taken.
     """
 
     cells: Sequence[Cell]
@@ -38,6 +39,7 @@ class Measured:
     source: str
     simulated: bool
     seed: int
+    signs: ModelSigns | None = None
 
     @property
     def sensors(self) -> tuple[tuple[Modality, ...], ...]:
@@ -65,14 +67,14 @@ def perturbation_section(
     """
     metrics = [metric for cell in found.cells for metric in _rates(found, cell)]
     metrics += [metric for sensors in found.sensors for metric in _half_budget(found, sensors)]
-    verdict = grade("perturbation", metrics)
+    verdict, checks = grade("perturbation", metrics), _self_checks(found)
     return Section(
         name="perturbation",
         grade=verdict.letter,
-        finding=_finding(found, metrics),
+        finding=_finding(found, metrics) + _doubts(checks),
         reason=verdict.reason,
         metrics=tuple(metrics),
-        tables=(_table(found, metrics), _self_checks(found)),
+        tables=(_table(found, metrics), _check_table(found, checks)),
         figures=(_security_curve(found, metrics),),
         left_out=tuple(left_out),
         skipped=dict(skipped or {}),
@@ -163,8 +165,8 @@ def _table(found: Measured, metrics: Sequence[Metric]) -> Table:
     )
 
 
-def _self_checks(found: Measured) -> Table:
-    """What must hold if the attacks work: stronger budgets flip more, and an attack flips more than noise."""
+def _self_checks(found: Measured) -> tuple[Outcome, ...]:
+    """What must hold if the attacks work: stronger budgets flip more, an attack flips more than noise, and so on."""
     gradients: Source = "white_box" if found.source == "white box" else "transfer"
     measured_rows = [
         MeasuredRow(
@@ -176,8 +178,17 @@ def _self_checks(found: Measured) -> Table:
         )
         for cell in found.cells
     ]
-    outcomes = self_checks(measured_rows, unlimited=255 / 2)
-    rows = [(one.check, one.where, one.words) for one in outcomes if one.holds is not None]
+    return self_checks(measured_rows, found.signs, unlimited=255 / 2)
+
+
+def _doubts(checks: Sequence[Outcome]) -> str:
+    """A failed check stands beside the number that it casts doubt on."""
+    failed = [f"{one.check} ({one.detail})" for one in checks if one.holds is False]
+    return f" These numbers are in doubt, a self-check failed: {'; '.join(failed)}." if failed else ""
+
+
+def _check_table(found: Measured, checks: Sequence[Outcome]) -> Table:
+    rows = [(one.check, one.where, one.words) for one in checks if one.holds is not None]
     return Table(
         "Self-checks of this evaluation", ("Must hold", "Sensors", "Outcome"), tuple(rows), simulated=found.simulated
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
 from facewarden.bench.perturbation import Vulnerability, choose_samples, correct_batches, grid, run_grid
 from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
+from facewarden.bench.self_checks import ModelSigns
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
@@ -109,3 +111,15 @@ def test_wrong_samples_leave_the_batches() -> None:
     batch = faces([0.4, 0.6], [1, 1])
     kept = correct_batches([batch], Mean(), threshold=0.0)
     assert [b.key for b in kept] == [("s1",)]
+
+
+def test_masked_gradients_and_randomness_stand_beside_the_number(tmp_path: Path) -> None:
+    found = measured(tmp_path)
+    calm = perturbation_section(replace(found, signs=ModelSigns(flat=0.0, unsteady=0.0, n=6)))
+    assert "in doubt" not in calm.finding
+    assert ("the model has gradients", "", "holds") in calm.tables[1].rows
+    shaken = perturbation_section(replace(found, signs=ModelSigns(flat=0.5, unsteady=1.0, n=6)))
+    assert "in doubt" in shaken.finding
+    assert "none on 50% of 6" in shaken.finding
+    outcomes = {str(row[0]): str(row[2]) for row in shaken.tables[1].rows}
+    assert outcomes["the model repeats itself"].startswith("FAILED")
