@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import DepthEncoding
-from facewarden.data.sample import Box, Landmarks, Sample, as_split
+from facewarden.data.sample import Box, Landmarks, Sample, as_depth_encoding, as_split
 
 REQUIRED_COLUMNS = ("key", "domain", "subject", "label", "species", "split")
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
@@ -45,7 +44,7 @@ def parse_row(cells: Mapping[str, Any]) -> Sample:
         rgb=_text(cells.get("rgb")),
         depth=_text(cells.get("depth")),
         infrared=_text(cells.get("infrared")),
-        depth_encoding=cast(DepthEncoding, _text(cells.get("depth_encoding")) or "millimeters"),
+        depth_encoding=as_depth_encoding(_text(cells.get("depth_encoding")) or "millimeters"),
         session=_text(cells.get("session")),
         illumination=_text(cells.get("illumination")),
         environment=_text(cells.get("environment")),

@@ -60,7 +60,7 @@ def _split(path: str) -> tuple[str, str]:
 def _read(file: Path, dataset: str, name: str) -> NDArray[Any]:
     try:
         if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as held:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
                 if dataset not in held:
                     raise BadInputError(f"{name}: no array {dataset!r}", hint=f"it holds {', '.join(held.files[:9])}")
                 return np.asarray(held[dataset])

@@ -82,7 +82,7 @@ class Sample:
                 raise BadInputError(f"{name} is empty", hint=f"give every row a {name}")
         as_split(self.split)
         _one_of("species", self.species, ALL_SPECIES)
-        _one_of("depth_encoding", self.depth_encoding, DEPTH_ENCODINGS)
+        as_depth_encoding(self.depth_encoding)
         if self.illumination is not None:
             _one_of("illumination", self.illumination, ILLUMINATIONS)
         if self.label not in (BONA_FIDE, ATTACK):
@@ -135,6 +135,16 @@ def as_split(text: str) -> Split:
     """
     _one_of("split", text, SPLITS)
     return cast(Split, text)
+
+
+def as_depth_encoding(text: str) -> DepthEncoding:
+    """Return the name of a way to store depth as such.
+
+    Raises:
+        BadInputError: it is neither millimeters nor picture.
+    """
+    _one_of("depth_encoding", text, DEPTH_ENCODINGS)
+    return cast(DepthEncoding, text)
 
 
 def _one_of(what: str, value: str, known: Collection[str]) -> None:

@@ -90,11 +90,13 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
         manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip", skipped=skipped
     )
     for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
+        if batch.box is None and margin != 1:
+            batch = replace(batch, box=_whole(batch, scale=float(model.settings["scale"])))
         crop = model.crop(batch, size=size, scale=scale)
         for name, image in crop.images.items():
             pixels[name].append((image * 255 + 0.5).to(torch.uint8))
         # what the crops hold is kept as bytes above; the rest of them is small
-        crops.append(replace(crop, images={n: image[..., :1, :1] for n, image in crop.images.items()},
+        crops.append(replace(crop, images={n: image[..., :1, :1].clone() for n, image in crop.images.items()},
                              tasks={head: _smaller(value) for head, value in crop.tasks.items()}))  # fmt: skip
     if not crops:
         raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
@@ -114,6 +116,14 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
         skipped=tuple(skipped),
         tasks={head: torch.cat([crop.tasks[head] for crop in crops]) for head in targets},
     )
+
+
+def _whole(batch: FaceBatch, *, scale: float) -> Tensor:
+    """The box for which a model sees a face crop exactly, so that a margin goes around it and not into it."""
+    image = next(iter(batch.images.values()))
+    height, width = image.shape[-2:]
+    center, half = torch.tensor([width, height]) / 2, torch.tensor([width, height]) / (2 * scale)
+    return torch.cat([center - half, center + half]).to(image).repeat(len(batch), 1)
 
 
 def _smaller(target: Tensor) -> Tensor:
