@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facewarden.bench.scoring import Scores, rows_of_split
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import LeakError
+from facewarden.metrics.celeba_spoof import official_summary
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import Metric as Measured
 from facewarden.metrics.summary import presentation_summary
@@ -68,7 +69,7 @@ def measure_presentation(
         grade=verdict.letter,
         finding=_finding(metrics),
         reason=verdict.reason,
-        metrics=metrics + by_domain,
+        metrics=metrics + by_domain + tuple(_official(test, seed=seed, rounds=rounds)),
         tables=(_species_table(metrics, test), _domain_table(by_domain, simulated=scores.simulated)),
         figures=(_histogram(test, rule),),
         left_out=tuple(left_out),
@@ -113,6 +114,17 @@ def _by_domain(test: Scores, rule: DecisionRule, *, seed: int, rounds: int, simu
         yield from (
             _as_metric(f, simulated=simulated, group={"domain": domain}) for f in found if f.name in _PER_DOMAIN
         )
+
+
+_OFFICIAL = "celeba_spoof"
+
+
+def _official(test: Scores, *, seed: int, rounds: int) -> Iterator[Metric]:
+    """The figures that a published set's own script gives, beside ours."""
+    part = test.where(domain=_OFFICIAL)
+    if len(set(part.label.tolist())) == 2:
+        for found in official_summary(part.score, part.label, subjects=part.subject, seed=seed, rounds=rounds):
+            yield _as_metric(found, simulated=test.simulated, group={"domain": _OFFICIAL})
 
 
 def _named(metrics: Sequence[Metric], name: str) -> Metric:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from facewarden.core.errors import BadInputError
@@ -10,8 +14,10 @@ from facewarden.metrics.intervals import bootstrap_by_subject
 from facewarden.metrics.pad import split_classes
 from facewarden.metrics.summary import Metric, metric_of
 
-RATES = (1e-2, 5e-3, 1e-3)
-"""False positive rates of the official script, whose log calls the first and the last 10E-3 and 10E-4."""
+RATES: Mapping[str, float] = MappingProxyType(
+    {"recall_at_fpr_1_percent": 1e-2, "recall_at_fpr_0_5_percent": 5e-3, "recall_at_fpr_0_1_percent": 1e-3}
+)
+"""Figure -> false positive rate of the official script, whose log calls the first and the last 10E-3 and 10E-4."""
 
 
 def recall_at_fpr(scores: Array, labels: Array, *, fpr: float) -> float:
@@ -60,14 +66,11 @@ def official_summary(scores: Array, labels: Array, *, subjects: Array, seed: int
         return _recall(bona_fide, attack, fpr) if bona_fide.size and attack.size else float("nan")
 
     note = "official: threshold from the same bona fide rows"
-    return [
-        metric_of(
-            f"recall_at_fpr{fpr:g}",
-            bootstrap_by_subject(lambda weights, q=fpr: at(weights, q), subjects, seed=seed, rounds=rounds),  # type: ignore[misc]
-            note=note,
-        )
-        for fpr in RATES
-    ]
+    found = []
+    for name, fpr in RATES.items():
+        interval = bootstrap_by_subject(functools.partial(at, fpr=fpr), subjects, seed=seed, rounds=rounds)
+        found.append(metric_of(name, interval, note=note))
+    return found
 
 
 def _recall(bona_fide: Floats, attack: Floats, fpr: float) -> float:
