@@ -1,0 +1,136 @@
+"""Anti-spoofing methods on unseen domains: recipes by protocols by seeds, honest rules beside the community's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from facewarden.bench.crop_store import make_store, view_of
+from facewarden.bench.plan_kind import SHARED, Cell, CellResult, PlanKind, SettingError, Summary
+from facewarden.bench.simulating import simulate
+from facewarden.bench.transfer_cell import run_transfer_cell, untrained
+from facewarden.bench.transfer_settings import Method, PresentationPlan, known_folder, read_settings
+from facewarden.bench.transfer_summary import summarize_transfer
+from facewarden.core.errors import FacewardenError
+from facewarden.core.run import write_json
+from facewarden.data.captures import open_captures
+from facewarden.data.manifest import Manifest
+from facewarden.data.transfer import audit_splits, transfer_protocol
+from facewarden.train.trainable import Trainable
+
+
+class PresentationKind(PlanKind):
+    """Methods are training recipes; protocols deal out published or simulated sets; every cell trains and scores once.
+
+    Settings: `data` (`simulate:` arguments of the simulator, or `captures:` a list of NAME:PATH or manifests), `seeds`,
+    `defaults` (parts of every recipe), `methods` (name -> recipe and changes to it, `shuffle`, `only`), `parts` (title,
+    methods, protocols, baseline, check), `whole_target`, `scored_epochs` (every or last), `missing`.
+    """
+
+    def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
+        """Simulate or open the captures, check and audit every protocol, cut every view that a method needs, once."""
+        plan = read_settings(settings)
+        folder = known_folder(root, plan.data)
+        manifest = _captures(plan, folder)
+        protocols = sorted({name for part in plan.parts for name in part.protocols})
+        for name in protocols:
+            try:
+                splits = transfer_protocol(name, whole_target=plan.whole_target).assign(manifest)
+            except FacewardenError as error:
+                raise SettingError(f"protocol {name}: {error.message}", hint=error.hint, at=("data",)) from error
+            path = folder / f"audit-{name}.json"
+            if not path.is_file():
+                audit = audit_splits(splits, root=manifest.root)
+                subjects = [[*key, count] for key, count in sorted(audit.subjects.items())]
+                found = {"rows": audit.rows(), "subjects": subjects, "sentences": audit.sentences()}
+                write_json(path, {**found, "notes": list(manifest.notes)})
+        used = {name for part in plan.parts for name in part.methods}
+        for method in (plan.methods[name] for name in sorted(used)):
+            model = cast(Trainable, untrained(method.recipe, seed=0))
+            view = view_of(model, margin=method.recipe.training.margin)
+            make_store(manifest, model, view=view, folder=folder / f"crops-{view.key}")
+
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+        """One cell a method, protocol and seed; parts that ask for the same one share it."""
+        plan = read_settings(settings)
+        found: dict[str, Cell] = {}
+        for part in plan.parts:
+            for protocol in part.protocols:
+                for seed in part.seeds:
+                    for name in part.methods:
+                        cell = Cell(
+                            cell_name(name, protocol, seed), _settings(plan, plan.methods[name], protocol, seed)
+                        )
+                        found[cell.name] = cell
+        return _distinct(list(found.values()))
+
+    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+        """Train by the recipe on the protocol's sources, score the sources' dev and the target."""
+        data = known_folder(folder.parent.parent, cell.settings["data"])
+        return run_transfer_cell(cell.settings, data=data, folder=folder)
+
+    def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
+        """Tables by part, each rule named, what peeks at the target marked."""
+        by_key = {result.cell.key("presentation"): result.value for result in results}
+        plan = read_settings(settings)
+
+        def find(method: str, protocol: str, seed: int) -> Mapping[str, Any] | None:
+            cell = Cell("", _settings(plan, plan.methods[method], protocol, seed))
+            return by_key.get(cell.key("presentation"))
+
+        return summarize_transfer(plan, find)
+
+
+def cell_name(method: str, protocol: str, seed: int) -> str:
+    """What a cell is called."""
+    return f"{method} / {protocol} / seed {seed}"
+
+
+def _settings(plan: PresentationPlan, method: Method, protocol: str, seed: int) -> dict[str, Any]:
+    recipe = {name: method.recipe.plain()[name] for name in ("entry", "model", "objective", "objective_settings")}
+    return {
+        "recipe": {**recipe, "training": method.recipe.plain()["training"], "summary": ""},
+        "protocol": protocol,
+        "seed": seed,
+        "data": plan.data,
+        "whole_target": plan.whole_target,
+        "every_epoch": plan.every_epoch,
+        "missing": plan.missing,
+        "shuffle": method.shuffle,
+        "only": list(method.only),
+    }
+
+
+def _distinct(cells: Sequence[Cell]) -> list[Cell]:
+    """Two methods of one recipe are one cell."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        found.setdefault(cell.key("presentation"), cell)
+    return list(found.values())
+
+
+def _captures(plan: PresentationPlan, folder: Path) -> Manifest:
+    if not (folder / "manifest.csv").is_file() and not (folder / "manifest.parquet").is_file():
+        partial = folder.with_name(f".{folder.name}")
+        shutil.rmtree(partial, ignore_errors=True)
+        if "simulate" in plan.data:
+            try:
+                simulate(partial, **plan.data["simulate"])
+            except TypeError as error:
+                raise SettingError(f"simulate: {error}", hint="subjects, captures_per_subject, size, seed",
+                                   at=("data", "simulate")) from error  # fmt: skip
+        else:
+            try:
+                sets = [open_captures(str(source)) for source in plan.data["captures"]]
+            except FacewardenError as error:
+                raise SettingError(error.message, hint=error.hint, at=("data", "captures")) from error
+            partial.mkdir(parents=True)
+            Manifest.joined(sets, name="captures").write(partial / "manifest.parquet")
+        partial.replace(folder)  # captures appear whole
+    assert folder.parent.name == SHARED
+    return Manifest.read(folder)
+
+
+entry = PresentationKind

@@ -1,0 +1,158 @@
+"""One cell of a plan of kind `presentation`: train by a recipe on a protocol's sources, score dev and target."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from facewarden.bench.crop_store import CropStore, open_store, view_of
+from facewarden.core import registry
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.roles import Detector
+from facewarden.core.run import write_json
+from facewarden.core.seeding import derive
+from facewarden.data.manifest import Manifest
+from facewarden.data.protocols.missing_at_test import DROPS
+from facewarden.data.sample import Sample
+from facewarden.data.transfer import transfer_protocol
+from facewarden.metrics.pad import eer
+from facewarden.metrics.transfer import hter_at_target_eer
+from facewarden.train.loop import CHECKPOINTS, fit
+from facewarden.train.recipe import Recipe, parse_recipe
+from facewarden.train.trainable import Trainable
+
+LAST_EPOCH, SOURCE_DEV_EPOCH, ORACLE_TARGET_EPOCH = "last_epoch", "source_dev_epoch", "oracle_target_epoch"
+"""Rules that select the model: the last epoch; the lowest EER on the sources' dev; the lowest HTER on the target."""
+
+_AT_ONCE = 64
+
+
+def untrained(recipe: Recipe, *, seed: int) -> Detector:
+    """The recipe's detector with fresh weights."""
+    made: Detector = registry.load("pad", recipe.entry).untrained(dict(recipe.model), seed=seed)
+    return made
+
+
+def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) -> dict[str, Any]:
+    """Train and score.
+
+    Args:
+        settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`.
+        data: where `prepare` left manifest, crops and audits.
+        folder: the cell's own; an earlier try's checkpoint and scores in it are gone on from.
+
+    Returns:
+        Rows and scores of dev and target, the epochs that the selection rules chose, the training log, the audit.
+    """
+    recipe, seed = parse_recipe(settings["recipe"], source="cell"), int(settings["seed"])
+    manifest = Manifest.read(data)
+    protocol = transfer_protocol(settings["protocol"], whole_target=bool(settings["whole_target"]))
+    splits = protocol.assign(manifest)
+    model = untrained(recipe, seed=seed)
+    view = view_of(cast(Trainable, model), margin=recipe.training.margin)
+    store = open_store(data / f"crops-{view.key}")
+    train, dev, test = (store.readable(splits[split]) for split in ("train", "dev", "test"))
+    only: tuple[Modality, ...] = tuple(settings["only"])
+    labels = _shuffled(train, seed) if settings["shuffle"] else None
+
+    def scored(samples: Sequence[Sample], told: Collection[Modality]) -> list[float]:
+        return score(model, store, samples, only=told)
+
+    def observe(epoch: int) -> None:
+        found = {"dev": scored(dev, only), "test": scored(test, only)}
+        write_json(folder / f"epoch-{epoch}.json", found)
+
+    objective = registry.load("objectives", recipe.objective)(**recipe.objective_settings)
+    crops = store.crops(train, only=only, labels=labels)
+    log = fit(
+        model, crops, objective=objective, settings=recipe.training, seed=seed, run=folder,
+        observe=observe if settings["every_epoch"] else None,
+    )  # fmt: skip
+    epochs = recipe.training.epochs
+    if not settings["every_epoch"]:
+        observe(epochs)
+    by_epoch = {
+        epoch: json.loads(path.read_text(encoding="utf-8"))
+        for epoch in range(1, epochs + 1)
+        if (path := folder / f"epoch-{epoch}.json").is_file()
+    }
+    curve, chosen = select(by_epoch, dev=[s.label for s in dev], test=[s.label for s in test])
+    missing = {}
+    if settings["missing"] and set(only) == set(MODALITIES):
+        for drop in DROPS:
+            missing["+".join(drop)] = scored(test, [name for name in MODALITIES if name not in drop])
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # the numbers are what a plan keeps
+    network = cast(Trainable, model).network
+    model.requires_grad_(True)
+    return {
+        "simulated": manifest.simulated,
+        "rows": {"dev": _rows(dev), "test": _rows(test)},
+        "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},
+        "missing": missing,
+        "curve": curve,
+        "log": log,
+        "trained": len(train),
+        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "audit": json.loads((data / f"audit-{protocol.name}.json").read_text(encoding="utf-8")),
+        "unreadable": sum(len(splits[split]) for split in splits) - len(train) - len(dev) - len(test),
+    }
+
+
+def score(model: Detector, store: CropStore, samples: Sequence[Sample], *, only: Collection[Modality]) -> list[float]:
+    """Scores of samples from the modalities that are told."""
+    device = next(model.parameters()).device
+    found: list[float] = []
+    with torch.no_grad():
+        for batch in store.views(samples, batch=_AT_ONCE, only=only):
+            found += model(batch.to(device)).score.double().tolist()
+    return found
+
+
+def select(
+    by_epoch: Mapping[int, Mapping[str, Sequence[float]]], *, dev: Sequence[int], test: Sequence[int]
+) -> tuple[list[dict[str, float]], dict[str, int]]:
+    """Which epoch each rule takes; of equals the earliest.
+
+    Returns:
+        For every scored epoch its number, EER on dev and HTER at the target's EER; rule -> epoch.
+    """
+    curve = [
+        {
+            "epoch": float(epoch),
+            "dev_eer": eer(np.array(found["dev"]), np.array(dev)),
+            "target_hter": hter_at_target_eer(np.array(found["test"]), np.array(test)).hter,
+        }
+        for epoch, found in sorted(by_epoch.items())
+    ]
+    chosen = {LAST_EPOCH: max(by_epoch)}
+    if len(by_epoch) > 1:
+        chosen[SOURCE_DEV_EPOCH] = int(min(curve, key=lambda row: row["dev_eer"])["epoch"])
+        chosen[ORACLE_TARGET_EPOCH] = int(min(curve, key=lambda row: row["target_hter"])["epoch"])
+    return curve, chosen
+
+
+def _rows(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+    return {
+        "label": [sample.label for sample in samples],
+        "subject": [sample.subject for sample in samples],
+        "species": [sample.species for sample in samples],
+        "domain": [sample.domain for sample in samples],
+        "video": [f"{sample.domain}/{sample.extra.get('video', sample.key)}" for sample in samples],
+    }
+
+
+def _shuffled(samples: Sequence[Sample], seed: int) -> list[int]:
+    """Labels dealt out anew within each domain: the share of each class stays, what it says of a face is gone."""
+    labels = np.array([sample.label for sample in samples])
+    domains = np.array([sample.domain for sample in samples])
+    for domain in sorted(set(domains.tolist())):
+        rows = np.flatnonzero(domains == domain)
+        labels[rows] = np.random.default_rng(derive(seed, "shuffled labels", domain)).permutation(labels[rows])
+    return [int(label) for label in labels]

@@ -1,0 +1,126 @@
+"""Scores of many cells as figures over seeds, targets and protocols, resampled so that methods can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.bench.transfer_cell import LAST_EPOCH
+from facewarden.core.seeding import derive
+from facewarden.metrics.pad import eer_threshold, fit_rule
+from facewarden.metrics.summary import Metric, presentation_summary
+from facewarden.metrics.transfer import Replicated, mean_over, over_seeds, transfer_measures, video_means
+
+ROUNDS = 400
+POOLED = "pooled"
+Find = Callable[[str, str, int], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How scores are looked at.
+
+    Attributes:
+        rule: which selects the epoch.
+        missing: sensors that the target lacked, as in the cell's result ("depth+infrared"), or none.
+        target: one domain of several targets, or all pooled.
+        video: average the scores of a video first, on dev as well.
+    """
+
+    rule: str = LAST_EPOCH
+    missing: str = ""
+    target: str = POOLED
+    video: bool = False
+
+
+@dataclass
+class Scores:
+    """Results of a plan's cells, and what was computed of them already.
+
+    Attributes:
+        find: (method, protocol, seed) -> the cell's result, None where it failed.
+    """
+
+    find: Find
+    _known: dict[tuple[Any, ...], dict[str, Replicated] | None] = field(default_factory=dict)
+
+    def measures(self, method: str, protocol: str, seed: int, look: Look) -> dict[str, Replicated] | None:
+        """All measures of one cell; None where the cell failed or has no such scores."""
+        key = (method, protocol, seed, look)
+        if key not in self._known:
+            result = self.find(method, protocol, seed)
+            self._known[key] = None if result is None else _measured(result, protocol, look)
+        return self._known[key]
+
+    def over(self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: Look) -> Replicated | None:
+        """One measure, mean over the seeds; None where a seed is missing, since unequal seeds would not be paired."""
+        found = {seed: self.measures(method, protocol, seed, look) for seed in seeds}
+        parts = {seed: one[name] for seed, one in found.items() if one is not None}
+        return over_seeds(parts, seed=0) if len(parts) == len(seeds) else None
+
+    def mean(
+        self, method: str, protocols: Sequence[str], name: str, *, seeds: Sequence[int], look: Look
+    ) -> Replicated | None:
+        """One measure, mean over protocols; None where one of them is missing."""
+        parts = [self.over(method, protocol, name, seeds=seeds, look=look) for protocol in protocols]
+        known = [part for part in parts if part is not None]
+        return mean_over(known) if known and len(known) == len(parts) else None
+
+    def averaged(self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: Look) -> Replicated | None:
+        """One measure, mean over the targets of a protocol, each by itself."""
+        result = next((r for seed in seeds if (r := self.find(method, protocol, seed)) is not None), None)
+        if result is None:
+            return None
+        targets = sorted(set(result["rows"]["test"]["domain"]))
+        looks = [Look(look.rule, look.missing, target, look.video) for target in targets]
+        parts = [self.over(method, protocol, name, seeds=seeds, look=one) for one in looks]
+        known = [part for part in parts if part is not None]
+        return mean_over(known) if len(known) == len(parts) else None
+
+    def rates(self, method: str, protocol: str, seed: int) -> dict[str, Metric] | None:
+        """APCER by species, BPCER, ACER and all the others at the threshold frozen on dev, last epoch."""
+        result = self.find(method, protocol, seed)
+        if result is None:
+            return None
+        rows, scores = result["rows"]["test"], result["scores"][LAST_EPOCH]
+        rule = fit_rule(np.array(scores["dev"]), np.array(result["rows"]["dev"]["label"]), policy="eer", split="dev")
+        found = presentation_summary(
+            np.array(scores["test"]), np.array(rows["label"]), species=np.array(rows["species"]),
+            subjects=np.array(rows["subject"]), rule=rule, seed=0, rounds=200,
+        )  # fmt: skip
+        return {metric.name: metric for metric in found}
+
+
+def _measured(result: Mapping[str, Any], protocol: str, look: Look) -> dict[str, Replicated] | None:
+    held = result["scores"].get(look.rule)
+    if held is None or (look.missing and look.missing not in result["missing"]):
+        return None
+    dev, dev_rows = np.array(held["dev"]), _columns(result["rows"]["dev"])
+    test, rows = (
+        np.array(result["missing"][look.missing] if look.missing else held["test"]),
+        _columns(result["rows"]["test"]),
+    )
+    if look.target != POOLED:
+        inside = rows["domain"] == look.target
+        test, rows = test[inside], {name: column[inside] for name, column in rows.items()}
+    if look.video:
+        dev, dev_rows = _by_video(dev, dev_rows)
+        test, rows = _by_video(test, rows)
+    threshold = eer_threshold(dev, dev_rows["label"])
+    draw = derive(0, "subjects", protocol, look.target)  # the same for every method, seed and rule: draws are paired
+    return transfer_measures(
+        test, rows["label"], subjects=rows["subject"], threshold=threshold, seed=draw, rounds=ROUNDS
+    )
+
+
+def _columns(rows: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: np.array(column) for name, column in rows.items()}
+
+
+def _by_video(scores: NDArray[np.float64], rows: dict[str, NDArray[Any]]) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    means, first = video_means(scores, rows["video"].tolist())
+    return means, {name: column[first] for name, column in rows.items()}

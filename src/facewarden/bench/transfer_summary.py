@@ -1,0 +1,157 @@
+"""What a plan of kind `presentation` found: sentences, tables, figures, and the audit of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from facewarden.bench.plan_kind import Summary
+from facewarden.bench.transfer_cell import LAST_EPOCH
+from facewarden.bench.transfer_scores import Find, Look, Scores
+from facewarden.bench.transfer_settings import Part, PresentationPlan
+from facewarden.bench.transfer_tables import PartTables, percent, shown
+from facewarden.metrics.transfer import Replicated
+from facewarden.report.document import Figure, Table
+
+
+def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
+    """Summarize the cells that worked.
+
+    Args:
+        plan: as it was read.
+        find: (method, protocol, seed) -> result, None where the cell failed.
+    """
+    scores = Scores(find)
+    results = _results(plan, find)
+    simulated = any(result["simulated"] for result in results)
+    sentences: list[str] = []
+    tables: list[Table] = []
+    figures: list[Figure] = []
+    for part in plan.parts:
+        made = PartTables(plan, part, scores, simulated)
+        sentences += _sentences(made)
+        tables += [table for table in made.all() if table.rows]
+        if part.check is None and (figure := _figure(made)) is not None:
+            figures.append(figure)
+    tables += _audit(plan, find, simulated=simulated)
+    sentences += [
+        f"{shown(name)}: {text}" for name, audit in _audits(plan, find).items() for text in audit["sentences"]
+    ]
+    lost = max((int(result["unreadable"]) for result in results), default=0)
+    if lost:
+        sentences.append(f"Captures that could not be read: up to {lost} in a cell; facewarden data check names them.")
+    return Summary(
+        title=plan.title,
+        sentences=tuple(sentences),
+        tables=tuple(tables),
+        figures=tuple(figures),
+        simulated=simulated,
+        data={"parts": [_data(part, scores) for part in plan.parts]},
+    )
+
+
+def _results(plan: PresentationPlan, find: Find) -> list[Mapping[str, Any]]:
+    cells = {(m, p, s) for part in plan.parts for m in part.methods for p in part.protocols for s in part.seeds}
+    return [result for cell in sorted(cells) if (result := find(*cell)) is not None]
+
+
+def _sentences(made: PartTables) -> list[str]:
+    part, found = made.part, []
+    if part.check == "chance":
+        for name in part.methods:
+            auc = made.chance_of(name)
+            if auc is not None:
+                right = (
+                    "holds 50 %, as it must" if made.verdict(auc) == "yes" else "does NOT hold 50 %: look for a leak"
+                )
+                found.append(f"{part.title}, {made.plan.methods[name].label}: AUC {percent(auc)} {right}.")
+        return found
+    if part.baseline is None:
+        return found
+    base = made.plan.methods[part.baseline].label
+    for name in part.methods:
+        if name == part.baseline:
+            continue
+        apart = made.paired_difference(name, "hter", LAST_EPOCH)
+        if apart is None:
+            continue
+        label = made.plan.methods[name].label
+        found.append(
+            f"{part.title}: {label} against {base}, HTER at the frozen threshold "
+            f"{percent(apart, proportion=False)} points ({_words(apart)}; {len(part.protocols)} protocols, "
+            f"{len(part.seeds)} seeds, {apart.n} captures)."
+        )
+    return found
+
+
+def _words(apart: Replicated) -> str:
+    interval = apart.interval(proportion=False)
+    if interval.high < 0:
+        return "fewer errors"
+    return "more errors" if interval.low > 0 else "no difference shown"
+
+
+def _figure(made: PartTables) -> Figure | None:
+    rows = []
+    for name in made.part.methods:
+        one = made.scores.mean(name, made.part.protocols, "hter", seeds=made.part.seeds, look=Look())
+        if one is None:
+            continue
+        interval = one.interval()
+        rows.append({"name": made.plan.methods[name].label, "value": one.value, "low": interval.low,
+                     "high": interval.high, "n": one.n})  # fmt: skip
+    if not rows:
+        return None
+    best = min(rows, key=lambda row: float(str(row["value"])))
+    lowest = f"{best['name']} at {100 * float(str(best['value'])):.1f} %"
+    return Figure(
+        "interval_dots",
+        f"{made.part.title}: mean HTER at the threshold frozen on the sources' dev, last epoch",
+        {"rows": rows, "percent": True, "xlabel": "HTER, 95 % interval over subjects and seeds"},
+        alt=f"HTER of {len(rows)} methods with intervals; lowest {lowest}",
+        simulated=made.simulated,
+    )
+
+
+def _audits(plan: PresentationPlan, find: Find) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for part in plan.parts:
+        for protocol in part.protocols:
+            results = (find(m, protocol, s) for m in part.methods for s in part.seeds)
+            result = next((one for one in results if one is not None), None)
+            if result is not None:
+                found.setdefault(protocol, result["audit"])
+    return found
+
+
+def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table]:
+    """What every split holds, by protocol and domain; species are in the JSON."""
+    rows: list[tuple[str | int | None, ...]] = []
+    for protocol, audit in _audits(plan, find).items():
+        for split, domain, people in audit["subjects"]:
+            counts = {"bona fide": 0, "attack": 0}
+            species = set()
+            for its_split, its_domain, kind, count in audit["rows"]:
+                if (its_split, its_domain) == (split, domain):
+                    counts["bona fide" if kind == "bona_fide" else "attack"] += count
+                    species |= {kind} - {"bona_fide"}
+            rows.append((shown(protocol), split, domain, counts["bona fide"], counts["attack"], len(species), people))
+    columns = ("protocol", "split", "domain", "bona fide", "attack", "species", "subjects")
+    return [Table("Audit of the splits", columns, tuple(rows), simulated=simulated)] if rows else []
+
+
+def _data(part: Part, scores: Scores) -> dict[str, Any]:
+    """Every figure by method, protocol and seed, for who computes on."""
+    figures = []
+    for method in part.methods:
+        for protocol in part.protocols:
+            for seed in part.seeds:
+                result = scores.find(method, protocol, seed)
+                if result is None:
+                    continue
+                for rule, chosen in result["scores"].items():
+                    measured = scores.measures(method, protocol, seed, Look(rule))
+                    values = {name: one.value for name, one in (measured or {}).items()}
+                    figures.append({"method": method, "protocol": protocol, "seed": seed, "rule": rule,
+                                    "epoch": chosen["epoch"], **values})  # fmt: skip
+    return {"title": part.title, "figures": figures}
