@@ -57,13 +57,15 @@ class Grid:
             loss_networks=cell.loss_networks,
         )
 
-    def eligible(self, *, purifier: str, kind: JudgeKind, cloaks: Sequence[str], barred: Sequence[str]) -> list[Cell]:
+    def eligible(
+        self, *, purifier: str, kind: JudgeKind, cloaks: Sequence[str], trackers: Sequence[str], barred: Sequence[str]
+    ) -> list[Cell]:
         """Cells that a headline of one kind of judge may use, raw probes only.
 
         Args:
             purifier: whose.
             kind: what the judges are to the cloak.
-            cloaks: which cloaks.
+            cloaks, trackers: which ones.
             barred: loss networks of any purifier in the comparison: all purifiers are then measured on the same cells.
         """
         chosen: dict[tuple[str, str, str], Cell] = {}
@@ -71,6 +73,7 @@ class Grid:
             rate = self.judged(cell)
             if (
                 cell.cloak in cloaks
+                and cell.tracker in trackers
                 and (cell.purifier, cell.kind, cell.probes) == (purifier, kind, "raw")
                 and cell.judge not in barred
                 and rate is not None

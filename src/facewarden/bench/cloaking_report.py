@@ -83,7 +83,9 @@ class Headlines:
     barred: tuple[str, ...]
 
 
-def headlines(grid: Grid, *, purifiers: Sequence[str], cloaks: Sequence[str], candidate: str) -> Headlines:
+def headlines(
+    grid: Grid, *, purifiers: Sequence[str], cloaks: Sequence[str], trackers: Sequence[str], candidate: str
+) -> Headlines:
     """Mean protection per kind of judge, over the cells that no purifier and the candidate share.
 
     A purifier that lacks one of them gets no headline: means over other cells could not be compared.
@@ -92,7 +94,10 @@ def headlines(grid: Grid, *, purifiers: Sequence[str], cloaks: Sequence[str], ca
     rates: dict[tuple[str, JudgeKind], Interval] = {}
     used: dict[JudgeKind, int] = {}
     for kind in JUDGE_KINDS:
-        chosen = {name: grid.eligible(purifier=name, kind=kind, cloaks=cloaks, barred=barred) for name in purifiers}
+        chosen = {
+            name: grid.eligible(purifier=name, kind=kind, cloaks=cloaks, trackers=trackers, barred=barred)
+            for name in purifiers
+        }
         keyed = {name: {(c.cloak, c.tracker, c.judge): c for c in cells} for name, cells in chosen.items()}
         shared = set(keyed.get(NONE, {}))
         if keyed.get(candidate):
@@ -104,7 +109,7 @@ def headlines(grid: Grid, *, purifiers: Sequence[str], cloaks: Sequence[str], ca
     return Headlines(rates, used, barred)
 
 
-def headline_table(found: Headlines, *, purifiers: Sequence[str], at_most: float, candidate: str) -> Table:
+def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], at_most: float, candidate: str) -> Table:
     """Headlines by purifier; the kinds of judges stay apart."""
     kinds = [kind for kind in JUDGE_KINDS if found.cells[kind]]
     rows = []
@@ -114,7 +119,7 @@ def headline_table(found: Headlines, *, purifiers: Sequence[str], at_most: float
             rows.append((name, *("" if cell is None else rate(cell) for cell in cells)))
     barred = f" Judges left out as loss networks of {candidate}: {', '.join(found.barred)}." if found.barred else ""
     return Table(
-        f"Headline: mean protection % over cloaks and trackers; goal ≤ {100 * at_most:g}",
+        f"{title}: mean protection %; goal ≤ {100 * at_most:g}",
         ("Purifier", *(f"{KIND_WORDS[kind]} ({found.cells[kind]} cells)" for kind in kinds)),
         tuple(rows),
         note=f"Only cells whose cloak protects at least 20 % untreated; probes raw.{barred}",

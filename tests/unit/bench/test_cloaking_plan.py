@@ -76,7 +76,9 @@ def settings(photos: Path, **changes: Any) -> dict[str, Any]:
                     "trackers": ["nearest"]}],
         "goals": [{"cloak": "strong", "judges": ["one", "three"], "at_most": 0.1},
                   {"cloak": "weak", "judges": ["one"], "at_most": 0.1}],
-        "headline": {"cloaks": ["strong", "weak"], "at_most": 0.0761},
+        "headline": [
+            {"title": "Headline", "cloaks": ["strong", "weak"], "trackers": ["nearest"], "at_most": 0.0761}
+        ],
         "cost": ["fine"],
         "rounds": 4,
         **changes,
@@ -132,8 +134,11 @@ def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> No
     plan = settings(photos, skip_missing=True)
     plan["purifiers"]["later"] = "no_such_purifier"
     plan["tables"][0]["purifiers"].append("later")
+    plan["cloaks"]["planned"] = {**plan["cloaks"]["strong"], "through": ["no_such_purifier"]}
+    plan["tables"][0]["cloaks"].append("planned")
     cells = entry().cells(plan, root=photos)
-    assert not any("later" in cell.name for cell in cells)
+    assert not any("later" in cell.name or "planned" in cell.name for cell in cells)
+    assert len(cells) == 2 * 3 + 1
     assert any("later" in sentence for sentence in entry().summarize(plan, []).sentences)
 
 
@@ -178,7 +183,9 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
         cell(0.9, judge="g", kind="unseen_family"), cell(0.0, "p", "g", "unseen_family", loss_networks=("g",)),
         cell(0.1, judge="h", kind="unseen_family"), cell(0.0, "p", "h", "unseen_family"),
     ]  # fmt: skip
-    found = headlines(Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], candidate="p")
+    found = headlines(
+        Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], trackers=["nearest"], candidate="p"
+    )
     assert found.rates["p", "surrogate"].value == pytest.approx(0.5)
     assert found.rates["b", "unseen_network"].value == pytest.approx(0.5)
     assert not [key for key in found.rates if key[1] == "unseen_family"]  # a loss network, and a cloak of 10 %
@@ -191,7 +198,9 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
 
 def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
     cells = [cell(1.0), cell(0.5, "p"), cell(1.0, judge="g"), cell(0.1, "p", "g"), cell(0.0, "b")]
-    found = headlines(Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], candidate="p")
+    found = headlines(
+        Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], trackers=["nearest"], candidate="p"
+    )
     assert set(found.rates) == {("none", "surrogate"), ("p", "surrogate")}
 
 

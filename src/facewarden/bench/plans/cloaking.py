@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -66,15 +67,19 @@ class _Plan:
         return list(self.settings["judges"])
 
     def known(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Purifier -> what it is, and those that are missing with the reason."""
+        """Purifiers and cloaks -> the purifiers behind them, as they are now; and those that are missing, with why."""
         found: dict[str, Any] = {}
         missing: dict[str, str] = {}
-        for name, spec in self.purifiers.items():
+        wanted: dict[str, tuple[str, list[str]]] = {
+            name: ("cloaks", list(c.through)) for name, c in self.cloaks.items()
+        }
+        wanted |= {name: ("purifiers", [spec]) for name, spec in self.purifiers.items()}
+        for name, (where, specs) in wanted.items():
             try:
-                found[name] = identity_of(build_purifier(spec))
+                found[name] = [identity_of(build_purifier(spec)) for spec in specs]
             except FacewardenError as error:
                 if not self.settings.get("skip_missing", False):
-                    raise SettingError(error.message, hint=error.hint, at=("purifiers", name)) from error
+                    raise SettingError(error.message, hint=error.hint, at=(where, name)) from error
                 missing[name] = error.message
         return found, missing
 
@@ -86,9 +91,9 @@ class Cloaking(PlanKind):
     `judges`; `cloaks`: name -> {attack, level, surrogates, and what else `CloakRecipe` has}; `purifiers`: name -> what
     `--purifier` takes, with settings as JSON behind it where needed ("none" is always there); `candidate` and
     `baselines` by these names; `tables`: a list of {title, cloaks, purifiers, trackers}, each with its own `probes`,
-    `seeds`, `judges`, `users` or `tuning` where they differ; `goals`: {cloak, judges, at_most}; `headline`: {cloaks,
-    at_most}; `cost`: purifiers whose cost is measured, with `rounds` of the bootstrap; `skip_missing`: leave out
-    purifiers whose weights are not there.
+    `seeds`, `judges`, `users` or `tuning` where they differ; `goals`: {cloak, judges, at_most}; `headline`: a list of
+    {title, cloaks, trackers, at_most}, the first of which is drawn; `cost`: purifiers whose cost is measured, with
+    `rounds` of the bootstrap; `skip_missing`: leave out purifiers whose weights are not there.
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
@@ -104,12 +109,12 @@ class Cloaking(PlanKind):
         found = []
         for place, table in enumerate(settings["tables"]):
             for cloak, purifier, tracker in _combinations(table, place, cloaks, plan):
-                if purifier not in known:
+                if purifier not in known or cloak not in known:
                     continue
                 values = {
                     "cloak": {"name": cloak, **settings["cloaks"][cloak]},
                     "purifier": [purifier, plan.purifiers[purifier], known[purifier]],
-                    "through": [known.get(name, name) for name in cloaks[cloak].through],
+                    "through": known[cloak],
                     "tracker": tracker,
                     "table": table["title"],
                     "probes": table.get("probes", "raw"),
@@ -173,12 +178,17 @@ class Cloaking(PlanKind):
         if goals:
             shown.append(goal_table(grid, goals, candidate=ours, baselines=rivals))
         if "headline" in settings and tables:
-            wanted = settings["headline"]
             chosen = [n for n in names if n in (NONE, ours) or n in rivals]
-            found = headlines(grid, purifiers=chosen, cloaks=wanted["cloaks"], candidate=ours)
-            shown.append(headline_table(found, purifiers=chosen, at_most=wanted["at_most"], candidate=ours))
-            sentences += headline_sentences(found, candidate=ours, baselines=rivals, at_most=wanted["at_most"])
-            figures.append(protection_figure(found, purifiers=chosen))
+            for number, wanted in enumerate(settings["headline"]):
+                most, title = float(wanted["at_most"]), str(wanted["title"])
+                found = headlines(
+                    grid, purifiers=chosen, cloaks=wanted["cloaks"], trackers=wanted["trackers"], candidate=ours
+                )
+                shown.append(headline_table(title, found, purifiers=chosen, at_most=most, candidate=ours))
+                said = headline_sentences(found, candidate=ours, baselines=rivals, at_most=most)
+                sentences += [f"{title}. {one}" for one in said]
+                if number == 0:
+                    figures.append(protection_figure(found, purifiers=chosen))
         figures.append(_budgets(grid, plan, names))
         if costs:
             shown.append(cost_table(costs))
@@ -206,10 +216,18 @@ def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"set": settings["set"], **{key: settings.get(key, value) for key, value in usual.items()}}
 
 
+def _expanded(spec: str) -> str:
+    """A set's path may name an environment variable, so that a plan says nothing of a machine."""
+    found = os.path.expandvars(spec)
+    if "$" in found:
+        raise SettingError(f"{spec}: the variable is not set", hint="export it, or write the path", at=("set",))
+    return found
+
+
 @lru_cache(maxsize=2)
 def _lab(dataset: str, photos: int, distractors: int, aligner: str, shared: Path) -> Lab:
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
-    crowd = load_crowd(dataset, **sizes, store=Store(shared), aligner=aligner)
+    crowd = load_crowd(_expanded(dataset), **sizes, store=Store(shared), aligner=aligner)
     return Lab(crowd, shared)
 
 
@@ -244,7 +262,8 @@ def _combinations(
 def _budgets(grid: Grid, plan: _Plan, names: Sequence[str]) -> Any:
     """The figure of success against eps, on the first judge, for the cloaks that differ by their level only."""
     cloaks = plan.cloaks
-    wanted = plan.settings.get("headline", {}).get("cloaks", list(cloaks))
+    first: Mapping[str, Any] = next(iter(plan.settings.get("headline", [])), {})
+    wanted = first.get("cloaks", list(cloaks))
     if not wanted:
         return None
     numeric = [name for name in wanted if name in cloaks and cloaks[name].level.replace(".", "").isdigit()]
