@@ -88,4 +88,5 @@ class MultimodalCdcn(nn.Module):
 
 def _layer(inputs: int, outputs: int, *, theta: float) -> nn.Sequential:
     conv = CentralDifferenceConv2d(inputs, outputs, theta=theta)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")  # torch's default would fade over ten layers
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())

@@ -44,8 +44,8 @@ class ViewSettings:
             or masked tokens, which neither help, nor are helped, nor reach the classifier.
         infrared_input: three copies of the gray image, or [gray, HOG, PLGF].
         precision: of the matrix products; `bfloat16` is for training and for scores that need not be exact.
-        tiling: in evaluation, `sample` sends one sample at a time through kernels of one shape, so that its score
-            cannot depend on its company; `batch` is faster on a GPU; `auto` is `sample` on a CPU and `batch` elsewhere.
+        tiling: once it is trained, `sample` sends one sample at a time through kernels of one shape, so that its score
+            cannot depend on its company; `batch` is faster; `auto` is `sample` on a CPU and `batch` elsewhere.
         seed: of the fresh layers.
     """
 
@@ -189,9 +189,9 @@ class ThreeStreams(Detector):
     def tiled(
         self, batch: FaceBatch, run: Callable[[FaceBatch], _Output], *, joined: Callable[[Sequence[_Output]], _Output]
     ) -> _Output:
-        """Run a batch as the setting `tiling` says, whole or sample by sample."""
+        """Run a batch as the setting `tiling` says, whole or sample by sample; one that still learns runs it whole."""
         alone = self.options.tiling == "sample" or (self.options.tiling == "auto" and batch.device.type == "cpu")
-        if self.training or not alone or len(batch) <= 1:
+        if self.training or not self.frozen or not alone or len(batch) <= 1:
             return run(batch)
         return joined([run(_row(batch, index)) for index in range(len(batch))])
 
@@ -243,6 +243,7 @@ class ThreeStreams(Detector):
     def requires_grad_(self: _Made, requires_grad: bool = True) -> _Made:  # noqa: FBT001, FBT002 - the signature of torch
         """Let gradients reach what the preset trains, or nothing."""
         super().requires_grad_(False)
+        self.frozen = not requires_grad
         if requires_grad:
             if isinstance(self.options, TransformerSettings):
                 network: Any = self.network

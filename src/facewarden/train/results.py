@@ -80,7 +80,8 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
 
     Returns:
         JSON values: `all`, `by_domain`, `by_modality`, each a list of metrics with `simulated`. The threshold was set
-        with all sensors; single sensors are judged at it too, and by rates that need no threshold.
+        with all sensors; single sensors, where the detector can do with one, are judged at it too, and by rates that
+        need no threshold.
     """
     test = manifest.where(split="test")
     simulated = manifest.simulated
@@ -91,7 +92,8 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
     scored = score_split(detector, test)
     single: dict[str, Any] = {}
     for name in detector.modalities if len(detector.modalities) > 1 else ():
-        if all(sample.path(name) is not None for sample in test):
+        enough = set(detector.modalities) - {name} <= set(detector.optional)
+        if enough and all(sample.path(name) is not None for sample in test):
             single[name] = listed(score_split(detector, test, modalities=[name]))
     domains = {name: listed(scored.of_domain(name)) for name in test.domains}
     return {"simulated": simulated, "all": listed(scored), "by_domain": domains, "by_modality": single}

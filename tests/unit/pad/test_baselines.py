@@ -1,0 +1,156 @@
+"""The baselines beside MMDG: one rule for what is missing, artifacts, recipes that fit, and all of them learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from facewarden.core import registry
+from facewarden.core.artifact import save_artifact
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import CHANNELS, MODALITIES
+from facewarden.pad._streams import ThreeStreams
+from facewarden.pad.mmdg import Mmdg
+from facewarden.train.augment import Augmentation
+from facewarden.train.crops import CropSet
+from facewarden.train.loop import TrainSettings, fit
+from facewarden.train.recipe import read_recipe
+from stand_ins import generator, make_batch
+
+TRUNK = {"trunk": "vit_tiny_patch16_224", "size": 32, "depth": 1, "precision": "float32"}
+SMALL: dict[str, dict[str, Any]] = {"mm_cdcn": {"size": 32, "width": 4}, "ssdg": {**TRUNK, "width": 32, "dropout": 0.1}}
+NAMES = ["vit_concat", "vit_cdc_adapter", "ama", "cmfl", "ssdg", "mm_cdcn", "mmdg"]
+RECIPES = [*NAMES, "mmdg_regrad_token", "mmdg_regrad_every"]
+
+
+def untrained(name: str, **overrides: Any) -> ThreeStreams:
+    made: ThreeStreams = registry.load("pad", name).untrained({**SMALL.get(name, TRUNK), **overrides}, seed=0)
+    draw = generator(0)
+    for key, parameter in made.network.named_parameters():
+        if ".up." in key or key.endswith("bias"):  # zeros would hide half of what is tested
+            parameter.data = torch.randn(parameter.shape, generator=draw) * 0.1
+    return made.requires_grad_(False).eval()
+
+
+def faces(count: int = 3) -> FaceBatch:
+    return make_batch(count, size=40, seed=2)
+
+
+def without(batch: FaceBatch, modality: str, where: list[bool]) -> FaceBatch:
+    return replace(batch, present={**batch.present, modality: ~torch.tensor(where)})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("fill", ["pixel0", "norm0", "masked_tokens"])
+def test_all_see_what_mmdg_sees(name: str, fill: str) -> None:
+    batch = without(faces(), "infrared", [False, True, False])
+    model = untrained(name, missing_fill=fill)
+    wanted, present = Mmdg.untrained({**TRUNK, "missing_fill": fill}, seed=0).prepare(batch)
+    found, masks = model.prepare(batch)
+    assert torch.equal(found, wanted)
+    assert torch.equal(masks, present)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fills_matter_for_samples_that_lack_something_and_for_no_others(name: str) -> None:
+    batch = without(faces(), "depth", [True, False, False])
+    scores = [untrained(name, missing_fill=fill)(batch).score for fill in ("pixel0", "norm0", "masked_tokens")]
+    assert len({float(score[0]) for score in scores}) == 3
+    torch.testing.assert_close(scores[0][1:], scores[1][1:])
+    torch.testing.assert_close(scores[0][1:], scores[2][1:])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_bit_identical_in_any_company(name: str) -> None:
+    model, batch = untrained(name), faces(4)
+    together = model(batch)
+    part = model(batch.select([3, 1]))
+    assert torch.equal(part.score, together.score[[3, 1]])
+    assert all(torch.equal(part.tasks[head], together.tasks[head][[3, 1]]) for head in model.heads)
+    whole = untrained(name, tiling="batch")(batch).score
+    torch.testing.assert_close(whole, together.score, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_comes_back_from_its_artifact(name: str, tmp_path: Path) -> None:
+    model = untrained(name, missing_fill="norm0")
+    save_artifact(tmp_path, model.network.state_dict(), card=model.card, recipe={"entry": name})
+    again = type(model).from_artifact(tmp_path)
+    assert again.options == model.options
+    assert torch.equal(again(faces()).score, model(faces()).score)
+    wider = {"width": 64} if name in ("ssdg", "mm_cdcn") else {"size": 48}
+    strange = replace(model.card, settings={**model.card.settings, **wider})
+    save_artifact(tmp_path / "other", model.network.state_dict(), card=strange, recipe={})
+    with pytest.raises(BadInputError, match="do not fit"):
+        type(model).from_artifact(tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_settings_and_words_are_named(name: str) -> None:
+    entry = registry.load("pad", name)
+    with pytest.raises(BadInputError, match="color"):
+        entry.untrained({"color": "red"}, seed=0)
+    with pytest.raises(BadInputError, match="missing_fill 'mean'"):
+        entry.untrained({"missing_fill": "mean"}, seed=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_decides_and_no_global_draw_is_used(name: str) -> None:
+    entry, settings = registry.load("pad", name), SMALL.get(name, TRUNK)
+    before = torch.random.get_rng_state()
+    one, two, other = (entry.untrained(settings, seed=seed).network.state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def separable() -> CropSet:
+    """Bona fide samples have relief in depth and a bright center in color; infrared tells nothing."""
+    draw, label = generator(0), torch.arange(16) % 2
+    images = {m: torch.randint(0, 80, (16, CHANNELS[m], 32, 32), generator=draw) for m in MODALITIES}
+    images["rgb"][label == 1, :, 8:24, 8:24] += 150
+    images["depth"][label == 1, :, 8:24, 8:24] += 120
+    return CropSet(
+        images={m: image.to(torch.uint8) for m, image in images.items()},
+        present={m: torch.ones(16, dtype=torch.bool) for m in MODALITIES},
+        key=tuple(f"{i}" for i in range(16)), label=label, species=("",) * 16,
+        subject=tuple(f"{i // 2}" for i in range(16)), domain=tuple("ab"[i // 2 % 2] for i in range(16)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_learns_by_its_recipe_s_objective(name: str, tmp_path: Path) -> None:
+    recipe = read_recipe(name)
+    small = {"size": 16, "width": 4} if name == "mm_cdcn" else SMALL.get(recipe.entry, TRUNK)
+    model = registry.load("pad", recipe.entry).untrained({**recipe.model, **small}, seed=0)
+    objective = registry.load("objectives", recipe.objective)(**recipe.objective_settings)
+    rate = 3e-3 if recipe.entry in ("mm_cdcn", "mmdg", "ama", "vit_cdc_adapter") else 3e-4
+    epochs = 24 if name == "mm_cdcn" else 10  # its batch statistics have to settle
+    settings = TrainSettings(
+        epochs=epochs, batch=16, rate=rate, decay=0.0, margin=1.0, every=epochs,
+        augmentation=Augmentation(rotation=0.0, exposure=0.05, noise=0.01, blur=0.0, drop=0.0),
+    )  # fmt: skip
+    log = fit(model, separable(), objective=objective, settings=settings, seed=0, run=tmp_path)
+    assert log[-1]["loss"] < 0.8 * log[0]["loss"]
+    crops = separable()
+    with torch.no_grad():
+        score = model(crops.batch(range(16))).score
+    above = (score[crops.label == 1, None] > score[None, crops.label == 0]).float().mean()
+    assert float(above) > 0.9, "area under the curve on what it was shown"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_share_budget_and_view(name: str) -> None:
+    recipe, reference = read_recipe(name), read_recipe("mmdg")
+    assert (recipe.training.epochs, recipe.training.batch) == (reference.training.epochs, reference.training.batch)
+    assert recipe.model["size"] == reference.model["size"]
+    assert recipe.captures == reference.captures
+    assert recipe.model.get("trunk", "face_vit") == reference.model["trunk"]
+    same = replace(reference.training.augmentation, drop=recipe.training.augmentation.drop)
+    assert recipe.training.augmentation == same, "only ama drops sensors while it learns"
+    assert (recipe.training.augmentation.drop > 0) == (name == "ama")
