@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from facewarden.bench.cloaking_crowd import crowd_of
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.drawn import drawn_faces
 from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
 from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
 from facewarden.bench.perturbation_report import Measured, perturbation_section
-from facewarden.bench.poisoning import Cloaking, run_cloaking
+from facewarden.bench.poisoning import Poisoning, run_poisoning
 from facewarden.bench.poisoning_report import poisoning_section
 from facewarden.bench.presentation import Presentation, measure_presentation
 from facewarden.bench.presets import Preset
@@ -44,8 +47,8 @@ from facewarden.report.document import LeftOut, Part, Section
 
 SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
 """Recognizers to make the cloak on: the first two that are in the cache and are not the judge."""
-PURIFIERS = ("identity", "jpeg", "gaussian_blur", "median")
-CLOAK = ThreatModel(eps=8 / 255)
+PURIFIERS = ("identity", "jpeg", "gaussian_blur", "puface")
+_JUDGE = "judge"
 
 
 @dataclass(frozen=True)
@@ -235,19 +238,24 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
         return _empty("poisoning", LeftOut("cloaking of gallery photos", error.message, error.hint)), ()
     faces, left_out = _faces(needs)
     sizes = needs.sizes
-    setting = Cloaking(
-        faces=faces,
-        judge=judge,
-        surrogates=surrogates,
-        attack=load("attacks", "pgd")(steps=sizes.cloak_steps),
-        threat=CLOAK,
-        purifiers={name: resolve_purifier(name) for name in PURIFIERS},
+    seed = derive(needs.seed, "poisoning")
+    models = {_JUDGE: judge, **{model.card.name: model for model in surrogates}}
+    names = tuple(model.card.name for model in surrogates)
+    pace = {"pace": "swift", "steps": sizes.cloak_steps}
+    lab = Lab(crowd_of(faces), run.path / "cloaking", recognizer=models.__getitem__)
+    setting = Poisoning(
+        lab=lab,
+        judge=_JUDGE,
+        cloak=CloakRecipe("lowkey", "8", names, settings=pace, seed=seed),
+        purifiers=_purifiers(),
         users=sizes.cloaking_people,
-        seed=derive(needs.seed, "poisoning"),
+        seed=seed,
     )
     with torch.inference_mode(mode=False):
-        section = poisoning_section(setting, run_cloaking(setting, run), left_out=left_out)
-    settings: dict[str, Any] = {"people": len(setting.split), "photos": len(faces), "cloaking": len(setting.cloakers)}
+        section = poisoning_section(setting, run_poisoning(setting, run), left_out=left_out)
+    shutil.rmtree(run.path / "cloaking", ignore_errors=True)  # cloaked faces of real people
+    cloaking = len(lab.crowd.attackers(sizes.cloaking_people))
+    settings: dict[str, Any] = {"people": len(lab.crowd.people), "photos": len(faces), "cloaking": cloaking}
     source = "drawn by the simulator" if faces.simulated else faces.source
     parts = (
         model_part("recognizer (judge)", judge.card),
@@ -255,6 +263,16 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
         Part("faces", faces.source, source, "see the data set", settings=settings),
     )
     return section, parts
+
+
+def _purifiers() -> tuple[str, ...]:
+    """The purifiers to measure, without one whose weights are not there."""
+    found = []
+    for name in PURIFIERS:
+        with suppress(FacewardenError):
+            resolve_purifier(name)
+            found.append(name)
+    return tuple(found)
 
 
 def _surrogates(needs: Needs, judge: Recognizer) -> tuple[Recognizer, ...]:

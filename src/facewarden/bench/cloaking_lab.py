@@ -21,6 +21,7 @@ from facewarden.core.progress import track
 from facewarden.core.roles import Purifier, Recognizer
 
 Vectors = NDArray[np.float32]
+Rows = Mapping[str, Sequence[int]]
 Reader = Callable[[Tensor], NDArray[Any]]
 _CHUNK = 160
 _EMPTY = "identity"
@@ -48,9 +49,9 @@ class Lab:
         self.purifier = cache(purifier)
         self._natural_read: dict[str, NDArray[Any]] = {}
 
-    def cloaked(self, recipe: CloakRecipe, person: str) -> NDArray[np.uint8]:
-        """Every photo of a person, cloaked and then as it was published; `(n, 112, 112, 3)`."""
-        rows = self.crowd.people[person]
+    def cloaked(self, recipe: CloakRecipe, person: str, *, rows: Sequence[int] = ()) -> NDArray[np.uint8]:
+        """Photos of a person, all of them or some rows, cloaked and then as published; `(n, 112, 112, 3)`."""
+        rows = list(rows) or self.crowd.people[person]
         faces = self.crowd.faces
         clean, keys = faces.crops[rows], [faces.key[row] for row in rows]
         about = {
@@ -73,7 +74,7 @@ class Lab:
         *,
         purifier: str = _EMPTY,
         cloak: CloakRecipe | None = None,
-        people: Sequence[str] = (),
+        people: Rows | Sequence[str] = (),
     ) -> dict[str, Vectors]:
         """Embeddings after a purifier, of the whole crowd or of some people's cloaked photos.
 
@@ -81,7 +82,7 @@ class Lab:
             judges: recognizers.
             purifier: what every photo goes through first.
             cloak: None embeds every natural face.
-            people: with a cloak, whose photos.
+            people: with a cloak, whose photos: all of a person's, or with a mapping some rows.
 
         Returns:
             Judge -> `(n, d)` unit vectors; n is the crowd, with people who do not cloak as they are.
@@ -94,7 +95,7 @@ class Lab:
         return self._read("vectors", judges, reader, purifier=purifier, cloak=cloak, people=people)
 
     def halves(
-        self, judge: str, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Sequence[str] = ()
+        self, judge: str, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Rows | Sequence[str] = ()
     ) -> NDArray[np.float16]:
         """What leaves the lower, fixed half of a judge's network, for trackers that train the upper one."""
         model = self.recognizer(judge)
@@ -119,7 +120,7 @@ class Lab:
         *,
         purifier: str,
         cloak: CloakRecipe | None,
-        people: Sequence[str],
+        people: Rows | Sequence[str],
     ) -> dict[str, NDArray[Any]]:
         treat = self.purifier(purifier)
         label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
@@ -131,12 +132,13 @@ class Lab:
                 self._natural_read |= {held[name]: np.concatenate([part[name] for part in parts]) for name in new}
             return {name: self._natural_read[held[name]] for name in judges}
         found = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
-        named = ((who, self.cloaked(cloak, who)) for who in track(people, label=label))
-        rows = self.crowd.people
-        for who, crops in named:
+        whole = self.crowd.people
+        for who in track(people, label=label):
+            rows = list(people[who]) if isinstance(people, Mapping) else whole[who]
+            crops = self.cloaked(cloak, who, rows=rows)
             part = next(self._chunks(kind, judges, reader, treat, [crops]))
             for name in judges:
-                found[name][rows[who]] = part[name]
+                found[name][rows] = part[name]
         return found
 
     def _base(

@@ -1,186 +1,111 @@
-"""The poisoning experiment of the audit: one person cloaks their photos; does the recognizer still find them?
+"""The poisoning part of the audit: a small run of the cloaking experiment on the audited recognizer.
 
-One cloaked person at a time among natural ones. The gallery is what the tracker scraped: the person's cloaked photos
-and everybody else's natural ones, all of them passed through the purifier. Probes are clean and not purified. The
-tracker is 1-NN by cosine similarity on a judge that is none of the surrogates the cloak was made on.
+One person at a time cloaks their gallery photos on surrogates that are not the judge. The gallery, the cloaked photos
+with everybody else's natural ones, goes through a purifier; a nearest-neighbor tracker and a linear probe then look for
+the person's clean probes (`facewarden.bench.cloaking`, which `facewarden evaluate cloaking` runs in full).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from facewarden.bench.faces import AlignedFaces, embed_all
-from facewarden.core.attack import Attack
-from facewarden.core.errors import BadInputError
-from facewarden.core.objective import PushAway
+from facewarden.bench.cloaking import Cell, measure
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe
+from facewarden.bench.faces import to_images
 from facewarden.core.progress import track
-from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.run import RunFolder
-from facewarden.core.seeding import derive
-from facewarden.core.threat import ThreatModel
 
-Embeddings = NDArray[np.float32]
+TRACKERS = ("nearest", "linear")
 
 
 @dataclass(frozen=True, eq=False)
-class Cloaking:
-    """Everything that decides the experiment's numbers.
+class Poisoning:
+    """Everything that decides the numbers of the section.
 
     Attributes:
-        faces: aligned faces of all people.
-        judge: the recognizer that the tracker uses.
-        surrogates: the recognizers that the cloak is made on together; none of them is the judge.
-        attack, threat: how the cloak is made.
-        purifiers: name -> purifier; "identity" is no treatment.
+        lab: the crowd, and where cloaks and embeddings are kept.
+        judge: the recognizer that the trackers use, as the lab builds it; none of the cloak's surrogates.
+        cloak: how people cloak.
+        purifiers: names as the lab builds them; "identity" is no treatment.
         users: how many people cloak, one at a time.
-        seed: of splits, users and cloaks.
+        seed: of the split.
     """
 
-    faces: AlignedFaces
-    judge: Recognizer
-    surrogates: tuple[Recognizer, ...]
-    attack: Attack
-    threat: ThreatModel
-    purifiers: Mapping[str, Purifier]
+    lab: Lab
+    judge: str
+    cloak: CloakRecipe
+    purifiers: tuple[str, ...]
     users: int
     seed: int
 
-    @cached_property
-    def split(self) -> dict[str, tuple[list[int], list[int]]]:
-        """Person -> (gallery rows, probe rows): 70 % and the rest, at least one of each.
 
-        People of whom fewer than two photos could be aligned cannot be searched for and take no part.
-
-        Raises:
-            BadInputError: fewer than two people are left.
-        """
-        parts = {}
-        for person, rows in self.faces.by_person().items():
-            if len(rows) < 2:
-                continue
-            order = np.random.default_rng(derive(self.seed, "gallery", person)).permutation(rows).tolist()
-            cut = min(len(order) - 1, max(1, round(0.7 * len(order))))
-            parts[person] = (sorted(order[:cut]), sorted(order[cut:]))
-        if len(parts) < 2:
-            raise BadInputError(
-                f"{len(parts)} people of {self.faces.source} have two photos with a face {dict(self.faces.skipped)}",
-                hint="one folder per person, several photos in each: --faces DIR",
-            )
-        return parts
-
-    @cached_property
-    def cloakers(self) -> tuple[str, ...]:
-        """The people who cloak, drawn by seed."""
-        order = np.random.default_rng(derive(self.seed, "cloakers")).permutation(sorted(self.split))
-        return tuple(sorted(order[: self.users].tolist()))
-
-    @cached_property
-    def raw(self) -> Embeddings:
-        """The judge's embedding of every face as it is."""
-        rows = list(range(len(self.faces)))
-        chunks = [rows[i : i + 16] for i in range(0, len(rows), 16)]
-        parts = [embed_all(self.judge, self.faces.images(c)) for c in track(chunks, label="judge reads the faces")]
-        return np.concatenate(parts)
-
-    @cached_property
-    def treated(self) -> dict[str, Embeddings]:
-        """Purifier -> the judge's embedding of every natural face after it."""
-        found = {}
-        for name, purifier in self.purifiers.items():
-            if name == "identity":
-                found[name] = self.raw
-                continue
-            rows = list(range(len(self.faces)))
-            chunks = [rows[i : i + 16] for i in range(0, len(rows), 16)]
-            label = f"judge reads the faces after {name}"
-            parts = [embed_all(self.judge, purify(purifier, self.faces.images(c))) for c in track(chunks, label=label)]
-            found[name] = np.concatenate(parts)
-        return found
-
-
-def purify(purifier: Purifier, images: Tensor) -> Tensor:
-    """Purify and round to eight bits, as a stored photo is."""
-    with torch.no_grad():
-        return torch.round(purifier(images) * 255) / 255
-
-
-def cloak(setting: Cloaking, rows: Sequence[int]) -> Tensor:
-    """Cloak faces on the surrogates and round them to eight bits, as a stored photo is."""
-    clean = setting.faces.images(rows)
-    keys = [setting.faces.key[row] for row in rows]
-    goal = PushAway(setting.surrogates, clean, keys=keys)
-    found = setting.attack(goal, setting.threat, seed=derive(setting.seed, "cloak"))
-    return torch.round(found.images["rgb"] * 255) / 255
-
-
-def measure_user(setting: Cloaking, person: str) -> dict[str, Any]:
-    """Let one person cloak their gallery photos and count what the tracker finds; JSON-able.
-
-    Returns:
-        `psnr` of each cloak in dB, and for each purifier the 1-NN hits on the person's probes with a cloaked and with a
-        natural gallery, and the share of hits on everybody else's probes with the cloaked one.
-    """
-    gallery, probes = setting.split[person]
-    cloaked = cloak(setting, gallery)
-    noise = (cloaked - setting.faces.images(gallery)).double().square().flatten(1).mean(dim=1)
-    result: dict[str, Any] = {"psnr": (-10 * torch.log10(noise.clamp(min=1e-10))).tolist(), "purifiers": {}}
-    others = [p for p in setting.split if p != person]
-    everyone = [row for p in setting.split for row in setting.split[p][0]]
-    other_probes = [row for p in others for row in setting.split[p][1]]
-    who = np.array(setting.faces.person)
-    for name, purifier in setting.purifiers.items():
-        natural = setting.treated[name]
-        poisoned = natural.copy()
-        poisoned[gallery] = embed_all(setting.judge, purify(purifier, cloaked))
-        result["purifiers"][name] = {
-            "cloaked": _hits(setting.raw[probes], poisoned[everyone], who[everyone], person=[person] * len(probes)),
-            "natural": _hits(setting.raw[probes], natural[everyone], who[everyone], person=[person] * len(probes)),
-            "others": float(
-                np.mean(_hits(setting.raw[other_probes], poisoned[everyone], who[everyone], person=who[other_probes]))
-            ),
-        }
-    return result
-
-
-def _hits(
-    probes: Embeddings, gallery: Embeddings, names: NDArray[Any], *, person: Sequence[str] | NDArray[Any]
-) -> list[int]:
-    nearest = (probes @ gallery.T).argmax(axis=1)
-    return [int(hit) for hit in names[nearest] == np.asarray(person)]
-
-
-def run_cloaking(setting: Cloaking, run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Measure every cloaking person, one resumable stage each; person -> what `measure_user` found."""
+def run_poisoning(setting: Poisoning, run: RunFolder) -> dict[str, list[Cell]]:
+    """Measure every purifier with both trackers, one resumable stage each; purifier -> cells."""
     found = {}
-    for index, person in enumerate(track(setting.cloakers, label="people cloak their photos")):
-        found[person] = run.stage(f"poisoning-user-{index:03d}", partial(measure_user, setting, person))
+    for name in track(setting.purifiers, label="cloaked galleries by purifier"):
+        held = run.stage(f"poisoning-{name}", partial(_measured, setting, name))
+        found[name] = [Cell.from_json(values) for values in held]
     return found
+
+
+def _measured(setting: Poisoning, purifier: str) -> list[dict[str, Any]]:
+    cells: list[Cell] = []
+    for tracker in TRACKERS:
+        cells += measure(
+            setting.lab,
+            setting.cloak,
+            purifier=purifier,
+            tracker=tracker,
+            judges=[setting.judge],
+            attackers=setting.users,
+            seeds=[setting.seed],
+            gallery_only=True,
+        )
+    return [cell.as_json() for cell in cells]
+
+
+def cloak_psnr(setting: Poisoning) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Peak signal-to-noise ratio of every cloaked gallery crop in dB, and whose it is."""
+    split, faces = setting.lab.crowd.split(setting.seed), setting.lab.crowd.faces
+    psnr, owner = [], []
+    for number, who in enumerate(setting.lab.crowd.attackers(setting.users)):
+        rows = list(split.gallery[who])
+        change = to_images(setting.lab.cloaked(setting.cloak, who, rows=rows)) - faces.images(rows)
+        noise = change.double().square().flatten(1).mean(dim=1).clamp(min=1e-10)
+        psnr += (-10 * noise.log10()).tolist()
+        owner += [number] * len(rows)
+    return np.array(psnr), np.array(owner)
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """Similarities between clean probes and the natural gallery after a purifier, and whose probe each is."""
 
-    genuine: Embeddings
+    genuine: NDArray[np.float32]
     genuine_subject: NDArray[Any]
-    impostor: Embeddings
+    impostor: NDArray[np.float32]
     impostor_subject: NDArray[Any]
 
 
-def verification_pairs(setting: Cloaking, purifier: str) -> Pairs:
+def verification_pairs(setting: Poisoning, purifier: str) -> Pairs:
     """All probe-gallery pairs after a purifier: what purification costs honest people."""
-    everyone = [row for p in setting.split for row in setting.split[p][0]]
-    probes = [row for p in setting.split for row in setting.split[p][1]]
-    who = np.array(setting.faces.person)
-    similarity = setting.raw[probes] @ setting.treated[purifier][everyone].T
-    same = who[probes][:, None] == who[everyone][None, :]
-    subject = np.broadcast_to(who[probes][:, None], same.shape)
+    split = setting.lab.crowd.split(setting.seed)
+    raw = setting.lab.vectors([setting.judge])[setting.judge]
+    treated = setting.lab.vectors([setting.judge], purifier=purifier)[setting.judge]
+    asked, who_asks = _rows(split.probes)
+    known, who_is = _rows(split.gallery)
+    similarity = raw[asked] @ treated[known].T
+    same = who_asks[:, None] == who_is[None, :]
+    subject = np.broadcast_to(who_asks[:, None], same.shape)
     return Pairs(similarity[same], subject[same], similarity[~same], subject[~same])
+
+
+def _rows(part: Mapping[str, tuple[int, ...]]) -> tuple[list[int], NDArray[Any]]:
+    return [row for rows in part.values() for row in rows], np.array([who for who, rows in part.items() for _ in rows])

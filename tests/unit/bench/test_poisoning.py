@@ -1,132 +1,117 @@
-"""The cloaking experiment with recognizers whose embeddings can be worked by hand."""
+"""The audit's poisoning section, with a recognizer whose embeddings can be worked by hand."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from facewarden.attacks.pgd import entry as PGD
+from facewarden.bench.cloaking_crowd import Crowd, crowd_of
+from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.faces import AlignedFaces
-from facewarden.bench.poisoning import Cloaking, measure_user, run_cloaking, verification_pairs
+from facewarden.bench.poisoning import Poisoning, cloak_psnr, run_poisoning, verification_pairs
 from facewarden.bench.poisoning_report import poisoning_section
 from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.run import RunFolder
-from facewarden.core.threat import ThreatModel
 
 
 class Color(Recognizer):
     """Embeds a face by its mean color around mid gray: three numbers anyone can follow."""
 
-    card = Card("color", "mean color", "recognizer")
     dim = 3
 
-    def features(self, images: torch.Tensor) -> torch.Tensor:
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.card = Card(name, "mean color", "recognizer")
+
+    def features(self, images: Tensor) -> Tensor:
         return images.mean(dim=(2, 3)) - 0.5 + 1e-4
 
 
 class Same(Purifier):
     card = Card("same", "nothing", "purifier")
 
-    def purify(self, images: torch.Tensor) -> torch.Tensor:
+    def purify(self, images: Tensor) -> Tensor:
         return images
 
 
-class Snap(Purifier):
-    """Snaps every channel's mean back to the nearest of two levels: removes any small cloak."""
+class Paint(Purifier):
+    """Knows the person's color from a strongly colored corner and paints the whole face with it."""
 
-    card = Card("snap", "snap", "purifier")
+    card = Card("paint", "paint", "purifier")
 
-    def purify(self, images: torch.Tensor) -> torch.Tensor:
-        level = (images.mean(dim=(2, 3), keepdim=True) > 0.5).float() * 0.02 + 0.49
-        return level.expand_as(images)
+    def purify(self, images: Tensor) -> Tensor:
+        sign = (images[..., :8, :8].mean(dim=(2, 3), keepdim=True) - 0.5).sign()
+        return (0.5 + 0.012 * sign).expand_as(images)
 
 
-def colored(people: int = 4, photos: int = 5) -> AlignedFaces:
+def colored(people: int = 4, photos: int = 5) -> Crowd:
     colors = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1), (1, -1, -1), (-1, 1, -1)][:people]
     draw = np.random.default_rng(0)
     crops, person, key = [], [], []
     for who, signs in enumerate(colors):
         for photo in range(photos):
-            crops.append(np.full((112, 112, 3), 127.5) + 3 * np.array(signs) + draw.uniform(-0.4, 0.4, 3))
+            face = np.full((112, 112, 3), 127.5) + 3 * np.array(signs) + draw.uniform(-0.4, 0.4, 3)
+            face[:8, :8] += 40 * np.array(signs)
+            crops.append(face)
             person.append(f"p{who}")
             key.append(f"p{who}-{photo}")
-    return AlignedFaces(np.stack(crops).round().astype(np.uint8), tuple(person), tuple(key), "colors", True, {})
+    pixels = np.stack(crops).round().astype(np.uint8)
+    return crowd_of(AlignedFaces(pixels, tuple(person), tuple(key), "colors", True, {"no face found": 2}))
 
 
-def setting(eps: float) -> Cloaking:
-    return Cloaking(
-        faces=colored(),
-        judge=Color(),
-        surrogates=(Color(),),
-        attack=PGD(steps=8),
-        threat=ThreatModel(eps=eps),
-        purifiers={"identity": Same(), "snap": Snap()},
-        users=3,
-        seed=0,
-    )
-
-
-def test_gallery_and_probes_share_nothing_and_split_70_30() -> None:
-    split = setting(8 / 255).split
-    for gallery, probes in split.values():
-        assert len(gallery) == 4
-        assert len(probes) == 1
-        assert not set(gallery) & set(probes)
-
-
-def test_a_strong_cloak_hides_and_the_right_purifier_finds() -> None:
-    found = measure_user(setting(10 / 255), "p0")
-    assert sum(found["purifiers"]["identity"]["natural"]) == 1
-    assert sum(found["purifiers"]["identity"]["cloaked"]) == 0
-    assert found["purifiers"]["identity"]["others"] == 1.0
-    assert all(psnr > 28 for psnr in found["psnr"])
-
-
-def test_no_budget_no_protection() -> None:
-    found = measure_user(setting(0.0), "p1")
-    assert found["purifiers"]["identity"]["cloaked"] == found["purifiers"]["identity"]["natural"]
-
-
-def test_pairs_count_every_probe_against_every_gallery_photo() -> None:
-    pairs = verification_pairs(setting(0.0), "identity")
-    assert len(pairs.genuine) == 4 * 4
-    assert len(pairs.impostor) == 4 * 12
-    assert pairs.genuine.min() > pairs.impostor.max()
+def setting(folder: Path, level: str = "10") -> Poisoning:
+    models: dict[str, Any] = {"judge": Color("judged"), "color": Color("color"), "identity": Same(), "paint": Paint()}
+    lab = Lab(colored(), folder, recognizer=models.__getitem__, purifier=models.__getitem__)
+    return Poisoning(lab, "judge", CloakRecipe("pgd", level, ("color",)), ("identity", "paint"), users=3, seed=0)
 
 
 def test_the_section_adds_up_and_resumes(tmp_path: Path) -> None:
-    experiment = setting(10 / 255)
-    found = run_cloaking(experiment, RunFolder(tmp_path / "run", recipe={}))
-    again = run_cloaking(setting(10 / 255), RunFolder(tmp_path / "run", recipe={}, resume=True))
+    experiment = setting(tmp_path / "lab")
+    found = run_poisoning(experiment, RunFolder(tmp_path / "run", recipe={}))
+    again = run_poisoning(setting(tmp_path / "other"), RunFolder(tmp_path / "run", recipe={}, resume=True))
     assert found == again
     section = poisoning_section(experiment, found)
-    rates = {(m.group["purifier"], m.group["cloak"]): m for m in section.metrics if m.name == "protection_rate"}
-    hidden = rates["identity", "pgd_10"]
-    by_hand = np.mean([1 - np.mean(person["purifiers"]["identity"]["cloaked"]) for person in found.values()])
-    assert hidden.value == pytest.approx(by_hand)
-    assert rates["identity", "none"].value == 0.0
+    rates = {(m.group["purifier"], m.group["tracker"]): m for m in section.metrics if m.name == "protection_rate"}
+    assert set(rates) == {(p, t) for p in ("identity", "paint") for t in ("nearest", "linear")}
+    hidden = rates["identity", "nearest"]
+    assert hidden.value == pytest.approx(np.mean(found["identity"][0].hidden))
+    assert hidden.value > 0.6
+    assert rates["paint", "nearest"].value == 0.0
+    assert {m.group["judge"] for m in section.metrics if m.name == "protection_rate"} == {"judged"}
+    assert "judge is unseen family" in hidden.note
+    assert "cloak on color" in hidden.note
+    missed = [m.value for m in section.metrics if m.name == "natural_error"]
+    assert missed == [0.0] * 4
     assert section.simulated
+    assert section.skipped == {"no face found": 2}
+    assert len(section.figures[0].data["rows"]) == 4
 
 
-def test_a_person_with_one_usable_photo_takes_no_part(tmp_path: Path) -> None:
-    whole = colored()
-    rows = [row for row, who in enumerate(whole.person) if who != "p3"] + [len(whole) - 1]
-    faces = AlignedFaces(
-        whole.crops[rows],
-        tuple(whole.person[r] for r in rows),
-        tuple(whole.key[r] for r in rows),
-        "colors",
-        True,
-        {"no face found": 4},
-    )
-    experiment = replace(setting(8 / 255), faces=faces, users=4)
-    assert set(experiment.split) == set(experiment.cloakers) == {"p0", "p1", "p2"}
-    assert set(run_cloaking(experiment, RunFolder(tmp_path, recipe={}))) == {"p0", "p1", "p2"}
-    with pytest.raises(BadInputError, match="1 people"):
-        _ = replace(experiment, faces=colored(people=1)).split
+def test_no_budget_no_protection(tmp_path: Path) -> None:
+    found = run_poisoning(setting(tmp_path / "lab", "0.01"), RunFolder(tmp_path / "run", recipe={}))
+    assert [cell.protection.value for cell in found["identity"]] == [0.0, 0.0]
+
+
+def test_only_gallery_photos_are_cloaked(tmp_path: Path) -> None:
+    experiment = setting(tmp_path / "lab")
+    run_poisoning(experiment, RunFolder(tmp_path / "run", recipe={}))
+    kept = [np.load(path)["crops"] for path in (tmp_path / "lab" / "cloaks").glob("*.npz")]
+    assert [len(crops) for crops in kept] == [4, 4, 4]
+    psnr, owner = cloak_psnr(experiment)
+    assert len(psnr) == len(owner) == 12
+    assert 28 < psnr.min() < psnr.max() < 40
+
+
+def test_pairs_count_every_probe_against_every_gallery_photo(tmp_path: Path) -> None:
+    with torch.no_grad():
+        pairs = verification_pairs(setting(tmp_path), "identity")
+    assert len(pairs.genuine) == 4 * 4
+    assert len(pairs.impostor) == 4 * 12
+    assert pairs.genuine.min() > pairs.impostor.max()
