@@ -39,8 +39,8 @@ def read_target(head: str, sample: Sample, *, root: Path, frame: NDArray[np.floa
     A bona fide presentation has type 0, illumination 0 and no reflection; an attack has no attributes and no depth, as
     in CelebA-Spoof and AENet. Everything else comes from the sample: the columns `spoof_type` (a code, otherwise the
     species tells) and `illumination`, the attribute `celeba` (forty of 0, 1 and ?), and the maps that the simulator
-    writes, `truedepth` and `reflection`. With `pseudo` in the column `maps` an ellipsoid over the face box stands for
-    depth and what exceeds the blurred face's median for reflection.
+    writes, `truedepth` and `reflection` (linear light, brought to sRGB here). With `pseudo` in the column `maps` an
+    ellipsoid over the face box stands for depth, and what exceeds the blurred face's median for reflection.
 
     Args:
         head: one of `facewarden.core.tasks.HEADS` but `live`, which is the label.
@@ -126,7 +126,11 @@ def _depth(sample: Sample, root: Path, frame: NDArray[np.float32]) -> NDArray[np
 
 def _reflection(sample: Sample, root: Path, frame: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if name := sample.extra.get("reflection"):
-        return np.asarray(read_photo(root / name) / np.float32(255), np.float32)
+        # the file is linear light; the target is what a photo of the reflection alone would show
+        linear = read_photo(root / name) / np.float32(255)
+        return np.asarray(
+            np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055), np.float32
+        )
     if sample.extra.get("maps") != PSEUDO:
         return None
     smooth = np.asarray(cv2.GaussianBlur(frame, (0, 0), max(1.0, frame.shape[1] / 32)), np.float32)

@@ -140,13 +140,16 @@ def recipe(tmp_path: Path) -> str:
         "summary": "a tiny one",
         "model": {"size": 32},
         "training": {"epochs": 1, "batch": 8},
+        "captures": {"subjects": 5, "captures_per_subject": 4, "domains": ["alder"], "size": 96},
     }
     path.write_text(json.dumps(text))
     return str(path)
 
 
-def test_a_recipe_learns_all_heads_and_tells_how_good_each_is(recipe: str, captures: Manifest, tmp_path: Path) -> None:
-    out = train(recipe, out=tmp_path / "out", captures=captures.root, seed=1)
+def test_without_captures_it_simulates_some_learns_all_heads_and_tells_how_good_each_is(
+    recipe: str, tmp_path: Path
+) -> None:
+    out = train(recipe, out=tmp_path / "out", seed=1)
     results = json.loads((out / "results.json").read_text())
     assert set(results["heads"]) == {"live", *TASKS}
     assert not results["by_modality"]
@@ -162,7 +165,8 @@ def test_a_recipe_like_another_changes_only_what_it_says(recipe: str, tmp_path: 
     base, own = read_recipe("multitask"), read_recipe(recipe)
     assert own.model == {**base.model, "size": 32}
     assert own.training == replace(base.training, epochs=1, batch=8)
-    assert (own.captures, own.objective, own.summary) == (base.captures, base.objective, "a tiny one")
+    assert own.captures == {**base.captures, "subjects": 5, "captures_per_subject": 4, "domains": ["alder"], "size": 96}
+    assert (own.objective, own.summary) == (base.objective, "a tiny one")
     (tmp_path / "no.json").write_text('{"like": "nothing", "summary": "x"}')
     with pytest.raises(BadInputError, match="nothing"):
         read_recipe(str(tmp_path / "no.json"))
