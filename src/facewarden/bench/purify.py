@@ -1,4 +1,4 @@
-"""Purification of photo folders: every image through a purifier, into a folder of its own, with a record."""
+"""Purify photos before a recognizer learns from them; every photo keeps its metadata and its background."""
 
 from __future__ import annotations
 
@@ -6,24 +6,37 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
+from facewarden.align import align_face
+from facewarden.bench.cloak_detector import CloakDetector, TellsCloaks
+from facewarden.bench.faces import purify as purify_tensor
 from facewarden.bench.faces import to_images
-from facewarden.bench.poisoning import purify as purify_tensor
-from facewarden.bench.resolve import resolve_purifier
+from facewarden.bench.purify_photo import purify_faces
+from facewarden.bench.purify_record import Record
+from facewarden.bench.resolve import resolve_purifier, resolve_recognizer
 from facewarden.bench.score import photos_below
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.progress import track
-from facewarden.core.roles import Purifier
-from facewarden.data.photo import read_photo
+from facewarden.core.registry import load
+from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
+from facewarden.data.photo import MAX_PIXELS, read_photo
+from facewarden.data.photo_change import write_changed
 from facewarden.data.table import write_table
+from facewarden.nn.ssim import dssim
+
+_COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
+_TINY = 32.0
+"""Pixels; a cloak on a smaller face is mostly gone when the face is enlarged, and so is the face."""
 
 
 @dataclass(frozen=True)
@@ -31,105 +44,233 @@ class Purified:
     """What was purified.
 
     Attributes:
-        done: photos written by this call.
-        kept: photos that an earlier call had written already, from the same photo with the same purifier.
-        skipped: reason -> count.
-        manifest: table of every purified photo in the folder: source, file, psnr in dB (100 where nothing changed).
+        done: photos purified by this call.
+        kept: photos that an earlier call had finished already, from the same photo with the same purifier.
+        skipped: reason -> photos that are not in the output.
+        manifest: table of every photo in the output: source, file, treatment ("purified" or "copied"), faces,
+            likelihood of a cloak (of the most suspicious face), psnr in dB (100 where nothing changed), ssim, and
+            identity, the mean cosine of the faces before and after. What was not measured is empty.
+        copied: photos that this call left as they are, because they were not suspicious.
+        notes: what else the person at the keyboard should know: sentence -> photos.
     """
 
     done: int
     kept: int
     skipped: dict[str, int]
     manifest: Path
+    copied: int = 0
+    notes: dict[str, int] = field(default_factory=dict)
 
 
-def purify(source: Path, /, *, out: Path, purifier: str = "jpeg", force: bool = False) -> Purified:
-    """Purify every photo of a folder before a recognizer learns from it; the input is never touched.
+def purify(
+    source: Path,
+    /,
+    *,
+    out: Path,
+    purifier: str = "puface",
+    only_suspicious: bool = False,
+    suspicion: float = 0.5,
+    region: Literal["face", "photo"] = "face",
+    aligner: str = "yunet",
+    recognizer: str = "mobilefacenet_512",
+    force: bool = False,
+) -> Purified:
+    """Purify every face in a folder of photos before a recognizer learns from it; the input is never touched.
 
-    Photos keep their relative paths and are written losslessly as PNG. A call that was stopped goes on where it was;
-    what another purifier has left there, or what was made from a photo that has changed, is purified again.
+    Photos keep their relative paths, transparency, EXIF data, color profile and everything outside of the faces, and
+    are written losslessly as PNG. A call that was stopped goes on where it was; what another purifier has left there,
+    or what was made from a photo that has changed, is purified again. Photos without a face are counted and left out:
+    what could not be purified does not belong into a gallery.
 
     Args:
         source: a photo or a folder of photos at any depth.
         out: another folder.
-        purifier: registry name, or name:PATH for one with weights.
+        purifier: registry name, name:PATH for one with weights, or a folder that facewarden train wrote.
+        only_suspicious: purify photos with a face that is likely cloaked, and copy the others byte by byte.
+        suspicion: likelihood from which a face is suspicious.
+        region: "face" purifies the aligned faces and pastes the change back; "photo" purifies all pixels as they are,
+            with no face looked for: for filters, and for pictures that hold nothing but a face.
+        aligner: how faces are found; precropped takes every square picture as one aligned face.
+        recognizer: whose similarity before and after is reported; an empty name reports none.
         force: purify again what is there.
 
     Raises:
-        BadInputError: no photo, none that can be read, or an output inside the input.
+        BadInputError: no photo, none that can be purified, an output inside the input, or one that cannot be written;
+            what was finished stays, and the same call goes on.
     """
     base = source if source.is_dir() else source.parent
     within = source.is_dir() and out.resolve().is_relative_to(base.resolve())
     if within or out.resolve() == base.resolve():
         raise BadInputError(f"{out} lies inside the input {base}", hint="choose an --out beside it")
+    if not 0.0 <= suspicion <= 1.0 or (only_suspicious and region == "photo"):
+        raise BadInputError(f"suspicion {suspicion} with region {region!r}", hint="--suspicion 0.5 --region face")
     photos = photos_below(source)
     model = resolve_purifier(purifier)
+    finder: Aligner | None = None if region == "photo" else load("align", aligner)()
+    notes: Counter[str] = Counter()
+    judge = _judge(recognizer, notes) if finder is not None else None
+    detector = _detector(model, needed=only_suspicious) if finder is not None else None
+    settings = [region, aligner, recognizer if judge is not None else "", suspicion if only_suspicious else None]
+    work = _Work(base, out, model, finder, judge, detector, suspicion if only_suspicious else None, settings)
+    record = Record(out / "purified.jsonl", fresh=force)
+    names: list[str] = []
+    counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    rows: dict[str, list[str | float]] = {"source": [], "file": [], "psnr": []}
-    kept = 0
-    for path in track(photos, label=f"purifying with {purifier}"):
-        relative = path.relative_to(base)
-        # the suffix stays in the name: a.jpg and a.png of one folder must not meet
-        target = out / relative.parent / f"{relative.name}.png"
-        try:
-            image = read_photo(path)
-            relative.as_posix().encode()
-        except BadInputError:
-            skipped["unreadable photo"] += 1
-            continue
-        except UnicodeEncodeError:
-            skipped["file name that is not UTF-8"] += 1
-            continue
-        origin = _origin(model, path)
-        if not force and _origin_of(target) == origin:
-            kept += 1
-            pixels = read_photo(target)  # measured again, so that the record is whole after any number of stops
-        else:
-            cleaned = purify_tensor(model, to_images(image[None]))[0].permute(1, 2, 0).numpy()
-            pixels = np.round(cleaned * 255).astype(np.uint8)
-            _write(target, pixels, origin)
-        rows["source"].append(relative.as_posix())
-        rows["file"].append(target.relative_to(out).as_posix())
-        rows["psnr"].append(_psnr(image, pixels))
-    if not rows["source"]:
+    try:
+        for path in track(photos, label=f"purifying with {purifier}"):
+            try:
+                name = path.relative_to(base).as_posix()
+                name.encode()
+                origin = work.origin(path)
+                row = record.done(name, origin=origin)
+                if row is None:
+                    row = work.one(path, name, notes) | {"origin": origin}
+                    record.add(row)
+                    counts[row["treatment"]] += 1
+                else:
+                    counts["kept"] += 1
+                names.append(name)
+            except UnicodeEncodeError:
+                skipped["file name that is not UTF-8"] += 1
+            except _Unusable as reason:
+                skipped[str(reason)] += 1
+    finally:
+        record.close()
+    if not names:
         raise BadInputError(f"{source}: no photo could be purified ({dict(skipped)})", hint="facewarden data check DIR")
     manifest = out / "purified.csv"
-    write_table(manifest, rows)
-    return Purified(len(rows["source"]) - kept, kept, dict(skipped), manifest)
+    rows = [record.rows[name] for name in sorted(names)]
+    write_table(manifest, {column: [row[column] for row in rows] for column in _COLUMNS})
+    return Purified(counts["purified"], counts["kept"], dict(skipped), manifest, counts["copied"], dict(notes))
+
+
+class _Unusable(Exception):
+    """A photo that is left out; the message is the reason that is counted."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is done to one photo after the other."""
+
+    base: Path
+    out: Path
+    model: Purifier
+    finder: Aligner | None
+    judge: Recognizer | None
+    detector: CloakDetector | None
+    threshold: float | None
+    settings: Sequence[Any]
+
+    def origin(self, path: Path) -> str:
+        """What decides the result, as a hash: the purifier with settings and weights, and the photo's bytes."""
+        card = self.model.card
+        made = json.dumps([card.name, card.settings, card.sha256, *self.settings], sort_keys=True, default=str)
+        digest = hashlib.sha256(made.encode() + b"\0")
+        try:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except OSError:
+            raise _Unusable("unreadable photo") from None
+        return digest.hexdigest()
+
+    def one(self, path: Path, name: str, notes: Counter[str]) -> dict[str, Any]:
+        """Purify or copy a photo and return its row."""
+        said: list[str] = []
+        try:
+            photo = read_photo(path, on_note=said.append)
+        except BadInputError as error:
+            large = f"{MAX_PIXELS // 10**6} MP" in error.hint
+            raise _Unusable(
+                f"more than {error.hint.removeprefix('at most ')}" if large else "unreadable photo"
+            ) from None
+        notes.update("its " + note.partition(": ")[2].removeprefix("its ") for note in said)
+        if self.finder is None:
+            return self._written(path, name, photo, _all_pixels(self.model, photo), faces=0)
+        try:
+            faces = self.finder.locate(photo)
+        except BadInputError:
+            faces = ()
+        if not faces:
+            raise _Unusable("no face found")
+        if min(face.box[2] - face.box[0] for face in faces) < _TINY:
+            notes[f"has a face below {_TINY:.0f} pixels, about which little is known"] += 1
+        likelihood = self._likelihood(photo, faces)
+        if self.threshold is not None and likelihood is not None and likelihood < self.threshold:
+            return self._copied(path, name, faces=len(faces), likelihood=likelihood)
+        purified = purify_faces(photo, faces, self.model, recognizer=self.judge)
+        row = self._written(path, name, photo, purified.pixels, faces=len(faces))
+        return row | {"likelihood": likelihood, "identity": purified.identity}
+
+    def _likelihood(self, photo: NDArray[np.uint8], faces: Sequence[FaceLocation]) -> float | None:
+        if self.detector is None:
+            return None
+        crops = to_images(np.stack([align_face(photo, face.landmarks) for face in faces]))
+        return float(self.detector(crops).max())
+
+    def _written(
+        self, path: Path, name: str, before: NDArray[np.uint8], after: NDArray[np.uint8], *, faces: int
+    ) -> dict[str, Any]:
+        target = self._target(name)
+        write_changed(path, after, target)
+        alike = 1 - 2 * float(dssim(to_images(before[None]), to_images(after[None])))
+        row = {"treatment": "purified", "psnr": _psnr(before, after), "ssim": alike, "faces": faces}
+        return self._row(name, target, row)
+
+    def _copied(self, path: Path, name: str, *, faces: int, likelihood: float) -> dict[str, Any]:
+        target = self._copy(name)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, temporary)
+            temporary.replace(target)
+            self._target(name).unlink(missing_ok=True)  # purified before, with another threshold
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
+        row = {"treatment": "copied", "psnr": 100.0, "ssim": 1.0, "faces": faces}
+        return self._row(name, target, row) | {"likelihood": likelihood, "identity": 1.0 if self.judge else None}
+
+    def _row(self, name: str, target: Path, values: dict[str, Any]) -> dict[str, Any]:
+        where = {"source": name, "file": target.relative_to(self.out).as_posix(), "bytes": target.stat().st_size}
+        return {**where, "likelihood": None, "identity": None, **values}
+
+    def _target(self, name: str) -> Path:
+        """The suffix stays in the name: a.jpg and a.png of one folder must not meet."""
+        return self.out / f"{name}.png"
+
+    def _copy(self, name: str) -> Path:
+        """The name itself, unless it is that of the purified a.jpg for a photo called a.jpg.png."""
+        taken = name.endswith(".png") and (self.base / name.removesuffix(".png")).exists()
+        return self.out / (f"{name}.copy.png" if taken else name)
+
+
+def _all_pixels(model: Purifier, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    cleaned = purify_tensor(model, to_images(photo[None]))[0].permute(1, 2, 0).numpy()
+    return np.round(cleaned * 255).astype(np.uint8)
+
+
+def _judge(name: str, notes: Counter[str]) -> Recognizer | None:
+    if not name:
+        return None
+    try:
+        return resolve_recognizer(name)
+    except MissingAssetError as error:
+        notes[f"identity is not measured: {error.hint}"] += 1
+        return None
+
+
+def _detector(model: Purifier, *, needed: bool) -> CloakDetector | None:
+    """The purifier's own judgment where it has one, else that of the shipped one."""
+    try:
+        return CloakDetector(model if isinstance(model, TellsCloaks) else "puface")
+    except (BadInputError, MissingAssetError):
+        if needed:
+            raise
+        return None
 
 
 def _psnr(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
     error = float(np.mean((before.astype(np.float64) - after.astype(np.float64)) ** 2))
     return 100.0 if error == 0 else min(100.0, 10 * math.log10(255**2 / error))
-
-
-_ORIGIN = "facewarden-purified"
-
-
-def _origin(model: Purifier, source: Path) -> str:
-    """What decides the purified pixels, as a hash: the purifier with settings and weights, and the photo's bytes."""
-    card = model.card
-    made = json.dumps([card.name, card.settings, card.sha256], sort_keys=True, default=str)
-    return hashlib.sha256(made.encode() + b"\0" + source.read_bytes()).hexdigest()
-
-
-def _origin_of(target: Path) -> str | None:
-    """The hash that `_write` left in a file; None where there is no file of ours."""
-    try:
-        with Image.open(target) as image:
-            found = image.info.get(_ORIGIN)
-    except (OSError, ValueError, SyntaxError):
-        return None
-    return found if isinstance(found, str) else None
-
-
-def _write(target: Path, pixels: NDArray[np.uint8], origin: str) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        about = PngInfo()
-        about.add_text(_ORIGIN, origin)
-        Image.fromarray(pixels).save(temporary, format="PNG", pnginfo=about)
-        temporary.replace(target)
-    except OSError as error:
-        raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error

@@ -1,4 +1,4 @@
-"""Purify every photo of a folder before a recognizer learns from it."""
+"""Purify every face in a folder of photos before a recognizer learns from them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from facewarden.bench.purify import Purified, purify
 
 def show(result: Purified) -> int:
     """Print the counts."""
-    print(f"purified {result.done}, already there {result.kept}")
+    copied = f", copied as not suspicious {result.copied}" if result.copied else ""
+    print(f"purified {result.done}{copied}, already there {result.kept}")
     for reason, count in result.skipped.items():
         print(f"skipped {count}: {reason}")
-    if result.done or result.kept:
-        print(f"record: {result.manifest}")
+    for note, count in result.notes.items():
+        print(f"note for {count}: {note}")
+    print(f"per photo: {result.manifest}")
     return 0
 
 

@@ -30,6 +30,8 @@ def build_restorer(settings: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         try:
             if body == "unet":
+                for name in {"contrast", "gain"} & set(values):
+                    values[name] = float(values[name])  # JSON may say 12 for 12.0
                 return UNet(**values)
             if body == "rednet":
                 return _quiet(REDNet(**values))

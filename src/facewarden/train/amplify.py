@@ -1,4 +1,4 @@
-"""Amplified cloaks: x + k d with k drawn for every sample, so that there is something to learn from a faint change."""
+"""Amplified cloaks x + k d with k drawn for every sample, and how much of a cloak is left after a purifier."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facewarden.core.seeding import derive
+from facewarden.nn.residue import octaves
 from facewarden.train.pairs import PairSet
 from facewarden.train.purifier_recipe import PurifierSettings
 
 Batch = tuple[Tensor, Tensor]
+_FAINTEST = 1e-6
 
 
 def amplify(
@@ -35,6 +37,29 @@ def eight_bits(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     """Round to what a file holds, with the gradient of not rounding."""
     stored = (images.clamp(0.0, 1.0) * 255).round() / 255
     return images + (stored - images).detach()
+
+
+def remainder(
+    found: Float[Tensor, "b c h w"], seen: Float[Tensor, "b c h w"], wanted: Float[Tensor, "b c h w"]
+) -> Float[Tensor, ""]:
+    """Mean square of the share of the change that is left, band by band of four octaves of detail.
+
+    The share is the component of found - wanted along seen - wanted, in units of the latter: 1 before purification, 0
+    where what is left has nothing to do with the change. A restoration with the least square error leaves a faded copy
+    of all that it is not sure of, and a faded cloak still is a cloak; errors in other directions are noise to a
+    recognizer. Samples that were not changed count as 0.
+
+    Args:
+        found: what the purifier gave.
+        seen: what it was given.
+        wanted: the natural images.
+    """
+    shares = []
+    for left, was in zip(octaves(found - wanted), octaves(seen - wanted), strict=True):
+        energy = was.square().sum(dim=(1, 2, 3))
+        share = (left * was).sum(dim=(1, 2, 3)) / (energy + _FAINTEST)
+        shares.append(share.square().mean())
+    return torch.stack(shares).mean()
 
 
 def draw_batch(pairs: PairSet, rows: Sequence[int], *, settings: PurifierSettings, seed: int, epoch: int) -> Batch:

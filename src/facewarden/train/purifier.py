@@ -16,6 +16,7 @@ from facewarden.train.features import build_features
 from facewarden.train.pairs import read_pairs
 from facewarden.train.purifier_loop import fit_purifier
 from facewarden.train.purifier_recipe import PurifierRecipe
+from facewarden.train.suspicion import fit_suspicion
 
 RESULTS = "results.json"
 
@@ -66,7 +67,11 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
         training_data=_data(plan, counts),
         intended_use=plan.intended_use,
         limits=plan.limits,
-        settings={"network": dict(plan.network), "features": list(settings.features) if features else []},
+        settings={
+            "network": dict(plan.network),
+            "features": list(settings.features) if features else [],
+            "suspicion": fit_suspicion(network, learned),
+        },
     )
     save_artifact(out, network.state_dict(), card=card, recipe=written)
     write_json(out / RESULTS, {"training": counts, "last": log[-1] if log else {}})

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
-from facewarden.train.amplify import draw_batch, eight_bits
+from facewarden.train.amplify import draw_batch, eight_bits, remainder
 from facewarden.train.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.train.features import FeatureDistance
 from facewarden.train.loop import CHECKPOINTS, LOG
@@ -86,7 +86,7 @@ def fit_purifier(
             )
             with accelerator.autocast():
                 found = eight_bits(prepared(seen).float())
-                parts = _losses(found, wanted, features=features, settings=settings)
+                parts = _losses(found, seen, wanted, features=features, settings=settings)
             loss = torch.stack(list(parts.values())).sum()
             if not bool(torch.isfinite(loss.detach())):
                 raise ContractError(f"the loss is {float(loss.detach())}", hint="a lower rate in the recipe")
@@ -107,13 +107,15 @@ def fit_purifier(
 
 
 def _losses(
-    found: Tensor, wanted: Tensor, *, features: Sequence[FeatureDistance], settings: PurifierSettings
+    found: Tensor, seen: Tensor, wanted: Tensor, *, features: Sequence[FeatureDistance], settings: PurifierSettings
 ) -> dict[str, Tensor]:
     apart = found - wanted
     if settings.image == "rmse":
         parts = {"image": (apart.square().mean() + _UNDER_THE_ROOT).sqrt()}
     else:
         parts = {"image": apart.abs().mean()}
+    if settings.remainder > 0:
+        parts["remainder"] = settings.remainder * remainder(found, seen, wanted)
     if settings.feature > 0:
         for distance in features:
             parts[distance.name] = settings.feature / len(features) * distance(found, wanted)

@@ -32,6 +32,7 @@ class PurifierSettings:
         noise: largest standard deviation in gray levels of Gaussian noise that is learned to be removed instead of
             cloaks; 0 learns from cloaks.
         image: "rmse", one root of the mean square per batch, or "l1", the mean absolute error.
+        remainder: weight of the share of the cloak that is left, see `facewarden.train.amplify.remainder`.
         feature: weight of the feature term.
         features: networks whose features are compared, entries of facewarden.train.features.
         mirror: whether half of the samples are mirrored.
@@ -50,8 +51,9 @@ class PurifierSettings:
     natural: float = 0.2
     sign: int = 1
     noise: float = 0.0
-    image: str = "l1"
-    feature: float = 1.0
+    image: str = "rmse"
+    remainder: float = 0.02
+    feature: float = 0.0
     features: tuple[str, ...] = ("faceres",)
     mirror: bool = True
     precision: str = "bf16"
@@ -68,7 +70,7 @@ class PurifierSettings:
             and self.noise >= 0
             and self.at_most >= 0
             and self.image in ("rmse", "l1")
-            and self.feature >= 0
+            and min(self.feature, self.remainder) >= 0
             and self.precision in ("no", "bf16")
         )
         if not fine:

@@ -130,27 +130,27 @@ def photo(path: Path, *, seed: int = 0) -> Path:
 
 def test_purifying_again_with_another_purifier_or_a_changed_photo_keeps_nothing_stale(tmp_path: Path) -> None:
     source, out = photo(tmp_path / "in" / "a.png"), tmp_path / "out"
-    assert purify(tmp_path / "in", out=out, purifier="jpeg").done == 1
+    assert purify(tmp_path / "in", out=out, purifier="jpeg", region="photo").done == 1
     first = np.array(Image.open(out / "a.png.png"))
-    assert purify(tmp_path / "in", out=out, purifier="jpeg").kept == 1
-    assert purify(tmp_path / "in", out=out, purifier="median").done == 1
+    assert purify(tmp_path / "in", out=out, purifier="jpeg", region="photo").kept == 1
+    assert purify(tmp_path / "in", out=out, purifier="median", region="photo").done == 1
     second = np.array(Image.open(out / "a.png.png"))
     assert (first != second).any()
     photo(source, seed=1)
-    assert purify(tmp_path / "in", out=out, purifier="median").done == 1
+    assert purify(tmp_path / "in", out=out, purifier="median", region="photo").done == 1
     assert (np.array(Image.open(out / "a.png.png")) != second).any()
 
 
 def test_purify_refuses_what_it_can_do_nothing_with_and_takes_one_photo(tmp_path: Path) -> None:
     lone = photo(tmp_path / "a.png")
-    assert purify(lone, out=tmp_path / "out").done == 1
+    assert purify(lone, out=tmp_path / "out", purifier="jpeg", region="photo").done == 1
     with pytest.raises(BadInputError, match="does not exist"):
-        purify(tmp_path / "nobody.png", out=tmp_path / "out")
+        purify(tmp_path / "nobody.png", out=tmp_path / "out", purifier="jpeg", region="photo")
     (tmp_path / "torn.png").write_bytes(lone.read_bytes()[:40])
     with pytest.raises(BadInputError, match="no photo could be purified"):
-        purify(tmp_path / "torn.png", out=tmp_path / "out")
+        purify(tmp_path / "torn.png", out=tmp_path / "out", purifier="jpeg", region="photo")
     with pytest.raises(BadInputError, match="inside the input"):
-        purify(tmp_path, out=tmp_path / "out")
+        purify(tmp_path, out=tmp_path / "out", purifier="jpeg", region="photo")
 
 
 def test_a_photo_whose_name_is_not_utf8_is_counted_and_the_others_are_purified(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_photo_whose_name_is_not_utf8_is_counted_and_the_others_are_purified(t
         photo(tmp_path / "in" / "b\udcff.png")
     except (OSError, UnicodeError):
         pytest.skip("this file system takes only UTF-8 names")
-    found = purify(tmp_path / "in", out=tmp_path / "out")
+    found = purify(tmp_path / "in", out=tmp_path / "out", purifier="jpeg", region="photo")
     assert (found.done, found.skipped) == (1, {"file name that is not UTF-8": 1})
     assert "a.png" in found.manifest.read_text(encoding="utf-8")
 

@@ -1,0 +1,46 @@
+"""Is a face cloaked? Judged by what a trained purifier would take out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.bench.resolve import resolve_purifier
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Purifier
+
+
+@runtime_checkable
+class TellsCloaks(Protocol):
+    """A purifier that says how likely a face is cloaked."""
+
+    def likelihood(self, images: Tensor) -> Tensor:
+        """Likelihood `(b,)` of aligned faces `(b, 3, h, w)`."""
+
+
+class CloakDetector:
+    """Likelihood that aligned faces are cloaked.
+
+    Args:
+        purifier: one that tells cloaks, by its name or folder.
+
+    Raises:
+        BadInputError: it tells none.
+    """
+
+    def __init__(self, purifier: str | Path | Purifier = "puface") -> None:
+        made = purifier if isinstance(purifier, Purifier) else resolve_purifier(str(purifier))
+        if not isinstance(made, TellsCloaks):
+            raise BadInputError(f"{made.card.name} tells no cloaks", hint="puface, or a folder that trained one")
+        self._teller: TellsCloaks = made
+
+    def __call__(self, images: Tensor, *, batch: int = 32) -> NDArray[np.float64]:
+        """Likelihood `(b,)` in [0, 1] of aligned faces `(b, 3, h, w)` in [0, 1]."""
+        with torch.no_grad():
+            parts = [self._teller.likelihood(part) for part in torch.split(images, batch)]
+        return np.asarray(torch.cat(parts).double().numpy()) if parts else np.zeros(0)

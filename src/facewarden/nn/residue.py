@@ -1,0 +1,37 @@
+"""Statistics of what a purifier takes out of a face: large where there was a cloak, small where there was none."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+_FAINTEST = 1e-8
+
+
+def octaves(images: Float[Tensor, "b c h w"]) -> list[Tensor]:
+    """Split images into three octaves of detail, finest first, and the coarse rest; their sum is the image."""
+    found, now = [], images
+    for _ in range(3):
+        height, width = now.shape[-2:]
+        coarse = functional.avg_pool2d(now, 2, ceil_mode=True, count_include_pad=False)
+        grown = functional.interpolate(coarse, scale_factor=2, mode="nearest")[..., :height, :width]
+        found.append(now - grown)
+        now = coarse
+    return [*found, now]
+
+
+def residue_statistics(images: Float[Tensor, "b 3 h w"], purified: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 8"]:
+    """Logarithms of the mean energy, octave by octave, of what was taken out and of the image itself.
+
+    Args:
+        images: what the purifier was given.
+        purified: what it gave.
+    """
+    parts = [
+        torch.log(part.double().square().mean(dim=(1, 2, 3)) + _FAINTEST)
+        for picture in (images - purified, images)
+        for part in octaves(picture)
+    ]
+    return torch.stack(parts, dim=1).to(images.dtype)

@@ -1,0 +1,21 @@
+"""PuFace: a network that has learned from amplified cloaks to take cloaks out of faces."""
+
+from __future__ import annotations
+
+from facewarden.purifiers._learned import LearnedPurifier
+
+
+class PuFace(LearnedPurifier):
+    """Restores aligned faces; what it changes in a natural face is small.
+
+    The shipped weights are a U-Net; RED-Net-30 as described is trained by the recipe puface_rednet. Besides image and
+    feature loss the recipe minimizes how much of the cloak itself is left, see `facewarden.train.amplify.remainder`.
+
+    Source: Wen, "PuFace: Defending against Facial Cloaking Attacks for Facial Recognition Models", arXiv 2406.02253,
+    2024.
+    """
+
+    name = "puface"
+
+
+entry = PuFace

@@ -1,0 +1,251 @@
+"""Training of purifiers: what amplification does, what is left of a cloak, same bits after a stop, a whole folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from facewarden.core.artifact import load_artifact
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.nn.restorer import build_restorer
+from facewarden.purifiers.puface import PuFace
+from facewarden.train.amplify import amplify, draw_batch, eight_bits, remainder
+from facewarden.train.api import train
+from facewarden.train.features import EmbeddingDistance
+from facewarden.train.pairs import CloakKind, PairSet, read_pairs, write_shard
+from facewarden.train.purifier_loop import fit_purifier
+from facewarden.train.purifier_recipe import FOLDER, PurifierSettings, is_purifier_recipe, read_purifier_recipe
+from stand_ins import TinyRecognizer, generator, make_faces
+
+UNET = {"body": "unet", "widths": [8, 8], "contrast": 12, "gain": 0.1}
+
+
+def pair_set(count: int = 24, *, side: int = 16, seed: int = 0) -> PairSet:
+    """Smooth faces with a faint checkerboard as their cloak: easy to learn."""
+    rng = np.random.default_rng(seed)
+    clean = np.repeat(np.repeat(rng.integers(60, 190, (count, side // 4, side // 4, 3)), 4, 1), 4, 2)
+    board = np.indices((side, side)).sum(0) % 2 * 16 - 8
+    names = tuple(f"face {i}" for i in range(count))
+    cloaked = (clean + board[None, :, :, None]).astype(np.uint8)
+    return PairSet(
+        clean.astype(np.uint8), cloaked, tuple(f"somebody {i}" for i in range(count)), names, ("board",) * count
+    )
+
+
+def tensors(pairs: PairSet) -> tuple[torch.Tensor, torch.Tensor]:
+    clean, cloaked = (
+        torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255 for crops in (pairs.clean, pairs.cloaked)
+    )
+    return clean, cloaked
+
+
+def test_amplification_by_one_is_the_cloak_and_by_zero_the_face() -> None:
+    clean, cloaked = tensors(pair_set(4))
+    torch.testing.assert_close(amplify(clean, cloaked, torch.ones(4)), cloaked, atol=1e-6, rtol=0)
+    assert torch.equal(amplify(clean, cloaked, torch.zeros(4)), clean)
+    assert torch.equal(amplify(clean, clean, torch.full((4,), 9.0)), clean)
+    far = amplify(clean, cloaked, torch.full((4,), 40.0))
+    assert (float(far.min()), float(far.max())) == (0.0, 1.0)
+
+
+def test_an_amplified_cloak_points_along_the_cloak_and_the_ablation_against_it() -> None:
+    clean, cloaked = tensors(pair_set(4))
+    for sign in (1.0, -1.0):
+        moved = amplify(clean, cloaked, torch.full((4,), 3.0 * sign)) - clean
+        assert float((moved * (cloaked - clean)).sum()) * sign > 0
+
+
+def test_what_is_left_is_one_before_zero_after_and_blind_to_unrelated_noise() -> None:
+    clean, cloaked = torch.full((2, 3, 32, 32), 0.5), torch.full((2, 3, 32, 32), 0.5)
+    cloaked = cloaked + 0.03 * torch.randn(cloaked.shape, generator=generator(1))
+    assert float(remainder(cloaked, cloaked, clean)) == pytest.approx(1.0, abs=0.01)
+    assert float(remainder(clean, cloaked, clean)) == 0.0
+    half = clean + 0.5 * (cloaked - clean)
+    assert float(remainder(half, cloaked, clean)) == pytest.approx(0.25, abs=0.01)
+    noise = 0.03 * torch.randn(clean.shape, generator=generator(2))
+    assert float(remainder(clean + noise, cloaked, clean)) < 0.1  # as large as the cloak, in other directions
+    assert float(remainder(clean + noise, clean, clean)) < 0.1  # nothing was changed
+
+
+def test_rounding_lets_the_gradient_pass() -> None:
+    images = torch.tensor([[[[0.1, 0.5, 1.3, -0.2]]]], requires_grad=True)
+    rounded = eight_bits(images)
+    torch.testing.assert_close(rounded * 255, (rounded * 255).round())
+    rounded.sum().backward()
+    assert torch.equal(images.grad, torch.ones_like(images))  # type: ignore[arg-type]
+
+
+def test_draws_depend_on_the_face_and_not_on_its_company() -> None:
+    pairs, settings = pair_set(8), PurifierSettings(amplify=(0.5, 3.0), natural=0.3)
+    together, _ = draw_batch(pairs, list(range(8)), settings=settings, seed=1, epoch=2)
+    alone, _ = draw_batch(pairs, [5], settings=settings, seed=1, epoch=2)
+    assert torch.equal(alone[0], together[5])
+    other, _ = draw_batch(pairs, list(range(8)), settings=settings, seed=1, epoch=3)
+    assert not torch.equal(other, together)
+
+
+def test_natural_samples_appear_as_often_as_asked_and_noise_takes_the_place_of_cloaks() -> None:
+    pairs = pair_set(200)
+    seen, wanted = draw_batch(
+        pairs, list(range(200)), settings=PurifierSettings(natural=0.3, mirror=False), seed=0, epoch=0
+    )
+    same = (seen == wanted).flatten(1).all(dim=1).float().mean()
+    assert 0.2 < float(same) < 0.4
+    noisy, clean = draw_batch(
+        pairs, list(range(50)), settings=PurifierSettings(natural=0.0, noise=20.0, mirror=False), seed=0, epoch=0
+    )
+    board = torch.from_numpy(pairs.cloaked[:50].astype(np.float32) - pairs.clean[:50]).permute(0, 3, 1, 2)
+    correlation = torch.corrcoef(torch.stack([(noisy - clean).flatten(), board.flatten()]))[0, 1]
+    assert abs(float(correlation)) < 0.05
+
+
+def settings(**changed: object) -> PurifierSettings:
+    values = {"epochs": 3, "batch": 8, "rate": 5e-3, "precision": "no", "remainder": 0.01, "warmup": 0.0, **changed}
+    return PurifierSettings(**values)  # type: ignore[arg-type]
+
+
+def test_a_network_learns_to_take_the_cloak_out_and_spares_natural_faces(tmp_path: Path) -> None:
+    pairs, network = pair_set(64), build_restorer(UNET)
+    log = fit_purifier(
+        network, pairs, dev=pair_set(8, seed=9), features=[], settings=settings(epochs=12), seed=0, run=tmp_path
+    )
+    assert log[-1]["dev_purified"] > log[-1]["dev_cloaked"] + 3
+    assert log[-1]["dev_natural"] > log[-1]["dev_cloaked"]
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+    pairs = pair_set()
+
+    def run(folder: Path, *, stops: tuple[int | None, ...]) -> nn.Module:
+        for stop in stops:
+            network = build_restorer(UNET)
+            fit_purifier(
+                network, pairs, dev=None, features=[], settings=settings(), seed=0, run=folder, stop_after=stop
+            )
+        return network
+
+    whole, stopped = run(tmp_path / "a", stops=(None,)), run(tmp_path / "b", stops=(1, None))
+    for one, other in zip(whole.parameters(), stopped.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_feature_gradients_reach_the_images_and_change_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facewarden.core.registry.load", lambda group, name: TinyRecognizer)
+    distance = EmbeddingDistance("tiny")
+    faces = make_faces(2)
+    moved = (faces + 0.02).clamp(0, 1).requires_grad_(True)
+    assert float(distance(faces, faces)) < 2e-3
+    distance(moved, faces).backward()
+    assert moved.grad is not None
+    assert bool(torch.isfinite(moved.grad).all())
+    assert float(moved.grad.abs().sum()) > 0
+    assert all(parameter.grad is None for parameter in distance.model.parameters())
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    pairs = pair_set(80, side=32)
+    for start in (0, 40):
+        part = pairs.rows(range(start, start + 40))
+        write_shard(
+            tmp_path / "pairs" / f"pairs-{start:06d}.safetensors",
+            clean=part.clean, cloaked=part.cloaked, person=part.person, key=part.key, kind=part.kind,
+        )  # fmt: skip
+    return tmp_path / "pairs"
+
+
+def test_shards_come_back_as_written_and_people_keep_their_side(shards: Path) -> None:
+    pairs = read_pairs(shards)
+    assert np.array_equal(pairs.cloaked, pair_set(80, side=32).cloaked)
+    assert len(read_pairs(shards, at_most=7)) == 7
+    learned, dev = pairs.split()
+    assert len(learned) + len(dev) == 80
+    assert len(dev) > 0
+    assert not set(learned.person) & set(dev.person)
+    with pytest.raises(BadInputError, match="no pairs here"):
+        read_pairs(shards.parent)
+    (shards / "pairs-000000.safetensors").write_bytes(b"torn")
+    with pytest.raises(BadInputError, match="not a shard"):
+        read_pairs(shards)
+
+
+def recipe(folder: Path, **changed: object) -> str:
+    values = {
+        "kind": "purifier", "entry": "puface", "summary": "a tiny one", "network": UNET,
+        "training": {"epochs": 2, "batch": 16, "precision": "no", "amplify": [1, 2]}, **changed,
+    }  # fmt: skip
+    path = folder / "tiny.json"
+    path.write_text(json.dumps(values))
+    return str(path)
+
+
+def test_training_writes_a_folder_that_purifies_and_tells_cloaks(shards: Path, tmp_path: Path) -> None:
+    out = train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1)
+    purifier = PuFace(out)
+    faces = torch.rand(2, 3, 45, 50, generator=generator(3))
+    assert purifier(faces).shape == faces.shape
+    likelihood = purifier.likelihood(faces)
+    assert likelihood.shape == (2,)
+    assert bool(((likelihood >= 0) & (likelihood <= 1)).all())
+    assert load_artifact(out).card.settings["features"] == []
+    assert train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1, resume=True) == out
+    with pytest.raises(BadInputError, match="holds a run"):
+        train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1)
+
+
+def test_pairs_and_captures_are_not_mistaken_for_each_other(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="learns from pairs"):
+        train(recipe(tmp_path), out=tmp_path / "out")
+    with pytest.raises(BadInputError, match="not from captures"):
+        train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, captures=tmp_path)
+    with pytest.raises(BadInputError, match="takes no pairs"):
+        train("multi_cnn", out=tmp_path / "out", pairs=shards)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.glob("*.json")) if is_purifier_recipe(path.stem)])
+def test_recipes_of_the_package_can_be_built_and_come_back_from_json(name: str, tmp_path: Path) -> None:
+    plan = read_purifier_recipe(name)
+    build_restorer(plan.network)
+    (tmp_path / "again.json").write_text(json.dumps(plan.plain()))
+    assert read_purifier_recipe(str(tmp_path / "again.json")) == plan
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"training": {"epochs": 0}},
+        {"training": {"amplify": [3, 1]}},
+        {"training": {"image": "l3"}},
+        {"training": {"unheard": 1}},
+        {"pairs": [{"name": "x"}]},
+        {"pairs": [{"name": "x", "attack": "pgd", "surrogates": [], "eps": 8}]},
+        {"kind": "detector"},
+    ],
+)
+def test_recipes_that_make_no_sense_are_refused(wrong: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(BadInputError):
+        read_purifier_recipe(recipe(tmp_path, **wrong))
+
+
+def test_unknown_recipes_and_networks_are_named() -> None:
+    with pytest.raises(UnknownEntryError, match="known: "):
+        read_purifier_recipe("nobody")
+    assert not is_purifier_recipe("nobody")
+    assert not is_purifier_recipe("multi_cnn")
+    with pytest.raises(BadInputError, match="no network"):
+        build_restorer({"body": "transformer"})
+    with pytest.raises(BadInputError):
+        build_restorer({"body": "unet", "layers": 30})
+
+
+def test_kinds_of_cloak_say_what_they_are() -> None:
+    kind = CloakKind.read({"name": "x", "attack": "pgd", "surrogates": ["a"], "eps": 8, "weights": [1]})
+    assert (kind.eps, kind.weights, kind.region) == (8.0, (1.0,), "crop")
+    with pytest.raises(BadInputError, match="region"):
+        CloakKind.read({"name": "x", "attack": "pgd", "surrogates": ["a"], "eps": 8, "region": "sky"})
