@@ -3,9 +3,10 @@
 Run with `python benchmarks/mmdg_step.py`. The plain way (`mmdg_plain.py`) sends each modality through the trunk on its
 own, draws twenty dropout copies of every attention output, keeps every graph through four backward passes, in float32.
 Ours is `facewarden.pad.mmdg` with the objective `regrad`: the same gradients, exactly; both train the `paper` preset
-unless told otherwise. Time is the CPU time of this process on one thread, rounds are interleaved and ratios are medians
-of per-round ratios. Memory is the growth of the resident set at its peak over that before a forward pass, each in a
-process of its own.
+unless told otherwise. Beside it are timed the approximations `regrad_token` and `regrad_every` (exact at one of four
+steps, the time is the mean of the four), and the lower bound, one backward pass of the summed losses (`ssp`). Time is
+the CPU time of this process on one thread, rounds are interleaved and ratios are medians of per-round ratios. Memory is
+the growth of the resident set at its peak over that before a forward pass, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -32,10 +33,16 @@ import mmdg_plain as plain
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.u_adapter import UAdapter
 from facewarden.pad.mmdg import Mmdg
+from facewarden.train.objectives._base import TrainingObjective
+from facewarden.train.objectives._prototypes import Prototypes
 from facewarden.train.objectives.regrad import Regrad
+from facewarden.train.objectives.regrad_every import RegradEvery
+from facewarden.train.objectives.regrad_token import RegradToken
+from facewarden.train.objectives.ssp import Ssp
 
 LIMITS = {"fp32 forward": 0.37, "bf16 forward": 0.13, "bf16 step": 0.24, "inference memory": 0.6}
 SOURCES = ("north", "south", "west", "east")
+EVERY = 4
 
 
 def make(options: argparse.Namespace, precision: str = "float32") -> Mmdg:
@@ -62,17 +69,33 @@ def faces(options: argparse.Namespace) -> FaceBatch:
     )
 
 
+def measured(model: Mmdg, prototypes: Prototypes) -> None:
+    """Stand-ins for prototypes that an epoch would have measured."""
+    width = model.network.head.in_features // 3
+    prototypes.values = torch.randn(3, 5, width, generator=torch.Generator().manual_seed(3))
+    prototypes.seen = torch.ones(3, 5, dtype=torch.bool)
+
+
 def objective(model: Mmdg) -> Regrad:
     rule = Regrad(sources=SOURCES)
-    width = model.network.head.in_features // 3
-    rule.prototypes.values = torch.randn(3, 5, width, generator=torch.Generator().manual_seed(3))
-    rule.prototypes.seen = torch.ones(3, 5, dtype=torch.bool)
+    measured(model, rule.prototypes)
     return rule
 
 
-def our_step(model: Mmdg, batch: FaceBatch, rule: Regrad) -> dict[str, torch.Tensor]:
-    model.train()
-    rule.backward(model, rule(model, batch), run=lambda _: None)
+def cheaper(model: Mmdg) -> tuple[RegradToken, RegradEvery, Ssp]:
+    token, every, plainly = (
+        RegradToken(sources=SOURCES),
+        RegradEvery(every=EVERY, sources=SOURCES),
+        Ssp(sources=SOURCES),
+    )
+    for prototypes in (token.prototypes, every.exact.prototypes, plainly.prototypes):
+        measured(model, prototypes)
+    return token, every, plainly
+
+
+def our_step(model: Mmdg, batch: FaceBatch, rule: TrainingObjective) -> dict[str, torch.Tensor]:
+    model.requires_grad_(True).train().zero_grad(set_to_none=True)
+    rule.backward(model, rule(model, batch), run=lambda total: total.backward())
     return {n: p.grad for n, p in model.network.named_parameters() if p.grad is not None}
 
 
@@ -81,7 +104,7 @@ def plain_step(model: Mmdg, batch: FaceBatch, rule: Regrad, *, sampled: bool) ->
     assert batch.domain is not None
     assert rule.prototypes.values is not None
     assert rule.prototypes.seen is not None
-    images, _ = model.train().prepare(batch)
+    images, _ = model.requires_grad_(True).train().prepare(batch)
     classes = [0 if y else 1 + SOURCES.index(d) for y, d in zip(batch.label.tolist(), batch.domain, strict=True)]
     return plain.step(
         model.network, images, batch.label, classes=torch.tensor(classes), prototypes=rule.prototypes.values,
@@ -153,13 +176,18 @@ def main() -> int:
     def scored(model: Mmdg) -> Callable[[], object]:
         def work() -> object:
             with torch.no_grad():
-                return model.eval()(batch)
+                return model.requires_grad_(False).eval()(batch)  # one that learns is not scored sample by sample
 
         return work
 
     def plainly() -> object:
         with torch.no_grad():
             return plain.forward(exact.network, exact.prepare(batch)[0], sampled=True)
+
+    token, every, summed = cheaper(exact)
+
+    def several(model: Mmdg) -> Callable[[], object]:
+        return lambda: [our_step(model, batch, every) for _ in range(EVERY)]
 
     jobs: dict[str, Callable[[], object]] = {
         "plain forward": plainly,
@@ -168,21 +196,27 @@ def main() -> int:
         "plain step": lambda: plain_step(exact, batch, rule, sampled=True),
         "fp32 step": lambda: our_step(exact, batch, rule),
         "bf16 step": lambda: our_step(half, batch, rule),
+        "fp32 step by token": lambda: our_step(exact, batch, token),
+        "bf16 step by token": lambda: our_step(half, batch, token),
+        "bf16 step, exact 1 of 4": several(half),
+        "bf16 step, summed losses": lambda: our_step(half, batch, summed),
     }
+    parts = {"bf16 step, exact 1 of 4": EVERY}
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for name in ("fp32 forward", "bf16 forward", "bf16 step"):
         jobs[name]()  # first calls choose kernels
     for _ in range(options.rounds):
         for name, work in jobs.items():
-            taken[name].append(seconds(work))
+            taken[name].append(seconds(work) / parts.get(name, 1))
     over = []
     for name, times in taken.items():
-        ratios = [a / b for a, b in zip(times, taken[f"plain {name.split()[1]}"], strict=True)]
+        base = taken["plain step" if " step" in name else "plain forward"]
+        ratios = [a / b for a, b in zip(times, base, strict=True)]
         ratio, limit = statistics.median(ratios), LIMITS.get(name)
         verdict = "" if limit is None else f"  limit {limit}: {'kept' if ratio <= limit else 'EXCEEDED'}"
         over += [name] if limit is not None and ratio > limit else []
         spread = f"[{min(ratios):.3f}-{max(ratios):.3f}]"
-        print(f"{name:14} {statistics.median(times):7.2f} s  ratio {ratio:.3f} {spread}{verdict}")
+        print(f"{name:24} {statistics.median(times):7.2f} s  ratio {ratio:.3f} {spread}{verdict}")
     command = [sys.executable, __file__, "--trunk", options.trunk, "--size", str(options.size), "--batch"]
     peaks = {}
     for mode in ("plain", "fp32", "bf16"):
