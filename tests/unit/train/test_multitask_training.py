@@ -32,7 +32,7 @@ TASKS = ("attributes", "spoof_type", "illumination", "depth_map", "reflection_ma
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     folder = tmp_path_factory.mktemp("captures") / "set"
     return simulate(
-        folder, subjects=5, captures_per_subject=4, domains=["alder"], size=96, framing=0.5, maps=True, seed=3
+        folder, subjects=3, captures_per_subject=4, domains=["alder"], size=64, framing=0.5, maps=True, seed=3
     ).manifest
 
 
@@ -140,7 +140,7 @@ def recipe(tmp_path: Path) -> str:
         "summary": "a tiny one",
         "model": {"size": 32},
         "training": {"epochs": 1, "batch": 8},
-        "captures": {"subjects": 5, "captures_per_subject": 4, "domains": ["alder"], "size": 96},
+        "captures": {"subjects": 3, "captures_per_subject": 4, "domains": ["alder"], "size": 64},
     }
     path.write_text(json.dumps(text))
     return str(path)
@@ -165,7 +165,7 @@ def test_a_recipe_like_another_changes_only_what_it_says(recipe: str, tmp_path: 
     base, own = read_recipe("multitask"), read_recipe(recipe)
     assert own.model == {**base.model, "size": 32}
     assert own.training == replace(base.training, epochs=1, batch=8)
-    assert own.captures == {**base.captures, "subjects": 5, "captures_per_subject": 4, "domains": ["alder"], "size": 96}
+    assert own.captures == {**base.captures, "subjects": 3, "captures_per_subject": 4, "domains": ["alder"], "size": 64}
     assert (own.objective, own.summary) == (base.objective, "a tiny one")
     (tmp_path / "no.json").write_text('{"like": "nothing", "summary": "x"}')
     with pytest.raises(BadInputError, match="nothing"):
