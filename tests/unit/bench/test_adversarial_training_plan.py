@@ -1,0 +1,91 @@
+"""The plan on adversarial training: bad settings, one tiny run with two methods and seeds, and its rates by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from facewarden.bench.plan import bench
+from facewarden.bench.plan_kind import SettingError
+from facewarden.bench.plans.adversarial_training import AdversarialTraining
+from facewarden.bench.robust_summary import Rows
+from tiny_captures import write_captures
+
+TRAINING = {"epochs": 1, "batch": 12}
+PLAN: dict[str, Any] = {
+    "captures": "captures.csv",
+    "recipe": "multitask",
+    "start": {"model": {"size": 32}, "training": TRAINING},
+    "methods": {
+        "plain": {"training": TRAINING},
+        "pgd_at": {"training": TRAINING, "objective": "pgd_at", "objective_settings": {"eps": 2.0, "steps": 1}},
+    },
+    "seeds": [0, 1],
+    "samples": 4,
+    "attacks": {"pgd": {"eps": [4], "set": {"steps": 1}, "readings": ["none"]}},
+    "transfer": {"method": "fgsm", "eps": [8]},
+    "sfa": {"epochs": 1, "samples": 6},
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "at"),
+    [
+        ({"methods": {"odd": {"objective": "pgd"}}}, "no entry 'pgd'", ("methods", "odd")),
+        ({"methods": {"odd": {"objective": "awp", "objective_settings": {"inner": "regrad"}}}}, "awp goes on top",
+         ("methods", "odd")),
+        ({"methods": {"odd": {"training": {"epochs": 0}}}}, "0 epochs", ("methods", "odd")),
+        ({"seeds": []}, "seeds", ("seeds",)),
+        ({"recipe": "nothing"}, "nothing", ("start",)),
+        ({"attacks": {"pgd": {"eps": [0]}}}, "a budget of 0", ("attacks", "pgd", "eps", 0)),
+    ],
+)  # fmt: skip
+def test_a_setting_that_cannot_be_used_is_named(
+    settings: dict[str, Any], message: str, at: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(SettingError) as raised:
+        AdversarialTraining().cells({**PLAN, **settings}, root=Path("x"))
+    assert message in raised.value.message
+    assert raised.value.at == at
+
+
+def test_every_cell_comes_after_what_it_needs() -> None:
+    cells = AdversarialTraining().cells(PLAN, root=Path("x"))
+    names = [cell.name for cell in cells]
+    assert len(set(names)) == len(names)
+    for place, cell in enumerate(cells):
+        assert set(cell.needs) <= set(names[:place])
+    assert names.count("train / pgd_at-1") == 1
+    transfer = next(cell for cell in cells if cell.settings["do"] == "transfer")
+    assert transfer.settings["model"] == "start-1"
+    assert set(transfer.settings["victims"]) == {"start-0", "plain-0", "pgd_at-0"}
+
+
+def test_a_tiny_plan_trains_measures_and_reports(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    methods = {"pgd_at": PLAN["methods"]["pgd_at"]}
+    plan = {**PLAN, "kind": "adversarial_training", "captures": str(write_captures(tmp_path)), "methods": methods}
+    file.write_text(yaml.safe_dump(plan), encoding="utf-8")
+    result = bench(str(file), out=tmp_path / "run")
+    assert not result.failed, result.failed
+    page = result.page.read_text(encoding="utf-8")
+    assert "simulated" in page
+    assert "pgd_at changes clean accuracy against start" in page
+    assert "transfer 8/255" in page
+    assert "2 x 1 epochs" in page
+    assert (tmp_path / "run" / "shared" / "models" / "pgd_at-1" / "card.json").is_file()
+
+
+def test_rates_pool_seeds_and_show_their_range() -> None:
+    rows = Rows()
+    rows.add([1, 0, 0, 0], ["a", "a", "b", "b"])
+    rows.add([1, 1, 0, 0], ["a", "a", "b", "b"])
+    rows.add([], [])
+    text = rows.text()
+    assert text is not None
+    assert text.startswith("37.5%")
+    assert text.endswith("n = 8; seeds 25.0% to 50.0%")
+    assert Rows().text() is None
