@@ -65,6 +65,7 @@ class MmdgVit(nn.Module):
         theta: share of the central difference in their convolution.
         dropout: inside the adapters.
         uncertainty: `closed_form`, or `mc` with the published 20 samples.
+        gated: whether certainties temper the adapters' attention; they are reported either way.
         seed: of the fresh layers, and of the draws of `mc` in evaluation.
 
     Raises:
@@ -79,12 +80,13 @@ class MmdgVit(nn.Module):
         theta: float = 0.5,
         dropout: float = 0.2,
         uncertainty: UncertaintyMode = "closed_form",
+        gated: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
         parts: Any = trunk
         check_plain(parts)
-        dim, self.seed, self.uncertainty = int(parts.embed_dim), seed, uncertainty
+        dim, self.seed, self.uncertainty, self.gated = int(parts.embed_dim), seed, uncertainty, gated
         self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
         self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
         self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
@@ -148,7 +150,7 @@ class MmdgVit(nn.Module):
             [adapters[name] for name in ROUTES],
             list(ROUTES.values()),
             normal.view(-1, batch, *normal.shape[1:]),
-            certainty=certainty,
+            certainty=certainty if self.gated else torch.ones_like(certainty),
             weight=weight,
             class_only=last,
         ).flatten(0, 1)

@@ -18,8 +18,10 @@ class MmdgSettings(TransformerSettings):
             (which it draws anew), last block and final norm.
         uncertainty: `closed_form`, or `mc` with 20 samples.
         hidden: width of the adapters.
+        gated: whether certainties temper the adapters' attention; without it that part of the method is switched off.
     """
 
     preset: Preset = "paper"
     uncertainty: UncertaintyMode = "closed_form"
     hidden: int = 8
+    gated: bool = True

@@ -49,7 +49,9 @@ class Mmdg(ThreeStreams):
         """The network, its fresh layers drawn from the settings' seed."""
         assert trunk is not None  # the settings name one
         options = self.options
-        network = MmdgVit(trunk, hidden=options.hidden, uncertainty=options.uncertainty, seed=options.seed)
+        network = MmdgVit(
+            trunk, hidden=options.hidden, uncertainty=options.uncertainty, gated=options.gated, seed=options.seed
+        )
         if options.preset == "released":
             network.forget_positions()
         return network

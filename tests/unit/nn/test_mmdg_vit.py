@@ -170,3 +170,14 @@ def test_bfloat16_stays_close() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             half = model(images())
     torch.testing.assert_close(half.tokens.float(), exact.tokens, atol=0.08, rtol=0.05)
+
+
+def test_without_the_gate_adapters_attend_as_if_everything_were_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    gated, open_ = network(), network()
+    open_.gated = False
+    with torch.no_grad():
+        one, other = gated(images()), open_(images())
+        assert not torch.allclose(one.logits, other.logits, atol=1e-6)
+        assert float(other.certainty.max()) < 1  # still measured: ReGrad may use it
+        monkeypatch.setattr("facewarden.nn.mmdg_vit.certainty_closed_form", lambda each: torch.ones_like(each[..., 0]))
+        assert torch.equal(gated(images()).logits, other.logits)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from facewarden.bench.crop_store import CropStore, make_store, open_store, view_of
+from facewarden.core.errors import BadInputError
+from facewarden.data.loading import load_batch
+from facewarden.data.manifest import Manifest
+from facewarden.pad.vit_concat import VitConcat
+from facewarden.train.crops import load_crops
+from four_domains import write_domains
+
+
+def detector(size: int = 16) -> VitConcat:
+    return VitConcat.untrained({"trunk": "vit_tiny_patch16_224", "depth": 1, "size": size}, seed=0)
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, CropStore, VitConcat]:
+    folder = tmp_path_factory.mktemp("store")
+    manifest, model = Manifest.read(write_domains(folder / "data", each=2)), detector()
+    store = make_store(manifest, model, view=view_of(model, margin=1.5), folder=folder / "crops")
+    return manifest, store, model
+
+
+def test_the_stored_crops_are_those_that_training_reads(held: tuple[Manifest, CropStore, VitConcat]) -> None:
+    manifest, store, model = held
+    assert (store.view.size, store.view.side) == (16, 24)
+    plain = load_crops(manifest, model, margin=1.5)
+    mapped = store.crops([sample for key in plain.key for sample in manifest if sample.key == key])
+    rows = [3, 0, 3, 7]
+    one, other = plain.batch(rows), mapped.batch(rows)
+    for name in one.images:
+        assert torch.equal(one.images[name], other.images[name])
+        assert torch.equal(one.present[name], other.present[name])
+    assert one.key == other.key
+    assert one.key[2] == f"{one.key[0]} again 1"
+    assert (one.species, one.subject, one.domain) == (other.species, other.subject, other.domain)
+    assert one.label is not None
+    assert other.label is not None
+    assert torch.equal(one.label, other.label)
+
+
+def test_the_middle_of_a_crop_is_the_models_own_view(held: tuple[Manifest, CropStore, VitConcat]) -> None:
+    manifest, store, model = held
+    samples = list(manifest)[5:9]
+    (view,) = store.views(samples, batch=8)
+    frames = load_batch(samples, root=manifest.root)
+    own = model.crop(frames, size=16, scale=float(model.settings["scale"]))
+    assert view.key == own.key
+    for name, image in own.images.items():
+        assert (view.images[name] - image).abs().max() < 0.5 / 255 + 0.02  # bytes, and the filter's edge
+
+
+def test_only_some_modalities_and_other_labels(held: tuple[Manifest, CropStore, VitConcat]) -> None:
+    manifest, store, _ = held
+    samples = list(manifest)[:4]
+    crops = store.crops(samples, only=("rgb",), labels=[1, 1, 0, 0])
+    batch = crops.batch([0, 1, 2, 3])
+    assert batch.label is not None
+    assert batch.label.tolist() == [1, 1, 0, 0]
+    assert bool(batch.present["rgb"].all())
+    assert not bool(batch.present["depth"].any())
+    assert not bool(batch.present["infrared"].any())
+
+
+def test_a_store_is_made_once_and_unreadable_captures_are_listed(tmp_path: Path) -> None:
+    manifest, model = Manifest.read(write_domains(tmp_path / "data", each=2)), detector()
+    broken = next(iter(manifest))
+    (manifest.root / str(broken.infrared)).write_bytes(b"no picture")
+    view = view_of(model, margin=1.0)
+    store = make_store(manifest, model, view=view, folder=tmp_path / "crops")
+    assert [key for key, _ in store.skipped] == [broken.key]
+    assert broken not in store.readable(list(manifest))
+    assert len(store.readable(list(manifest))) == len(manifest) - 1
+    stamp = (tmp_path / "crops" / "rgb.u8").stat().st_mtime_ns
+    make_store(manifest, model, view=view, folder=tmp_path / "crops")
+    assert (tmp_path / "crops" / "rgb.u8").stat().st_mtime_ns == stamp
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "data"]
+
+
+def test_nobody_writes_into_the_store_by_writing_into_a_batch(tmp_path: Path) -> None:
+    manifest, model = Manifest.read(write_domains(tmp_path / "data", each=2)), detector()
+    store = make_store(manifest, model, view=view_of(model, margin=1.0), folder=tmp_path / "crops")
+    before = (tmp_path / "crops" / "rgb.u8").read_bytes()
+    store.images["rgb"].zero_()
+    del store
+    assert (tmp_path / "crops" / "rgb.u8").read_bytes() == before
+
+
+def test_a_broken_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "crops" / "crops.json").write_text("{}")
+    with pytest.raises(BadInputError, match="no crops here"):
+        open_store(tmp_path / "crops")

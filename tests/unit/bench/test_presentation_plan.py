@@ -1,0 +1,318 @@
+"""The kind `presentation`: settings that name their line, cells that train, rules that select, checks that can fail."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facewarden.bench.plan import BenchResult, bench
+from facewarden.bench.plan_file import read_plan, shipped_plans
+from facewarden.bench.plans.presentation import PresentationKind
+from facewarden.bench.transfer_cell import select
+from facewarden.bench.transfer_scores import Look, Scores
+from facewarden.bench.transfer_settings import read_settings
+from facewarden.bench.transfer_summary import summarize_transfer
+from facewarden.core.errors import BadInputError
+from facewarden.data.manifest import Manifest
+from facewarden.data.transfer import audit_splits, transfer_protocol
+from four_domains import write_domains
+
+HEAD = """
+    kind: presentation
+    data: {{captures: [{captures}]}}
+    seeds: [0]
+    defaults:
+      model: {{size: 16, trunk: vit_tiny_patch16_224, depth: 1, tiling: batch}}
+      training: {{epochs: 2, batch: 8, rate: 0.01, margin: 1.5, augmentation: {{drop: 0}}}}
+"""
+
+
+def write(folder: Path, rest: str, *, captures: str | None = None) -> Path:
+    found = captures or str(write_domains(folder / "data"))
+    path = folder / "plan.yaml"
+    path.write_text(textwrap.dedent(HEAD).lstrip().format(captures=found) + textwrap.dedent(rest))
+    return path
+
+
+GRID = """
+    methods:
+      vit: {entry: vit_concat, label: ViT}
+      mmdg: {entry: mmdg, objective: regrad}
+    parts:
+      - {title: Out, methods: [vit, mmdg], protocols: [bcd_a], baseline: vit}
+      - {title: Limited, methods: [vit], protocols: [ab_cd]}
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BenchResult]:
+    folder = tmp_path_factory.mktemp("plan")
+    path = write(folder, GRID)
+    return folder, bench(str(path), out=folder / "out")
+
+
+def results(out: Path) -> dict[str, dict[str, Any]]:
+    found = [json.loads(path.read_text()) for path in out.glob("cells/*/done.json")]
+    return {one["name"]: one["result"] for one in found}
+
+
+def test_a_plan_trains_scores_and_summarizes(ran: tuple[Path, BenchResult]) -> None:
+    folder, found = ran
+    assert not found.failed
+    assert found.cells == 3
+    one = results(folder / "out")["mmdg / bcd_a / seed 0"]
+    assert set(one["rows"]["test"]["domain"]) == {"alder"}
+    assert set(one["rows"]["dev"]["domain"]) == {"birch", "cedar", "dogwood"}
+    assert one["trained"] == 12
+    assert set(one["scores"]) == {"last_epoch", "source_dev_epoch", "oracle_target_epoch"}
+    assert {len(held["test"]) for held in one["scores"].values()} == {4}
+    assert set(one["missing"]) == {"depth", "infrared", "depth+infrared"}
+    assert one["missing"]["depth"] != one["missing"]["infrared"] != one["scores"]["last_epoch"]["test"]
+    assert [line["epoch"] for line in one["log"]] == [1, 2]
+    assert one["simulated"] is True
+    assert 0 < one["trainable"] < one["parameters"]
+    page = (folder / "out" / "summary.md").read_text()
+    assert "AB→CD, pooled" in page
+    assert "AB→CD, averaged" in page
+    assert "D&amp;I missing" in page or "D&I missing" in page
+    for line in page.splitlines():
+        if "target EER" in line or "target's EER" in line or "oracle_target_epoch" in line:
+            assert "†" in line
+    assert not list((folder / "out").glob("cells/*/checkpoints"))
+
+
+def test_crops_are_cut_once_and_a_resumed_plan_gives_the_same_bytes(ran: tuple[Path, BenchResult]) -> None:
+    folder, _ = ran
+    out = folder / "out"
+    (store,) = out.glob("shared/data-*/crops-*/rgb.u8")  # both methods share one view
+    stamp, whole = store.stat().st_mtime_ns, (out / "summary.json").read_bytes()
+    lost = next(path for path in out.glob("cells/*/done.json") if "mmdg" in path.read_text())
+    before = json.loads(lost.read_text())["result"]
+    lost.unlink()
+    bench(str(folder / "plan.yaml"), out=out, resume=True)
+    assert json.loads(lost.read_text())["result"] == before
+    assert (out / "summary.json").read_bytes() == whole
+    assert store.stat().st_mtime_ns == stamp
+
+
+def test_a_cell_killed_in_training_goes_on_to_the_same_numbers(ran: tuple[Path, BenchResult], tmp_path: Path) -> None:
+    from facewarden.bench import transfer_cell
+
+    folder, _ = ran
+    path, out = folder / "plan.yaml", tmp_path / "out"
+    plan = read_plan(str(path))
+    kind = PresentationKind()
+    kind.prepare(plan.settings, root=out)
+    cell = next(one for one in kind.cells(plan.settings, root=out) if one.name.startswith("mmdg"))
+    own = out / "cells" / "x"
+    own.mkdir(parents=True)
+    killed = transfer_cell.fit
+
+    def fit_once(*arguments: Any, **options: Any) -> Any:
+        killed(*arguments, **options, stop_after=1)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer_cell, "fit", fit_once)
+        with pytest.raises(KeyboardInterrupt):
+            kind.run(cell, folder=own)
+    assert [p.name for p in own.glob("epoch-*.json")] == ["epoch-1.json"]
+    assert kind.run(cell, folder=own) == results(folder / "out")[cell.name]
+
+
+def test_only_the_last_epoch_is_scored_on_request(tmp_path: Path) -> None:
+    rest = "scored_epochs: last\nmissing: false\n" + textwrap.dedent(GRID)
+    path = write(tmp_path, rest.replace("[vit, mmdg]", "[vit]").replace(", protocols: [ab_cd]", ", protocols: [bcd_a]"))
+    found = bench(str(path), out=tmp_path / "out")
+    one = results(tmp_path / "out")["vit / bcd_a / seed 0"]
+    assert set(one["scores"]) == {"last_epoch"}
+    assert one["missing"] == {}
+    assert not found.failed
+    assert "oracle_target_epoch" not in (tmp_path / "out" / "summary.md").read_text().split("†")[0]
+
+
+def test_epochs_are_chosen_by_the_rule_that_each_name_says() -> None:
+    dev, test = [1, 1, 0, 0], [1, 0, 1, 0]
+    right, wrong, half = [3.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0], [3.0, 0.0, 1.0, 2.0]
+    target_right = [3.0, 0.0, 2.0, 1.0]
+    by_epoch = {
+        1: {"dev": wrong, "test": target_right},
+        2: {"dev": right, "test": wrong},
+        3: {"dev": half, "test": wrong},
+        4: {"dev": right, "test": target_right},
+    }
+    curve, chosen = select(by_epoch, dev=dev, test=test)
+    assert chosen == {"last_epoch": 4, "source_dev_epoch": 2, "oracle_target_epoch": 1}
+    assert [row["dev_eer"] for row in curve] == [1.0, 0.0, 0.5, 0.0]
+    assert curve[0]["target_hter"] == 0.0
+    assert select({3: by_epoch[3]}, dev=dev, test=test)[1] == {"last_epoch": 3}
+
+
+ONE = "methods: {a: {entry: mmdg}}\nparts:\n  - "
+
+
+@pytest.mark.parametrize(
+    ("rest", "line", "message"),
+    [
+        ("methods: {a: {recipe: mmgd}}\nparts: []", 7, "no training recipe 'mmgd'"),
+        ("methods: {a: {entry: mmgd}}\nparts: []", 7, "no entry 'mmgd'"),
+        ("methods: {a: {entry: mmdg, objective: regard}}\nparts: []", 7, "regard"),
+        ("methods: {a: {entry: mmdg, objective: regrad, objective_settings: {rul: off}}}\nparts: []", 7, "rul"),
+        ("methods: {a: {entry: minifasnet}}\nparts: []", 7, "cannot be trained"),
+        ("methods: {a: {model: {size: 8}}}\nparts: []", 7, "no recipe and no entry"),
+        ("methods: {a: {like: b}}\nparts: []", 7, "like 'b'"),
+        ("methods: {a: {like: c}, c: {like: a}}\nparts: []", 7, "no other method"),
+        ("methods: {a: {entry: mmdg, only: [thermal]}}\nparts: []", 7, "thermal"),
+        (ONE + "{title: x, methods: [b], protocols: [bcd_a]}", 9, "no method 'b'"),
+        (ONE + "{title: x, methods: [a], protocols: [bcda]}", 9, "did you mean bcd_a"),
+        (ONE + "{title: x, methods: [a], protocols: [bcd_a], baseline: b}", 9, "baseline"),
+        (ONE + "{title: x, methods: [a], protocols: [bcd_a], seeds: [-1]}", 9, "seeds"),
+        (ONE + "{title: x, methods: [a], protocols: [bcd_a], check: luck}", 9, "luck"),
+        ("methods: {a: {entry: mmdg}}\nparts: []", 8, "not a list of something"),
+        ("scored_epochs: all\nmethods: {a: {entry: mmdg}}\nparts: []", 7, "scored_epochs"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, rest: str, line: int, message: str) -> None:
+    path = write(tmp_path, rest, captures="absent.csv")
+    with pytest.raises(BadInputError) as caught:
+        bench(str(path), out=tmp_path / "out")
+    assert f"plan.yaml:{line}: " in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_source_of_one_class_ends_the_plan_before_any_training(tmp_path: Path) -> None:
+    manifest = Manifest.read(write_domains(tmp_path / "data"))
+    kept = [row for row in manifest if not (row.domain == "birch" and row.split == "train" and row.label == 1)]
+    Manifest(tuple(kept), root=manifest.root, name="x").write(tmp_path / "data" / "spoof_only.csv")
+    path = write(tmp_path, GRID, captures=str(tmp_path / "data" / "spoof_only.csv"))
+    with pytest.raises(BadInputError, match="protocol ab_cd: a source must train with both classes: birch has 0 bona"):
+        bench(str(path), out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("cells/*"))
+
+
+def test_shuffled_labels_are_dealt_out_within_a_domain_and_reach_training_only(tmp_path: Path) -> None:
+    from facewarden.bench.transfer_cell import _shuffled
+
+    samples = list(Manifest.read(write_domains(tmp_path / "data", subjects=5)))
+    dealt = _shuffled(samples, 3)
+    for domain in {sample.domain for sample in samples}:
+        rows = [i for i, sample in enumerate(samples) if sample.domain == domain]
+        assert sum(dealt[i] for i in rows) == sum(samples[i].label for i in rows)
+    changed = sum(new != sample.label for new, sample in zip(dealt, samples, strict=True))
+    assert 0.3 < changed / len(samples) < 0.7
+    assert dealt == _shuffled(samples, 3) != _shuffled(samples, 4)
+
+
+def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: int = 120) -> dict[str, Any]:
+    """A cell's result with scores that are drawn."""
+    rng = np.random.default_rng(seed)
+    label = [i % 2 for i in range(n)]
+    rows = {
+        "label": label, "subject": [f"p{i // 4}" for i in range(n)], "video": [f"v{i}" for i in range(n)],
+        "species": ["bona_fide" if y else ("mask_rigid" if i % 4 else "print_flat") for i, y in enumerate(label)],
+        "domain": [domains[i // 4 % len(domains)] for i in range(n)],
+    }  # fmt: skip
+
+    def scores() -> list[float]:
+        return [float(value) for value in rng.normal(size=n) + shift * np.array(label)]
+
+    held = {"dev": scores(), "test": scores()}
+    return {
+        "simulated": True, "rows": {"dev": rows, "test": rows}, "unreadable": 0, "missing": {}, "curve": [], "log": [],
+        "scores": {rule: {"epoch": 1, **held} for rule in ("last_epoch", "source_dev_epoch", "oracle_target_epoch")},
+        "audit": {"rows": [["test", "alder", "bona_fide", 60], ["test", "alder", "print_flat", 60]],
+                  "subjects": [["test", "alder", 30]], "sentences": ["subjects in more than one split: 0"]},
+    }  # fmt: skip
+
+
+SETTINGS: dict[str, Any] = {
+    "data": {"captures": ["x.csv"]},
+    "methods": {
+        "base": {"entry": "vit_concat"}, "good": {"entry": "mmdg"},
+        "lucky": {"like": "base", "shuffle": True, "label": "Shuffled"},
+    },
+    "parts": [
+        {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a"], "baseline": "base"},
+        {"title": "Two", "methods": ["base", "good"], "protocols": ["ab_cd"], "seeds": [0]},
+        {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance"},
+    ],
+}  # fmt: skip
+
+
+def find(shifts: Mapping[str, float]) -> Any:
+    def found(method: str, protocol: str, seed: int) -> dict[str, Any] | None:
+        domains = ("cedar", "dogwood") if protocol == "ab_cd" else ("alder",)
+        return made(shift=shifts[method], seed=seed + (0 if method == "base" else 10), domains=domains)
+
+    return found
+
+
+def test_the_summary_says_who_is_better_and_whether_chance_is_chance() -> None:
+    plan = read_settings(SETTINGS)
+    found = summarize_transfer(plan, find({"base": 1.0, "good": 3.0, "lucky": 0.0}))
+    sentences = " ".join(found.sentences)
+    assert "good against base" in sentences
+    assert "fewer errors" in sentences
+    assert "holds 50 %, as it must" in sentences
+    leaky = summarize_transfer(plan, find({"base": 3.0, "good": 1.0, "lucky": 1.0}))
+    sentences = " ".join(leaky.sentences)
+    assert "more errors" in sentences
+    assert "does NOT hold 50 %" in sentences
+    equal = summarize_transfer(plan, find({"base": 1.0, "good": 1.0, "lucky": 0.0}))
+    assert "no difference shown" in " ".join(equal.sentences)
+    assert found.simulated
+    assert all(table.simulated for table in found.tables)
+    titles = [table.title for table in found.tables]
+    assert any(title.startswith("Out: Paired difference to base") for title in titles)
+    assert any(title == "Audit of the splits" for title in titles)
+
+
+def test_pooled_and_averaged_targets_are_different_figures() -> None:
+    plan = read_settings(SETTINGS)
+    scores = Scores(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
+    pooled = scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look())
+    averaged = scores.averaged("base", "ab_cd", "auc", seeds=(0,), look=Look())
+    each = [scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look(target=name)) for name in ("cedar", "dogwood")]
+    assert pooled is not None
+    assert averaged is not None
+    assert averaged.value == pytest.approx(np.mean([one.value for one in each if one is not None]))
+    assert pooled.value != averaged.value
+    assert pooled.n == averaged.n == 120
+    table = next(t for t in summarize_transfer(plan, scores.find).tables if t.title.startswith("Two: HTER"))
+    assert table.columns[1:3] == ("AB→CD, pooled", "AB→CD, averaged")
+
+
+def test_videos_and_failed_cells() -> None:
+    whole = find({"base": 1.0, "good": 2.0, "lucky": 0.0})
+    scores = Scores(whole)
+    frames = scores.measures("base", "bcd_a", 0, Look())
+    videos = scores.measures("base", "bcd_a", 0, Look(video=True))
+    assert frames is not None
+    assert videos is not None
+    assert (frames["hter"].n, videos["hter"].n) == (120, 120)  # every capture here is a video of its own
+    lost = Scores(lambda method, protocol, seed: None if seed == 1 else whole(method, protocol, seed))
+    assert lost.over("base", "bcd_a", "hter", seeds=(0, 1, 2), look=Look()) is None  # unequal seeds are no pair
+    assert lost.over("base", "bcd_a", "hter", seeds=(0, 2), look=Look()) is not None
+
+
+def test_the_shipped_plans_can_be_read() -> None:
+    for name in shipped_plans():
+        plan = read_plan(name)
+        if plan.kind == "presentation":
+            assert PresentationKind().cells(plan.settings, root=Path("nowhere"))
+
+
+def test_the_audit_of_a_protocol_is_what_prepare_keeps(ran: tuple[Path, BenchResult]) -> None:
+    folder, _ = ran
+    (path,) = (folder / "out").glob("shared/data-*/audit-bcd_a.json")
+    held = json.loads(path.read_text())
+    manifest = Manifest.read(folder / "data" / "manifest.csv")
+    audit = audit_splits(transfer_protocol("bcd_a").assign(manifest), root=manifest.root)
+    assert [tuple(row) for row in held["rows"]] == list(audit.rows())
+    assert held["sentences"] == list(audit.sentences())
