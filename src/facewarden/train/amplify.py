@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from facewarden.core.seeding import derive
 from facewarden.nn.residue import octaves
@@ -15,7 +18,8 @@ from facewarden.train.pairs import PairSet
 from facewarden.train.purifier_recipe import PurifierSettings
 
 Batch = tuple[Tensor, Tensor]
-_FAINTEST = 1e-6
+_FAINTEST = 1e-9
+_HARDLY_CHANGED = 0.1  # of the mean change of an image: regions with less count less
 
 
 def amplify(
@@ -40,9 +44,9 @@ def eight_bits(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
 
 
 def remainder(
-    found: Float[Tensor, "b c h w"], seen: Float[Tensor, "b c h w"], wanted: Float[Tensor, "b c h w"]
+    found: Float[Tensor, "b c h w"], seen: Float[Tensor, "b c h w"], wanted: Float[Tensor, "b c h w"], *, grid: int = 4
 ) -> Float[Tensor, ""]:
-    """Mean square of the share of the change that is left, band by band of four octaves of detail.
+    """Mean square of the share of the change that is left, octave by octave and region by region.
 
     The share is the component of found - wanted along seen - wanted, in units of the latter: 1 before purification, 0
     where what is left has nothing to do with the change. A restoration with the least square error leaves a faded copy
@@ -53,44 +57,78 @@ def remainder(
         found: what the purifier gave.
         seen: what it was given.
         wanted: the natural images.
+        grid: regions along each side, so that too much here does not make up for too little there.
     """
     shares = []
     for left, was in zip(octaves(found - wanted), octaves(seen - wanted), strict=True):
-        energy = was.square().sum(dim=(1, 2, 3))
-        share = (left * was).sum(dim=(1, 2, 3)) / (energy + _FAINTEST)
-        shares.append(share.square().mean())
+        energy = functional.adaptive_avg_pool2d(was.square().sum(dim=1, keepdim=True), grid)
+        along = functional.adaptive_avg_pool2d((left * was).sum(dim=1, keepdim=True), grid)
+        floor = _HARDLY_CHANGED * energy.mean(dim=(2, 3), keepdim=True) + _FAINTEST
+        shares.append((along / (energy + floor)).square().mean())
     return torch.stack(shares).mean()
 
 
 def draw_batch(pairs: PairSet, rows: Sequence[int], *, settings: PurifierSettings, seed: int, epoch: int) -> Batch:
     """Return what the network sees and what it should give, `(b, 3, h, w)` each.
 
-    Every draw has an address of seed, epoch and key, so that a batch is the same in any run.
+    Every draw has an address of seed, epoch and key, so that a batch is the same in any run. What happens to photos
+    after they were cloaked (aligned again, stored as JPEG) happens to the natural image as well: the network takes out
+    cloaks, not the traces of storage.
 
     Args:
         pairs: natural and cloaked crops.
         rows: which of them.
-        settings: range of k, share of natural samples, sign, noise instead of cloaks, mirroring.
+        settings: range of k, share of natural samples, sign, noise instead of cloaks, mirrored, warped and stored ones.
         seed, epoch: decide the draws.
     """
-    draws = [np.random.default_rng(derive(seed, "amplify", epoch, pairs.key[row])) for row in rows]
     clean, cloaked = _images(pairs.clean, rows), _images(pairs.cloaked, rows)
-    low, high = settings.amplify
-    factors, sigmas, seeds, mirrored = [], [], [], []
-    for rng in draws:
-        natural = rng.random() < settings.natural
-        factors.append(0.0 if natural else settings.sign * rng.uniform(low, high))
-        sigmas.append(0.0 if natural else rng.uniform(0.0, settings.noise) / 255)
-        mirrored.append(settings.mirror and rng.random() < 0.5)
-        seeds.append(int(rng.integers(2**62)))
+    seen, wanted = [], []
+    for number, row in enumerate(rows):
+        rng = np.random.default_rng(derive(seed, "amplify", epoch, pairs.key[row]))
+        one, other = _changed(clean[number : number + 1], cloaked[number : number + 1], rng, settings)
+        seen.append(one)
+        wanted.append(other)
+    return torch.cat(seen), torch.cat(wanted)
+
+
+def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings: PurifierSettings) -> Batch:
+    natural = rng.random() < settings.natural
     if settings.noise > 0:
-        noise = [torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(number)) for number in seeds]
-        seen = (clean + torch.stack(noise) * torch.tensor(sigmas).view(-1, 1, 1, 1)).clamp(0.0, 1.0)
+        sigma = 0.0 if natural else float(rng.uniform(0.0, settings.noise)) / 255
+        seen = (clean + sigma * torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))).clamp(0.0, 1.0)
     else:
-        seen = amplify(clean, cloaked, torch.tensor(factors, dtype=torch.float32))
-    flip = torch.tensor(mirrored).view(-1, 1, 1, 1)
-    seen, clean = (torch.where(flip, images.flip(3), images) for images in (eight_bits(seen), clean))
-    return seen.detach(), clean
+        factor = 0.0 if natural else settings.sign * float(rng.uniform(*settings.amplify))
+        seen = amplify(clean, cloaked, torch.tensor([factor]))
+    both = eight_bits(torch.cat([seen, clean]))
+    if rng.random() < settings.warped:
+        both = eight_bits(_warped(both, rng))
+    if rng.random() < settings.stored:
+        both = _stored(both, quality=int(rng.integers(70, 96)))
+    if settings.mirror and rng.random() < 0.5:
+        both = both.flip(3)
+    return both[:1], both[1:]
+
+
+def _warped(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Move all images alike by a few pixels and degrees, as another alignment would."""
+    angle, scale = np.deg2rad(rng.uniform(-4, 4)), 1 + rng.uniform(-0.05, 0.05)
+    shift = rng.uniform(-3, 3, 2) / images.shape[-1]
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    place = torch.tensor([[[cos, -sin, shift[0]], [sin, cos, shift[1]]]], dtype=torch.float32)
+    grid = functional.affine_grid(place.repeat(len(images), 1, 1), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def _stored(images: Tensor, *, quality: int) -> Tensor:
+    """Write and read every image as JPEG."""
+    found = []
+    for image in images:
+        pixels = (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality)
+        with Image.open(buffer) as stored:
+            found.append(np.asarray(stored))
+    return _images(np.stack(found), range(len(found)))
 
 
 def _images(crops: np.ndarray, rows: Sequence[int]) -> Tensor:

@@ -63,13 +63,37 @@ def test_an_amplified_cloak_points_along_the_cloak_and_the_ablation_against_it()
 def test_what_is_left_is_one_before_zero_after_and_blind_to_unrelated_noise() -> None:
     clean, cloaked = torch.full((2, 3, 32, 32), 0.5), torch.full((2, 3, 32, 32), 0.5)
     cloaked = cloaked + 0.03 * torch.randn(cloaked.shape, generator=generator(1))
-    assert float(remainder(cloaked, cloaked, clean)) == pytest.approx(1.0, abs=0.01)
+    assert float(remainder(cloaked, cloaked, clean, grid=1)) == pytest.approx(1.0 / 1.1**2, abs=0.01)
     assert float(remainder(clean, cloaked, clean)) == 0.0
     half = clean + 0.5 * (cloaked - clean)
-    assert float(remainder(half, cloaked, clean)) == pytest.approx(0.25, abs=0.01)
+    assert float(remainder(half, cloaked, clean, grid=1)) == pytest.approx(0.25 / 1.1**2, abs=0.01)
     noise = 0.03 * torch.randn(clean.shape, generator=generator(2))
-    assert float(remainder(clean + noise, cloaked, clean)) < 0.1  # as large as the cloak, in other directions
+    assert float(remainder(clean + noise, cloaked, clean, grid=1)) < 0.1  # as large as the cloak, in other directions
     assert float(remainder(clean + noise, clean, clean)) < 0.1  # nothing was changed
+
+
+def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
+    clean = torch.full((1, 3, 32, 32), 0.5)
+    change = 0.03 * torch.randn(clean.shape, generator=generator(1))
+    left = change.clone()
+    left[..., :16] *= -1
+    assert float(remainder(clean + left, clean + change, clean, grid=1)) < 0.1
+    assert float(remainder(clean + left, clean + change, clean, grid=4)) > 0.6
+
+
+def test_what_happens_after_the_cloak_happens_to_both() -> None:
+    pairs = pair_set(6, side=32)
+    plain = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False)
+    for changed in ({"warped": 1.0}, {"stored": 1.0}):
+        moved = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False, **changed)
+        seen, wanted = draw_batch(pairs, list(range(6)), settings=moved, seed=0, epoch=0)
+        before, clean = draw_batch(pairs, list(range(6)), settings=plain, seed=0, epoch=0)
+        assert not torch.equal(wanted, clean)
+        assert not torch.equal(seen, before)
+        torch.testing.assert_close(seen * 255, (seen * 255).round(), atol=1e-3, rtol=0)
+        still = PurifierSettings(natural=0.999, mirror=False, **changed)
+        seen, wanted = draw_batch(pairs, list(range(6)), settings=still, seed=0, epoch=0)
+        assert torch.equal(seen, wanted)
 
 
 def test_rounding_lets_the_gradient_pass() -> None:
