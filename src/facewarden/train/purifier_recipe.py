@@ -131,7 +131,8 @@ def read_purifier_recipe(name: str) -> PurifierRecipe:
     """Read a recipe.
 
     Args:
-        name: of one in the package, or the path of a JSON file.
+        name: of one in the package, or the path of a JSON file. One that says `"like": "puface"` holds only what
+            differs from that recipe, the settings of training one by one.
 
     Raises:
         UnknownEntryError: the package has none of that name.
@@ -145,6 +146,9 @@ def read_purifier_recipe(name: str) -> PurifierRecipe:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("kind", None) != KIND:
             raise ValueError(f'no "kind": "{KIND}"')
+        model = values.pop("like", None)
+        if model is not None:
+            values = _varied(read_purifier_recipe(str(model)).plain(), values)
         kinds = tuple(CloakKind.read(kind) for kind in values.pop("pairs", []))
         training = _settings(values.pop("training", {}))
         return PurifierRecipe(**values, pairs=kinds, training=training)
@@ -152,6 +156,12 @@ def read_purifier_recipe(name: str) -> PurifierRecipe:
         raise BadInputError(
             f"{path}: not a recipe of a purifier: {error}", hint="copy train/recipes/puface.json of the package"
         ) from error
+
+
+def _varied(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    base.pop("kind")
+    training = {**base["training"], **changes.get("training", {})}
+    return {**base, **changes, "training": training}
 
 
 def _settings(values: Mapping[str, Any]) -> PurifierSettings:

@@ -273,3 +273,11 @@ def test_kinds_of_cloak_say_what_they_are() -> None:
     assert (kind.eps, kind.weights, kind.region) == (8.0, (1.0,), "crop")
     with pytest.raises(BadInputError, match="region"):
         CloakKind.read({"name": "x", "attack": "pgd", "surrogates": ["a"], "eps": 8, "region": "sky"})
+
+
+def test_a_recipe_like_another_holds_only_what_differs() -> None:
+    whole, control = read_purifier_recipe("puface"), read_purifier_recipe("denoise_rednet")
+    assert (control.network, control.pairs) == (whole.network, whole.pairs)
+    assert (control.training.epochs, control.training.batch) == (whole.training.epochs, whole.training.batch)
+    assert (control.training.noise, control.training.remainder) == (16.0, 0.0)
+    assert read_purifier_recipe("puface_wrong_sign").training.sign == -1
