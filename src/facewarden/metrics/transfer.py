@@ -56,7 +56,7 @@ def hter_at_target_eer(scores: Array, labels: Array) -> Vertex:
         BadInputError: a class without rows, a NaN score or an unknown label.
 
     >>> hter_at_target_eer(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])).hter
-    0.25
+    0.5
     """
     values = checked_scores(scores)
     same_length(values, np.asarray(labels), names="scores and labels")
