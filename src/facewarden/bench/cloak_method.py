@@ -42,24 +42,30 @@ class Method:
 
     def target(self, surrogates: Sequence[Recognizer], clean: Tensor, *, seed: int) -> Tensor:
         """Return, for every face, the farthest of twenty drawn strangers: nobody's real face is put onto another's."""
+        return self.targets(surrogates, clean, seed=seed)[0]
+
+    def targets(
+        self, surrogates: Sequence[Recognizer], clean: Tensor, *, seed: int, count: int = 1
+    ) -> tuple[Tensor, ...]:
+        """Return, for every face, several of the drawn strangers, the farthest first."""
         strangers = drawn_faces(people=_STRANGERS, each=1, seed=seed)
         candidates = strangers.images(range(len(strangers)))
-        rows = farthest(
+        order = by_distance(
             np.concatenate([embed_all(model, clean) for model in surrogates], axis=1),
             np.concatenate([embed_all(model, candidates) for model in surrogates], axis=1),
         )
-        return candidates[torch.from_numpy(rows)]
+        return tuple(candidates[torch.from_numpy(order[:, place])] for place in range(count))
 
 
-def farthest(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Return for each face the row of the candidate at the largest Euclidean distance.
+def by_distance(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return for each face the rows of the candidates, `(n, k)`, from the largest Euclidean distance on.
 
     Args:
         faces: `(n, d)` embeddings.
         candidates: `(k, d)` embeddings of other people.
     """
     apart = np.linalg.norm(faces[:, None] - candidates[None], axis=2)
-    return np.asarray(apart.argmax(axis=1))
+    return np.argsort(-apart, axis=1, kind="stable")
 
 
 def choose_method(method: str, *, strength: str, eps: float | None, thorough: bool) -> Method:

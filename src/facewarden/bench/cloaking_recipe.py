@@ -120,8 +120,11 @@ class CloakRecipe:
             named = list(keys[start : start + _BATCH])
             goal: Objective
             if attack.wants_target:
-                targets = method.target(models, clean, seed=seed)
-                goal = Impersonate(models, clean, targets=targets, keys=named, weights=self.weights())
+                count = getattr(attack, "targets", 1)
+                others = method.targets(models, clean, seed=seed, count=count)
+                goal = Best(
+                    [Impersonate(models, clean, targets=one, keys=named, weights=self.weights()) for one in others]
+                )
             else:
                 goal = PushAway(models, clean, keys=named, weights=self.weights())
             if views:
@@ -144,24 +147,53 @@ def _seen_by(purifier: Purifier) -> Callable[[Images], Images]:
     return lambda images: {**images, "rgb": purifier(images["rgb"])}
 
 
-class Mean(Objective):
-    """The mean of several views of one goal: an attacker who is not sure what will happen to the photo."""
+class _Several(Objective):
+    """Goals on the same samples, seen together."""
 
     def __init__(self, parts: Sequence[Objective]) -> None:
         if not parts:
-            raise BadInputError("a mean of no goals", hint="one goal or more")
+            raise BadInputError("no goals", hint="one goal or more")
         self.parts = tuple(parts)
         self.clean, self.keys, self.goal = parts[0].clean, parts[0].keys, parts[0].goal
         self.differentiable = all(part.differentiable for part in parts)
 
+    def _losses(self, images: Images) -> Tensor:
+        return torch.stack([part.loss(images) for part in self.parts])
+
+    def _successes(self, images: Images) -> Tensor:
+        return torch.stack([part.success(images) for part in self.parts])
+
+    def _margins(self, images: Images) -> Tensor:
+        return torch.stack([part.margin(images) for part in self.parts])
+
+
+class Best(_Several):
+    """Any of several goals will do: each sample climbs the one that it is nearest to."""
+
+    def loss(self, images: Images) -> Float[Tensor, " b"]:
+        """The largest loss of the parts."""
+        return self._losses(images).amax(dim=0)
+
+    def success(self, images: Images) -> Bool[Tensor, " b"]:
+        """Whether a part succeeds."""
+        return self._successes(images).any(dim=0)
+
+    def margin(self, images: Images) -> Float[Tensor, " b"]:
+        """The largest margin of the parts."""
+        return self._margins(images).amax(dim=0)
+
+
+class Mean(_Several):
+    """The mean of several views of one goal: an attacker who is not sure what will happen to the photo."""
+
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Mean loss of the parts."""
-        return torch.stack([part.loss(images) for part in self.parts]).mean(dim=0)
+        return self._losses(images).mean(dim=0)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether every part succeeds."""
-        return torch.stack([part.success(images) for part in self.parts]).all(dim=0)
+        return self._successes(images).all(dim=0)
 
     def margin(self, images: Images) -> Float[Tensor, " b"]:
         """The smallest margin of the parts."""
-        return torch.stack([part.margin(images) for part in self.parts]).amin(dim=0)
+        return self._margins(images).amin(dim=0)

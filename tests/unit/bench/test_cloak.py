@@ -13,7 +13,7 @@ from PIL import Image
 from facewarden.bench import cloak as module
 from facewarden.bench import cloak_method
 from facewarden.bench.cloak import Cloaked, cloak
-from facewarden.bench.cloak_method import choose_method, farthest
+from facewarden.bench.cloak_method import by_distance, choose_method
 from facewarden.bench.faces import AlignedFaces
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
@@ -163,7 +163,7 @@ def test_strength_is_gray_levels_or_a_published_mode() -> None:
 
 def test_the_farthest_candidate_is_chosen() -> None:
     faces = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert farthest(faces, np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.7]])).tolist() == [1, 0]
+    assert by_distance(faces, np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.7]]))[:, 0].tolist() == [1, 0]
 
 
 def test_a_targeted_cloak_moves_towards_the_farthest_stranger(
