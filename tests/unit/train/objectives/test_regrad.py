@@ -18,6 +18,7 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.mmdg import Mmdg
 from facewarden.train.objectives._prototype_objective import PrototypeObjective
 from facewarden.train.objectives.regrad import Regrad
+from facewarden.train.objectives.regrad_token import RegradToken
 from facewarden.train.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch
 
@@ -42,6 +43,12 @@ def ready(rule: PrototypeObjective, *, width: int = 192, seed: int = 1) -> Any:
     rule.prototypes.values = torch.randn(3, 3, width, generator=generator(seed))
     rule.prototypes.seen = torch.ones(3, 3, dtype=torch.bool)
     return rule
+
+
+def move_away(rule: PrototypeObjective) -> None:
+    """A class of one sample has it as its prototype; at distance 0 the direction of the gradient is rounding."""
+    assert rule.prototypes.values is not None
+    rule.prototypes.values += torch.randn(rule.prototypes.values.shape, generator=generator(9)) * 0.1
 
 
 def gradients(model: Mmdg, rule: PrototypeObjective, *batches: FaceBatch) -> dict[str, torch.Tensor]:
@@ -192,11 +199,24 @@ assert type(wrapped).__name__ == "DistributedDataParallel"
 rows = [[0, 1, 2, 3], [4, 5]][rank]  # unequal shares
 rule = cases.Regrad(sources=cases.SOURCES, accumulate=2)
 rule.refresh(wrapped, [batch.select(rows)], epoch=0)
+cases.move_away(rule)
 for part in (rows[:1], rows[1:]):
     rule.backward(wrapped, rule(wrapped, batch.select(part)), run=accelerator.backward)
 from safetensors.torch import save_file
-found = {n: p.grad.contiguous() for n, p in model.network.named_parameters() if p.grad is not None}
-save_file(found, f"{sys.argv[2]}.{rank}")
+def save(name):
+    found = {n: p.grad.contiguous() for n, p in model.network.named_parameters() if p.grad is not None}
+    save_file(found, f"{sys.argv[2]}.{name}{rank}")
+    model.zero_grad(set_to_none=True)
+save("")
+half = batch.select([[0, 1, 2], [3, 4, 5]][rank])
+from facewarden.core import registry
+for name in ("regrad_token", "regrad_every"):
+    rule = registry.load("objectives", name)(sources=cases.SOURCES)
+    cases.ready(getattr(rule, "exact", rule))
+    for _ in range(2 if name == "regrad_every" else 1):  # its second step is a plain one
+        model.zero_grad(set_to_none=True)
+        rule.backward(wrapped, rule(wrapped, half), run=accelerator.backward)
+    save(name)
 torch.distributed.destroy_process_group()
 """
 
@@ -229,10 +249,15 @@ def test_two_processes_give_the_gradient_of_one_on_the_joined_batch(tmp_path: Pa
         assert process.returncode == 0, errors[-2000:]
     model, batch, rule = detector(), faces(6), Regrad(sources=SOURCES)
     rule.refresh(model, [batch], epoch=0)
+    move_away(rule)
     alone = gradients(model, rule, batch)
     shared = [load_file(f"{tmp_path / 'gradients'}.{rank}") for rank in range(2)]
     assert all(torch.equal(shared[0][name], shared[1][name]) for name in alone), "both processes agree to the bit"
     assert_equal(shared[0], alone)
+    for name, single in (("regrad_token", RegradToken(sources=SOURCES)), ("regrad_every", Ssp(sources=SOURCES))):
+        both = [load_file(f"{tmp_path / 'gradients'}.{name}{rank}") for rank in range(2)]
+        assert all(torch.equal(both[0][key], both[1][key]) for key in both[0])
+        assert_equal(both[0], gradients(model, ready(single), batch))
 
 
 def test_its_checkpoint_is_tensors_and_words() -> None:
