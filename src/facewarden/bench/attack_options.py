@@ -30,7 +30,7 @@ def build_attack(method: str, options: Mapping[str, Any]) -> Attack:
         BadInputError: an option that it does not have, or a value that is none.
     """
     entry = load("attacks", method)
-    known = _options_of(entry)
+    known = options_of(method)
     values = {}
     for name, value in options.items():
         if name not in known:
@@ -113,8 +113,9 @@ def check_unit(eps: float, *, flag: str = "eps") -> float:
     return eps
 
 
-def _options_of(entry: Any) -> dict[str, Any]:
-    init = getattr(entry, "__init__", None)
+def options_of(method: str) -> dict[str, Any]:
+    """Names and types of an attack's options."""
+    init = getattr(load("attacks", method), "__init__", None)
     if init is None or init is object.__init__:
         return {}
     hints = typing.get_type_hints(init)
