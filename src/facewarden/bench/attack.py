@@ -11,6 +11,7 @@ import numpy as np
 
 from facewarden.bench.attack_options import build_attack, check_gradients, check_gray, parse_options
 from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
+from facewarden.bench.pictures import picture_writer
 from facewarden.bench.resolve import resolve_detector, resolve_purifier
 from facewarden.bench.scoring import rows_of_split, score_manifest
 from facewarden.bench.transfer import Transferred, names_of, transfer
@@ -72,6 +73,7 @@ def attack(
     samples: int = 64,
     seed: int = 0,
     out: Path | None = None,
+    pictures: Path | None = None,
 ) -> Attacked | Transferred:
     """Attack a detector's decision on test captures that it decides correctly.
 
@@ -95,6 +97,8 @@ def attack(
         samples: how many of each class at most.
         seed: of sample choice and random starts.
         out: per-sample table to write, .parquet or .csv.
+        pictures: folder for a PNG of each sample and sensor: clean, attacked, and the change stretched to the budget.
+            They show faces; keep them where the faces may be kept. Not with a matrix.
 
     Raises:
         BadInputError: a setting outside its range, before anything is scored; or captures that cannot be used.
@@ -115,6 +119,8 @@ def attack(
     if surrogates is not None or victims is not None:
         if surrogate is not None or surrogates is None:
             raise BadInputError("a matrix needs --surrogates", hint="--surrogates a,b --victims c,d")
+        if pictures is not None:
+            raise BadInputError("a matrix has no pictures", hint="--pictures with one --detector")
         return transfer(
             manifest,
             surrogates=names_of(surrogates, flag="--surrogates"),
@@ -161,7 +167,15 @@ def attack(
             f"{captures}: no test capture is decided correctly", hint="facewarden evaluate presentation"
         )
     setting = Vulnerability(
-        victim, source, rule.threshold, source_rule.threshold, batches, seed, head=head, reading=reading
+        victim,
+        source,
+        rule.threshold,
+        source_rule.threshold,
+        batches,
+        seed,
+        head=head,
+        reading=reading,
+        shown=None if pictures is None else picture_writer(pictures, threat),
     )
     found = attack_cell(setting, Cell(method, attacker, threat))
     if out is not None:

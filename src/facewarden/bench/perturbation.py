@@ -6,7 +6,7 @@ Random noise of the same size is the control that every attack must beat.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -54,6 +54,7 @@ class Vulnerability:
         seed: of random starts.
         head: whose loss is climbed; None is the decision itself.
         reading: where gradients are read, if not at the image.
+        shown: is given every clean batch and what the attack made of it, for pictures on request.
     """
 
     detector: Detector
@@ -64,6 +65,7 @@ class Vulnerability:
     seed: int
     head: str | None = None
     reading: Reading | None = None
+    shown: Callable[[FaceBatch, FaceBatch], None] | None = None
 
     @property
     def transfer(self) -> bool:
@@ -107,6 +109,8 @@ def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
         success = found.success
         if setting.transfer:
             success = Evade(setting.detector, batch, threshold=setting.threshold).success(found.images)
+        if setting.shown is not None:
+            setting.shown(batch, batch.with_images(found.images))
         calls = max(calls, found.gradient_calls)
         assert batch.label is not None
         assert batch.subject is not None

@@ -120,6 +120,7 @@ def _flows(name: str) -> bool:
         ({"sfa": Path("nowhere")}, "nowhere", "facewarden train"),
         ({"victims": "a,b"}, "needs --surrogates", "--surrogates a,b"),
         ({"surrogates": "a,,b"}, "a,,b", "commas"),
+        ({"surrogates": "a", "pictures": Path("x")}, "no pictures", "--detector"),
         ({"samples": 0}, "0 samples", "--samples"),
     ],
 )
@@ -155,6 +156,18 @@ def test_a_matrix_holds_white_box_and_black_box_victims(here: Path) -> None:
     assert white.n == len(hits)
     with pytest.raises(BadInputError, match="needs gradients"):
         run(here, surrogates=service)
+
+
+def test_pictures_come_on_request_only_and_name_nobody(here: Path) -> None:
+    run(here, pictures=here / "pictures", eps=8.0)
+    files = sorted((here / "pictures").glob("*.png"))
+    assert files
+    assert not any("test" in file.name for file in files)
+    image = cv2.imread(str(files[0])).astype(int)
+    assert image.shape == (40, 120, 3)
+    clean, attacked, shown = image[:, :40], image[:, 40:80], image[:, 80:]
+    assert np.abs(attacked - clean).max() <= 8
+    assert np.abs(shown - (127.5 + 127.5 * (attacked - clean) / 8)).max() <= 17
 
 
 def test_the_flag_may_be_given_again_and_again() -> None:
