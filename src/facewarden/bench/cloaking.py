@@ -135,7 +135,7 @@ def measure(
                 purifier=purifier,
                 loss_networks=loss_networks(lab.purifier(purifier)),
                 tracker=tracker,
-                judge=judge,
+                judge=lab.recognizer(judge).card.name,
                 kind=judge_kind(lab.recognizer(judge), models),
                 probes=probes,
                 seeds=tuple(seeds),

@@ -136,4 +136,4 @@ def _learn(base: Recognizer, below: Any, head: nn.Module, pairs: PairSet, how: A
             torch.autograd.backward(loss)
             steps.step()
             falling.step()
-    assert np.isfinite(float(loss))
+    assert np.isfinite(float(loss.detach()))
