@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from facewarden.assets import Asset
+from facewarden.bench.plan_kind import PlanKind
 from facewarden.core import registry
 from facewarden.core.attack import Attack
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
@@ -26,6 +27,7 @@ ROLES = {
     "align": Aligner,
     "datasets": (Dataset, CaptureSet),
     "protocols": Protocol,
+    "plans": PlanKind,
 }
 
 

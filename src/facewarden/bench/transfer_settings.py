@@ -133,8 +133,8 @@ def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) ->
         base = read_recipe(str(values["recipe"])).plain() if "recipe" in values else {"summary": name}
         own = {key: values[key] for key in _RECIPE if key in values}
         whole = merged(merged(base, defaults), own)
-        if "objective" in own and own["objective"] != base.get("objective") and "objective_settings" not in own:
-            whole["objective_settings"] = {}  # another objective has no use for the recipe's settings
+        if "objective" in own and own["objective"] != base.get("objective"):
+            whole["objective_settings"] = own.get("objective_settings", {})  # another one has no use for the recipe's
         if "entry" not in whole:
             raise SettingError(f"method {name!r} names no recipe and no entry", hint="entry: mmdg", at=at)
         recipe = parse_recipe(whole, source=f"method {name}")

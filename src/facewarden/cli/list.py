@@ -1,4 +1,4 @@
-"""List detectors, recognizers, attacks, purifiers, aligners, datasets, protocols, objectives and assets."""
+"""List detectors, recognizers, attacks, purifiers, aligners, datasets, protocols, objectives, assets and plans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def list_(group: str = "", /, *, json: bool = False) -> Listing:
     """List registered entries without importing any of them.
 
     Args:
-        group: pad, recognizers, attacks, purifiers, align, datasets, protocols, objectives, assets; all if left out.
+        group: pad, recognizers, attacks, purifiers, align, datasets, protocols, objectives, assets or plans; all if left
+            out.
         json: print JSON instead of a table.
     """
     groups = [group] if group else list(GROUPS)

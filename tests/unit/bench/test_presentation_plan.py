@@ -22,6 +22,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
 from four_domains import write_domains
+from twins import twin
 
 HEAD = """
     kind: presentation
@@ -316,3 +317,23 @@ def test_the_audit_of_a_protocol_is_what_prepare_keeps(ran: tuple[Path, BenchRes
     audit = audit_splits(transfer_protocol("bcd_a").assign(manifest), root=manifest.root)
     assert [tuple(row) for row in held["rows"]] == list(audit.rows())
     assert held["sentences"] == list(audit.sentences())
+
+
+def test_published_layouts_train_and_test_without_boxes(tmp_path: Path) -> None:
+    sets = ", ".join(f"{name}:{twin(name)}" for name in ("wmca", "casia_surf", "casia_cefa", "padisi"))
+    rest = """
+        methods: {vit: {entry: vit_concat, training: {epochs: 1, margin: 1.0}}}
+        scored_epochs: last
+        parts: [{title: Published, methods: [vit], protocols: [CPS→W]}]
+    """
+    found = bench(str(write(tmp_path, rest, captures=sets)), out=tmp_path / "out")
+    assert not found.failed
+    (one,) = results(tmp_path / "out").values()
+    assert set(one["rows"]["test"]["domain"]) == {"wmca"}
+    assert set(one["rows"]["dev"]["domain"]) == {"casia_surf", "casia_cefa", "padisi"}
+    frames, videos = len(one["rows"]["test"]["video"]), len(set(one["rows"]["test"]["video"]))
+    assert 1 < videos < frames
+    scores = Scores(lambda method, protocol, seed: one)
+    by_video = scores.measures("vit", "cps_w", 0, Look(video=True))
+    assert by_video is not None
+    assert by_video["hter"].n == videos
