@@ -20,8 +20,8 @@ def list_(group: str = "", /, *, json: bool = False) -> Listing:
     """List registered entries without importing any of them.
 
     Args:
-        group: pad, recognizers, attacks, purifiers, align, datasets, protocols, objectives, assets or plans; all if left
-            out.
+        group: pad, recognizers, attacks, purifiers, align, datasets, protocols, objectives, assets or plans; all if
+            left out.
         json: print JSON instead of a table.
     """
     groups = [group] if group else list(GROUPS)
