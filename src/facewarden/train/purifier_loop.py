@@ -112,6 +112,8 @@ def _losses(
     apart = found - wanted
     if settings.image == "rmse":
         parts = {"image": (apart.square().mean() + _UNDER_THE_ROOT).sqrt()}
+    elif settings.image == "rmse_each":
+        parts = {"image": (apart.square().mean(dim=(1, 2, 3)) + _UNDER_THE_ROOT).sqrt().mean()}
     else:
         parts = {"image": apart.abs().mean()}
     if settings.remainder > 0:

@@ -31,7 +31,8 @@ class PurifierSettings:
         sign: 1, or -1 for the ablation that learns on x - k d.
         noise: largest standard deviation in gray levels of Gaussian noise that is learned to be removed instead of
             cloaks; 0 learns from cloaks.
-        image: "rmse", one root of the mean square per batch, or "l1", the mean absolute error.
+        image: "rmse", one root of the mean square per batch; "rmse_each", the mean of every sample's own, in which a
+            natural face that was changed a little counts as much as a cloaked one; or "l1", the mean absolute error.
         remainder: weight of the share of the cloak that is left, see `facewarden.train.amplify.remainder`.
         feature: weight of the feature term.
         features: networks whose features are compared, entries of facewarden.train.features.
@@ -74,7 +75,7 @@ class PurifierSettings:
             and self.sign in (1, -1)
             and self.noise >= 0
             and self.at_most >= 0
-            and self.image in ("rmse", "l1")
+            and self.image in ("rmse", "rmse_each", "l1")
             and min(self.feature, self.remainder) >= 0
             and self.precision in ("no", "bf16")
         )
