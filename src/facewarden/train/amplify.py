@@ -72,13 +72,13 @@ def draw_batch(pairs: PairSet, rows: Sequence[int], *, settings: PurifierSetting
     """Return what the network sees and what it should give, `(b, 3, h, w)` each.
 
     Every draw has an address of seed, epoch and key, so that a batch is the same in any run. What happens to photos
-    after they were cloaked (aligned again, stored as JPEG) happens to the natural image as well: the network takes out
-    cloaks, not the traces of storage.
+    before they are cloaked (another camera) and after it (aligned again, stored as JPEG) happens to the natural image
+    as well: the network takes out cloaks and nothing else.
 
     Args:
         pairs: natural and cloaked crops.
         rows: which of them.
-        settings: range of k, share of natural samples, sign, noise instead of cloaks, mirrored, warped and stored ones.
+        settings: range of k, share of natural samples, sign, noise instead of cloaks, what else is changed how often.
         seed, epoch: decide the draws.
     """
     clean, cloaked = _images(pairs.clean, rows), _images(pairs.cloaked, rows)
@@ -93,6 +93,9 @@ def draw_batch(pairs: PairSet, rows: Sequence[int], *, settings: PurifierSetting
 
 def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings: PurifierSettings) -> Batch:
     natural = rng.random() < settings.natural
+    if rng.random() < settings.varied:
+        other = eight_bits(_another_camera(clean, rng))
+        clean, cloaked = other, other + (cloaked - clean)
     if settings.noise > 0:
         sigma = 0.0 if natural else float(rng.uniform(0.0, settings.noise)) / 255
         seen = (clean + sigma * torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))).clamp(0.0, 1.0)
@@ -107,6 +110,15 @@ def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings:
     if settings.mirror and rng.random() < 0.5:
         both = both.flip(3)
     return both[:1], both[1:]
+
+
+def _another_camera(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Sharpen or soften, expose and add sensor noise: natural faces of other sets are not as soft as those at hand."""
+    soft = functional.avg_pool2d(functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    sharp = images + float(rng.uniform(-0.6, 1.5)) * (images - soft)
+    exposed = sharp.clamp(0.0, 1.0) ** float(np.exp(rng.normal() * 0.2)) * float(rng.uniform(0.85, 1.15))
+    grain = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32)) * float(rng.uniform(0.0, 3.0)) / 255
+    return (exposed + grain * float(rng.random() < 0.5)).clamp(0.0, 1.0)
 
 
 def _warped(images: Tensor, rng: np.random.Generator) -> Tensor:

@@ -37,6 +37,7 @@ class PurifierSettings:
         feature: weight of the feature term.
         features: networks whose features are compared, entries of facewarden.train.features.
         mirror: whether half of the samples are mirrored.
+        varied: share of samples that are sharpened or softened, exposed otherwise and given grain before the cloak.
         warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
         stored: share of samples that are stored as JPEG after the cloak.
         precision: "bf16" or "no".
@@ -59,6 +60,7 @@ class PurifierSettings:
     feature: float = 0.0
     features: tuple[str, ...] = ("faceres",)
     mirror: bool = True
+    varied: float = 0.0
     warped: float = 0.0
     stored: float = 0.0
     precision: str = "bf16"
@@ -71,7 +73,7 @@ class PurifierSettings:
             min(self.epochs, self.batch, self.every) >= 1
             and 0.0 <= low <= high
             and 0.0 <= self.natural < 1.0
-            and 0.0 <= min(self.warped, self.stored) <= max(self.warped, self.stored) <= 1.0
+            and all(0.0 <= share <= 1.0 for share in (self.varied, self.warped, self.stored))
             and self.sign in (1, -1)
             and self.noise >= 0
             and self.at_most >= 0

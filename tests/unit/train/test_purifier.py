@@ -84,7 +84,7 @@ def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
 def test_what_happens_after_the_cloak_happens_to_both() -> None:
     pairs = pair_set(6, side=32)
     plain = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False)
-    for changed in ({"warped": 1.0}, {"stored": 1.0}):
+    for changed in ({"warped": 1.0}, {"stored": 1.0}, {"varied": 1.0}):
         moved = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False, **changed)
         seen, wanted = draw_batch(pairs, list(range(6)), settings=moved, seed=0, epoch=0)
         before, clean = draw_batch(pairs, list(range(6)), settings=plain, seed=0, epoch=0)
