@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,12 +34,12 @@ class LearnedPurifier(Purifier):
     name: ClassVar[str]
     differentiable = True
 
-    def __init__(self, weights: Path | None = None, *, precision: Literal["float32", "bfloat16"] = "float32") -> None:
+    def __init__(self, weights: Path | None = None, *, precision: str = "float32") -> None:
         folder = weights or _SHIPPED / self.name
         if weights is None and not folder.is_dir():
             raise MissingAssetError(
                 f"{self.name} came without its weights",
-                hint=f"facewarden train --recipe {self.name} --pairs DIR --out DIR",
+                hint=f"facewarden train {self.name} --pairs DIR --out DIR",
             )
         if precision not in ("float32", "bfloat16"):
             raise BadInputError(f"unknown precision {precision!r}", hint="float32 or bfloat16")

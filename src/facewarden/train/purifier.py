@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
+from facewarden.core import registry
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.run import RunFolder, write_json
 from facewarden.core.seeding import derive
 from facewarden.nn.restorer import build_restorer
@@ -64,7 +66,7 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
         role="purifier",
         licence=plan.licence,
         source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
-        training_data=_data(plan, counts),
+        training_data=_data(plan, counts, source=_source(pairs)),
         intended_use=plan.intended_use,
         limits=plan.limits,
         settings={
@@ -79,8 +81,17 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
     return out
 
 
-def _data(plan: PurifierRecipe, counts: dict[str, Any]) -> str:
-    faces = f"{counts['pairs']} face photos of {counts['people']} people, as given by the pairs"
+def _source(pairs: Path) -> str:
+    """What the photos are called, as far as the pairs say it."""
+    try:
+        name = str(json.loads((pairs / "pairs.json").read_text(encoding="utf-8"))["faces"])
+        return str(registry.load("datasets", name).summary).partition(":")[0]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UnknownEntryError):
+        return "a set that the pairs do not name"
+
+
+def _data(plan: PurifierRecipe, counts: dict[str, Any], *, source: str) -> str:
+    faces = f"{counts['pairs']} photos of {counts['people']} people ({source})"
     if plan.training.noise > 0:
         return f"{faces}, with Gaussian noise up to {plan.training.noise:g} gray levels instead of cloaks"
     names = sorted({name for kind in plan.pairs for name in kind.surrogates})
