@@ -119,8 +119,9 @@ def _losses(
     if settings.remainder > 0:
         parts["remainder"] = settings.remainder * remainder(found, seen, wanted)
     if settings.feature > 0:
+        few = settings.feature_faces or len(found)
         for distance in features:
-            parts[distance.name] = settings.feature / len(features) * distance(found, wanted)
+            parts[distance.name] = settings.feature / len(features) * distance(found[:few], wanted[:few])
     return parts
 
 

@@ -35,7 +35,8 @@ class PurifierSettings:
             natural face that was changed a little counts as much as a cloaked one; or "l1", the mean absolute error.
         remainder: weight of the share of the cloak that is left, see `facewarden.train.amplify.remainder`.
         feature: weight of the feature term.
-        features: networks whose features are compared, entries of facewarden.train.features.
+        features: recognizers whose features are compared; none of them should judge the result.
+        feature_faces: how many of a step's faces they look at, since they cost more than the network; 0 is all.
         mirror: whether half of the samples are mirrored.
         varied: share of samples that are sharpened or softened, exposed otherwise and given grain before the cloak.
         warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
@@ -59,6 +60,7 @@ class PurifierSettings:
     remainder: float = 0.02
     feature: float = 0.0
     features: tuple[str, ...] = ("faceres",)
+    feature_faces: int = 0
     mirror: bool = True
     varied: float = 0.0
     warped: float = 0.0
@@ -76,7 +78,7 @@ class PurifierSettings:
             and all(0.0 <= share <= 1.0 for share in (self.varied, self.warped, self.stored))
             and self.sign in (1, -1)
             and self.noise >= 0
-            and self.at_most >= 0
+            and min(self.at_most, self.feature_faces) >= 0
             and self.image in ("rmse", "rmse_each", "l1")
             and min(self.feature, self.remainder) >= 0
             and self.precision in ("no", "bf16")

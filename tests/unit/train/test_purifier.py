@@ -172,6 +172,16 @@ def test_feature_gradients_reach_the_images_and_change_no_network(monkeypatch: p
     assert all(parameter.grad is None for parameter in distance.model.parameters())
 
 
+def test_the_feature_term_is_learned_from_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facewarden.core.registry.load", lambda group, name: TinyRecognizer)
+    log = fit_purifier(
+        build_restorer(UNET), pair_set(8, side=112), dev=None, features=[EmbeddingDistance("tiny")],
+        settings=settings(epochs=1, feature=0.5, feature_faces=2), seed=0, run=tmp_path,
+    )  # fmt: skip
+    assert log[0]["tiny"] > 0
+    assert log[0]["loss"] == pytest.approx(log[0]["tiny"] + log[0]["image"] + log[0]["remainder"], rel=1e-4)
+
+
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
     pairs = pair_set(80, side=32)
@@ -278,6 +288,6 @@ def test_kinds_of_cloak_say_what_they_are() -> None:
 def test_a_recipe_like_another_holds_only_what_differs() -> None:
     whole, control = read_purifier_recipe("puface"), read_purifier_recipe("denoise_rednet")
     assert (control.network, control.pairs) == (whole.network, whole.pairs)
-    assert (control.training.epochs, control.training.batch) == (whole.training.epochs, whole.training.batch)
+    assert (control.training.image, control.training.batch) == (whole.training.image, whole.training.batch)
     assert (control.training.noise, control.training.remainder) == (16.0, 0.0)
     assert read_purifier_recipe("puface_wrong_sign").training.sign == -1
