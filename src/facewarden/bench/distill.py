@@ -29,7 +29,7 @@ from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
 from facewarden.train.distill.changes import still
 from facewarden.train.distill.loop import DistillSettings, distill_student
 from facewarden.train.distill.student import Student
-from facewarden.train.distill.views import Views, join
+from facewarden.train.distill.views import Views, centered, join
 
 RESULTS = "results.json"
 _FOLDER = Path(__file__).parent / "recipes"
@@ -106,7 +106,8 @@ def distill(
     teachers = {name: value.shape[1] for name, value in photos.embeddings.items()}
     student = Student(plan.shape, teachers=teachers, components=plan.components, seed=derive(seed, "distill"))
     started = time.perf_counter()
-    log = distill_student(student, {"photo": learned, **drawn}, settings=training, seed=seed, run=run.path)
+    views = {kind: centered(held) for kind, held in {"photo": learned, **drawn}.items()}
+    log = distill_student(student, views, settings=training, seed=seed, run=run.path)
     results = {
         "verification": verification(student, judged, teachers=plan.teachers, seed=seed),
         "last_epoch": log[-1],

@@ -86,7 +86,8 @@ def _from_artifact(group: str, folder: Path) -> Any:
             f"{folder}: not a model folder ({RECIPE} with an `entry` and {CARD} are needed)",
             hint="facewarden train writes such folders",
         ) from error
-    return load(group, name)(folder)
+    made = load(group, name)
+    return getattr(made, "from_artifact", made)(folder)
 
 
 def _unknown(group: str, spec: str) -> None:

@@ -1,4 +1,4 @@
-"""Write the report of a finished run again, from its report.json."""
+"""Write the report of an audit again from its report.json, or of a training run from its log."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from facewarden.core.errors import BadInputError
 from facewarden.report.document import Report
 from facewarden.report.html import write_report
 from facewarden.report.markdown import write_markdown
+from facewarden.report.training import is_training_run, read_training
+from facewarden.report.training_page import write_training
 
 
 def report(run: Path, /, *, out: Path | None = None, form: Literal["html", "markdown"] = "html") -> Path:
-    """Render a run's report again from its report.json, for instance after an upgrade or for a repository of results.
+    """Render a run's report: an audit's from its report.json, a training run's from its log, also while it goes on.
 
     Args:
-        run: folder of an audit, or a report.json.
+        run: folder of an audit or of a training run, or a report.json.
         out: folder to write to; the run's own by default.
         form: html, or markdown with the JSON beside it.
     """
+    if not (run / "report.json").is_file() and is_training_run(run):
+        return write_training(read_training(run), out or run, markdown=form == "markdown")
     source = run / "report.json" if run.is_dir() else run
     if not source.is_file():
         raise BadInputError(
-            f"{source}: no report here", hint="facewarden audit --out DIR writes one (--resume finishes it)"
+            f"{source}: no report here",
+            hint="the --out of facewarden audit (--resume finishes it) or of facewarden train",
         )
     try:
         text = source.read_text(encoding="utf-8")

@@ -5,7 +5,8 @@
 - histogram: `edges` (k + 1), `series` [{`name`, `counts` (k)}], optional `xlabel`, `threshold`, `threshold_label`.
   Bars are shares of their series, whiskers Wilson intervals of each share.
 - curves: `series` [{`name`, `x`, `y`, `n`, optional `low`, `high`}], optional `xlabel`, `ylabel`, `percent`,
-  `xpercent`, `xlog`, `limit` {`value`, `label`}, `xticks` [[position, text], ...].
+  `xpercent`, `xlog`, `limit` {`value`, `label`}, `xticks` [[position, text], ...], `foot` (what stands below where
+  there is no interval).
 - bars and interval_dots: `rows` [{`name`, `value`, `low`, `high`, `n`, optional `series`}], optional `xlabel`,
   `percent`, `limit`. Rows of one name with several `series` stand together. `low` and `high` may be null.
 - heatmap: `rows`, `columns` (names), `values` (rows x columns, null for empty), `n` (the same, or one number),

@@ -42,7 +42,7 @@ def render_html(report: Report) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalize,
+        finalize=finalize,
     )
     environment.filters.update(label=label, group=group_text, cell=_cell, settings=_settings, moment=_moment)
     environment.globals.update(measured=measured, number=number, track=_track, key_numbers=KEY_NUMBERS)
@@ -85,7 +85,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     return page, twin
 
 
-def _finalize(value: Any) -> Any:
+def finalize(value: Any) -> Any:
     """Every text that enters the page passes here; what is markup already was made by this package."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value

@@ -101,6 +101,8 @@ def curves(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # noq
         )  # fmt: skip
     _labels(axes, data)
     _legend(canvas, axes, columns=1 if narrow else 3)
+    if data.get("foot") and not banded:
+        return clean(data["foot"])
     return "Bands and upright lines: 95 % interval." if banded else "No interval was measured for these curves."
 
 

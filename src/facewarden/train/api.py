@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,8 @@ from facewarden.core.run import RunFolder, write_json
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
+from facewarden.data.protocols._base import Protocol
+from facewarden.data.transfer import transfer_protocol
 from facewarden.train.crops import load_crops
 from facewarden.train.head_results import learned_heads, measure_heads
 from facewarden.train.loop import fit
@@ -31,9 +34,12 @@ RESULTS = "results.json"
 
 def train(
     recipe: str = "multi_cnn",
+    /,
     *,
     out: Path,
     captures: Path | None = None,
+    data: tuple[str, ...] = (),
+    protocol: str | None = None,
     pairs: Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
@@ -60,21 +66,25 @@ def train(
         BadInputError: the folder holds another run, or the captures lack a split or a class.
     """
     if is_purifier_recipe(recipe):
-        if captures is not None:
+        if captures is not None or data or protocol is not None:
             raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
         purifier = read_purifier_recipe(recipe).with_epochs(epochs)
         return train_purifier(purifier, out=out, pairs=pairs, seed=seed, resume=resume)
     if pairs is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
     plan = read_recipe(recipe).with_epochs(epochs)
-    manifest = None if captures is None else open_captures(captures)
+    manifest = _given(captures, data)
     source: Any = "simulated" if manifest is None else manifest.name
     written = {**plan.plain(), "seed": seed, "source": source}
+    if protocol is not None:
+        written["protocol"] = protocol
     run = RunFolder(out / "run", recipe=written, resume=resume)
     if run.done and (out / CARD).is_file():
         return out
     if manifest is None:
         manifest = _simulate(plan, run.path / "captures", seed)
+    if protocol is not None:
+        manifest = _dealt(manifest, protocol, seed=seed)
     for split in ("train", "dev", "test"):
         if not len(manifest.where(split=split)):
             raise BadInputError(
@@ -106,6 +116,39 @@ def train(
     write_json(out / RESULTS, {**results, "training": counts})
     run.finish(counts)
     return out
+
+
+def _given(captures: Path | None, data: tuple[str, ...]) -> Manifest | None:
+    """What was named to learn from; None to simulate."""
+    if captures is not None and data:
+        raise BadInputError("captures and data name two things to learn from", hint="name all sets in --data")
+    if captures is not None:
+        return open_captures(captures)
+    if len(data) < 2:
+        return open_captures(data[0]) if data else None
+    sets = [open_captures(source) for source in data]
+    return Manifest.joined(sets, name=" + ".join(item.name for item in sets))
+
+
+def _dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
+    """The same captures in the splits of a protocol; what it leaves out is gone."""
+    chosen = _protocol(protocol)
+    splits = chosen.assign(manifest, seed=seed)
+    rows = tuple(sample for held in splits.values() for sample in held)
+    return replace(manifest, rows=rows, name=f"{manifest.name}, {protocol}")
+
+
+def _protocol(text: str) -> Protocol:
+    """An entry of the registry, with an argument after a colon, or a short name of domain generalization."""
+    name, colon, told = text.partition(":")
+    if name not in {entry.name for entry in registry.list_entries("protocols")}:
+        return transfer_protocol(text)
+    made: Any = registry.load("protocols", name)
+    try:
+        chosen: Protocol = made(told) if colon else made()
+    except TypeError as error:
+        raise BadInputError(f"protocol {name} cannot be told {told!r}: {error}", hint=f"--protocol {name}") from error
+    return chosen
 
 
 def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:

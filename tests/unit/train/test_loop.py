@@ -174,7 +174,7 @@ def test_the_log_has_a_line_per_epoch_and_one_checkpoint_is_left(tmp_path: Path)
     state_after(tmp_path)
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
-    assert set(lines[0]) == {"epoch", "rate", "loss", "fused", *(f"loss/{name}" for name in MODALITIES)}
+    assert set(lines[0]) == {"epoch", "steps", "rate", "loss", "fused", *(f"loss/{name}" for name in MODALITIES)}
     assert lines[-1]["rate"] < lines[0]["rate"]
     assert [path.name for path in (tmp_path / CHECKPOINTS).iterdir()] == ["step-0000006"]
     assert {path.suffix for path in (tmp_path / CHECKPOINTS).rglob("*") if path.is_file()} == {".safetensors", ".json"}

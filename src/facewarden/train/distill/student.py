@@ -34,6 +34,9 @@ class Student(nn.Module):
             )
             self.patches = nn.Linear(shape.width, components)
             self.whole = nn.Linear(shape.width, components)
+        for head in (self.patches, self.whole):  # a fresh guess would be many times as wrong as none
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
 
     def tokens(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n d"]:
         """All tokens of images in [0, 1], the class token first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
 
@@ -46,6 +47,15 @@ class Views:
             self.kind, self.pixels[index], {name: value[index] for name, value in self.embeddings.items()},
             self.maps[index], tuple(self.person[row] for row in rows),
         )  # fmt: skip
+
+
+def centered(views: Views) -> Views:
+    """The same views with embeddings measured from their mean.
+
+    Embeddings of faces share a large common part; a student that says it and nothing else is close to all of them.
+    """
+    apart = {name: value.float() - value.float().mean(dim=0) for name, value in views.embeddings.items()}
+    return replace(views, embeddings={name: functional.normalize(value, dim=1) for name, value in apart.items()})
 
 
 def join(parts: Sequence[Views]) -> Views:

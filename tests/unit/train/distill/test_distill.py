@@ -12,7 +12,7 @@ from facewarden.nn.trunk import TrunkShape
 from facewarden.train.distill.changes import change, still
 from facewarden.train.distill.loop import DistillSettings, distill_student
 from facewarden.train.distill.student import Student, distance
-from facewarden.train.distill.views import Kind, Views, join, read_views, write_views
+from facewarden.train.distill.views import Kind, Views, centered, join, read_views, write_views
 
 SHAPE = TrunkShape(size=32, patch=16, width=16, depth=1, heads=2)
 
@@ -56,6 +56,21 @@ def test_parts_join_in_order() -> None:
     again = join([whole.select([0, 1]), whole.select([2, 3, 4, 5])])
     assert torch.equal(again.pixels, whole.pixels)
     assert again.person == whole.person
+
+
+def test_what_all_embeddings_share_is_taken_away() -> None:
+    common = torch.tensor([[10.0, 1.0, 0.0], [10.0, -1.0, 0.0]])
+    views = Views(
+        "photo", torch.zeros(2, 3, 4, 4, dtype=torch.uint8), {"ada": common}, torch.zeros(2, 1, 1, 1), ("a", "b")
+    )
+    assert centered(views).embeddings["ada"].tolist() == [[0, 1, 0], [0, -1, 0]]
+
+
+def test_an_untaught_student_knows_nothing_of_the_map() -> None:
+    """It misses exactly what there is, not more."""
+    _, cells, whole = student()(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    assert not cells.any()
+    assert not whole.any()
 
 
 def test_the_map_moves_with_the_view() -> None:
