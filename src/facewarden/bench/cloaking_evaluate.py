@@ -29,6 +29,7 @@ def evaluate_cloaking(
     users: int = 40,
     photos: int = 10,
     distractors: int = 300,
+    aligner: str = "yunet",
     seeds: Sequence[int] = (0,),
     run: Path = Path("runs/cloaking"),
     out: Path | None = None,
@@ -45,6 +46,7 @@ def evaluate_cloaking(
         users: how many people cloak, one at a time.
         photos: at most so many of each person.
         distractors: people of one photo who are never searched for, where the set has any.
+        aligner: how faces are found.
         seeds: of the 70/30 splits.
         run: folder that keeps cloaks and embeddings for the next time.
         out: folder for cloaking.json.
@@ -57,7 +59,8 @@ def evaluate_cloaking(
     """
     if not (cloak and purifier and tracker and judge and seeds):
         raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
-    crowd = load_crowd(dataset, people=10**6, photos=photos, distractors=distractors, store=Store(run))
+    sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
+    crowd = load_crowd(dataset, **sizes, store=Store(run), aligner=aligner)
     lab = Lab(crowd, run)
     cells: list[Cell] = []
     for text in cloak:

@@ -46,7 +46,7 @@ def evaluate(
         recognizer: for verification: registry names or ONNX files with their cards.
         dataset: for verification, and one for cloaking: orl, scrapshots, lfw:PATH, or a folder with one folder per
             person.
-        aligner: for verification: how faces are found.
+        aligner: for verification and cloaking: how faces are found.
         cloak: for cloaking: ATTACK:LEVEL, such as lowkey:8 or fawkes:high.
         surrogate: for cloaking: recognizers that every cloak is made on together.
         purifier: for cloaking: what the tracker does to its gallery; identity is nothing.
@@ -73,6 +73,7 @@ def evaluate(
             tracker=tracker,
             judge=judge,
             users=users,
+            aligner=aligner,
             seeds=tuple(range(seed, seed + splits)),
             run=Path("runs/cloaking") if run is None else run,
             out=out,

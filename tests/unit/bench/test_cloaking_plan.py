@@ -23,6 +23,7 @@ from facewarden.bench.cloaking_report import Goal, budget_figure, goal_table, he
 from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
+from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.roles import Recognizer
@@ -225,3 +226,17 @@ def test_success_against_budget_needs_two_budgets() -> None:
     assert figure.data["series"][0]["x"] == [4.0, 8.0]
     assert figure.data["series"][0]["y"] == [0.2, 0.9]
     assert budget_figure(Grid({"t": cells}), {"four": 4.0}, purifiers=["none"], judge="f") is None
+
+
+def test_the_verb_measures_a_small_grid(photos: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", "cloaking", "--dataset", str(photos), "--aligner", "precropped", "--cloak", "pgd:12"]
+    arguments += ["--surrogate", "one", "--judge", "one", "three", "--users", "2", "--run", str(tmp_path / "kept")]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "cloaking.json").read_text())
+    assert str(photos) not in json.dumps(found)
+    cells = {(one["purifier"], one["judge"]): one for one in found["cells"]}
+    assert set(cells) == {(p, j) for p in ("identity", "jpeg") for j in ("one", "three")}
+    assert cells["identity", "one"]["protection"]["value"] == 1.0
+    assert main([*arguments, "--tracker", "far"]) != 0
+    assert main(["evaluate", "cloaking", "--dataset", str(photos), "--cloak", "pgd"]) != 0
+    assert main(["evaluate", "cloaking"]) != 0
