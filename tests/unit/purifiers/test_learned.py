@@ -101,7 +101,7 @@ def test_octaves_add_up_to_the_image(size: tuple[int, int]) -> None:
     torch.testing.assert_close(total, image)
 
 
-@pytest.mark.parametrize("name", ["puface"])
+@pytest.mark.parametrize("name", ["puface", "denoise_rednet"])
 def test_shipped_weights_are_small_and_say_what_they_learned_from(name: str) -> None:
     files = list((SHIPPED / name).glob("*"))
     assert sum(path.stat().st_size for path in files) < 5_000_000
