@@ -217,6 +217,28 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
     )
 
 
+def cost_sentences(grid: Grid, costs: Mapping[str, Mapping[str, Any]], *, candidate: str) -> tuple[str, ...]:
+    """The candidate's price at its worst judge, each with its limit and verdict."""
+    limits: list[tuple[str, float, float]] = []
+    drops = [
+        100 * (bare.normal_accuracy.value - cell.normal_accuracy.value)
+        for cell in grid.all()
+        if cell.purifier == candidate and cell.probes == "raw" and (bare := grid.untreated(cell)) is not None
+    ]
+    if drops:
+        limits.append(("normal accuracy falls by", max(drops), 0.5))
+    judged = list(costs.get(candidate, {}).get("judges", {}).values())
+    if judged:
+        ranks = [100 * (one["rank1"]["before"] - one["rank1"]["after"]) for one in judged]
+        errors = [100 * (one["gallery"]["eer"][0] - one["before"]["eer"][0]) for one in judged]
+        limits += [("one-photo rank-1 falls by", max(ranks), 1.0), ("EER on natural pairs rises by", max(errors), 0.3)]
+    return tuple(
+        f"Price of {candidate} at its worst judge: {what} {value:.2f} points, limit {most:g}: "
+        f"{'kept' if value <= most else 'not kept'}."
+        for what, value, most in limits
+    )
+
+
 def protection_figure(found: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
     """Protection by purifier with intervals, one series per kind of judge."""
     rows = [

@@ -19,7 +19,14 @@ from facewarden.bench.cloaking import Cell as Measured
 from facewarden.bench.cloaking_build import build_purifier
 from facewarden.bench.cloaking_grid import Grid
 from facewarden.bench.cloaking_judges import JudgeKind
-from facewarden.bench.cloaking_report import Goal, budget_figure, goal_table, headline_sentences, headlines
+from facewarden.bench.cloaking_report import (
+    Goal,
+    budget_figure,
+    cost_sentences,
+    goal_table,
+    headline_sentences,
+    headlines,
+)
 from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
@@ -217,6 +224,22 @@ def test_goals_say_what_is() -> None:
         "the loss network: no evidence",
     ]
     assert table.rows[0][4].endswith(" b")
+
+
+def test_the_price_is_that_of_the_worst_judge() -> None:
+    def price(rank: float, eer: float) -> dict[str, Any]:
+        side = {"eer": [eer, 0.0, 1.0]}
+        return {"rank1": {"before": 0.98, "after": rank}, "before": {"eer": [0.01, 0.0, 1.0]}, "gallery": side}
+
+    kept = Interval(0.98, 0.9, 1.0, 10, "bootstrap by subject")
+    cells = [cell(1.0, normal_accuracy=Interval(0.99, 0.9, 1.0, 10, "")), cell(0.0, "p", normal_accuracy=kept)]
+    costs = {"p": {"judges": {"f": price(0.975, 0.011), "s": price(0.979, 0.014)}}}
+    said = cost_sentences(Grid({"t": cells}), costs, candidate="p")
+    assert ["not kept" in sentence for sentence in said] == [True, False, True]
+    assert "falls by 1.00 points" in said[0]
+    assert "falls by 0.50 points" in said[1]
+    assert "rises by 0.40 points" in said[2]
+    assert cost_sentences(Grid({}), {}, candidate="p") == ()
 
 
 def test_success_against_budget_needs_two_budgets() -> None:

@@ -22,6 +22,7 @@ from facewarden.bench.cloaking_report import (
     Goal,
     budget_figure,
     cells_table,
+    cost_sentences,
     cost_table,
     goal_table,
     headline_sentences,
@@ -192,6 +193,7 @@ class Cloaking(PlanKind):
         figures.append(_budgets(grid, plan, names))
         if costs:
             shown.append(cost_table(costs))
+            sentences += cost_sentences(grid, costs, candidate=ours)
         shown += [cells_table(title, cells, grid) for title, cells in tables.items()]
         missing = plan.known()[1]
         sentences += [f"Left out: {name}: {why}." for name, why in missing.items()]
