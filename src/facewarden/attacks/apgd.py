@@ -60,6 +60,7 @@ class APGD(Attack):
         if not 0.0 <= rho <= 1.0:
             raise BadInputError(f"rho must be a share, got {rho}", hint="rho=0.75")
         self.climb: Climb = "loss" if loss == "objective" else loss
+        self.of_decision = loss != "objective"
         self.rho, self.stop_at_success, self.precision = rho, stop_at_success, precision
 
     def perturb(self, objective: MeteredObjective) -> Images:

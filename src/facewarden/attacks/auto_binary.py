@@ -38,6 +38,8 @@ class AutoBinary(Attack):
     Attacks (2020), section 6.
     """
 
+    of_decision = True
+
     def __init__(
         self, *, steps: int = 100, queries: int = 5000, restarts: int = 1, precision: Precision = "float32"
     ) -> None:

@@ -46,6 +46,8 @@ class FAB(Attack):
     equations 7 to 9 and algorithm 1.
     """
 
+    of_decision = True
+
     def __init__(
         self,
         *,

@@ -36,6 +36,7 @@ class Square(Attack):
     """
 
     needs_gradients: ClassVar[bool] = False
+    of_decision = True
 
     def __init__(self, *, queries: int = 5000, first_share: float = 0.8, restarts: int = 1) -> None:
         self.queries = check_count(queries, what="queries")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facewarden.bench.attack_options import build_attack, check_gradients, check_gray, parse_options
+from facewarden.bench.attack_options import build_attack, check_gradients, check_gray, check_reach, parse_options
 from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
 from facewarden.bench.pictures import picture_writer
 from facewarden.bench.resolve import resolve_detector, resolve_purifier
@@ -200,6 +200,7 @@ def check_attackable(
         )
     if head is not None and not (head == "live" and head not in source.heads):
         check_head(source, head)
+        check_reach(method, attacker, head)
 
 
 def _reading(sfa: Path | None, *, offset: Schedule, route: Route, average: int, through: str | None) -> Reading | None:

@@ -69,6 +69,19 @@ def score_based() -> tuple[str, ...]:
     return tuple(name for name in names if not getattr(load("attacks", name), "needs_gradients", True))
 
 
+def check_reach(method: str, attacker: Any, head: str | None) -> None:
+    """Raise when an attack would climb the decision although it was sent through another head.
+
+    Raises:
+        BadInputError: as said; the hint names attacks that follow the head.
+    """
+    if head not in (None, "live") and getattr(attacker, "of_decision", False):
+        raise BadInputError(
+            f"{method} climbs the distance to the decision, not the loss of {head}",
+            hint="pgd, bim, mi_fgsm or apgd (with its own loss) through a head",
+        )
+
+
 def check_gradients(method: str, attack: Attack, model: Detector, *, what: str) -> None:
     """Raise when a gradient attack meets a model without gradients; the hint names those that need none.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facewarden.bench.plan_file import FOLDER, PlanFile, read_plan
 from facewarden.bench.plan_kind import Cell, PlanKind, SettingError, Summary
-from facewarden.bench.plan_run import Failure, run_cells
+from facewarden.bench.plan_run import Failure, cell_keys, run_cells
 from facewarden.bench.plan_summary import write_summary
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError
@@ -87,7 +87,7 @@ def _open(out: Path, read: PlanFile, cells: Sequence[Cell], *, resume: bool) -> 
         if held.is_file() and (kind := json.loads(held.read_text(encoding="utf-8")).get("kind")) != read.kind:
             raise BadInputError(f"{out} holds a run of kind {kind!r}, not {read.kind!r}", hint="another --out")
         out.mkdir(parents=True, exist_ok=True)
-        names = {cell.key(read.kind): cell.name for cell in cells}
+        names = {key: name for name, key in cell_keys(cells, read.kind).items()}
         write_json(held, {"kind": read.kind, "settings": read.settings, "cells": names, "provenance": provenance()})
     except OSError as error:
         raise BadInputError(f"{out}: cannot be written: {error}", hint="a writable folder: --out DIR") from error

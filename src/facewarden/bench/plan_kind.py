@@ -42,9 +42,14 @@ class Cell:
             raise ContractError(f"settings of cell {self.name!r} are not JSON: {error}", hint="plain values") from error
         object.__setattr__(self, "settings", plain)
 
-    def key(self, kind: str) -> str:
-        """The stable id: a hash of the kind's name and the settings, so that renaming or reordering costs nothing."""
-        text = json.dumps([kind, self.settings], sort_keys=True)
+    def key(self, kind: str, *, needs: Sequence[str] = ()) -> str:
+        """The stable id: a hash of the kind's name and the settings, so that renaming or reordering costs nothing.
+
+        Args:
+            kind: the kind's registry name.
+            needs: ids of the cells that this one builds on: where those change, its result is another one too.
+        """
+        text = json.dumps([kind, self.settings, *([list(needs)] if needs else [])], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -66,7 +66,7 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[Cell], *, root: Path, w
     """
     if workers < 1:
         raise BadInputError(f"{workers} workers", hint="--workers 1, or more")
-    keys = _keys(cells, name)
+    keys = cell_keys(cells, name)
     folders = {cell.name: root / CELLS / keys[cell.name] for cell in cells}
     with _alone(root):
         todo = [cell for cell in cells if not (folders[cell.name] / DONE).is_file()]
@@ -80,21 +80,20 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[Cell], *, root: Path, w
     return Outcome(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
 
 
-def _keys(cells: Sequence[Cell], name: str) -> dict[str, str]:
+def cell_keys(cells: Sequence[Cell], name: str) -> dict[str, str]:
+    """Cell name -> id; a cell's id changes with those of the cells that it needs, so that nothing stale is resumed."""
     keys: dict[str, str] = {}
     owner: dict[str, str] = {}
     for cell in cells:
-        key = cell.key(name)
         if cell.name in keys:
             raise ContractError(f"two cells are named {cell.name!r}", hint="a cell's name says what is special in it")
+        missing = [need for need in cell.needs if need not in keys]
+        if missing:
+            raise ContractError(f"cell {cell.name!r} needs {missing[0]!r}, which is not before it", hint="reorder")
+        key = cell.key(name, needs=[keys[need] for need in cell.needs])
         if key in owner:
             raise ContractError(f"cells {owner[key]!r} and {cell.name!r} have the same settings", hint="drop one")
         keys[cell.name], owner[key] = key, cell.name
-    for cell in cells:
-        known = list(keys)[: list(keys).index(cell.name)]
-        missing = [need for need in cell.needs if need not in known]
-        if missing:
-            raise ContractError(f"cell {cell.name!r} needs {missing[0]!r}, which is not before it", hint="reorder")
     return keys
 
 

@@ -173,9 +173,10 @@ def _sentences(
         best = min((m for m in known if m not in PLAIN), key=lambda m: rates[m], default=None)
         if best is not None:
             apart = 100 * (rates[best] - rates[plain])
+            least = f"{best} gives way least" if apart < 0 else f"none gives way less than {plain}; {best} comes next"
             yield (
-                f"{column}: {best} gives way least, {known[best].text()}; {plain} {known[plain].text()} "
-                f"({apart:+.1f} points)."
+                f"{column}: {least}, {known[best].text()}; {plain} {known[plain].text()} ({apart:+.1f} points; each "
+                f"over what it decides correctly when clean, not paired)."
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facewarden.bench.attack_options import check_gradients
+from facewarden.bench.attack_options import check_gradients, check_reach
 from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
 from facewarden.core.attack import Attack
@@ -100,6 +100,7 @@ def transfer(
             raise BadInputError(f"{name} does not read {' and '.join(unread)}", hint="--modalities")
         if head is not None and head != "live":
             check_head(models[name], head)
+            check_reach(method, attack, head)
     rows = manifest.where(split=("dev", "test"))
     scores = {name: score_manifest(model, rows, label=f"scoring with {name}") for name, model in models.items()}
     thresholds = {name: _threshold(found) for name, found in scores.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import ipaddress
 import json
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from facewarden.core.roles import Detector, PadOutput
 
 LOCAL = "http://127.0.0.1:8780/score"
 _LOCAL_NAMES = ("localhost",)
+_LONGEST = 16 * 2**20  # bytes of an answer; scores are never that many
 _SURE = 1e-7  # a probability of 0 or 1 has no finite logit
 _SETTINGS = '{"url": "http://127.0.0.1:8780/score", "modalities": ["rgb"], "output": "probability"}'
 
@@ -128,13 +130,13 @@ class HttpDetector(Detector):
                 time.sleep(settings.pause * 2 ** (number - 1))
             try:
                 with _OPENER.open(request, timeout=settings.timeout) as answer:
-                    return json.loads(answer.read())
+                    return json.loads(answer.read(_LONGEST))
             except urllib.error.HTTPError as error:
                 problem = f"answered {error.code} {error.reason}"
                 error.close()
                 if error.code < 500:
                     break
-            except (TimeoutError, urllib.error.URLError, ConnectionError) as error:
+            except (TimeoutError, urllib.error.URLError, ConnectionError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 late = isinstance(reason, TimeoutError)
                 problem = f"did not answer within {settings.timeout:g} s" if late else f"cannot be reached: {reason}"
@@ -218,9 +220,24 @@ def _read(service: Path | None) -> HttpSettings:
         raise BadInputError(f"{service}: {error}", hint=_SETTINGS) from error
 
 
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+
+
 def _checked(settings: HttpSettings, *, where: str) -> HttpSettings:
+    for item in ("needs_box", "remote"):  # the text "false" is true to Python, and faces would leave this machine
+        if not isinstance(getattr(settings, item), bool):
+            raise BadInputError(f"{where}{item} {getattr(settings, item)!r}", hint="true or false, without quotes")
+    for item in ("batch", "retries"):
+        if type(getattr(settings, item)) is not int:
+            raise BadInputError(f"{where}{item} {getattr(settings, item)!r}", hint=f'"{item}": a whole number')
+    if not (math.isfinite(settings.timeout) and math.isfinite(settings.pause)):
+        raise BadInputError(f"{where}timeout {settings.timeout}, pause {settings.pause}", hint="seconds")
     parts = urlsplit(str(settings.url))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts) or " " in settings.url:
         raise BadInputError(f"{where}{settings.url!r} is no address of a service", hint=LOCAL)
     if not settings.modalities or set(settings.modalities) - set(MODALITIES):
         raise BadInputError(f"{where}modalities {list(settings.modalities)}", hint=f"among {', '.join(MODALITIES)}")

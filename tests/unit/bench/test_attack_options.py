@@ -9,6 +9,7 @@ from facewarden.bench.attack_options import (
     build_attack,
     check_gradients,
     check_gray,
+    check_reach,
     check_unit,
     parse_options,
     score_based,
@@ -84,3 +85,19 @@ def test_budgets_in_the_wrong_unit_ask_back() -> None:
         with pytest.raises(BadInputError):
             check_unit(zero)
     assert check_gray(8.0) == 8.0
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("fab", {}), ("square", {}), ("auto_binary", {}), ("apgd", {"loss": "margin"})]
+)
+def test_an_attack_on_the_decision_is_not_reported_as_one_through_a_head(method: str, options: dict[str, str]) -> None:
+    attack = build_attack(method, options)
+    with pytest.raises(BadInputError, match="depth_map"):
+        check_reach(method, attack, "depth_map")
+    check_reach(method, attack, "live")
+    check_reach(method, attack, None)
+
+
+def test_an_attack_that_follows_the_goal_reaches_every_head() -> None:
+    for method in ("pgd", "apgd", "fgsm"):
+        check_reach(method, build_attack(method, {}), "depth_map")

@@ -17,7 +17,7 @@ import pytest
 from facewarden.bench.plan import BenchResult, bench, run_plan
 from facewarden.bench.plan_file import read_plan
 from facewarden.bench.plan_kind import Cell
-from facewarden.bench.plan_run import run_cells
+from facewarden.bench.plan_run import cell_keys, run_cells
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from stand_in_kind import Draws
 
@@ -241,3 +241,15 @@ def test_the_three_summaries_show_the_same(tmp_path: Path) -> None:
     assert data["simulated"] is True
     assert "facewarden bench draws.yaml" in page
     assert (out / "figure-1.svg").read_text().startswith("<svg xmlns=")
+
+
+def test_what_a_cell_needs_is_part_of_its_id() -> None:
+    """A cell that builds on another one is another cell once that one changes; nothing stale is resumed."""
+
+    def keys(eps: int) -> dict[str, str]:
+        cells = [Cell("train", {"eps": eps}), Cell("clean", {"x": 1}, ("train",)), Cell("attack", {"y": 1}, ("clean",))]
+        return cell_keys(cells, "k")
+
+    two, eight = keys(2), keys(8)
+    assert all(two[name] != eight[name] for name in two)
+    assert keys(2) == two

@@ -183,3 +183,23 @@ def test_it_is_attacked_by_its_scores_only(tmp_path: Path) -> None:
     found = Square(queries=5)(goal, ThreatModel(eps=0.1))
     assert bool((found.loss >= found.loss_clean).all())
     assert torch.equal(found.sample_gradients, torch.zeros_like(found.sample_gradients))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("remote", "false"), ("needs_box", "no"), ("batch", 2.5), ("retries", True), ("timeout", float("nan"))],
+)
+def test_a_setting_of_another_type_is_refused(tmp_path: Path, name: str, value: object) -> None:
+    """The text "false" is true to Python: faces would have left this machine."""
+    file = tmp_path / "service.json"
+    file.write_text(json.dumps({"url": "http://example.org/x", name: value}), encoding="utf-8")
+    with pytest.raises(BadInputError, match=name):
+        HttpDetector(file)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80a/score", "http://127.0.0.1:80/a b"])
+def test_an_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "service.json"
+    file.write_text(json.dumps({"url": url}), encoding="utf-8")
+    with pytest.raises(BadInputError, match="no address"):
+        HttpDetector(file)

@@ -55,6 +55,11 @@ class Multitask(TrainingObjective):
             if bool(here.any()):
                 parts[head] = head_loss(head, value, target)[here].mean()
                 total = total + self.weights[head] * parts[head]
+        if not parts:
+            raise BadInputError(
+                f"{type(model).__name__} has none of the heads {', '.join(sorted(self.weights))}",
+                hint='objective "cross_entropy" for a detector without heads (for adversarial ones: "base")',
+            )
         return Loss(total, {f"loss/{head}": value.detach() for head, value in parts.items()})
 
 
