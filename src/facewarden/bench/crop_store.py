@@ -23,7 +23,7 @@ from facewarden.core.seeding import derive
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
-from facewarden.train.crops import CropSet
+from facewarden.train.crops import CropSet, whole_box
 from facewarden.train.trainable import Trainable
 
 _AT_ONCE = 32
@@ -178,6 +178,8 @@ def _fill(manifest: Manifest, model: Trainable, view: View, folder: Path) -> Non
     )
     try:
         for batch in track(batches, label=f"cutting {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
+            if batch.box is None and view.side != view.size:
+                batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
             crop = model.crop(batch, size=view.side, scale=view.scale)
             for name in MODALITIES:
                 files[name].write((crop.images[name] * 255 + 0.5).to(torch.uint8).numpy().tobytes())

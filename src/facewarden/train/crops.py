@@ -91,7 +91,7 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
     )
     for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
         if batch.box is None and margin != 1:
-            batch = replace(batch, box=_whole(batch, scale=float(model.settings["scale"])))
+            batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
         crop = model.crop(batch, size=size, scale=scale)
         for name, image in crop.images.items():
             pixels[name].append((image * 255 + 0.5).to(torch.uint8))
@@ -118,8 +118,16 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
     )
 
 
-def _whole(batch: FaceBatch, *, scale: float) -> Tensor:
-    """The box for which a model sees a face crop exactly, so that a margin goes around it and not into it."""
+def whole_box(batch: FaceBatch, *, scale: float) -> Tensor:
+    """The box for which a model sees a face crop exactly, so that a margin goes around it and not into it.
+
+    Args:
+        batch: face crops without boxes.
+        scale: the model's factor on a face box.
+
+    Returns:
+        `(b, 4)` boxes in pixels.
+    """
     image = next(iter(batch.images.values()))
     height, width = image.shape[-2:]
     center, half = torch.tensor([width, height]) / 2, torch.tensor([width, height]) / (2 * scale)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_the_stored_crops_are_those_that_training_reads(held: tuple[Manifest, Cr
     assert one.label is not None
     assert other.label is not None
     assert torch.equal(one.label, other.label)
+
+
+def test_face_crops_without_boxes_keep_their_rim(tmp_path: Path) -> None:
+    boxed, model = Manifest.read(write_domains(tmp_path / "data", each=2)), detector()
+    manifest = Manifest(tuple(replace(sample, box=None) for sample in boxed), root=boxed.root, name="crops")
+    store = make_store(manifest, model, view=view_of(model, margin=1.5), folder=tmp_path / "crops")
+    plain = load_crops(manifest, model, margin=1.5)
+    mapped = store.crops([sample for key in plain.key for sample in manifest if sample.key == key])
+    one, other = plain.batch([3, 0]), mapped.batch([3, 0])
+    for name in one.images:
+        assert torch.equal(one.images[name], other.images[name])
 
 
 def test_the_middle_of_a_crop_is_the_models_own_view(held: tuple[Manifest, CropStore, VitConcat]) -> None:
