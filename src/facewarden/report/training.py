@@ -88,7 +88,10 @@ def read_training(folder: Path) -> TrainingReport:
         summary=str(recipe.get("summary", "")),
         facts=(done, f"objective {recipe.get('objective', 'distillation')}", f"seed {recipe.get('seed', 0)}"),
         command=f"facewarden train RECIPE.json --out DIR --seed {recipe.get('seed', 0)}",
-        chapters=(*_chapters(log, simulated=simulated), *_results(results, simulated=simulated)),
+        chapters=(
+            *_chapters(log, simulated=simulated, prototypes=_compares(recipe)),
+            *_results(results, simulated=simulated),
+        ),
         simulated=simulated,
         recipe=recipe,
         provenance=_json(run / "provenance.json"),
@@ -110,12 +113,18 @@ def read_log(path: Path) -> list[dict[str, float]]:
     return [{name: float(value) for name, value in line.items() if isinstance(value, int | float)} for line in lines]
 
 
-def _chapters(log: Log, *, simulated: bool) -> list[Chapter]:
+def _compares(recipe: Mapping[str, Any]) -> bool:
+    """Whether the losses by sensor are those of prototypes, which ReGrad compares."""
+    return str(recipe.get("objective", "")).startswith(("ssp", "regrad"))
+
+
+def _chapters(log: Log, *, simulated: bool, prototypes: bool) -> list[Chapter]:
     def drawn(what: str, title: str, note: str, *, ylabel: str, percent: bool = False) -> Figure | None:
         return _by_modality(log, what, title, note=note, ylabel=ylabel, percent=percent, simulated=simulated)
 
     speed = [
-        drawn("loss", "Prototype loss by sensor", "Lower is faster: this is the speed that ReGrad compares.",
+        drawn("loss", "Prototype loss by sensor" if prototypes else "Loss by sensor",
+              "Lower is faster: this is the speed that ReGrad compares." if prototypes else "Lower is better.",
               ylabel="mean loss of the epoch"),
         drawn("fastest", "Which sensor was ahead", "Share of the steps in which its prototype loss was the lowest.",
               ylabel="share of steps", percent=True),
@@ -138,7 +147,7 @@ def _chapters(log: Log, *, simulated: bool) -> list[Chapter]:
     ]  # fmt: skip
     wanted = [
         ("loss", "Losses", "What is minimized, as means over the steps of an epoch.", [_losses(log, simulated)]),
-        ("balance", "Balance of the sensors", _balance(log), speed),
+        ("balance", "Balance of the sensors", _balance(log, prototypes=prototypes), speed),
         ("gradients", "Gradients", "What reaches the parameters of each sensor.", gradient),
         ("certainty", "Certainty", "How sure each sensor is of itself, which weighs what it may tell others.", certain),
     ]  # fmt: skip
@@ -182,7 +191,7 @@ def _from_to(series: Mapping[str, Any]) -> str:
     return f"{series['name']} from {series['y'][0]:.3g} to {series['y'][-1]:.3g}"
 
 
-def _balance(log: Log) -> str:
+def _balance(log: Log, *, prototypes: bool) -> str:
     """Who leads, in words."""
     last = {name: log[-1].get(f"loss/{name}") for name in MODALITIES}
     known = {name: value for name, value in last.items() if value is not None}
@@ -191,9 +200,10 @@ def _balance(log: Log) -> str:
     fast, slow = min(known, key=lambda name: known[name]), max(known, key=lambda name: known[name])
     first = {name: log[0].get(f"loss/{name}", 0.0) for name in known}
     gap = max(first.values()) - min(first.values()), known[slow] - known[fast]
+    word_of = "prototype loss" if prototypes else "loss"
     word = "narrowed" if gap[1] < gap[0] else "widened"
     return (
-        f"In the last epoch {fast} is ahead with a prototype loss of {known[fast]:.3g}, {slow} is behind with "
+        f"In the last epoch {fast} is ahead with a {word_of} of {known[fast]:.3g}, {slow} is behind with "
         f"{known[slow]:.3g}; the gap {word} from {gap[0]:.3g} to {gap[1]:.3g} over the run."
     )
 

@@ -140,3 +140,14 @@ def test_a_log_that_is_none(tmp_path: Path, text: str) -> None:
 
 def test_a_folder_without_a_log_is_no_run(tmp_path: Path) -> None:
     assert not is_training_run(tmp_path)
+
+
+def test_only_prototype_losses_are_called_so(tmp_path: Path) -> None:
+    folder = written(tmp_path / "out")
+    assert "with a prototype loss of" in str(read_training(folder).chapters)
+    recipe = json.loads((folder / "run" / "recipe.json").read_text())
+    (folder / "run" / "recipe.json").write_text(json.dumps({**recipe, "objective": "cmfl"}))
+    text = str(read_training(folder).chapters)
+    assert "with a prototype loss of" not in text
+    assert "Prototype loss by sensor" not in text
+    assert "Loss by sensor" in text
