@@ -140,15 +140,16 @@ def write_shard(
         raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable --out") from error
 
 
-def read_pairs(folder: Path, *, at_most: int | None = None) -> PairSet:
+def read_pairs(folder: Path, *, kinds: Sequence[str] = (), at_most: int | None = None) -> PairSet:
     """Read every shard of a folder, in the order of their names.
 
     Args:
         folder: as `facewarden pairs` writes it.
-        at_most: how many pairs to take.
+        kinds: names of the kinds of cloak to take; all of them when empty.
+        at_most: how many pairs to take of those.
 
     Raises:
-        BadInputError: no shards, or one that cannot be read.
+        BadInputError: no shards, one that cannot be read, or a kind of which there are no pairs.
     """
     paths = sorted(folder.glob("pairs-*.safetensors"))
     if not paths:
@@ -168,4 +169,11 @@ def read_pairs(folder: Path, *, at_most: int | None = None) -> PairSet:
         tuple(key for part in parts for key in part.key),
         tuple(kind for part in parts for kind in part.kind),
     )
-    return whole if at_most is None else whole.rows(range(min(at_most, len(whole))))
+    absent = set(kinds) - set(whole.kind)
+    if absent:
+        raise BadInputError(
+            f"{folder}: no pairs of kind {', '.join(sorted(absent))}; there are {', '.join(sorted(set(whole.kind)))}",
+            hint="facewarden pairs with the recipe that has these kinds",
+        )
+    rows = [row for row, kind in enumerate(whole.kind) if not kinds or kind in kinds]
+    return whole.rows(rows[:at_most])

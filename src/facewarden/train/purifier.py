@@ -43,7 +43,7 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
         raise BadInputError(
             f"{plan.entry} learns from pairs of faces", hint="facewarden pairs lfw:PATH --out DIR, then --pairs DIR"
         )
-    held = read_pairs(pairs, at_most=plan.training.at_most or None)
+    held = read_pairs(pairs, kinds=plan.training.kinds, at_most=plan.training.at_most or None)
     written = {**plan.plain(), "seed": seed, "pairs_read": len(held)}
     run = RunFolder(out / "run", recipe=written, resume=resume)
     if run.done and (out / CARD).is_file():
@@ -94,5 +94,6 @@ def _data(plan: PurifierRecipe, counts: dict[str, Any], *, source: str) -> str:
     faces = f"{counts['pairs']} photos of {counts['people']} people ({source})"
     if plan.training.noise > 0:
         return f"{faces}, with Gaussian noise up to {plan.training.noise:g} gray levels instead of cloaks"
-    names = sorted({name for kind in plan.pairs for name in kind.surrogates})
-    return f"{faces}, cloaked by {', '.join(sorted({k.attack for k in plan.pairs}))} on {', '.join(names)}"
+    taken = [kind for kind in plan.pairs if not plan.training.kinds or kind.name in plan.training.kinds]
+    names = sorted({name for kind in taken for name in kind.surrogates})
+    return f"{faces}, cloaked by {', '.join(sorted({k.attack for k in taken}))} on {', '.join(names)}"

@@ -43,6 +43,7 @@ class PurifierSettings:
         stored: share of samples that are stored as JPEG after the cloak.
         precision: "bf16" or "no".
         every: epochs between checkpoints.
+        kinds: names of the kinds of cloak to learn from; empty takes every kind that the pairs hold.
         at_most: pairs to read; 0 reads all.
     """
 
@@ -67,6 +68,7 @@ class PurifierSettings:
     stored: float = 0.0
     precision: str = "bf16"
     every: int = 1
+    kinds: tuple[str, ...] = ()
     at_most: int = 0
 
     def __post_init__(self) -> None:
@@ -178,4 +180,6 @@ def _settings(values: Mapping[str, Any]) -> PurifierSettings:
         read["amplify"] = (float(low), float(high))
     if "features" in read:
         read["features"] = tuple(read["features"])
+    if "kinds" in read:
+        read["kinds"] = tuple(str(kind) for kind in read["kinds"])
     return PurifierSettings(**read)

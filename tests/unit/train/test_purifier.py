@@ -209,6 +209,18 @@ def test_shards_come_back_as_written_and_people_keep_their_side(shards: Path) ->
         read_pairs(shards)
 
 
+def test_a_recipe_learns_from_the_kinds_that_it_names(tmp_path: Path) -> None:
+    pairs = pair_set(6, side=32)
+    write_shard(
+        tmp_path / "pairs-000000.safetensors",
+        clean=pairs.clean, cloaked=pairs.cloaked, person=pairs.person, key=pairs.key, kind=["a", "b", "a", "c", "b", "a"],
+    )  # fmt: skip
+    assert read_pairs(tmp_path, kinds=("a", "c")).key == ("face 0", "face 2", "face 3", "face 5")
+    assert read_pairs(tmp_path, kinds=("b",), at_most=1).key == ("face 1",)
+    with pytest.raises(BadInputError, match="no pairs of kind d; there are a, b, c"):
+        read_pairs(tmp_path, kinds=("a", "d"))
+
+
 def recipe(folder: Path, **changed: object) -> str:
     values = {
         "kind": "purifier", "entry": "puface", "summary": "a tiny one", "network": UNET,
