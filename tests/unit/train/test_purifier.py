@@ -213,7 +213,8 @@ def test_a_recipe_learns_from_the_kinds_that_it_names(tmp_path: Path) -> None:
     pairs = pair_set(6, side=32)
     write_shard(
         tmp_path / "pairs-000000.safetensors",
-        clean=pairs.clean, cloaked=pairs.cloaked, person=pairs.person, key=pairs.key, kind=["a", "b", "a", "c", "b", "a"],
+        clean=pairs.clean, cloaked=pairs.cloaked, person=pairs.person, key=pairs.key,
+        kind=["a", "b", "a", "c", "b", "a"],
     )  # fmt: skip
     assert read_pairs(tmp_path, kinds=("a", "c")).key == ("face 0", "face 2", "face 3", "face 5")
     assert read_pairs(tmp_path, kinds=("b",), at_most=1).key == ("face 1",)
