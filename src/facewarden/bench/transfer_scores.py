@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facewarden.bench.transfer_cell import LAST_EPOCH
 from facewarden.core.seeding import derive
 from facewarden.metrics.pad import eer_threshold, fit_rule
+from facewarden.metrics.refit import eer_threshold_replicates
 from facewarden.metrics.summary import Metric, presentation_summary
 from facewarden.metrics.transfer import Replicated, mean_over, over_seeds, transfer_measures, video_means
 
@@ -111,10 +112,14 @@ def _measured(result: Mapping[str, Any], protocol: str, look: Look) -> dict[str,
         dev, dev_rows = _by_video(dev, dev_rows)
         test, rows = _by_video(test, rows)
     threshold = eer_threshold(dev, dev_rows["label"])
+    thresholds = eer_threshold_replicates(
+        dev, dev_rows["label"], subjects=dev_rows["subject"], strata=dev_rows["domain"], seed=0, rounds=ROUNDS
+    )
     draw = derive(0, "subjects", protocol, look.target)  # the same for every method, seed and rule: draws are paired
     return transfer_measures(
-        test, rows["label"], subjects=rows["subject"], threshold=threshold, seed=draw, rounds=ROUNDS
-    )
+        test, rows["label"], subjects=rows["subject"], threshold=threshold, seed=draw, rounds=ROUNDS,
+        thresholds=thresholds,
+    )  # fmt: skip
 
 
 def _columns(rows: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[Any]]:

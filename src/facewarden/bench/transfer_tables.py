@@ -61,7 +61,8 @@ class PartTables:
             ("method", *columns, "mean", "mean AUC %"),
             lambda name: (*cells(name), percent(self._mean(name, "hter", _PLAIN)),
                           percent(self._mean(name, "auc", _PLAIN))),
-            "Nothing of the target decides threshold or epoch.",
+            "Nothing of the target decides threshold or epoch; every resample draws the dev subjects too and sets the "
+            "threshold anew.",
         )  # fmt: skip
 
     def community(self) -> Table:
@@ -117,7 +118,8 @@ class PartTables:
             "Error rates at the threshold frozen on the sources' dev, last epoch, %",
             ("method", "APCER pooled", "APCER worst species", "BPCER", "ACER worst species"),
             row,
-            "Means over protocols and seeds of the rates and of their bounds; the worst species is that of each run.",
+            "Means over protocols and seeds of the rates and of their bounds; the worst species is that of each run. "
+            "These intervals take the threshold for known.",
         )
 
     def paired(self) -> Table:
@@ -129,7 +131,8 @@ class PartTables:
             lambda name: tuple(
                 percent(self.paired_difference(name, *pair), proportion=False) for pair in self._compared()
             ),
-            f"Bootstrap by subject and seed, both methods on the same draws; below 0 is better for HTER. {PEEKS}.",
+            "Bootstrap by subject (of dev and of the target) and seed, each method's threshold set anew on every draw, "
+            f"both methods on the same draws; below 0 is better for HTER. {PEEKS}.",
             without=self.part.baseline,
         )
 

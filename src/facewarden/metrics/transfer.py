@@ -27,8 +27,9 @@ from facewarden.metrics._core import (
     same_length,
 )
 from facewarden.metrics._curves import CurveReplicates, thin
-from facewarden.metrics._resample import rate_replicates, resampling
+from facewarden.metrics._resample import resampling
 from facewarden.metrics.intervals import Interval, percentile_interval
+from facewarden.metrics.refit import error_rate_replicates
 
 TARGET_PEEKING = ("hter_at_target_eer",)
 """Measures that use the target's labels to set their threshold."""
@@ -117,7 +118,14 @@ class Replicated:
 
 
 def transfer_measures(
-    scores: Array, labels: Array, *, subjects: Array, threshold: float, seed: int, rounds: int = 400
+    scores: Array,
+    labels: Array,
+    *,
+    subjects: Array,
+    threshold: float,
+    seed: int,
+    rounds: int = 400,
+    thresholds: Floats | None = None,
 ) -> dict[str, Replicated]:
     """Error rates of one model on one target: at a threshold set elsewhere, and by the community's rule.
 
@@ -126,6 +134,8 @@ def transfer_measures(
         threshold: set on other rows; accept iff score >= threshold.
         seed: of the resamples; the same seed and subjects give the same draws, which pairs models.
         rounds: how many resamples.
+        thresholds: (rounds,) the threshold set anew on resamples of the rows that set it, see
+            `facewarden.metrics.refit`; without them intervals take the threshold for known.
 
     Returns:
         "hter", "apcer_pooled", "bpcer" at the threshold; "auc"; "hter_at_target_eer", which peeks.
@@ -133,6 +143,8 @@ def transfer_measures(
     Raises:
         BadInputError: a class without rows, or arrays of different lengths.
     """
+    if thresholds is not None and thresholds.shape != (rounds,):
+        raise BadInputError(f"{thresholds.shape} thresholds for {rounds} rounds", hint="one for every round")
     values, who = checked_scores(scores), np.asarray(subjects)
     same_length(values, who, names="scores and subjects")
     bona_fide = checked_labels(labels)
@@ -142,12 +154,16 @@ def transfer_measures(
     at_vertex = hter_at_target_eer(values, labels).hter
     size, persons = values.size, int(people.size)
 
-    def rate(rows: NDArray[np.bool_], errors: NDArray[np.bool_]) -> Replicated:
-        picked = errors[rows].astype(np.float64)
-        found = rate_replicates(picked, drawn.unit[rows], drawn.weights)
-        return Replicated(float(picked.mean()), found, picked.size, int(np.unique(codes[rows]).size))
+    each = np.full(rounds, threshold) if thresholds is None else thresholds
 
-    apcer, bpcer = rate(~bona_fide, values >= threshold), rate(bona_fide, values < threshold)
+    def rate(rows: NDArray[np.bool_], *, accept: bool) -> Replicated:
+        value = float(((values[rows] >= threshold) == accept).mean())
+        found = error_rate_replicates(
+            values[rows], thresholds=each, accept=accept, unit=drawn.unit[rows], weights=drawn.weights
+        )
+        return Replicated(value, found, int(rows.sum()), int(np.unique(codes[rows]).size))
+
+    apcer, bpcer = rate(~bona_fide, accept=True), rate(bona_fide, accept=False)
     curve = error_curve(positive, negative)
     replicated = CurveReplicates(
         values, thin(curve.thresholds, [positive, negative]), bona_fide=bona_fide, species={}, drawn=drawn

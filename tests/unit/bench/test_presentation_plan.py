@@ -302,6 +302,20 @@ def test_videos_and_failed_cells() -> None:
     assert lost.over("base", "bcd_a", "hter", seeds=(0, 2), look=Look()) is not None
 
 
+def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> None:
+    def among(people: int) -> float:
+        one = made(shift=2.0, seed=1)
+        dev = {**one["rows"]["dev"], "subject": [f"d{i // 2 % people}" for i in range(120)]}
+        scores = Scores(lambda method, protocol, seed: {**one, "rows": {**one["rows"], "dev": dev}})
+        found = scores.measures("base", "bcd_a", 0, Look())
+        assert found is not None
+        interval = found["hter"].interval()
+        assert found["hter_at_target_eer"].interval().high > 0
+        return interval.high - interval.low
+
+    assert among(3) != among(60)
+
+
 def test_the_shipped_plans_can_be_read() -> None:
     for name in shipped_plans():
         plan = read_plan(name)
