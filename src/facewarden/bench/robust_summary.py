@@ -1,52 +1,92 @@
-"""The report of an `adversarial_training` plan: clean errors and success rates by method, over seeds."""
+"""The report of an `adversarial_training` plan: clean errors, success and robust accuracy, paired by sample."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.bench.plan_kind import CellResult, Summary
-from facewarden.metrics.intervals import Interval, mean_by_subject
+from facewarden.metrics.intervals import Interval, mean_by_subject, paired_bootstrap_difference
 from facewarden.report.document import Figure, Table
 
 PLAIN = ("plain", "start")
+Sample = tuple[int, str]
+"""Seed and key."""
 
 
 @dataclass(eq=False)
-class Rows:
-    """Outcomes on single samples, gathered over seeds.
+class Outcomes:
+    """What became of single samples of one method under one attack, gathered over seeds.
 
     Attributes:
-        hit, subject: one entry a sample and seed.
-        by_seed: the mean of each seed.
+        held: (seed, key) -> whether the decision is right when clean and under attack.
+        right: (seed, key) -> whether it is right when clean; has the same samples.
+        subject: (seed, key) -> who it is.
     """
 
-    hit: list[int] = field(default_factory=list)
-    subject: list[str] = field(default_factory=list)
-    by_seed: list[float] = field(default_factory=list)
+    held: dict[Sample, bool] = field(default_factory=dict)
+    right: dict[Sample, bool] = field(default_factory=dict)
+    subject: dict[Sample, str] = field(default_factory=dict)
 
-    def add(self, hits: Sequence[int], subjects: Sequence[str]) -> None:
-        """Add one seed."""
-        self.hit += list(hits)
-        self.subject += list(subjects)
-        if hits:
-            self.by_seed.append(float(np.mean(hits)))
+    def add(self, seed: int, asked: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
+        """Add one seed.
 
-    def rate(self) -> Interval | None:
-        """Mean over seeds and samples, by subject."""
-        return mean_by_subject(np.array(self.hit), np.array(self.subject), seed=0) if self.hit else None
+        Args:
+            seed: of the training.
+            asked: keys of all samples, decided correctly or not.
+            hit: key -> whether the attack succeeds, of those that are decided correctly when clean.
+            subject: key -> who it is.
+        """
+        for key in asked:
+            sample = (seed, key)
+            self.right[sample] = key in hit
+            self.held[sample] = key in hit and not hit[key]
+            self.subject[sample] = subject[key]
 
-    def text(self) -> str | None:
-        """The rate, its interval, and the range of the seeds."""
-        found = self.rate()
-        if found is None:
+    def success(self) -> Interval | None:
+        """Share of flipped decisions among those that are right when clean, by subject."""
+        return self._mean([(s, not self.held[s]) for s, right in self.right.items() if right])
+
+    def robust(self) -> Interval | None:
+        """Share of all samples that are decided correctly when clean and under attack, by subject."""
+        return self._mean(list(self.held.items()))
+
+    def seeds(self) -> list[float]:
+        """Robust accuracy of each seed."""
+        by_seed: dict[int, list[bool]] = {}
+        for (seed, _), held in self.held.items():
+            by_seed.setdefault(seed, []).append(held)
+        return [float(np.mean(values)) for values in by_seed.values()]
+
+    def against(self, other: Outcomes, *, what: Literal["robust", "success"]) -> Interval | None:
+        """This method's rate less the other's over the same seeds and samples, with an interval by subject.
+
+        Args:
+            other: of the reference, under the same attack.
+            what: "robust" over all samples; "success" over those that both decide correctly when clean.
+        """
+        both = [s for s in self.held if s in other.held]
+        if what == "success":
+            both = [s for s in both if self.right[s] and other.right[s]]
+        if not both:
             return None
-        seeds = f"; seeds {min(self.by_seed):.1%} to {max(self.by_seed):.1%}" if len(self.by_seed) > 1 else ""
-        return f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}), n = {found.n}{seeds}"
+        sign = 1.0 if what == "robust" else -1.0
+        first, second = (sign * np.array([o.held[s] for s in both], float) for o in (self, other))
+        return paired_bootstrap_difference(first, second, subjects=np.array([self.subject[s] for s in both]), seed=0)
+
+    def _mean(self, values: Sequence[tuple[Sample, bool]]) -> Interval | None:
+        if not values:
+            return None
+        subjects = np.array([self.subject[sample] for sample, _ in values])
+        return mean_by_subject(np.array([value for _, value in values], float), subjects, seed=0)
+
+
+Found = Mapping[tuple[str, str], Outcomes]
+"""(method, attack) -> outcomes."""
 
 
 def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
@@ -55,55 +95,50 @@ def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Sum
     method_of = {str(r.cell.settings["model"]): str(r.cell.settings["method_name"]) for r in results
                  if r.cell.settings["do"] == "clean"}  # fmt: skip
     methods = list(dict.fromkeys(method_of.values()))
-    success = _success(results, method_of, clean)
-    tables = [_clean_table(results, clean, method_of, methods)]
-    columns = list(dict.fromkeys(column for _, column in success))
-    rows = []
-    for method in methods:
-        cells = [success[method, column].text() if (method, column) in success else None for column in columns]
-        rows.append((method, *cells))
-    tables.append(
-        Table(
-            "Attack success by method",
-            ("Method", *columns),
-            tuple(rows),
-            note="Samples that each detector decides correctly when clean; 95 % by subject over all seeds, and the "
-            "range of the seeds' own rates. SFA's generators are those of the starting point.",
-        )
-    )
+    found = read_outcomes(results, method_of, clean)
     accuracy = _accuracy(clean, method_of, methods)
     return Summary(
         title=str(settings.get("title", "Adversarial training")),
-        sentences=tuple(_sentences(methods, success, accuracy, columns)),
-        tables=tuple(tables),
-        figures=tuple(_trade_off(methods, success, accuracy, columns)),
+        sentences=tuple(_sentences(methods, found, accuracy)),
+        tables=(
+            _clean_table(results, clean, method_of, methods),
+            _short_table(methods, found),
+            _long_table(methods, found),
+        ),
+        figures=tuple(_trade_off(methods, found, accuracy)),
         simulated=any(bool(found.get("simulated")) for found in clean.values()),
     )
 
 
-def _success(
+def read_outcomes(
     results: Sequence[CellResult], method_of: Mapping[str, str], clean: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, str], Rows]:
+) -> dict[tuple[str, str], Outcomes]:
     """(method, "attack through head at eps [with SFA]") -> outcomes."""
-    found: dict[tuple[str, str], Rows] = {}
+    found: dict[tuple[str, str], Outcomes] = {}
     for result in results:
         settings, value = result.cell.settings, result.value
         if settings["do"] == "attack":
-            subject = _subjects(clean[str(settings["model"])])
+            model = str(settings["model"])
             for name, hits in value["success"].items():
                 eps, _, reading = name.partition("|")
                 through = "" if settings["head"] == "live" else f" through {settings['head']}"
                 column = f"{settings['attack']}{through} {eps}/255" + (" with SFA" if reading == "sfa" else "")
-                rows = found.setdefault((method_of[str(settings["model"])], column), Rows())
-                rows.add(hits, [subject[key] for key in value["key"]])
+                found.setdefault((method_of[model], column), Outcomes()).add(
+                    int(settings["seed"]),
+                    value["asked"],
+                    hit=dict(zip(value["key"], hits, strict=True)),
+                    subject=_subjects(clean[model]),
+                )
         if settings["do"] == "transfer":
             for victim, rates in value["victims"].items():
-                subject = _subjects(clean[victim])
-                right = np.array(rates["right"], bool)
-                keys = np.array(value["key"])[right]
                 for eps in value["eps"]:
-                    rows = found.setdefault((method_of[victim], f"transfer {eps:g}/255"), Rows())
-                    rows.add(np.array(rates[f"{eps:g}"])[right].tolist(), [subject[key] for key in keys.tolist()])
+                    rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
+                    found.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(
+                        int(settings["seed"]),
+                        value["key"],
+                        hit={key: wrong for key, right, wrong in rows if right},
+                        subject=_subjects(clean[victim]),
+                    )
     return found
 
 
@@ -148,60 +183,132 @@ def _accuracy(
     }
 
 
-def _sentences(
-    methods: Sequence[str],
-    success: Mapping[tuple[str, str], Rows],
-    accuracy: Mapping[str, NDArray[np.float64]],
-    columns: Sequence[str],
-) -> Iterator[str]:
-    plain = next((name for name in PLAIN if name in methods), None)
-    others = [method for method in methods if method not in PLAIN]
-    if plain is None or not others:
+def _columns(found: Found) -> list[str]:
+    return list(dict.fromkeys(column for _, column in found))
+
+
+def _reference(methods: Sequence[str]) -> str | None:
+    return next((name for name in PLAIN if name in methods), None)
+
+
+def _short_table(methods: Sequence[str], found: Found) -> Table:
+    columns = _columns(found)
+    rows = []
+    for method in methods:
+        rates = [o.robust() if (o := found.get((method, column))) else None for column in columns]
+        rows.append((method, *(None if rate is None else f"{rate.value:.0%}" for rate in rates)))
+    return Table(
+        "Robust accuracy",
+        ("Method", *columns),
+        tuple(rows),
+        note="Share of all samples that are decided correctly when clean and under attack; of transfer, of those that "
+        "the surrogate decides correctly. Intervals and differences: the next table.",
+    )
+
+
+def _long_table(methods: Sequence[str], found: Found) -> Table:
+    plain = _reference(methods)
+    rows = []
+    for column in _columns(found):
+        for method in methods:
+            here = found.get((method, column))
+            if here is None:
+                continue
+            other = None if plain in (None, method) else found.get((str(plain), column))
+            changes = [None if other is None else here.against(other, what=what) for what in ("robust", "success")]
+            seeds = here.seeds()
+            spread = f"{min(seeds):.1%} to {max(seeds):.1%}" if len(seeds) > 1 else None
+            rows.append((column, method, _rate(here.success()), _rate(here.robust()), spread, *map(_points, changes)))
+    return Table(
+        "Attack success and robust accuracy by attack and method",
+        ("Attack", "Method", "Success", "Robust accuracy", "Of single seeds", f"Robust accuracy against {plain}",
+         f"Success against {plain}"),
+        tuple(rows),
+        note="Success counts over what the method itself decides correctly when clean, so that an inaccurate one looks "
+        "better than it is; robust accuracy counts over all samples. Differences are in points, paired by seed and "
+        "sample (of success, over what both decide correctly), 95 % by subject. SFA's generators are those of the "
+        "starting point.",
+    )  # fmt: skip
+
+
+def _rate(found: Interval | None) -> str | None:
+    return None if found is None else f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}), n = {found.n}"
+
+
+def _points(found: Interval | None) -> str | None:
+    if found is None:
+        return None
+    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f}), n = {found.n}"
+
+
+def _strongest(methods: Sequence[str], found: Found) -> str | None:
+    """The white-box attack that leaves the least robust accuracy, mean over methods, of those that all have."""
+    shared = [c for c in _columns(found) if all((m, c) in found for m in methods) and not c.startswith("transfer")]
+
+    def left(column: str) -> float:
+        rates = [found[method, column].robust() for method in methods]
+        return float(np.mean([1.0 if rate is None else rate.value for rate in rates]))
+
+    return min(shared, key=left, default=None)
+
+
+def _sentences(methods: Sequence[str], found: Found, accuracy: Mapping[str, NDArray[np.float64]]) -> Iterator[str]:
+    """One for each method, against the reference."""
+    plain, strongest = _reference(methods), _strongest(methods, found)
+    if plain is None:
         return
-    for method in others:
-        if len(accuracy[method]) == len(accuracy[plain]):
-            change = 100 * (accuracy[method] - accuracy[plain])
-            yield (
-                f"{method} changes clean accuracy against {plain} by {change.mean():+.1f} points, mean over "
-                f"{len(change)} seeds ({change.min():+.1f} to {change.max():+.1f})."
-            )
-    for column in columns:
-        known = {m: rows for m in methods if (rows := success.get((m, column))) is not None and rows.hit}
-        if plain not in known or len(known) < 2:
+    for method in methods:
+        if method in PLAIN:
             continue
-        rates = {m: float(np.mean(rows.hit)) for m, rows in known.items()}
-        best = min((m for m in known if m not in PLAIN), key=lambda m: rates[m], default=None)
-        if best is not None:
-            apart = 100 * (rates[best] - rates[plain])
-            least = f"{best} gives way least" if apart < 0 else f"none gives way less than {plain}; {best} comes next"
-            yield (
-                f"{column}: {least}, {known[best].text()}; {plain} {known[plain].text()} ({apart:+.1f} points; each "
-                f"over what it decides correctly when clean, not paired)."
+        words = []
+        if strongest is not None:
+            here, other = found[method, strongest], found[plain, strongest]
+            change = here.against(other, what="robust")
+            if change is not None:
+                words.append(
+                    f"robust accuracy under {strongest} {_rate(here.robust())}, {_points(change)} in points "
+                    f"against {plain}, paired by seed and sample"
+                )
+        words.append(_tally(method, plain, found))
+        if len(accuracy[method]) == len(accuracy[plain]):
+            apart = 100 * (accuracy[method] - accuracy[plain])
+            words.append(
+                f"clean accuracy {apart.mean():+.1f} points, mean over {len(apart)} seeds ({apart.min():+.1f} to "
+                f"{apart.max():+.1f})"
             )
+        yield f"{method}: {'; '.join(word for word in words if word)}."
 
 
-def _trade_off(
-    methods: Sequence[str],
-    success: Mapping[tuple[str, str], Rows],
-    accuracy: Mapping[str, NDArray[np.float64]],
-    columns: Sequence[str],
-) -> Iterator[Figure]:
-    """Clean accuracy against robust accuracy under the strongest white-box column that all methods have."""
-    shared = [c for c in columns if all((m, c) in success for m in methods) and not c.startswith("transfer")]
-    if not shared:
+def _tally(method: str, plain: str, found: Found) -> str:
+    """In how many attacks the paired interval is clear of zero."""
+    changes = []
+    for column in _columns(found):
+        here, other = found.get((method, column)), found.get((plain, column))
+        if here is not None and other is not None:
+            changes.append(here.against(other, what="robust"))
+    known = [change for change in changes if change is not None]
+    if not known:
+        return ""
+    up, down = sum(change.low > 0 for change in known), sum(change.high < 0 for change in known)
+    return f"with an interval clear of zero it is higher in {up} and lower in {down} of {len(known)} attacks"
+
+
+def _trade_off(methods: Sequence[str], found: Found, accuracy: Mapping[str, NDArray[np.float64]]) -> Iterator[Figure]:
+    """Clean accuracy against robust accuracy under the strongest white-box attack that all methods have."""
+    strongest = _strongest(methods, found)
+    if strongest is None:
         return
-    strongest = max(shared, key=lambda c: np.mean([np.mean(success[m, c].hit or [0]) for m in methods]))
     series = []
     for method in methods:
-        rate = success[method, strongest].rate()
+        rate = found[method, strongest].robust()
         if rate is not None:
-            series.append({"name": method, "x": [float(accuracy[method].mean())], "y": [1 - rate.value],
-                           "low": [1 - rate.high], "high": [1 - rate.low], "n": rate.n})  # fmt: skip
+            series.append({"name": method, "x": [float(accuracy[method].mean())], "y": [rate.value],
+                           "low": [rate.low], "high": [rate.high], "n": rate.n})  # fmt: skip
     if series:
         yield Figure(
             "curves",
-            f"Clean accuracy against decisions that hold under {strongest}",
-            {"xlabel": "clean accuracy, mean over seeds", "ylabel": "decisions that hold", "percent": True,
+            f"Clean accuracy against robust accuracy under {strongest}",
+            {"xlabel": "clean accuracy, mean over seeds", "ylabel": "robust accuracy", "percent": True,
              "xpercent": True, "series": series},
-            alt=f"One point a method: clean accuracy to the right, decisions that hold under {strongest} upwards.",
+            alt=f"One point a method: clean accuracy to the right, robust accuracy under {strongest} upwards.",
         )  # fmt: skip

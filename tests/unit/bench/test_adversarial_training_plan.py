@@ -11,7 +11,6 @@ import yaml
 from facewarden.bench.plan import bench
 from facewarden.bench.plan_kind import SettingError
 from facewarden.bench.plans.adversarial_training import AdversarialTraining
-from facewarden.bench.robust_summary import Rows
 from tiny_captures import write_captures
 
 TRAINING = {"epochs": 1, "batch": 12}
@@ -73,19 +72,8 @@ def test_a_tiny_plan_trains_measures_and_reports(tmp_path: Path) -> None:
     assert not result.failed, result.failed
     page = result.page.read_text(encoding="utf-8")
     assert "simulated" in page
-    assert "pgd_at changes clean accuracy against start" in page
+    assert "pgd_at: robust accuracy under pgd 4/255" in page
+    assert "in points against start, paired by seed and sample" in page
     assert "transfer 8/255" in page
     assert "2 x 1 epochs" in page
     assert (tmp_path / "run" / "shared" / "models" / "pgd_at-1" / "card.json").is_file()
-
-
-def test_rates_pool_seeds_and_show_their_range() -> None:
-    rows = Rows()
-    rows.add([1, 0, 0, 0], ["a", "a", "b", "b"])
-    rows.add([1, 1, 0, 0], ["a", "a", "b", "b"])
-    rows.add([], [])
-    text = rows.text()
-    assert text is not None
-    assert text.startswith("37.5%")
-    assert text.endswith("n = 8; seeds 25.0% to 50.0%")
-    assert Rows().text() is None

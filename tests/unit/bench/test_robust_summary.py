@@ -1,0 +1,84 @@
+"""Rates of adversarially trained detectors by hand: success flatters an inaccurate one, robust accuracy does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from facewarden.bench.plan_kind import Cell, CellResult
+from facewarden.bench.robust_summary import Outcomes, summarize
+
+KEYS = [f"k{i}" for i in range(8)]
+SUBJECT = dict(zip(KEYS, "aabbccdd", strict=True))
+
+
+def outcomes(seeds: dict[int, dict[str, int]]) -> Outcomes:
+    found = Outcomes()
+    for seed, hit in seeds.items():
+        found.add(seed, KEYS, hit=hit, subject=SUBJECT)
+    return found
+
+
+# plain decides all eight correctly and loses four of them; weak decides two and loses one
+PLAIN = outcomes({0: dict.fromkeys(KEYS[:4], 1) | dict.fromkeys(KEYS[4:], 0)})
+WEAK = outcomes({0: {"k0": 1, "k4": 0}})
+
+
+def test_an_inaccurate_method_has_the_same_success_and_a_quarter_of_the_robust_accuracy() -> None:
+    for found, success, robust in ((PLAIN, 0.5, 0.5), (WEAK, 0.5, 0.125)):
+        rates = found.success(), found.robust()
+        assert [rate.value for rate in rates if rate] == [success, robust]
+        assert rates[1] is not None
+        assert rates[1].n == 8
+
+
+def test_differences_are_paired_by_seed_and_sample() -> None:
+    robust, success = WEAK.against(PLAIN, what="robust"), WEAK.against(PLAIN, what="success")
+    assert robust is not None
+    assert success is not None
+    assert (robust.value, robust.n) == (pytest.approx(1 / 8 - 4 / 8), 8)
+    assert (success.value, success.n) == (0.0, 2)  # both decide k0 and k4 correctly, both lose k0
+    # the same keys with another seed's training are other samples
+    assert WEAK.against(outcomes({1: dict.fromkeys(KEYS, 0)}), what="robust") is None
+    # every sample falls for both or for none: a paired difference has no width but that of few people
+    same = outcomes({0: dict.fromkeys(KEYS[:4], 1) | dict.fromkeys(KEYS[4:], 0)}).against(PLAIN, what="robust")
+    assert same is not None
+    assert same.value == 0.0
+    assert "subjects" in same.method
+    assert Outcomes().success() is None
+    assert Outcomes().robust() is None
+
+
+def plan_results() -> list[CellResult]:
+    samples = [{"key": key, "label": 1, "subject": SUBJECT[key]} for key in KEYS]
+    made = []
+    for method, wins in (("plain", 8), ("pgd_at", 2)):
+        for seed in (0, 1):
+            place: dict[str, Any] = {"model": f"{method}-{seed}", "method_name": method, "seed": seed}
+            clean = {"accuracy": [1.0, 0.9, 1.0, 8], "metrics": {}, "samples": samples, "simulated": True}
+            hits = [int(i < wins) for i in range(8)]
+            attack = {"asked": KEYS, "key": KEYS, "success": {"2|none": hits, "4|sfa": hits}}
+            made.append(CellResult(Cell(f"clean / {place['model']}", {**place, "do": "clean"}), clean))
+            settings = {**place, "do": "attack", "head": "live", "attack": "pgd"}
+            made.append(CellResult(Cell(f"pgd / {place['model']}", settings), attack))
+    return made
+
+
+def test_there_is_one_sentence_a_method_and_a_row_for_every_attack_and_method() -> None:
+    summary = summarize({}, plan_results())
+    assert len(summary.sentences) == 1
+    assert summary.sentences[0].startswith("pgd_at: robust accuracy under pgd 2/255 75.0% (")
+    assert "+75.0 (" in summary.sentences[0]
+    assert "n = 16 in points against plain, paired by seed and sample" in summary.sentences[0]
+    assert "it is higher in 2 and lower in 0 of 2 attacks" in summary.sentences[0]
+    assert "clean accuracy +0.0 points, mean over 2 seeds" in summary.sentences[0]
+    short = next(table for table in summary.tables if table.title == "Robust accuracy")
+    assert short.columns == ("Method", "pgd 2/255", "pgd 4/255 with SFA")
+    assert short.rows == (("plain", "0%", "0%"), ("pgd_at", "75%", "75%"))
+    rows = next(table for table in summary.tables if table.title.startswith("Attack success")).rows
+    assert [row[:2] for row in rows] == [
+        (column, method) for column in short.columns[1:] for method in ("plain", "pgd_at")
+    ]
+    assert rows[0][5:] == (None, None)
+    assert str(rows[1][6]).startswith("-75.0 (")
