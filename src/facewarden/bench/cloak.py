@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
+from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.cloak_method import Method, choose_method
 from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.faces import to_images
@@ -34,7 +35,8 @@ from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.table import write_table
 
 Strength = Literal["low", "mid", "high"]
-_FIRST = ("source", "file", "faces", "psnr", "ssim", "ssim_face", "gain")
+_FIRST = ("source", "file", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")
+_SUSPICIOUS = 0.5
 _SUFFIXES = {"png": "png", "jpeg": "jpg"}
 
 
@@ -46,9 +48,11 @@ class Cloaked:
         done: photos written by this call.
         kept: photos that an earlier call had written already.
         skipped: reason -> count, over the whole folder.
-        manifest: table of every cloaked photo: source, file, faces, psnr and ssim (of the photo), ssim_face, gain (how
-            much of the cloak arrives in a crop aligned again), and shift_NAME, one minus the cosine, per recognizer.
+        manifest: table of every cloaked photo: source, file, faces, likelihood (that its most suspicious face had been
+            cloaked before), psnr and ssim (of the photo), ssim_face, gain (how much of the cloak arrives in a crop
+            aligned again), and shift_NAME, one minus the cosine, per recognizer.
         summary: mean of each of its numbers.
+        suspicious: photos that seem to have been cloaked before, in the whole folder; they are cloaked once more.
     """
 
     done: int
@@ -56,6 +60,7 @@ class Cloaked:
     skipped: dict[str, int]
     manifest: Path
     summary: dict[str, float]
+    suspicious: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +124,7 @@ def cloak(
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
     names = _names(surrogates, what="surrogates")
     models = {name: resolve_recognizer(name) for name in dict.fromkeys([*names, *_names(judges, what="judges")])}
-    finder = load("align", aligner)()
+    finder, detector = load("align", aligner)(), CloakDetector()
     recipe = {
         "method": method, "surrogates": names, "judges": [n for n in models if n not in names], "eps": chosen.eps,
         "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough, "format": format,
@@ -142,7 +147,8 @@ def cloak(
     for group in track(groups, label=f"cloaking with {method}, {batch} photos at a time"):
         photos = [_read(*item, finder=finder, faces=faces, skipped=skipped) for item in group]
         readable = [photo for photo in photos if photo is not None]
-        for photo, pixels, gain in _cloaked(readable, chosen, [models[name] for name in names], seed=seed):
+        made = _cloaked(readable, chosen, [models[name] for name in names], detector=detector, seed=seed)
+        for photo, pixels, gain, likelihood in made:
             try:
                 write_changed(photo.path, pixels, photo.target, kind=format, quality=quality)
             except TransparencyError:
@@ -150,7 +156,7 @@ def cloak(
                 continue
             measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
             where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
-            row = {**where, "sha256": _hash(photo.path), **measured, "gain": gain}
+            row = {**where, "sha256": _hash(photo.path), **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
     return _result(rows, run=run, out=out, kept=kept, skipped=skipped)
 
@@ -180,7 +186,7 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
         return None
     row = json.loads(record.read_text(encoding="utf-8"))
     try:
-        same = target.is_file() and row["sha256"] == _hash(path)
+        same = target.is_file() and row["sha256"] == _hash(path) and "likelihood" in row
     except OSError:
         same = False
     if same:
@@ -212,14 +218,15 @@ def _is_gray(pixels: NDArray[np.uint8]) -> bool:
 
 
 def _cloaked(
-    photos: Sequence[_Photo], method: Method, surrogates: Sequence[Recognizer], *, seed: int
-) -> Iterator[tuple[_Photo, NDArray[np.uint8], float]]:
-    """Yield every photo with its new pixels and the mean gain of its faces, all faces attacked together."""
+    photos: Sequence[_Photo], method: Method, surrogates: Sequence[Recognizer], *, detector: CloakDetector, seed: int
+) -> Iterator[tuple[_Photo, NDArray[np.uint8], float, float]]:
+    """Yield every photo with its new pixels, mean gain, and likelihood before; all faces are attacked together."""
     if not photos:
         return
     crops = np.stack([align_face(photo.pixels, face.landmarks) for photo in photos for face in photo.faces])
     keys = [f"{photo.name}#{number}" for photo in photos for number in range(len(photo.faces))]
     changes = iter(_changes(method, surrogates, crops, keys, seed=seed))
+    likelihoods = iter(detector(to_images(crops)))
     for photo in photos:
         pixels, gains = photo.pixels, []
         for face in photo.faces:
@@ -229,7 +236,7 @@ def _cloaked(
             pasted = paste_change(pixels, change, face.landmarks, limit=method.eps / 255, original=photo.pixels)
             pixels = pasted.photo
             gains.append(pasted.gain)
-        yield photo, pixels, float(np.mean(gains))
+        yield photo, pixels, float(np.mean(gains)), max(float(next(likelihoods)) for _ in photo.faces)
 
 
 def _changes(
@@ -262,5 +269,6 @@ def _result(rows: dict[str, dict[str, Any]], *, run: RunFolder, out: Path, kept:
         write_table(manifest, columns)
         numbers = {name: values for name, values in columns.items() if isinstance(values[0], float)}
         summary = {name: float(np.mean(values)) for name, values in numbers.items()}
-    run.finish({"photos": len(ordered), "skipped": dict(skipped), "mean": summary})
-    return Cloaked(len(ordered) - kept, kept, dict(skipped), manifest, summary)
+    suspicious = sum(row["likelihood"] >= _SUSPICIOUS for row in ordered)
+    run.finish({"photos": len(ordered), "skipped": dict(skipped), "suspicious": suspicious, "mean": summary})
+    return Cloaked(len(ordered) - kept, kept, dict(skipped), manifest, summary, suspicious)

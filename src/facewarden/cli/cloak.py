@@ -10,6 +10,8 @@ def show(result: Cloaked) -> int:
     print(f"cloaked {result.done}, already there {result.kept}")
     for reason, count in result.skipped.items():
         print(f"skipped {count}: {reason}")
+    if result.suspicious:
+        print(f"suspicious {result.suspicious}: cloaked before, it seems; a second cloak may undo the first")
     for name, value in result.summary.items():
         print(f"  {name:<24} {value:7.3f} (mean over photos)")
     if result.done or result.kept:

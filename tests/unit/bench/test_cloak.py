@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from facewarden.bench import cloak as module
 from facewarden.bench import cloak_method
 from facewarden.bench.cloak import Cloaked, cloak
+from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.cloak_method import by_distance, choose_method
 from facewarden.bench.faces import AlignedFaces
+from facewarden.cli.cloak import show
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
@@ -96,6 +99,29 @@ def test_a_photo_that_has_changed_is_cloaked_again(folder: Path, tmp_path: Path)
     run(folder, tmp_path / "out")
     face(9).save(folder / "a.png")
     assert (run(folder, tmp_path / "out").done) == 1
+
+
+def test_photos_that_were_cloaked_before_are_counted_and_cloaked_once_more(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class ColorMeansCloak(CloakDetector):
+        """Says 0.9 of a face in color and 0.1 of a gray one."""
+
+        def __init__(self) -> None:
+            """Needs no purifier."""
+
+        def __call__(self, images: torch.Tensor, *, batch: int = 32) -> NDArray[np.float64]:
+            return np.where((images - images[:, :1]).abs().amax(dim=(1, 2, 3)).numpy() > 0.01, 0.9, 0.1)
+
+    monkeypatch.setattr(module, "CloakDetector", ColorMeansCloak)
+    first = run(folder, tmp_path / "out")
+    assert (first.done, first.suspicious) == (3, 2)
+    found = {name: float(row["likelihood"]) for name, row in table(first).items()}
+    assert found == {"a.png": 0.9, "album/a.png": 0.9, "gray.png": 0.1}
+    again = run(folder, tmp_path / "out")
+    assert (again.kept, again.suspicious) == (3, 2)
+    show(again)
+    assert "suspicious 2" in capsys.readouterr().out
 
 
 def test_other_settings_in_the_same_folder_are_refused(folder: Path, tmp_path: Path) -> None:
