@@ -156,7 +156,7 @@ def check_gradients(model: Mmdg, batch: FaceBatch, rule: Regrad) -> tuple[float,
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trunk", default="vit_base_patch16_224")
+    parser.add_argument("--trunk", default="vit_base_patch16_224:fresh")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--preset", default="paper", choices=["paper", "released"])

@@ -191,7 +191,7 @@ def test_what_cannot_be_explained(
         assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("other", [{"depth": 3}, {"trunk": "vit_tiny_patch16_224"}, {"hidden": 4}])
+@pytest.mark.parametrize("other", [{"depth": 3}, {"trunk": "vit_tiny_patch16_224:fresh"}, {"hidden": 4}])
 def test_weights_of_another_trunk_are_refused(run: Path, tmp_path: Path, other: dict[str, object]) -> None:
     folder = tmp_path / "other"
     folder.mkdir()

@@ -57,7 +57,8 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
 
     Args:
         name: `face_vit` with the weights of the package, `face_vit:fresh` without them, a plain vision transformer of
-            timm such as `vit_small_patch16_224`, or the path of a folder that `facewarden distill` wrote.
+            timm such as `vit_small_patch16_224` (`…:fresh` where random weights are meant), or the path of a folder
+            that `facewarden distill` wrote.
         size: side of the input in pixels; position embeddings are resampled to it.
         seed: of fresh weights.
         depth: blocks to keep, the first ones; all when None.
@@ -70,7 +71,7 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
     plain = name.removesuffix(_FRESH)
     if plain in SHAPES:
         if pretrained:
-            raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained=False: {plain} has its own weights")
+            raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained: false: {plain} has its own weights")
         if name != plain:
             return _keep(make_trunk(SHAPES[plain], size=size, seed=seed), depth, name=name)
         if not (SHIPPED / plain / CARD).is_file():
@@ -78,7 +79,15 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
         return _keep(_from_folder(SHIPPED / plain, size=size), depth, name=name)
     if Path(name).is_dir():
         return _keep(_from_folder(Path(name), size=size), depth, name=name)
-    return _from_timm(name, size=size, seed=seed, depth=depth, pretrained=pretrained)
+    if pretrained and name != plain:
+        raise BadInputError(f"{name} cannot be pretrained and fresh", hint=f"pretrained: true with {plain}, or neither")
+    return _from_timm(plain, size=size, seed=seed, depth=depth, pretrained=pretrained)
+
+
+def is_random(name: str, *, pretrained: bool) -> bool:
+    """Whether a trunk starts from random weights without its name saying so."""
+    known = name.removesuffix(_FRESH) in SHAPES or Path(name).is_dir()
+    return not (known or pretrained or name.endswith(_FRESH))
 
 
 def make_trunk(shape: TrunkShape, *, seed: int, size: int | None = None) -> nn.Module:
@@ -160,7 +169,8 @@ def _from_timm(name: str, *, size: int, seed: int, depth: int | None, pretrained
             raise BadInputError(f"{name}: {error}", hint="a plain vit_* model and a fitting size") from error
         except Exception as error:  # every hub client has errors of its own
             raise BadInputError(
-                f"{name}: its weights cannot be had: {error}", hint="pretrained=False, or give a trunk"
+                f"{name}: its weights cannot be had: {error}",
+                hint=f"go online once, a folder of weights as trunk, or {name}{_FRESH}",
             ) from error
     return trunk
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from facewarden.nn.mmdg_vit import Preset
 from facewarden.nn.uem import UncertaintyMode
-from facewarden.pad._streams import TransformerSettings
+from facewarden.pad._stream_settings import TransformerSettings
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -24,102 +24,13 @@ from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.infrared_channels import stack_infrared
 from facewarden.nn.precision import at_least_single
-from facewarden.nn.trunk import load_trunk
-
-MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
-InfraredInput = Literal["gray", "gray_hog_plgf"]
-Precision = Literal["float32", "bfloat16"]
-Tiling = Literal["auto", "sample", "batch"]
-Trained = Literal["paper", "released", "full"]
-
-
-@dataclass(frozen=True)
-class ViewSettings:
-    """How three sensors are seen; part of what is recorded in a card.
-
-    Attributes:
-        size: side of the input in pixels.
-        scale: factor on the face box.
-        missing_fill: what stands for an absent modality: pixels 0 (-0.996 after normalization), 0 after normalization,
-            or masked tokens, which neither help, nor are helped, nor reach the classifier.
-        infrared_input: three copies of the gray image, or [gray, HOG, PLGF].
-        precision: of the matrix products; `bfloat16` is for training and for scores that need not be exact.
-        tiling: once it is trained, `sample` sends one sample at a time through kernels of one shape, so that its score
-            cannot depend on its company; `batch` is faster; `auto` is `sample` on a CPU and `batch` elsewhere.
-        seed: of the fresh layers.
-    """
-
-    size: int = 224
-    scale: float = 1.3
-    missing_fill: MissingFill = "pixel0"
-    infrared_input: InfraredInput = "gray"
-    precision: Precision = "float32"
-    tiling: Tiling = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_choices(type(self), asdict(self), source="settings")
-
-
-@dataclass(frozen=True)
-class TransformerSettings(ViewSettings):
-    """The view, and the transformer that all three sensors go through.
-
-    Attributes:
-        trunk: a vision transformer with one class token, as `facewarden.nn.trunk.load_trunk` takes it.
-        depth: blocks of the trunk, all of them when None.
-        preset: what is trained: `paper` what was added to the trunk (adapters and heads), `released` also class tokens,
-            position embeddings, last block and final norm, `full` everything.
-    """
-
-    trunk: str = "vit_base_patch16_224"
-    depth: int | None = None
-    preset: Trained = "full"
-
-
-_Settings = TypeVar("_Settings", bound=ViewSettings)
-
-
-def check_choices(kind: type[ViewSettings], values: Mapping[str, Any], *, source: str) -> None:
-    """Raise for a word that a setting does not know.
-
-    Raises:
-        BadInputError: there is one.
-    """
-    for name, hint in get_type_hints(kind).items():
-        if get_origin(hint) is Literal and name in values and values[name] not in get_args(hint):
-            raise BadInputError(
-                f"{source}: unknown {name} {values[name]!r}", hint=f"one of {', '.join(map(str, get_args(hint)))}"
-            )
-
-
-def read_settings(kind: type[_Settings], values: Mapping[str, Any], *, source: str) -> _Settings:
-    """Settings from a card or a recipe.
-
-    Args:
-        kind: which settings.
-        values: by name; what is left out has its default.
-        source: named in the error.
-
-    Raises:
-        BadInputError: an unknown setting, or an unknown word for one.
-    """
-    known = {item.name: item for item in fields(kind)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise BadInputError(f"{source}: unknown settings {unknown}", hint=f"settings are {', '.join(known)}")
-    check_choices(kind, values, source=source)
-    hints = get_type_hints(kind)  # JSON may say 1 for 1.0
-    given: dict[str, Any] = {k: float(v) if hints[k] is float else v for k, v in values.items()}
-    return kind(**given)
-
-
-def make_trunk(settings: TransformerSettings, *, pretrained: bool = False) -> nn.Module:
-    """Make the transformer that a detector is built on; fresh weights come from the settings' seed."""
-    return load_trunk(
-        settings.trunk, size=settings.size, seed=settings.seed, depth=settings.depth, pretrained=pretrained
-    )
-
+from facewarden.pad._stream_settings import (
+    TransformerSettings,
+    ViewSettings,
+    check_start,
+    make_trunk,
+    read_settings,
+)
 
 _Output = TypeVar("_Output")
 _Made = TypeVar("_Made", bound="ThreeStreams")
@@ -132,7 +43,6 @@ class ThreeStreams(Detector):
 
     Args:
         settings: sizes and options, by default those of `kind`.
-        pretrained: take the trunk's published weights from a model hub, which must then answer.
         trunk: a network to use instead of making `settings.trunk`, for example with weights of yours.
 
     Raises:
@@ -147,19 +57,17 @@ class ThreeStreams(Detector):
     source: ClassVar[str]
     options: ViewSettings
 
-    def __init__(
-        self, settings: ViewSettings | None = None, *, pretrained: bool = False, trunk: nn.Module | None = None
-    ) -> None:
+    def __init__(self, settings: ViewSettings | None = None, *, trunk: nn.Module | None = None) -> None:
         super().__init__()
         self.options = self.kind() if settings is None else settings
         self.settings: Mapping[str, Any] = MappingProxyType(asdict(self.options))
         if trunk is None and isinstance(self.options, TransformerSettings):
-            trunk = make_trunk(self.options, pretrained=pretrained)
+            trunk = make_trunk(self.options)
         with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
             torch.manual_seed(derive(self.options.seed, self.name, "fresh layers"))
             self.network = self.build(trunk)
         self.frame_size = self.options.size
-        self.card = self._card(pretrained=pretrained)
+        self.card = self._card()
         self.requires_grad_(False)
         self.eval()
 
@@ -254,15 +162,20 @@ class ThreeStreams(Detector):
 
     @classmethod
     def untrained(cls: type[_Made], settings: Mapping[str, Any] | None = None, *, seed: int) -> _Made:
-        """Return one with fresh layers, ready to learn; its trunk is random unless weights are loaded into it.
+        """Return one with fresh layers, ready to learn.
 
         Args:
             settings: overrides of the settings.
             seed: of the fresh layers.
+
+        Raises:
+            BadInputError: wrong settings, or a preset that freezes a trunk of random weights.
         """
-        return (
-            cls(read_settings(cls.kind, {"seed": seed, **(settings or {})}, source=cls.name)).requires_grad_().train()
-        )
+        options = read_settings(cls.kind, {"seed": seed, **(settings or {})}, source=cls.name)
+        made = cls(options)  # an unknown trunk is told first
+        if isinstance(options, TransformerSettings):
+            check_start(options, source=cls.name)
+        return made.requires_grad_().train()
 
     @classmethod
     def from_artifact(cls: type[_Made], folder: Path) -> _Made:
@@ -272,7 +185,11 @@ class ThreeStreams(Detector):
             BadInputError: not an artifact, or weights that do not fit the settings of its card.
         """
         artifact = load_artifact(folder)
-        detector = cls(read_settings(cls.kind, artifact.card.settings, source=str(folder)))
+        settings = read_settings(cls.kind, artifact.card.settings, source=str(folder))
+        trunk = None
+        if isinstance(settings, TransformerSettings):
+            trunk = make_trunk(replace(settings, pretrained=False))  # the artifact has every weight
+        detector = cls(settings, trunk=trunk)
         try:
             detector.network.load_state_dict(dict(artifact.weights))
         except RuntimeError as error:
@@ -285,7 +202,8 @@ class ThreeStreams(Detector):
         detector.card = artifact.card
         return detector
 
-    def _card(self, *, pretrained: bool) -> Card:
+    def _card(self) -> Card:
+        pretrained = isinstance(self.options, TransformerSettings) and self.options.pretrained
         weights = "published weights of the trunk" if pretrained else "weights drawn from a seed, or of the named trunk"
         return Card(
             name=self.name,

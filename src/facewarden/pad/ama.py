@@ -14,7 +14,8 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.ama import FlexibleVit, MultimodalAdapter
 from facewarden.nn.stream_vit import StreamVit
-from facewarden.pad._streams import MissingFill, ThreeStreams, Trained, TransformerSettings
+from facewarden.pad._stream_settings import MissingFill, Trained, TransformerSettings
+from facewarden.pad._streams import ThreeStreams
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.stream_vit import StreamClassifier, StreamVit
-from facewarden.pad._streams import ThreeStreams, TransformerSettings
+from facewarden.pad._stream_settings import TransformerSettings
+from facewarden.pad._streams import ThreeStreams
 
 
 class Cmfl(ThreeStreams):

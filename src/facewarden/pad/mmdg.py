@@ -26,7 +26,6 @@ class Mmdg(ThreeStreams):
 
     Args:
         settings: sizes and options.
-        pretrained: take the trunk's published weights from a model hub, which must then answer.
         trunk: a network to use instead of making `settings.trunk`, for example with weights of yours.
 
     Raises:
@@ -40,10 +39,8 @@ class Mmdg(ThreeStreams):
     options: MmdgSettings
     network: MmdgVit
 
-    def __init__(
-        self, settings: MmdgSettings | None = None, *, pretrained: bool = False, trunk: nn.Module | None = None
-    ) -> None:
-        super().__init__(settings, pretrained=pretrained, trunk=trunk)
+    def __init__(self, settings: MmdgSettings | None = None, *, trunk: nn.Module | None = None) -> None:
+        super().__init__(settings, trunk=trunk)
 
     def build(self, trunk: nn.Module | None) -> MmdgVit:
         """The network, its fresh layers drawn from the settings' seed."""

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from facewarden.core.roles import PadOutput
 from facewarden.nn.ssdg_vit import SsdgVit
 from facewarden.nn.stream_vit import StreamVit
-from facewarden.pad._streams import ThreeStreams, TransformerSettings
+from facewarden.pad._stream_settings import TransformerSettings
+from facewarden.pad._streams import ThreeStreams
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.cdc_adapter import CdcAdapter, CdcAdapters
 from facewarden.nn.stream_vit import StreamClassifier, StreamVit
-from facewarden.pad._streams import ThreeStreams, Trained, TransformerSettings
+from facewarden.pad._stream_settings import Trained, TransformerSettings
+from facewarden.pad._streams import ThreeStreams
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from four_domains import write_domains
 
 
 def detector(size: int = 16) -> VitConcat:
-    return VitConcat.untrained({"trunk": "vit_tiny_patch16_224", "depth": 1, "size": size}, seed=0)
+    return VitConcat.untrained({"trunk": "vit_tiny_patch16_224:fresh", "depth": 1, "size": size}, seed=0)
 
 
 @pytest.fixture(scope="module")

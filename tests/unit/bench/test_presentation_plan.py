@@ -29,7 +29,7 @@ HEAD = """
     data: {{captures: [{captures}]}}
     seeds: [0]
     defaults:
-      model: {{size: 16, trunk: vit_tiny_patch16_224, depth: 1, tiling: batch}}
+      model: {{size: 16, trunk: "vit_tiny_patch16_224:fresh", depth: 1, tiling: batch}}
       training: {{epochs: 2, batch: 8, rate: 0.01, margin: 1.5, augmentation: {{drop: 0}}}}
 """
 

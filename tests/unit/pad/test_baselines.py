@@ -22,7 +22,7 @@ from facewarden.train.loop import TrainSettings, fit
 from facewarden.train.recipe import read_recipe
 from stand_ins import generator, make_batch
 
-TRUNK = {"trunk": "vit_tiny_patch16_224", "size": 32, "depth": 1, "precision": "float32"}
+TRUNK = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 1, "precision": "float32"}
 SMALL: dict[str, dict[str, Any]] = {"mm_cdcn": {"size": 32, "width": 4}, "ssdg": {**TRUNK, "width": 32, "dropout": 0.1}}
 NAMES = ["vit_concat", "vit_cdc_adapter", "ama", "cmfl", "ssdg", "mm_cdcn", "mmdg"]
 RECIPES = [*NAMES, "mmdg_regrad_token", "mmdg_regrad_every"]

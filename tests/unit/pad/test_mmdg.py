@@ -15,7 +15,7 @@ from facewarden.pad._mmdg_settings import MmdgSettings
 from facewarden.pad.mmdg import Mmdg
 from stand_ins import generator, make_batch
 
-TINY = {"trunk": "vit_tiny_patch16_224", "size": 32, "depth": 2}
+TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 2}
 
 
 def detector(**overrides: object) -> Mmdg:
@@ -145,6 +145,39 @@ def test_presets_decide_what_is_trained() -> None:
     assert not any(p.requires_grad for n, p in released.named_parameters() if ".blocks.0." in n)
     assert torch.equal(paper.network.patches["rgb"].proj.weight, released.network.patches["rgb"].proj.weight)
     assert not torch.equal(paper.network.positions["rgb"], released.network.positions["rgb"])
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_a_frozen_trunk_of_random_weights_must_be_asked_for(preset: str) -> None:
+    plain = {**TINY, "trunk": "vit_tiny_patch16_224", "preset": preset}
+    with pytest.raises(BadInputError, match=f"preset {preset} freezes vit_tiny_patch16_224") as caught:
+        Mmdg.untrained(plain, seed=0)
+    assert "vit_tiny_patch16_224:fresh" in str(caught.value)
+    assert "pretrained: true" in str(caught.value)
+    assert Mmdg.untrained({**plain, "trunk": "vit_tiny_patch16_224:fresh"}, seed=0).training
+
+
+def test_published_weights_are_asked_for_by_a_setting_and_not_again_by_an_artifact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import timm
+
+    asked: list[bool] = []
+    create = timm.create_model
+
+    def offline(name: str, *, pretrained: bool, **options: object) -> object:
+        asked.append(pretrained)
+        return create(name, pretrained=False, **options)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    model = Mmdg.untrained({**TINY, "trunk": "vit_tiny_patch16_224", "pretrained": True}, seed=0)
+    assert asked == [True]
+    assert "published weights" in model.card.source
+    save_artifact(tmp_path, model.network.state_dict(), card=model.card, recipe={"entry": "mmdg"})
+    assert Mmdg.from_artifact(tmp_path).settings["pretrained"] is True
+    assert asked == [True, False]
+    with pytest.raises(BadInputError, match="pretrained and fresh"):
+        Mmdg.untrained({**TINY, "pretrained": True}, seed=0)
 
 
 def test_the_seed_decides_the_weights_and_no_global_draw_is_used() -> None:

@@ -23,7 +23,7 @@ from facewarden.train.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch
 
 SOURCES = ("north", "south")
-TINY = {"trunk": "vit_tiny_patch16_224", "size": 32}
+TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32}
 
 
 def faces(count: int = 4, *, seed: int = 0) -> FaceBatch:

@@ -16,7 +16,7 @@ from facewarden.pad.ssdg import Ssdg as Detector
 from facewarden.train.objectives.ssdg import Ssdg, triplet_loss
 from stand_ins import TinyDetector, generator, make_batch
 
-TINY = {"trunk": "vit_tiny_patch16_224", "size": 32, "depth": 1, "width": 16, "domains": 3}
+TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 1, "width": 16, "domains": 3}
 
 
 def faces() -> FaceBatch:

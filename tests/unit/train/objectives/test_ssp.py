@@ -23,7 +23,7 @@ def faces(count: int = 4, *, seed: int = 0) -> FaceBatch:
 
 
 def detector() -> Mmdg:
-    return Mmdg.untrained({"trunk": "vit_tiny_patch16_224", "size": 32, "depth": 1}, seed=3)
+    return Mmdg.untrained({"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 1}, seed=3)
 
 
 def random_case(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -22,7 +22,7 @@ from facewarden.train.objectives.regrad import Regrad
 from facewarden.train.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch
 
-TINY = {"trunk": "vit_tiny_patch16_224", "size": 32, "depth": 2}
+TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 2}
 
 
 def faces() -> FaceBatch:

@@ -1,0 +1,122 @@
+"""What detectors of three registered sensors can be told: how they see, and which transformer they are built on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from torch import nn
+
+from facewarden.core.errors import BadInputError
+from facewarden.nn.trunk import is_random, load_trunk
+
+MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
+InfraredInput = Literal["gray", "gray_hog_plgf"]
+Precision = Literal["float32", "bfloat16"]
+Tiling = Literal["auto", "sample", "batch"]
+Trained = Literal["paper", "released", "full"]
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """How three sensors are seen; part of what is recorded in a card.
+
+    Attributes:
+        size: side of the input in pixels.
+        scale: factor on the face box.
+        missing_fill: what stands for an absent modality: pixels 0 (-0.996 after normalization), 0 after normalization,
+            or masked tokens, which neither help, nor are helped, nor reach the classifier.
+        infrared_input: three copies of the gray image, or [gray, HOG, PLGF].
+        precision: of the matrix products; `bfloat16` is for training and for scores that need not be exact.
+        tiling: once it is trained, `sample` sends one sample at a time through kernels of one shape, so that its score
+            cannot depend on its company; `batch` is faster; `auto` is `sample` on a CPU and `batch` elsewhere.
+        seed: of the fresh layers.
+    """
+
+    size: int = 224
+    scale: float = 1.3
+    missing_fill: MissingFill = "pixel0"
+    infrared_input: InfraredInput = "gray"
+    precision: Precision = "float32"
+    tiling: Tiling = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choices(type(self), asdict(self), source="settings")
+
+
+@dataclass(frozen=True)
+class TransformerSettings(ViewSettings):
+    """The view, and the transformer that all three sensors go through.
+
+    Attributes:
+        trunk: a vision transformer with one class token, as `facewarden.nn.trunk.load_trunk` takes it.
+        depth: blocks of the trunk, all of them when None.
+        preset: what is trained: `paper` what was added to the trunk (adapters and heads), `released` also class tokens,
+            position embeddings, last block and final norm, `full` everything.
+        pretrained: take timm's published weights of the trunk from a model hub, which must then answer. Only a
+            detector that starts to learn asks for them; a trained one has its own.
+    """
+
+    trunk: str = "vit_base_patch16_224"
+    depth: int | None = None
+    preset: Trained = "full"
+    pretrained: bool = False
+
+
+_Settings = TypeVar("_Settings", bound=ViewSettings)
+
+
+def check_choices(kind: type[ViewSettings], values: Mapping[str, Any], *, source: str) -> None:
+    """Raise for a word that a setting does not know.
+
+    Raises:
+        BadInputError: there is one.
+    """
+    for name, hint in get_type_hints(kind).items():
+        if get_origin(hint) is Literal and name in values and values[name] not in get_args(hint):
+            raise BadInputError(
+                f"{source}: unknown {name} {values[name]!r}", hint=f"one of {', '.join(map(str, get_args(hint)))}"
+            )
+
+
+def read_settings(kind: type[_Settings], values: Mapping[str, Any], *, source: str) -> _Settings:
+    """Settings from a card or a recipe.
+
+    Args:
+        kind: which settings.
+        values: by name; what is left out has its default.
+        source: named in the error.
+
+    Raises:
+        BadInputError: an unknown setting, or an unknown word for one.
+    """
+    known = {item.name: item for item in fields(kind)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise BadInputError(f"{source}: unknown settings {unknown}", hint=f"settings are {', '.join(known)}")
+    check_choices(kind, values, source=source)
+    hints = get_type_hints(kind)  # JSON may say 1 for 1.0
+    given: dict[str, Any] = {k: float(v) if hints[k] is float else v for k, v in values.items()}
+    return kind(**given)
+
+
+def make_trunk(settings: TransformerSettings) -> nn.Module:
+    """Make the transformer that a detector is built on; fresh weights come from the settings' seed."""
+    return load_trunk(
+        settings.trunk, size=settings.size, seed=settings.seed, depth=settings.depth, pretrained=settings.pretrained
+    )
+
+
+def check_start(settings: TransformerSettings, *, source: str) -> None:
+    """Refuse to freeze what was never trained.
+
+    Raises:
+        BadInputError: the preset leaves the trunk frozen, and the trunk would have random weights unasked.
+    """
+    if settings.preset != "full" and is_random(settings.trunk, pretrained=settings.pretrained):
+        raise BadInputError(
+            f"{source}: preset {settings.preset} freezes {settings.trunk}, which would have random weights",
+            hint=f"pretrained: true, trunk: face_vit or a folder, preset: full, or trunk: {settings.trunk}:fresh",
+        )
