@@ -11,7 +11,7 @@ def show(result: Cloaked) -> int:
     for reason, count in result.skipped.items():
         print(f"skipped {count}: {reason}")
     if result.suspicious:
-        print(f"suspicious {result.suspicious}: cloaked before, it seems; a second cloak may undo the first")
+        print(f"suspicious {result.suspicious}: cloaked before, it seems; twice cloaked, a photo exceeds the budget")
     for name, value in result.summary.items():
         print(f"  {name:<24} {value:7.3f} (mean over photos)")
     if result.done or result.kept:
