@@ -42,6 +42,7 @@ class Method:
         recipe: how it is trained.
         shuffle: train on labels that were dealt out anew within each source.
         only: the modalities that it is given, in training and test.
+        start: which weights its network starts from, part of the id of its cells; None where all are fresh.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Method:
     recipe: Recipe
     shuffle: bool
     only: tuple[Modality, ...]
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,11 @@ def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) ->
         if "entry" not in whole:
             raise SettingError(f"method {name!r} names no recipe and no entry", hint="entry: mmdg", at=at)
         recipe = parse_recipe(whole, source=f"method {name}")
-        if not hasattr(registry.load("pad", recipe.entry), "untrained"):
+        detector = registry.load("pad", recipe.entry)
+        if not hasattr(detector, "untrained"):
             raise SettingError(f"{recipe.entry} cannot be trained here", hint="entry: mmdg", at=(*at, "entry"))
         registry.load("objectives", recipe.objective)(**recipe.objective_settings)
+        start = detector.start(recipe.model) if hasattr(detector, "start") else None
     except SettingError:
         raise
     except FacewardenError as error:
@@ -151,7 +155,7 @@ def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) ->
     if not only or set(only) - set(MODALITIES):
         raise SettingError(f"only {list(only)}", hint=f"some of {', '.join(MODALITIES)}", at=(*at, "only"))
     shown = str(values.get("label", name))
-    return Method(name, shown, recipe, bool(values.get("shuffle", False)), cast("tuple[Modality, ...]", only))
+    return Method(name, shown, recipe, bool(values.get("shuffle", False)), cast("tuple[Modality, ...]", only), start)
 
 
 def _like(name: str, given: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from facewarden.core.artifact import CARD, load_artifact
+from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, sha256
 from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.seeding import derive
@@ -88,6 +88,34 @@ def is_random(name: str, *, pretrained: bool) -> bool:
     """Whether a trunk starts from random weights without its name saying so."""
     known = name.removesuffix(_FRESH) in SHAPES or Path(name).is_dir()
     return not (known or pretrained or name.endswith(_FRESH))
+
+
+def trunk_identity(name: str, *, pretrained: bool) -> str:
+    """Which weights a trunk starts from, for ids that must change with them; nothing is loaded or fetched.
+
+    Args:
+        name, pretrained: as of `load_trunk`.
+
+    Returns:
+        The digest of the package's or a folder's weights, the hub's name of timm's, or "fresh".
+
+    Raises:
+        BadInputError: the weights cannot be read.
+        MissingAssetError: the package came without them.
+    """
+    if name in SHAPES or Path(name).is_dir():
+        file = (SHIPPED / name if name in SHAPES else Path(name)) / WEIGHTS
+        if not file.is_file():
+            kind = MissingAssetError if name in SHAPES else BadInputError
+            raise kind(f"{name} came without its weights", hint="facewarden distill writes a trunk's folder")
+        return f"sha256:{sha256(file)}"
+    if not pretrained or name.endswith(_FRESH):
+        return "fresh"
+    ensure_torchvision()
+    import timm
+
+    held = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    return f"hub:{name if held is None else held.hf_hub_id or held.url or name}"
 
 
 def make_trunk(shape: TrunkShape, *, seed: int, size: int | None = None) -> nn.Module:

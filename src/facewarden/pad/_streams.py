@@ -24,6 +24,7 @@ from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.infrared_channels import stack_infrared
 from facewarden.nn.precision import at_least_single
+from facewarden.nn.trunk import trunk_identity
 from facewarden.pad._stream_settings import (
     TransformerSettings,
     ViewSettings,
@@ -178,6 +179,18 @@ class ThreeStreams(Detector):
         return made.requires_grad_().train()
 
     @classmethod
+    def start(cls, settings: Mapping[str, Any]) -> str | None:
+        """Which weights an untrained one of these settings starts from; None where all of them are fresh by nature.
+
+        Raises:
+            BadInputError: wrong settings, or weights that are not there.
+        """
+        options = read_settings(cls.kind, settings, source=cls.name)
+        if not isinstance(options, TransformerSettings):
+            return None
+        return trunk_identity(options.trunk, pretrained=options.pretrained)
+
+    @classmethod
     def from_artifact(cls: type[_Made], folder: Path) -> _Made:
         """Load a trained detector.
 
@@ -193,9 +206,9 @@ class ThreeStreams(Detector):
         try:
             detector.network.load_state_dict(dict(artifact.weights))
         except RuntimeError as error:
-            trunk = f"{detector.options.trunk}, " if isinstance(detector.options, TransformerSettings) else ""
+            named = f"{detector.options.trunk}, " if isinstance(detector.options, TransformerSettings) else ""
             raise BadInputError(
-                f"{folder}: the weights do not fit the card's settings ({trunk}{detector.options.size} px): "
+                f"{folder}: the weights do not fit the card's settings ({named}{detector.options.size} px): "
                 f"{str(error).splitlines()[-1].strip()}",
                 hint="use the folder that facewarden train wrote",
             ) from error

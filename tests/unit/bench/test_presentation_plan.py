@@ -316,6 +316,38 @@ def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> Non
     assert among(3) != among(60)
 
 
+def test_a_trunk_that_was_distilled_anew_is_not_resumed_from_stale_results(tmp_path: Path) -> None:
+    from facewarden.core.artifact import save_artifact
+    from facewarden.core.card import Card
+    from facewarden.nn.trunk import ROLE, TrunkShape, make_trunk, trunk_settings
+
+    shape = TrunkShape(size=16, patch=16, width=8, depth=1, heads=2)
+
+    def distill(seed: int) -> None:
+        save_artifact(
+            tmp_path / "trunk", make_trunk(shape, seed=seed).state_dict(),
+            card=Card("t", "A trunk", ROLE, settings=trunk_settings(shape)), recipe={},
+        )  # fmt: skip
+
+    def key(trunk: str) -> str:
+        settings = {
+            "data": {"captures": ["x.csv"]}, "seeds": [0],
+            "methods": {"mmdg": {"entry": "mmdg", "model": {"trunk": trunk}}},
+            "parts": [{"title": "Out", "methods": ["mmdg"], "protocols": ["bcd_a"]}],
+        }  # fmt: skip
+        (cell,) = PresentationKind().cells(settings, root=tmp_path)
+        return cell.key("presentation")
+
+    distill(0)
+    first = key(str(tmp_path / "trunk"))
+    assert key(str(tmp_path / "trunk")) == first
+    distill(1)
+    assert key(str(tmp_path / "trunk")) != first
+    (tmp_path / "trunk" / "weights.safetensors").unlink()
+    with pytest.raises(BadInputError, match="without its weights"):
+        key(str(tmp_path / "trunk"))
+
+
 def test_the_shipped_plans_can_be_read() -> None:
     for name in shipped_plans():
         plan = read_plan(name)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from facewarden.core.artifact import save_artifact
+from facewarden.core.artifact import save_artifact, sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.nn import trunk as module
 from facewarden.nn.mmdg_vit import MmdgVit
-from facewarden.nn.trunk import ROLE, SHAPES, TrunkShape, load_trunk, make_trunk, trunk_settings
+from facewarden.nn.trunk import ROLE, SHAPES, TrunkShape, load_trunk, make_trunk, trunk_identity, trunk_settings
 
 TINY = TrunkShape(size=32, patch=16, width=8, depth=2, heads=2)
 
@@ -90,3 +90,13 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 def test_there_is_no_transformer_with_half_a_patch() -> None:
     with pytest.raises(BadInputError, match="shape"):
         TrunkShape(size=33, patch=16, width=8, depth=2, heads=2)
+
+
+def test_what_a_trunk_starts_from_is_told_without_loading_it(tmp_path: Path) -> None:
+    written(tmp_path / "t")
+    digest = sha256(tmp_path / "t" / "weights.safetensors")
+    assert trunk_identity(str(tmp_path / "t"), pretrained=False) == f"sha256:{digest}"
+    assert trunk_identity("face_vit", pretrained=False).startswith("sha256:")
+    assert trunk_identity("vit_tiny_patch16_224", pretrained=True).startswith("hub:timm/vit_tiny_patch16_224.")
+    for name in ("face_vit:fresh", "vit_tiny_patch16_224", "vit_tiny_patch16_224:fresh"):
+        assert trunk_identity(name, pretrained=False) == "fresh"

@@ -92,6 +92,7 @@ def _settings(plan: PresentationPlan, method: Method, protocol: str, seed: int) 
     recipe = {name: method.recipe.plain()[name] for name in ("entry", "model", "objective", "objective_settings")}
     return {
         "recipe": {**recipe, "training": method.recipe.plain()["training"], "summary": ""},
+        "start": method.start,  # a trunk that was distilled anew is another one under the same name
         "protocol": protocol,
         "seed": seed,
         "data": plan.data,
