@@ -160,6 +160,9 @@ def test_a_frozen_trunk_of_random_weights_must_be_asked_for(preset: str) -> None
 def test_published_weights_are_asked_for_by_a_setting_and_not_again_by_an_artifact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from facewarden.core.compat import ensure_torchvision
+
+    ensure_torchvision()
     import timm
 
     asked: list[bool] = []
