@@ -3,88 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.bench.plan_kind import CellResult, Summary
-from facewarden.metrics.intervals import Interval, mean_by_subject, paired_bootstrap_difference
+from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
+from facewarden.metrics.intervals import Interval
 from facewarden.report.document import Figure, Table
 
 PLAIN = ("plain", "start")
-Sample = tuple[int, str]
-"""Seed and key."""
-
-
-@dataclass(eq=False)
-class Outcomes:
-    """What became of single samples of one method under one attack, gathered over seeds.
-
-    Attributes:
-        held: (seed, key) -> whether the decision is right when clean and under attack.
-        right: (seed, key) -> whether it is right when clean; has the same samples.
-        subject: (seed, key) -> who it is.
-    """
-
-    held: dict[Sample, bool] = field(default_factory=dict)
-    right: dict[Sample, bool] = field(default_factory=dict)
-    subject: dict[Sample, str] = field(default_factory=dict)
-
-    def add(self, seed: int, asked: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
-        """Add one seed.
-
-        Args:
-            seed: of the training.
-            asked: keys of all samples, decided correctly or not.
-            hit: key -> whether the attack succeeds, of those that are decided correctly when clean.
-            subject: key -> who it is.
-        """
-        for key in asked:
-            sample = (seed, key)
-            self.right[sample] = key in hit
-            self.held[sample] = key in hit and not hit[key]
-            self.subject[sample] = subject[key]
-
-    def success(self) -> Interval | None:
-        """Share of flipped decisions among those that are right when clean, by subject."""
-        return self._mean([(s, not self.held[s]) for s, right in self.right.items() if right])
-
-    def robust(self) -> Interval | None:
-        """Share of all samples that are decided correctly when clean and under attack, by subject."""
-        return self._mean(list(self.held.items()))
-
-    def seeds(self) -> list[float]:
-        """Robust accuracy of each seed."""
-        by_seed: dict[int, list[bool]] = {}
-        for (seed, _), held in self.held.items():
-            by_seed.setdefault(seed, []).append(held)
-        return [float(np.mean(values)) for values in by_seed.values()]
-
-    def against(self, other: Outcomes, *, what: Literal["robust", "success"]) -> Interval | None:
-        """This method's rate less the other's over the same seeds and samples, with an interval by subject.
-
-        Args:
-            other: of the reference, under the same attack.
-            what: "robust" over all samples; "success" over those that both decide correctly when clean.
-        """
-        both = [s for s in self.held if s in other.held]
-        if what == "success":
-            both = [s for s in both if self.right[s] and other.right[s]]
-        if not both:
-            return None
-        sign = 1.0 if what == "robust" else -1.0
-        first, second = (sign * np.array([o.held[s] for s in both], float) for o in (self, other))
-        return paired_bootstrap_difference(first, second, subjects=np.array([self.subject[s] for s in both]), seed=0)
-
-    def _mean(self, values: Sequence[tuple[Sample, bool]]) -> Interval | None:
-        if not values:
-            return None
-        subjects = np.array([self.subject[sample] for sample, _ in values])
-        return mean_by_subject(np.array([value for _, value in values], float), subjects, seed=0)
-
-
 Found = Mapping[tuple[str, str], Outcomes]
 """(method, attack) -> outcomes."""
 
@@ -97,9 +26,11 @@ def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Sum
     methods = list(dict.fromkeys(method_of.values()))
     found = read_outcomes(results, method_of, clean)
     accuracy = _accuracy(clean, method_of, methods)
+    trained = [r for r in results if r.cell.settings["do"] == "train" and "passes" in r.value]
+    backward = {str(r.cell.settings["method_name"]): float(r.value["passes"]["model"][1]) for r in trained}
     return Summary(
         title=str(settings.get("title", "Adversarial training")),
-        sentences=tuple(_sentences(methods, found, accuracy)),
+        sentences=tuple(_sentences(methods, found, accuracy, backward)),
         tables=(
             _clean_table(results, clean, method_of, methods),
             _short_table(methods, found),
@@ -108,42 +39,6 @@ def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Sum
         figures=tuple(_trade_off(methods, found, accuracy)),
         simulated=any(bool(found.get("simulated")) for found in clean.values()),
     )
-
-
-def read_outcomes(
-    results: Sequence[CellResult], method_of: Mapping[str, str], clean: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, str], Outcomes]:
-    """(method, "attack through head at eps [with SFA]") -> outcomes."""
-    found: dict[tuple[str, str], Outcomes] = {}
-    for result in results:
-        settings, value = result.cell.settings, result.value
-        if settings["do"] == "attack":
-            model = str(settings["model"])
-            for name, hits in value["success"].items():
-                eps, _, reading = name.partition("|")
-                through = "" if settings["head"] == "live" else f" through {settings['head']}"
-                column = f"{settings['attack']}{through} {eps}/255" + (" with SFA" if reading == "sfa" else "")
-                found.setdefault((method_of[model], column), Outcomes()).add(
-                    int(settings["seed"]),
-                    value["asked"],
-                    hit=dict(zip(value["key"], hits, strict=True)),
-                    subject=_subjects(clean[model]),
-                )
-        if settings["do"] == "transfer":
-            for victim, rates in value["victims"].items():
-                for eps in value["eps"]:
-                    rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
-                    found.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(
-                        int(settings["seed"]),
-                        value["key"],
-                        hit={key: wrong for key, right, wrong in rows if right},
-                        subject=_subjects(clean[victim]),
-                    )
-    return found
-
-
-def _subjects(clean: Mapping[str, Any]) -> dict[str, str]:
-    return {sample["key"]: sample["subject"] for sample in clean["samples"]}
 
 
 def _clean_table(
@@ -163,15 +58,23 @@ def _clean_table(
             cells.append(f"{np.mean(values):.1%} ({min(values):.1%} to {max(values):.1%})" if values else None)
         accuracies = [clean[m]["accuracy"][0] for m in models]
         cost = costs.get(method)
-        steps = None if cost is None else f"{cost['gradients']:g} x {cost['epochs']} epochs"
+        spent = [_passes(cost, name) for name in ("model", "generators")]
         mean = f"{np.mean(accuracies):.1%} ({min(accuracies):.1%} to {max(accuracies):.1%})"
-        rows.append((method, len(models), steps, mean, *cells))
+        rows.append((method, len(models), *spent, mean, *cells))
     return Table(
         "Clean, mean over seeds (range of seeds)",
-        ("Method", "Seeds", "Gradients per sample", "Accuracy", *(name.replace("_", " ").upper() for name in names)),
+        ("Method", "Seeds", "Passes of a sample", "Of SFA's generators", "Accuracy",
+         *(name.replace("_", " ").upper() for name in names)),
         tuple(rows),
-        note="Every method goes on from the same starting point of its seed.",
-    )
+        note="Every method goes on from the same starting point of its seed. Passes are counted, forward / backward, "
+        "over the whole training with everything that it takes: attacks, second looks, and the training of SFA's "
+        "generators; those of the much smaller generators stand apart.",
+    )  # fmt: skip
+
+
+def _passes(cost: Mapping[str, Any] | None, network: str) -> str | None:
+    taken = (cost or {}).get("passes", {}).get(network)
+    return None if taken is None else f"{taken[0]:.1f} / {taken[1]:.1f}"
 
 
 def _accuracy(
@@ -252,7 +155,12 @@ def _strongest(methods: Sequence[str], found: Found) -> str | None:
     return min(shared, key=left, default=None)
 
 
-def _sentences(methods: Sequence[str], found: Found, accuracy: Mapping[str, NDArray[np.float64]]) -> Iterator[str]:
+def _sentences(
+    methods: Sequence[str],
+    found: Found,
+    accuracy: Mapping[str, NDArray[np.float64]],
+    backward: Mapping[str, float],
+) -> Iterator[str]:
     """One for each method, against the reference."""
     plain, strongest = _reference(methods), _strongest(methods, found)
     if plain is None:
@@ -276,6 +184,9 @@ def _sentences(methods: Sequence[str], found: Found, accuracy: Mapping[str, NDAr
                 f"clean accuracy {apart.mean():+.1f} points, mean over {len(apart)} seeds ({apart.min():+.1f} to "
                 f"{apart.max():+.1f})"
             )
+        if method in backward and plain in backward:
+            more = 100 * (backward[method] / backward[plain] - 1)
+            words.append(f"{backward[method]:.1f} backward passes a sample, {more:+.1f} % against {plain}")
         yield f"{method}: {'; '.join(word for word in words if word)}."
 
 

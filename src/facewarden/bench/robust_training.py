@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Detector
+from facewarden.core.run import write_json
 from facewarden.core.tasks import HEADS
 from facewarden.data.manifest import Manifest
 from facewarden.train.crops import load_crops
 from facewarden.train.loop import fit
+from facewarden.train.passes import Passes, counted
 from facewarden.train.recipe import Recipe, parse_recipe
 from facewarden.train.results import dev_rule
 from facewarden.train.trainable import Trainable
@@ -27,7 +31,8 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Train one method with one seed; a killed cell goes on from its last epoch.
 
     Returns:
-        The training log's last line, gradients per sample and step, and how many epochs there were.
+        The training log's last line, gradients per sample and step, how many epochs there were, and the passes that a
+        sample took in all, forward and backward, through the model and through networks that helped.
     """
     recipe = parse_recipe(settings["recipe"], source="the plan")
     manifest = Manifest.read(Path(settings["captures"]))
@@ -37,9 +42,14 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         raise BadInputError(f"{recipe.entry} cannot be trained here", hint="recipe: multitask")
     crops = load_crops(manifest.where(split="train"), model, margin=recipe.training.margin, targets=heads)
     objective = load("objectives", recipe.objective)(**recipe.objective_settings)
-    log = fit(
-        model, crops, objective=objective, settings=recipe.training, seed=int(settings["seed"]), run=folder / "run"
-    )
+    with ExitStack() as stack:
+        networks = {"model": model, **objective.helpers()}
+        passes = {name: stack.enter_context(counted(network)) for name, network in networks.items()}
+        ledger = _Ledger(folder / "run" / "passes.json", passes)
+        log = fit(
+            model, crops, objective=objective, settings=recipe.training, seed=int(settings["seed"]),
+            run=folder / "run", observe=ledger.note,
+        )  # fmt: skip
     rule = dev_rule(model, manifest, policy=recipe.policy)
     kind = "*simulated* captures" if manifest.simulated else "captures"
     start = f", going on from {settings['start']}" if settings["start"] else ""
@@ -59,7 +69,39 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     save_artifact(target, model.network.state_dict(), card=card, recipe=written, rule=rule)
     shutil.rmtree(folder / "run" / "checkpoints", ignore_errors=True)
     gradients = float(log[-1].get("gradients", 1.0))
-    return {"last": log[-1], "gradients": gradients, "epochs": len(log), "samples": len(crops)}
+    taken = ledger.per_sample(log[-1]["steps"] * recipe.training.batch)
+    return {"last": log[-1], "gradients": gradients, "epochs": len(log), "samples": len(crops), "passes": taken}
+
+
+class _Ledger:
+    """Passes of every epoch, in a file: a killed training goes on counting, and counts no epoch twice."""
+
+    def __init__(self, path: Path, passes: Mapping[str, Passes]) -> None:
+        self._path, self._passes = path, passes
+        self._before = dict.fromkeys(passes, (0, 0))
+
+    def note(self, epoch: int) -> None:
+        """Write down what the epoch took that has just ended."""
+        now = {name: (found.forward, found.backward) for name, found in self._passes.items()}
+        taken = {name: [a - b for a, b in zip(now[name], self._before[name], strict=True)] for name in now}
+        self._before = now
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._path, {**self._epochs(), str(epoch): taken})
+
+    def per_sample(self, samples: int) -> dict[str, list[float]]:
+        """Name of a network -> forward and backward passes of a sample over all epochs.
+
+        Args:
+            samples: seen in an epoch.
+        """
+        epochs = self._epochs().values()
+        return {name: [sum(epoch[name][way] for epoch in epochs) / samples for way in (0, 1)] for name in self._passes}
+
+    def _epochs(self) -> dict[str, dict[str, list[int]]]:
+        if not self._path.is_file():
+            return {}
+        found: dict[str, dict[str, list[int]]] = json.loads(self._path.read_text(encoding="utf-8"))
+        return found
 
 
 def _start(recipe: Recipe, settings: Mapping[str, Any], folder: Path) -> Detector:

@@ -63,10 +63,11 @@ def read_views(
         groups.setdefault((*first.shape[-2:], int(view.box is not None)), []).append(view)
     if not groups:
         raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
-    return [_joined(group) for group in groups.values()]
+    return [joined(group) for group in groups.values()]
 
 
-def _joined(batches: Sequence[FaceBatch]) -> FaceBatch:
+def joined(batches: Sequence[FaceBatch]) -> FaceBatch:
+    """One batch of several with images of one size and the same modalities, truths and words."""
     first = batches[0]
 
     def cat(values: Sequence[Any]) -> Any:

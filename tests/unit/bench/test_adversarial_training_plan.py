@@ -11,6 +11,8 @@ import yaml
 from facewarden.bench.plan import bench
 from facewarden.bench.plan_kind import SettingError
 from facewarden.bench.plans.adversarial_training import AdversarialTraining
+from facewarden.bench.robust_training import _Ledger
+from facewarden.train.passes import Passes
 from tiny_captures import write_captures
 
 TRAINING = {"epochs": 1, "batch": 12}
@@ -75,5 +77,19 @@ def test_a_tiny_plan_trains_measures_and_reports(tmp_path: Path) -> None:
     assert "pgd_at: robust accuracy under pgd 4/255" in page
     assert "in points against start, paired by seed and sample" in page
     assert "transfer 8/255" in page
-    assert "2 x 1 epochs" in page
+    assert "| 2.0 / 2.0 |" in page
+    assert "2.0 backward passes a sample, +100.0 % against start" in page
     assert (tmp_path / "run" / "shared" / "models" / "pgd_at-1" / "card.json").is_file()
+
+
+def test_passes_of_a_killed_training_are_counted_once(tmp_path: Path) -> None:
+    first, again = Passes(), Passes()
+    ledger = _Ledger(tmp_path / "run" / "passes.json", {"model": first})
+    for epoch in (1, 2):
+        first.forward, first.backward = 30 * epoch, 20 * epoch
+        ledger.note(epoch)
+    ledger = _Ledger(tmp_path / "run" / "passes.json", {"model": again})
+    for number, epoch in enumerate((2, 3), start=1):  # killed before the checkpoint of the second
+        again.forward, again.backward = 30 * number, 20 * number
+        ledger.note(epoch)
+    assert ledger.per_sample(10) == {"model": [9.0, 6.0]}

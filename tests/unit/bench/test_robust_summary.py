@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from facewarden.bench.plan_kind import Cell, CellResult
-from facewarden.bench.robust_summary import Outcomes, summarize
+from facewarden.bench.robust_outcomes import Outcomes
+from facewarden.bench.robust_summary import summarize
 
 KEYS = [f"k{i}" for i in range(8)]
 SUBJECT = dict(zip(KEYS, "aabbccdd", strict=True))
@@ -59,6 +60,8 @@ def plan_results() -> list[CellResult]:
             clean = {"accuracy": [1.0, 0.9, 1.0, 8], "metrics": {}, "samples": samples, "simulated": True}
             hits = [int(i < wins) for i in range(8)]
             attack = {"asked": KEYS, "key": KEYS, "success": {"2|none": hits, "4|sfa": hits}}
+            cost = {"passes": {"model": [16.0, 15.0 if method == "plain" else 15.6], "generators": [5.0, 0.5]}}
+            made.append(CellResult(Cell(f"train / {place['model']}", {**place, "do": "train"}), cost))
             made.append(CellResult(Cell(f"clean / {place['model']}", {**place, "do": "clean"}), clean))
             settings = {**place, "do": "attack", "head": "live", "attack": "pgd"}
             made.append(CellResult(Cell(f"pgd / {place['model']}", settings), attack))
@@ -73,6 +76,8 @@ def test_there_is_one_sentence_a_method_and_a_row_for_every_attack_and_method() 
     assert "n = 16 in points against plain, paired by seed and sample" in summary.sentences[0]
     assert "it is higher in 2 and lower in 0 of 2 attacks" in summary.sentences[0]
     assert "clean accuracy +0.0 points, mean over 2 seeds" in summary.sentences[0]
+    assert "15.6 backward passes a sample, +4.0 % against plain" in summary.sentences[0]
+    assert summary.tables[0].rows[1][2:4] == ("16.0 / 15.6", "5.0 / 0.5")
     short = next(table for table in summary.tables if table.title == "Robust accuracy")
     assert short.columns == ("Method", "pgd 2/255", "pgd 4/255 with SFA")
     assert short.rows == (("plain", "0%", "0%"), ("pgd_at", "75%", "75%"))

@@ -42,14 +42,15 @@ class AdversarialObjective(TrainingObjective):
     move no batch statistics and no sample's attack depends on its company.
 
     Args:
-        base, base_settings: registry name of the loss that is learned, and its arguments.
+        base, base_settings: registry name of the loss that is learned, and its arguments; one that is computed anew for
+            every batch and gives its gradients by its total alone.
         eps: budget in gray levels of 255.
         steps: gradient steps of the attack.
         step_size: in gray levels; a quarter of eps by default, and eps where there is one step.
         modalities: which sensors' pixels are attacked.
 
     Raises:
-        BadInputError: no budget, or no steps.
+        BadInputError: no budget, no steps, or a base that looks at the training data or makes its own gradients.
     """
 
     random_start = True
@@ -67,6 +68,7 @@ class AdversarialObjective(TrainingObjective):
         if eps <= 0 or steps < 1:
             raise BadInputError(f"an attack of {eps:g} gray levels in {steps} steps", hint="eps=4, steps=2")
         self.base: TrainingObjective = registry.load("objectives", base)(**(base_settings or {}))
+        _check_base(base, self.base)
         self.threat = ThreatModel(eps=eps / 255, modalities=tuple(modalities))
         size = step_size if step_size is not None else (eps if steps == 1 else max(eps / 4, eps / steps))
         self.attack: Attack = registry.load("attacks", "pgd")(
@@ -105,6 +107,10 @@ class AdversarialObjective(TrainingObjective):
             metered.gradient_calls
         )
 
+    def statistics(self, model: Detector) -> dict[str, float]:
+        """Those of the loss that is learned."""
+        return self.base.statistics(model)
+
     def state_dict(self) -> dict[str, Any]:
         """State of the loss that is learned."""
         return {"base": self.base.state_dict()}
@@ -112,6 +118,17 @@ class AdversarialObjective(TrainingObjective):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put back what `state_dict` gave."""
         self.base.load_state_dict(state.get("base", {}))
+
+
+def _check_base(name: str, base: TrainingObjective) -> None:
+    """A loss of clean and attacked samples together passes on neither of these three."""
+    own = [what for what in ("begin", "refresh", "backward")
+           if getattr(type(base), what) is not getattr(TrainingObjective, what)]  # fmt: skip
+    if own:
+        raise BadInputError(
+            f"base {name!r} needs its own {', '.join(own)}, which adversarial training does not give it",
+            hint="base: multitask, cross_entropy, or another that only computes a loss",
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import ContractError
@@ -74,6 +74,10 @@ class TrainingObjective(ABC):
             batches: all training samples, unchanged, read only when they are asked for.
             epoch, seed: decide any draw.
         """
+
+    def helpers(self) -> dict[str, nn.Module]:
+        """Networks that it uses besides the model, by name, so that their passes can be counted; none by default."""
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """What `refresh` has learned, as nested mappings of tensors and JSON values; a checkpoint keeps it."""

@@ -77,6 +77,10 @@ class Awp(TrainingObjective):
         self._epoch = epoch
         self.inner.refresh(model, batches, epoch=epoch, seed=seed)
 
+    def helpers(self) -> dict[str, torch.nn.Module]:
+        """Those of the inner objective."""
+        return self.inner.helpers()
+
     def state_dict(self) -> dict[str, Any]:
         """State of the inner objective."""
         return {"inner": self.inner.state_dict()}

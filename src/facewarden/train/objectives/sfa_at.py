@@ -22,24 +22,28 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.generator_pair import GeneratorPair, offset_sign
 from facewarden.nn.sfa_offset import SfaOffset
-from facewarden.train.objectives._adversarial import AdversarialObjective, evaluating, mixed
+from facewarden.train.objectives._adversarial import AdversarialLoss, AdversarialObjective, evaluating, mixed
 from facewarden.train.objectives._base import Loss
+from facewarden.train.views import joined
 
 _WIDTHS = (8, 16)
+_BATCH = 64
 
 
 class SfaAt(AdversarialObjective):
     """`(1 - share) base(x) + share base(x')`, x' one step through one of the model's heads with SFA.
 
     The generators are trained a little further at the beginning of every epoch, because frozen ones would fit a model
-    that is no longer there. Their passes are not in the count of gradients; `generator_steps` says how many there are.
+    that is no longer there. The gradients of the model that this takes are in the count, spread over the epoch's
+    samples.
 
     Args:
         base, base_settings, eps, modalities: as in `AdversarialObjective`.
         share: of the attacked samples in the loss.
-        heads: which are drawn from; by default all of the model's whose truth the samples have.
+        heads: which are drawn from; by default all of the model's whose truth the samples have, and "live".
         cap: of the generators' map in gray levels.
-        generator_steps: batches of 64 that the generators learn from before each epoch.
+        generator_steps: batches of 64 that the generators learn from before each epoch; only as many samples as they
+            hold are kept in memory.
 
     Raises:
         BadInputError: no budget, a share outside (0, 1], or no generator steps.
@@ -71,6 +75,7 @@ class SfaAt(AdversarialObjective):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(0, "sfa_at"))
             self.pair = GeneratorPair(cap=cap / 255, widths=_WIDTHS)
+        self._refreshed = 0.0
 
     @classmethod
     def example(cls, folder: Path) -> SfaAt:
@@ -78,11 +83,36 @@ class SfaAt(AdversarialObjective):
         return cls(generator_steps=1)
 
     def goal(self, model: Detector, batch: FaceBatch) -> Objective:
-        """The loss of a head drawn at random."""
-        known = {"live", *model.targets(batch)}
-        heads = [head for head in self.heads or model.heads if head in known and head in model.heads] or ["live"]
+        """The loss of a head drawn at random.
+
+        Raises:
+            BadInputError: the model has none of a wanted name, or the samples not its truth.
+        """
+        heads = self._drawn_from(model, {"live", *model.targets(batch)})
         head = heads[int(torch.randint(len(heads), (1,)))]
         return goal_of(model, batch, head=head, threshold=0.0)
+
+    def _drawn_from(self, model: Detector, known: set[str]) -> list[str]:
+        there = list(dict.fromkeys(("live", *model.heads)))
+        if not self.heads:
+            return [head for head in there if head in known]
+        for head in self.heads:
+            if head not in there:
+                raise BadInputError(
+                    f"sfa_at: {type(model).__name__} has no head {head!r}", hint=f"heads: {', '.join(there)}"
+                )
+            if head not in known:
+                raise BadInputError(
+                    f"sfa_at: the samples come without the truth of head {head!r}",
+                    hint=f"truth here: {', '.join(sorted(known))}",
+                )
+        return list(self.heads)
+
+    def compute(self, model: Detector, batch: FaceBatch) -> AdversarialLoss:
+        """Attack, then learn; `gradients` has those of the generators' training as well."""
+        loss = super().compute(model, batch)
+        more = loss.parts["gradients"] + self._refreshed
+        return AdversarialLoss(loss.total, {**loss.parts, "gradients": more}, loss.batch, loss.attacked)
 
     def reading(self) -> Reading:
         """At the image moved by the generators' map."""
@@ -94,20 +124,21 @@ class SfaAt(AdversarialObjective):
 
     def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:
         """Train the generators a little further against the model as it is now."""
-        held = list(batches)
-        device = held[0].device
-        self.pair.to(device).requires_grad_(True)
+        held, count = _some(batches, self.generator_steps * _BATCH, seed=derive(seed, "sfa_at", epoch))
+        if held is None:
+            return
+        self.pair.to(held.device).requires_grad_(True)
         optimizer = torch.optim.Adam(self.pair.parameters(), lr=1e-3)
-        rows = [(number, row) for number, batch in enumerate(held) for row in range(len(batch))]
         rng = np.random.default_rng(derive(seed, "sfa_at", epoch))
+        waiting: list[int] = []
+        used = 0
         with evaluating(model):
             for _ in range(self.generator_steps):
-                chosen = [rows[i] for i in rng.permutation(len(rows))[:64].tolist()]
-                parts = [
-                    held[number].select([row for at, row in chosen if at == number])
-                    for number in sorted({at for at, _ in chosen})
-                ]
-                loss = torch.stack([_kept(model, part, self.pair) * len(part) for part in parts]).sum() / len(chosen)
+                if len(waiting) < min(_BATCH, len(held)):
+                    waiting = rng.permutation(len(held)).tolist()
+                loss = _kept(model, held.select(waiting[:_BATCH]), self.pair)
+                used += len(waiting[:_BATCH])
+                waiting = waiting[_BATCH:]
                 optimizer.zero_grad()
                 for parameter, slope in zip(
                     self.pair.parameters(), torch.autograd.grad(loss, list(self.pair.parameters())), strict=True
@@ -115,6 +146,11 @@ class SfaAt(AdversarialObjective):
                     parameter.grad = slope
                 optimizer.step()
         self.pair.requires_grad_(False)
+        self._refreshed = used / count
+
+    def helpers(self) -> dict[str, torch.nn.Module]:
+        """The generators."""
+        return {"generators": self.pair}
 
     def state_dict(self) -> dict[str, Any]:
         """The generators, and the state of the loss that is learned."""
@@ -124,6 +160,19 @@ class SfaAt(AdversarialObjective):
         """Put back what `state_dict` gave."""
         super().load_state_dict(state)
         self.pair.load_state_dict(dict(state["pair"]))
+
+
+def _some(batches: Iterable[FaceBatch], wanted: int, *, seed: int) -> tuple[FaceBatch | None, int]:
+    """A sample of fixed size of all that is read, drawn by key whatever the order, and how many there were."""
+    held: list[tuple[int, FaceBatch]] = []
+    count = 0
+    for batch in batches:
+        count += len(batch)
+        ranks = [derive(seed, key) for key in batch.key]
+        limit = held[-1][0] if len(held) == wanted else float("inf")
+        held += [(rank, batch.select([row])) for row, rank in enumerate(ranks) if rank < limit]
+        held = sorted(held, key=lambda pair: pair[0])[:wanted]
+    return (joined([sample for _, sample in held]) if held else None), count
 
 
 def _kept(model: Detector, batch: FaceBatch, pair: GeneratorPair) -> Tensor:

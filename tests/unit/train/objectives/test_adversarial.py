@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +24,9 @@ from facewarden.train.loop import TrainSettings, fit
 from facewarden.train.objectives._adversarial import bernoulli_divergence
 from facewarden.train.objectives.awp import Awp
 from facewarden.train.objectives.pgd_at import PgdAt
-from facewarden.train.objectives.sfa_at import SfaAt
+from facewarden.train.objectives.sfa_at import SfaAt, _some
 from facewarden.train.objectives.trades import Trades
+from facewarden.train.passes import counted
 from many_heads import ManyHeads, toy_faces
 
 EPS = 4 / 255
@@ -148,7 +153,7 @@ def test_all_of_them_take_as_many_gradients_and_leave_modes_and_statistics_to_th
     assert all(parameter.grad is None for parameter in model.parameters())
     torch.manual_seed(1)
     loss = objective(model, batch)
-    assert float(loss.parts["gradients"]) == 3
+    assert float(loss.parts["gradients"]) == 3 + (name == "sfa_at")  # its generators learned from all 40 samples once
     assert all(module.training for module in model.modules())
     objective.backward(model, loss, run=lambda total: total.backward())
     assert all(p.grad is not None for p in model.score.parameters())
@@ -194,7 +199,7 @@ def test_training_under_the_loop_resumes_to_the_same_bits(name: str, tmp_path: P
                 stop_after=until,
             )
         weights.append(dict(model.network.state_dict()))
-        assert log[-1]["gradients"] == 3
+        assert log[-1]["gradients"] == 3 + (name == "sfa_at")
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
@@ -207,6 +212,79 @@ def crops() -> CropSet:
         key=batch.key, label=batch.label, species=batch.species or (), subject=batch.subject or (),
         domain=batch.domain or (),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_gradients_that_it_tells_are_the_backward_passes_that_it_takes(name: str) -> None:
+    model, objective = ManyHeads().requires_grad_(True).train(), OBJECTIVES[name]()
+    helpers = objective.helpers()
+    with ExitStack() as stack:
+        passes = stack.enter_context(counted(model))
+        others = [stack.enter_context(counted(network)) for network in helpers.values()]
+        objective.refresh(model, [toy_faces(40, seed=2)], epoch=0)
+        told = 0.0
+        for step in range(5):  # as many samples as the generators learn from
+            loss = objective(model, toy_faces(8, seed=step))
+            told += 8 * float(loss.parts["gradients"])
+            objective.backward(model, loss, run=lambda total: total.backward())
+    assert passes.backward == told
+    assert passes.forward == told + (40 if name == "trades" else 0)  # the decision that it is to keep
+    assert list(helpers) == (["generators"] if name == "sfa_at" else [])
+    assert [(other.forward, other.backward) for other in others] == ([(80, 40)] if helpers else [])
+
+
+def test_passes_are_counted_by_sample_once_for_each_way_back() -> None:
+    network = nn.Linear(2, 3)
+    with counted(network) as passes:
+        network(torch.zeros(5, 2)).sum().backward()
+        with torch.no_grad():
+            network(torch.zeros(4, 2))
+        network(torch.zeros(3, 2))
+    network(torch.zeros(7, 2))
+    assert (passes.forward, passes.backward) == (12, 5)
+
+
+def test_heads_to_attack_must_be_there() -> None:
+    model, batch = ManyHeads(), toy_faces(8)
+    with pytest.raises(BadInputError, match="no head 'typ'") as raised:
+        SfaAt(heads=["typ", "depth"], **PLAIN).compute(model, batch)
+    assert raised.value.hint == "heads: live, type, attributes, depth"
+    with pytest.raises(BadInputError, match="without the truth of head 'depth'"):
+        SfaAt(heads=["depth"], **PLAIN).compute(model, replace(batch, tasks={"type": batch.tasks["type"]}))
+    drawn = {SfaAt(heads=["depth"], **PLAIN).goal(model, batch).head for _ in range(3)}  # type: ignore[attr-defined]
+    assert drawn == {"depth"}
+
+
+def test_generators_see_a_sample_of_fixed_size_and_hold_no_more() -> None:
+    alive: weakref.WeakSet[FaceBatch] = weakref.WeakSet()
+    most = 0
+
+    def batches() -> Iterator[FaceBatch]:
+        nonlocal most
+        for number in range(12):
+            batch = toy_faces(48, seed=number)
+            alive.add(batch)
+            yield batch
+            del batch
+            most = max(most, sum(len(held) for held in alive))
+
+    objective = SfaAt(generator_steps=1, **PLAIN)
+    with counted(objective.pair) as passes:
+        objective.refresh(ManyHeads(), batches(), epoch=0)
+    assert passes.forward == 64
+    assert most <= 96
+    # the order in which samples come does not matter
+    first, count = _some([toy_faces(20), toy_faces(20, seed=1)], 7, seed=3)
+    again, _ = _some([toy_faces(20, seed=1), toy_faces(20)], 7, seed=3)
+    assert first is not None
+    assert again is not None
+    assert (first.key, len(first), count) == (again.key, 7, 40)
+
+
+@pytest.mark.parametrize("base", ["regrad", "ssp", "ssdg"])
+def test_a_base_that_makes_its_own_gradients_or_prototypes_is_refused(base: str) -> None:
+    with pytest.raises(BadInputError, match=f"base '{base}' needs its own"):
+        PgdAt(base=base)
 
 
 def test_nonsense_is_refused() -> None:

@@ -1,0 +1,118 @@
+"""What became of single samples of an `adversarial_training` plan, by method and attack, for rates paired by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from facewarden.bench.plan_kind import CellResult
+from facewarden.metrics.intervals import Interval, mean_by_subject, paired_bootstrap_difference
+
+Sample = tuple[int, str]
+"""Seed and key."""
+
+
+@dataclass(eq=False)
+class Outcomes:
+    """What became of single samples of one method under one attack, gathered over seeds.
+
+    Attributes:
+        held: (seed, key) -> whether the decision is right when clean and under attack.
+        right: (seed, key) -> whether it is right when clean; has the same samples.
+        subject: (seed, key) -> who it is.
+    """
+
+    held: dict[Sample, bool] = field(default_factory=dict)
+    right: dict[Sample, bool] = field(default_factory=dict)
+    subject: dict[Sample, str] = field(default_factory=dict)
+
+    def add(self, seed: int, asked: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
+        """Add one seed.
+
+        Args:
+            seed: of the training.
+            asked: keys of all samples, decided correctly or not.
+            hit: key -> whether the attack succeeds, of those that are decided correctly when clean.
+            subject: key -> who it is.
+        """
+        for key in asked:
+            sample = (seed, key)
+            self.right[sample] = key in hit
+            self.held[sample] = key in hit and not hit[key]
+            self.subject[sample] = subject[key]
+
+    def success(self) -> Interval | None:
+        """Share of flipped decisions among those that are right when clean, by subject."""
+        return self._mean([(s, not self.held[s]) for s, right in self.right.items() if right])
+
+    def robust(self) -> Interval | None:
+        """Share of all samples that are decided correctly when clean and under attack, by subject."""
+        return self._mean(list(self.held.items()))
+
+    def seeds(self) -> list[float]:
+        """Robust accuracy of each seed."""
+        by_seed: dict[int, list[bool]] = {}
+        for (seed, _), held in self.held.items():
+            by_seed.setdefault(seed, []).append(held)
+        return [float(np.mean(values)) for values in by_seed.values()]
+
+    def against(self, other: Outcomes, *, what: Literal["robust", "success"]) -> Interval | None:
+        """This method's rate less the other's over the same seeds and samples, with an interval by subject.
+
+        Args:
+            other: of the reference, under the same attack.
+            what: "robust" over all samples; "success" over those that both decide correctly when clean.
+        """
+        both = [s for s in self.held if s in other.held]
+        if what == "success":
+            both = [s for s in both if self.right[s] and other.right[s]]
+        if not both:
+            return None
+        sign = 1.0 if what == "robust" else -1.0
+        first, second = (sign * np.array([o.held[s] for s in both], float) for o in (self, other))
+        return paired_bootstrap_difference(first, second, subjects=np.array([self.subject[s] for s in both]), seed=0)
+
+    def _mean(self, values: Sequence[tuple[Sample, bool]]) -> Interval | None:
+        if not values:
+            return None
+        subjects = np.array([self.subject[sample] for sample, _ in values])
+        return mean_by_subject(np.array([value for _, value in values], float), subjects, seed=0)
+
+
+def read_outcomes(
+    results: Sequence[CellResult], method_of: Mapping[str, str], clean: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str], Outcomes]:
+    """(method, "attack through head at eps [with SFA]") -> outcomes."""
+    found: dict[tuple[str, str], Outcomes] = {}
+    for result in results:
+        settings, value = result.cell.settings, result.value
+        if settings["do"] == "attack":
+            model = str(settings["model"])
+            for name, hits in value["success"].items():
+                eps, _, reading = name.partition("|")
+                through = "" if settings["head"] == "live" else f" through {settings['head']}"
+                column = f"{settings['attack']}{through} {eps}/255" + (" with SFA" if reading == "sfa" else "")
+                found.setdefault((method_of[model], column), Outcomes()).add(
+                    int(settings["seed"]),
+                    value["asked"],
+                    hit=dict(zip(value["key"], hits, strict=True)),
+                    subject=_subjects(clean[model]),
+                )
+        if settings["do"] == "transfer":
+            for victim, rates in value["victims"].items():
+                for eps in value["eps"]:
+                    rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
+                    found.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(
+                        int(settings["seed"]),
+                        value["key"],
+                        hit={key: wrong for key, right, wrong in rows if right},
+                        subject=_subjects(clean[victim]),
+                    )
+    return found
+
+
+def _subjects(clean: Mapping[str, Any]) -> dict[str, str]:
+    return {sample["key"]: sample["subject"] for sample in clean["samples"]}
