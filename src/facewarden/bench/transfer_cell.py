@@ -95,6 +95,7 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         "rows": {"dev": _rows(dev), "test": _rows(test)},
         "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},
         "missing": missing,
+        "missing_fill": model.settings.get("missing_fill"),
         "curve": curve,
         "log": log,
         "trained": len(train),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ PEEKS = "† target-peeking: the threshold is the target's own EER point, and of
 MISSING = {"depth": "D missing", "infrared": "I missing", "depth+infrared": "D&I missing"}
 COMPARED = (("hter", LAST_EPOCH), ("auc", LAST_EPOCH), ("hter_at_target_eer", ORACLE_TARGET_EPOCH))
 """Measure and selection rule of the paired differences."""
+SIZE = "parameters trained / all, millions"
 _PLAIN = Look()
 
 
@@ -58,9 +60,9 @@ class PartTables:
         columns, cells = self._by_protocol("hter", _PLAIN)
         return self._table(
             "HTER % at the threshold frozen on the sources' dev, last epoch",
-            ("method", *columns, "mean", "mean AUC %"),
+            ("method", *columns, "mean", "mean AUC %", SIZE),
             lambda name: (*cells(name), percent(self._mean(name, "hter", _PLAIN)),
-                          percent(self._mean(name, "auc", _PLAIN))),
+                          percent(self._mean(name, "auc", _PLAIN)), self._size(name)),
             "Nothing of the target decides threshold or epoch; every resample draws the dev subjects too and sets the "
             "threshold anew.",
         )  # fmt: skip
@@ -71,9 +73,9 @@ class PartTables:
         columns, cells = self._by_protocol("hter_at_target_eer", rule)
         return self._table(
             f"Community rule †: HTER % at the target's EER, {rule.rule}",
-            ("method", *(f"{column} †" for column in columns), "mean †", "mean AUC % †"),
+            ("method", *(f"{column} †" for column in columns), "mean †", "mean AUC % †", SIZE),
             lambda name: (*cells(name), percent(self._mean(name, "hter_at_target_eer", rule)),
-                          percent(self._mean(name, "auc", rule))),
+                          percent(self._mean(name, "auc", rule)), self._size(name)),
             PEEKS + ".",
         )  # fmt: skip
 
@@ -152,7 +154,8 @@ class PartTables:
             f"Sensors missing at test, last epoch: {titles[measure]}",
             ("method", "all there", *MISSING.values(), "mean of the three"),
             row,
-            "Color is never missing; the models are those above. " + (PEEKS + "." if "†" in titles[measure] else ""),
+            "Color is never missing; the models are those of the last epoch, whatever rule other tables have. "
+            f"{self._fills()}{PEEKS + '.' if '†' in titles[measure] else ''}",
         )
 
     def chance(self) -> Table:
@@ -213,10 +216,26 @@ class PartTables:
         return columns, cells
 
     def _has_missing(self) -> bool:
-        first = (
-            self.scores.find(n, p, s) for n in self.part.methods for p in self.part.protocols for s in self.part.seeds
-        )
-        return any(result is not None and result["missing"] for result in first)
+        return any(result["missing"] for name in self.part.methods for result in self._results(name))
+
+    def _results(self, name: str) -> Iterator[Mapping[str, Any]]:
+        found = (self.scores.find(name, protocol, seed) for protocol in self.part.protocols for seed in self.part.seeds)
+        return (one for one in found if one is not None)
+
+    def _size(self, name: str) -> str | None:
+        """Trainable and all parameters, in millions."""
+        one = next(self._results(name), None)
+        return None if one is None else f"{one['trainable'] / 1e6:.2f} / {one['parameters'] / 1e6:.2f}"
+
+    def _fills(self) -> str:
+        """What stands for a missing sensor, as each method's runs recorded it."""
+        by_fill: dict[str, list[str]] = {}
+        for name in self.part.methods:
+            one = next(self._results(name), None)
+            if one is not None:
+                by_fill.setdefault(str(one["missing_fill"]), []).append(self._label(name))
+        told = "; ".join(f"{fill} in {', '.join(labels)}" for fill, labels in by_fill.items())
+        return f"What stands for a missing sensor (missing_fill): {told}. "
 
     def _table(
         self,
@@ -230,7 +249,8 @@ class PartTables:
         rows = [(self._label(name), *row(name)) for name in self.part.methods if name != without]
         seeds = f"{len(self.part.seeds)} seed{'s' if len(self.part.seeds) > 1 else ''}, {self._count()} captures tested"
         whole = f"Value [95 % interval over subjects and seeds]; {seeds}. {note}".strip()
-        kept = tuple(one for one in rows if any(cell is not None for cell in one[1:]))
+        counted = range(1, len(columns)) if SIZE not in columns else range(1, columns.index(SIZE))
+        kept = tuple(one for one in rows if any(one[place] is not None for place in counted))
         return Table(f"{self.part.title}: {title}", tuple(columns), kept, note=whole, simulated=self.simulated)
 
     def _count(self) -> int:

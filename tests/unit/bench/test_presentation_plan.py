@@ -226,6 +226,7 @@ def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: i
     held = {"dev": scores(), "test": scores()}
     return {
         "simulated": True, "rows": {"dev": rows, "test": rows}, "unreadable": 0, "missing": {}, "curve": [], "log": [],
+        "trainable": 150_000, "parameters": 2_000_000, "missing_fill": "pixel0",
         "scores": {rule: {"epoch": 1, **held} for rule in ("last_epoch", "source_dev_epoch", "oracle_target_epoch")},
         "audit": {"rows": [["test", "alder", "bona_fide", 60], ["test", "alder", "print_flat", 60]],
                   "subjects": [["test", "alder", 30]], "sentences": ["subjects in more than one split: 0"]},
@@ -272,6 +273,62 @@ def test_the_summary_says_who_is_better_and_whether_chance_is_chance() -> None:
     titles = [table.title for table in found.tables]
     assert any(title.startswith("Out: Paired difference to base") for title in titles)
     assert any(title == "Audit of the splits" for title in titles)
+
+
+def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor() -> None:
+    plan = read_settings(SETTINGS)
+
+    def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
+        one = made(shift=1.0, seed=seed)
+        lost = dict.fromkeys(("depth", "infrared", "depth+infrared"), one["scores"]["last_epoch"]["test"])
+        return {**one, "missing": lost, "missing_fill": "norm0" if method == "good" else "pixel0"}
+
+    tables = {table.title: table for table in summarize_transfer(plan, found).tables}
+    main = next(table for title, table in tables.items() if title.startswith("Out: HTER"))
+    assert main.columns[-1] == "parameters trained / all, millions"
+    assert {row[-1] for row in main.rows} == {"0.15 / 2.00"}
+    lacking = [table for title, table in tables.items() if title.startswith("Out: Sensors missing")]
+    assert len(lacking) == 3
+    for table in lacking:
+        assert "(missing_fill): pixel0 in base; norm0 in good." in table.note
+        assert "models are those of the last epoch, whatever rule" in table.note
+
+
+@pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_published"])
+def test_no_method_of_a_shipped_plan_is_trained_twice_under_two_names(name: str) -> None:
+    plan = read_settings(read_plan(name).settings)
+
+    def work(one: Any) -> str:
+        told = one.recipe.plain()
+        settings = {k: v for k, v in told["objective_settings"].items() if k != "rule"}
+        off = told["objective_settings"].get("rule") == "off"  # the prototype losses added up: `ssp`
+        return json.dumps(
+            [
+                told["entry"],
+                told["model"],
+                told["training"],
+                one.shuffle,
+                one.only,
+                "ssp" if off else told["objective"],
+                told["objective_settings"] if not off else settings,
+            ]
+        )
+
+    assert len({work(one) for one in plan.methods.values()}) == len(plan.methods)
+
+
+def test_the_plan_of_the_simulated_domains_says_what_differs_beside_the_method() -> None:
+    plan = read_settings(read_plan("mmdg_simulated").settings)
+    first = plan.parts[0]
+    assert {"mmdg", "mmdg_drop", "ama"} <= set(first.methods)
+    for name in first.methods:
+        one = plan.methods[name]
+        if one.recipe.training.augmentation.drop:
+            assert "sensor dropout" in one.label
+        if one.recipe.entry == "mm_cdcn":
+            assert f"width {one.recipe.model['width']}" in one.label
+    cheaper = next(part for part in plan.parts if part.title == "Cheaper approximations of ReGrad")
+    assert (cheaper.methods, cheaper.baseline) == (("mmdg", "regrad_token", "regrad_every"), "mmdg")
 
 
 def test_pooled_and_averaged_targets_are_different_figures() -> None:
