@@ -53,6 +53,24 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert raised.value.at == at
 
 
+@pytest.mark.parametrize(
+    ("settings", "at"),
+    [
+        ({"attacks": {"pgd": {"eps": [2], "heads": ["live", "depth"]}}}, ("attacks", "pgd", "heads", 1)),
+        ({"methods": {"sfa": {"objective": "sfa_at", "objective_settings": {"heads": ["depth"]}}}},
+         ("methods", "sfa", "objective_settings", "heads", 0)),
+    ],
+)  # fmt: skip
+def test_a_head_that_the_detector_lacks_is_named_before_anything_runs(
+    settings: dict[str, Any], at: tuple[str | int, ...], tmp_path: Path
+) -> None:
+    plan = {**PLAN, **settings, "captures": str(write_captures(tmp_path))}
+    with pytest.raises(SettingError, match="multitask: no head 'depth'") as raised:
+        AdversarialTraining().prepare(plan, root=tmp_path)
+    assert raised.value.at == at
+    assert "depth_map" in raised.value.hint
+
+
 def test_every_cell_comes_after_what_it_needs() -> None:
     cells = AdversarialTraining().cells(PLAN, root=Path("x"))
     names = [cell.name for cell in cells]

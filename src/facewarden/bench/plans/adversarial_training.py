@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from facewarden.bench.plan_heads import check_heads, placed
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys
 from facewarden.bench.robust_summary import summarize
 from facewarden.bench.robust_training import train_cell
@@ -13,6 +14,7 @@ from facewarden.bench.vulnerability_settings import AttackSpec, read_attacks
 from facewarden.bench.vulnerability_work import WORK
 from facewarden.core.errors import FacewardenError
 from facewarden.core.registry import load
+from facewarden.core.roles import Detector
 from facewarden.train.recipe import parse_recipe, read_recipe
 
 _KEYS = {"title", "captures", "recipe", "start", "methods", "seeds", "samples", "attacks", "transfer", "sfa"}
@@ -29,11 +31,21 @@ class AdversarialTraining(PlanKind):
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
-        """Look whether the captures are there."""
+        """Look whether the captures are there, and whether the detector has the heads that are named."""
         if not Path(str(settings["captures"])).exists():
             raise SettingError(
                 f"{settings['captures']}: no such captures", hint="facewarden simulate", at=("captures",)
             )
+        start = parse_recipe(_recipe(settings["recipe"], settings.get("start", {}), at=("start",)), source="the plan")
+        wanted = []
+        for attack in read_attacks(settings["attacks"]):
+            wanted += placed(attack.heads, "attacks", attack.name, "heads")
+        for name, change in settings["methods"].items():
+            own = (change or {}).get("objective_settings", {})
+            wanted += placed(own.get("heads"), "methods", name, "objective_settings", "heads")
+        if wanted:
+            model: Detector = load("pad", start.entry).untrained(start.model, seed=0)
+            check_heads({start.entry: model}, wanted)
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
         """One cell for each training, and for what is measured of each."""
