@@ -197,6 +197,27 @@ def test_a_source_of_one_class_ends_the_plan_before_any_training(tmp_path: Path)
     assert not list((tmp_path / "out").glob("cells/*"))
 
 
+def test_a_target_of_one_class_among_several_ends_the_plan_before_any_training(tmp_path: Path) -> None:
+    manifest = Manifest.read(write_domains(tmp_path / "data"))
+    kept = [row for row in manifest if not (row.domain == "cedar" and row.split == "test" and row.label == 1)]
+    Manifest(tuple(kept), root=manifest.root, name="x").write(tmp_path / "data" / "one_class.csv")
+    path = write(tmp_path, GRID, captures=str(tmp_path / "data" / "one_class.csv"))
+    with pytest.raises(BadInputError, match="protocol ab_cd: target cedar has no bona fide presentation"):
+        bench(str(path), out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("cells/*"))
+
+
+def test_a_class_that_cannot_be_read_ends_the_plan_before_any_training(tmp_path: Path) -> None:
+    manifest = Manifest.read(write_domains(tmp_path / "data"))
+    for row in manifest:
+        if row.domain == "alder" and row.split == "test" and row.label == 0:
+            (tmp_path / "data" / str(row.depth)).write_bytes(b"no picture")
+    path = write(tmp_path, GRID, captures=str(tmp_path / "data" / "manifest.csv"))
+    with pytest.raises(BadInputError, match="protocol bcd_a: target alder has no attack presentation that can be read"):
+        bench(str(path), out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("cells/*"))
+
+
 def test_shuffled_labels_are_dealt_out_within_a_domain_and_reach_training_only(tmp_path: Path) -> None:
     from facewarden.bench.transfer_cell import _shuffled
 

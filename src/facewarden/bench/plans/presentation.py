@@ -14,10 +14,11 @@ from facewarden.bench.transfer_cell import run_transfer_cell, untrained
 from facewarden.bench.transfer_settings import Method, PresentationPlan, known_folder, read_settings
 from facewarden.bench.transfer_summary import summarize_transfer
 from facewarden.core.errors import FacewardenError
+from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.core.run import write_json
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
-from facewarden.data.transfer import audit_splits, transfer_protocol
+from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.train.trainable import Trainable
 
 
@@ -35,11 +36,14 @@ class PresentationKind(PlanKind):
         folder = known_folder(root, plan.data)
         manifest = _captures(plan, folder)
         protocols = sorted({name for part in plan.parts for name in part.protocols})
+        dealt: dict[str, Splits] = {}
         for name in protocols:
             try:
                 splits = transfer_protocol(name, whole_target=plan.whole_target).assign(manifest)
             except FacewardenError as error:
                 raise SettingError(f"protocol {name}: {error.message}", hint=error.hint, at=("data",)) from error
+            check_measurable(name, splits)
+            dealt[name] = splits
             path = folder / f"audit-{name}.json"
             if not path.is_file():
                 audit = audit_splits(splits, root=manifest.root)
@@ -50,7 +54,9 @@ class PresentationKind(PlanKind):
         for method in (plan.methods[name] for name in sorted(used)):
             model = cast(Trainable, untrained(method.recipe, seed=0))
             view = view_of(model, margin=method.recipe.training.margin)
-            make_store(manifest, model, view=view, folder=folder / f"crops-{view.key}")
+            store = make_store(manifest, model, view=view, folder=folder / f"crops-{view.key}")
+            for name, whole in dealt.items():  # captures that cannot be read may have been all of a class
+                check_measurable(name, {split: store.readable(rows) for split, rows in whole.items()})
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
         """One cell a method, protocol and seed; parts that ask for the same one share it."""
@@ -81,6 +87,31 @@ class PresentationKind(PlanKind):
             return by_key.get(cell.key("presentation"))
 
         return summarize_transfer(plan, find)
+
+
+def check_measurable(protocol: str, splits: Splits) -> None:
+    """Refuse, before anything is trained, what could not be measured after it.
+
+    Args:
+        protocol: named in the error.
+        splits: as it deals them out.
+
+    Raises:
+        SettingError: all sources' dev, or one target domain, lacks a class.
+    """
+    groups = {"dev of the sources": list(splits["dev"])}
+    for sample in splits["test"]:
+        groups.setdefault(f"target {sample.domain}", []).append(sample)
+    for where, rows in groups.items():
+        held = {sample.label for sample in rows}
+        lacking = [word for label, word in ((BONA_FIDE, "bona fide"), (ATTACK, "attack")) if label not in held]
+        if lacking:
+            raise SettingError(
+                f"protocol {protocol}: {where} has no {' and no '.join(lacking)} presentation that can be read, "
+                f"of {len(rows)} captures",
+                hint="give its other class, or leave the protocol out; facewarden data check counts them",
+                at=("data",),
+            )
 
 
 def cell_name(method: str, protocol: str, seed: int) -> str:
