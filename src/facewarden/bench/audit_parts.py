@@ -24,9 +24,10 @@ from facewarden.bench.presentation import Presentation, measure_presentation
 from facewarden.bench.presets import Preset
 from facewarden.bench.resolve import resolve_detector, resolve_purifier, resolve_recognizer
 from facewarden.bench.scoring import Scores, score_manifest
-from facewarden.bench.self_checks import ModelSigns, look_at
+from facewarden.bench.self_checks import ModelSigns, look_at_classes
 from facewarden.bench.simulating import simulate
 from facewarden.core.artifact import sha256
+from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError
 from facewarden.core.labels import Modality
@@ -211,8 +212,12 @@ def perturbation_of(
 
 
 def _look(setting: Vulnerability, threat: ThreatModel) -> ModelSigns:
-    """Masked gradients and randomness of the model whose gradients were read, on the first batch."""
-    return look_at(Evade(setting.source, setting.batches[0], threshold=setting.source_threshold), threat)
+    """Masked gradients and randomness of the model whose gradients were read, on samples of both classes."""
+
+    def goal(batch: FaceBatch) -> Evade:
+        return Evade(setting.source, batch, threshold=setting.source_threshold)
+
+    return look_at_classes(setting.batches, goal, threat)
 
 
 def _cells(source: Detector, needs: Needs, *, transfer: bool) -> list[Cell]:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.attack import MeteredObjective
+from facewarden.core.batch import FaceBatch
 from facewarden.core.objective import Objective
 from facewarden.core.threat import ThreatModel
 
@@ -108,6 +109,31 @@ def look_at(objective: Objective, threat: ThreatModel) -> ModelSigns:
     largest = torch.stack([gradient.flatten(1).abs().amax(dim=1) for gradient in gradients.values()]).amax(dim=0)
     dead = ~torch.isfinite(largest) | (largest == 0.0)
     return ModelSigns(flat=float(dead.float().mean()), unsteady=unsteady, n=n)
+
+
+def look_at_classes(
+    batches: Sequence[FaceBatch], goal: Callable[[FaceBatch], Objective], threat: ThreatModel, *, each: int = 16
+) -> ModelSigns:
+    """Look at samples of both classes: a model may have gradients on one of them only.
+
+    Args:
+        batches: labeled samples, in any order.
+        goal: makes the objective of a batch.
+        threat: which modalities' gradients matter.
+        each: how many samples of each class to look at, from the first batches that have them.
+    """
+    seen: list[ModelSigns] = []
+    for label in (0, 1):
+        left = each
+        for batch in batches:
+            assert batch.label is not None
+            rows = torch.nonzero(batch.label == label).flatten()[:left]
+            if len(rows):
+                seen.append(look_at(goal(batch.select(rows)), threat))
+                left -= len(rows)
+    n = sum(signs.n for signs in seen)
+    flat, unsteady = (sum(getattr(signs, what) * signs.n for signs in seen) for what in ("flat", "unsteady"))
+    return ModelSigns(flat / n, unsteady / n, n) if n else ModelSigns(0.0, 0.0, 0)
 
 
 def self_checks(

@@ -9,10 +9,13 @@ from facewarden.attacks.fgsm import FGSM
 from facewarden.attacks.noise import Noise
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.square import Square
-from facewarden.bench.self_checks import MeasuredRow, Outcome, Source, look_at, self_checks
+from facewarden.bench.self_checks import MeasuredRow, Outcome, Source, look_at, look_at_classes, self_checks
 from facewarden.core.attack import Attack
-from facewarden.core.objective import Images
+from facewarden.core.batch import FaceBatch
+from facewarden.core.objective import Evade, Images
+from facewarden.core.roles import PadOutput
 from facewarden.core.threat import ThreatModel
+from many_heads import ManyHeads, toy_faces
 from two_classes import TwoClasses, make_two_classes
 
 BASE = make_two_classes(16)
@@ -141,6 +144,35 @@ def test_a_randomized_model_is_flagged() -> None:
     assert (signs.flat, signs.unsteady, signs.n) == (0.0, 1.0, 16)
     assert failed(self_checks([], signs)) == {"the model repeats itself"}
     assert look_at(BASE, ThreatModel()).unsteady == 0.0
+
+
+class HalfMasked(ManyHeads):
+    """Images that are brighter than the others have no gradient: here those of bona fide presentations."""
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        found = super().predict(batch)
+        bright = batch.images["rgb"].amax(dim=(1, 2, 3)) > 0.9
+        return PadOutput(score=torch.where(bright, found.score.detach(), found.score), tasks=found.tasks)
+
+
+def test_gradients_that_only_one_class_lacks_are_found_whatever_the_order() -> None:
+    faces = toy_faces(40)
+    assert faces.label is not None
+    dark = faces.images["rgb"] * 0.8
+    dark[faces.label == 1, :, 0, 0] = 1.0
+    faces = faces.with_images({"rgb": dark})
+    ones = [faces.select(torch.nonzero(faces.label == label).flatten()) for label in (0, 1)]
+    model = HalfMasked()
+
+    def goal(batch: FaceBatch) -> Evade:
+        return Evade(model, batch, threshold=0.0)
+
+    assert look_at(goal(ones[0]), ThreatModel()).flat == 0.0
+    for batches in (ones, ones[::-1], [faces]):
+        signs = look_at_classes(batches, goal, ThreatModel(), each=8)
+        assert (signs.flat, signs.n) == (0.5, 16)
+    assert look_at_classes(ones[:1], goal, ThreatModel()).n == 16
+    assert look_at_classes([], goal, ThreatModel()).n == 0
 
 
 def test_a_model_without_gradients_counts_as_flat() -> None:
