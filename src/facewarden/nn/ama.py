@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.nn.cdc_adapter import convolve_tokens
+from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.nn.stream_vit import StreamVit, choose_trainable, owned_by_name
 
 
@@ -71,10 +72,11 @@ class FlexibleVit(nn.Module):
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
     ) -> tuple[Float[Tensor, " b"], Float[Tensor, "m b d"]]:
         """Score and class tokens of normalized images; where `weight` is 0 a modality is not heard anywhere."""
-        tokens = self.streams(images, weight=weight)
+        tokens = at_least_single(self.streams(images, weight=weight))
         shares = torch.ones_like(tokens[..., :1]) if weight is None else weight[..., None].to(tokens.dtype)
         mean = (tokens * shares).sum(dim=0) / shares.sum(dim=0).clamp(min=1)
-        return self.head(mean)[:, 0], tokens
+        with full_precision(mean):
+            return self.head(mean)[:, 0], tokens
 
     def choose_trainable(self, preset: str) -> None:
         """Let gradients reach what a preset trains."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
+from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.nn.stream_vit import check_plain
 from facewarden.nn.u_adapter import UAdapter, run_adapters
 from facewarden.nn.uem import UncertaintyMode, certainty_closed_form, certainty_mc
@@ -123,10 +124,12 @@ class MmdgVit(nn.Module):
             for index in range(len(self.blocks)):
                 stream, certainty = self._block(index, stream, batch=batch, weight=weight)
                 certainties.append(certainty)
-        tokens = self.norm(stream[:, 0]).reshape(streams, batch, -1)
+        tokens = at_least_single(self.norm(stream[:, 0]).reshape(streams, batch, -1))
         heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
+        with full_precision(heard):
+            logits = self.head(heard.transpose(0, 1).flatten(1))
         return StreamOutput(
-            logits=self.head(heard.transpose(0, 1).flatten(1)),
+            logits=logits,
             tokens=tokens,
             certainty=certainties[-1][:, :, 0],
             maps=torch.stack(certainties, dim=2) if maps else None,

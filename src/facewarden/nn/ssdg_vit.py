@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES, Modality
+from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.nn.reversal import reverse_gradient
 from facewarden.nn.stream_vit import StreamVit, choose_trainable, owned_by_name
 
@@ -59,14 +60,15 @@ class SsdgVit(nn.Module):
 
     def forward(self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None) -> SsdgOutput:
         """Score normalized images; where `weight` is 0 a modality does not reach the embedding."""
-        tokens = self.streams(images, weight=weight)
+        tokens = at_least_single(self.streams(images, weight=weight))
         heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
-        features = F.normalize(self.embed(heard.transpose(0, 1).flatten(1)), dim=1)
-        return SsdgOutput(
-            logits=self.sharpness * F.linear(features, F.normalize(self.classify.weight, dim=1)),
-            features=features,
-            domain=self.adversary(reverse_gradient(features, strength=self.reversal)),
-        )
+        with full_precision(heard):
+            features = F.normalize(self.embed(heard.transpose(0, 1).flatten(1)), dim=1)
+            return SsdgOutput(
+                logits=self.sharpness * F.linear(features, F.normalize(self.classify.weight, dim=1)),
+                features=features,
+                domain=self.adversary(reverse_gradient(features, strength=self.reversal)),
+            )
 
     def choose_trainable(self, preset: str) -> None:
         """Let gradients reach what a preset trains."""

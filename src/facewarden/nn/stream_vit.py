@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
+from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.nn.vjp import fastest_attention
 
 _PARTS = ("norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_path2")
@@ -123,11 +124,13 @@ class StreamClassifier(nn.Module):
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
     ) -> StreamScores:
         """Score normalized images; where `weight` is 0 a modality does not reach the joint classifier."""
-        tokens = self.streams(images, weight=weight)
+        tokens = at_least_single(self.streams(images, weight=weight))
         heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
-        single = [self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)] if self.alone else []
+        with full_precision(heard):
+            single = [self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)] if self.alone else []
+            score = self.head(heard.transpose(0, 1).flatten(1))[:, 0]
         return StreamScores(
-            score=self.head(heard.transpose(0, 1).flatten(1))[:, 0],
+            score=score,
             features=tokens.transpose(0, 1).flatten(1),
             alone=torch.stack(single) if single else None,
         )
