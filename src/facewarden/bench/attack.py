@@ -14,7 +14,7 @@ from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choo
 from facewarden.bench.pictures import picture_writer
 from facewarden.bench.resolve import resolve_detector, resolve_purifier
 from facewarden.bench.scoring import rows_of_split, score_manifest
-from facewarden.bench.transfer import Transferred, names_of, transfer
+from facewarden.bench.transfer import Transferred, names_of, transfer, unlabeled_words
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import check_head
 from facewarden.core.labels import Modality
@@ -41,7 +41,7 @@ class Attacked:
         gradient_calls: gradients taken per sample.
         simulated: whether the captures are.
         out: the per-sample table, if one was asked for.
-        skipped: reason -> how many captures could not be scored.
+        skipped: reason -> how many captures could not be scored or attacked.
     """
 
     rates: dict[str, Interval]
@@ -178,9 +178,14 @@ def attack(
         shown=None if pictures is None else picture_writer(pictures, threat),
     )
     found = attack_cell(setting, Cell(method, attacker, threat))
+    if not found["key"]:
+        raise BadInputError(f"{captures}: no sample has the truth of head {head!r}", hint="--head live")
     if out is not None:
         write_table(out, {name: found[name] for name in ("key", "label", "species", "subject", "success")})
-    return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, dict(scores.skipped))
+    skipped = dict(scores.skipped)
+    if found["unlabeled"]:
+        skipped[unlabeled_words(head)] = found["unlabeled"]
+    return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, skipped)
 
 
 def check_attackable(

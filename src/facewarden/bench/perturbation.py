@@ -16,7 +16,7 @@ import torch
 
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
-from facewarden.core.head_goal import goal_of
+from facewarden.core.head_goal import goal_of, labeled
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Evade, Objective
 from facewarden.core.progress import track
@@ -96,12 +96,20 @@ def choose_samples(
 
 
 def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
-    """Attack every sample with one cell of the grid; JSON-able rows of key, label, subject and success."""
+    """Attack every sample with one cell of the grid; JSON-able rows of key, label, subject and success.
+
+    Samples without the truth of the attacked head are no failed attacks: they are left out and counted as `unlabeled`.
+    """
     rows: dict[str, list[Any]] = {"key": [], "label": [], "subject": [], "species": [], "success": []}
-    calls = 0
-    for batch in track(
+    calls = unlabeled = 0
+    for whole in track(
         setting.batches, label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}"
     ):
+        there = labeled(setting.source, whole, head=setting.head)
+        unlabeled += int((~there).sum())
+        if not bool(there.any()):
+            continue
+        batch = whole if bool(there.all()) else whole.select(there)
         goal: Objective = Evade(setting.source, batch, threshold=setting.source_threshold)
         if setting.head is not None:
             goal = goal_of(setting.source, batch, head=setting.head, threshold=setting.source_threshold)
@@ -120,7 +128,7 @@ def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
         rows["subject"] += batch.subject
         rows["species"] += batch.species
         rows["success"] += success.int().tolist()
-    return {**rows, "gradient_calls": calls}
+    return {**rows, "gradient_calls": calls, "unlabeled": unlabeled}
 
 
 def run_grid(setting: Vulnerability, cells: Sequence[Cell], run: RunFolder) -> dict[str, dict[str, Any]]:

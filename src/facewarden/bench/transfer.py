@@ -15,7 +15,7 @@ from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.head_goal import check_head, goal_of
+from facewarden.core.head_goal import check_head, goal_of, labeled
 from facewarden.core.objective import Evade
 from facewarden.core.progress import track
 from facewarden.core.reading import Reading
@@ -42,7 +42,7 @@ class Transferred:
             its own gradients.
         simulated: whether the captures are.
         out: the per-sample table, if one was asked for.
-        skipped: reason -> how many captures could not be scored.
+        skipped: reason -> how many captures could not be scored or attacked.
     """
 
     rates: dict[tuple[str, str], Interval | None]
@@ -110,14 +110,19 @@ def transfer(
     batches = list(iter_batches(picked, _AT_ONCE, root=manifest.root, modalities=wanted, targets=targets))
     columns: dict[str, list[object]] = {name: [] for name in ("surrogate", "victim", "key", "label", "success")}
     rates: dict[tuple[str, str], Interval | None] = {}
+    unlabeled: dict[str, int] = {}
     for source in surrogates:
         hits: dict[str, list[bool]] = {name: [] for name in victims}
         people: dict[str, list[str]] = {name: [] for name in victims}
         for batch in track(batches, label=f"{method} with {source}"):
-            wrong = _wrong(models[source], batch, thresholds[source])
-            if bool(wrong.all()):
+            there = labeled(models[source], batch, head=head)
+            if not bool(there.all()):
+                words = f"{unlabeled_words(head)} (of {source})"
+                unlabeled[words] = unlabeled.get(words, 0) + int((~there).sum())
+            wanted_rows = there & ~_wrong(models[source], batch, thresholds[source])
+            if not bool(wanted_rows.any()):
                 continue
-            part = batch.select(~wrong)
+            part = batch.select(wanted_rows)
             goal = (
                 Evade(models[source], part, threshold=thresholds[source])
                 if head is None
@@ -144,7 +149,12 @@ def transfer(
     skipped: dict[str, int] = {}
     for found_scores in scores.values():
         skipped.update(found_scores.skipped)
-    return Transferred(rates, manifest.simulated, out, skipped)
+    return Transferred(rates, manifest.simulated, out, {**skipped, **unlabeled})
+
+
+def unlabeled_words(head: str | None) -> str:
+    """Why a sample was not attacked through a head."""
+    return f"the truth of head {head!r} is unknown: not attacked, in no rate"
 
 
 def _threshold(scores: Scores) -> float:

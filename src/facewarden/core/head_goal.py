@@ -15,7 +15,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Evade, Images, Objective
 from facewarden.core.roles import Detector
-from facewarden.core.tasks import HEADS, head_loss
+from facewarden.core.tasks import HEADS, head_loss, known
 
 
 class HeadLoss(Objective):
@@ -24,7 +24,8 @@ class HeadLoss(Objective):
     Heads of `facewarden.core.tasks` have the loss of that module. For any other head it follows from the truth: whole
     numbers of one per sample are classes (cross-entropy), a vector of numbers in [0, 1] are attributes (binary
     cross-entropy), anything with more axes is a map (squared error). The truth of a head that is named after a sensor
-    is the label. Where the truth of a sample is unknown (a negative class, NaN), its loss is zero.
+    is the label. Where the truth of a sample is unknown (a negative class, NaN), its loss is zero: such a sample cannot
+    be attacked through the head and belongs in no success rate; `labeled` finds the others.
 
     Args:
         detector: the model under attack; its `targets` say the truth.
@@ -43,15 +44,7 @@ class HeadLoss(Objective):
     def __init__(self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float) -> None:
         check_head(detector, head)
         self._evade = Evade(detector, batch, threshold=threshold)
-        truth = detector.targets(batch).get(head)
-        if truth is None and head in MODALITIES and batch.label is not None:
-            truth = batch.label.float()[:, None]
-        if truth is None:
-            raise BadInputError(
-                f"the samples come without the truth of head {head!r}",
-                hint=f"truth here: {', '.join(detector.targets(batch)) or 'none'}",
-            )
-        self._truth = truth
+        self._truth = _truth_of(detector, batch, head)
         self.differentiable = detector.differentiable
         self.clean, self.keys, self.head, self.label = batch.images, batch.key, head, batch.label
 
@@ -89,23 +82,53 @@ def check_head(detector: Detector, head: str) -> str:
     return head
 
 
+def labeled(detector: Detector, batch: FaceBatch, *, head: str | None) -> Bool[Tensor, " b"]:
+    """Which samples have any truth of a head, so that an attack through it has something to climb.
+
+    Args:
+        detector, batch: as in `HeadLoss`.
+        head: None, or "live" on a detector without such a head, is the decision itself, whose truth is the label.
+
+    Raises:
+        BadInputError: the detector has no such head, or the batch not its truth.
+    """
+    if head is None or (head == "live" and head not in detector.heads):
+        return torch.ones(len(batch), dtype=torch.bool)
+    truth = _truth_of(detector, batch, check_head(detector, head)).cpu()
+    if head in HEADS:
+        return known(head, truth)
+    if truth.ndim == 1 and not truth.is_floating_point():
+        return truth >= 0
+    return (torch.isfinite(truth) & (truth >= 0)).flatten(1).any(dim=1)
+
+
+def _truth_of(detector: Detector, batch: FaceBatch, head: str) -> Tensor:
+    targets = detector.targets(batch)
+    if head in targets:
+        return targets[head]
+    if head in MODALITIES and batch.label is not None:
+        return batch.label.float()[:, None]
+    raise BadInputError(
+        f"the samples come without the truth of head {head!r}", hint=f"truth here: {', '.join(targets) or 'none'}"
+    )
+
+
 def _loss(output: Tensor, truth: Tensor) -> Tensor:
     if truth.ndim == 1 and not truth.is_floating_point() and output.ndim == 2:
-        known = truth >= 0
         loss = functional.cross_entropy(output, truth.long().clamp(min=0), reduction="none")
-        return torch.where(known, loss, torch.zeros_like(loss))
+        return torch.where(truth >= 0, loss, torch.zeros_like(loss))
     if truth.shape != output.shape:
         raise BadInputError(
             f"a head gives {tuple(output.shape)}, its truth is {tuple(truth.shape)}", hint="one truth per output"
         )
     truth = truth.to(output)
-    known = torch.isfinite(truth) & (truth >= 0)
-    filled = torch.where(known, truth, torch.zeros_like(truth))
+    here = torch.isfinite(truth) & (truth >= 0)
+    filled = torch.where(here, truth, torch.zeros_like(truth))
     if output.ndim == 2:
         each = functional.binary_cross_entropy_with_logits(output, filled, reduction="none")
     else:
         each = (output - filled).square()
-    return torch.where(known, each, torch.zeros_like(each)).flatten(1).mean(dim=1)
+    return torch.where(here, each, torch.zeros_like(each)).flatten(1).mean(dim=1)
 
 
 def goal_of(detector: Detector, batch: FaceBatch, *, head: str | None, threshold: float) -> Evade | HeadLoss:

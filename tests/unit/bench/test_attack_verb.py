@@ -141,6 +141,18 @@ def test_a_model_without_gradients_names_the_attacks_by_score(here: Path) -> Non
     assert found.gradient_calls == 0
 
 
+def test_samples_without_the_truth_of_the_head_are_counted_aloud(here: Path) -> None:
+    # nobody has told the attributes of the bona fide presentations
+    one = run(here, head="attributes")
+    matrix = run(here, head="attributes", surrogates=str(here / "tiny"))
+    assert isinstance(one, Attacked)
+    assert "bona_fide_as_attack" not in one.rates
+    for found in (one, matrix):
+        (words,) = found.skipped
+        assert words.startswith("the truth of head 'attributes' is unknown: not attacked, in no rate")
+        assert found.skipped[words] >= 1
+
+
 def test_a_matrix_holds_white_box_and_black_box_victims(here: Path) -> None:
     tiny, service = str(here / "tiny"), f"http_detector:{here / 'service.json'}"
     found = run(here, surrogates=tiny, victims=f"{tiny},{service}", eps=32.0, out=here / "matrix.csv")

@@ -11,13 +11,23 @@ import torch
 
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
-from facewarden.bench.perturbation import Vulnerability, choose_samples, correct_batches, grid, run_grid
+from facewarden.bench.perturbation import (
+    Cell,
+    Vulnerability,
+    attack_cell,
+    choose_samples,
+    correct_batches,
+    grid,
+    run_grid,
+)
 from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
 from facewarden.bench.self_checks import ModelSigns
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
+from facewarden.core.threat import ThreatModel
+from many_heads import ManyHeads, toy_faces
 
 EPS = (2, 8)
 
@@ -111,6 +121,20 @@ def test_wrong_samples_leave_the_batches() -> None:
     batch = faces([0.4, 0.6], [1, 1])
     kept = correct_batches([batch], Mean(), threshold=0.0)
     assert [b.key for b in kept] == [("s1",)]
+
+
+def test_samples_without_the_truth_of_the_head_are_no_failed_attacks() -> None:
+    batch, model = toy_faces(6), ManyHeads()
+    unsure = replace(batch, tasks={**batch.tasks, "type": torch.tensor([0, -1, -1, 2, 0, -1])})
+    setting = Vulnerability(model, model, 0.0, 0.0, [unsure], seed=0, head="type")
+    cell = Cell("pgd", PGD(steps=1), ThreatModel())
+    found = attack_cell(setting, cell)
+    assert found["key"] == [batch.key[row] for row in (0, 3, 4)]
+    assert (len(found["success"]), found["unlabeled"]) == (3, 3)
+    nothing = replace(unsure, tasks={"type": torch.full((6,), -1)})
+    none = attack_cell(replace(setting, batches=[nothing]), cell)
+    assert (none["key"], none["unlabeled"]) == ([], 6)
+    assert attack_cell(replace(setting, head=None), cell)["unlabeled"] == 0
 
 
 def test_masked_gradients_and_randomness_stand_beside_the_number(tmp_path: Path) -> None:

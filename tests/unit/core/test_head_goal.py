@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.head_goal import HeadLoss, goal_of
+from facewarden.core.head_goal import HeadLoss, goal_of, labeled
 from facewarden.core.objective import Evade
 from many_heads import ManyHeads, toy_faces
 from stand_ins import TinyDetector, make_batch
@@ -45,6 +47,21 @@ def test_what_is_not_known_is_not_climbed() -> None:
     assert (HeadLoss(model, unsure, head="type", threshold=0.0).loss(batch.images) > 0).tolist() == [
         True, False, True, False,
     ]  # fmt: skip
+
+
+def test_samples_whose_truth_is_unknown_are_told_apart() -> None:
+    model, batch = ManyHeads(), toy_faces(4)
+    traits, depth = batch.tasks["attributes"].clone(), batch.tasks["depth"].clone()
+    traits[1] = torch.nan
+    traits[2, :3] = torch.nan  # some are known: there is something to climb
+    depth[0] = torch.nan
+    unsure = replace(batch, tasks={"type": torch.tensor([0, -1, 2, -1]), "attributes": traits, "depth": depth})
+    wanted = {"type": [1, 0, 1, 0], "attributes": [1, 0, 1, 1], "depth": [0, 1, 1, 1]}
+    assert {head: labeled(model, unsure, head=head).int().tolist() for head in wanted} == wanted
+    assert labeled(model, unsure, head=None).all()
+    assert labeled(model, unsure, head="live").all()  # it has no such head: the decision
+    with pytest.raises(BadInputError, match="no head 'smile'"):
+        labeled(model, unsure, head="smile")
 
 
 def test_a_missing_head_lists_the_heads_and_missing_truth_the_truth() -> None:
