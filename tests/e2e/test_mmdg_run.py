@@ -18,6 +18,7 @@ from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.pad.mmdg import Mmdg
+from facewarden.report.training import read_training
 from facewarden.train import api
 from facewarden.train.loop import fit
 
@@ -75,6 +76,11 @@ def run(tmp_path_factory: pytest.TempPathFactory, captures: Path, recipe: str) -
     arguments = ["train", recipe, "--protocol", "abc_d", "--data", str(captures), "--out", str(out), "--seed", "1"]
     assert main(arguments) == 0
     return out
+
+
+def test_its_page_says_the_command_with_protocol_and_data(run: Path, captures: Path, recipe: str) -> None:
+    command = read_training(run).command
+    assert command == f"facewarden train {recipe} --data {captures} --protocol abc_d --out {run} --seed 1"
 
 
 def test_it_learned_from_the_sources_alone(run: Path, captures: Path) -> None:

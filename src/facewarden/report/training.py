@@ -87,7 +87,7 @@ def read_training(folder: Path) -> TrainingReport:
         title=f"Training of {name}",
         summary=str(recipe.get("summary", "")),
         facts=(done, f"objective {recipe.get('objective', 'distillation')}", f"seed {recipe.get('seed', 0)}"),
-        command=f"facewarden train RECIPE.json --out DIR --seed {recipe.get('seed', 0)}",
+        command=_command(run, recipe),
         chapters=(
             *_chapters(log, simulated=simulated, prototypes=_compares(recipe)),
             *_results(results, simulated=simulated),
@@ -96,6 +96,17 @@ def read_training(folder: Path) -> TrainingReport:
         recipe=recipe,
         provenance=_json(run / "provenance.json"),
     )
+
+
+def _command(run: Path, recipe: Mapping[str, Any]) -> str:
+    """As the run wrote it; of one that did not, what its recipe tells, with the rest in capitals."""
+    told = _json(run / "command.json").get("command")
+    if told:
+        return str(told)
+    protocol = f"--protocol {recipe['protocol']} " if "protocol" in recipe else ""
+    simulated = str(recipe.get("source", "simulated")) == "simulated"
+    data = "" if simulated else "--data CAPTURES "
+    return f"facewarden train RECIPE.json {protocol}{data}--out DIR --seed {recipe.get('seed', 0)}"
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

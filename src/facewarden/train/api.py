@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +30,7 @@ from facewarden.train.recipe import Recipe, read_recipe
 from facewarden.train.results import dev_rule, measure, sentence
 from facewarden.train.trainable import Trainable
 
-RESULTS = "results.json"
+RESULTS, COMMAND = "results.json", "command.json"
 
 
 def train(
@@ -79,6 +80,8 @@ def train(
     if protocol is not None:
         written["protocol"] = protocol
     run = RunFolder(out / "run", recipe=written, resume=resume)
+    command = _command(recipe, out=out, captures=captures, data=data, protocol=protocol, seed=seed, epochs=epochs)
+    write_json(run.path / COMMAND, {"command": command})
     if run.done and (out / CARD).is_file():
         return out
     if manifest is None:
@@ -116,6 +119,23 @@ def train(
     write_json(out / RESULTS, {**results, "training": counts})
     run.finish(counts)
     return out
+
+
+def _command(
+    recipe: str,
+    *,
+    out: Path,
+    captures: Path | None,
+    data: tuple[str, ...],
+    protocol: str | None,
+    seed: int,
+    epochs: int | None,
+) -> str:
+    """The command line that makes this run again."""
+    words = ["facewarden", "train", recipe, *(["--data", *data] if data else [])]
+    for option, value in (("--captures", captures), ("--protocol", protocol), ("--epochs", epochs)):
+        words += [] if value is None else [option, str(value)]
+    return shlex.join([*words, "--out", str(out), "--seed", str(seed)])
 
 
 def _given(captures: Path | None, data: tuple[str, ...]) -> Manifest | None:

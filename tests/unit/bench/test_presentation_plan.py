@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from facewarden.bench.transfer_summary import summarize_transfer
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
+from facewarden.train.augment import PUBLISHED
 from four_domains import write_domains
 from twins import twin
 
@@ -350,6 +352,17 @@ def test_the_plan_of_the_simulated_domains_says_what_differs_beside_the_method()
             assert f"width {one.recipe.model['width']}" in one.label
     cheaper = next(part for part in plan.parts if part.title == "Cheaper approximations of ReGrad")
     assert (cheaper.methods, cheaper.baseline) == (("mmdg", "regrad_token", "regrad_every"), "mmdg")
+
+
+def test_the_plan_of_the_published_sets_has_the_lineage_photometry_and_every_baseline() -> None:
+    plan = read_settings(read_plan("mmdg_published").settings)
+    for one in plan.methods.values():
+        drop = 0.4 if one.name == "ama" else 0.0
+        assert one.recipe.training.augmentation == replace(PUBLISHED, drop=drop)
+        if one.recipe.entry != "mm_cdcn":
+            assert one.start == "hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
+    assert {"mm_cdcn", "mmdg"} <= set(plan.parts[0].methods) & set(plan.parts[1].methods)
+    assert plan.methods["mm_cdcn"].recipe.model["width"] == 128
 
 
 def test_pooled_and_averaged_targets_are_different_figures() -> None:

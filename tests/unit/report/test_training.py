@@ -87,6 +87,17 @@ def test_the_page_says_what_the_log_holds(tmp_path: Path) -> None:
     assert {one["n"] for one in speed.data["series"]} == {40}
 
 
+def test_the_command_is_the_one_that_made_the_run(tmp_path: Path) -> None:
+    folder = written(tmp_path / "out")
+    assert read_training(folder).command == "facewarden train RECIPE.json --protocol abc_d --out DIR --seed 3"
+    recipe = json.loads((folder / "run" / "recipe.json").read_text())
+    (folder / "run" / "recipe.json").write_text(json.dumps({**recipe, "source": "wmca + padisi"}))
+    assert "--protocol abc_d --data CAPTURES --out DIR" in read_training(folder).command
+    told = "facewarden train mmdg --data wmca:a padisi:b --protocol abc_d --out m --seed 3"
+    (folder / "run" / "command.json").write_text(json.dumps({"command": told}))
+    assert read_training(folder).command == told
+
+
 def test_the_page_stands_alone_and_escapes(tmp_path: Path) -> None:
     page = render_training_html(read_training(written(tmp_path / "out")))
     assert "<script" not in page
