@@ -36,7 +36,7 @@ class Walk:
         kernel: `(k, k)` weights that smooth the gradient.
         scales: average the gradients at the image divided by 1, 2, 4 …
         neighbors: how many random points around the image the gradient's variance is taken from.
-        radius: of that neighborhood, in units of eps.
+        radius: of that neighborhood, in units of eps and the norm of the budget.
 
     Raises:
         BadInputError: a value that makes no sense.
@@ -109,7 +109,7 @@ class _Trail:
         size = step_length(threat, walk.step_size)
         point = self._images
         if walk.look_ahead and walk.decay is not None:
-            point = self._shifted(self._momentum, factor=walk.decay * size)
+            point = self._ahead(walk.decay * size)
         plain = self._read(point)
         gradients = plain
         if walk.kernel is not None:
@@ -125,6 +125,12 @@ class _Trail:
             around = self._around()
             self._variance = {name: around[name] - gradient for name, gradient in plain.items()}
         self._images = self.objective.project(ascend(self._images, gradients, norm=threat.norm, size=size))
+
+    def _ahead(self, size: float) -> Images:
+        """Where the momentum would lead; with an L2 budget it is a direction, as in the step itself."""
+        if self.objective.threat.norm == "l2":
+            return ascend(self._images, self._momentum, norm="l2", size=size)
+        return self._shifted(self._momentum, factor=size)
 
     def _shifted(self, offset: Gradients, *, factor: float) -> Images:
         return {**self._images, **{name: self._images[name] + factor * shift for name, shift in offset.items()}}
@@ -152,20 +158,20 @@ class _Trail:
 
     def _around(self) -> Gradients:
         """The mean gradient of random neighbors of the current images."""
-        radius = self.objective.threat.eps * self.walk.radius
+        threat = self.objective.threat
         total: Gradients = {}
         for _ in range(self.walk.neighbors):
-            offset = {name: self._uniform(name, radius) for name in self.objective.threat.modalities}
+            offset = {n: threat.scaled(self._uniform(n), radius=self.walk.radius) for n in threat.modalities}
             gradients = self._read(self._shifted(offset, factor=1.0))
             total = {name: total[name] + g for name, g in gradients.items()} if total else gradients
         return {name: gradient / self.walk.neighbors for name, gradient in total.items()}
 
-    def _uniform(self, modality: Modality, radius: float) -> Tensor:
+    def _uniform(self, modality: Modality) -> Tensor:
         image = self._images[modality]
         if not len(image):
             return torch.zeros_like(image)
         shape = image.shape[1:]
-        draws = [torch.empty(shape).uniform_(-radius, radius, generator=generator) for generator in self._draws]
+        draws = [torch.empty(shape).uniform_(-1.0, 1.0, generator=generator) for generator in self._draws]
         return torch.stack(draws).to(image)
 
 

@@ -105,7 +105,8 @@ def _short_table(methods: Sequence[str], found: Found) -> Table:
         ("Method", *columns),
         tuple(rows),
         note="Share of all samples that are decided correctly when clean and under attack; of transfer, of those that "
-        "the surrogate decides correctly, and through a head, of those whose truth it knows. Intervals and differences: the next table.",
+        "the surrogate decides correctly; through a head, of those whose truth of it is known. Intervals and "
+        "differences: the next table.",
     )
 
 

@@ -55,6 +55,20 @@ class ThreatModel:
             delta = delta * factor.view(-1, 1, 1, 1)
         return torch.clamp(clean + delta, min=0.0, max=1.0)
 
+    def scaled(self, noise: Float[Tensor, "b c h w"], *, radius: float = 1.0) -> Float[Tensor, "b c h w"]:
+        """Return noise from [-1, 1] as offsets of this norm's size, to look around an image.
+
+        Args:
+            noise: one draw per sample; zeros stay zero.
+            radius: of the neighborhood in units of eps. Linf: every value is scaled, so that none exceeds it. L2: each
+                sample gets that length, for nearly all of a ball of so many dimensions lies at its surface.
+        """
+        if self.norm == "linf":
+            return radius * self.eps * noise
+        length = noise.flatten(1).norm(p=2, dim=1).clamp(min=1e-12)
+        factor: Tensor = radius * self.eps / length
+        return noise * factor.view(-1, 1, 1, 1)
+
     def distance(self, images: Float[Tensor, "b c h w"], clean: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """Length of the change of each sample in this norm."""
         delta = (images - clean).flatten(1)

@@ -25,7 +25,7 @@ class AveragedReading(Reading):
     Args:
         inner: where to look first; at the image itself by default. `SfaOffset` makes this "SFA + k averaged points".
         points: how many points to look from, each moved by uniform noise.
-        radius: of that noise in units of eps; 0 looks from the same point each time.
+        radius: of that noise in units of eps, in the norm of the budget; 0 looks from the same point each time.
         views: what may happen to the rgb image before the model, such as purifiers; each look goes through the next of
             them in turn, `points` times through each. Expectation over transformation is this with random views.
 
@@ -64,15 +64,16 @@ class AveragedReading(Reading):
         return found
 
     def _moved(self, images: Images, objective: MeteredObjective, number: int) -> Images:
-        radius = self.radius * objective.threat.eps
-        if radius == 0.0:
+        threat = objective.threat
+        if self.radius * threat.eps == 0.0:
             return images
         moved: dict[Modality, Tensor] = dict(images)
-        for name in objective.threat.modalities:
+        for name in threat.modalities:
             draws = objective.draws("averaged", name, str(number))
             if draws:
                 noise = torch.stack([torch.rand(images[name].shape[1:], generator=draw) * 2 - 1 for draw in draws])
-                moved[name] = (images[name] + radius * noise.to(images[name])).clamp(0.0, 1.0)
+                offset = threat.scaled(noise.to(images[name]), radius=self.radius)
+                moved[name] = (images[name] + offset).clamp(0.0, 1.0)
         return moved
 
 

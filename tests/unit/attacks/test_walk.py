@@ -11,13 +11,15 @@ from facewarden.attacks._walk import Walk
 from facewarden.attacks.apgd import APGD
 from facewarden.attacks.di_fgsm import DIFGSM
 from facewarden.attacks.mi_fgsm import MIFGSM
+from facewarden.attacks.ni_fgsm import NIFGSM
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.vmi_fgsm import VMIFGSM
 from facewarden.core.attack import Attack
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.objective import Evade, HeadShift, PushAway
+from facewarden.core.objective import Evade, HeadShift, Images, PushAway
 from facewarden.core.threat import ThreatModel
+from facewarden.nn.averaged_reading import AveragedReading
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 from two_classes import make_two_classes
 
@@ -168,3 +170,32 @@ def test_a_zero_gradient_stops_the_momentum_instead_of_poisoning_it() -> None:
     attack: Attack = MIFGSM(steps=2)
     result = attack(objective, ThreatModel())
     assert torch.equal(result.images["rgb"], objective.clean["rgb"])
+
+
+class Watched(Evade):
+    """It notes how far from the clean images the model is asked."""
+
+    def __init__(self, count: int = 4) -> None:
+        super().__init__(TinyDetector(), make_batch(count), threshold=0.05)
+        self.farthest = 0.0
+
+    def loss(self, images: Images) -> torch.Tensor:
+        apart = [(images[name].detach() - self.clean[name]).flatten(1).norm(dim=1).max() for name in images]
+        self.farthest = max(self.farthest, float(max(apart)))
+        return super().loss(images)
+
+
+@pytest.mark.parametrize(
+    ("attack", "reading", "reach"),
+    [
+        (VMIFGSM(steps=6, radius=1.5), None, 2.5),
+        (NIFGSM(steps=10), None, 1.2),
+        (PGD(steps=6), AveragedReading(points=3, radius=1.0), 2.0),
+    ],
+)
+def test_an_l2_budget_is_looked_around_in_l2(attack: Attack, reading: AveragedReading | None, reach: float) -> None:
+    # per pixel, offsets of eps would be longer than the budget by the root of the number of pixels
+    threat = ThreatModel(norm="l2", eps=0.5)
+    watched = Watched()
+    attack(watched, threat, reading=reading)
+    assert 0.4 < watched.farthest <= 0.5 * reach * 1.001

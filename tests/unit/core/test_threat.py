@@ -91,3 +91,12 @@ def test_gray_levels_given_as_a_budget_get_the_right_hint() -> None:
         ThreatModel(eps=8.0)
     assert error.value.hint == "did you mean 8/255?"
     assert ThreatModel(norm="l2", eps=8.0).eps == 8.0
+
+
+def test_offsets_have_the_size_of_the_norm() -> None:
+    noise = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise[2] = 0.0
+    linf, l2 = (ThreatModel(norm=norm, eps=0.5).scaled(noise, radius=1.5) for norm in ("linf", "l2"))  # type: ignore[arg-type]
+    torch.testing.assert_close(linf, 0.75 * noise)
+    torch.testing.assert_close(l2.flatten(1).norm(dim=1), torch.tensor([0.75, 0.75, 0.0]))
+    torch.testing.assert_close(l2[0] / l2[0].norm(), noise[0] / noise[0].norm())
