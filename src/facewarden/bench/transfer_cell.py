@@ -59,7 +59,7 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     store = open_store(data / f"crops-{view.key}")
     train, dev, test = (store.readable(splits[split]) for split in ("train", "dev", "test"))
     only: tuple[Modality, ...] = tuple(settings["only"])
-    labels = _shuffled(train, seed) if settings["shuffle"] else None
+    labels = shuffled(train, seed=seed, protocol=str(settings["protocol"])) if settings["shuffle"] else None
 
     def scored(samples: Sequence[Sample], told: Collection[Modality]) -> list[float]:
         return score(model, store, samples, only=told)
@@ -95,7 +95,7 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         "rows": {"dev": _rows(dev), "test": _rows(test)},
         "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},
         "missing": missing,
-        "missing_fill": model.settings.get("missing_fill"),
+        "missing_fill": cast(Trainable, model).settings.get("missing_fill"),
         "curve": curve,
         "log": log,
         "trained": len(train),
@@ -149,11 +149,18 @@ def _rows(samples: Sequence[Sample]) -> dict[str, list[Any]]:
     }
 
 
-def _shuffled(samples: Sequence[Sample], seed: int) -> list[int]:
-    """Labels dealt out anew within each domain: the share of each class stays, what it says of a face is gone."""
+def shuffled(samples: Sequence[Sample], *, seed: int, protocol: str) -> list[int]:
+    """Labels dealt out anew within each domain: the share of each class stays, what it says of a face is gone.
+
+    Args:
+        samples: of the sources.
+        seed: of the run.
+        protocol: its name, part of the draw: runs of two protocols that share a source must not share its deal.
+    """
     labels = np.array([sample.label for sample in samples])
     domains = np.array([sample.domain for sample in samples])
     for domain in sorted(set(domains.tolist())):
         rows = np.flatnonzero(domains == domain)
-        labels[rows] = np.random.default_rng(derive(seed, "shuffled labels", domain)).permutation(labels[rows])
+        draw = np.random.default_rng(derive(seed, "shuffled labels", protocol, domain))
+        labels[rows] = draw.permutation(labels[rows])
     return [int(label) for label in labels]

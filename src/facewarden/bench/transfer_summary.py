@@ -9,7 +9,7 @@ from facewarden.bench.plan_kind import Summary
 from facewarden.bench.transfer_cell import LAST_EPOCH
 from facewarden.bench.transfer_scores import Find, Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
-from facewarden.bench.transfer_tables import PartTables, percent, shown
+from facewarden.bench.transfer_tables import PartTables, in_percent, percent, shown
 from facewarden.metrics.transfer import Replicated
 from facewarden.report.document import Figure, Table
 
@@ -61,10 +61,10 @@ def _sentences(made: PartTables) -> list[str]:
         for name in part.methods:
             auc = made.chance_of(name)
             if auc is not None:
-                right = (
-                    "holds 50 %, as it must" if made.verdict(auc) == "yes" else "does NOT hold 50 %: look for a leak"
-                )
-                found.append(f"{part.title}, {made.plan.methods[name].label}: AUC {percent(auc)} {right}.")
+                right = {"yes": "holds 50 %, as it must", "NO": "does NOT hold 50 %: look for a leak"}
+                said = right.get(str(made.verdict(auc)), "is of one run, which decides nothing")
+                label = made.plan.methods[name].label
+                found.append(f"{part.title}, {label}: mean AUC {in_percent(auc)} over {auc.n} runs {said}.")
         return found
     if part.baseline is None:
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from facewarden.bench.transfer_cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
+from facewarden.metrics.intervals import Interval
+from facewarden.metrics.over_runs import t_interval
 from facewarden.metrics.transfer import Replicated, difference, mean_over
 from facewarden.report.document import Table
 
@@ -26,8 +28,12 @@ def percent(found: Replicated | None, *, proportion: bool = True) -> str | None:
     """A figure in percent with its 95 % interval."""
     if found is None:
         return None
-    interval = found.interval(proportion=proportion)
-    return f"{100 * found.value:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return in_percent(found.interval(proportion=proportion))
+
+
+def in_percent(interval: Interval) -> str:
+    """An interval in percent."""
+    return f"{100 * interval.value:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 @dataclass(frozen=True)
@@ -159,14 +165,17 @@ class PartTables:
         )
 
     def chance(self) -> Table:
-        """AUC of methods that must have learned nothing, each with whether its interval holds one half."""
+        """AUC of methods that must have learned nothing, and whether the interval over runs holds one half."""
         columns, cells = self._by_protocol("auc", _PLAIN)
 
         def row(name: str) -> tuple[str | None, ...]:
-            mean = self._mean(name, "auc", _PLAIN)
-            return (*cells(name), percent(mean), self.verdict(mean))
+            found = self.chance_of(name)
+            return (*cells(name), None if found is None else in_percent(found), self.verdict(found))
 
-        return self._table("AUC % that must be chance", ("method", *columns, "mean", "holds 50 %"), row, self.part.note)
+        runs = len(self.part.protocols) * len(self.part.seeds)
+        note = f"The mean's interval is Student's t over {runs} runs, each with labels dealt out by its own draw."
+        columns = [*columns, "mean over runs", "holds 50 %"]
+        return self._table("AUC % that must be chance", ("method", *columns), row, f"{note} {self.part.note}".strip())
 
     def paired_difference(self, name: str, measure: str, rule: str) -> Replicated | None:
         """Mean over protocols of the difference to the baseline."""
@@ -175,16 +184,28 @@ class PartTables:
         ours, theirs = self._mean(name, measure, look), self._mean(self.part.baseline, measure, look)
         return None if ours is None or theirs is None else difference(ours, theirs)
 
-    def verdict(self, found: Replicated | None) -> str | None:
-        """Whether an AUC's interval holds one half."""
+    def verdict(self, found: Interval | None) -> str | None:
+        """Whether the interval of an AUC holds one half; one run alone decides nothing."""
         if found is None:
             return None
-        interval = found.interval()
-        return "yes" if interval.low <= 0.5 <= interval.high else "NO"
+        if found.n < 2:
+            return "one run: not decided"
+        return "yes" if found.low <= 0.5 <= found.high else "NO"
 
-    def chance_of(self, name: str) -> Replicated | None:
-        """Mean AUC of a method."""
-        return self._mean(name, "auc", _PLAIN)
+    def chance_of(self, name: str) -> Interval | None:
+        """Mean AUC of a method over its runs, by Student's t; the value alone where there is one run."""
+        held = [
+            self.scores.measures(name, protocol, seed, _PLAIN)
+            for protocol in self.part.protocols
+            for seed in self.part.seeds
+        ]
+        runs = np.array([one["auc"].value for one in held if one is not None])
+        if runs.size < len(held):
+            return None
+        if runs.size == 1:
+            return Interval(float(runs[0]), 0.0, 1.0, 1, "one run")
+        found = t_interval(runs)
+        return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def _compared(self) -> list[tuple[str, str]]:
         return [(measure, rule if self.plan.every_epoch else LAST_EPOCH) for measure, rule in COMPARED]

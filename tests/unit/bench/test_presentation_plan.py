@@ -15,7 +15,7 @@ import pytest
 from facewarden.bench.plan import BenchResult, bench
 from facewarden.bench.plan_file import read_plan, shipped_plans
 from facewarden.bench.plans.presentation import PresentationKind
-from facewarden.bench.transfer_cell import select
+from facewarden.bench.transfer_cell import select, shuffled
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import read_settings
 from facewarden.bench.transfer_summary import summarize_transfer
@@ -221,16 +221,15 @@ def test_a_class_that_cannot_be_read_ends_the_plan_before_any_training(tmp_path:
 
 
 def test_shuffled_labels_are_dealt_out_within_a_domain_and_reach_training_only(tmp_path: Path) -> None:
-    from facewarden.bench.transfer_cell import _shuffled
-
     samples = list(Manifest.read(write_domains(tmp_path / "data", subjects=5)))
-    dealt = _shuffled(samples, 3)
+    dealt = shuffled(samples, seed=3, protocol="bcd_a")
     for domain in {sample.domain for sample in samples}:
         rows = [i for i, sample in enumerate(samples) if sample.domain == domain]
         assert sum(dealt[i] for i in rows) == sum(samples[i].label for i in rows)
     changed = sum(new != sample.label for new, sample in zip(dealt, samples, strict=True))
     assert 0.3 < changed / len(samples) < 0.7
-    assert dealt == _shuffled(samples, 3) != _shuffled(samples, 4)
+    assert dealt == shuffled(samples, seed=3, protocol="bcd_a") != shuffled(samples, seed=4, protocol="bcd_a")
+    assert dealt != shuffled(samples, seed=3, protocol="acd_b"), "two protocols share sources, not the deal"
 
 
 def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: int = 120) -> dict[str, Any]:
@@ -296,6 +295,24 @@ def test_the_summary_says_who_is_better_and_whether_chance_is_chance() -> None:
     titles = [table.title for table in found.tables]
     assert any(title.startswith("Out: Paired difference to base") for title in titles)
     assert any(title == "Audit of the splits" for title in titles)
+
+
+def test_shuffled_runs_are_judged_over_runs_and_one_part_may_have_more_seeds() -> None:
+    def leaky(shift: float) -> Any:
+        # every run is off by 1.5 to its own side: over subjects each is certain, over runs they cancel
+        return lambda method, protocol, seed: made(shift=shift * (-1) ** seed, seed=seed)
+
+    part = {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance", "seeds": [0, 1, 2, 3]}
+    plan = read_settings({**SETTINGS, "parts": [part]})
+    found = summarize_transfer(plan, leaky(1.5))
+    assert "over 4 runs holds 50 %, as it must" in found.sentences[0]
+    row = found.tables[0].rows[0]
+    assert row[-1] == "yes"
+    assert "t over 4 runs" in found.tables[0].note
+    same = summarize_transfer(plan, lambda method, protocol, seed: made(shift=0.6, seed=seed))
+    assert "does NOT hold 50 %" in same.sentences[0]
+    single = read_settings({**SETTINGS, "parts": [{**part, "seeds": [0]}]})
+    assert "decides nothing" in summarize_transfer(single, leaky(1.5)).sentences[0]
 
 
 def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor() -> None:
