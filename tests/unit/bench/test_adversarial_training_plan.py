@@ -41,7 +41,7 @@ PLAN: dict[str, Any] = {
         ({"methods": {"odd": {"training": {"epochs": 0}}}}, "0 epochs", ("methods", "odd")),
         ({"seeds": []}, "seeds", ("seeds",)),
         ({"recipe": "nothing"}, "nothing", ("start",)),
-        ({"attacks": {"pgd": {"eps": [0]}}}, "a budget of 0", ("attacks", "pgd", "eps", 0)),
+        ({"attacks": {"pgd": {"eps": [0.1]}}}, "a budget of 0.1", ("attacks", "pgd", "eps", 0)),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_used_is_named(
