@@ -84,6 +84,7 @@ class ClipSet(CaptureSet):
         modalities that are there.
         """
         unpaired = 0
+        empty: list[str] = []
         for parts, names in listing:
             clip = self.clip_of(parts)
             if clip is None or clip.split is None:
@@ -91,9 +92,11 @@ class ClipSet(CaptureSet):
             by_number = {
                 name: {PurePosixPath(file).stem: file for file in files} for name, files in names.items() if files
             }
+            common = set.intersection(*map(set, by_number.values())) if by_number else set[str]()
+            if not common:
+                empty.append("/".join(parts))
             if not by_number:
                 continue
-            common = set.intersection(*map(set, by_number.values()))
             unpaired += len(set.union(*map(set, by_number.values())) - common)
             for number in self.choose(sorted(common, key=natural), clip.frames):
                 paths = {
@@ -102,6 +105,8 @@ class ClipSet(CaptureSet):
                 yield frame_of(clip, number, clip.split, paths)
         if unpaired:
             self.note(f"frame numbers that some modality of their clip lacks, not used: {unpaired}")
+        if empty:
+            self.note(f"clips without a frame that all their sensors have, not used: {len(empty)}, first {empty[0]}")
 
     def choose(self, numbers: Sequence[str], count: int) -> list[str]:
         """Return which frames of a clip the rule takes, given sorted: evenly spread, a short clip's ones repeatedly."""
@@ -162,7 +167,9 @@ def frame_of(clip: Clip, number: str, split: Split, paths: Mapping[Modality, str
 def _pictures(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    return [path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    # sorted: of two files of one number the same one is taken on every machine
+    found = sorted(folder.iterdir(), reverse=True)
+    return [path.name for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -95,7 +95,7 @@ class Padisi(CaptureSet):
         absent = []
         seen: dict[str, str] = {}
         for row in read_table(path):
-            trial, group = row.get("trial_id", ""), row.get("partition_name", "").strip().lower()
+            trial, group = row.get("trial_id", "").strip(), row.get("partition_name", "").strip().lower()
             if not trial or group not in GROUPS:
                 raise BadInputError(
                     f"{printable(path)}: a row without trial_id or partition_name", hint="the official partition file"
@@ -142,11 +142,16 @@ class Padisi(CaptureSet):
             self.note("no ground truth file: who and which attack is shown is unknown, every trial is its own subject")
             return {}
         facts: dict[str, tuple[str, str, str]] = {}
-        for row in read_table(path):
+        for number, row in enumerate(read_table(path), start=1):
             code = row.get("ground_truth", "").strip()
+            where = f"{printable(path)}: row {number} below the header"
             if not _CODE.fullmatch(code):
-                raise BadInputError(f"{printable(path)}: code {code!r}", hint="m00000, or m5 with four digits")
-            trial, fact = row.get("trial_id", ""), (code, row.get("participant_id", ""), row.get("trial_name", ""))
+                raise BadInputError(f"{where}: code {code!r}", hint="m00000, or m5 with four digits")
+            trial, person = row.get("trial_id", "").strip(), row.get("participant_id", "").strip()
+            for column, cell in (("trial_id", trial), ("participant_id", person)):
+                if not cell:  # trials without a person would all be of one, or leak between splits
+                    raise BadInputError(f"{where}: no {column}", hint="the official ground truth file, whole")
+            fact = (code, person, row.get("trial_name", ""))
             if facts.setdefault(trial, fact) != fact:
                 raise BadInputError(f"{printable(path)}: trial {trial} has two ground truths", hint="copy it again")
         return facts

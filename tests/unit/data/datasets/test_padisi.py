@@ -114,6 +114,23 @@ def test_a_trial_of_which_official_files_say_two_things_is_refused(tmp_path: Pat
         capture_set("padisi", folder).manifest()
 
 
+@pytest.mark.parametrize(("place", "column"), [(5, "participant_id"), (1, "trial_id")])
+def test_a_trial_of_nobody_is_refused_with_file_and_row(tmp_path: Path, place: int, column: str) -> None:
+    folder = copied("padisi", tmp_path)
+    table = next(folder.glob("*ground_truth.csv"))
+    lines = table.read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[place] = " "
+    lines[3] = ",".join(cells)
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(BadInputError, match=rf"ground_truth\.csv: row 3 below the header: no {column}"):
+        capture_set("padisi", folder).manifest()
+    lines[0] = lines[0].replace("participant_id", "person")
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(BadInputError, match="row 1 below the header: no participant_id"):
+        capture_set("padisi", folder).manifest()
+
+
 def test_without_official_files_only_lists_help(tmp_path: Path) -> None:
     folder = copied("padisi", tmp_path)
     next(folder.glob("*ground_truth.csv")).unlink()

@@ -11,6 +11,7 @@ import torch
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.captures import capture_set
+from facewarden.data.datasets._clips import _pictures
 from facewarden.data.datasets.wmca import GROUP_OF, Wmca
 from facewarden.data.loading import load_batch
 from twins import copied, twin
@@ -173,3 +174,23 @@ def test_a_video_in_two_splits_of_the_official_file_is_refused(tmp_path: Path) -
     table.write_text("video,group\n100_01_015_0_00,train\n100_01_015_0_00,eval\n")
     with pytest.raises(BadInputError, match="is in train and test"):
         capture_set("wmca", twin("wmca"), protocol=table).manifest()
+
+
+def test_a_clip_whose_sensors_share_no_frame_is_told() -> None:
+    made = capture_set("wmca", twin("wmca"))
+    clip = next(parts for parts, _ in made._listing() if made.clip_of(parts).split)  # type: ignore[attr-defined]
+    apart = {"rgb": ["0001.jpg"], "depth": ["0002.jpg"], "infrared": ["0001.jpg"]}
+    assert list(made.select([(clip, apart)])) == []  # type: ignore[attr-defined]
+    told = f"clips without a frame that all their sensors have, not used: 1, first {'/'.join(clip)}"
+    assert told in made._notes
+
+
+def test_of_two_files_of_one_number_the_first_by_name_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["0001.png", "0001.jpg", "0002.jpg", ".0003.jpg", "notes.txt"]
+    monkeypatch.setattr(Path, "is_dir", lambda self: True)
+    for order in (names, names[::-1]):
+        monkeypatch.setattr(Path, "iterdir", lambda self, order=order: iter([tmp_path / name for name in order]))
+        assert {name.partition(".")[0]: name for name in _pictures(tmp_path)} == {
+            "0001": "0001.jpg",
+            "0002": "0002.jpg",
+        }
