@@ -74,9 +74,15 @@ class Crowd:
         others = tuple(row for row, who in enumerate(self.faces.person) if who.startswith(_DISTRACTOR))
         return Split(gallery, probes, others)
 
-    def attackers(self, count: int) -> tuple[str, ...]:
-        """The people who cloak, one at a time: the first of a fixed random order, so that more contain fewer."""
-        return tuple(np.random.default_rng(derive(0, "attackers")).permutation(sorted(self.people))[:count].tolist())
+    def attackers(self, count: int, *, passed_over: int = 0) -> tuple[str, ...]:
+        """The people who cloak, one at a time: of a fixed random order, so that more contain fewer.
+
+        Args:
+            count: at most so many.
+            passed_over: how many come before them: those by whom something was chosen must not judge it.
+        """
+        order = np.random.default_rng(derive(0, "attackers")).permutation(sorted(self.people))
+        return tuple(order[passed_over : passed_over + count].tolist())
 
 
 def load_crowd(

@@ -36,10 +36,10 @@ from facewarden.core.errors import FacewardenError
 from facewarden.report.document import Table
 
 _KEYS = (
-    "set", "photos", "distractors", "aligner", "users", "seeds", "judges", "cloaks", "purifiers",
+    "set", "photos", "distractors", "aligner", "users", "passed_over", "seeds", "judges", "cloaks", "purifiers",
     "candidate", "baselines", "tables", "goals", "headline", "cost", "skip_missing", "rounds",
 )  # fmt: skip
-_TABLE = ("title", "cloaks", "purifiers", "trackers", "probes", "seeds", "judges", "users", "tuning")
+_TABLE = ("title", "cloaks", "purifiers", "trackers", "probes", "seeds", "judges", "users", "passed_over", "tuning")
 _RECIPE = tuple(field.name for field in fields(CloakRecipe))
 
 
@@ -88,13 +88,14 @@ class _Plan:
 class Cloaking(PlanKind):
     """The grid of cloaks, purifiers, trackers and judges, in tables of a plan.
 
-    Settings: `set` (photos), `photos` a person, `distractors`, `users` who cloak in turn, `seeds` of the splits,
-    `judges`; `cloaks`: name -> {attack, level, surrogates, and what else `CloakRecipe` has}; `purifiers`: name -> what
+    Settings: `set` (photos), `photos` a person, `distractors`, `users` who cloak in turn, `passed_over` (how many of
+    the order are left out before them, because something was chosen by them), `seeds` of the splits, `judges`;
+    `cloaks`: name -> {attack, level, surrogates, and what else `CloakRecipe` has}; `purifiers`: name -> what
     `--purifier` takes, with settings as JSON behind it where needed ("none" is always there); `candidate` and
     `baselines` by these names; `tables`: a list of {title, cloaks, purifiers, trackers}, each with its own `probes`,
-    `seeds`, `judges`, `users` or `tuning` where they differ; `goals`: {cloak, judges, at_most}; `headline`: a list of
-    {title, cloaks, trackers, at_most}, the first of which is drawn; `cost`: purifiers whose cost is measured, with
-    `rounds` of the bootstrap; `skip_missing`: leave out purifiers whose weights are not there.
+    `seeds`, `judges`, `users`, `passed_over` or `tuning` where they differ; `goals`: {cloak, judges, at_most};
+    `headline`: a list of {title, cloaks, trackers, at_most}, the first of which is drawn; `cost`: purifiers whose cost
+    is measured, with `rounds` of the bootstrap; `skip_missing`: leave out purifiers whose weights are not there.
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
@@ -122,6 +123,7 @@ class Cloaking(PlanKind):
                     "seeds": table.get("seeds", settings.get("seeds", [0, 1, 2])),
                     "judges": table.get("judges", plan.judges),
                     "users": table.get("users", settings.get("users", 40)),
+                    "passed_over": table.get("passed_over", settings.get("passed_over", 0)),
                     "tuning": table.get("tuning", {}) if tracker == END_TO_END else {},
                     **common,
                 }
@@ -151,6 +153,7 @@ class Cloaking(PlanKind):
             tracker=held["tracker"],
             judges=held["judges"],
             attackers=held["users"],
+            passed_over=held["passed_over"],
             seeds=held["seeds"],
             probes=held["probes"],
             tuning=FineTuning(**held["tuning"]),
