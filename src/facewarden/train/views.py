@@ -11,6 +11,7 @@ from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Modality
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.data.loading import Skipped, iter_batches
@@ -29,6 +30,7 @@ def read_views(
     targets: Sequence[str] = (),
     skipped: list[Skipped] | None = None,
     whole: bool = False,
+    modalities: Sequence[Modality] = (),
 ) -> list[FaceBatch]:
     """Read captures as the detector's views, one batch for each size of image.
 
@@ -39,6 +41,7 @@ def read_views(
         targets: heads whose truth to read too.
         skipped: receives what cannot be read; without it such a capture raises.
         whole: keep frames even where the detector has crops.
+        modalities: sensors to read; those of the detector by default.
 
     Raises:
         BadInputError: nothing can be read.
@@ -48,7 +51,7 @@ def read_views(
         wanted,
         _AT_ONCE,
         root=manifest.root,
-        modalities=detector.modalities,
+        modalities=tuple(modalities) or detector.modalities,
         targets=targets,
         on_error="raise" if skipped is None else "skip",
         skipped=skipped,
