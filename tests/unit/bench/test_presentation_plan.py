@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from facewarden.bench.plan import BenchResult, bench
-from facewarden.bench.plan_file import read_plan, shipped_plans
+from facewarden.bench.plan_file import read_plan
 from facewarden.bench.plans.presentation import PresentationKind
 from facewarden.bench.transfer_cell import select, shuffled
 from facewarden.bench.transfer_scores import Look, Scores
-from facewarden.bench.transfer_settings import read_settings
-from facewarden.bench.transfer_summary import summarize_transfer
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
-from facewarden.train.augment import PUBLISHED
 from four_domains import write_domains
 from twins import twin
 
@@ -232,198 +226,6 @@ def test_shuffled_labels_are_dealt_out_within_a_domain_and_reach_training_only(t
     assert dealt != shuffled(samples, seed=3, protocol="acd_b"), "two protocols share sources, not the deal"
 
 
-def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: int = 120) -> dict[str, Any]:
-    """A cell's result with scores that are drawn."""
-    rng = np.random.default_rng(seed)
-    label = [i % 2 for i in range(n)]
-    rows = {
-        "label": label, "subject": [f"p{i // 4}" for i in range(n)], "video": [f"v{i}" for i in range(n)],
-        "species": ["bona_fide" if y else ("mask_rigid" if i % 4 else "print_flat") for i, y in enumerate(label)],
-        "domain": [domains[i // 4 % len(domains)] for i in range(n)],
-    }  # fmt: skip
-
-    def scores() -> list[float]:
-        return [float(value) for value in rng.normal(size=n) + shift * np.array(label)]
-
-    held = {"dev": scores(), "test": scores()}
-    return {
-        "simulated": True, "rows": {"dev": rows, "test": rows}, "unreadable": 0, "missing": {}, "curve": [], "log": [],
-        "trainable": 150_000, "parameters": 2_000_000, "missing_fill": "pixel0",
-        "scores": {rule: {"epoch": 1, **held} for rule in ("last_epoch", "source_dev_epoch", "oracle_target_epoch")},
-        "audit": {"rows": [["test", "alder", "bona_fide", 60], ["test", "alder", "print_flat", 60]],
-                  "subjects": [["test", "alder", 30]], "sentences": ["subjects in more than one split: 0"]},
-    }  # fmt: skip
-
-
-SETTINGS: dict[str, Any] = {
-    "data": {"captures": ["x.csv"]},
-    "methods": {
-        "base": {"entry": "vit_concat"}, "good": {"entry": "mmdg"},
-        "lucky": {"like": "base", "shuffle": True, "label": "Shuffled"},
-    },
-    "parts": [
-        {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a"], "baseline": "base"},
-        {"title": "Two", "methods": ["base", "good"], "protocols": ["ab_cd"], "seeds": [0]},
-        {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance"},
-    ],
-}  # fmt: skip
-
-
-def find(shifts: Mapping[str, float]) -> Any:
-    def found(method: str, protocol: str, seed: int) -> dict[str, Any] | None:
-        domains = ("cedar", "dogwood") if protocol == "ab_cd" else ("alder",)
-        return made(shift=shifts[method], seed=seed + (0 if method == "base" else 10), domains=domains)
-
-    return found
-
-
-def test_the_summary_says_who_is_better_and_whether_chance_is_chance() -> None:
-    plan = read_settings(SETTINGS)
-    found = summarize_transfer(plan, find({"base": 1.0, "good": 3.0, "lucky": 0.0}))
-    sentences = " ".join(found.sentences)
-    assert "good against base" in sentences
-    assert "fewer errors" in sentences
-    assert "holds 50 %, as it must" in sentences
-    leaky = summarize_transfer(plan, find({"base": 3.0, "good": 1.0, "lucky": 1.0}))
-    sentences = " ".join(leaky.sentences)
-    assert "more errors" in sentences
-    assert "does NOT hold 50 %" in sentences
-    equal = summarize_transfer(plan, find({"base": 1.0, "good": 1.0, "lucky": 0.0}))
-    assert "no difference shown" in " ".join(equal.sentences)
-    assert found.simulated
-    assert all(table.simulated for table in found.tables)
-    titles = [table.title for table in found.tables]
-    assert any(title.startswith("Out: Paired difference to base") for title in titles)
-    assert any(title == "Audit of the splits" for title in titles)
-
-
-def test_shuffled_runs_are_judged_over_runs_and_one_part_may_have_more_seeds() -> None:
-    def leaky(shift: float) -> Any:
-        # every run is off by 1.5 to its own side: over subjects each is certain, over runs they cancel
-        return lambda method, protocol, seed: made(shift=shift * (-1) ** seed, seed=seed)
-
-    part = {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance", "seeds": [0, 1, 2, 3]}
-    plan = read_settings({**SETTINGS, "parts": [part]})
-    found = summarize_transfer(plan, leaky(1.5))
-    assert "over 4 runs holds 50 %, as it must" in found.sentences[0]
-    row = found.tables[0].rows[0]
-    assert row[-1] == "yes"
-    assert "t over 4 runs" in found.tables[0].note
-    same = summarize_transfer(plan, lambda method, protocol, seed: made(shift=0.6, seed=seed))
-    assert "does NOT hold 50 %" in same.sentences[0]
-    single = read_settings({**SETTINGS, "parts": [{**part, "seeds": [0]}]})
-    assert "decides nothing" in summarize_transfer(single, leaky(1.5)).sentences[0]
-
-
-def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor() -> None:
-    plan = read_settings(SETTINGS)
-
-    def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
-        one = made(shift=1.0, seed=seed)
-        lost = dict.fromkeys(("depth", "infrared", "depth+infrared"), one["scores"]["last_epoch"]["test"])
-        return {**one, "missing": lost, "missing_fill": "norm0" if method == "good" else "pixel0"}
-
-    tables = {table.title: table for table in summarize_transfer(plan, found).tables}
-    main = next(table for title, table in tables.items() if title.startswith("Out: HTER"))
-    assert main.columns[-1] == "parameters trained / all, millions"
-    assert {row[-1] for row in main.rows} == {"0.15 / 2.00"}
-    lacking = [table for title, table in tables.items() if title.startswith("Out: Sensors missing")]
-    assert len(lacking) == 3
-    for table in lacking:
-        assert "(missing_fill): pixel0 in base; norm0 in good." in table.note
-        assert "models are those of the last epoch, whatever rule" in table.note
-
-
-@pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_published"])
-def test_no_method_of_a_shipped_plan_is_trained_twice_under_two_names(name: str) -> None:
-    plan = read_settings(read_plan(name).settings)
-
-    def work(one: Any) -> str:
-        told = one.recipe.plain()
-        settings = {k: v for k, v in told["objective_settings"].items() if k != "rule"}
-        off = told["objective_settings"].get("rule") == "off"  # the prototype losses added up: `ssp`
-        return json.dumps(
-            [
-                told["entry"],
-                told["model"],
-                told["training"],
-                one.shuffle,
-                one.only,
-                "ssp" if off else told["objective"],
-                told["objective_settings"] if not off else settings,
-            ]
-        )
-
-    assert len({work(one) for one in plan.methods.values()}) == len(plan.methods)
-
-
-def test_the_plan_of_the_simulated_domains_says_what_differs_beside_the_method() -> None:
-    plan = read_settings(read_plan("mmdg_simulated").settings)
-    first = plan.parts[0]
-    assert {"mmdg", "mmdg_drop", "ama"} <= set(first.methods)
-    for name in first.methods:
-        one = plan.methods[name]
-        if one.recipe.training.augmentation.drop:
-            assert "sensor dropout" in one.label
-        if one.recipe.entry == "mm_cdcn":
-            assert f"width {one.recipe.model['width']}" in one.label
-    cheaper = next(part for part in plan.parts if part.title == "Cheaper approximations of ReGrad")
-    assert (cheaper.methods, cheaper.baseline) == (("mmdg", "regrad_token", "regrad_every"), "mmdg")
-
-
-def test_the_plan_of_the_published_sets_has_the_lineage_photometry_and_every_baseline() -> None:
-    plan = read_settings(read_plan("mmdg_published").settings)
-    for one in plan.methods.values():
-        drop = 0.4 if one.name == "ama" else 0.0
-        assert one.recipe.training.augmentation == replace(PUBLISHED, drop=drop)
-        if one.recipe.entry != "mm_cdcn":
-            assert one.start == "hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
-    assert {"mm_cdcn", "mmdg"} <= set(plan.parts[0].methods) & set(plan.parts[1].methods)
-    assert plan.methods["mm_cdcn"].recipe.model["width"] == 128
-
-
-def test_pooled_and_averaged_targets_are_different_figures() -> None:
-    plan = read_settings(SETTINGS)
-    scores = Scores(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
-    pooled = scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look())
-    averaged = scores.averaged("base", "ab_cd", "auc", seeds=(0,), look=Look())
-    each = [scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look(target=name)) for name in ("cedar", "dogwood")]
-    assert pooled is not None
-    assert averaged is not None
-    assert averaged.value == pytest.approx(np.mean([one.value for one in each if one is not None]))
-    assert pooled.value != averaged.value
-    assert pooled.n == averaged.n == 120
-    table = next(t for t in summarize_transfer(plan, scores.find).tables if t.title.startswith("Two: HTER"))
-    assert table.columns[1:3] == ("AB→CD, pooled", "AB→CD, averaged")
-
-
-def test_videos_and_failed_cells() -> None:
-    whole = find({"base": 1.0, "good": 2.0, "lucky": 0.0})
-    scores = Scores(whole)
-    frames = scores.measures("base", "bcd_a", 0, Look())
-    videos = scores.measures("base", "bcd_a", 0, Look(video=True))
-    assert frames is not None
-    assert videos is not None
-    assert (frames["hter"].n, videos["hter"].n) == (120, 120)  # every capture here is a video of its own
-    lost = Scores(lambda method, protocol, seed: None if seed == 1 else whole(method, protocol, seed))
-    assert lost.over("base", "bcd_a", "hter", seeds=(0, 1, 2), look=Look()) is None  # unequal seeds are no pair
-    assert lost.over("base", "bcd_a", "hter", seeds=(0, 2), look=Look()) is not None
-
-
-def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> None:
-    def among(people: int) -> float:
-        one = made(shift=2.0, seed=1)
-        dev = {**one["rows"]["dev"], "subject": [f"d{i // 2 % people}" for i in range(120)]}
-        scores = Scores(lambda method, protocol, seed: {**one, "rows": {**one["rows"], "dev": dev}})
-        found = scores.measures("base", "bcd_a", 0, Look())
-        assert found is not None
-        interval = found["hter"].interval()
-        assert found["hter_at_target_eer"].interval().high > 0
-        return interval.high - interval.low
-
-    assert among(3) != among(60)
-
-
 def test_a_trunk_that_was_distilled_anew_is_not_resumed_from_stale_results(tmp_path: Path) -> None:
     from facewarden.core.artifact import save_artifact
     from facewarden.core.card import Card
@@ -454,13 +256,6 @@ def test_a_trunk_that_was_distilled_anew_is_not_resumed_from_stale_results(tmp_p
     (tmp_path / "trunk" / "weights.safetensors").unlink()
     with pytest.raises(BadInputError, match="without its weights"):
         key(str(tmp_path / "trunk"))
-
-
-def test_the_shipped_plans_can_be_read() -> None:
-    for name in shipped_plans():
-        plan = read_plan(name)
-        if plan.kind == "presentation":
-            assert PresentationKind().cells(plan.settings, root=Path("nowhere"))
 
 
 def test_the_audit_of_a_protocol_is_what_prepare_keeps(ran: tuple[Path, BenchResult]) -> None:

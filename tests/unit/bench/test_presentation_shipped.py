@@ -1,0 +1,75 @@
+"""The shipped plans of the kind `presentation`: nothing trained twice, what differs is said, runs are shared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewarden.bench.plan_file import read_plan, shipped_plans
+from facewarden.bench.plans.presentation import PresentationKind
+from facewarden.bench.transfer_settings import read_settings
+from facewarden.train.augment import PUBLISHED
+
+
+@pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_published"])
+def test_no_method_of_a_shipped_plan_is_trained_twice_under_two_names(name: str) -> None:
+    plan = read_settings(read_plan(name).settings)
+
+    def work(one: Any) -> str:
+        told = one.recipe.plain()
+        settings = {k: v for k, v in told["objective_settings"].items() if k != "rule"}
+        off = told["objective_settings"].get("rule") == "off"  # the prototype losses added up: `ssp`
+        return json.dumps(
+            [
+                told["entry"],
+                told["model"],
+                told["training"],
+                one.shuffle,
+                one.only,
+                "ssp" if off else told["objective"],
+                told["objective_settings"] if not off else settings,
+            ]
+        )
+
+    assert len({work(one) for one in plan.methods.values()}) == len(plan.methods)
+
+
+def test_the_plan_of_the_simulated_domains_says_what_differs_beside_the_method() -> None:
+    plan = read_settings(read_plan("mmdg_simulated").settings)
+    first = plan.parts[0]
+    assert {"mmdg", "mmdg_drop", "ama"} <= set(first.methods)
+    for name in first.methods:
+        one = plan.methods[name]
+        if one.recipe.training.augmentation.drop:
+            assert "sensor dropout" in one.label
+        if one.recipe.entry == "mm_cdcn":
+            assert f"width {one.recipe.model['width']}" in one.label
+    settings = read_plan("mmdg_simulated").settings
+    names = [cell.name for cell in PresentationKind().cells(settings, root=Path("nowhere"))]
+    asked = {f"{m} / {p} / seed {s}" for part in plan.parts for m in part.methods for p in part.protocols
+             for s in part.seeds}  # fmt: skip
+    assert len(names) == len(asked), "parts that ask for the same run share its cell, and no two methods are one"
+    cheaper = next(part for part in plan.parts if part.title == "Cheaper approximations of ReGrad")
+    assert (cheaper.methods, cheaper.baseline) == (("mmdg", "regrad_token", "regrad_every"), "mmdg")
+
+
+def test_the_plan_of_the_published_sets_has_the_lineage_photometry_and_every_baseline() -> None:
+    plan = read_settings(read_plan("mmdg_published").settings)
+    for one in plan.methods.values():
+        drop = 0.4 if one.name == "ama" else 0.0
+        assert one.recipe.training.augmentation == replace(PUBLISHED, drop=drop)
+        if one.recipe.entry != "mm_cdcn":
+            assert one.start == "hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
+    assert {"mm_cdcn", "mmdg"} <= set(plan.parts[0].methods) & set(plan.parts[1].methods)
+    assert plan.methods["mm_cdcn"].recipe.model["width"] == 128
+
+
+def test_the_shipped_plans_can_be_read() -> None:
+    for name in shipped_plans():
+        plan = read_plan(name)
+        if plan.kind == "presentation":
+            assert PresentationKind().cells(plan.settings, root=Path("nowhere"))

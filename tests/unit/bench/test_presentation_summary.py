@@ -1,0 +1,157 @@
+"""The summary of the kind `presentation`: who is better by which rule, sizes, fills, chance over runs, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facewarden.bench.transfer_scores import Look, Scores
+from facewarden.bench.transfer_settings import read_settings
+from facewarden.bench.transfer_summary import summarize_transfer
+
+
+def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: int = 120) -> dict[str, Any]:
+    """A cell's result with scores that are drawn."""
+    rng = np.random.default_rng(seed)
+    label = [i % 2 for i in range(n)]
+    rows = {
+        "label": label, "subject": [f"p{i // 4}" for i in range(n)], "video": [f"v{i}" for i in range(n)],
+        "species": ["bona_fide" if y else ("mask_rigid" if i % 4 else "print_flat") for i, y in enumerate(label)],
+        "domain": [domains[i // 4 % len(domains)] for i in range(n)],
+    }  # fmt: skip
+
+    def scores() -> list[float]:
+        return [float(value) for value in rng.normal(size=n) + shift * np.array(label)]
+
+    held = {"dev": scores(), "test": scores()}
+    return {
+        "simulated": True, "rows": {"dev": rows, "test": rows}, "unreadable": 0, "missing": {}, "curve": [], "log": [],
+        "trainable": 150_000, "parameters": 2_000_000, "missing_fill": "pixel0",
+        "scores": {rule: {"epoch": 1, **held} for rule in ("last_epoch", "source_dev_epoch", "oracle_target_epoch")},
+        "audit": {"rows": [["test", "alder", "bona_fide", 60], ["test", "alder", "print_flat", 60]],
+                  "subjects": [["test", "alder", 30]], "sentences": ["subjects in more than one split: 0"]},
+    }  # fmt: skip
+
+
+SETTINGS: dict[str, Any] = {
+    "data": {"captures": ["x.csv"]},
+    "methods": {
+        "base": {"entry": "vit_concat"}, "good": {"entry": "mmdg"},
+        "lucky": {"like": "base", "shuffle": True, "label": "Shuffled"},
+    },
+    "parts": [
+        {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a"], "baseline": "base"},
+        {"title": "Two", "methods": ["base", "good"], "protocols": ["ab_cd"], "seeds": [0]},
+        {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance"},
+    ],
+}  # fmt: skip
+
+
+def find(shifts: Mapping[str, float]) -> Any:
+    def found(method: str, protocol: str, seed: int) -> dict[str, Any] | None:
+        domains = ("cedar", "dogwood") if protocol == "ab_cd" else ("alder",)
+        return made(shift=shifts[method], seed=seed + (0 if method == "base" else 10), domains=domains)
+
+    return found
+
+
+def test_the_summary_says_who_is_better_and_whether_chance_is_chance() -> None:
+    plan = read_settings(SETTINGS)
+    found = summarize_transfer(plan, find({"base": 1.0, "good": 3.0, "lucky": 0.0}))
+    sentences = " ".join(found.sentences)
+    assert "good against base" in sentences
+    assert "fewer errors" in sentences
+    assert "holds 50 %, as it must" in sentences
+    leaky = summarize_transfer(plan, find({"base": 3.0, "good": 1.0, "lucky": 1.0}))
+    sentences = " ".join(leaky.sentences)
+    assert "more errors" in sentences
+    assert "does NOT hold 50 %" in sentences
+    equal = summarize_transfer(plan, find({"base": 1.0, "good": 1.0, "lucky": 0.0}))
+    assert "no difference shown" in " ".join(equal.sentences)
+    assert found.simulated
+    assert all(table.simulated for table in found.tables)
+    titles = [table.title for table in found.tables]
+    assert any(title.startswith("Out: Paired difference to base") for title in titles)
+    assert any(title == "Audit of the splits" for title in titles)
+
+
+def test_shuffled_runs_are_judged_over_runs_and_one_part_may_have_more_seeds() -> None:
+    def leaky(shift: float) -> Any:
+        # every run is off by 1.5 to its own side: over subjects each is certain, over runs they cancel
+        return lambda method, protocol, seed: made(shift=shift * (-1) ** seed, seed=seed)
+
+    part = {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance", "seeds": [0, 1, 2, 3]}
+    plan = read_settings({**SETTINGS, "parts": [part]})
+    found = summarize_transfer(plan, leaky(1.5))
+    assert "over 4 runs holds 50 %, as it must" in found.sentences[0]
+    row = found.tables[0].rows[0]
+    assert row[-1] == "yes"
+    assert "t over 4 runs" in found.tables[0].note
+    same = summarize_transfer(plan, lambda method, protocol, seed: made(shift=0.6, seed=seed))
+    assert "does NOT hold 50 %" in same.sentences[0]
+    single = read_settings({**SETTINGS, "parts": [{**part, "seeds": [0]}]})
+    assert "decides nothing" in summarize_transfer(single, leaky(1.5)).sentences[0]
+
+
+def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor() -> None:
+    plan = read_settings(SETTINGS)
+
+    def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
+        one = made(shift=1.0, seed=seed)
+        lost = dict.fromkeys(("depth", "infrared", "depth+infrared"), one["scores"]["last_epoch"]["test"])
+        return {**one, "missing": lost, "missing_fill": "norm0" if method == "good" else "pixel0"}
+
+    tables = {table.title: table for table in summarize_transfer(plan, found).tables}
+    main = next(table for title, table in tables.items() if title.startswith("Out: HTER"))
+    assert main.columns[-1] == "parameters trained / all, millions"
+    assert {row[-1] for row in main.rows} == {"0.15 / 2.00"}
+    lacking = [table for title, table in tables.items() if title.startswith("Out: Sensors missing")]
+    assert len(lacking) == 3
+    for table in lacking:
+        assert "(missing_fill): pixel0 in base; norm0 in good." in table.note
+        assert "models are those of the last epoch, whatever rule" in table.note
+
+
+def test_pooled_and_averaged_targets_are_different_figures() -> None:
+    plan = read_settings(SETTINGS)
+    scores = Scores(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
+    pooled = scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look())
+    averaged = scores.averaged("base", "ab_cd", "auc", seeds=(0,), look=Look())
+    each = [scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look(target=name)) for name in ("cedar", "dogwood")]
+    assert pooled is not None
+    assert averaged is not None
+    assert averaged.value == pytest.approx(np.mean([one.value for one in each if one is not None]))
+    assert pooled.value != averaged.value
+    assert pooled.n == averaged.n == 120
+    table = next(t for t in summarize_transfer(plan, scores.find).tables if t.title.startswith("Two: HTER"))
+    assert table.columns[1:3] == ("AB→CD, pooled", "AB→CD, averaged")
+
+
+def test_videos_and_failed_cells() -> None:
+    whole = find({"base": 1.0, "good": 2.0, "lucky": 0.0})
+    scores = Scores(whole)
+    frames = scores.measures("base", "bcd_a", 0, Look())
+    videos = scores.measures("base", "bcd_a", 0, Look(video=True))
+    assert frames is not None
+    assert videos is not None
+    assert (frames["hter"].n, videos["hter"].n) == (120, 120)  # every capture here is a video of its own
+    lost = Scores(lambda method, protocol, seed: None if seed == 1 else whole(method, protocol, seed))
+    assert lost.over("base", "bcd_a", "hter", seeds=(0, 1, 2), look=Look()) is None  # unequal seeds are no pair
+    assert lost.over("base", "bcd_a", "hter", seeds=(0, 2), look=Look()) is not None
+
+
+def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> None:
+    def among(people: int) -> float:
+        one = made(shift=2.0, seed=1)
+        dev = {**one["rows"]["dev"], "subject": [f"d{i // 2 % people}" for i in range(120)]}
+        scores = Scores(lambda method, protocol, seed: {**one, "rows": {**one["rows"], "dev": dev}})
+        found = scores.measures("base", "bcd_a", 0, Look())
+        assert found is not None
+        interval = found["hter"].interval()
+        assert found["hter_at_target_eer"].interval().high > 0
+        return interval.high - interval.low
+
+    assert among(3) != among(60)
