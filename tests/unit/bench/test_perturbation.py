@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from facewarden.bench.perturbation import (
     run_grid,
 )
 from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
-from facewarden.bench.self_checks import ModelSigns
+from facewarden.bench.self_checks import MeasuredRow, ModelSigns
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
@@ -135,6 +136,32 @@ def test_samples_without_the_truth_of_the_head_are_no_failed_attacks() -> None:
     none = attack_cell(replace(setting, batches=[nothing]), cell)
     assert (none["key"], none["unlabeled"]) == ([], 6)
     assert attack_cell(replace(setting, head=None), cell)["unlabeled"] == 0
+
+
+class Constant(Detector):
+    """It accepts everything, with a gradient that leads nowhere."""
+
+    card = Card("constant", "constant", "pad")
+    modalities = ("rgb",)
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        return PadOutput(1.0 + 0.0 * batch.images["rgb"].mean(dim=(1, 2, 3)))
+
+
+# property 9 of the specification of SFA
+def test_a_constant_classifier_has_no_rate_where_it_is_never_right(tmp_path: Path) -> None:
+    victim = Constant()
+    batches = correct_batches([faces([0.4, 0.5, 0.6, 0.7], [0, 0, 1, 1])], victim, threshold=0.0)
+    setting = Vulnerability(victim, victim, 0.0, 0.0, batches, seed=0)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
+    rows = run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={}))
+    metrics = perturbation_section(Measured(cells, rows, "white box", True, 0)).metrics
+    rates = {m.group["direction"]: (m.value, m.n) for m in metrics if m.name == "success_rate"}
+    # 0 of 0 attacks is no rate, neither 1 nor 0; of the bona fide ones none can be rejected
+    assert rates == {"pooled": (0.0, 2), "bona_fide_as_attack": (0.0, 2)}
+    nothing = attack_cell(replace(setting, batches=correct_batches(batches, victim, threshold=2.0)), cells[0])
+    assert nothing["success"] == []
+    assert math.isnan(MeasuredRow("pgd", "white_box", 2.0, np.array(nothing["success"], bool)).rate)
 
 
 def test_masked_gradients_and_randomness_stand_beside_the_number(tmp_path: Path) -> None:
