@@ -27,7 +27,8 @@ def faces(seed: int = 0) -> FaceBatch:
 
 
 def detector(depth: int = 2) -> Mmdg:
-    model = Mmdg.untrained({"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": depth, "tiling": "batch"}, seed=3)
+    settings = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": depth, "tiling": "batch"}
+    model = Mmdg.untrained(settings, seed=3)
     for name, parameter in model.network.named_parameters():
         if ".up." in name:
             parameter.data = torch.randn(parameter.shape, generator=generator(len(name))) * 0.1
