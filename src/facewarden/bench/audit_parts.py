@@ -17,6 +17,7 @@ from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.drawn import drawn_faces
 from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
 from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
+from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.bench.perturbation_report import Measured, perturbation_section
 from facewarden.bench.poisoning import Poisoning, run_poisoning
 from facewarden.bench.poisoning_report import poisoning_section
@@ -168,7 +169,7 @@ def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder) -> Sc
 def perturbation_of(
     detector: Detector, manifest: Manifest, presentation: Presentation, needs: Needs, run: RunFolder
 ) -> Section:
-    """Attack the detector at the deployed threshold, through its own gradients or a surrogate's."""
+    """Attack the detector at the deployed threshold, through its own gradients or a surrogate's; also through its tasks."""
     rule, test, sizes = presentation.rule, presentation.test, needs.sizes
     rows = choose_samples(
         test.score.tolist(),
@@ -192,8 +193,11 @@ def perturbation_of(
     samples = [sample for sample in manifest.where(split="test") if sample.key in chosen]
     modalities = tuple(m for m in ("rgb", "depth", "infrared") if m in {*detector.modalities, *source.modalities})
     unread: list[Skipped] = []
+    heads = auxiliary_heads(source) if source is detector else ()
     batches = list(
-        iter_batches(samples, 16, root=manifest.root, modalities=modalities, on_error="skip", skipped=unread)
+        iter_batches(
+            samples, 16, root=manifest.root, modalities=modalities, targets=heads, on_error="skip", skipped=unread
+        )
     )
     setting = Vulnerability(
         detector=detector,
@@ -208,7 +212,8 @@ def perturbation_of(
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
     skipped = {"unreadable capture": len(unread)} if unread else None
     measured = Measured(cells, found, how, manifest.simulated, needs.seed, signs)
-    return perturbation_section(measured, skipped=skipped)
+    through = attack_heads(setting, cells[0], run, heads=heads)  # of the smallest budget
+    return with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
 
 
 def _look(setting: Vulnerability, threat: ThreatModel) -> ModelSigns:
