@@ -169,7 +169,7 @@ def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder) -> Sc
 def perturbation_of(
     detector: Detector, manifest: Manifest, presentation: Presentation, needs: Needs, run: RunFolder
 ) -> Section:
-    """Attack the detector at the deployed threshold, through its own gradients or a surrogate's; also through its tasks."""
+    """Attack the detector at the deployed threshold, by its own gradients or a surrogate's; also through its tasks."""
     rule, test, sizes = presentation.rule, presentation.test, needs.sizes
     rows = choose_samples(
         test.score.tolist(),
