@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
@@ -75,6 +75,21 @@ def save_artifact(
     except OSError as error:
         raise BadInputError(f"{folder}: cannot write the model: {error}", hint="choose a writable folder") from error
     return card
+
+
+def rounded(network: nn.Module) -> dict[str, Tensor]:
+    """Weights of a network at 16 bits, to be saved; the network itself is rounded too, so that both score alike.
+
+    Raises:
+        BadInputError: a value is too large for 16 bits.
+    """
+    whole = network.state_dict()
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in whole.items()}
+    large = [name for name, value in weights.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if large:
+        raise BadInputError(f"{large[0]} holds values beyond 16 bits", hint='"stored": "float32" in the recipe')
+    network.load_state_dict(weights)
+    return weights
 
 
 def load_artifact(folder: Path) -> Artifact:

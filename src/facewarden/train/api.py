@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from facewarden.core import registry
-from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.artifact import CARD, rounded, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
@@ -102,6 +102,8 @@ def train(
     objective: TrainingObjective = registry.load("objectives", plan.objective)(**plan.objective_settings)
     fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path)
     seconds = time.perf_counter() - started
+    network = cast(Trainable, model).network
+    weights = rounded(network) if plan.stored == "float16" else network.state_dict()
     rule = dev_rule(model, manifest, policy=plan.policy)
     results = measure(model, manifest, rule=rule, seed=seed)
     if learned_heads(model) or "live" in model.heads:
@@ -114,8 +116,7 @@ def train(
     }
     card = _card(plan, cast(Trainable, model), manifest, learned=f"{counts['samples']} captures of "
                  f"{counts['subjects']} people", seed=seed, note=sentence(results))  # fmt: skip
-    network = cast(Trainable, model).network
-    save_artifact(out, network.state_dict(), card=card, recipe=written, rule=rule)
+    save_artifact(out, weights, card=card, recipe=written, rule=rule)
     write_json(out / RESULTS, {**results, "training": counts})
     run.finish(counts)
     return out

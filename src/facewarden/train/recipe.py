@@ -29,6 +29,7 @@ class Recipe:
         training: how to train.
         captures: arguments of `facewarden.data.simulate.simulate`, used where no captures are given.
         policy: how the threshold is set on the development split.
+        stored: "float32", or "float16" for weights of half the size; they are rounded before anything is measured.
     """
 
     entry: str
@@ -42,10 +43,17 @@ class Recipe:
     intended_use: str = "research"
     limits: str = "unknown on other captures than it was measured on"
     licence: str = "Apache-2.0"
+    stored: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.stored not in ("float32", "float16"):
+            raise ValueError(f"stored is {self.stored!r}, not float32 or float16")
 
     def plain(self) -> dict[str, Any]:
         """The recipe as JSON values; reading them gives the same recipe."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        if self.stored == "float32":
+            del values["stored"]  # runs that were begun before there was a choice go on
         return values
 
     def with_epochs(self, epochs: int | None) -> Recipe:

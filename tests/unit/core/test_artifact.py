@@ -10,7 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.core.artifact import CARD, RECIPE, RULE, WEIGHTS, load_artifact, refuse_pickle, save_artifact, sha256
+from facewarden.core.artifact import (
+    CARD,
+    RECIPE,
+    RULE,
+    WEIGHTS,
+    load_artifact,
+    refuse_pickle,
+    rounded,
+    save_artifact,
+    sha256,
+)
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
@@ -58,6 +68,23 @@ def test_tied_weights_are_saved(tmp_path: Path) -> None:
     shared = torch.ones(3)
     save_artifact(tmp_path / "m", {"a": shared, "b": shared}, card=BASE, recipe={})
     assert load_artifact(tmp_path / "m").weights["b"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_rounding_halves_the_weights_and_leaves_what_is_saved_and_what_is_held_alike(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.BatchNorm1d(3)).eval().requires_grad_(False)
+    before = network[0].weight.detach().clone()
+    weights = rounded(network)
+    assert weights["0.weight"].dtype == torch.float16
+    assert weights["1.num_batches_tracked"].dtype == torch.int64
+    save_artifact(tmp_path / "m", weights, card=BASE, recipe={})
+    twin = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.BatchNorm1d(3)).eval()
+    twin.load_state_dict(dict(load_artifact(tmp_path / "m").weights))
+    x = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(twin(x), network(x))
+    assert 0 < float((network[0].weight.detach() - before).abs().max()) < 1e-3
+    network[0].weight.data[0, 0] = 1e6
+    with pytest.raises(BadInputError, match=r"0\.weight holds values beyond 16 bits"):
+        rounded(network)
 
 
 def test_saving_without_a_rule_drops_the_rule_of_older_weights(folder: Path) -> None:

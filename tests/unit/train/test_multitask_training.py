@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
+from facewarden.core.artifact import load_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
@@ -23,6 +25,7 @@ from facewarden.train.augment import Augmentation, augment
 from facewarden.train.crops import load_crops
 from facewarden.train.head_results import learned_heads, measure_heads
 from facewarden.train.recipe import FOLDER, read_recipe
+from facewarden.train.results import dev_rule
 
 STILL = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
 TASKS = ("attributes", "spoof_type", "illumination", "depth_map", "reflection_map")
@@ -159,6 +162,23 @@ def test_without_captures_it_simulates_some_learns_all_heads_and_tells_how_good_
     loaded = Multitask(out)
     assert loaded.settings["size"] == 32
     assert loaded.rule is not None
+
+
+def test_weights_stored_at_half_size_are_those_that_were_measured(recipe: str, tmp_path: Path) -> None:
+    values = json.loads(Path(recipe).read_text())
+    Path(recipe).write_text(json.dumps({**values, "stored": "float16"}))
+    assert read_recipe(recipe).plain()["stored"] == "float16"
+    assert "stored" not in read_recipe("multitask").plain()
+    out = train(recipe, out=tmp_path / "out", seed=1)
+    with safe_open(out / "weights.safetensors", framework="pt") as file:
+        assert {str(file.get_tensor(name).dtype) for name in file.keys()} <= {"torch.float16", "torch.int64"}  # noqa: SIM118
+    manifest = Manifest.read(out / "run" / "captures" / "manifest.csv")
+    found, rule = dev_rule(Multitask(out), manifest, policy="eer"), load_artifact(out).rule
+    assert rule is not None
+    assert found.threshold == rule.threshold
+    Path(recipe).write_text(json.dumps({**values, "stored": "int8"}))
+    with pytest.raises(BadInputError, match="int8"):
+        read_recipe(recipe)
 
 
 def test_a_recipe_like_another_changes_only_what_it_says(recipe: str, tmp_path: Path) -> None:
