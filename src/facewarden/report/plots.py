@@ -142,8 +142,8 @@ def heatmap(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # no
         axes.text(j + 0.5, i + 0.5, lines[0], ha="center", va="bottom", color=color, fontsize=8.5)
         axes.text(j + 0.5, i + 0.53, " · ".join(lines[1:]) if not narrow else lines[1] if len(lines) > 1 else "",
                   ha="center", va="top", color=color, fontsize=6.5)  # fmt: skip
-    wide = 9 if narrow else 16
-    axes.set_xticks(np.arange(len(columns)) + 0.5, ["\n".join(textwrap.wrap(clean(c), wide)[:2]) for c in columns])
+    width = max(9, 44 // max(1, len(columns))) if narrow else max(16, 100 // max(1, len(columns)))
+    axes.set_xticks(np.arange(len(columns)) + 0.5, [heading(clean(column), width) for column in columns])
     axes.set_yticks(np.arange(len(rows)) + 0.5, [short(clean(row), length=16 if narrow else 28) for row in rows])
     axes.invert_yaxis()
     axes.grid(visible=False)
@@ -152,6 +152,12 @@ def heatmap(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # no
     unit = "Percent" if scale > 1 else "Value"
     samples = f"n = {counts} in each cell" if same else _range(counts)
     return f"{unit}; below it the 95 % interval. {samples}."
+
+
+def heading(text: str, width: int) -> str:
+    """A column's name on one or two lines, broken between words or behind an underscore."""
+    lines = textwrap.wrap(text.replace("_", "_ "), width)
+    return "\n".join(line.replace("_ ", "_") for line in lines[:2])
 
 
 def fold(text: str, narrow: bool) -> str:  # noqa: FBT001

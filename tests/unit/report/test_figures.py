@@ -9,6 +9,7 @@ import pytest
 from facewarden.core.errors import ContractError
 from facewarden.report.document import Figure, Report
 from facewarden.report.figures import Width, draw_svg
+from facewarden.report.plots import heading
 
 HOSTILE = "<script>$x^{$ &amp; \"'\x00\u202e 顔"
 
@@ -97,3 +98,9 @@ def test_missing_data_is_named(kind: Any) -> None:
 def test_a_curve_without_interval_says_so() -> None:
     line = {key: value for key, value in LINE.items() if key not in ("low", "high")}
     assert "No interval was measured" in drawn(Figure("curves", "t", {"series": [line]}, alt="x"))
+
+
+def test_column_names_break_behind_underscores_and_only_where_they_must() -> None:
+    assert heading("mobilenetv3_small_100", 25) == "mobilenetv3_small_100"
+    assert heading("mobilenetv3_small_100", 16) == "mobilenetv3_\nsmall_100"
+    assert heading("MI-FGSM with SFA", 9) == "MI-FGSM\nwith SFA"
