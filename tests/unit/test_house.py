@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -152,7 +153,7 @@ def says_simulated(value: Any) -> bool:
 
 
 def unlabeled(folder: Path) -> list[str]:
-    """Pages that show a simulated result, by its file's name or by a link to it, without the word."""
+    """Pages that show a simulated result, by their own name or by its place as seen from them, without the word."""
     pages = [path for path in folder.rglob("*") if path.suffix in (".md", ".html", ".svg")]
     found = []
     for result in sorted(folder.rglob("*.json")):
@@ -160,7 +161,10 @@ def unlabeled(folder: Path) -> list[str]:
             continue
         for page in pages:
             text = page.read_text(encoding="utf-8")
-            shows = page.with_suffix("") == result.with_suffix("") or result.name in text
+            place = Path(os.path.relpath(result, page.parent)).as_posix()
+            shows = page.with_suffix("") == result.with_suffix("") or re.search(
+                rf"(?<![\w./-]){re.escape(place)}", text
+            )
             if shows and "simulated" not in text.lower():
                 found.append(f"{page.name} shows {result.name}")
     return found
@@ -177,6 +181,10 @@ def test_a_missing_label_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "table.md").write_text("from audit.json")
     (tmp_path / "real.md").write_text("APCER is 10 %")
     assert sorted(unlabeled(tmp_path)) == ["audit.md shows audit.json", "table.md shows audit.json"]
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "audit.json").write_text('{"value": 0.1, "simulated": false}')
+    (tmp_path / "inner.md").write_text("from [JSON](inner/audit.json)")  # another file of the same name
+    assert "inner.md shows audit.json" not in unlabeled(tmp_path)
     for page in ("audit.md", "table.md"):
         (tmp_path / page).write_text("APCER is 10 % on simulated captures, audit.json")
     assert unlabeled(tmp_path) == []
