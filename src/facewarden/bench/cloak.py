@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
-from facewarden.bench.cloak_detector import CloakDetector
+from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.bench.cloak_method import Method, choose_method
 from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.faces import to_images
@@ -36,7 +36,6 @@ from facewarden.data.table import write_table
 
 Strength = Literal["low", "mid", "high"]
 _FIRST = ("source", "file", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")
-_SUSPICIOUS = 0.5
 _SUFFIXES = {"png": "png", "jpeg": "jpg"}
 
 
@@ -269,6 +268,6 @@ def _result(rows: dict[str, dict[str, Any]], *, run: RunFolder, out: Path, kept:
         write_table(manifest, columns)
         numbers = {name: values for name, values in columns.items() if isinstance(values[0], float)}
         summary = {name: float(np.mean(values)) for name, values in numbers.items()}
-    suspicious = sum(row["likelihood"] >= _SUSPICIOUS for row in ordered)
+    suspicious = sum(row["likelihood"] >= SUSPICIOUS for row in ordered)
     run.finish({"photos": len(ordered), "skipped": dict(skipped), "suspicious": suspicious, "mean": summary})
     return Cloaked(len(ordered) - kept, kept, dict(skipped), manifest, summary, suspicious)

@@ -14,6 +14,9 @@ from facewarden.bench.resolve import resolve_purifier
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
 
+SUSPICIOUS = 0.5
+"""Likelihood from which a face counts as cloaked."""
+
 
 @runtime_checkable
 class TellsCloaks(Protocol):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face
-from facewarden.bench.cloak_detector import CloakDetector, TellsCloaks
+from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
 from facewarden.bench.faces import purify as purify_tensor
 from facewarden.bench.faces import to_images
 from facewarden.bench.purify_photo import purify_faces
@@ -69,7 +69,7 @@ def purify(
     out: Path,
     purifier: str = "puface",
     only_suspicious: bool = False,
-    suspicion: float = 0.5,
+    suspicion: float = SUSPICIOUS,
     region: Literal["face", "photo"] = "face",
     aligner: str = "yunet",
     recognizer: str = "mobilefacenet_512",
