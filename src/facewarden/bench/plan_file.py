@@ -72,7 +72,8 @@ def read_plan(name: str) -> PlanFile:
     """Read a plan.
 
     Args:
-        name: of one in the package, or the path of a YAML file.
+        name: of one in the package, or the path of a YAML file. One that says `like: NAME` holds only the settings in
+            which it differs from that plan of the package, each whole; null takes one away.
 
     Raises:
         UnknownEntryError: the package has none of that name.
@@ -92,6 +93,19 @@ def read_plan(name: str) -> PlanFile:
     return _parse(text, path)
 
 
+def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | int, ...], int]) -> dict[str, Any]:
+    """A plan that says `like: NAME` has the settings of that plan of the package, but for those it gives itself."""
+    if "like" not in values:
+        return values
+    name = values.pop("like")
+    if name not in shipped_plans() or FOLDER / f"{name}.yaml" == path:
+        raise BadInputError(
+            f"{path}:{lines['like',]}: no plan {name!r} to be like", hint=f"one of: {', '.join(shipped_plans())}"
+        )
+    base = read_plan(str(name))
+    return {key: value for key, value in {"kind": base.kind, **base.settings, **values}.items() if value is not None}
+
+
 def _parse(text: str, path: Path) -> PlanFile:
     loader = _Loader(text)
     try:
@@ -108,6 +122,8 @@ def _parse(text: str, path: Path) -> PlanFile:
         raise BadInputError(f"{path}: not YAML: {error}", hint="a YAML file in UTF-8") from error
     finally:
         loader.dispose()
+    if isinstance(values, dict):
+        values = _inherited(values, path, lines)
     if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
         raise BadInputError(f"{path}:1: a plan needs a kind", hint="kind: NAME; facewarden list plans shows the kinds")
     return PlanFile(path, values.pop("kind"), values, lines)

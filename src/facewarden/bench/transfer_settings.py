@@ -61,7 +61,8 @@ class Part:
         title, note: for the reader.
         methods, protocols, seeds: what is run.
         baseline: the method that the others are compared with, or none.
-        check: "chance" where every method here must be one that learned nothing.
+        check: "chance" where every method here must be one that learned nothing; "dev" where methods are chosen by
+            the sources' dev, and nothing of the target is shown.
     """
 
     title: str
@@ -190,8 +191,8 @@ def _part(part: Any, methods: Mapping[str, Method], seeds: tuple[int, ...], *, a
     baseline, check = part.get("baseline"), part.get("check")
     if baseline is not None and baseline not in names:
         raise SettingError(f"the baseline {baseline!r} is none of the part's methods", hint=", ".join(names), at=at)
-    if check not in (None, "chance"):
-        raise SettingError(f"no check {check!r}", hint="check: chance", at=(*at, "check"))
+    if check not in (None, "chance", "dev"):
+        raise SettingError(f"no check {check!r}", hint="check: chance or dev", at=(*at, "check"))
     own = _seeds(part["seeds"], at=(*at, "seeds")) if "seeds" in part else seeds
     return Part(str(part["title"]), names, tuple(protocols), own, baseline, check, str(part.get("note", "")))
 

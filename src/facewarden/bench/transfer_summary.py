@@ -46,7 +46,7 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
         tables=tuple(tables),
         figures=tuple(figures),
         simulated=simulated,
-        data={"parts": [_data(part, scores) for part in plan.parts]},
+        data={"parts": [_data(part, scores) for part in plan.parts if part.check != "dev"]},
     )
 
 

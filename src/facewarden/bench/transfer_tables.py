@@ -13,6 +13,7 @@ from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.over_runs import t_interval
+from facewarden.metrics.pad import auc, eer
 from facewarden.metrics.transfer import Replicated, difference, mean_over
 from facewarden.report.document import Table
 
@@ -54,6 +55,8 @@ class PartTables:
         """Every table that has something to show."""
         if self.part.check == "chance":
             return (self.chance(),)
+        if self.part.check == "dev":
+            return (self.dev(),)
         made = [self.main(), self.rules(), self.community(), self.rates()]
         if self.part.baseline is not None:
             made.append(self.paired())
@@ -176,6 +179,28 @@ class PartTables:
         note = f"The mean's interval is Student's t over {runs} runs, each with labels dealt out by its own draw."
         columns = [*columns, "mean over runs", "holds 50 %"]
         return self._table("AUC % that must be chance", ("method", *columns), row, f"{note} {self.part.note}".strip())
+
+    def dev(self) -> Table:
+        """EER and AUC on the sources' own dev, last epoch: what a rate may be chosen by."""
+
+        def row(name: str) -> tuple[str | None, ...]:
+            runs = []
+            for result in self._results(name):
+                scores, labels = np.array(result["scores"][LAST_EPOCH]["dev"]), np.array(result["rows"]["dev"]["label"])
+                runs.append((eer(scores, labels), auc(scores, labels)))
+            if not runs:
+                return None, None
+            rates = np.mean(runs, axis=0)
+            return f"{100 * rates[0]:.1f}", f"{100 * rates[1]:.1f}"
+
+        rows = tuple((self._label(name), *row(name)) for name in self.part.methods)
+        runs = len(self.part.protocols) * len(self.part.seeds)
+        note = f"Mean over {runs} run{'s' if runs > 1 else ''}, without intervals: to choose by, not to report."
+        return Table(
+            f"{self.part.title}: on the sources' dev, last epoch", ("method", "EER %", "AUC %"),
+            tuple(one for one in rows if one[1] is not None), note=f"{note} {self.part.note}".strip(),
+            simulated=self.simulated,
+        )  # fmt: skip
 
     def paired_difference(self, name: str, measure: str, rule: str) -> Replicated | None:
         """Mean over protocols of the difference to the baseline."""

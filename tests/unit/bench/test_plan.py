@@ -253,3 +253,16 @@ def test_what_a_cell_needs_is_part_of_its_id() -> None:
     two, eight = keys(2), keys(8)
     assert all(two[name] != eight[name] for name in two)
     assert keys(2) == two
+
+
+def test_a_plan_like_another_holds_only_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("like: cloaking_orl\nset: scrapshots\ncost: null\n")
+    base, mine = read_plan("cloaking_orl"), read_plan(str(path))
+    expected = {**base.settings, "set": "scrapshots"}
+    del expected["cost"]
+    assert (mine.kind, mine.settings) == (base.kind, expected)
+    path.write_text("set: orl\nlike: nothing\n")
+    with pytest.raises(BadInputError, match=r"mine\.yaml:2: no plan 'nothing'") as raised:
+        read_plan(str(path))
+    assert "cloaking_orl" in raised.value.hint

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import read_settings
@@ -155,3 +156,21 @@ def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> Non
         return interval.high - interval.low
 
     assert among(3) != among(60)
+
+
+def test_a_part_to_choose_by_shows_the_sources_dev_and_nothing_of_the_target() -> None:
+    part = {"title": "Rates", "methods": ["base", "good"], "protocols": ["bcd_a"], "check": "dev"}
+    plan = read_settings({**SETTINGS, "parts": [part]})
+    held = find({"base": 1.0, "good": 3.0})
+    found = summarize_transfer(plan, held)
+    table = found.tables[0]
+    assert table.columns == ("method", "EER %", "AUC %")
+    assert [other.title for other in found.tables[1:]] == ["Audit of the splits"]
+    assert not found.figures
+    assert found.data == {"parts": []}
+    assert not any("target" in sentence.lower() and "HTER" in sentence for sentence in found.sentences)
+    areas = []
+    for seed in plan.parts[0].seeds:
+        result = held("good", "bcd_a", seed)
+        areas.append(roc_auc_score(result["rows"]["dev"]["label"], result["scores"]["last_epoch"]["dev"]))
+    assert [row[2] for row in table.rows if row[0] == "good"] == [f"{100 * float(np.mean(areas)):.1f}"]
