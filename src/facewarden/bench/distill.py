@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facewarden.bench.resolve import resolve_recognizer
 from facewarden.bench.trunk_views import Teachers, drawn_views, of_kind, photo_views
-from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import load
@@ -108,6 +108,7 @@ def distill(
     started = time.perf_counter()
     views = {kind: centered(held) for kind, held in {"photo": learned, **drawn}.items()}
     log = distill_student(student, views, settings=training, seed=seed, run=run.path)
+    weights = weights_of(student.trunk, "float16")
     results = {
         "verification": verification(student, judged, teachers=plan.teachers, seed=seed),
         "last_epoch": log[-1],
@@ -117,8 +118,7 @@ def distill(
         "left_out": skipped,
         "seconds_of_training": round(time.perf_counter() - started, 1),
     }
-    half = {name: value.half() for name, value in student.trunk.state_dict().items()}
-    save_artifact(out, half, card=_card(plan, results, dataset, seed=seed), recipe=written)
+    save_artifact(out, weights, card=_card(plan, results, dataset, seed=seed), recipe=written)
     write_json(out / RESULTS, results)
     run.finish({"photos": len(learned)})
     return out

@@ -181,14 +181,17 @@ def _sentences(
         words.append(_tally(method, plain, found))
         if len(accuracy[method]) == len(accuracy[plain]):
             apart = 100 * (accuracy[method] - accuracy[plain])
-            words.append(
-                f"clean accuracy {apart.mean():+.1f} points, mean over {len(apart)} seeds ({apart.min():+.1f} to "
-                f"{apart.max():+.1f})"
-            )
+            words.append(f"clean accuracy {apart.mean():+.1f} points, {_over(apart)}")
         if method in backward and plain in backward:
             more = 100 * (backward[method] / backward[plain] - 1)
             words.append(f"{backward[method]:.1f} backward passes a sample, {more:+.1f} % against {plain}")
         yield f"{method}: {'; '.join(word for word in words if word)}."
+
+
+def _over(apart: NDArray[np.float64]) -> str:
+    if len(apart) == 1:
+        return "of one seed"
+    return f"mean over {len(apart)} seeds ({apart.min():+.1f} to {apart.max():+.1f})"
 
 
 def _tally(method: str, plain: str, found: Found) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from facewarden.bench.plan_kind import shared_folder
 from facewarden.bench.resolve import resolve_detector
-from facewarden.core.artifact import save_artifact
+from facewarden.core.artifact import save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
@@ -50,6 +50,7 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             model, crops, objective=objective, settings=recipe.training, seed=int(settings["seed"]),
             run=folder / "run", observe=ledger.note,
         )  # fmt: skip
+    weights = weights_of(model.network, recipe.stored)
     rule = dev_rule(model, manifest, policy=recipe.policy)
     kind = "*simulated* captures" if manifest.simulated else "captures"
     start = f", going on from {settings['start']}" if settings["start"] else ""
@@ -66,7 +67,7 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     )
     target = shared_folder(folder) / "models" / str(settings["model"])
     written = {**recipe.plain(), "seed": settings["seed"], "start": settings["start"]}
-    save_artifact(target, model.network.state_dict(), card=card, recipe=written, rule=rule)
+    save_artifact(target, weights, card=card, recipe=written, rule=rule)
     shutil.rmtree(folder / "run" / "checkpoints", ignore_errors=True)
     gradients = float(log[-1].get("gradients", 1.0))
     taken = ledger.per_sample(log[-1]["steps"] * recipe.training.batch)

@@ -77,13 +77,19 @@ def save_artifact(
     return card
 
 
-def rounded(network: nn.Module) -> dict[str, Tensor]:
-    """Weights of a network at 16 bits, to be saved; the network itself is rounded too, so that both score alike.
+def weights_of(network: nn.Module, stored: str) -> dict[str, Tensor]:
+    """Weights of a network, to be saved; at 16 bits the network itself is rounded too, so that both score alike.
+
+    Args:
+        network: whose.
+        stored: "float32" or "float16".
 
     Raises:
         BadInputError: a value is too large for 16 bits.
     """
-    whole = network.state_dict()
+    whole: dict[str, Tensor] = network.state_dict()
+    if stored != "float16":
+        return whole
     weights = {name: value.half() if value.is_floating_point() else value for name, value in whole.items()}
     large = [name for name, value in weights.items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if large:

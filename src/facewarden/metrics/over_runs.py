@@ -47,23 +47,6 @@ def t_quantile(freedom: int, *, confidence: float) -> float:
     """
     if freedom < 1 or not 0 < confidence < 1:
         raise BadInputError(f"no t quantile for {freedom} degrees of freedom at {confidence}", hint="0.95 for 95 %")
-    low, high = 0.0, math.pi / 2  # the angle whose tangent is t / sqrt(freedom)
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _inside(middle, freedom) < confidence else (low, middle)
-    return math.tan(low) * math.sqrt(freedom)
+    from scipy.special import stdtrit
 
-
-def _inside(angle: float, freedom: int) -> float:
-    """Probability of |T| below sqrt(freedom) tan(angle), a finite sum for whole degrees of freedom.
-
-    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
-    """
-    odd, square = freedom % 2, math.cos(angle) ** 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0
-    for power in range(2 + odd, freedom + 1, 2):
-        total += term
-        term *= square * (power - 1) / power
-    first = math.sin(angle) * total
-    return 2 / math.pi * (angle + first) if odd else first
+    return float(stdtrit(freedom, 0.5 + confidence / 2))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from facewarden.core import registry
-from facewarden.core.artifact import CARD, rounded, save_artifact
+from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
@@ -103,7 +103,7 @@ def train(
     fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path)
     seconds = time.perf_counter() - started
     network = cast(Trainable, model).network
-    weights = rounded(network) if plan.stored == "float16" else network.state_dict()
+    weights = weights_of(network, plan.stored)
     rule = dev_rule(model, manifest, policy=plan.policy)
     results = measure(model, manifest, rule=rule, seed=seed)
     if learned_heads(model) or "live" in model.heads:

@@ -17,9 +17,9 @@ from facewarden.core.artifact import (
     WEIGHTS,
     load_artifact,
     refuse_pickle,
-    rounded,
     save_artifact,
     sha256,
+    weights_of,
 )
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
@@ -73,7 +73,7 @@ def test_tied_weights_are_saved(tmp_path: Path) -> None:
 def test_rounding_halves_the_weights_and_leaves_what_is_saved_and_what_is_held_alike(tmp_path: Path) -> None:
     network = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.BatchNorm1d(3)).eval().requires_grad_(False)
     before = network[0].weight.detach().clone()
-    weights = rounded(network)
+    weights = weights_of(network, "float16")
     assert weights["0.weight"].dtype == torch.float16
     assert weights["1.num_batches_tracked"].dtype == torch.int64
     save_artifact(tmp_path / "m", weights, card=BASE, recipe={})
@@ -82,9 +82,10 @@ def test_rounding_halves_the_weights_and_leaves_what_is_saved_and_what_is_held_a
     x = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(twin(x), network(x))
     assert 0 < float((network[0].weight.detach() - before).abs().max()) < 1e-3
+    assert weights_of(network, "float32")["0.weight"].dtype == torch.float32
     network[0].weight.data[0, 0] = 1e6
     with pytest.raises(BadInputError, match=r"0\.weight holds values beyond 16 bits"):
-        rounded(network)
+        weights_of(network, "float16")
 
 
 def test_saving_without_a_rule_drops_the_rule_of_older_weights(folder: Path) -> None:
