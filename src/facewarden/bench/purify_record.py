@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, TextIO
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.run import write_text
 
 
 class Record:
@@ -32,9 +32,7 @@ class Record:
             if path.is_file() and not fresh:
                 self.rows = {row["source"]: row for line in path.read_text("utf-8").split("\n") for row in _row(line)}
             # written anew: a cut line would run into the next one, and of a photo done twice the last row counts
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows.values()), "utf-8")
-            temporary.replace(path)
+            write_text(path, "".join(json.dumps(row) + "\n" for row in self.rows.values()))
             self._file: TextIO = path.open("a", encoding="utf-8")
         except OSError as error:
             raise _unwritable(path, error) from error

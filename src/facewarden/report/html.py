@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.run import write_text
 from facewarden.report.document import LETTERS, SECTIONS, Metric, Report, Section
 from facewarden.report.figures import draw_svg
 from facewarden.report.grades import ACCURACY_PRICE, BUDGET, E_BUDGET, SCALES
@@ -75,9 +75,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            temporary.replace(path)
+            write_text(path, text)
     except OSError as error:
         raise BadInputError(
             f"{folder}: cannot write the report: {error}", hint="a writable folder: --out DIR"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.run import write_text
 from facewarden.report.document import Figure
 from facewarden.report.figures import Width, draw_svg
 from facewarden.report.html import finalize
@@ -53,7 +53,7 @@ def write_training(report: TrainingReport, folder: Path, *, markdown: bool = Fal
         folder.mkdir(parents=True, exist_ok=True)
         if markdown:
             return _write_markdown(report, folder)
-        return _write(folder / HTML, render_training_html(report))
+        return write_text(folder / HTML, render_training_html(report))
     except OSError as error:
         raise BadInputError(
             f"{folder}: cannot write the report: {error}", hint="a writable folder: --out DIR"
@@ -69,16 +69,9 @@ def _write_markdown(report: TrainingReport, folder: Path) -> Path:
         for number, figure in enumerate(chapter.figures):
             name = f"{chapter.name}-{number}.svg"
             drawn = draw_svg(figure, simulated=report.simulated, prefix=f"{chapter.name}-{number}")
-            _write(folder / FIGURES / name, drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '
+            write_text(folder / FIGURES / name, drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '
                    'xmlns:xlink="http://www.w3.org/1999/xlink" font-family="sans-serif" ', 1))  # fmt: skip
             note = f" {figure.note}" if figure.note else ""
             blocks.append(f"![{figure.alt}]({FIGURES}/{name})\n\n*{figure.title}.*{note}")
         blocks += [f"**{table.title}**\n\n{render_table(table)}\n\n{table.note}" for table in chapter.tables]
-    return _write(folder / MARKDOWN, "\n\n".join(block for block in blocks if block) + "\n")
-
-
-def _write(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
-    return path
+    return write_text(folder / MARKDOWN, "\n\n".join(block for block in blocks if block) + "\n")

@@ -111,8 +111,8 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_file(tmp_path: Path) -> No
         from pathlib import Path
         from facewarden.core.run import write_json
 
-        def cut(self, text, encoding):
-            with self.open("w", encoding=encoding) as file:
+        def cut(self, text, encoding, newline):
+            with self.open("w", encoding=encoding, newline=newline) as file:
                 file.write(text[: len(text) // 2])
                 file.flush()
             os._exit(9)
