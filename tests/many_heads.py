@@ -104,6 +104,7 @@ def random_pair(*, cap: float = 3 / 255, seed: int = 0, gate: bool = True) -> Ge
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         pair = GeneratorPair(cap=cap, gate=gate, widths=(8, 8))
+        assert pair.spoof is not None
         for part in (pair.live, pair.spoof):
             nn.init.normal_(part.last.weight, std=3.0)
     return pair.requires_grad_(False).eval()

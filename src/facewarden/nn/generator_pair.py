@@ -30,9 +30,10 @@ class GeneratorPair(nn.Module):
         gate: whether texture chooses between the generators; without it t is one half everywhere.
         pattern: of the local binary pattern.
         widths: channels of each generator at half, quarter … size.
+        generators: two, or one for the ablation, which leaves out the spoof term: D(x) = live(x) t.
 
     Raises:
-        BadInputError: a cap outside (0, 1].
+        BadInputError: a cap outside (0, 1], or another number of generators.
 
     Source: Yang et al., Exposing Fine-Grained Adversarial Vulnerability of Face Anti-Spoofing Models (2023), framework
     figure; sizes, cap and pattern are choices made here.
@@ -45,20 +46,26 @@ class GeneratorPair(nn.Module):
         gate: bool = True,
         pattern: Pattern = "plain",
         widths: tuple[int, ...] = (16, 32, 64),
+        generators: int = 2,
     ) -> None:
         super().__init__()
+        if generators not in (1, 2):
+            raise BadInputError(f"{generators} generators", hint="generators=2, or 1 for the ablation")
         if not 0.0 < cap <= 1.0:
             raise BadInputError(f"a cap of {cap:g} in [0, 1] pixel units", hint="cap=3/255")
         self.cap, self.gate, self.pattern = cap, gate, pattern
         self.settings: dict[str, Any] = {"cap": cap, "gate": gate, "pattern": pattern, "widths": list(widths)}
-        self.live, self.spoof = UNet(widths=widths), UNet(widths=widths)
+        self.settings["generators"] = generators
+        self.live = UNet(widths=widths)
+        self.spoof = UNet(widths=widths) if generators == 2 else None
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """The signed map D of images in [0, 1]."""
         texture = lbp(images, pattern=self.pattern) if self.gate else images.new_full((), 0.5)
-        live, spoof = (torch.tanh(part(images) - images) for part in (self.live, self.spoof))
-        found: Tensor = self.cap * (live * texture - spoof * (1.0 - texture))
-        return found
+        found = torch.tanh(self.live(images) - images) * texture
+        if self.spoof is not None:
+            found = found - torch.tanh(self.spoof(images) - images) * (1.0 - texture)
+        return self.cap * found
 
     @classmethod
     def from_artifact(cls, folder: Path) -> GeneratorPair:
@@ -93,6 +100,7 @@ def _settings(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             "gate": bool(found["gate"]),
             "pattern": found["pattern"],
             "widths": tuple(int(width) for width in found["widths"]),
+            "generators": int(found.get("generators", 2)),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{folder}: the card lacks a setting: {error}", hint="copy the folder again") from error

@@ -35,6 +35,7 @@ class SfaSettings:
         gate: whether the texture map chooses between the generators.
         pattern: of the local binary pattern.
         widths: channels of each generator at half, quarter … size.
+        generators: one for each class; 1 leaves out that of spoofs.
         epochs, batch, rate: of Adam.
         quiet: weight of the mean size of the map relative to its cap.
     """
@@ -44,6 +45,7 @@ class SfaSettings:
     gate: bool = True
     pattern: Pattern = "plain"
     widths: tuple[int, ...] = (16, 32, 64)
+    generators: int = 2
     epochs: int = 5
     batch: int = 64
     rate: float = 1e-3
@@ -95,7 +97,11 @@ def fit_pair(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "sfa"))
         pair = GeneratorPair(
-            cap=settings.cap / 255, gate=settings.gate, pattern=settings.pattern, widths=settings.widths
+            cap=settings.cap / 255,
+            gate=settings.gate,
+            pattern=settings.pattern,
+            widths=settings.widths,
+            generators=settings.generators,
         )
     pair.to(views[0].device)
     optimizer = torch.optim.Adam(pair.parameters(), lr=settings.rate)

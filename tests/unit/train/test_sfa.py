@@ -17,7 +17,8 @@ from facewarden.core.objective import Evade
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.covariance_offset import CovarianceOffset
 from facewarden.nn.generator_pair import ROLE, GeneratorPair, offset_sign
-from facewarden.train.sfa import SfaSettings, fit_pair
+from facewarden.nn.lbp import lbp
+from facewarden.train.sfa import SfaSettings, fit_pair, pair_settings
 from many_heads import ManyHeads, toy_faces, trained
 
 SMALL = SfaSettings(cap=8.0, widths=(8, 8), epochs=4, batch=32, rate=0.01)
@@ -75,6 +76,20 @@ def test_the_artifact_reads_back_and_another_model_is_refused(tmp_path: Path) ->
     save_artifact(tmp_path / "other", {"a": torch.zeros(1)}, card=Card("x", "A detector.", "pad"), recipe={})
     with pytest.raises(BadInputError, match="not generators"):
         GeneratorPair.from_artifact(tmp_path / "other")
+
+
+def test_one_generator_alone_leaves_out_the_term_of_spoofs(tmp_path: Path) -> None:
+    settings = SfaSettings(cap=8.0, widths=(8, 8), generators=1, epochs=2, batch=32, rate=0.01)
+    pair, _ = fit_pair(model(), views(), settings=settings, seed=2)
+    images = toy_faces(3).images["rgb"]
+    wanted = pair.cap * (torch.tanh(pair.live(images) - images) * lbp(images))
+    assert torch.equal(pair(images), wanted)
+    assert wanted.abs().max() > 0
+    card = Card("sfa", "One.", ROLE, settings=pair.settings)
+    save_artifact(tmp_path, pair.state_dict(), card=card, recipe=pair_settings(settings))
+    assert torch.equal(GeneratorPair.from_artifact(tmp_path)(images), wanted)
+    with pytest.raises(BadInputError, match="3 generators"):
+        GeneratorPair(generators=3)
 
 
 def test_one_class_alone_and_a_model_without_gradients_are_refused() -> None:
