@@ -21,6 +21,7 @@ from facewarden.pad.mmdg import Mmdg
 from facewarden.report.training import read_training
 from facewarden.train import api
 from facewarden.train.loop import fit
+from twins import twin
 
 RECIPE = {
     "entry": "mmdg",
@@ -126,6 +127,28 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(
     for changed in ("abd_c", "leave_one_domain_out:dogwood"):
         with pytest.raises(BadInputError, match="protocol"):
             api.train(recipe, out=out, data=(str(captures),), protocol=changed, seed=1, resume=True)
+
+
+def test_a_published_protocol_is_trained_on_the_layouts_of_its_sets(recipe: str, tmp_path: Path) -> None:
+    sets = [f"{name}:{twin(name)}" for name in ("wmca", "casia_surf", "casia_cefa", "padisi")]
+    arguments = [
+        "train",
+        recipe,
+        "--protocol",
+        "cps_w",
+        "--data",
+        *sets,
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main(arguments) == 0
+    artifact = load_artifact(tmp_path / "run")
+    assert artifact.recipe["protocol"] == "cps_w"
+    assert set(json.loads((tmp_path / "run" / "results.json").read_text())["by_domain"]) == {"wmca"}
+    stated = artifact.card.training_data
+    assert all(name in stated for name in ("casia_surf", "casia_cefa", "padisi"))
 
 
 @pytest.mark.parametrize(
