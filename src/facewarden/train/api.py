@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +17,8 @@ from facewarden.core.run import RunFolder, write_json
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
-from facewarden.data.protocols._base import Protocol
-from facewarden.data.transfer import transfer_protocol
 from facewarden.train.crops import load_crops
+from facewarden.train.dealing import check_simulated, dealt
 from facewarden.train.head_results import learned_heads, measure_heads
 from facewarden.train.loop import fit
 from facewarden.train.objectives._base import TrainingObjective
@@ -55,6 +53,9 @@ def train(
         recipe: name of a recipe of the package, or the path of a JSON file.
         out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
         captures: a manifest, or NAME:PATH of a published set, that a detector learns from, instead of simulating.
+        data: the same, several sets at once.
+        protocol: deals the captures out: a name of `facewarden list protocols`, NAME:ARGUMENT, or a short name such as
+            cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own splits stay.
         pairs: folder of facewarden pairs that a purifier learns from.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
@@ -79,6 +80,13 @@ def train(
     written = {**plan.plain(), "seed": seed, "source": source}
     if protocol is not None:
         written["protocol"] = protocol
+        # before the folder is claimed and minutes of simulation: the protocol may not be one, or not for these captures
+        if manifest is None:
+            check_simulated(protocol, plan.captures, seed=seed, captures_seed=_captures_seed(seed))
+        else:
+            manifest = dealt(manifest, protocol, seed=seed)
+    if manifest is not None:
+        _check_splits(manifest)
     run = RunFolder(out / "run", recipe=written, resume=resume)
     command = _command(recipe, out=out, captures=captures, data=data, protocol=protocol, seed=seed, epochs=epochs)
     write_json(run.path / COMMAND, {"command": command})
@@ -86,13 +94,8 @@ def train(
         return out
     if manifest is None:
         manifest = _simulate(plan, run.path / "captures", seed)
-    if protocol is not None:
-        manifest = _dealt(manifest, protocol, seed=seed)
-    for split in ("train", "dev", "test"):
-        if not len(manifest.where(split=split)):
-            raise BadInputError(
-                f"{manifest.name}: no rows of split {split!r}", hint="facewarden simulate writes all three"
-            )
+        manifest = manifest if protocol is None else dealt(manifest, protocol, seed=seed)
+        _check_splits(manifest)
     started = time.perf_counter()
     model = _untrained(plan, seed)
     crops = load_crops(
@@ -151,31 +154,22 @@ def _given(captures: Path | None, data: tuple[str, ...]) -> Manifest | None:
     return Manifest.joined(sets, name=" + ".join(item.name for item in sets))
 
 
-def _dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
-    """The same captures in the splits of a protocol; what it leaves out is gone."""
-    chosen = _protocol(protocol)
-    splits = chosen.assign(manifest, seed=seed)
-    rows = tuple(sample for held in splits.values() for sample in held)
-    return replace(manifest, rows=rows, name=f"{manifest.name}, {protocol}")
+def _check_splits(manifest: Manifest) -> None:
+    for split in ("train", "dev", "test"):
+        if not len(manifest.where(split=split)):
+            raise BadInputError(
+                f"{manifest.name}: no rows of split {split!r}", hint="facewarden simulate writes all three"
+            )
 
 
-def _protocol(text: str) -> Protocol:
-    """An entry of the registry, with an argument after a colon, or a short name of domain generalization."""
-    name, colon, told = text.partition(":")
-    if name not in {entry.name for entry in registry.list_entries("protocols")}:
-        return transfer_protocol(text)
-    made: Any = registry.load("protocols", name)
-    try:
-        chosen: Protocol = made(told) if colon else made()
-    except TypeError as error:
-        raise BadInputError(f"protocol {name} cannot be told {told!r}: {error}", hint=f"--protocol {name}") from error
-    return chosen
+def _captures_seed(seed: int) -> int:
+    return derive(seed, "training captures")
 
 
 def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:
     from facewarden.data.simulate import simulate
 
-    made = simulate(folder, **plan.captures, seed=derive(seed, "training captures"))
+    made = simulate(folder, **plan.captures, seed=_captures_seed(seed))
     return Manifest(made.manifest.rows, root=made.manifest.root, name="simulated captures")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from facewarden.core.artifact import load_artifact
-from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
 from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest, Sample
 from facewarden.pad.multi_cnn import MultiCnn
@@ -153,3 +153,36 @@ def test_a_detector_that_cannot_be_trained_is_refused(captures: Path, tmp_path: 
     (tmp_path / "r.json").write_text(json.dumps({**RECIPE, "entry": "onnx_file"}))
     with pytest.raises(BadInputError, match="onnx_file cannot be trained here"):
         train(str(tmp_path / "r.json"), out=tmp_path / "out", captures=captures)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message", "hint"),
+    [
+        ("abx_d", "no protocol 'abx_d'; did you mean", "one of cps_w"),
+        ("cps_w", "no captures were given, .* protocol 'cps_w': no captures of domain", "--data wmca:PATH casia_surf:"),
+        ("leave_one_domain_out:alter", "no domain 'alter' to leave out; did you mean 'alder'", "one of: alder"),
+        ("manifest_split:x", "cannot be told", "--protocol manifest_split"),
+    ],
+)
+def test_a_protocol_that_cannot_be_is_told_before_anything_is_simulated(
+    protocol: str, message: str, hint: str, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def simulated(*arguments: object, **keywords: object) -> None:
+        raise AssertionError("it simulates")
+
+    monkeypatch.setattr("facewarden.train.api._simulate", simulated)
+    with pytest.raises(FacewardenError, match=message) as error:
+        train(recipe, out=tmp_path / "out", protocol=protocol)
+    assert hint in error.value.hint
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(AssertionError, match="it simulates"):
+        train(recipe, out=tmp_path / "out", protocol="abc_d")
+
+
+@pytest.mark.parametrize("protocol", ["abx_d", "cps_w", "leave_one_domain_out:c"])
+def test_given_captures_that_do_not_suit_a_protocol_leave_no_folder(
+    protocol: str, recipe: str, captures: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FacewardenError, match=r"protocol|domain"):
+        train(recipe, out=tmp_path / "out", captures=captures, protocol=protocol)
+    assert not (tmp_path / "out").exists()

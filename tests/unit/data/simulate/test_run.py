@@ -11,6 +11,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.simulate import iter_captures, simulate
 from facewarden.data.simulate.people import PhotoPeople, Portrait, ProceduralPeople, attacker_of
 from facewarden.data.simulate.plan import make_plan
+from facewarden.data.simulate.planned import planned_samples
 from facewarden.data.simulate.sensors import DOMAINS
 
 SMALL = {"subjects": 2, "captures_per_subject": 2, "size": 64, "seed": 4}
@@ -143,3 +144,12 @@ def test_prints_cut_at_the_edge_of_the_photo_keep_their_types() -> None:
     # with this seed the portrait reaches the photo's edge, whose coordinate is a NumPy scalar
     made = list(iter_captures(subjects=4, captures_per_subject=6, species=["print_flat"], size=64, seed=0))
     assert {capture.spec.species for capture in made} == {"bona_fide", "print_flat"}
+
+
+def test_planned_rows_are_those_that_are_simulated(tmp_path: Path) -> None:
+    made = simulate(tmp_path, **SMALL, maps=True)
+    planned = planned_samples(**SMALL, maps=True)
+    fields = ("key", "split", "label", "species", "subject", "domain", "simulated")
+    assert [[getattr(row, name) for name in fields] for row in planned] == [
+        [getattr(row, name) for name in fields] for row in made.manifest.rows
+    ]

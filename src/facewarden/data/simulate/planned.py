@@ -1,0 +1,49 @@
+"""What `simulate` would make, as rows without pictures: a protocol can be tried on them before anything is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facewarden.core.labels import ATTACK, BONA_FIDE
+from facewarden.data.datasets import Dataset
+from facewarden.data.sample import Sample, as_split
+from facewarden.data.simulate.people import Locate
+from facewarden.data.simulate.plan import make_plan
+from facewarden.data.simulate.run import people_of
+
+
+def planned_samples(
+    *,
+    subjects: int = 24,
+    captures_per_subject: int = 8,
+    domains: Sequence[str] | None = None,
+    species: Sequence[str] | None = None,
+    faces: Path | Dataset | None = None,
+    locate: Locate | None = None,
+    size: int = 224,
+    framing: float = 0.4,
+    seed: int = 0,
+    workers: int = 1,
+    maps: bool = False,
+) -> tuple[Sample, ...]:
+    """Rows that `simulate` would write for the same arguments; their color images are named and are not there.
+
+    Args:
+        subjects, captures_per_subject, domains, species, faces, locate, size, framing, seed: as for `simulate`.
+        workers, maps: taken so that the same arguments will do; they change no row.
+
+    Raises:
+        BadInputError: arguments that make no set.
+    """
+    people, count, _ = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
+    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
+                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    return tuple(
+        Sample(
+            key=spec.key, split=as_split(spec.split), label=BONA_FIDE if spec.species == "bona_fide" else ATTACK,
+            species=spec.species, subject=spec.subject, domain=spec.domain, rgb=f"{spec.key}.png", simulated=True,
+        )
+        for plan in plans
+        for spec in plan.specs
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""What a training run deals out: a protocol by what a person types, tried before anything is simulated or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from facewarden.core import registry
+from facewarden.core.errors import BadInputError
+from facewarden.data.manifest import Manifest
+from facewarden.data.protocols._base import Protocol
+from facewarden.data.protocols._transfer import DomainTransfer
+from facewarden.data.simulate.planned import planned_samples
+from facewarden.data.transfer import transfer_protocol
+
+_SETS = "--data wmca:PATH casia_surf:PATH casia_cefa:PATH padisi:PATH"
+
+
+def named_protocol(text: str) -> Protocol:
+    """An entry of the registry, with an argument after a colon, or a short name of domain generalization.
+
+    Raises:
+        UnknownEntryError: there is none of that name.
+        BadInputError: it cannot be told what stands after the colon.
+    """
+    name, colon, told = text.partition(":")
+    if name not in {entry.name for entry in registry.list_entries("protocols")}:
+        return transfer_protocol(text)
+    made: Any = registry.load("protocols", name)
+    try:
+        chosen: Protocol = made(told) if colon else made()
+    except TypeError as error:
+        raise BadInputError(f"protocol {name} cannot be told {told!r}: {error}", hint=f"--protocol {name}") from error
+    return chosen
+
+
+def dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
+    """The same captures in the splits of a protocol; what it leaves out is gone.
+
+    Raises:
+        BadInputError: the captures do not suit it.
+    """
+    splits = named_protocol(protocol).assign(manifest, seed=seed)
+    rows = tuple(sample for held in splits.values() for sample in held)
+    return replace(manifest, rows=rows, name=f"{manifest.name}, {protocol}")
+
+
+def check_simulated(protocol: str, captures: Mapping[str, Any], *, seed: int, captures_seed: int) -> None:
+    """Try a protocol on what would be simulated, which takes no time, so that an unfit one costs none.
+
+    Args:
+        protocol: as it was typed.
+        captures: the recipe's arguments of the simulator.
+        seed: of the protocol's draws.
+        captures_seed: that the simulator would get.
+
+    Raises:
+        UnknownEntryError: there is no such protocol.
+        BadInputError: simulated captures do not suit it.
+    """
+    chosen = named_protocol(protocol)
+    try:
+        chosen.assign(planned_samples(**captures, seed=captures_seed), seed=seed)
+    except BadInputError as error:
+        hint = _SETS if isinstance(chosen, DomainTransfer) else error.hint
+        raise BadInputError(
+            f"no captures were given, and simulated ones do not suit protocol {protocol!r}: {error.message}", hint=hint
+        ) from error
