@@ -58,7 +58,14 @@ class Grid:
         )
 
     def eligible(
-        self, *, purifier: str, kind: JudgeKind, cloaks: Sequence[str], trackers: Sequence[str], barred: Sequence[str]
+        self,
+        *,
+        purifier: str,
+        kind: JudgeKind,
+        cloaks: Sequence[str],
+        trackers: Sequence[str],
+        judges: Sequence[str],
+        barred: Sequence[str],
     ) -> list[Cell]:
         """Cells that a headline of one kind of judge may use, raw probes only.
 
@@ -66,6 +73,7 @@ class Grid:
             purifier: whose.
             kind: what the judges are to the cloak.
             cloaks, trackers: which ones.
+            judges: whose cells count; other tables may hold judges, such as retrained ones, that answer another question.
             barred: loss networks of any purifier in the comparison: all purifiers are then measured on the same cells.
         """
         chosen: dict[tuple[str, str, str], Cell] = {}
@@ -75,6 +83,7 @@ class Grid:
                 cell.cloak in cloaks
                 and cell.tracker in trackers
                 and (cell.purifier, cell.kind, cell.probes) == (purifier, kind, "raw")
+                and cell.judge in judges
                 and cell.judge not in barred
                 and rate is not None
                 and rate.eligible

@@ -84,18 +84,27 @@ class Headlines:
 
 
 def headlines(
-    grid: Grid, *, purifiers: Sequence[str], cloaks: Sequence[str], trackers: Sequence[str], candidate: str
+    grid: Grid,
+    *,
+    purifiers: Sequence[str],
+    cloaks: Sequence[str],
+    trackers: Sequence[str],
+    candidate: str,
+    judges: Sequence[str],
 ) -> Headlines:
     """Mean protection per kind of judge, over the cells that no purifier and the candidate share.
 
-    A purifier that lacks one of them gets no headline: means over other cells could not be compared.
+    A purifier that lacks one of them gets no headline: means over other cells could not be compared. Only the judges
+    that are named count: a retrained surrogate is of the kind of a surrogate and would be pooled with it.
     """
     barred = tuple(sorted({name for cell in grid.all() if cell.purifier == candidate for name in cell.loss_networks}))
     rates: dict[tuple[str, JudgeKind], Interval] = {}
     used: dict[JudgeKind, int] = {}
     for kind in JUDGE_KINDS:
         chosen = {
-            name: grid.eligible(purifier=name, kind=kind, cloaks=cloaks, trackers=trackers, barred=barred)
+            name: grid.eligible(
+                purifier=name, kind=kind, cloaks=cloaks, trackers=trackers, judges=judges, barred=barred
+            )
             for name in purifiers
         }
         keyed = {name: {(c.cloak, c.tracker, c.judge): c for c in cells} for name, cells in chosen.items()}

@@ -27,6 +27,7 @@ from facewarden.bench.cloaking_report import (
     headline_sentences,
     headlines,
 )
+from facewarden.bench.plan_kind import Cell as Planned
 from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
@@ -192,7 +193,12 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
         cell(0.1, judge="h", kind="unseen_family"), cell(0.0, "p", "h", "unseen_family"),
     ]  # fmt: skip
     found = headlines(
-        Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], trackers=["nearest"], candidate="p"
+        Grid({"t": cells}),
+        purifiers=["none", "p", "b"],
+        cloaks=["c"],
+        trackers=["nearest"],
+        candidate="p",
+        judges="fsgh",
     )
     assert found.rates["p", "surrogate"].value == pytest.approx(0.5)
     assert found.rates["b", "unseen_network"].value == pytest.approx(0.5)
@@ -204,10 +210,49 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
     assert "no cell" in said[2]
 
 
+def test_only_the_judges_of_the_plan_make_a_headline() -> None:
+    cells = [
+        cell(1.0), cell(0.2, "p"),
+        cell(0.9, judge="f adapted"), cell(0.0, "p", "f adapted"),  # a rival's recognizer, not a tracker's
+        cell(0.8, judge="far", kind="unseen_family"), cell(0.4, "p", "far", "unseen_family"),
+    ]  # fmt: skip
+    named = {"purifiers": ["none", "p"], "cloaks": ["c"], "trackers": ["nearest"], "candidate": "p"}
+    own = headlines(Grid({"t": cells}), **named, judges=["f"])  # type: ignore[arg-type]
+    assert own.rates["p", "surrogate"].value == pytest.approx(0.2)
+    assert (own.cells["surrogate"], own.cells["unseen_family"]) == (1, 0)
+    more = headlines(Grid({"t": cells}), **named, judges=["f", "far"])  # type: ignore[arg-type]
+    assert more.rates["p", "unseen_family"].value == pytest.approx(0.4)
+    assert more.rates["p", "surrogate"] == own.rates["p", "surrogate"]
+
+
+def test_the_summary_pools_no_adapted_judge(photos: Path) -> None:
+    plan = settings(photos)
+    plan["headline"] = [{**plan["headline"][0], "cloaks": ["strong"]}]
+    plan["tables"].append({**plan["tables"][0], "title": "rivals", "judges": ["two"]})
+    measured = {
+        "main": [cell(1.0, cloak="strong", judge="one"), cell(0.2, "coarse", "one", cloak="strong")],
+        "rivals": [cell(0.9, cloak="strong", judge="one adapted"), cell(0.0, "coarse", "one adapted", cloak="strong")],
+    }
+    judges = {"main": ["one"], "rivals": ["an adapted one"]}
+    results = [
+        CellResult(Planned(title, {"table": title, "judges": judges[title]}), {"cells": [one.as_json()]})
+        for title, cells in measured.items()
+        for one in cells
+    ]
+    said = entry().summarize(plan, results).sentences[0]
+    assert "(1 cells)" in said
+    assert "20.0" in said
+
+
 def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
     cells = [cell(1.0), cell(0.5, "p"), cell(1.0, judge="g"), cell(0.1, "p", "g"), cell(0.0, "b")]
     found = headlines(
-        Grid({"t": cells}), purifiers=["none", "p", "b"], cloaks=["c"], trackers=["nearest"], candidate="p"
+        Grid({"t": cells}),
+        purifiers=["none", "p", "b"],
+        cloaks=["c"],
+        trackers=["nearest"],
+        candidate="p",
+        judges="fsgh",
     )
     assert set(found.rates) == {("none", "surrogate"), ("p", "surrogate")}
 

@@ -40,6 +40,7 @@ _KEYS = (
     "candidate", "baselines", "tables", "goals", "headline", "cost", "skip_missing", "rounds",
 )  # fmt: skip
 _TABLE = ("title", "cloaks", "purifiers", "trackers", "probes", "seeds", "judges", "users", "passed_over", "tuning")
+_HEADLINE = ("title", "cloaks", "trackers", "at_most", "judges")
 _RECIPE = tuple(field.name for field in fields(CloakRecipe))
 
 
@@ -94,7 +95,8 @@ class Cloaking(PlanKind):
     `--purifier` takes, with settings as JSON behind it where needed ("none" is always there); `candidate` and
     `baselines` by these names; `tables`: a list of {title, cloaks, purifiers, trackers}, each with its own `probes`,
     `seeds`, `judges`, `users`, `passed_over` or `tuning` where they differ; `goals`: {cloak, judges, at_most};
-    `headline`: a list of {title, cloaks, trackers, at_most}, the first of which is drawn; `cost`: purifiers whose cost
+    `headline`: a list of {title, cloaks, trackers, at_most}, the first of which is drawn, each over the plan's `judges`
+    unless it has its own; `cost`: purifiers whose cost
     is measured, with `rounds` of the bootstrap; `skip_missing`: leave out purifiers whose weights are not there.
     """
 
@@ -128,6 +130,8 @@ class Cloaking(PlanKind):
                     **common,
                 }
                 found.append(Cell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
+        for place, wanted in enumerate(settings.get("headline", ())):
+            check_keys(wanted, _HEADLINE, required=_HEADLINE[:4], at=("headline", place))
         for name in settings.get("cost", ()):
             if name not in plan.purifiers:
                 raise SettingError(f"no purifier {name!r}", hint=", ".join(plan.purifiers), at=("cost",))
@@ -166,12 +170,16 @@ class Cloaking(PlanKind):
         plan = _Plan(settings)
         tables: dict[str, list[Measured]] = {}
         costs: dict[str, Mapping[str, Any]] = {}
+        called: dict[str, str] = {}
         for result in results:
             held = result.cell.settings
             if "cost" in held:
                 costs[held["cost"][0]] = result.value["cost"]
             else:
-                tables.setdefault(held["table"], []).extend(Measured.from_json(one) for one in result.value["cells"])
+                measured = [Measured.from_json(one) for one in result.value["cells"]]
+                tables.setdefault(held["table"], []).extend(measured)
+                if len(measured) == len(held["judges"]):  # some judges have no halves to train
+                    called |= {spec: one.judge for spec, one in zip(held["judges"], measured, strict=True)}
         grid = Grid(tables)
         names = [name for name in plan.purifiers if any(cell.purifier == name for cell in grid.all())]
         shown: list[Table] = []
@@ -186,7 +194,12 @@ class Cloaking(PlanKind):
             for number, wanted in enumerate(settings["headline"]):
                 most, title = float(wanted["at_most"]), str(wanted["title"])
                 found = headlines(
-                    grid, purifiers=chosen, cloaks=wanted["cloaks"], trackers=wanted["trackers"], candidate=ours
+                    grid,
+                    purifiers=chosen,
+                    cloaks=wanted["cloaks"],
+                    trackers=wanted["trackers"],
+                    candidate=ours,
+                    judges=[called.get(spec, spec) for spec in wanted.get("judges", plan.judges)],
                 )
                 shown.append(headline_table(title, found, purifiers=chosen, at_most=most, candidate=ours))
                 said = headline_sentences(found, candidate=ours, baselines=rivals, at_most=most)
