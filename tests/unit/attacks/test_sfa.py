@@ -197,14 +197,16 @@ def test_a_sample_is_attacked_alike_in_any_company(name: str, offset: Any) -> No
 
 # 12
 def test_keeping_the_class_helps_where_auxiliary_branches_are_attacked() -> None:
+    # at smaller budgets nothing falls on this toy, whatever the target, and the comparison would say nothing
     batch = toy_faces(160, seed=9)
     reached = {}
     for flip in (False, True):
         reading = SfaOffset(fit_toy(model(), flip=flip, cap=6 / 255), offset="decay")
         objective = HeadLoss(model(), batch, head="attributes", threshold=0.0)
-        found = FGSM()(objective, ThreatModel(eps=4 / 255), reading=reading)
+        found = FGSM()(objective, ThreatModel(eps=8 / 255), reading=reading)
         reached[flip] = float((found.success & ~found.success_clean).float().mean())
-    assert reached[False] >= reached[True] - 0.05
+    assert reached[False] > 0.2
+    assert reached[False] > reached[True] + 0.1
 
 
 def test_attacks_without_gradients_goals_without_labels_and_attacks_beside_rgb_refuse_it() -> None:
