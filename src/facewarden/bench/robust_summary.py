@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.bench.check_report import check_report, failures
 from facewarden.bench.plan_kind import CellResult, Summary
+from facewarden.bench.robust_checks import method_checks
 from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
 from facewarden.metrics.intervals import Interval
 from facewarden.report.document import Figure, Table
@@ -28,12 +30,14 @@ def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Sum
     accuracy = _accuracy(clean, method_of, methods)
     trained = [r for r in results if r.cell.settings["do"] == "train" and "passes" in r.value]
     backward = {str(r.cell.settings["method_name"]): float(r.value["passes"]["model"][1]) for r in trained}
+    checks = check_report(list(method_checks(results, method_of)))
     return Summary(
         title=str(settings.get("title", "Adversarial training")),
-        sentences=tuple(_sentences(methods, found, accuracy, backward)),
+        sentences=(*_sentences(methods, found, accuracy, backward), *failures(checks)),
         tables=(
             _clean_table(results, clean, method_of, methods),
             _short_table(methods, found),
+            *((checks,) if checks.rows else ()),
             _long_table(methods, found),
         ),
         figures=tuple(_trade_off(methods, found, accuracy)),

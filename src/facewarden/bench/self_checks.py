@@ -24,6 +24,7 @@ from facewarden.core.threat import ThreatModel
 Source = Literal["white_box", "score", "transfer", "noise"]
 
 _DOUBT = 0.05  # chance of a drop this large among flips that are coin tosses, below which a check fails
+_ENSEMBLE = "auto_binary"
 _FLAT = 0.1  # share of samples without gradient above which white-box numbers mean little
 
 
@@ -220,11 +221,15 @@ def _masking(rows: Sequence[MeasuredRow], where: str, unlimited: float) -> Itera
     pairs = []
     for row in white:
         single = row.attack == "fgsm" or row.steps == 1
-        others = [r for r in white if r.eps == row.eps and r is not row and r.attack != "fgsm" and r.steps != 1]
+        others = [r for r in white if r.eps == row.eps and r.attack not in ("fgsm", _ENSEMBLE) and r.steps != 1]
         if single and others:
             pairs.append((max(others, key=lambda r: r.rate), row))
     if pairs:
         yield _compared("many steps beat one", where, pairs, _at)
+    joined = [(row, other) for row in white for other in white
+              if row.attack == _ENSEMBLE != other.attack and row.eps == other.eps]  # fmt: skip
+    if joined:
+        yield _compared("an ensemble of attacks beats each one", where, joined, _at)
     wide = [row for row in white if row.eps >= unlimited and len(row.success)]
     if wide:
         top = max(wide, key=lambda row: row.rate)

@@ -87,3 +87,57 @@ def test_there_is_one_sentence_a_method_and_a_row_for_every_attack_and_method() 
     ]
     assert rows[0][5:] == (None, None)
     assert str(rows[1][6]).startswith("-75.0 (")
+
+
+def checked_results(*, flat: float = 0.0, stronger: int = 6, moved: int = 2) -> list[CellResult]:
+    """Two seeds of one method: fgsm loses 3 of 8 samples, pgd 4, an ensemble some, transfer some."""
+    samples = [{"key": key, "label": 1, "subject": SUBJECT[key]} for key in KEYS]
+    made = []
+    for seed in (0, 1):
+        place: dict[str, Any] = {"model": f"plain-{seed}", "method_name": "plain", "seed": seed}
+        clean = {"accuracy": [1.0, 0.9, 1.0, 8], "metrics": {}, "samples": samples, "simulated": True}
+        made.append(CellResult(Cell(f"clean / {seed}", {**place, "do": "clean"}), clean))
+        for attack, wins in (("fgsm", 3), ("pgd", 4), ("auto_binary", stronger)):
+            hits = {"2|none": [int(i < wins) for i in range(8)], "2|sfa": [1] * 8}
+            if attack == "pgd":
+                hits["4|none"] = [int(i < wins + 1) for i in range(8)]
+            signs = {"flat": flat, "unsteady": 0.0, "n": 8}
+            settings = {**place, "do": "attack", "head": "live", "attack": attack}
+            value = {"asked": KEYS, "key": KEYS, "success": hits, "signs": signs}
+            made.append(CellResult(Cell(f"{attack} / {seed}", settings), value))
+        victim = {"right": [1] * 7 + [0], "2": [int(i >= 8 - moved) for i in range(8)]}
+        value = {"key": KEYS, "eps": [2.0], "victims": {f"plain-{seed}": victim}}
+        settings = {"do": "transfer", "seed": seed, "model": "start-0", "method": "mi_fgsm"}
+        made.append(CellResult(Cell(f"transfer / {seed}", settings), value))
+    return made
+
+
+def test_every_method_shows_whether_its_attacks_work() -> None:
+    summary = summarize({}, checked_results())
+    rows = next(table for table in summary.tables if table.title.startswith("Self-checks")).rows
+    assert all(str(row[2]).startswith("holds") for row in rows)
+    found = {(row[0], row[1]) for row in rows}
+    both = "plain of samples that the surrogate decides correctly too, at 2/255"
+    assert found >= {
+        ("success grows with the budget", "plain"),
+        ("many steps beat one", "plain"),
+        ("an ensemble of attacks beats each one", "plain"),
+        ("gradients beat another model's gradients", both),
+        ("the model has gradients", "plain, live"),
+        ("the model repeats itself", "plain, live"),
+    }
+    assert not any("self-check" in sentence for sentence in summary.sentences)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"flat": 0.5}, "the model has gradients (plain, live): FAILED: none on 50% of 16"),
+        ({"stronger": 0}, "an ensemble of attacks beats each one (plain): FAILED: auto_binary at 2 flips 0.0%"),
+        # of the seven that both decide correctly; what the victim itself gets wrong when clean is no success
+        ({"moved": 8, "stronger": 0}, "too, at 2/255): FAILED: pgd at 2 flips 57.1%, mi_fgsm at 2 100.0%"),
+    ],
+)
+def test_a_check_that_fails_is_a_sentence(settings: dict[str, Any], words: str) -> None:
+    summary = summarize({}, checked_results(**settings))
+    assert any(s.startswith("A self-check failed: ") and words in s for s in summary.sentences), summary.sentences
