@@ -44,6 +44,8 @@ class TrainSettings:
         augmentation: strength of the changes.
         precision: "no" or "bf16"; small convolutional networks are slower in bf16 on a CPU.
         every: epochs between checkpoints.
+        accumulate: batches of one optimizer step, for more samples than memory holds; the last step of an epoch takes
+            what is left, so that nothing is open where a checkpoint is written.
     """
 
     epochs: int = 20
@@ -56,13 +58,14 @@ class TrainSettings:
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: str = "no"
     every: int = 1
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.every < 1 or self.margin < 1:
+        if self.epochs < 1 or self.batch < 2 or self.every < 1 or self.margin < 1 or self.accumulate < 1:
             raise BadInputError(
-                f"cannot train {self.epochs} epochs with batches of {self.batch}, checkpoints every {self.every} and "
-                f"margin {self.margin}",
-                hint="epochs and every >= 1, batch >= 2, margin >= 1",
+                f"cannot train {self.epochs} epochs with batches of {self.batch}, {self.accumulate} of them a step, "
+                f"checkpoints every {self.every} and margin {self.margin}",
+                hint="epochs, every and accumulate >= 1, batch >= 2, margin >= 1",
             )
 
 
@@ -108,6 +111,7 @@ def fit(
     optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
     prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
     per_epoch = -(-len(source) // settings.batch)
+    objective.gather(settings.accumulate)
     objective.begin(domains=sorted(set(source.domain)), steps=per_epoch * settings.epochs)
     state = load_checkpoint(run / CHECKPOINTS, model.network, optimizer) or {"step": 0, "log": []}
     if state.get("objective"):
@@ -138,11 +142,20 @@ def fit(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive(seed, "step", step))  # for layers that draw, such as dropout
                 loss = objective(prepared, batch)
-                objective.backward(prepared, loss, run=accelerator.backward)
-            told: Mapping[str, float | Tensor] = {**loss.parts, **objective.statistics(prepared)}
+                share = _held(number, per_epoch, settings)
+                objective.backward(prepared, loss, run=_mean_of(accelerator.backward, batches=share))
+            steps = (number + 1) % settings.accumulate == 0
+            if not steps and number + 1 == per_epoch:
+                objective.finish()
+                steps = True
+            told: Mapping[str, float | Tensor] = loss.parts
+            if steps:  # before, the gradients are not whole
+                told = {**told, **objective.statistics(prepared)}
             for name, value in {"loss": loss.total.detach(), **told}.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
                 counts[name] += 1
+            if not steps:
+                continue
             accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
             optimizer.step()
             optimizer.zero_grad()
@@ -164,6 +177,17 @@ def fit(
             (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
     model.requires_grad_(False).eval()
     return log
+
+
+def _held(number: int, per_epoch: int, settings: TrainSettings) -> int:
+    """How many batches the step has that this one is in."""
+    first = number - number % settings.accumulate
+    return min(settings.accumulate, per_epoch - first)
+
+
+def _mean_of(run: Callable[[Tensor], None], *, batches: int) -> Callable[[Tensor], None]:
+    """Backpropagate a batch's share of the mean over the batches of a step."""
+    return run if batches == 1 else lambda total: run(total / batches)
 
 
 @contextmanager

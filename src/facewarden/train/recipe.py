@@ -54,6 +54,8 @@ class Recipe:
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if self.stored == "float32":
             del values["stored"]  # runs that were begun before there was a choice go on
+        if values["training"].get("accumulate") == 1:
+            del values["training"]["accumulate"]  # and cells of plans keep their ids
         return values
 
     def with_epochs(self, epochs: int | None) -> Recipe:

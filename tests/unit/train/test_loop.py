@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -200,7 +200,85 @@ def test_a_detector_without_a_network_is_refused(tmp_path: Path) -> None:
         fit(TinyDetector(), crop_set(), objective=CrossEntropy(), settings=SETTINGS, seed=0, run=tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 1}, {"every": 0}, {"margin": 0.5}])
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 1}, {"every": 0}, {"margin": 0.5}, {"accumulate": 0}])
 def test_impossible_settings_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(BadInputError, match="cannot train"):
         TrainSettings(**wrong)
+
+
+class Sizes(CrossEntropy):
+    """Notes how many batches each step took and what `finish` was called on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def gather(self, batches: int) -> None:
+        self.told.append(f"gather {batches}")
+
+    def backward(self, model: Detector, loss: Loss, *, run: Callable[[torch.Tensor], None]) -> None:
+        self.told.append("backward")
+        run(loss.total)
+
+    def finish(self) -> None:
+        self.told.append("finish")
+
+    def statistics(self, model: Detector) -> dict[str, float]:
+        self.told.append("step")
+        return {}
+
+
+def test_batches_are_gathered_and_the_last_step_of_an_epoch_takes_what_is_left(tmp_path: Path) -> None:
+    rule = Sizes()
+    settings = replace(SETTINGS, epochs=1, batch=4, accumulate=3)  # four batches an epoch: three and one
+    log = fit(TinyTrainable(), crop_set(), objective=rule, settings=settings, seed=0, run=tmp_path)
+    assert rule.told == ["gather 3", *["backward"] * 3, "step", "backward", "finish", "step"]
+    assert log[0]["steps"] == 4
+
+
+class Gradients(CrossEntropy):
+    """Keeps the gradient of every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[torch.Tensor] = []
+
+    def statistics(self, model: Detector) -> dict[str, float]:
+        self.taken.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+        return {}
+
+
+def test_gathered_batches_have_the_gradient_of_one_large_batch(tmp_path: Path) -> None:
+    still = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
+
+    def taken(name: str, **changes: int) -> list[torch.Tensor]:
+        model, rule = TinyTrainable(), Gradients()
+        model.network[6].p = 0.0  # dropout masks are drawn for a batch
+        settings = replace(SETTINGS, epochs=1, augmentation=still, **changes)
+        fit(model, crop_set(), objective=rule, settings=settings, seed=0, run=tmp_path / name)
+        return rule.taken
+
+    (whole,) = taken("whole", batch=16)
+    (gathered,) = taken("gathered", batch=4, accumulate=4)
+    torch.testing.assert_close(gathered, whole, rtol=1e-3, atol=1e-6)
+    assert len(taken("apart", batch=4)) == 4
+
+
+def test_a_run_that_gathers_batches_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, batch=4, accumulate=3)
+    whole = state_after(tmp_path / "whole", settings=settings)
+    resumed = state_after(tmp_path / "resumed", stops=(1, 2), settings=settings)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    alone = state_after(tmp_path / "alone", settings=replace(SETTINGS, batch=4))
+    assert any(not torch.equal(value, alone[name]) for name, value in whole.items())
+
+
+def test_an_objective_with_a_rule_for_gradients_says_whether_it_gathers() -> None:
+    class Own(CrossEntropy):
+        def backward(self, model: Detector, loss: Loss, *, run: Callable[[torch.Tensor], None]) -> None:
+            run(loss.total)
+
+    Own().gather(1)
+    CrossEntropy().gather(2)
+    with pytest.raises(BadInputError, match="Own cannot gather 2 batches for a step"):
+        Own().gather(2)

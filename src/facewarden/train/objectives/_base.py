@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import ContractError
+from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.roles import Detector, forbid_override
 from facewarden.train.objectives._statistics import owned_norms
 
@@ -57,6 +57,26 @@ class TrainingObjective(ABC):
             domains: names of the training data's domains.
             steps: of the whole training.
         """
+
+    def gather(self, batches: int) -> None:
+        """Learn, before the first step, how many batches are one optimizer step.
+
+        Plain losses need nothing: their gradients add up, and the loop divides. A rule of its own for gradients may not
+        add up over batches, so an objective that has one is refused unless it says otherwise.
+
+        Args:
+            batches: of one step; the last step of an epoch may get fewer, `finish` then ends it.
+
+        Raises:
+            BadInputError: several, and it cannot.
+        """
+        if batches > 1 and type(self).backward is not TrainingObjective.backward:
+            raise BadInputError(
+                f"{type(self).__name__} cannot gather {batches} batches for a step", hint="training: accumulate 1"
+            )
+
+    def finish(self) -> None:  # noqa: B027
+        """End a step that got fewer batches than it was told; nothing by default."""
 
     def statistics(self, model: Detector) -> dict[str, float]:
         """What the last step was like, for the log; called after `backward`, while the gradients are there.

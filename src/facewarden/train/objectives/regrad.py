@@ -70,7 +70,8 @@ class Regrad(PrototypeObjective):
         uncertainty: weigh the fast side by its certainty.
         speed: the fastest modality is chosen by the loss of the `batch`, or by its `running` average.
         momentum: share of the old value in the running average.
-        accumulate: micro-batches of one optimizer step; gradients are written by the last one's backward.
+        accumulate: micro-batches of one optimizer step; gradients are written by the last one's backward. A training
+            sets it by its own `accumulate`.
         sources, factor, keep, probability: as for `ssp`.
     """
 
@@ -128,6 +129,19 @@ class Regrad(PrototypeObjective):
         self._taken += 1
         if self._taken == self.accumulate:
             self.finish()
+
+    def gather(self, batches: int) -> None:
+        """Write gradients at every so manyth batch; they are those of the joined batch.
+
+        Raises:
+            BadInputError: it was made for another number, which the training does not keep to.
+        """
+        if self.accumulate not in (1, batches):
+            raise BadInputError(
+                f"regrad gathers {self.accumulate} batches for a step, the training {batches}",
+                hint=f'"training": {{"accumulate": {self.accumulate}}} in the recipe says it to both',
+            )
+        self.accumulate = batches
 
     def statistics(self, model: Detector) -> dict[str, float]:
         """The last step by modality: lengths of its prototype gradient before and after the rule, conflicts, speed.

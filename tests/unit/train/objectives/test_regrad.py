@@ -282,3 +282,13 @@ def test_what_cannot_be_done_is_said() -> None:
     rule = ready(Regrad(sources=SOURCES))
     with pytest.raises(ContractError, match="nothing is trainable"):
         rule.backward(frozen, rule(frozen, faces()), run=lambda _: None)
+
+
+def test_the_training_tells_how_many_batches_a_step_has_and_nobody_says_otherwise() -> None:
+    rule = Regrad(sources=SOURCES)
+    rule.gather(3)
+    assert rule.accumulate == 3
+    Regrad(accumulate=2).gather(2)
+    with pytest.raises(BadInputError, match="regrad gathers 2 batches for a step, the training 1") as error:
+        Regrad(accumulate=2).gather(1)
+    assert '"accumulate": 2' in error.value.hint
