@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from facewarden.core import registry
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from facewarden.core.labels import Split
 from facewarden.data.datasets._captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
@@ -34,8 +36,11 @@ def open_captures(source: str | Path) -> Manifest:
 
     Raises:
         BadInputError: no such file, or the folder does not hold that layout.
+        UnknownEntryError: NAME:PATH with a name that is no set's.
     """
     named = named_set(str(source))
+    if named is None:
+        _check_name(str(source))
     return Manifest.read(Path(source)) if named is None else capture_set(*named).manifest()
 
 
@@ -67,6 +72,19 @@ def named_set(text: str) -> tuple[str, Path] | None:
     """Return the registry name and the folder of NAME:PATH; None for anything else."""
     name, colon, path = text.partition(":")
     return (name, Path(path)) if colon and name in {item.name for item in registry.list_entries("datasets")} else None
+
+
+def _check_name(text: str) -> None:
+    """Refuse what looks like NAME:PATH and names no set; files may have colons in their names, drives one letter."""
+    found = re.fullmatch(r"(\w[\w-]+):(.*)", text, re.DOTALL)
+    if found is None or Path(text).suffix.lower() in SUFFIXES or Path(text).exists():
+        return
+    known = capture_sets()
+    close = difflib.get_close_matches(found[1].lower(), known, n=1, cutoff=0.6)
+    raise UnknownEntryError(
+        f"no set of captures {found[1]!r}" + (f"; did you mean {close[0]}:{found[2]}?" if close else ""),
+        hint=f"one of {', '.join(f'{name}:PATH' for name in known)}, or a manifest",
+    )
 
 
 def _is_captures(made: object) -> bool:

@@ -88,7 +88,7 @@ class Padisi(CaptureSet):
 
     def frames_by_rule(self) -> Iterator[Frame]:
         """Yield a frame of every trial of the partition file whose data are there."""
-        hint = "give the official partition file: protocol=…_3folds_part0.csv"
+        hint = "copy …_3folds_part0.csv into the folder; data import padisi:PATH takes --protocol FILE"
         path = self.protocol or find_one(
             self.root, ("*3folds_part0*.csv",), what="official partition file of the first fold", hint=hint
         )

@@ -143,7 +143,7 @@ class Wmca(ClipSet):
     @cached_property
     def splits(self) -> dict[str, Split]:
         """Video -> split, of the official file."""
-        hint = "give the official grandtest file: protocol=FILE, or list files"
+        hint = "copy the official grandtest file into the folder; data import wmca:PATH takes --protocol FILE or lists"
         path = self.protocol or find_one(
             self.root, ("*grandtest*", "*grand_test*"), what="official grandtest file", hint=hint
         )
@@ -177,7 +177,7 @@ class Wmca(ClipSet):
         if self._archives:
             raise BadInputError(
                 f"{row.names[0]!r}: lists name extracted frames, this folder holds archives",
-                hint="the folder with R_CDIT in it, or protocol=FILE instead of lists",
+                hint="the folder with R_CDIT in it, or data import with --protocol FILE instead of lists",
             )
         return super().frame_of_row(row, split)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from facewarden.core.errors import BadInputError, FacewardenError
+from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
 from facewarden.core.labels import MODALITIES, Split
 from facewarden.data.captures import capture_set, open_captures
 from facewarden.data.loading import load_batch
@@ -155,3 +155,22 @@ def test_an_unknown_layout_and_a_set_of_photos_are_refused() -> None:
     with pytest.raises(BadInputError, match="no set of captures") as error:
         capture_set("orl", twin("wmca"))
     assert "wmca" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("wmka:/tmp", "wmca:/tmp"), ("Padisi:x", "padisi:x"), ("casia-surf:x y", "casia_surf:x y")]
+)
+def test_a_misspelt_set_is_told_which_one_was_meant(typed: str, meant: str) -> None:
+    with pytest.raises(UnknownEntryError, match=f"no set of captures .*; did you mean {meant}\\?") as error:
+        open_captures(typed)
+    assert "wmca:PATH" in error.value.hint
+
+
+def test_paths_with_a_colon_are_paths(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="unknown kind of table"):
+        open_captures("C:/sets/wmca")
+    with pytest.raises(BadInputError, match="no such table"):
+        open_captures("sets:old.csv")
+    (tmp_path / "sets:old").mkdir()
+    with pytest.raises(BadInputError, match="no manifest in this folder"):
+        open_captures(tmp_path / "sets:old")
