@@ -73,7 +73,7 @@ class Grid:
             purifier: whose.
             kind: what the judges are to the cloak.
             cloaks, trackers: which ones.
-            judges: whose cells count; other tables may hold judges, such as retrained ones, that answer another question.
+            judges: whose cells count; other tables may hold retrained judges, which answer another question.
             barred: loss networks of any purifier in the comparison: all purifiers are then measured on the same cells.
         """
         chosen: dict[tuple[str, str, str], Cell] = {}
@@ -94,13 +94,15 @@ class Grid:
     def headline(self, cells: Sequence[Cell]) -> Interval:
         """Mean over cells, every tracker with the same weight, with the interval over attackers.
 
-        All cells have the same attackers in the same order, so whole attackers are drawn with all of their cells.
+        All cells take their attackers from one order, so whole attackers are drawn with all of their cells. Where a
+        tracker was asked for fewer of them, the interval is that of those whom all cells have.
         """
         rates = [rate for cell in cells if (rate := self.judged(cell)) is not None]
         value = headline(rates)
-        rows = np.array([cell.hidden for cell in cells])
-        found = mean_by_subject(rows.mean(axis=0), np.arange(rows.shape[1]), seed=0)
-        shift = value - found.value  # attackers have unequal numbers of probes
+        people = min(len(cell.hidden) for cell in cells)
+        rows = np.array([cell.hidden[:people] for cell in cells])
+        found = mean_by_subject(rows.mean(axis=0), np.arange(people), seed=0)
+        shift = value - found.value  # attackers have unequal numbers of probes, and some cells more attackers
         low, high = max(0.0, found.low + min(shift, 0.0)), min(1.0, found.high + max(shift, 0.0))
         return Interval(value, low, high, len(cells), f"{found.method}, {len(cells)} cells")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facewarden.bench.cloaking import Cell
+from facewarden.bench.cloaking import END_TO_END, Cell
 from facewarden.bench.cloaking_grid import NONE, Grid, best_baseline, counts
 from facewarden.bench.cloaking_judges import JUDGE_KINDS, JudgeKind
 from facewarden.metrics.intervals import Interval
@@ -17,6 +17,11 @@ KIND_WORDS: Mapping[JudgeKind, str] = {
     "unseen_network": "unseen network, a surrogate's family",
     "unseen_family": "unseen family",
 }
+
+UPPER_HALF = (
+    f"{END_TO_END} trains the upper half of the judge's network with a softmax layer; the lower half stays as "
+    "published, so a tracker who trains the whole network is not measured."
+)
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,19 @@ def goal_table(grid: Grid, goals: Sequence[Goal], *, candidate: str, baselines: 
 
 @dataclass(frozen=True)
 class Headlines:
-    """Headline of each purifier by kind of judge, and the cells that went into it."""
+    """Headline of each purifier by kind of judge, and the cells that went into it.
+
+    Attributes:
+        rates: purifier and kind of judge -> mean protection.
+        cells: kind of judge -> how many cells are in each of its means.
+        barred: judges left out as loss networks of the candidate.
+        sizes: tracker -> "40 attackers, splits by seeds 0, 1, 2", of the cells in the means.
+    """
 
     rates: Mapping[tuple[str, JudgeKind], Interval]
     cells: Mapping[JudgeKind, int]
     barred: tuple[str, ...]
+    sizes: Mapping[str, str]
 
 
 def headlines(
@@ -100,6 +113,7 @@ def headlines(
     barred = tuple(sorted({name for cell in grid.all() if cell.purifier == candidate for name in cell.loss_networks}))
     rates: dict[tuple[str, JudgeKind], Interval] = {}
     used: dict[JudgeKind, int] = {}
+    pooled: list[Cell] = []
     for kind in JUDGE_KINDS:
         chosen = {
             name: grid.eligible(
@@ -115,7 +129,18 @@ def headlines(
         for name, cells in keyed.items():
             if shared and shared <= set(cells):
                 rates[name, kind] = grid.headline([cells[key] for key in sorted(shared)])
-    return Headlines(rates, used, barred)
+                pooled += [cells[key] for key in sorted(shared)]
+    sizes = {name: size_of([cell for cell in pooled if cell.tracker == name]) for name in trackers}
+    return Headlines(rates, used, barred, {name: size for name, size in sizes.items() if size})
+
+
+def size_of(cells: Sequence[Cell]) -> str:
+    """How many people cloaked and which splits were drawn, in words; empty without cells."""
+    people = sorted({cell.attackers for cell in cells})
+    seeds = sorted({seed for cell in cells for seed in cell.seeds})
+    if not cells:
+        return ""
+    return f"{', '.join(map(str, people))} attackers one at a time, splits by seeds {', '.join(map(str, seeds))}"
 
 
 def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], at_most: float, candidate: str) -> Table:
@@ -127,11 +152,13 @@ def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], at
         if any(cells):
             rows.append((name, *("" if cell is None else rate(cell) for cell in cells)))
     barred = f" Judges left out as loss networks of {candidate}: {', '.join(found.barred)}." if found.barred else ""
+    measured = "".join(f" {tracker}: {size}." for tracker, size in found.sizes.items())
+    halves = f" {UPPER_HALF}" if END_TO_END in found.sizes else ""
     return Table(
         f"{title}: mean protection %; goal ≤ {100 * at_most:g}",
         ("Purifier", *(f"{KIND_WORDS[kind]} ({found.cells[kind]} cells)" for kind in kinds)),
         tuple(rows),
-        note=f"Only cells whose cloak protects at least 20 % untreated; probes raw.{barred}",
+        note=f"Only cells whose cloak protects at least 20 % untreated; probes raw.{barred}{measured}{halves}",
     )
 
 
@@ -157,6 +184,9 @@ def headline_sentences(
             text += f" Best baseline: {best}, {rate(rivals[best])} %, {ahead:+.1f} points above {candidate}"
             wanted = rivals[best].value > 0.1
             text += f" (5 wanted: {'reached' if ahead >= 5 else 'not reached'})." if wanted else "."
+        absent = [name for name in baselines if name not in rivals]
+        if absent:
+            text += f" Baselines left out, as they lack some of these cells: {', '.join(absent)}."
         said.append(text)
     return tuple(said)
 
@@ -188,14 +218,13 @@ def cells_table(title: str, cells: Sequence[Cell], grid: Grid) -> Table:
                 "; ".join(marks),
             )
         )
-    seeds = sorted({seed for cell in cells for seed in cell.seeds})
-    people = sorted({cell.attackers for cell in cells})
+    halves = f" {UPPER_HALF}" if any(cell.tracker == END_TO_END for cell in cells) else ""
     return Table(
         title,
         ("Cloak", "Surrogates", "Purifier", "Loss networks", "Tracker", "Judge", "Judge is", "Probes", "Protection %",
          "Natural error %", "Excess", "Normal accuracy %", "Mark"),
         tuple(rows),
-        note=f"{', '.join(map(str, people))} attackers one at a time, splits by seeds {', '.join(map(str, seeds))}.",
+        note=f"{size_of(cells)}.{halves}",
     )  # fmt: skip
 
 
@@ -210,9 +239,9 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
             if one is None:
                 row += ["", ""]
                 continue
-            before, gallery, both = (100 * one[side]["eer"][0] for side in ("before", "gallery", "both"))
+            before, gallery, both = (_points(one[side]["eer"]) for side in ("before", "gallery", "both"))
             ranks = [100 * one["rank1"][side] for side in ("before", "after")]
-            row += [f"{before:.2f} → {gallery:.2f}, both {both:.2f}", f"{ranks[0]:.1f} → {ranks[1]:.1f}"]
+            row += [f"{before} → {gallery}, both {both}", f"{ranks[0]:.1f} → {ranks[1]:.1f}"]
         rows.append(tuple(row))
     head = [column for judge in judges for column in (f"EER % {judge}", f"one-photo rank-1 % {judge}")]
     pairs = max((one["pairs"] for cost in costs.values() for one in cost["judges"].values()), default=0)
@@ -220,10 +249,16 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
         "Cost for natural faces",
         ("Purifier", "Images/s, one thread", "PSNR dB", "SSIM", *head),
         tuple(rows),
-        note=f"EER on {pairs} natural pairs of the people: nothing purified → one photo purified, and both purified. "
+        note=f"EER on {pairs} natural pairs of the people, 95 % intervals over people: nothing purified → one photo "
+        "purified, and both purified. "
         "Rank-1 with one purified gallery photo a person, raw probes, mean of 100 draws. PSNR and SSIM against the "
-        "natural crop. Images/s on the machine that ran the plan, which may have been busy.",
+        "natural crop. Images/s count the processor time of one thread, on the machine that ran the plan.",
     )
+
+
+def _points(found: Sequence[float]) -> str:
+    value, low, high = (100 * one for one in found)
+    return f"{value:.2f} ({low:.2f}–{high:.2f})"
 
 
 def cost_sentences(grid: Grid, costs: Mapping[str, Mapping[str, Any]], *, candidate: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +18,25 @@ from torch import Tensor
 from facewarden.bench import cloaking_lab
 from facewarden.bench.cloaking import Cell as Measured
 from facewarden.bench.cloaking_build import build_purifier
+from facewarden.bench.cloaking_cost import _speed
+from facewarden.bench.cloaking_crowd import load_crowd
 from facewarden.bench.cloaking_grid import Grid
 from facewarden.bench.cloaking_judges import JudgeKind
+from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_report import (
+    UPPER_HALF,
     Goal,
     budget_figure,
+    cells_table,
     cost_sentences,
+    cost_table,
     goal_table,
     headline_sentences,
+    headline_table,
     headlines,
 )
+from facewarden.bench.cloaking_store import Store
+from facewarden.bench.plan_file import read_plan
 from facewarden.bench.plan_kind import Cell as Planned
 from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
@@ -34,7 +44,7 @@ from facewarden.bench.plans.cloaking import _lab, entry
 from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
-from facewarden.core.roles import Recognizer
+from facewarden.core.roles import Purifier, Recognizer
 from facewarden.metrics.intervals import Interval
 
 
@@ -111,7 +121,9 @@ def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:
     assert "main" in page
     assert "counts for nothing" in page
     assert str(photos) not in page
-    assert {figure.kind for figure in summary.figures} == {"interval_dots", "curves"}
+    assert [figure.kind for figure in summary.figures] == ["interval_dots", "curves", "curves"]
+    assert ["judge one" in figure.title for figure in summary.figures[1:]] == [True, False]
+    assert "judge three" in summary.figures[2].title
     one = next(cell for cell in summary.data["cells"] if (cell["cloak"], cell["purifier"]) == ("strong", "none"))
     assert (one["kind"], one["judge"], one["protection"]["value"]) == ("surrogate", "one", 1.0)
     cost = summary.data["costs"]["fine"]
@@ -255,6 +267,72 @@ def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
         judges="fsgh",
     )
     assert set(found.rates) == {("none", "surrogate"), ("p", "surrogate")}
+
+
+def test_fewer_attackers_and_absent_baselines_are_said() -> None:
+    longer = {"attackers": 4, "seeds": (0, 1)}
+    cells = [
+        cell(1.0, **longer, hidden=(1.0,) * 4), cell(0.2, "p", **longer, hidden=(0.4, 0.0, 0.4, 0.0)),
+        cell(0.5, "b", **longer, hidden=(0.5,) * 4), cell(0.3, "absent", **longer, hidden=(0.3,) * 4),
+        cell(1.0, tracker="end_to_end"), cell(0.4, "p", tracker="end_to_end", hidden=(0.8, 0.0)),
+        cell(0.7, "b", tracker="end_to_end"),
+    ]  # fmt: skip
+    trackers = ["nearest", "end_to_end"]
+    found = headlines(
+        Grid({"t": cells}),
+        purifiers=["none", "p", "b", "absent"],
+        cloaks=["c"],
+        trackers=trackers,
+        candidate="p",
+        judges=["f"],
+    )
+    ours = found.rates["p", "surrogate"]
+    assert ours.value == pytest.approx(0.3)
+    assert (ours.low, ours.high) == pytest.approx((0.0, 0.6), abs=1e-6)  # the two people whom all cells have
+    note = headline_table("h", found, purifiers=["none", "p", "b"], at_most=0.1, candidate="p").note
+    assert "nearest: 4 attackers one at a time, splits by seeds 0, 1." in note
+    assert "end_to_end: 2 attackers one at a time, splits by seeds 0." in note
+    assert UPPER_HALF in note
+    said = headline_sentences(found, candidate="p", baselines=["b", "absent"], at_most=0.1)[0]
+    assert "Best baseline: b" in said
+    assert "lack some of these cells: absent." in said
+    assert UPPER_HALF in cells_table("t", cells, Grid({"t": cells})).note
+    assert UPPER_HALF not in cells_table("t", cells[:4], Grid({"t": cells})).note
+
+
+def test_the_plan_of_the_people_has_rivals_wherever_it_names_a_best_one() -> None:
+    plan = read_plan("cloaking_lfw").settings
+    (table,) = [one for one in plan["tables"] if one["trackers"] == ["end_to_end"]]
+    assert {"JPEG 30", "Gaussian 2", "same network on noise"} <= set(table["purifiers"])
+    unmet = [one for one in plan["headline"] if one["cloaks"] == ["LowKey 8 on S"]]
+    assert [one["trackers"] for one in unmet] == [["nearest", "linear"]]
+
+
+def test_the_cost_shows_the_intervals_that_were_measured() -> None:
+    one = {"pairs": 9, "rank1": {"before": 1.0, "after": 0.5}, "before": {"eer": [0.01, 0.001, 0.02]}}
+    one |= {"gallery": {"eer": [0.03, 0.002, 0.04]}, "both": {"eer": [0.05, 0.003, 0.06]}}
+    table = cost_table({"p": {"images_per_second": 10.0, "psnr": 40.0, "ssim": 0.9, "judges": {"f": one}}})
+    assert table.rows[0][4] == "1.00 (0.10–2.00) → 3.00 (0.20–4.00), both 5.00 (0.30–6.00)"
+
+
+def test_speed_counts_no_time_that_others_take(photos: Path, tmp_path: Path) -> None:
+    threads: set[int] = set()
+
+    class Sleeps(Purifier):
+        card = Card("sleeps", "waits for its turn", "purifier")
+
+        def purify(self, images: Tensor) -> Tensor:
+            threads.add(torch.get_num_threads())
+            time.sleep(0.05)
+            return images
+
+    crowd = load_crowd(
+        str(photos), people=4, photos=2, distractors=0, store=Store(tmp_path / "crops"), aligner="precropped"
+    )
+    before = torch.get_num_threads()
+    assert _speed(Lab(crowd, tmp_path, purifier=lambda name: Sleeps()), "sleeps") > 4 * 8 / 0.05
+    assert threads == {1}
+    assert torch.get_num_threads() == before
 
 
 def test_goals_say_what_is() -> None:

@@ -33,7 +33,7 @@ from facewarden.bench.cloaking_report import (
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
 from facewarden.core.errors import FacewardenError
-from facewarden.report.document import Table
+from facewarden.report.document import Figure, Table
 
 _KEYS = (
     "set", "photos", "distractors", "aligner", "users", "passed_over", "seeds", "judges", "cloaks", "purifiers",
@@ -184,7 +184,7 @@ class Cloaking(PlanKind):
         names = [name for name in plan.purifiers if any(cell.purifier == name for cell in grid.all())]
         shown: list[Table] = []
         sentences: list[str] = []
-        figures = []
+        figures: list[Figure | None] = []
         ours, rivals = plan.candidate, [name for name in plan.baselines if name in names]
         goals = [Goal(g["cloak"], tuple(g["judges"]), float(g["at_most"])) for g in settings.get("goals", ())]
         if goals:
@@ -206,7 +206,7 @@ class Cloaking(PlanKind):
                 sentences += [f"{title}. {one}" for one in said]
                 if number == 0:
                     figures.append(protection_figure(found, purifiers=chosen))
-        figures.append(_budgets(grid, plan, names))
+        figures += _budgets(grid, plan, names, judges=[called.get(spec, spec) for spec in plan.judges])
         if costs:
             shown.append(cost_table(costs))
             sentences += cost_sentences(grid, costs, candidate=ours)
@@ -277,19 +277,17 @@ def _combinations(
                 yield cloak, purifier, tracker
 
 
-def _budgets(grid: Grid, plan: _Plan, names: Sequence[str]) -> Any:
-    """The figure of success against eps, on the first judge, for the cloaks that differ by their level only."""
+def _budgets(grid: Grid, plan: _Plan, names: Sequence[str], *, judges: Sequence[str]) -> list[Figure | None]:
+    """Success against eps, a figure for each judge, for the cloaks that differ by their level only."""
     cloaks = plan.cloaks
     first: Mapping[str, Any] = next(iter(plan.settings.get("headline", [])), {})
     wanted = first.get("cloaks", list(cloaks))
-    if not wanted:
-        return None
     numeric = [name for name in wanted if name in cloaks and cloaks[name].level.replace(".", "").isdigit()]
     if not numeric:
-        return None
+        return []
     like = replace(cloaks[numeric[0]], level="8")
     alike = {name: recipe.eps for name, recipe in cloaks.items() if replace(recipe, level="8") == like}
-    return budget_figure(grid, alike, purifiers=names, judge=plan.judges[0])
+    return [budget_figure(grid, alike, purifiers=names, judge=judge) for judge in judges]
 
 
 entry = Cloaking
