@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
+from facewarden.core.run import write_json
 from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS, parse_row, to_row
 from facewarden.data._text import printable
 from facewarden.data.sample import Sample
@@ -31,7 +33,7 @@ class Manifest:
         rows: the samples, in the file's order.
         root: the folder that the paths of the images are relative to.
         name: what reports call the set.
-        notes: what a reader of a report must know of how the set was understood.
+        notes: what a reader of a report must know of how the set was understood; kept beside the file, see `notes_of`.
 
     Raises:
         BadInputError: two rows have the same key.
@@ -120,6 +122,13 @@ class Manifest:
         rows = [to_row(row) for row in self._relative_to(path.parent)]
         names = list(dict.fromkeys([*KNOWN_COLUMNS, *(name for row in rows for name in row)]))
         write_table(path, {name: [row.get(name) for row in rows] for name in names})
+        try:
+            if self.notes:
+                write_json(notes_of(path), list(self.notes))
+            else:
+                notes_of(path).unlink(missing_ok=True)  # those of an earlier manifest of this name
+        except OSError as error:
+            raise BadInputError(f"{printable(notes_of(path))}: cannot be written: {error}", hint="remove it") from error
 
     @classmethod
     def joined(cls, manifests: Sequence[Manifest], *, name: str) -> Manifest:
@@ -168,7 +177,8 @@ class Manifest:
             except BadInputError as error:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
-            return cls(tuple(rows), root=path.parent, name=path.parent.absolute().name or path.stem)
+            name = path.parent.absolute().name or path.stem
+            return cls(tuple(rows), root=path.parent, name=name, notes=_read_notes(notes_of(path)))
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error
 
@@ -183,6 +193,23 @@ class Manifest:
                 if (relative := row.path(name)) is not None and not Path(relative).is_absolute()
             }
             yield replace(row, **moved)  # type: ignore[arg-type]
+
+
+def notes_of(path: Path) -> Path:
+    """Where the notes of a manifest are: a list of sentences beside it, so that the table stays a plain table."""
+    return path.with_name(f"{path.name}.notes.json")
+
+
+def _read_notes(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInputError(f"{printable(path)}: not JSON: {error}", hint="remove it, the manifest is whole") from error
+    if not isinstance(found, list) or not all(isinstance(note, str) for note in found):
+        raise BadInputError(f"{printable(path)}: not a list of sentences", hint="remove it, the manifest is whole")
+    return tuple(found)
 
 
 def _find(path: Path) -> Path:

@@ -18,7 +18,7 @@ from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.train.crops import load_crops
-from facewarden.train.dealing import check_simulated, dealt
+from facewarden.train.dealing import audited, check_simulated, dealt
 from facewarden.train.head_results import learned_heads, measure_heads
 from facewarden.train.loop import fit
 from facewarden.train.objectives._base import TrainingObjective
@@ -96,6 +96,7 @@ def train(
         manifest = _simulate(plan, run.path / "captures", seed)
         manifest = manifest if protocol is None else dealt(manifest, protocol, seed=seed)
         _check_splits(manifest)
+    audit = audited(manifest) if protocol is not None else {}
     started = time.perf_counter()
     model = _untrained(plan, seed)
     crops = load_crops(
@@ -120,7 +121,8 @@ def train(
     card = _card(plan, cast(Trainable, model), manifest, learned=f"{counts['samples']} captures of "
                  f"{counts['subjects']} people", seed=seed, note=sentence(results))  # fmt: skip
     save_artifact(out, weights, card=card, recipe=written, rule=rule)
-    write_json(out / RESULTS, {**results, "training": counts})
+    told = {"notes": list(manifest.notes), "audit": audit} if audit else {"notes": list(manifest.notes)}
+    write_json(out / RESULTS, {**results, **told, "training": counts})
     run.finish(counts)
     return out
 

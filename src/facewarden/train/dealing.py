@@ -8,11 +8,14 @@ from typing import Any
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError
+from facewarden.core.labels import SPLITS, Split
+from facewarden.data.arrays import array_file
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols._base import Protocol
 from facewarden.data.protocols._transfer import DomainTransfer
+from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
-from facewarden.data.transfer import transfer_protocol
+from facewarden.data.transfer import audit_splits, transfer_protocol
 
 _SETS = "--data wmca:PATH casia_surf:PATH casia_cefa:PATH padisi:PATH"
 
@@ -44,6 +47,22 @@ def dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
     splits = named_protocol(protocol).assign(manifest, seed=seed)
     rows = tuple(sample for held in splits.values() for sample in held)
     return replace(manifest, rows=rows, name=f"{manifest.name}, {protocol}")
+
+
+def audited(manifest: Manifest) -> dict[str, Any]:
+    """What the splits hold, as JSON values: `rows` and `subjects` with counts, and `sentences` on overlaps and doubles."""
+    splits: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
+    absent = 0
+    for sample in manifest:
+        there = all(array_file(manifest.root / str(sample.path(name))).is_file() for name in sample.modalities)
+        absent += not there  # training leaves it out and counts it
+        if there:
+            splits[sample.split].append(sample)
+    audit = audit_splits(splits, root=manifest.root)
+    subjects = [[*key, count] for key, count in sorted(audit.subjects.items())]
+    lost = [f"captures whose files are not there, not in the audit: {absent}"] if absent else []
+    sentences = [*audit.sentences(), *lost]
+    return {"rows": [list(row) for row in audit.rows()], "subjects": subjects, "sentences": sentences}
 
 
 def check_simulated(protocol: str, captures: Mapping[str, Any], *, seed: int, captures_seed: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.manifest import KNOWN_COLUMNS, Manifest
+from facewarden.data.manifest import KNOWN_COLUMNS, Manifest, notes_of
 from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
 
@@ -170,3 +170,27 @@ def test_messages_about_files_whose_names_are_not_utf8_can_be_printed(tmp_path: 
         with pytest.raises(BadInputError) as raised:
             Manifest.read(path)
         assert "m\\xff.csv" in str(raised.value).encode("utf-8").decode("utf-8")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_notes_are_kept_beside_the_table_and_leave_with_it(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"manifest.{suffix}"
+    noted = Manifest((LIVE, PRINT), tmp_path, tmp_path.name, notes=("trials: 1 absent", "naïve → so"))
+    noted.write(path)
+    assert Manifest.read(path) == noted
+    assert Manifest.read(tmp_path).notes == noted.notes
+    assert list(read_table(path)) == [*KNOWN_COLUMNS, "attr_glasses", "attr_age"], "the table itself is as before"
+    notes_of(path).unlink()
+    assert Manifest.read(path).notes == (), "a manifest without its notes is still one"
+    noted.write(path)
+    replace(noted, notes=()).write(path)
+    assert Manifest.read(path).notes == (), "notes of an earlier manifest of this name are gone"
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '"x"', "[[]]"])
+def test_notes_that_are_none_are_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "manifest.csv"
+    Manifest((LIVE, PRINT), tmp_path, "set").write(path)
+    notes_of(path).write_text(text)
+    with pytest.raises(BadInputError, match=r"manifest\.csv\.notes\.json: not "):
+        Manifest.read(path)

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from facewarden.cli import main
 from facewarden.core.artifact import load_artifact
 from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
 from facewarden.core.labels import Split
@@ -186,3 +188,25 @@ def test_given_captures_that_do_not_suit_a_protocol_leave_no_folder(
     with pytest.raises(FacewardenError, match=r"protocol|domain"):
         train(recipe, out=tmp_path / "out", captures=captures, protocol=protocol)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_audit_of_a_protocol_and_the_notes_of_a_set_are_kept_and_printed(
+    recipe: str, captures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = replace(Manifest.read(captures), notes=("trials that are not there: 1",))
+    given.write(captures / "noted.csv")
+    (captures / "dev9_ir.png").rename(captures / "gone.png")
+    try:
+        arguments = ["train", recipe, "--captures", str(captures / "noted.csv"), "--protocol", "manifest_split"]
+        assert main([*arguments, "--epochs", "1", "--out", str(tmp_path / "out")]) == 0
+    finally:
+        (captures / "gone.png").rename(captures / "dev9_ir.png")
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["notes"] == ["trials that are not there: 1"]
+    assert ["train", "a", "bona_fide", 3] in results["audit"]["rows"]
+    assert ["test", "b", 3] in results["audit"]["subjects"]
+    printed = capsys.readouterr().out
+    for sentence in (*results["notes"], *results["audit"]["sentences"]):
+        assert f"note: {sentence}\n" in printed
+    assert "note: subjects in more than one split: 0" in printed
+    assert "files are not there, not in the audit: 1" in printed
