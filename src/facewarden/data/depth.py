@@ -11,14 +11,11 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import printable
-from facewarden.data.photo import MAX_PIXELS, read_photo
+from facewarden.data.photo import MAX_PIXELS, is_colored, read_photo
 from facewarden.data.sample import Box
 
 BAND = 300.0
 """Millimeters that the encoding spans: 150 before and 150 behind the face."""
-
-_COLORED = 6.0
-"""Mean distance of a pixel's channels from which a picture counts as colored; JPEG's own errors stay below 2."""
 
 
 def read_depth(path: Path) -> NDArray[np.uint16]:
@@ -74,8 +71,7 @@ def read_depth_picture(path: Path) -> NDArray[np.uint8]:
             f"{name}: holds 16-bit depth, an 8-bit picture is expected here",
             hint="millimeters, 0 = hole, go into a manifest whose depth_encoding is millimeters",
         )
-    spread = image.max(axis=2).astype(np.int16) - image.min(axis=2)
-    if float(spread.mean()) > _COLORED:
+    if is_colored(image):
         raise BadInputError(
             f"{name}: is a color picture, not depth", hint="check which folder or column holds the depth"
         )

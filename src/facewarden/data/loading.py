@@ -18,7 +18,7 @@ from facewarden.core.labels import CHANNELS, MODALITIES, DepthEncoding, Modality
 from facewarden.data._text import printable
 from facewarden.data.arrays import in_array, read_array_image
 from facewarden.data.depth import encode_depth, read_depth, read_depth_picture
-from facewarden.data.photo import read_photo
+from facewarden.data.photo import is_colored, read_photo
 from facewarden.data.sample import Box, Sample
 from facewarden.data.targets import read_target
 
@@ -194,13 +194,17 @@ def read_image(path: Path, modality: Modality, *, depth_encoding: DepthEncoding 
         `(h, w, 3)` uint8; for depth `(h, w)` uint16 millimeters or uint8; `(h, w, c)` float32 in [0, 1] from arrays.
 
     Raises:
-        BadInputError: unreadable, or not of this kind.
+        BadInputError: unreadable, or not of this kind, such as a color image that stands where infrared should be.
     """
-    if in_array(path):
-        return read_array_image(path)
-    if modality == "depth":
+    if modality == "depth" and not in_array(path):
         return read_depth(path) if depth_encoding == "millimeters" else read_depth_picture(path)
-    return read_photo(path)
+    image = read_array_image(path) if in_array(path) else read_photo(path)
+    if modality != "rgb" and is_colored(image):
+        raise BadInputError(
+            f"{printable(path)}: is a color picture, not {modality}",
+            hint=f"check which folder, column or channels hold the {modality}",
+        )
+    return image
 
 
 def _unit(image: Image, modality: Modality, sample: Sample) -> NDArray[np.float32]:

@@ -17,6 +17,9 @@ from facewarden.core.errors import BadInputError
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused from their header, before anything is unpacked."""
 
+_COLORED = 6.0
+"""Mean distance of a pixel's channels from which a picture counts as colored; JPEG's own errors stay below 2."""
+
 # Pillow opens many more formats; some of them start other programs or are rarely tested against hostile files.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
@@ -61,6 +64,17 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
     except Exception as error:
         # Pillow's decoders raise almost any type on damaged data (struct.error, IndexError, zlib.error, TypeError …).
         _refuse(name, f"is damaged or cut: {error}", "replace the file")
+
+
+def is_colored(image: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
+    """Whether the channels of a picture tell different things; gray pictures are often stored as three equal ones.
+
+    Args:
+        image: `(h, w, c)`, bytes or numbers from 0 to 1.
+    """
+    channels = [image[..., place].astype(np.float32) for place in range(image.shape[2])]
+    spread = float((np.maximum.reduce(channels) - np.minimum.reduce(channels)).mean())
+    return spread * (1 if image.dtype == np.uint8 else 255) > _COLORED
 
 
 def _check_file(path: Path, name: str) -> None:

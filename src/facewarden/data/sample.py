@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import posixpath
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -97,6 +98,12 @@ class Sample:
             raise BadInputError("no image is named", hint=f"fill at least one of {', '.join(MODALITIES)}")
         if any("\0" in path for path in paths):
             raise BadInputError("an image's name holds a NUL character", hint="write the manifest again")
+        if len({posixpath.normpath(path) for path in paths}) < len(paths):
+            named = ", ".join(f"{name} {path}" for name, path in zip(self.modalities, paths, strict=True))
+            raise BadInputError(
+                f"one image stands for two modalities: {named}",
+                hint="color, depth and infrared are three images; leave out what was not captured",
+            )
         self._check_geometry()
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))

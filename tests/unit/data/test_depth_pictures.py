@@ -107,3 +107,41 @@ def test_frames_of_many_sizes_do_not_all_wait_in_memory(tmp_path: Path) -> None:
     assert len(read) == 16
     keys += [key for batch in batches for key in batch.key]
     assert sorted(keys) == sorted(row.key for row in rows)
+
+
+def test_a_color_picture_in_the_place_of_infrared_is_refused(tmp_path: Path) -> None:
+    sample = put(tmp_path)
+    color = np.zeros((8, 10, 3), np.uint8)
+    color[..., 0] = 90
+    Image.fromarray(color).save(tmp_path / "a_ir.png")
+    with pytest.raises(BadInputError, match=r"a_ir\.png: is a color picture, not infrared") as error:
+        load_batch([sample], root=tmp_path)
+    assert "hold the infrared" in error.value.hint
+    np.savez(tmp_path / "f.npz", data=color.transpose(2, 0, 1))
+    with pytest.raises(BadInputError, match="is a color picture, not infrared"):
+        load_batch([replace(sample, infrared="f.npz#data")], root=tmp_path)
+    np.savez(tmp_path / "f.npz", data=np.repeat(GRAY[None], 3, axis=0))
+    load_batch([replace(sample, infrared="f.npz#data")], root=tmp_path)
+
+
+def test_gray_infrared_of_three_channels_is_read_even_where_jpeg_moved_them_apart(tmp_path: Path) -> None:
+    sample = put(tmp_path)
+    near = np.repeat(GRAY[..., None], 3, axis=2) + np.array([0, 1, 2], np.uint8)
+    for name in ("ir.png", "ir.jpg"):
+        Image.fromarray(near).save(tmp_path / name, **({"quality": 40} if name == "ir.jpg" else {}))
+        found = load_batch([replace(sample, infrared=name)], root=tmp_path).images["infrared"]
+        assert found.shape == (1, 1, 8, 10)
+
+
+def test_one_image_for_two_modalities_is_refused(tmp_path: Path) -> None:
+    sample = put(tmp_path)
+    for same in ("a_rgb.png", "./a_rgb.png"):
+        with pytest.raises(BadInputError, match=r"stands for two modalities: rgb a_rgb\.png"):
+            replace(sample, infrared=same)
+    planes = replace(sample, rgb="f.npz#data:2,1,0", depth="f.npz#data:4", infrared="f.npz#data:3")
+    assert planes.modalities == ("rgb", "depth", "infrared"), "three places of one array are three images"
+    Manifest((sample,), tmp_path, "set").write(tmp_path / "manifest.csv")
+    text = (tmp_path / "manifest.csv").read_text()
+    (tmp_path / "manifest.csv").write_text(text.replace("a_ir.png", "a_depth.png"))
+    with pytest.raises(BadInputError, match=r"manifest\.csv: row 1: one image stands for two modalities"):
+        Manifest.read(tmp_path)
