@@ -14,7 +14,16 @@ from facewarden.data.datasets._captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
 
-__all__ = ["CaptureSet", "Missing", "capture_set", "capture_sets", "named_set", "names_captures", "open_captures"]
+__all__ = [
+    "CaptureSet",
+    "Missing",
+    "capture_set",
+    "capture_sets",
+    "check_name",
+    "named_set",
+    "names_captures",
+    "open_captures",
+]
 
 
 def capture_sets() -> tuple[str, ...]:
@@ -40,7 +49,7 @@ def open_captures(source: str | Path) -> Manifest:
     """
     named = named_set(str(source))
     if named is None:
-        _check_name(str(source))
+        check_name(str(source))
     return Manifest.read(Path(source)) if named is None else capture_set(*named).manifest()
 
 
@@ -74,8 +83,12 @@ def named_set(text: str) -> tuple[str, Path] | None:
     return (name, Path(path)) if colon and name in {item.name for item in registry.list_entries("datasets")} else None
 
 
-def _check_name(text: str) -> None:
-    """Refuse what looks like NAME:PATH and names no set; files may have colons in their names, drives one letter."""
+def check_name(text: str) -> None:
+    """Refuse what looks like NAME:PATH and names no set; files may have colons in their names, drives one letter.
+
+    Raises:
+        UnknownEntryError: with the set that was meant.
+    """
     found = re.fullmatch(r"(\w[\w-]+):(.*)", text, re.DOTALL)
     if found is None or Path(text).suffix.lower() in SUFFIXES or Path(text).exists():
         return

@@ -14,7 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import SPLITS, Modality, Split
 from facewarden.core.progress import track
 from facewarden.data.arrays import in_array
-from facewarden.data.captures import Missing, capture_set, named_set
+from facewarden.data.captures import Missing, capture_set, check_name, named_set
 from facewarden.data.loading import read_image
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
@@ -71,9 +71,11 @@ def import_captures(
 
     Raises:
         BadInputError: not a published set, or it cannot be read.
+        UnknownEntryError: NAME:PATH with a name that is no set's.
     """
     named = named_set(source)
     if named is None:
+        check_name(source)
         raise BadInputError(f"{source!r} names no published set", hint="NAME:PATH, e.g. wmca:PATH")
     check_target(out)
     made = capture_set(*named, lists=lists, protocol=protocol, missing=missing, dedup=dedup)

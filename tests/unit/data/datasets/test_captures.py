@@ -11,6 +11,7 @@ import torch
 from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
 from facewarden.core.labels import MODALITIES, Split
 from facewarden.data.captures import capture_set, open_captures
+from facewarden.data.importing import import_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
 from twins import copied, twin
@@ -164,6 +165,8 @@ def test_a_misspelt_set_is_told_which_one_was_meant(typed: str, meant: str) -> N
     with pytest.raises(UnknownEntryError, match=f"no set of captures .*; did you mean {meant}\\?") as error:
         open_captures(typed)
     assert "wmca:PATH" in error.value.hint
+    with pytest.raises(UnknownEntryError, match=f"did you mean {meant}"):
+        import_captures(typed, out=Path("never.csv"))
 
 
 def test_paths_with_a_colon_are_paths(tmp_path: Path) -> None:

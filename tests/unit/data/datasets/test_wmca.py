@@ -56,7 +56,7 @@ def test_without_the_official_file_nothing_is_guessed(tmp_path: Path) -> None:
     (folder / "archives" / "PROTOCOL-grandtest.csv").unlink()
     with pytest.raises(BadInputError, match="no official grandtest file") as error:
         capture_set("wmca", folder).manifest()
-    assert "protocol=FILE" in error.value.hint
+    assert "data import wmca:PATH takes --protocol FILE" in error.value.hint
 
 
 @pytest.mark.parametrize(
@@ -194,3 +194,18 @@ def test_of_two_files_of_one_number_the_first_by_name_is_taken(tmp_path: Path, m
             "0001": "0001.jpg",
             "0002": "0002.jpg",
         }
+
+
+def test_a_list_that_pairs_frames_of_different_numbers_is_read_and_says_so(tmp_path: Path) -> None:
+    folder = copied("wmca", tmp_path)
+    (odd,) = {path.parent.parent for path in (folder / "WMCA-Image" / "R_CDIT").glob("*/depth/0013.jpg")}
+    label = int(odd.name.split("_")[3] == "0")
+    row = " ".join(f"R_CDIT/{odd.name}/{inner}" for inner in ("color/0012.jpg", "depth/0013.jpg", "ir/0013.jpg"))
+    straight = " ".join(f"R_CDIT/{odd.name}/{inner}/0024.jpg" for inner in ("color", "depth", "ir"))
+    sentence = "some rows of the lists pair frames of different numbers"
+    for name, rows, told in (("paired", [straight], False), ("apart", [straight, row], True)):
+        listed = tmp_path / f"{name}.txt"
+        listed.write_text("".join(f"{one} {label}\n" for one in rows))
+        manifest = capture_set("wmca", folder, lists={"train": listed}).manifest()
+        assert len(manifest) == len(rows)
+        assert (sentence in manifest.notes) is told
