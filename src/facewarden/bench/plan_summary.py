@@ -20,7 +20,7 @@ from facewarden.report.markdown import render_table
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "→": r"$\to$", "±": r"$\pm$", "≥": r"$\ge$", "≤": r"$\le$",
-    "×": r"$\times$", "λ": r"$\lambda$", "−": "$-$", "\n": " ",
+    "×": r"$\times$", "λ": r"$\lambda$", "−": "$-$", "†": r"\textdagger{}", "\n": " ",
 }  # fmt: skip
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from facewarden.bench.plan_kind import Summary
 from facewarden.bench.transfer_cell import LAST_EPOCH
+from facewarden.bench.transfer_chance import chance_of
 from facewarden.bench.transfer_scores import Find, Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
-from facewarden.bench.transfer_tables import PartTables, in_percent, percent, shown
+from facewarden.bench.transfer_tables import PartTables
+from facewarden.bench.transfer_words import counted, has_several, peeks, percent, shown
 from facewarden.metrics.transfer import Replicated
 from facewarden.report.document import Figure, Table
 
@@ -37,6 +39,7 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
     sentences += [
         f"{shown(name)}: {text}" for name, audit in _audits(plan, find).items() for text in audit["sentences"]
     ]
+    sentences += _notes(plan, find)
     lost = max((int(result["unreadable"]) for result in results), default=0)
     if lost:
         sentences.append(f"Captures that could not be read: up to {lost} in a cell; facewarden data check names them.")
@@ -59,16 +62,14 @@ def _sentences(made: PartTables) -> list[str]:
     part, found = made.part, []
     if part.check == "chance":
         for name in part.methods:
-            auc = made.chance_of(name)
-            if auc is not None:
-                right = {"yes": "holds 50 %, as it must", "NO": "does NOT hold 50 %: look for a leak"}
-                said = right.get(str(made.verdict(auc)), "is of one run, which decides nothing")
-                label = made.plan.methods[name].label
-                found.append(f"{part.title}, {label}: mean AUC {in_percent(auc)} over {auc.n} runs {said}.")
+            chance = chance_of(part, made.scores, name)
+            if chance is not None:
+                found.append(f"{part.title}, {chance.sentence(made.plan.methods[name].label)}")
         return found
     if part.baseline is None:
         return found
     base = made.plan.methods[part.baseline].label
+    pooled = ", targets pooled" if any(map(has_several, part.protocols)) else ""
     for name in part.methods:
         if name == part.baseline:
             continue
@@ -78,17 +79,19 @@ def _sentences(made: PartTables) -> list[str]:
         label = made.plan.methods[name].label
         found.append(
             f"{part.title}: {label} against {base}, HTER at the frozen threshold "
-            f"{percent(apart, proportion=False)} points ({_words(apart)}; {len(part.protocols)} protocols, "
-            f"{len(part.seeds)} seeds, {apart.n} captures)."
+            f"{percent(apart, proportion=False)} points ({_words(apart, seeds=len(part.seeds))}; "
+            f"{counted(len(part.protocols), 'protocol')}{pooled}, {counted(len(part.seeds), 'seed')}, "
+            f"{apart.n} captures)."
         )
     return found
 
 
-def _words(apart: Replicated) -> str:
+def _words(apart: Replicated, *, seeds: int) -> str:
     interval = apart.interval(proportion=False)
+    alone = " in this one run" if seeds == 1 else ""
     if interval.high < 0:
-        return "fewer errors"
-    return "more errors" if interval.low > 0 else "no difference shown"
+        return f"fewer errors{alone}"
+    return f"more errors{alone}" if interval.low > 0 else f"no difference shown{alone}"
 
 
 def _figure(made: PartTables) -> Figure | None:
@@ -102,12 +105,13 @@ def _figure(made: PartTables) -> Figure | None:
                      "high": interval.high, "n": one.n})  # fmt: skip
     if not rows:
         return None
+    over = "subjects and seeds" if len(made.part.seeds) > 1 else "subjects, of one training run"
     best = min(rows, key=lambda row: float(str(row["value"])))
     lowest = f"{best['name']} at {100 * float(str(best['value'])):.1f} %"
     return Figure(
         "interval_dots",
         f"{made.part.title}: mean HTER at the threshold frozen on the sources' dev, last epoch",
-        {"rows": rows, "percent": True, "xlabel": "HTER, 95 % interval over subjects and seeds"},
+        {"rows": rows, "percent": True, "xlabel": f"HTER, 95 % interval over {over}"},
         alt=f"HTER of {len(rows)} methods with intervals; lowest {lowest}",
         simulated=made.simulated,
     )
@@ -122,6 +126,12 @@ def _audits(plan: PresentationPlan, find: Find) -> dict[str, Mapping[str, Any]]:
             if result is not None:
                 found.setdefault(protocol, result["audit"])
     return found
+
+
+def _notes(plan: PresentationPlan, find: Find) -> list[str]:
+    """What readers of the sets had to say, once each."""
+    found = (note for audit in _audits(plan, find).values() for note in audit.get("notes", ()))
+    return [f"Note on the captures: {note}." for note in dict.fromkeys(found)]
 
 
 def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table]:
@@ -141,7 +151,10 @@ def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table
 
 
 def _data(part: Part, scores: Scores) -> dict[str, Any]:
-    """Every figure by method, protocol and seed, for who computes on."""
+    """Every figure by method, protocol and seed, for who computes on.
+
+    `peeks` says that the target chose the epoch, so that all figures of the row know it; `peeking` names those that do.
+    """
     figures = []
     for method in part.methods:
         for protocol in part.protocols:
@@ -152,6 +165,8 @@ def _data(part: Part, scores: Scores) -> dict[str, Any]:
                 for rule, chosen in result["scores"].items():
                     measured = scores.measures(method, protocol, seed, Look(rule))
                     values = {name: one.value for name, one in (measured or {}).items()}
+                    peeking = [name for name in values if peeks(name, Look(rule))]
                     figures.append({"method": method, "protocol": protocol, "seed": seed, "rule": rule,
-                                    "epoch": chosen["epoch"], **values})  # fmt: skip
+                                    "epoch": chosen["epoch"], **values, "peeks": len(peeking) == len(values),
+                                    "peeking": peeking})  # fmt: skip
     return {"title": part.title, "figures": figures}

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from facewarden.bench.transfer_cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
+from facewarden.bench.transfer_chance import chance_of
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
-from facewarden.metrics.intervals import Interval
-from facewarden.metrics.over_runs import t_interval
+from facewarden.bench.transfer_words import (
+    DAGGER,
+    PEEKS,
+    SIZE,
+    counted,
+    covered,
+    has_several,
+    in_percent,
+    marked,
+    peeks,
+    percent,
+    shown,
+)
 from facewarden.metrics.pad import auc, eer
 from facewarden.metrics.transfer import Replicated, difference, mean_over
 from facewarden.report.document import Table
 
-PEEKS = "† target-peeking: the threshold is the target's own EER point, and of oracle_target_epoch the epoch too"
 MISSING = {"depth": "D missing", "infrared": "I missing", "depth+infrared": "D&I missing"}
-COMPARED = (("hter", LAST_EPOCH), ("auc", LAST_EPOCH), ("hter_at_target_eer", ORACLE_TARGET_EPOCH))
-"""Measure and selection rule of the paired differences."""
-SIZE = "parameters trained / all, millions"
+COMPARED = (
+    ("HTER, dev threshold", "hter", LAST_EPOCH),
+    ("AUC", "auc", LAST_EPOCH),
+    ("HTER at target EER", "hter_at_target_eer", ORACLE_TARGET_EPOCH),
+)
+"""Title, measure and selection rule of the paired differences."""
 _PLAIN = Look()
-
-
-def percent(found: Replicated | None, *, proportion: bool = True) -> str | None:
-    """A figure in percent with its 95 % interval."""
-    if found is None:
-        return None
-    return in_percent(found.interval(proportion=proportion))
-
-
-def in_percent(interval: Interval) -> str:
-    """An interval in percent."""
-    return f"{100 * interval.value:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class PartTables:
             return (self.chance(),)
         if self.part.check == "dev":
             return (self.dev(),)
-        made = [self.main(), self.rules(), self.community(), self.rates()]
+        made = [self.main(), self.areas(_PLAIN), self.rules(), self.community(), self.rates()]
+        if self.plan.every_epoch:  # else the community's area is that of the last epoch, which is there already
+            made.insert(4, self.areas(Look(ORACLE_TARGET_EPOCH)))
         if self.part.baseline is not None:
             made.append(self.paired())
         if self.plan.missing and self._has_missing():
@@ -66,45 +70,46 @@ class PartTables:
 
     def main(self) -> Table:
         """HTER at the threshold frozen on source dev, last epoch, by protocol."""
-        columns, cells = self._by_protocol("hter", _PLAIN)
-        return self._table(
-            "HTER % at the threshold frozen on the sources' dev, last epoch",
-            ("method", *columns, "mean", "mean AUC %", SIZE),
-            lambda name: (*cells(name), percent(self._mean(name, "hter", _PLAIN)),
-                          percent(self._mean(name, "auc", _PLAIN)), self._size(name)),
+        return self._rates_table(
+            "HTER % at the threshold frozen on the sources' dev, last epoch", "hter", _PLAIN,
             "Nothing of the target decides threshold or epoch; every resample draws the dev subjects too and sets the "
             "threshold anew.",
         )  # fmt: skip
 
     def community(self) -> Table:
         """The community's rule by protocol, as papers print it."""
-        rule = Look(ORACLE_TARGET_EPOCH if self.plan.every_epoch else LAST_EPOCH)
-        columns, cells = self._by_protocol("hter_at_target_eer", rule)
+        look = Look(ORACLE_TARGET_EPOCH if self.plan.every_epoch else LAST_EPOCH)
+        return self._rates_table(f"HTER % at the target's EER, {look.rule}", "hter_at_target_eer", look, "")
+
+    def areas(self, look: Look) -> Table:
+        """AUC by protocol; papers print HTER and AUC of every target."""
+        columns, cells = self._by_protocol("auc", look)
+        heads, means = self._means("auc", look)
+        note = "" if peeks("auc", look) else "Nothing of the target decides the epoch, and an area has no threshold."
         return self._table(
-            f"Community rule †: HTER % at the target's EER, {rule.rule}",
-            ("method", *(f"{column} †" for column in columns), "mean †", "mean AUC % †", SIZE),
-            lambda name: (*cells(name), percent(self._mean(name, "hter_at_target_eer", rule)),
-                          percent(self._mean(name, "auc", rule)), self._size(name)),
-            PEEKS + ".",
-        )  # fmt: skip
+            self._community(f"AUC %, {look.rule.replace('last_epoch', 'last epoch')}", "auc", look),
+            ("method", *columns, *heads),
+            lambda name: (*cells(name), *means(name)),
+            note,
+        )
 
     def rules(self) -> Table:
         """What each rule of selection and threshold makes of the same runs, mean over protocols."""
-        shown: list[tuple[str, str, Look]] = [
+        rules: list[tuple[str, str, Look]] = [
             ("HTER, dev threshold, last_epoch", "hter", _PLAIN),
             ("the same per video", "hter", Look(video=True)),
         ]
         if self.plan.every_epoch:
-            shown.append(("HTER, dev threshold, source_dev_epoch", "hter", Look(SOURCE_DEV_EPOCH)))
-        shown.append(("HTER at target EER, last_epoch †", "hter_at_target_eer", _PLAIN))
+            rules.append(("HTER, dev threshold, source_dev_epoch", "hter", Look(SOURCE_DEV_EPOCH)))
+        rules.append(("HTER at target EER, last_epoch", "hter_at_target_eer", _PLAIN))
         if self.plan.every_epoch:
             best = Look(ORACLE_TARGET_EPOCH)
-            shown.append(("HTER at target EER, oracle_target_epoch †", "hter_at_target_eer", best))
+            rules.append(("HTER at target EER, oracle_target_epoch", "hter_at_target_eer", best))
         return self._table(
             "The same runs under each rule, mean over protocols, %",
-            ("method", *(title for title, _, _ in shown)),
-            lambda name: tuple(percent(self._mean(name, measure, look)) for _, measure, look in shown),
-            PEEKS + ".",
+            ("method", *(marked(*rule) for rule in rules)),
+            lambda name: tuple(percent(self._mean(name, measure, look)) for _, measure, look in rules),
+            self._pools(),
         )
 
     def rates(self) -> Table:
@@ -130,27 +135,29 @@ class PartTables:
             ("method", "APCER pooled", "APCER worst species", "BPCER", "ACER worst species"),
             row,
             "Means over protocols and seeds of the rates and of their bounds; the worst species is that of each run. "
-            "These intervals take the threshold for known.",
+            f"These intervals take the threshold for known. {self._pools()}",
         )
 
     def paired(self) -> Table:
         """Differences to the baseline on the same rows and seeds."""
         assert self.part.baseline is not None
+        compared = self._compared()
+        seeds = " and seed" if len(self.part.seeds) > 1 else ""
         return self._table(
             f"Paired difference to {self._label(self.part.baseline)}, percentage points, mean over protocols",
-            ("method", "HTER, dev threshold", "AUC", "HTER at target EER †"),
+            ("method", *(marked(title, measure, Look(rule)) for title, measure, rule in compared)),
             lambda name: tuple(
-                percent(self.paired_difference(name, *pair), proportion=False) for pair in self._compared()
+                percent(self.paired_difference(name, measure, rule), proportion=False) for _, measure, rule in compared
             ),
-            "Bootstrap by subject (of dev and of the target) and seed, each method's threshold set anew on every draw, "
-            f"both methods on the same draws; below 0 is better for HTER. {PEEKS}.",
+            f"Bootstrap by subject (of dev and of the target){seeds}, each method's threshold set anew on every draw, "
+            f"both methods on the same draws; below 0 is better for HTER. {self._pools()}",
             without=self.part.baseline,
         )
 
     def missing(self, measure: str) -> Table:
         """Sensors missing at test, mean over targets."""
         titles = {"hter": "HTER % at the threshold frozen on the sources' dev (all sensors)", "auc": "AUC %",
-                  "hter_at_target_eer": "HTER % at the target's EER †"}  # fmt: skip
+                  "hter_at_target_eer": "HTER % at the target's EER"}  # fmt: skip
         looks = [Look(missing=name) for name in MISSING]
 
         def row(name: str) -> tuple[str | None, ...]:
@@ -160,11 +167,11 @@ class PartTables:
             return (*(percent(cell) for cell in cells), value)
 
         return self._table(
-            f"Sensors missing at test, last epoch: {titles[measure]}",
+            f"Sensors missing at test, last epoch: {marked(titles[measure], measure, _PLAIN)}",
             ("method", "all there", *MISSING.values(), "mean of the three"),
             row,
             "Color is never missing; the models are those of the last epoch, whatever rule other tables have. "
-            f"{self._fills()}{PEEKS + '.' if '†' in titles[measure] else ''}",
+            f"{self._fills()}{self._pools()}",
         )
 
     def chance(self) -> Table:
@@ -172,12 +179,17 @@ class PartTables:
         columns, cells = self._by_protocol("auc", _PLAIN)
 
         def row(name: str) -> tuple[str | None, ...]:
-            found = self.chance_of(name)
-            return (*cells(name), None if found is None else in_percent(found), self.verdict(found))
+            found = chance_of(self.part, self.scores, name)
+            if found is None:
+                return (*cells(name), None, None, None)
+            return (*cells(name), in_percent(found.interval), found.verdict, found.detectable)
 
         runs = len(self.part.protocols) * len(self.part.seeds)
-        note = f"The mean's interval is Student's t over {runs} runs, each with labels dealt out by its own draw."
-        columns = [*columns, "mean over runs", "holds 50 %"]
+        note = (
+            f"The mean's interval is Student's t over {counted(runs, 'run')}, each with labels dealt out by its own "
+            "draw; a mean off by less than the half-width holds 50 % too, so a smaller leak does not show."
+        )
+        columns = [*columns, "mean over runs", "holds 50 %", "half-width, points"]
         return self._table("AUC % that must be chance", ("method", *columns), row, f"{note} {self.part.note}".strip())
 
     def dev(self) -> Table:
@@ -209,31 +221,8 @@ class PartTables:
         ours, theirs = self._mean(name, measure, look), self._mean(self.part.baseline, measure, look)
         return None if ours is None or theirs is None else difference(ours, theirs)
 
-    def verdict(self, found: Interval | None) -> str | None:
-        """Whether the interval of an AUC holds one half; one run alone decides nothing."""
-        if found is None:
-            return None
-        if found.n < 2:
-            return "one run: not decided"
-        return "yes" if found.low <= 0.5 <= found.high else "NO"
-
-    def chance_of(self, name: str) -> Interval | None:
-        """Mean AUC of a method over its runs, by Student's t; the value alone where there is one run."""
-        held = [
-            self.scores.measures(name, protocol, seed, _PLAIN)
-            for protocol in self.part.protocols
-            for seed in self.part.seeds
-        ]
-        runs = np.array([one["auc"].value for one in held if one is not None])
-        if runs.size < len(held):
-            return None
-        if runs.size == 1:
-            return Interval(float(runs[0]), 0.0, 1.0, 1, "one run")
-        found = t_interval(runs)
-        return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
-
-    def _compared(self) -> list[tuple[str, str]]:
-        return [(measure, rule if self.plan.every_epoch else LAST_EPOCH) for measure, rule in COMPARED]
+    def _compared(self) -> list[tuple[str, str, str]]:
+        return [(title, measure, rule if self.plan.every_epoch else LAST_EPOCH) for title, measure, rule in COMPARED]
 
     def _label(self, name: str) -> str:
         return self.plan.methods[name].label
@@ -243,23 +232,60 @@ class PartTables:
 
     def _by_protocol(self, measure: str, look: Look) -> tuple[list[str], Callable[[str], list[str | None]]]:
         """Column titles and a row's cells; a protocol of several targets has them pooled and averaged."""
-        several = {name: "_" in name and len(name.partition("_")[2]) > 1 for name in self.part.protocols}
         columns = [
-            f"{shown(name)}{suffix}"
+            marked(f"{shown(name)}{suffix}", measure, look)
             for name in self.part.protocols
-            for suffix in ((", pooled", ", averaged") if several[name] else ("",))
+            for suffix in ((", pooled", ", averaged") if has_several(name) else ("",))
         ]
 
         def cells(method: str) -> list[str | None]:
             found = []
             for name in self.part.protocols:
                 found.append(percent(self.scores.over(method, name, measure, seeds=self.part.seeds, look=look)))
-                if several[name]:
-                    one = self.scores.averaged(method, name, measure, seeds=self.part.seeds, look=look)
-                    found.append(percent(one))
+                if has_several(name):
+                    found.append(percent(self._averaged(method, name, measure, look)))
             return found
 
         return columns, cells
+
+    def _means(self, measure: str, look: Look) -> tuple[list[str], Callable[[str], list[str | None]]]:
+        """Titles and cells of the mean over protocols; both ways where a protocol has several targets."""
+        if not self._several():
+            return [marked("mean", measure, look)], lambda name: [percent(self._mean(name, measure, look))]
+
+        def cells(name: str) -> list[str | None]:
+            parts = [self._averaged(name, protocol, measure, look) for protocol in self.part.protocols]
+            known = [part for part in parts if part is not None]
+            averaged = mean_over(known) if len(known) == len(parts) else None
+            return [percent(self._mean(name, measure, look)), percent(averaged)]
+
+        return [marked(f"mean ({way})", measure, look) for way in ("pooled", "averaged")], cells
+
+    def _averaged(self, method: str, protocol: str, measure: str, look: Look) -> Replicated | None:
+        """Mean over the targets of a protocol, of which there may be one."""
+        found = self.scores.averaged if has_several(protocol) else self.scores.over
+        return found(method, protocol, measure, seeds=self.part.seeds, look=look)
+
+    def _several(self) -> bool:
+        return any(map(has_several, self.part.protocols))
+
+    def _pools(self) -> str:
+        return "Targets of one protocol are pooled." if self._several() else ""
+
+    def _community(self, title: str, measure: str, look: Look) -> str:
+        return f"Community rule {DAGGER}: {title}" if peeks(measure, look) else title
+
+    def _rates_table(self, title: str, measure: str, look: Look, note: str) -> Table:
+        """A measure by protocol, its means, the mean AUC and the size of the method."""
+        columns, cells = self._by_protocol(measure, look)
+        heads, means = self._means(measure, look)
+        area = marked(f"mean AUC %{' (pooled)' if self._several() else ''}", "auc", look)
+        return self._table(
+            self._community(title, measure, look),
+            ("method", *columns, *heads, area, SIZE),
+            lambda name: (*cells(name), *means(name), percent(self._mean(name, "auc", look)), self._size(name)),
+            note,
+        )
 
     def _has_missing(self) -> bool:
         return any(result["missing"] for name in self.part.methods for result in self._results(name))
@@ -293,10 +319,11 @@ class PartTables:
         without: str | None = None,
     ) -> Table:
         rows = [(self._label(name), *row(name)) for name in self.part.methods if name != without]
-        seeds = f"{len(self.part.seeds)} seed{'s' if len(self.part.seeds) > 1 else ''}, {self._count()} captures tested"
-        whole = f"Value [95 % interval over subjects and seeds]; {seeds}. {note}".strip()
-        counted = range(1, len(columns)) if SIZE not in columns else range(1, columns.index(SIZE))
-        kept = tuple(one for one in rows if any(one[place] is not None for place in counted))
+        whole = f"{covered(len(self.part.seeds))}, {self._count()} captures tested. {note}".strip()
+        if any(DAGGER in text for text in (title, *columns)):
+            whole = f"{whole} {PEEKS}."
+        measured = range(1, len(columns)) if SIZE not in columns else range(1, columns.index(SIZE))
+        kept = tuple(one for one in rows if any(one[place] is not None for place in measured))
         return Table(f"{self.part.title}: {title}", tuple(columns), kept, note=whole, simulated=self.simulated)
 
     def _count(self) -> int:
@@ -306,8 +333,3 @@ class PartTables:
             result = next((one for one in found if one is not None), None)
             total += 0 if result is None else len(result["rows"]["test"]["label"])
         return total
-
-
-def shown(protocol: str) -> str:
-    """A protocol's name as papers write it: CPS→W."""
-    return protocol.upper().replace("_", "→")

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from facewarden.bench.plan_kind import Summary
+from facewarden.bench.plan_summary import render_latex, render_markdown
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import read_settings
 from facewarden.bench.transfer_summary import summarize_transfer
+from facewarden.bench.transfer_words import percent
 
 
 def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: int = 120) -> dict[str, Any]:
@@ -89,10 +93,18 @@ def test_shuffled_runs_are_judged_over_runs_and_one_part_may_have_more_seeds() -
     found = summarize_transfer(plan, leaky(1.5))
     assert "over 4 runs holds 50 %, as it must" in found.sentences[0]
     row = found.tables[0].rows[0]
-    assert row[-1] == "yes"
+    assert row[-2] == "yes"
     assert "t over 4 runs" in found.tables[0].note
+    runs = [roc_auc_score(one["rows"]["test"]["label"], one["scores"]["last_epoch"]["test"])
+            for one in (leaky(1.5)("lucky", "bcd_a", seed) for seed in range(4))]  # fmt: skip
+    half = float(stats.t.ppf(0.975, 3) * np.std(runs, ddof=1) / 2)
+    assert row[-1] == f"± {100 * half:.1f}"
+    assert f"a mean up to {100 * half:.1f} points off would have held it too: a weak check" in found.sentences[0]
     same = summarize_transfer(plan, lambda method, protocol, seed: made(shift=0.6, seed=seed))
     assert "does NOT hold 50 %" in same.sentences[0]
+    assert "would have held" not in same.sentences[0]
+    sharp = summarize_transfer(plan, lambda method, protocol, seed: made(shift=0.0, seed=seed, n=1200))
+    assert "points off would have held it too." in sharp.sentences[0], "a narrow interval is not called weak"
     single = read_settings({**SETTINGS, "parts": [{**part, "seeds": [0]}]})
     assert "decides nothing" in summarize_transfer(single, leaky(1.5)).sentences[0]
 
@@ -127,8 +139,17 @@ def test_pooled_and_averaged_targets_are_different_figures() -> None:
     assert averaged.value == pytest.approx(np.mean([one.value for one in each if one is not None]))
     assert pooled.value != averaged.value
     assert pooled.n == averaged.n == 120
-    table = next(t for t in summarize_transfer(plan, scores.find).tables if t.title.startswith("Two: HTER"))
-    assert table.columns[1:3] == ("AB→CD, pooled", "AB→CD, averaged")
+    summary = summarize_transfer(plan, scores.find)
+    table = next(t for t in summary.tables if t.title.startswith("Two: HTER"))
+    heads = ("AB→CD, pooled", "AB→CD, averaged", "mean (pooled)", "mean (averaged)")
+    assert table.columns[1:6] == (*heads, "mean AUC % (pooled)")
+    areas = next(t for t in summary.tables if t.title == "Two: AUC %, last epoch")
+    assert areas.columns == ("method", *heads)
+    row = next(row for row in areas.rows if row[0] == "base")
+    assert row[1:5] == (percent(pooled), percent(averaged), percent(pooled), percent(averaged))
+    assert (
+        "Targets of one protocol are pooled." in next(t for t in summary.tables if "Two: The same runs" in t.title).note
+    )
 
 
 def test_videos_and_failed_cells() -> None:
@@ -174,3 +195,67 @@ def test_a_part_to_choose_by_shows_the_sources_dev_and_nothing_of_the_target() -
         result = held("good", "bcd_a", seed)
         areas.append(roc_auc_score(result["rows"]["dev"]["label"], result["scores"]["last_epoch"]["dev"]))
     assert [row[2] for row in table.rows if row[0] == "good"] == [f"{100 * float(np.mean(areas)):.1f}"]
+
+
+def test_areas_are_told_by_protocol_under_either_rule() -> None:
+    part = {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a", "acd_b"]}
+    plan = read_settings({**SETTINGS, "parts": [part]})
+    scores = Scores(find({"base": 1.0, "good": 3.0}))
+    tables = {table.title: table for table in summarize_transfer(plan, scores.find).tables}
+    last = tables["Out: AUC %, last epoch"]
+    oracle = tables["Out: Community rule †: AUC %, oracle_target_epoch"]
+    assert last.columns == ("method", "BCD→A", "ACD→B", "mean")
+    assert oracle.columns == ("method", "BCD→A †", "ACD→B †", "mean †")
+    for table, rule in ((last, "last_epoch"), (oracle, "oracle_target_epoch")):
+        (row,) = [row for row in table.rows if row[0] == "good"]
+        one = [scores.over("good", name, "auc", seeds=(0, 1, 2), look=Look(rule)) for name in ("bcd_a", "acd_b")]
+        assert row[1:3] == tuple(percent(found) for found in one)
+    only = read_settings({**SETTINGS, "parts": [part], "scored_epochs": "last"})
+    titles = [table.title for table in summarize_transfer(only, scores.find).tables]
+    assert sum("AUC %, last epoch" in title for title in titles) == 1
+    assert not any("Community rule" in title and "AUC" in title for title in titles)
+
+
+def test_what_peeks_is_marked_everywhere_because_the_measure_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = read_settings({**SETTINGS, "parts": SETTINGS["parts"][:1]})
+    held = find({"base": 1.0, "good": 3.0})
+
+    def columns(summary: Summary) -> set[str]:
+        return {column for table in summary.tables for column in table.columns if "†" in column}
+
+    summary = summarize_transfer(plan, held)
+    assert {"HTER at target EER †", "HTER at target EER, last_epoch †", "BCD→A †", "mean †"} <= columns(summary)
+    assert not any(word in column for column in columns(summary) for word in ("dev threshold", "per video"))
+    for table in summary.tables:
+        assert any("†" in text for text in (table.title, *table.columns)) == ("target-peeking" in table.note)
+    page = render_latex(summary, command="x")
+    assert "†" not in page
+    assert r"BCD$\to$A \textdagger{}" in page
+    assert r"Community rule \textdagger{}: HTER \% at the target's EER" in page
+    assert "BCD→A †" in render_markdown(summary, command="x")
+    for row in summary.data["parts"][0]["figures"]:
+        assert row["peeks"] is (row["rule"] == "oracle_target_epoch")
+        wanted = (
+            {"hter", "apcer_pooled", "bpcer", "auc", "hter_at_target_eer"} if row["peeks"] else {"hter_at_target_eer"}
+        )
+        assert set(row["peeking"]) == wanted
+    monkeypatch.setattr("facewarden.bench.transfer_words.TARGET_PEEKING", ("hter",))
+    marks = columns(summarize_transfer(plan, held))
+    assert "HTER, dev threshold †" in marks
+    assert "HTER at target EER, last_epoch †" not in marks
+
+
+def test_one_training_run_claims_nothing_of_another() -> None:
+    part = {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a"], "baseline": "base"}
+    held = find({"base": 1.0, "good": 3.0})
+    for seeds, alone in (([0], True), ([0, 1], False)):
+        found = summarize_transfer(read_settings({**SETTINGS, "parts": [{**part, "seeds": seeds}]}), held)
+        assert ("fewer errors in this one run; 1 protocol, 1 seed," in found.sentences[0]) is alone
+        figure = str(found.figures[0].data["xlabel"])
+        assert ("of one training run" in figure) is alone
+        for table in found.tables[:-1]:
+            lone = "over subjects; one training run: what another seed would give is not in it]" in table.note
+            assert lone is alone
+            assert ("subjects and seeds]; 2 seeds," in table.note) is not alone
+        paired = next(table for table in found.tables if "Paired difference" in table.title)
+        assert ("of the target) and seed," in paired.note) is not alone

@@ -1,0 +1,67 @@
+"""The check that a method which can have learned nothing is at chance, and how far off it would have had to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facewarden.bench.transfer_scores import Look, Scores
+from facewarden.bench.transfer_settings import Part
+from facewarden.bench.transfer_words import in_percent
+from facewarden.metrics.intervals import Interval
+from facewarden.metrics.over_runs import t_interval
+
+WIDE = 0.1
+"""Half-width of an interval of AUC from which the check is called weak."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Mean AUC of a method over runs that each had labels dealt out by their own draw.
+
+    Attributes:
+        interval: Student's t over the runs, cut at 0 and 1; all of it where there is one run.
+        half: half its width before it was cut: a mean less than this from one half passes. None where there is one run.
+    """
+
+    interval: Interval
+    half: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the interval holds one half; one run alone decides nothing."""
+        if self.half is None:
+            return "one run: not decided"
+        return "yes" if self.interval.low <= 0.5 <= self.interval.high else "NO"
+
+    @property
+    def detectable(self) -> str | None:
+        """How many points from 50 % the mean could have been without being noticed."""
+        return None if self.half is None else f"± {100 * self.half:.1f}"
+
+    def sentence(self, label: str) -> str:
+        """The finding in words."""
+        runs = f"{self.interval.n} run{'' if self.interval.n == 1 else 's'}"
+        said = f"{label}: mean AUC {in_percent(self.interval)} over {runs}"
+        if self.half is None:
+            return f"{said} is of one run, which decides nothing."
+        if self.verdict == "NO":
+            return f"{said} does NOT hold 50 %: look for a leak."
+        weak = ": a weak check, more seeds make it a sharper one" if self.half >= WIDE else ""
+        return (
+            f"{said} holds 50 %, as it must; with this spread a mean up to {100 * self.half:.1f} points off would have "
+            f"held it too{weak}."
+        )
+
+
+def chance_of(part: Part, scores: Scores, name: str) -> Chance | None:
+    """Mean AUC of a method at the last epoch over its runs; None where a run is missing."""
+    held = [scores.measures(name, protocol, seed, Look()) for protocol in part.protocols for seed in part.seeds]
+    runs = np.array([one["auc"].value for one in held if one is not None])
+    if runs.size < len(held):
+        return None
+    if runs.size == 1:
+        return Chance(Interval(float(runs[0]), 0.0, 1.0, 1, "one run"), None)
+    found = t_interval(runs)
+    return Chance(replace(found, low=max(0.0, found.low), high=min(1.0, found.high)), (found.high - found.low) / 2)

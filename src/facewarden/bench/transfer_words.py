@@ -1,0 +1,59 @@
+"""Words of the tables of kind `presentation`: percentages, protocols, the dagger of what peeks, what seeds cover."""
+
+from __future__ import annotations
+
+from facewarden.bench.transfer_cell import ORACLE_TARGET_EPOCH
+from facewarden.bench.transfer_scores import Look
+from facewarden.metrics.intervals import Interval
+from facewarden.metrics.transfer import TARGET_PEEKING, Replicated
+
+DAGGER = "†"
+PEEKS = (
+    f"{DAGGER} target-peeking: the threshold is the target's own EER point, and of oracle_target_epoch the epoch too"
+)
+SIZE = "parameters trained / all, millions"
+ONE_RUN = "one training run: what another seed would give is not in it"
+
+
+def percent(found: Replicated | None, *, proportion: bool = True) -> str | None:
+    """A figure in percent with its 95 % interval."""
+    if found is None:
+        return None
+    return in_percent(found.interval(proportion=proportion))
+
+
+def in_percent(interval: Interval) -> str:
+    """An interval in percent."""
+    return f"{100 * interval.value:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def shown(protocol: str) -> str:
+    """A protocol's name as papers write it: CPS→W."""
+    return protocol.upper().replace("_", "→")
+
+
+def has_several(protocol: str) -> bool:
+    """Whether a protocol tests on several targets, which may be pooled or averaged."""
+    return len(protocol.partition("_")[2]) > 1
+
+
+def peeks(measure: str, look: Look) -> bool:
+    """Whether a figure knows the target's labels, by its threshold or by the epoch that was chosen."""
+    return measure in TARGET_PEEKING or look.rule == ORACLE_TARGET_EPOCH
+
+
+def marked(title: str, measure: str, look: Look) -> str:
+    """A title with the dagger where its figure peeks."""
+    return f"{title} {DAGGER}" if peeks(measure, look) else title
+
+
+def covered(seeds: int) -> str:
+    """What an interval over subjects and so many seeds says, and does not."""
+    if seeds == 1:
+        return f"Value [95 % interval over subjects; {ONE_RUN}]"
+    return f"Value [95 % interval over subjects and seeds]; {seeds} seeds"
+
+
+def counted(number: int, word: str) -> str:
+    """A number with its word: 1 seed, 2 seeds."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
