@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,11 @@ class RunFolder:
             )
 
     def stage(self, name: str, compute: Callable[[], Any]) -> Any:
-        """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it."""
+        """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it.
+
+        Raises:
+            BadInputError: its file cannot be read, or not be written; what was finished before stays.
+        """
         path = self.path / "stages" / f"{name}.json"
         if path.is_file():
             try:
@@ -73,18 +78,41 @@ class RunFolder:
                     f"{path}: the stage cannot be read: {error}", hint="delete this file, --resume makes it again"
                 ) from error
         started = time.perf_counter()
-        write_json(path, compute())
+        made = compute()
+        try:
+            write_json(path, made)
+        except OSError as error:
+            raise self._unwritable(error) from error
         self.log(stage=name, seconds=round(time.perf_counter() - started, 3))
         return json.loads(path.read_text(encoding="utf-8"))  # read back: a resumed run sees the very same values
 
     def log(self, **values: str | int | float | bool) -> None:
-        """Append one line to the run's log."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **values}) + "\n")
+        """Append one line to the run's log.
+
+        Raises:
+            BadInputError: it cannot be written.
+        """
+        try:
+            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **values}) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """Mark the run done."""
-        write_json(self.path / DONE, summary)
+        """Mark the run done.
+
+        Raises:
+            BadInputError: the mark cannot be written.
+        """
+        try:
+            write_json(self.path / DONE, summary)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> BadInputError:
+        return BadInputError(
+            f"{self.path}: cannot write the run: {error}", hint="free space or another --out; what was finished stays"
+        )
 
     @property
     def done(self) -> bool:
@@ -100,8 +128,13 @@ def write_json(path: Path, value: Any) -> None:
 def write_text(path: Path, text: str) -> Path:
     """Write a text in UTF-8 so that a reader sees either the old file or the whole new one; return its path."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
     return path
 
 

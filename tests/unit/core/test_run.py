@@ -61,6 +61,27 @@ def test_a_stage_result_that_json_cannot_hold_leaves_no_half_result(tmp_path: Pa
     assert run.stage("score", lambda: {"auc": None}) == {"auc": None}
 
 
+def test_a_full_disk_is_said_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder(tmp_path / "run", recipe={})
+    plain = Path.open
+
+    def full(self: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if mode == "r":
+            return plain(self, mode, *arguments, **options)
+        if mode == "w":
+            plain(self, mode, *arguments, **options).close()  # a name still fits, its content does not
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    for write in (lambda: run.stage("score", lambda: 1), lambda: run.log(seconds=1), lambda: run.finish({})):
+        with pytest.raises(BadInputError, match="No space left"):
+            write()
+    monkeypatch.setattr(Path, "open", plain)
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert not run.done
+    assert run.stage("score", lambda: 2) == 2
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run", recipe={"seed": 1})
     with pytest.raises(BadInputError, match="holds a run already") as error:
