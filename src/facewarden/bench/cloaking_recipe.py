@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.cloak_method import choose_method
+from facewarden.bench.cloak_method import choose_method, surrogate_weights
 from facewarden.bench.faces import to_images
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Impersonate, Objective, PushAway, Through
@@ -21,9 +21,6 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
-THRESHOLD = {"mobilefacenet_512": 0.245, "mobilefacenet_128": 0.244, "dlib_resnet34": 0.906, "faceres": 0.52}
-"""Cosine at the equal error rate on LFW's official list (`facewarden evaluate verification`)."""
-_USUAL = 0.25
 _BATCH = 8
 
 Build = Callable[[str], Any]
@@ -41,9 +38,7 @@ class CloakRecipe:
         through: purifiers that the attacker plans for: the mean over them is climbed.
         after: purifiers that happen to a published photo on its way (JPEG, resizing), which the tracker then gets.
         seed: of random starts.
-        scaled: weigh every surrogate's term by the root of 1 / (1 - its threshold), so that none is left behind whose
-            cosines live in a narrow band. Without the root the others fall behind; with it the cloak is the strongest
-            of the three on surrogates and unseen networks alike.
+        scaled: weigh the surrogates' terms by `surrogate_weights`, as `facewarden cloak` does.
     """
 
     attack: str
@@ -85,7 +80,7 @@ class CloakRecipe:
         """Weight of every surrogate's term."""
         if not self.scaled:
             return [1.0] * len(self.surrogates)
-        return [round((1 - THRESHOLD.get(name, _USUAL)) ** -0.5, 2) for name in self.surrogates]
+        return surrogate_weights(self.surrogates)
 
     def recipe(self, *, recognizer: Build, purifier: Build) -> dict[str, Any]:
         """Everything that decides the pixels, as JSON values, without `after`."""
