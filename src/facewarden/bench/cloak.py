@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,16 +17,16 @@ from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
 from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector
-from facewarden.bench.cloak_method import Method, choose_method
+from facewarden.bench.cloak_method import Method, choose_method, surrogate_weights
 from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.faces import to_images
+from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.bench.resolve import resolve_recognizer
-from facewarden.bench.score import photos_below
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Impersonate, Objective, PushAway, Through
 from facewarden.core.progress import track
 from facewarden.core.registry import load
-from facewarden.core.roles import FaceLocation, Recognizer
+from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
@@ -35,7 +34,7 @@ from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.table import write_table
 
 Strength = Literal["low", "mid", "high"]
-_FIRST = ("source", "file", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")
+_FIRST = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")
 _SUFFIXES = {"png": "png", "jpeg": "jpg"}
 
 
@@ -47,11 +46,12 @@ class Cloaked:
         done: photos written by this call.
         kept: photos that an earlier call had written already.
         skipped: reason -> count, over the whole folder.
-        manifest: table of every cloaked photo: source, file, faces, likelihood (that its most suspicious face had been
-            cloaked before), psnr and ssim (of the photo), ssim_face, gain (how much of the cloak arrives in a crop
-            aligned again), and shift_NAME, one minus the cosine, per recognizer.
+        manifest: table of every photo: source, file, treatment ("cloaked" or "skipped: REASON"), faces, likelihood
+            (that its most suspicious face had been cloaked before), psnr and ssim (of the photo), ssim_face, gain (how
+            much of the cloak arrives in a crop aligned again), and shift_NAME, one minus the cosine, per recognizer.
         summary: mean of each of its numbers.
         suspicious: photos that seem to have been cloaked before, in the whole folder; they are cloaked once more.
+        notes: what else the person at the keyboard should know of the photos of this call: sentence -> photos.
     """
 
     done: int
@@ -60,6 +60,7 @@ class Cloaked:
     manifest: Path
     summary: dict[str, float]
     suspicious: int
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,53 +112,59 @@ def cloak(
         seed: of random starts.
 
     Raises:
-        BadInputError: no photos, an output inside the input, an impossible choice, or an output folder that holds
-            photos cloaked with other settings.
+        BadInputError: no photos, none that can be cloaked, an output inside the input or one that cannot be written, an
+            impossible choice, or an output folder that holds photos cloaked with other settings.
     """
-    base = source if source.is_dir() else source.parent
-    if out.resolve() == base.resolve() or out.resolve().is_relative_to(base.resolve()):
-        raise BadInputError(f"{out} lies inside the input {base}", hint="choose an --out beside it")
+    folder = PhotoFolder(source, out=out)
     if batch < 1 or not 1 <= quality <= 95:
         raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
-    paths = photos_below(source)
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
     names = _names(surrogates, what="surrogates")
     models = {name: resolve_recognizer(name) for name in dict.fromkeys([*names, *_names(judges, what="judges")])}
+    weights = surrogate_weights(names)
     finder, detector = load("align", aligner)(), CloakDetector()
     recipe = {
-        "method": method, "surrogates": names, "judges": [n for n in models if n not in names], "eps": chosen.eps,
-        "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough, "format": format,
-        "quality": quality, "seed": seed,
+        "method": method, "surrogates": names, "weights": weights, "judges": [n for n in models if n not in names],
+        "eps": chosen.eps, "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough,
+        "format": format, "quality": quality, "seed": seed,
     }  # fmt: skip
     run = RunFolder(out / "record", recipe=recipe, resume=True)
     rows: dict[str, dict[str, Any]] = {}
     waiting: list[tuple[Path, str, Path]] = []
-    for path in paths:
-        relative = path.relative_to(base)
-        name, target = relative.as_posix(), out / relative.parent / f"{relative.name}.{_SUFFIXES[format]}"
+    for path in folder.paths:
+        try:
+            name = folder.name(path)
+        except Unusable as reason:
+            folder.leave_out(path, str(reason))
+            continue
+        target = out / f"{name}.{_SUFFIXES[format]}"
         row = _finished(run, path, name, target=target)
         if row is None:
             waiting.append((path, name, target))
         else:
             rows[name] = row
     kept = len(rows)
-    skipped: Counter[str] = Counter()
     groups = [waiting[start : start + batch] for start in range(0, len(waiting), batch)]
     for group in track(groups, label=f"cloaking with {method}, {batch} photos at a time"):
-        photos = [_read(*item, finder=finder, faces=faces, skipped=skipped) for item in group]
-        readable = [photo for photo in photos if photo is not None]
-        made = _cloaked(readable, chosen, [models[name] for name in names], detector=detector, seed=seed)
+        photos = []
+        for path, name, target in group:
+            try:
+                photos.append(_read(path, name, target, folder=folder, finder=finder, faces=faces))
+            except Unusable as reason:
+                folder.leave_out(path, str(reason))
+        goal = partial(_goal, [models[name] for name in names], chosen, weights=weights, seed=seed)
+        made = _cloaked(photos, chosen, goal, detector=detector, seed=seed)
         for photo, pixels, gain, likelihood in made:
             try:
                 write_changed(photo.path, pixels, photo.target, kind=format, quality=quality)
             except TransparencyError:
-                skipped["transparency, which JPEG cannot hold"] += 1
+                folder.leave_out(photo.path, "transparency, which JPEG cannot hold")
                 continue
             measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
             where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
             row = {**where, "sha256": _hash(photo.path), **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
-    return _result(rows, run=run, out=out, kept=kept, skipped=skipped)
+    return _result(rows, folder, run=run, out=out, kept=kept)
 
 
 def _names(text: str, *, what: str) -> list[str]:
@@ -190,26 +197,19 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
         same = False
     if same:
         return dict(row)
-    record.unlink()
+    try:
+        record.unlink()
+    except OSError as error:
+        raise BadInputError(f"{record}: cannot be written: {error}", hint="choose a writable --out") from error
     return None
 
 
-def _read(path: Path, name: str, target: Path, *, finder: Any, faces: str, skipped: Counter[str]) -> _Photo | None:
-    try:
-        pixels = read_photo(path)
-    except BadInputError:
-        skipped["unreadable photo"] += 1
-        return None
-    try:
-        found = finder.locate(pixels)
-    except BadInputError:
-        found = ()
-    if not found:
-        skipped["no face found"] += 1
-        return None
+def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: Aligner, faces: str) -> _Photo:
+    pixels = folder.read(path)
+    found = folder.faces(pixels, finder)
     if faces == "largest":
         found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
-    return _Photo(path, name, target, pixels, tuple(found))
+    return _Photo(path, name, target, pixels, found)
 
 
 def _is_gray(pixels: NDArray[np.uint8]) -> bool:
@@ -217,14 +217,14 @@ def _is_gray(pixels: NDArray[np.uint8]) -> bool:
 
 
 def _cloaked(
-    photos: Sequence[_Photo], method: Method, surrogates: Sequence[Recognizer], *, detector: CloakDetector, seed: int
+    photos: Sequence[_Photo], method: Method, goal: Callable[..., Objective], *, detector: CloakDetector, seed: int
 ) -> Iterator[tuple[_Photo, NDArray[np.uint8], float, float]]:
     """Yield every photo with its new pixels, mean gain, and likelihood before; all faces are attacked together."""
     if not photos:
         return
     crops = np.stack([align_face(photo.pixels, face.landmarks) for photo in photos for face in photo.faces])
     keys = [f"{photo.name}#{number}" for photo in photos for number in range(len(photo.faces))]
-    changes = iter(_changes(method, surrogates, crops, keys, seed=seed))
+    changes = iter(_changes(method, goal, crops, keys, seed=seed))
     likelihoods = iter(detector(to_images(crops)))
     for photo in photos:
         pixels, gains = photo.pixels, []
@@ -238,8 +238,24 @@ def _cloaked(
         yield photo, pixels, float(np.mean(gains)), max(float(next(likelihoods)) for _ in photo.faces)
 
 
+def _goal(
+    surrogates: Sequence[Recognizer],
+    method: Method,
+    clean: Tensor,
+    *,
+    keys: Sequence[str],
+    weights: Sequence[float],
+    seed: int,
+) -> Objective:
+    """What the cloak climbs: the surrogates weigh as much as in the measured cloaks."""
+    if method.attack.wants_target:
+        targets = method.target(surrogates, clean, seed=seed)
+        return Impersonate(surrogates, clean, targets=targets, keys=keys, weights=weights)
+    return PushAway(surrogates, clean, keys=keys, weights=weights)
+
+
 def _changes(
-    method: Method, surrogates: Sequence[Recognizer], crops: NDArray[np.uint8], keys: list[str], *, seed: int
+    method: Method, goal: Callable[..., Objective], crops: NDArray[np.uint8], keys: list[str], *, seed: int
 ) -> list[NDArray[np.float64]]:
     """What to add to every aligned crop, inside the face only."""
     clean = to_images(crops)
@@ -248,26 +264,23 @@ def _changes(
     def masked(images: Images) -> Images:
         return {"rgb": clean + region * (images["rgb"] - clean)}
 
-    goal: Objective
-    if method.attack.wants_target:
-        goal = Impersonate(surrogates, clean, targets=method.target(surrogates, clean, seed=seed), keys=keys)
-    else:
-        goal = PushAway(surrogates, clean, keys=keys)
-    found = method.attack(Through(goal, masked), method.threat, seed=derive(seed, "cloak"))
+    found = method.attack(Through(goal(clean, keys=keys), masked), method.threat, seed=derive(seed, "cloak"))
     moved: Tensor = masked(found.images)["rgb"] - clean
     return list(moved.permute(0, 2, 3, 1).double().numpy())
 
 
-def _result(rows: dict[str, dict[str, Any]], *, run: RunFolder, out: Path, kept: int, skipped: Counter[str]) -> Cloaked:
+def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:
     manifest = out / "cloaked.csv"
-    ordered = [rows[name] for name in sorted(rows)]
-    summary: dict[str, float] = {}
-    if ordered:
-        names = [*_FIRST, *sorted(set(ordered[0]) - {*_FIRST, "sha256"}), "sha256"]
-        columns = {name: [row[name] for row in ordered] for name in names}
-        write_table(manifest, columns)
-        numbers = {name: values for name, values in columns.items() if isinstance(values[0], float)}
-        summary = {name: float(np.mean(values)) for name, values in numbers.items()}
+    ordered = [rows[name] | {"treatment": "cloaked"} for name in sorted(rows)]
+    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256"}), "sha256"]
+    listed = sorted([*ordered, *folder.rows()], key=lambda row: str(row["source"]))
+    write_table(manifest, {name: [row.get(name) for row in listed] for name in names})
+    numbers = {
+        name: [row[name] for row in ordered] for name in names if ordered and isinstance(ordered[0][name], float)
+    }
+    summary = {name: float(np.mean(values)) for name, values in numbers.items()}
     suspicious = sum(row["likelihood"] >= SUSPICIOUS for row in ordered)
-    run.finish({"photos": len(ordered), "skipped": dict(skipped), "suspicious": suspicious, "mean": summary})
-    return Cloaked(len(ordered) - kept, kept, dict(skipped), manifest, summary, suspicious)
+    run.finish({"photos": len(ordered), "skipped": folder.counts, "suspicious": suspicious, "mean": summary})
+    if not ordered:
+        raise folder.nothing_done("cloaked", manifest=manifest)
+    return Cloaked(len(ordered) - kept, kept, folder.counts, manifest, summary, suspicious, dict(folder.notes))

@@ -21,22 +21,19 @@ from facewarden.align import align_face
 from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
 from facewarden.bench.faces import purify as purify_tensor
 from facewarden.bench.faces import to_images
+from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.bench.purify_photo import purify_faces
 from facewarden.bench.purify_record import Record
 from facewarden.bench.resolve import resolve_purifier, resolve_recognizer
-from facewarden.bench.score import photos_below
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
-from facewarden.data.photo import MAX_PIXELS, read_photo
 from facewarden.data.photo_change import write_changed
 from facewarden.data.table import write_table
 from facewarden.nn.ssim import dssim
 
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
-_TINY = 32.0
-"""Pixels; a cloak on a smaller face is mostly gone when the face is enlarged, and so is the face."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Purified:
         done: photos purified by this call.
         kept: photos that an earlier call had finished already, from the same photo with the same purifier.
         skipped: reason -> photos that are not in the output.
-        manifest: table of every photo in the output: source, file, treatment ("purified" or "copied"), faces,
+        manifest: table of every photo: source, file, treatment ("purified", "copied" or "skipped: REASON"), faces,
             likelihood of a cloak (of the most suspicious face), psnr in dB (100 where nothing changed), ssim, and
             identity, the mean cosine of the faces before and after. What was not measured is empty.
         copied: photos that this call left as they are, because they were not suspicious.
@@ -98,61 +95,48 @@ def purify(
         BadInputError: no photo, none that can be purified, an output inside the input, or one that cannot be written;
             what was finished stays, and the same call goes on.
     """
-    base = source if source.is_dir() else source.parent
-    within = source.is_dir() and out.resolve().is_relative_to(base.resolve())
-    if within or out.resolve() == base.resolve():
-        raise BadInputError(f"{out} lies inside the input {base}", hint="choose an --out beside it")
+    folder = PhotoFolder(source, out=out)
     if not 0.0 <= suspicion <= 1.0 or (only_suspicious and region == "photo"):
         raise BadInputError(f"suspicion {suspicion} with region {region!r}", hint="--suspicion 0.5 --region face")
-    photos = photos_below(source)
     model = resolve_purifier(purifier)
     finder: Aligner | None = None if region == "photo" else load("align", aligner)()
-    notes: Counter[str] = Counter()
-    judge = _judge(recognizer, notes) if finder is not None else None
+    judge = _judge(recognizer, folder.notes) if finder is not None else None
     detector = _detector(model, needed=only_suspicious) if finder is not None else None
     settings = [region, aligner, recognizer if judge is not None else "", suspicion if only_suspicious else None]
-    work = _Work(base, out, model, finder, judge, detector, suspicion if only_suspicious else None, settings)
+    work = _Work(folder, out, model, finder, judge, detector, suspicion if only_suspicious else None, settings)
     record = Record(out / "purified.jsonl", fresh=force)
     names: list[str] = []
     counts: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
     try:
-        for path in track(photos, label=f"purifying with {purifier}"):
+        for path in track(folder.paths, label=f"purifying with {purifier}"):
             try:
-                name = path.relative_to(base).as_posix()
-                name.encode()
+                name = folder.name(path)
                 origin = work.origin(path)
                 row = record.done(name, origin=origin)
                 if row is None:
-                    row = work.one(path, name, notes) | {"origin": origin}
+                    row = work.one(path, name) | {"origin": origin}
                     record.add(row)
                     counts[row["treatment"]] += 1
                 else:
                     counts["kept"] += 1
                 names.append(name)
-            except UnicodeEncodeError:
-                skipped["file name that is not UTF-8"] += 1
-            except _Unusable as reason:
-                skipped[str(reason)] += 1
+            except Unusable as reason:
+                folder.leave_out(path, str(reason))
     finally:
         record.close()
-    if not names:
-        raise BadInputError(f"{source}: no photo could be purified ({dict(skipped)})", hint="facewarden data check DIR")
     manifest = out / "purified.csv"
-    rows = [record.rows[name] for name in sorted(names)]
-    write_table(manifest, {column: [row[column] for row in rows] for column in _COLUMNS})
-    return Purified(counts["purified"], counts["kept"], dict(skipped), manifest, counts["copied"], dict(notes))
-
-
-class _Unusable(Exception):
-    """A photo that is left out; the message is the reason that is counted."""
+    rows = sorted([*(record.rows[name] for name in names), *folder.rows()], key=lambda row: str(row["source"]))
+    write_table(manifest, {column: [row.get(column) for row in rows] for column in _COLUMNS})
+    if not names:
+        raise folder.nothing_done("purified", manifest=manifest)
+    return Purified(counts["purified"], counts["kept"], folder.counts, manifest, counts["copied"], dict(folder.notes))
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
     """What is done to one photo after the other."""
 
-    base: Path
+    folder: PhotoFolder
     out: Path
     model: Purifier
     finder: Aligner | None
@@ -171,30 +155,15 @@ class _Work:
                 while block := file.read(1 << 20):
                     digest.update(block)
         except OSError:
-            raise _Unusable("unreadable photo") from None
+            raise Unusable("unreadable photo") from None
         return digest.hexdigest()
 
-    def one(self, path: Path, name: str, notes: Counter[str]) -> dict[str, Any]:
+    def one(self, path: Path, name: str) -> dict[str, Any]:
         """Purify or copy a photo and return its row."""
-        said: list[str] = []
-        try:
-            photo = read_photo(path, on_note=said.append)
-        except BadInputError as error:
-            large = f"{MAX_PIXELS // 10**6} MP" in error.hint
-            raise _Unusable(
-                f"more than {error.hint.removeprefix('at most ')}" if large else "unreadable photo"
-            ) from None
-        notes.update("its " + note.partition(": ")[2].removeprefix("its ") for note in said)
+        photo = self.folder.read(path)
         if self.finder is None:
             return self._written(path, name, photo, _all_pixels(self.model, photo), faces=0)
-        try:
-            faces = self.finder.locate(photo)
-        except BadInputError:
-            faces = ()
-        if not faces:
-            raise _Unusable("no face found")
-        if min(face.box[2] - face.box[0] for face in faces) < _TINY:
-            notes[f"has a face below {_TINY:.0f} pixels, about which little is known"] += 1
+        faces = self.folder.faces(photo, self.finder)
         likelihood = self._likelihood(photo, faces)
         if self.threshold is not None and likelihood is not None and likelihood < self.threshold:
             return self._copied(path, name, faces=len(faces), likelihood=likelihood)
@@ -242,7 +211,7 @@ class _Work:
 
     def _copy(self, name: str) -> Path:
         """The name itself, unless it is that of the purified a.jpg for a photo called a.jpg.png."""
-        taken = name.endswith(".png") and (self.base / name.removesuffix(".png")).exists()
+        taken = name.endswith(".png") and (self.folder.base / name.removesuffix(".png")).exists()
         return self.out / (f"{name}.copy.png" if taken else name)
 
 

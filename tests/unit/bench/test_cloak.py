@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +19,11 @@ from facewarden.bench import cloak_method
 from facewarden.bench.cloak import Cloaked, cloak
 from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.cloak_method import by_distance, choose_method
+from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.faces import AlignedFaces
 from facewarden.cli.cloak import show
 from facewarden.core.errors import BadInputError
+from facewarden.core.objective import PushAway
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
 from stand_ins import TinyRecognizer, make_faces
@@ -54,7 +59,11 @@ def run(source: Path, out: Path, **options: object) -> Cloaked:
 
 
 def table(result: Cloaked) -> dict[str, dict[str, str]]:
-    with result.manifest.open(newline="") as file:
+    return {name: row for name, row in listed(result.manifest).items() if row["treatment"] == "cloaked"}
+
+
+def listed(manifest: Path) -> dict[str, dict[str, str]]:
+    with manifest.open(newline="") as file:
         return {row["source"]: row for row in csv.DictReader(file)}
 
 
@@ -68,6 +77,8 @@ def test_a_folder_is_cloaked_within_its_bounds_and_reported(folder: Path, tmp_pa
     assert files(folder) == before
     assert (result.done, result.kept) == (3, 0)
     assert result.skipped == {"unreadable photo": 1, "no face found": 1}
+    named = {name: row["treatment"] for name, row in listed(result.manifest).items() if not row["file"]}
+    assert named == {"broken.jpg": "skipped: unreadable photo", "noface.png": "skipped: no face found"}
     rows = table(result)
     assert set(rows) == {"a.png", "album/a.png", "gray.png"}
     for name, row in rows.items():
@@ -174,6 +185,132 @@ def test_the_output_cannot_lie_in_the_input(folder: Path) -> None:
     for out in (folder, folder / "album" / "out"):
         with pytest.raises(BadInputError, match="inside the input"):
             run(folder, out)
+
+
+def test_a_photo_beside_which_the_output_lies_is_cloaked_and_a_missing_one_is_said_to_be(folder: Path) -> None:
+    assert run(folder / "a.png", folder / "cloaked").done == 1
+    with pytest.raises(BadInputError, match=r"gone\.jpg: does not exist"):
+        run(folder / "gone.jpg", folder / "cloaked")
+    with pytest.raises(BadInputError, match="inside the input"):
+        run(folder / "a.png", folder)
+
+
+def test_the_surrogates_weigh_as_much_as_in_the_measured_cloaks(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    class Weighed(PushAway):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            seen.append(options["weights"])
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(module, "PushAway", Weighed)
+    names = "mobilefacenet_512,dlib_resnet34"
+    out = tmp_path / "out"
+    cloak(folder / "a.png", out=out, surrogates=names, aligner="precropped", method="pgd")
+    assert seen == [CloakRecipe("pgd", "8", tuple(names.split(","))).weights()]
+    assert len(set(seen[0])) == 2  # type: ignore[call-overload]
+    assert json.loads((out / "record" / "recipe.json").read_text())["weights"] == seen[0]
+
+
+def test_a_file_name_that_is_not_utf8_is_left_out_and_the_others_are_cloaked(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    face(1).save(tmp_path / "in" / "a.png")
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.png")).write_bytes((tmp_path / "in" / "a.png").read_bytes())
+    result = run(tmp_path / "in", tmp_path / "out")
+    assert (result.done, result.skipped) == (1, {"file name that is not UTF-8": 1})
+    assert listed(result.manifest)["\ufffd.png"]["treatment"] == "skipped: file name that is not UTF-8"
+
+
+def test_huge_tiny_and_transparent_photos_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("1", (10001, 5001)).save(tmp_path / "in" / "panorama.png")
+    face(1, side=24).save(tmp_path / "in" / "tiny.png")
+    picture = face(1).convert("RGBA")
+    alpha = np.full((112, 112), 255, dtype=np.uint8)
+    alpha[:40] = 0
+    picture.putalpha(Image.fromarray(alpha))
+    picture.save(tmp_path / "in" / "glass.png")
+    result = run(tmp_path / "in", tmp_path / "out", method="pgd")
+    assert (result.done, result.skipped) == (2, {"more than 50 MP": 1})
+    assert result.notes == {
+        "has a face below 32 pixels, about which little is known": 1,
+        "its transparent parts stay transparent": 1,
+    }
+    with Image.open(tmp_path / "out" / "glass.png.png") as photo:
+        assert photo.mode == "RGBA"
+        assert np.array_equal(np.asarray(photo.getchannel("A")), alpha)
+    assert show(result) == 0
+    assert "note for 1: has a face below 32 pixels" in capsys.readouterr().out
+
+
+def test_odd_pixel_types_are_converted_and_said(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    face(1).convert("CMYK").save(tmp_path / "in" / "cmyk.jpg")
+    deep = np.asarray(face(2).convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "in" / "sixteen.png")
+    result = run(tmp_path / "in", tmp_path / "out", method="pgd")
+    assert result.done == 2
+    assert result.notes == {"its 16-bit gray is reduced to 8 bits": 1}
+
+
+def test_where_nothing_can_be_cloaked_the_reasons_are_words_and_the_photos_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    face(4).resize((112, 90)).save(tmp_path / "in" / "noface.png")
+    with pytest.raises(BadInputError, match="no photo could be cloaked: 1 x no face found") as caught:
+        run(tmp_path / "in", tmp_path / "out")
+    assert "cloaked.csv names every photo" in caught.value.hint
+    assert listed(tmp_path / "out" / "cloaked.csv")["noface.png"]["treatment"] == "skipped: no face found"
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInputError, match="cannot write the run"):
+        run(folder, tmp_path / "file")
+
+
+def test_a_stopped_call_goes_on_where_it_was(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, written = module.write_changed, []
+
+    def stops(*arguments: object, **options: object) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(arguments)
+        plain(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "write_changed", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, tmp_path / "out", method="pgd")
+    monkeypatch.setattr(module, "write_changed", plain)
+    result = run(folder, tmp_path / "out", method="pgd")
+    assert (result.done, result.kept) == (1, 2)
+
+
+@pytest.mark.parametrize("place", ["photo", "record"])
+def test_a_full_disk_is_said_and_the_rest_follows_later(
+    place: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = [1]
+
+    def fills(plain: Any) -> Any:
+        def write(self: Any, *arguments: Any, **options: Any) -> Any:
+            ours = place == "photo" or Path(self).name.startswith(".photo-")
+            if ours and not room[0]:
+                raise OSError(28, "No space left on device")
+            room[0] -= ours
+            return plain(self, *arguments, **options)
+
+        return write
+
+    owner, name = (Image.Image, "save") if place == "photo" else (Path, "write_text")
+    with monkeypatch.context() as full:
+        full.setattr(owner, name, fills(getattr(owner, name)))
+        with pytest.raises(BadInputError, match="No space left"):
+            run(folder, tmp_path / "out", method="pgd")
+    assert not list((tmp_path / "out").rglob("*.tmp*"))
+    result = run(folder, tmp_path / "out", method="pgd")
+    assert (result.done, result.kept) == (2, 1)
 
 
 def test_strength_is_gray_levels_or_a_published_mode() -> None:

@@ -76,7 +76,11 @@ def run(source: Path, out: Path, **options: object) -> Purified:
 
 
 def table(result: Purified) -> dict[str, dict[str, str]]:
-    with result.manifest.open(newline="") as file:
+    return {name: row for name, row in listed(result.manifest).items() if not row["treatment"].startswith("skipped")}
+
+
+def listed(manifest: Path) -> dict[str, dict[str, str]]:
+    with manifest.open(newline="") as file:
         return {row["source"]: row for row in csv.DictReader(file)}
 
 
@@ -106,6 +110,8 @@ def test_faces_are_purified_and_everything_else_is_kept(folder: Path, tmp_path: 
     assert files(folder) == before
     assert (result.done, result.kept, result.copied) == (4, 0, 0)
     assert result.skipped == {"unreadable photo": 1, "no face found": 1}
+    named = {name: row["treatment"] for name, row in listed(result.manifest).items() if not row["file"]}
+    assert named == {"broken.jpg": "skipped: unreadable photo", "tree.png": "skipped: no face found"}
     rows = table(result)
     assert set(rows) == {"a.jpg", "a.png", "album/large.png", "gray.png"}
     for name, row in rows.items():
@@ -158,7 +164,8 @@ def test_alpha_stays_and_hidden_colors_are_not_uncovered(tmp_path: Path) -> None
     alpha[:40] = 0
     picture.putalpha(Image.fromarray(alpha))
     picture.save(tmp_path / "in" / "p.png")
-    run(tmp_path / "in", tmp_path / "out")
+    result = run(tmp_path / "in", tmp_path / "out")
+    assert result.notes == {"its transparent parts stay transparent": 1}
     with Image.open(tmp_path / "out" / "p.png.png") as photo:
         assert photo.mode == "RGBA"
         assert np.array_equal(np.asarray(photo.getchannel("A")), alpha)
@@ -186,6 +193,16 @@ def test_huge_and_tiny_are_counted(tmp_path: Path) -> None:
     result = run(tmp_path / "in", tmp_path / "out")
     assert result.skipped == {"more than 50 MP": 1}
     assert any("below 32 pixels" in note for note in result.notes)
+
+
+def test_where_nothing_can_be_purified_the_reasons_are_words_and_the_photos_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (60, 200)).save(tmp_path / "in" / "tree.png")
+    with pytest.raises(BadInputError, match="no photo could be purified: 1 x no face found") as caught:
+        run(tmp_path / "in", tmp_path / "out")
+    assert "purified.csv names every photo" in caught.value.hint
+    assert "precropped" in caught.value.hint
+    assert listed(tmp_path / "out" / "purified.csv")["tree.png"]["treatment"] == "skipped: no face found"
 
 
 def test_a_second_call_does_only_what_is_missing(folder: Path, tmp_path: Path, stand_ins: Dimmer) -> None:

@@ -1,0 +1,128 @@
+"""Photos that a verb changes one by one: their names, what cannot be used and why, and what is worth a note."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.bench.score import photos_below
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Aligner, FaceLocation
+from facewarden.data.photo import MAX_PIXELS, read_photo
+
+TINY = 32.0
+"""Pixels; what is done to a smaller face is mostly gone when the face is enlarged, and so is the face."""
+_SKIPPED = "skipped: "
+_ON_WHITE = "its transparent parts are laid on white"
+
+
+class Unusable(Exception):
+    """A photo that is left out; the message is the reason that is counted."""
+
+
+class PhotoFolder:
+    """The input of a verb, and what is to be said of it.
+
+    Args:
+        source: a photo or a folder of photos at any depth.
+        out: another folder.
+
+    Attributes:
+        base: names are relative to it.
+        paths: the photos, sorted.
+        notes: what the person at the keyboard should know: sentence -> photos.
+        skipped: name and reason of every photo that is left out.
+
+    Raises:
+        BadInputError: no photos, or an output inside the input.
+    """
+
+    def __init__(self, source: Path, *, out: Path) -> None:
+        self.source, self.paths = source, photos_below(source)
+        self.base = source if source.is_dir() else source.parent
+        within = source.is_dir() and out.resolve().is_relative_to(self.base.resolve())
+        if within or out.resolve() == self.base.resolve():
+            raise BadInputError(f"{out} lies inside the input {self.base}", hint="choose an --out beside it")
+        self.notes: Counter[str] = Counter()
+        self.skipped: list[tuple[str, str]] = []
+
+    def name(self, path: Path) -> str:
+        """A photo's name in tables.
+
+        Raises:
+            Unusable: it is not UTF-8.
+        """
+        name = path.relative_to(self.base).as_posix()
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise Unusable("file name that is not UTF-8") from None
+        return name
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Read a photo, noting what is lost by it.
+
+        Raises:
+            Unusable: it cannot be read, or is too large.
+        """
+        said: list[str] = []
+        try:
+            photo = read_photo(path, on_note=said.append)
+        except BadInputError as error:
+            large = f"{MAX_PIXELS // 10**6} MP" in error.hint
+            why = f"more than {error.hint.removeprefix('at most ')}" if large else "unreadable photo"
+            raise Unusable(why) from None
+        for note in said:
+            what = note.removeprefix(f"{_printable(path.as_posix())}: ").removeprefix("its ")
+            self.notes[f"its {what}" if f"its {what}" != _ON_WHITE else "its transparent parts stay transparent"] += 1
+        return photo
+
+    def faces(self, photo: NDArray[np.uint8], finder: Aligner) -> tuple[FaceLocation, ...]:
+        """Find the faces of a photo.
+
+        Raises:
+            Unusable: there is none.
+        """
+        try:
+            found = tuple(finder.locate(photo))
+        except BadInputError:
+            found = ()
+        if not found:
+            raise Unusable("no face found")
+        if min(face.box[2] - face.box[0] for face in found) < TINY:
+            self.notes[f"has a face below {TINY:.0f} pixels, about which little is known"] += 1
+        return found
+
+    def leave_out(self, path: Path, reason: str) -> None:
+        """Remember a photo that is left out."""
+        self.skipped.append((_printable(path.relative_to(self.base).as_posix()), reason))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Reason -> photos."""
+        return dict(Counter(reason for _, reason in self.skipped))
+
+    def rows(self) -> list[dict[str, str]]:
+        """Rows of a table for the photos that are left out: `source`, and `treatment` with the reason."""
+        return [{"source": name, "treatment": f"{_SKIPPED}{reason}"} for name, reason in self.skipped]
+
+    def nothing_done(self, done: str, *, manifest: Path) -> BadInputError:
+        """The error for a call of which nothing came.
+
+        Args:
+            done: what was to be done, "cloaked".
+            manifest: the table, which names every photo.
+        """
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in self.counts.items())
+        hint = f"{manifest} names every photo"
+        if "no face found" in self.counts:
+            hint += "; folders of aligned square crops need --aligner precropped"
+        return BadInputError(f"{self.source}: no photo could be {done}: {reasons}", hint=hint)
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "replace")
