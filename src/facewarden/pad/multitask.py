@@ -16,7 +16,7 @@ from facewarden.core.artifact import Artifact, load_artifact, save_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.seeding import derive
@@ -41,6 +41,9 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 )
 """Backbone, name of the head set, side of the view in pixels, factor on the face box, start from ImageNet weights."""
 
+SHIPPED = Path(__file__).parent.parent / "weights" / "multitask"
+"""The weights that come with the package."""
+
 
 class Multitask(Detector):
     """AENet's heads on a backbone of one's choice; every head can be read, trained and attacked by its name.
@@ -50,10 +53,12 @@ class Multitask(Detector):
     hold crops of the face already.
 
     Args:
-        weights: an artifact folder as `facewarden train multitask` writes it.
+        weights: an artifact folder as `facewarden train multitask` writes it; by default the small detector that comes
+            with the package, which was trained against gradient attacks.
 
     Raises:
-        BadInputError: no folder, no artifact, or one of another network.
+        MissingAssetError: the package came without its weights.
+        BadInputError: no artifact, or one of another network.
     """
 
     modalities: tuple[Modality, ...] = ("rgb",)
@@ -61,11 +66,11 @@ class Multitask(Detector):
 
     def __init__(self, weights: Path | None = None) -> None:
         super().__init__()
-        if weights is None:
-            raise BadInputError(
-                "multitask has no weights of its own", hint="facewarden train multitask --out DIR, then multitask:DIR"
+        if weights is None and not SHIPPED.is_dir():
+            raise MissingAssetError(
+                "multitask came without its weights", hint="facewarden train multitask --out DIR, then multitask:DIR"
             )
-        artifact = load_artifact(weights)
+        artifact = load_artifact(weights or SHIPPED)
         self._build(artifact.card.settings)
         self._fill(artifact)
         self.card: Card = artifact.card

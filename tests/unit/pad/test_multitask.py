@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,11 @@ from torch.nn import functional
 
 from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.objective import Evade, HeadShift
 from facewarden.core.tasks import HEADS
 from facewarden.nn.crop import crop_resize
+from facewarden.pad import multitask as module
 from facewarden.pad.multitask import HEAD_SETS, Multitask
 
 TINY = {"size": 64}
@@ -125,8 +128,9 @@ def test_settings_that_are_none_are_refused_with_those_there_are(settings: dict[
     assert raised.value.hint
 
 
-def test_without_weights_it_says_how_to_get_some() -> None:
-    with pytest.raises(BadInputError, match="no weights") as raised:
+def test_without_weights_it_says_how_to_get_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHIPPED", tmp_path / "absent")
+    with pytest.raises(MissingAssetError, match="without its weights") as raised:
         Multitask()
     assert "facewarden train" in raised.value.hint
 
@@ -136,3 +140,29 @@ def test_weights_of_another_network_are_refused(detector: Multitask, tmp_path: P
     save_artifact(tmp_path, other.network.state_dict(), card=detector.card, recipe={"entry": "multitask"})
     with pytest.raises(BadInputError, match="another network"):
         Multitask(tmp_path)
+
+
+def test_the_shipped_weights_are_small_simulated_and_say_how_robust_they_are() -> None:
+    detector = Multitask()
+    assert (module.SHIPPED / "weights.safetensors").stat().st_size <= 5_000_000
+    assert "simulated" in detector.card.training_data
+    for words in ("EER", "projected gradient descent", "simulated"):
+        assert words in detector.card.limits
+    assert detector.rule is not None
+    assert detector.rule.split == "dev"
+    told = json.loads((module.SHIPPED / "recipe.json").read_text())
+    assert (told["entry"], told["objective"]) == ("multitask", "pgd_at")
+
+
+def test_the_card_has_the_robustness_that_its_page_measured() -> None:
+    page = Path(__file__).parents[3] / "docs/results/fine_grained_shipped/summary.json"
+    tables = {table["title"]: table for table in json.loads(page.read_text(encoding="utf-8"))["tables"]}
+    limits = Multitask().card.limits
+    for eps in (1, 2, 4):
+        row = next(row for row in tables[f"Success of pgd at {eps}/255"]["rows"] if row[0] == "multitask")
+        rate, low, high = re.findall(r"[\d.]+%", row[3])
+        assert f"{rate} [{low}, {high}]" in limits
+    clean = next(row for row in tables["Clean"]["rows"] if row[0] == "multitask")
+    told = re.search(r"EER (0\.\d+)", limits)
+    assert told is not None
+    assert f"{float(told[1]):.1%}" == clean[6].split()[0]
