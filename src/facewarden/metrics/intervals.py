@@ -208,6 +208,41 @@ def paired_bootstrap_difference(
     return found
 
 
+def paired_bootstrap_percent(
+    first: Array, second: Array, *, subjects: Array, seed: int, rounds: int = 1000, confidence: float = 0.95
+) -> Interval | None:
+    """By how many percent the mean of `first` exceeds that of `second` on the same rows, with an interval by subject.
+
+    Args:
+        first: (n,) per-row values, e.g. successes of one attack.
+        second: (n,) the same rows' values under the other, none below zero.
+        subjects: (n,) who is on each row.
+        seed: same seed, same interval.
+        rounds: how many resamples.
+        confidence: of the two-sided interval.
+
+    Returns:
+        The percent; resamples in which `second` is zero are left out of the interval. None where it is zero at all.
+    """
+    ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
+    same_length(ours, theirs, names="first and second")
+    same_length(ours, np.asarray(subjects), names="values and subjects")
+    if theirs.mean() <= 0:
+        return None
+    drawn = _drawn(subjects, seed=seed, rounds=rounds)
+    above, below = (rate_replicates(rows, drawn.unit, drawn.weights) for rows in (ours, theirs))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = 100.0 * (above / below - 1.0)
+    return percentile_interval(
+        float(100.0 * (ours.mean() / theirs.mean() - 1.0)),
+        replicates,
+        n=ours.size,
+        subjects=drawn.subjects,
+        confidence=confidence,
+        proportion=False,
+    )
+
+
 def is_bootstrap(found: Interval) -> bool:
     """Whether the bounds come from resamples that differ."""
     return found.method.startswith(BOOTSTRAP)

@@ -14,6 +14,7 @@ from facewarden.metrics.intervals import (
     bootstrap_by_subject,
     mean_by_subject,
     paired_bootstrap_difference,
+    paired_bootstrap_percent,
     percentile_interval,
     sum_interval,
     wilson,
@@ -163,3 +164,19 @@ def test_rounds_and_rows_are_needed() -> None:
         mean_by_subject(np.zeros(0), np.zeros(0, int), seed=0)
     with pytest.raises(BadInputError, match="one entry per row"):
         mean_by_subject(np.ones(3), np.arange(2), seed=0)
+
+
+def test_a_paired_percent_is_the_bootstrap_of_the_ratio() -> None:
+    first, second = np.array([1.0, 1, 1, 0, 1, 0]), np.array([1.0, 0, 1, 0, 0, 0])
+    people = np.array(list("aabbcc"))
+    found = paired_bootstrap_percent(first, second, subjects=people, seed=3)
+    assert found is not None
+    assert (found.value, found.n) == (pytest.approx(100.0), 6)
+
+    def ratio(weights: np.ndarray) -> float:
+        below = float(weights @ second)
+        return 100.0 * (float(weights @ first) / below - 1.0) if below else float("nan")
+
+    slow = bootstrap_by_subject(ratio, people, seed=3, proportion=False)
+    assert (found.low, found.high) == (pytest.approx(slow.low), pytest.approx(slow.high))
+    assert paired_bootstrap_percent(first, np.zeros(6), subjects=people, seed=3) is None
