@@ -18,7 +18,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
 from four_domains import write_domains
-from twins import twin
+from twins import copied, twin
 
 HEAD = """
     kind: presentation
@@ -269,7 +269,9 @@ def test_the_audit_of_a_protocol_is_what_prepare_keeps(ran: tuple[Path, BenchRes
 
 
 def test_published_layouts_train_and_test_without_boxes(tmp_path: Path) -> None:
-    sets = ", ".join(f"{name}:{twin(name)}" for name in ("wmca", "casia_surf", "casia_cefa", "padisi"))
+    lacking = copied("padisi", tmp_path)
+    next((lacking / "data").glob("ID_a000_t0000x_*.npz")).unlink()
+    sets = ", ".join([f"padisi:{lacking}", *(f"{name}:{twin(name)}" for name in ("wmca", "casia_surf", "casia_cefa"))])
     rest = """
         methods: {vit: {entry: vit_concat, training: {epochs: 1, margin: 1.0}}}
         scored_epochs: last
@@ -286,3 +288,22 @@ def test_published_layouts_train_and_test_without_boxes(tmp_path: Path) -> None:
     by_video = scores.measures("vit", "cps_w", 0, Look(video=True))
     assert by_video is not None
     assert by_video["hter"].n == videos
+    sentence = "padisi: trials of the partition file that are not there: 1, first t0000x"
+    assert f"- Note on the captures: {sentence}." in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_cells_that_ran_before_a_training_could_gather_batches_keep_their_ids() -> None:
+    method = {"entry": "vit_concat", "model": {"size": 16, "trunk": "vit_tiny_patch16_224:fresh", "depth": 1}}
+    training = {"epochs": 2, "batch": 8}
+
+    def key(**changes: int) -> str:
+        settings = {
+            "data": {"captures": ["x.csv"]}, "seeds": [0],
+            "methods": {"vit": {**method, "training": {**training, **changes}}},
+            "parts": [{"title": "Out", "methods": ["vit"], "protocols": ["bcd_a"]}],
+        }  # fmt: skip
+        (cell,) = PresentationKind().cells(settings, root=Path())
+        return cell.key("presentation")
+
+    assert key() == key(accumulate=1) == "63c9044f25278daf"
+    assert key(accumulate=2) != key()
