@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import cv2
@@ -19,10 +21,17 @@ _SMALL = 240
 """Pixels with the margin; smaller photos are doubled."""
 _EXACT_WIDTH = 256.0
 """Pixels; the landmarks of wider faces are several pixels off, and the widest are missed altogether."""
+_LARGE = 4
+"""Photos whose longer side is more than this many times `side` are also searched in tiles of twice `side`."""
+_EDGE = 4.0
+"""Pixels; a face that ends so near to the border of a tile may be cut by it."""
 
 
 class YuNet(Aligner):
     """Finds faces of about 10 to 300 pixels; larger photos are reduced first, and the answer is scaled back.
+
+    In very large photos small faces would vanish by that: they are searched a second time in overlapping tiles that are
+    reduced by two only, and what is found twice is merged.
 
     Args:
         threshold: least confidence in [0, 1]. At 0.6 every one of the 400 ORL and 173 ScrapShots faces is found.
@@ -54,12 +63,33 @@ class YuNet(Aligner):
         """Find faces in an `(h, w, 3)` RGB photo, best first; an empty tuple when there is none."""
         height, width = image.shape[:2]
         longer = max(height, width)
+        if longer > _LARGE * self.side:
+            return _merged([*self._find(image), *self._in_tiles(image)])
         if longer > _TIGHT:
             return self._find(image)
         margin = longer // 4
         padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)))
         moved = (_moved(face, margin, width, height) for face in self._find(padded))
         return tuple(face for face in moved if _width(face) > 0 and face.box[1] < face.box[3])
+
+    def _in_tiles(self, image: NDArray[np.uint8]) -> Iterator[FaceLocation]:
+        """Faces that lie whole in a tile; those wider than the overlap need not, and are seen in the whole photo."""
+        height, width = image.shape[:2]
+        tile = 2 * self.side
+        for top in _starts(height, tile):
+            for left in _starts(width, tile):
+                view = image[top : top + tile, left : left + tile]
+                for face in self._search(view, self.side / tile):
+                    x0, y0, x1, y1 = face.box
+                    cut = (
+                        (left > 0 and x0 < _EDGE)
+                        or (top > 0 and y0 < _EDGE)
+                        or (left + tile < width and x1 > tile - _EDGE)
+                        or (top + tile < height and y1 > tile - _EDGE)
+                    )
+                    if not cut and max(x1 - x0, y1 - y0) <= tile / 4:
+                        points = tuple((x + left, y + top) for x, y in face.landmarks)
+                        yield FaceLocation((x0 + left, y0 + top, x1 + left, y1 + top), points, face.score)
 
     def _find(self, image: NDArray[np.uint8]) -> tuple[FaceLocation, ...]:
         longer = max(image.shape[:2])
@@ -83,6 +113,31 @@ class YuNet(Aligner):
             return ()
         ratio = np.array([image.shape[1] / width, image.shape[0] / height])
         return tuple(_location(row, ratio) for row in sorted(rows, key=lambda row: -row[14]))
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin along a side: evenly, each overlapping the next by a quarter of a tile or more."""
+    if length <= tile:
+        return [0]
+    count = 1 + math.ceil((length - tile) / (0.75 * tile))
+    return [round(number * (length - tile) / (count - 1)) for number in range(count)]
+
+
+def _merged(faces: Iterable[FaceLocation]) -> tuple[FaceLocation, ...]:
+    """Best first; of faces whose boxes overlap, the best."""
+    kept: list[FaceLocation] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if all(_overlap(face, other) <= _NMS_OVERLAP for other in kept):
+            kept.append(face)
+    return tuple(kept)
+
+
+def _overlap(one: FaceLocation, two: FaceLocation) -> float:
+    """Intersection over union of two boxes."""
+    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = one.box, two.box
+    shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
+    both = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
+    return shared / both if both > 0 else 0.0
 
 
 def _moved(face: FaceLocation, margin: int, width: int, height: int) -> FaceLocation:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from facewarden.align import FaceLocation, align_face, find_face
 from facewarden.align.landmarks import Landmarks
 from facewarden.align.precropped import Precropped
-from facewarden.align.yunet import YuNet
+from facewarden.align.yunet import YuNet, _merged
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner
 from facewarden.data.photo import read_photo
+from facewarden.data.simulate.capture import CaptureSpec, make_capture
+from facewarden.data.simulate.face import prepare
+from facewarden.data.simulate.identity import sample_identity
+from facewarden.data.simulate.pose import Pose
 
 FIVE = ((10.0, 10.0), (30.0, 10.0), (20.0, 20.0), (12.0, 30.0), (28.0, 30.0))
 PHOTO = np.zeros((100, 200, 3), dtype=np.uint8)
@@ -102,6 +107,49 @@ def test_yunet_finds_every_face_of_both_sets(need_asset):
 def test_yunet_sees_no_face_in_noise(need_asset):
     need_asset("yunet")
     assert YuNet().locate(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)) == ()
+
+
+def drawn_face() -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    face = prepare(sample_identity(3))
+    capture = make_capture(CaptureSpec("one", "one", "bona_fide", "alder", size=320), face.render(pose=Pose()))
+    return capture.rgb, tuple(float(value) for value in capture.box)
+
+
+def test_yunet_finds_small_faces_in_a_large_photo_each_once(need_asset):
+    need_asset("yunet")
+    drawn, box = drawn_face()
+    photo = np.full((3000, 4000, 3), 128, dtype=np.uint8)
+    wanted = []
+    # the second lies across the border of two tiles, the third is too large for any
+    for x, y, width in ((300, 400, 36), (1200, 900, 90), (2500, 1500, 500)):
+        scale = width / (box[2] - box[0])
+        side = round(320 * scale)
+        photo[y : y + side, x : x + side] = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA)
+        wanted.append((x + box[0] * scale, y + box[1] * scale, width))
+    found = YuNet().locate(photo)
+    assert len(found) == 3
+    assert [face.score for face in found] == sorted((face.score for face in found), reverse=True)
+    for x, y, width in wanted:
+        (near,) = [face for face in found if abs(face.box[0] - x) < width / 2 and abs(face.box[1] - y) < width / 2]
+        assert near.box[2] - near.box[0] == pytest.approx(width, rel=0.35)
+
+
+def test_yunet_looks_once_at_photos_that_are_not_large(need_asset, monkeypatch):
+    need_asset("yunet")
+    looks = []
+    yunet = YuNet(side=160)
+    monkeypatch.setattr(yunet, "_search", lambda image, scale: looks.append(image.shape[:2]) or ())
+    yunet.locate(np.zeros((480, 640, 3), dtype=np.uint8))
+    assert set(looks) == {(480, 640)}
+    yunet.locate(np.zeros((480, 641, 3), dtype=np.uint8))
+    assert (320, 320) in looks
+
+
+def test_overlapping_faces_are_one():
+    def face(x, score):
+        return FaceLocation((x, 0.0, x + 100.0, 100.0), FIVE, score)
+
+    assert _merged([face(0.0, 0.7), face(20.0, 0.9), face(300.0, 0.8)]) == (face(20.0, 0.9), face(300.0, 0.8))
 
 
 def test_yunet_points_are_ordered_and_follow_the_picture(need_asset):
