@@ -94,6 +94,8 @@ def check_name(text: str) -> None:
         return
     known = capture_sets()
     close = difflib.get_close_matches(found[1].lower(), known, n=1, cutoff=0.6)
+    if not close and Path(text).suffix:
+        return  # a file such as photo:1.jpg, of which whoever reads it says what is wrong
     raise UnknownEntryError(
         f"no set of captures {found[1]!r}" + (f"; did you mean {close[0]}:{found[2]}?" if close else ""),
         hint=f"one of {', '.join(f'{name}:PATH' for name in known)}, or a manifest",

@@ -85,5 +85,5 @@ def test_only_published_sets_and_manifests_are_captures(tmp_path: Path) -> None:
     assert names_captures(tmp_path / "m.csv")
     assert not names_captures(tmp_path)
     assert not names_captures("photo:1.jpg")
-    with pytest.raises(BadInputError):
+    with pytest.raises(BadInputError, match="unknown kind of table"):
         open_captures("photo:1.jpg")
