@@ -20,13 +20,13 @@ from facewarden.bench.cloaking import Cell as Measured
 from facewarden.bench.cloaking_build import build_purifier
 from facewarden.bench.cloaking_cost import _speed
 from facewarden.bench.cloaking_crowd import load_crowd
+from facewarden.bench.cloaking_figures import budget_figure
 from facewarden.bench.cloaking_grid import Grid
 from facewarden.bench.cloaking_judges import JudgeKind
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_report import (
     UPPER_HALF,
     Goal,
-    budget_figure,
     cells_table,
     cost_sentences,
     cost_table,

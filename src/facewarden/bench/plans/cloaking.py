@@ -14,13 +14,13 @@ from facewarden.bench.cloaking import Cell as Measured
 from facewarden.bench.cloaking_build import build_purifier
 from facewarden.bench.cloaking_cost import cost_of
 from facewarden.bench.cloaking_crowd import load_crowd
+from facewarden.bench.cloaking_figures import budget_figure, protection_figure
 from facewarden.bench.cloaking_finetune import FineTuning
 from facewarden.bench.cloaking_grid import NONE, Grid
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
 from facewarden.bench.cloaking_report import (
     Goal,
-    budget_figure,
     cells_table,
     cost_sentences,
     cost_table,
@@ -28,7 +28,6 @@ from facewarden.bench.cloaking_report import (
     headline_sentences,
     headline_table,
     headlines,
-    protection_figure,
 )
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder

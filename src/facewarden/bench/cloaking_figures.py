@@ -1,0 +1,62 @@
+"""Figures of the cloaking grid: protection by purifier, and success of the cloak against its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from facewarden.bench.cloaking_grid import Grid
+from facewarden.bench.cloaking_judges import JUDGE_KINDS
+from facewarden.bench.cloaking_report import KIND_WORDS, Headlines
+from facewarden.report.document import Figure
+
+
+def protection_figure(found: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
+    """Protection by purifier with intervals, one series per kind of judge."""
+    rows = [
+        {"name": name, "series": KIND_WORDS[kind], "value": one.value, "low": one.low, "high": one.high, "n": one.n}
+        for name in purifiers
+        for kind in JUDGE_KINDS
+        if (one := found.rates.get((name, kind))) is not None
+    ]
+    if not rows:
+        return None
+    return Figure(
+        "interval_dots",
+        "Protection that the cloak keeps after each purifier",
+        {"xlabel": "protection rate", "percent": True, "rows": rows},
+        alt="Mean protection rate with its interval for every purifier and kind of judge; lower is better for the "
+        "tracker.",
+        note="n is the number of cells in the mean.",
+    )
+
+
+def budget_figure(
+    grid: Grid, cloaks: Mapping[str, float], *, purifiers: Sequence[str], judge: str, tracker: str = "nearest"
+) -> Figure | None:
+    """Success of the cloak against its budget, one curve per purifier, on one judge."""
+    series = []
+    for name in purifiers:
+        points = sorted(
+            (eps, cell)
+            for cloak, eps in cloaks.items()
+            if (cell := grid.find(cloak=cloak, purifier=name, tracker=tracker, judge=judge)) is not None
+        )
+        if len(points) > 1:
+            series.append(
+                {
+                    "name": name,
+                    "x": [eps for eps, _ in points],
+                    "y": [cell.protection.value for _, cell in points],
+                    "low": [cell.protection.low for _, cell in points],
+                    "high": [cell.protection.high for _, cell in points],
+                    "n": points[0][1].protection.n,
+                }
+            )
+    if not series:
+        return None
+    return Figure(
+        "curves",
+        f"Success against budget, judge {judge}, {tracker}",
+        {"xlabel": "eps in gray levels", "ylabel": "protection rate", "percent": True, "series": series},
+        alt=f"Protection rate against the cloak's budget for every purifier, judged by {judge}.",
+    )
