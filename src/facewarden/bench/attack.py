@@ -9,7 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facewarden.bench.attack_options import build_attack, check_gradients, check_gray, check_reach, parse_options
+from facewarden.bench.attack_options import (
+    build_attack,
+    check_gradients,
+    check_reach,
+    check_reads,
+    parse_options,
+    read_budget,
+)
 from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
 from facewarden.bench.pictures import picture_writer
 from facewarden.bench.resolve import resolve_detector, resolve_purifier
@@ -62,12 +69,12 @@ def attack(
     method: str = "pgd",
     set: tuple[str, ...] = (),
     head: str | None = None,
-    eps: float = 8.0,
+    eps: float | str | None = None,
     norm: Literal["linf", "l2"] = "linf",
     modalities: tuple[Modality, ...] = ("rgb",),
     sfa: Path | None = None,
-    offset: Schedule = "decay",
-    route: Route = "own",
+    offset: Schedule | None = None,
+    route: Route | None = None,
     average: int = 1,
     through: str | None = None,
     samples: int = 64,
@@ -86,12 +93,13 @@ def attack(
         method: an entry of facewarden list attacks.
         set: options of the method, as in `--set steps=20 --set restarts=2`; the others keep their defaults.
         head: head of a multitask detector whose loss is climbed; success stays the decision.
-        eps: budget in gray levels (of 255) for linf; in [0, 1] pixel units over the image for l2.
+        eps: budget in gray levels (of 255) for linf, 8 by default; for l2, which has no default, in [0, 1] pixel units
+            over the image.
         norm: linf or l2.
         modalities: sensors whose pixels the attacker reaches.
         sfa: generators that `facewarden sfa` has trained; gradients are then read where they say.
-        offset: when SFA's offset is used: first, decay, fixed, refresh, random or none.
-        route: own adds the map of the image's own class, contrast subtracts it.
+        offset: when SFA's offset is used: first, decay (the default), fixed, refresh, random or none.
+        route: own (the default) adds the map of the image's own class, contrast subtracts it.
         average: read each gradient at so many points within eps and average; counts as so many gradients.
         through: purifiers, "a,b", through which gradients are averaged (expectation over transformation).
         samples: how many of each class at most.
@@ -106,11 +114,8 @@ def attack(
     checked_seed(seed)
     if samples < 1:
         raise BadInputError(f"{samples} samples of each class", hint="--samples 1 or more")
-    if norm == "linf":
-        check_gray(eps)
-    elif eps <= 0:
-        raise BadInputError(f"a budget of {eps:g} changes nothing", hint="--eps 2.0 with --norm l2")
-    threat = ThreatModel(norm=norm, eps=eps / 255 if norm == "linf" else eps, modalities=modalities)
+    budget = read_budget(eps, norm=norm)
+    threat = ThreatModel(norm=norm, eps=budget / 255 if norm == "linf" else budget, modalities=modalities)
     attacker = build_attack(method, parse_options(set))
     if out is not None:
         check_target(out)
@@ -138,6 +143,7 @@ def attack(
     source = victim if surrogate is None else resolve_detector(surrogate)
     check_attackable(source, method=method, attacker=attacker, modalities=modalities, head=head,
                      name=surrogate or detector)  # fmt: skip
+    check_reads(victim, modalities, what=detector)
     scores = score_manifest(victim, manifest.where(split=("dev", "test")))
     dev, test = rows_of_split(scores, "dev"), rows_of_split(scores, "test")
     rule = fit_rule(dev.score, dev.label, split="dev", species=dev.species, source=manifest.name)
@@ -197,21 +203,21 @@ def check_attackable(
         BadInputError: a gradient attack without gradients, a sensor that it does not read, or a head that it lacks.
     """
     check_gradients(method, attacker, source, what=name)
-    unread = [modality for modality in modalities if modality not in source.modalities]
-    if unread:
-        raise BadInputError(
-            f"{name} does not read {' and '.join(unread)}: an attack there changes nothing",
-            hint=f"--modalities {' '.join(source.modalities)}",
-        )
+    check_reads(source, modalities, what=name)
     if head is not None and not (head == "live" and head not in source.heads):
         check_head(source, head)
         check_reach(method, attacker, head)
 
 
-def _reading(sfa: Path | None, *, offset: Schedule, route: Route, average: int, through: str | None) -> Reading | None:
+def _reading(
+    sfa: Path | None, *, offset: Schedule | None, route: Route | None, average: int, through: str | None
+) -> Reading | None:
     inner: Reading | None = None
     if sfa is not None:
-        inner = SfaOffset(GeneratorPair.from_artifact(sfa), offset=offset, route=route)
+        inner = SfaOffset(GeneratorPair.from_artifact(sfa), offset=offset or "decay", route=route or "own")
+    elif offset is not None or route is not None:
+        given = " and ".join(f"--{name}" for name, value in (("offset", offset), ("route", route)) if value)
+        raise BadInputError(f"{given} without SFA's generators does nothing", hint="--sfa DIR")
     views = [resolve_purifier(name) for name in names_of(through, flag="--through")] if through else []
     for view in views:
         if not view.differentiable:

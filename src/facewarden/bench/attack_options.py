@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import re
 import types
 import typing
@@ -12,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from facewarden.core.attack import Attack
 from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Modality
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Detector
 
@@ -93,6 +95,48 @@ def check_gradients(method: str, attack: Attack, model: Detector, *, what: str) 
             f"{method} needs gradients, which {what} does not give",
             hint=f"--method {' or '.join(score_based())}, or --surrogates multi_cnn",
         )
+
+
+def check_reads(model: Detector, modalities: Sequence[Modality], *, what: str) -> None:
+    """Raise when a model does not read a sensor that is attacked: whatever happens there, it would seem robust.
+
+    Raises:
+        BadInputError: it does not; the hint names those that it reads.
+    """
+    unread = [modality for modality in modalities if modality not in model.modalities]
+    if unread:
+        raise BadInputError(
+            f"{what} does not read {' and '.join(unread)}: an attack there changes nothing",
+            hint=f"--modalities {' '.join(model.modalities)}",
+        )
+
+
+def read_budget(eps: float | str | None, *, norm: Literal["linf", "l2"]) -> float:
+    """A budget as a person types it: gray levels for linf, 8 if nothing is said; for l2 pixel units, never by default.
+
+    Raises:
+        BadInputError: no number, a share such as 8/255 where gray levels are counted, or a budget out of range.
+    """
+    if eps is None:
+        if norm == "l2":
+            raise BadInputError("an l2 attack needs a budget of its own", hint="--eps 2.0 with --norm l2")
+        return 8.0
+    if isinstance(eps, str):
+        fraction = _FRACTION.match(eps)
+        try:
+            value = float(fraction[1]) / int(fraction[2]) if fraction else float(eps)
+        except (ValueError, ZeroDivisionError):
+            raise BadInputError(f"--eps {eps!r} is no number", hint="--eps 8") from None
+        if fraction and norm == "linf":
+            raise BadInputError(
+                f"--eps {eps} of the pixel range: --eps counts gray levels", hint=f"--eps {value * 255:g}"
+            )
+        eps = value
+    if norm == "linf":
+        return check_gray(eps)
+    if not 0 < eps < math.inf:
+        raise BadInputError(f"a budget of {eps:g} changes nothing", hint="--eps 2.0 with --norm l2")
+    return eps
 
 
 def check_gray(eps: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facewarden.bench.attack_options import check_gradients, check_reach
+from facewarden.bench.attack_options import check_gradients, check_reach, check_reads
 from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
 from facewarden.core.attack import Attack
@@ -90,14 +90,13 @@ def transfer(
         out: per-sample table to write.
 
     Raises:
-        BadInputError: a surrogate without gradients, a sensor that a surrogate does not read, or no capture left.
+        BadInputError: a surrogate without gradients, a sensor that one of them does not read, or no capture left.
     """
     models = {name: resolve_detector(name) for name in dict.fromkeys((*surrogates, *victims))}
+    for name, model in models.items():
+        check_reads(model, threat.modalities, what=name)
     for name in surrogates:
         check_gradients(method, attack, models[name], what=name)
-        unread = [modality for modality in threat.modalities if modality not in models[name].modalities]
-        if unread:
-            raise BadInputError(f"{name} does not read {' and '.join(unread)}", hint="--modalities")
         if head is not None and head != "live":
             check_head(models[name], head)
             check_reach(method, attack, head)

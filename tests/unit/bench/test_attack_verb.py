@@ -109,8 +109,14 @@ def _flows(name: str) -> bool:
         ({"modalities": ("depth",)}, "does not read depth", "--modalities rgb"),
         ({"eps": 8 / 255}, "pixel units", "--eps 8"),
         ({"eps": 0.0}, "changes nothing", "--eps 8"),
+        ({"eps": "8/255"}, "8/255 of the pixel range", "--eps 8"),
+        ({"eps": "eight"}, "'eight' is no number", "--eps 8"),
+        ({"eps": "8/0"}, "'8/0' is no number", "--eps 8"),
         ({"eps": 300.0}, "300 gray levels", "between 0 and 255"),
         ({"norm": "l2", "eps": 0.0}, "changes nothing", "--norm l2"),
+        ({"norm": "l2"}, "needs a budget of its own", "--eps 2.0"),
+        ({"offset": "first"}, "--offset", "--sfa DIR"),
+        ({"route": "contrast"}, "--route", "--sfa DIR"),
         ({"set": ("steps=0",)}, "at least 1", "steps=1"),
         ({"set": ("stepz=2",)}, "did you mean steps", "options"),
         ({"method": "square", "set": ("queries=0",)}, "queries must be", "queries=1"),
@@ -139,6 +145,16 @@ def test_a_model_without_gradients_names_the_attacks_by_score(here: Path) -> Non
     found = run(here, detector=service, method="square", set=("queries=3",))
     assert isinstance(found, Attacked)
     assert found.gradient_calls == 0
+
+
+@pytest.mark.parametrize("matrix", [False, True])
+def test_a_victim_that_does_not_read_the_attacked_sensor_is_refused(here: Path, matrix: bool) -> None:
+    settings = json.loads((here / "service.json").read_text(encoding="utf-8"))
+    (here / "depth.json").write_text(json.dumps({**settings, "modalities": ["depth"]}), encoding="utf-8")
+    tiny, blind = str(here / "tiny"), f"http_detector:{here / 'depth.json'}"
+    options = {"surrogates": tiny, "victims": f"{tiny},{blind}"} if matrix else {"surrogate": tiny, "detector": blind}
+    with pytest.raises(BadInputError, match=r"depth\.json does not read rgb: an attack there changes nothing"):
+        run(here, **options)
 
 
 def test_samples_without_the_truth_of_the_head_are_counted_aloud(here: Path) -> None:
@@ -196,4 +212,6 @@ def test_the_command_line_prints_rates_and_a_matrix(here: Path, capsys: pytest.C
     assert "->" in capsys.readouterr().out
     assert main(["attack", captures, "--detector", tiny, "--eps", "0.03"]) == 2
     assert "--eps 7.65" in capsys.readouterr().err
+    assert main(["attack", captures, "--detector", tiny, "--eps", "8/255"]) == 2
+    assert "--eps 8" in capsys.readouterr().err
     torch.set_num_threads(1)
