@@ -39,8 +39,8 @@ def data(
 ) -> Checked | Imported:
     """Look at photos or captures before they decide anything, or write the manifest of a published set of captures.
 
-    `check` ends with exit code 1 when something is wrong. `import` takes wmca, casia_surf, casia_cefa and padisi in
-    their published layouts; the same NAME:PATH also stands wherever captures are asked for.
+    `check` ends with exit code 1 when something is wrong. `import` takes celeba_spoof, wmca, casia_surf, casia_cefa
+    and padisi in their published layouts; the same NAME:PATH also stands wherever captures are asked for.
 
     Args:
         action: check or import.

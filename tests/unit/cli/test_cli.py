@@ -11,7 +11,9 @@ import pytest
 from facewarden import api
 from facewarden.cli import main, verbs
 from facewarden.cli._progress import on_stderr
+from facewarden.cli.data import data
 from facewarden.core.progress import shown_by, track
+from facewarden.data.captures import capture_sets
 
 VERBS = (
     "attack",
@@ -120,3 +122,8 @@ def test_a_defect_is_not_mistaken_for_a_failed_gate(
     error = capsys.readouterr().err
     assert "oops" in error
     assert "please report" in error
+
+
+def test_the_help_of_data_names_every_set_that_it_can_import() -> None:
+    words = str(data.__doc__)
+    assert [name for name in capture_sets() if name not in words] == []
