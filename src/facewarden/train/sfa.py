@@ -55,9 +55,9 @@ class SfaSettings:
         if self.target not in get_args(Target):
             raise BadInputError(f"SFA has no target {self.target!r}", hint=f"one of: {', '.join(get_args(Target))}")
         if not 0.0 < self.cap <= 255.0:
-            raise BadInputError(f"a cap of {self.cap:g} gray levels", hint="cap=3, a few times the attack's eps")
+            raise BadInputError(f"a cap of {self.cap:g} gray levels", hint="--cap 3, a few times the attack's eps")
         if self.epochs < 1 or self.batch < 1 or self.quiet < 0:
-            raise BadInputError(f"{self.epochs} epochs of batches of {self.batch}", hint="epochs=5, batch=64")
+            raise BadInputError(f"{self.epochs} epochs of batches of {self.batch}", hint="--epochs 5")
 
 
 def fit_pair(
