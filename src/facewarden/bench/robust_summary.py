@@ -12,6 +12,7 @@ from facewarden.bench.check_report import check_report, failures
 from facewarden.bench.plan_kind import CellResult, Summary
 from facewarden.bench.robust_checks import method_checks
 from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
+from facewarden.bench.vulnerability_tables import CLEAN_WORDS
 from facewarden.metrics.intervals import Interval
 from facewarden.report.document import Figure, Table
 
@@ -68,7 +69,7 @@ def _clean_table(
     return Table(
         "Clean, mean over seeds (range of seeds)",
         ("Method", "Seeds", "Passes of a sample", "Of SFA's generators", "Accuracy",
-         *(name.replace("_", " ").upper() for name in names)),
+         *(CLEAN_WORDS[name] for name in names)),
         tuple(rows),
         note="Every method goes on from the same starting point of its seed. Passes are counted, forward / backward, "
         "over the whole training with everything that it takes: attacks, second looks, and the training of SFA's "

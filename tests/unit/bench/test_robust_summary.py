@@ -77,6 +77,7 @@ def test_there_is_one_sentence_a_method_and_a_row_for_every_attack_and_method() 
     assert "it is higher in 2 and lower in 0 of 2 attacks" in summary.sentences[0]
     assert "clean accuracy +0.0 points, mean over 2 seeds" in summary.sentences[0]
     assert "15.6 backward passes a sample, +4.0 % against plain" in summary.sentences[0]
+    assert summary.tables[0].columns[5:] == ("ACER, worst species", "APCER, worst species", "BPCER", "EER")
     assert summary.tables[0].rows[1][2:4] == ("16.0 / 15.6", "5.0 / 0.5")
     short = next(table for table in summary.tables if table.title == "Robust accuracy")
     assert short.columns == ("Method", "pgd 2/255", "pgd 4/255 with SFA")
