@@ -95,7 +95,8 @@ def test_domains_are_the_sources_unless_they_were_named() -> None:
     assert named.sources == ("c",)
 
 
-def test_the_log_of_a_training_holds_them_every_epoch(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("batch", "accumulate"), [(4, 1), (3, 2)])  # of three batches, two are a step and one is
+def test_the_log_of_a_training_holds_them_every_epoch(tmp_path: Path, batch: int, accumulate: int) -> None:
     draw = generator(0)
     source = CropSet(
         images={m: torch.randint(0, 255, (8, CHANNELS[m], 32, 32), generator=draw).to(torch.uint8) for m in MODALITIES},
@@ -103,7 +104,8 @@ def test_the_log_of_a_training_holds_them_every_epoch(tmp_path: Path) -> None:
         key=tuple("abcdefgh"), label=torch.arange(8) % 2, species=("",) * 8, subject=tuple("abcdefgh"),
         domain=tuple("nnsswwee"),
     )  # fmt: skip
-    settings = TrainSettings(epochs=2, batch=4, margin=1.0, augmentation=Augmentation(drop=0.9))
+    still = Augmentation(drop=0.9)
+    settings = TrainSettings(epochs=2, batch=batch, margin=1.0, augmentation=still, accumulate=accumulate)
     fit(Mmdg.untrained(TINY, seed=0), source, objective=Regrad(), settings=settings, seed=0, run=tmp_path)
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert len(lines) == 2
