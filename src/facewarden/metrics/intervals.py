@@ -223,6 +223,7 @@ def paired_bootstrap_percent(
 
     Returns:
         The percent; resamples in which `second` is zero are left out of the interval. None where it is zero at all.
+        Where the bootstrap has nothing to vary, the bounds are those of the difference, in percent of `second`.
     """
     ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
     same_length(ours, theirs, names="first and second")
@@ -233,13 +234,23 @@ def paired_bootstrap_percent(
     above, below = (rate_replicates(rows, drawn.unit, drawn.weights) for rows in (ours, theirs))
     with np.errstate(invalid="ignore", divide="ignore"):
         replicates = 100.0 * (above / below - 1.0)
-    return percentile_interval(
+    found = percentile_interval(
         float(100.0 * (ours.mean() / theirs.mean() - 1.0)),
         replicates,
         n=ours.size,
         subjects=drawn.subjects,
         confidence=confidence,
         proportion=False,
+    )
+    if is_bootstrap(found):
+        return found
+    apart = paired_bootstrap_difference(
+        ours, theirs, subjects=subjects, seed=seed, rounds=rounds, confidence=confidence
+    )
+    scale = 100.0 / float(theirs.mean())
+    low, high = max(-100.0, scale * apart.low), scale * apart.high
+    return Interval(
+        value=found.value, low=min(low, found.value), high=max(high, found.value), n=found.n, method=apart.method
     )
 
 

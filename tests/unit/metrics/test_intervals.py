@@ -180,3 +180,10 @@ def test_a_paired_percent_is_the_bootstrap_of_the_ratio() -> None:
     slow = bootstrap_by_subject(ratio, people, seed=3, proportion=False)
     assert (found.low, found.high) == (pytest.approx(slow.low), pytest.approx(slow.high))
     assert paired_bootstrap_percent(first, np.zeros(6), subjects=people, seed=3) is None
+    # no row differs: "no change" is no certainty with three people
+    same = paired_bootstrap_percent(second, second, subjects=people, seed=3)
+    points = paired_bootstrap_difference(second, second, subjects=people, seed=3)
+    assert same is not None
+    assert same.value == 0.0
+    assert same.high == pytest.approx(100 * points.high / second.mean())
+    assert same.high > 0 > same.low >= -100
