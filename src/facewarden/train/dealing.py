@@ -50,7 +50,7 @@ def dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
 
 
 def audited(manifest: Manifest) -> dict[str, Any]:
-    """What the splits hold, as JSON values: `rows` and `subjects` with counts, and `sentences` on overlaps and doubles."""
+    """What the splits hold, as JSON values: `rows`, `subjects` with counts, `sentences` on overlaps and doubles."""
     splits: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
     absent = 0
     for sample in manifest:
