@@ -15,7 +15,7 @@ from facewarden.bench.transfer_settings import read_settings
 from facewarden.train.augment import PUBLISHED
 
 
-@pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_published"])
+@pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_domains", "mmdg_published"])
 def test_no_method_of_a_shipped_plan_is_trained_twice_under_two_names(name: str) -> None:
     plan = read_settings(read_plan(name).settings)
 
@@ -73,3 +73,11 @@ def test_the_shipped_plans_can_be_read() -> None:
         plan = read_plan(name)
         if plan.kind == "presentation":
             assert PresentationKind().cells(plan.settings, root=Path("nowhere"))
+
+
+def test_the_first_part_alone_is_the_first_part_of_the_whole() -> None:
+    cells = {name: PresentationKind().cells(read_plan(name).settings, root=Path("nowhere"))
+             for name in ("mmdg_simulated", "mmdg_domains")}  # fmt: skip
+    whole = {cell.name: cell.key("presentation") for cell in cells["mmdg_simulated"]}
+    assert cells["mmdg_domains"]
+    assert all(whole[cell.name] == cell.key("presentation") for cell in cells["mmdg_domains"])
