@@ -23,7 +23,7 @@ from facewarden.bench.resolve import resolve_detector, resolve_purifier
 from facewarden.bench.scoring import rows_of_split, score_manifest
 from facewarden.bench.transfer import Transferred, names_of, transfer, unlabeled_words
 from facewarden.core.errors import BadInputError
-from facewarden.core.head_goal import check_head
+from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.labels import Modality
 from facewarden.core.reading import Reading
 from facewarden.core.roles import Detector
@@ -69,6 +69,7 @@ def attack(
     method: str = "pgd",
     set: tuple[str, ...] = (),
     head: str | None = None,
+    towards: str | None = None,
     eps: float | str | None = None,
     norm: Literal["linf", "l2"] = "linf",
     modalities: tuple[Modality, ...] = ("rgb",),
@@ -93,6 +94,8 @@ def attack(
         method: an entry of facewarden list attacks.
         set: options of the method, as in `--set steps=20 --set restarts=2`; the others keep their defaults.
         head: head of a multitask detector whose loss is climbed; success stays the decision.
+        towards: class that the head is to name, as in `--head spoof_type --towards live`; without it the attack moves
+            away from the truth.
         eps: budget in gray levels (of 255) for linf, 8 by default; for l2, which has no default, in [0, 1] pixel units
             over the image.
         norm: linf or l2.
@@ -117,6 +120,7 @@ def attack(
     budget = read_budget(eps, norm=norm)
     threat = ThreatModel(norm=norm, eps=budget / 255 if norm == "linf" else budget, modalities=modalities)
     attacker = build_attack(method, parse_options(set))
+    aim = None if towards is None else class_code(head or "live", towards)
     if out is not None:
         check_target(out)
     reading = _reading(sfa, offset=offset, route=route, average=average, through=through)
@@ -134,6 +138,7 @@ def attack(
             method=method,
             threat=threat,
             head=head,
+            towards=aim,
             reading=reading,
             samples=samples,
             seed=seed,
@@ -180,6 +185,7 @@ def attack(
         batches,
         seed,
         head=head,
+        towards=aim,
         reading=reading,
         shown=None if pictures is None else picture_writer(pictures, threat),
     )

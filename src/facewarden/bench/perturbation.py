@@ -53,6 +53,7 @@ class Vulnerability:
         batches: clean samples, all decided correctly by the victim.
         seed: of random starts.
         head: whose loss is climbed; None is the decision itself.
+        towards: the class that the head is to name; None moves away from the truth.
         reading: where gradients are read, if not at the image.
         shown: is given every clean batch and what the attack made of it, for pictures on request.
     """
@@ -64,6 +65,7 @@ class Vulnerability:
     batches: Sequence[FaceBatch]
     seed: int
     head: str | None = None
+    towards: int | None = None
     reading: Reading | None = None
     shown: Callable[[FaceBatch, FaceBatch], None] | None = None
 
@@ -112,7 +114,13 @@ def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
         batch = whole if bool(there.all()) else whole.select(there)
         goal: Objective = Evade(setting.source, batch, threshold=setting.source_threshold)
         if setting.head is not None:
-            goal = goal_of(setting.source, batch, head=setting.head, threshold=setting.source_threshold)
+            goal = goal_of(
+                setting.source,
+                batch,
+                head=setting.head,
+                threshold=setting.source_threshold,
+                towards=setting.towards,
+            )
         found = cell.attack(goal, cell.threat, seed=setting.seed, reading=setting.reading)
         success = found.success
         if setting.transfer:

@@ -72,6 +72,7 @@ def transfer(
     method: str,
     threat: ThreatModel,
     head: str | None = None,
+    towards: int | None = None,
     reading: Reading | None = None,
     samples: int = 64,
     seed: int = 0,
@@ -85,6 +86,7 @@ def transfer(
         victims: detectors of any kind, an ONNX file or a service among them.
         attack, method: the attack and its name.
         threat, reading, head: as in `facewarden attack`.
+        towards: code of the class that the head is to name.
         samples: of each class at most.
         seed: of sample choice and random starts.
         out: per-sample table to write.
@@ -125,7 +127,7 @@ def transfer(
             goal = (
                 Evade(models[source], part, threshold=thresholds[source])
                 if head is None
-                else goal_of(models[source], part, head=head, threshold=thresholds[source])
+                else goal_of(models[source], part, head=head, threshold=thresholds[source], towards=towards)
             )
             moved = part.with_images(attack(goal, threat, seed=seed, reading=reading).images)
             assert part.subject is not None

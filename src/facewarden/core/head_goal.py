@@ -15,7 +15,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Evade, Images, Objective
 from facewarden.core.roles import Detector
-from facewarden.core.tasks import HEADS, head_loss, known
+from facewarden.core.tasks import CODES, HEADS, head_loss, known
 
 
 class HeadLoss(Objective):
@@ -32,17 +32,24 @@ class HeadLoss(Objective):
         batch: clean samples with labels.
         head: name of the head whose gradient the attacker reads.
         threshold: the deployed decision threshold on the score.
+        towards: a class of a head that names one, which it is to say: its cross-entropy is descended, of samples whose
+            truth is known. None moves away from the truth, which for two classes is the same.
 
     Raises:
-        BadInputError: the detector has no such head, or the batch not its truth.
+        BadInputError: the detector has no such head, the batch not its truth, or the head not that class.
 
     Source: Yang et al., Exposing Fine-Grained Adversarial Vulnerability of Face Anti-Spoofing Models (2023), figure.
     """
 
     goal = "head"
 
-    def __init__(self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float) -> None:
+    def __init__(
+        self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float, towards: int | None = None
+    ) -> None:
         check_head(detector, head)
+        if towards is not None:
+            class_code(head, str(towards))
+        self.towards = towards
         self._evade = Evade(detector, batch, threshold=threshold)
         self._truth = _truth_of(detector, batch, head)
         self.differentiable = detector.differentiable
@@ -52,6 +59,9 @@ class HeadLoss(Objective):
         """The head's loss, per sample."""
         output = self._evade.detector(self._evade.batch.with_images(images)).tasks[self.head]
         truth = self._truth.to(output.device)
+        if self.towards is not None:
+            aim = torch.where(truth >= 0, torch.full_like(truth, self.towards), truth)
+            return -head_loss(self.head, output, aim)
         return head_loss(self.head, output, truth) if self.head in HEADS else _loss(output, truth)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
@@ -80,6 +90,26 @@ def check_head(detector: Detector, head: str) -> str:
         known = ", ".join(detector.heads) or "none, only the decision"
         raise BadInputError(f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {known}")
     return head
+
+
+def class_code(head: str, text: str) -> int:
+    """The code of a class of a head, by its name or its number.
+
+    Args:
+        head: one that names one of several classes.
+        text: "phone", or "9".
+
+    Raises:
+        BadInputError: the head names no class, or has none of that name; the hint lists them.
+    """
+    if head not in CODES:
+        raise BadInputError(f"head {head!r} names no class to move towards", hint=f"heads: {', '.join(CODES)}")
+    names = CODES[head]
+    if text in names:
+        return names.index(text)
+    if text.isdecimal() and int(text) < len(names):
+        return int(text)
+    raise BadInputError(f"head {head!r} has no class {text!r}", hint=f"one of: {', '.join(names)}")
 
 
 def labeled(detector: Detector, batch: FaceBatch, *, head: str | None) -> Bool[Tensor, " b"]:
@@ -131,13 +161,15 @@ def _loss(output: Tensor, truth: Tensor) -> Tensor:
     return torch.where(here, each, torch.zeros_like(each)).flatten(1).mean(dim=1)
 
 
-def goal_of(detector: Detector, batch: FaceBatch, *, head: str | None, threshold: float) -> Evade | HeadLoss:
+def goal_of(
+    detector: Detector, batch: FaceBatch, *, head: str | None, threshold: float, towards: int | None = None
+) -> Evade | HeadLoss:
     """The goal of an attack through a head: the decision's own cross-entropy, or the head's loss.
 
     Args:
-        detector, batch, threshold: as in `HeadLoss`.
+        detector, batch, threshold, towards: as in `HeadLoss`.
         head: None, or "live" on a detector without such a head, attacks the decision itself.
     """
     if head is None or (head == "live" and head not in detector.heads):
         return Evade(detector, batch, threshold=threshold, loss="cross_entropy")
-    return HeadLoss(detector, batch, head=head, threshold=threshold)
+    return HeadLoss(detector, batch, head=head, threshold=threshold, towards=towards)

@@ -91,6 +91,7 @@ def test_heads_generators_and_averages_are_options_of_any_gradient_attack(here: 
     assert isinstance(found, Attacked)
     assert found.gradient_calls == 4
     assert set(read_table(here / "rows.csv")) == {"key", "label", "species", "subject", "success"}
+    assert isinstance(run(here, head="spoof_type", towards="live"), Attacked)
     through = run(here, through="bilateral,total_variation" if _flows("total_variation") else "gaussian_blur")
     assert isinstance(through, Attacked)
     assert through.gradient_calls in (2, 4)
@@ -117,6 +118,8 @@ def _flows(name: str) -> bool:
         ({"norm": "l2"}, "needs a budget of its own", "--eps 2.0"),
         ({"offset": "first"}, "--offset", "--sfa DIR"),
         ({"route": "contrast"}, "--route", "--sfa DIR"),
+        ({"head": "spoof_type", "towards": "pone"}, "no class 'pone'", "phone"),
+        ({"towards": "live"}, "names no class", "spoof_type"),
         ({"set": ("steps=0",)}, "at least 1", "steps=1"),
         ({"set": ("stepz=2",)}, "did you mean steps", "options"),
         ({"method": "square", "set": ("queries=0",)}, "queries must be", "queries=1"),

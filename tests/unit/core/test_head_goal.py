@@ -8,9 +8,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from facewarden.attacks.pgd import PGD
+from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.head_goal import HeadLoss, goal_of, labeled
+from facewarden.core.head_goal import HeadLoss, class_code, goal_of, labeled
 from facewarden.core.objective import Evade
+from facewarden.core.threat import ThreatModel
+from facewarden.pad.multitask import Multitask
 from many_heads import ManyHeads, toy_faces
 from stand_ins import TinyDetector, make_batch
 
@@ -85,3 +89,35 @@ def test_the_decision_is_attacked_by_its_cross_entropy() -> None:
     torch.testing.assert_close(goal.loss(batch.images), wanted)
     assert isinstance(goal_of(TinyDetector(), batch, head="live", threshold=0.0), Evade)
     assert isinstance(goal_of(ManyHeads(), toy_faces(2), head="type", threshold=0.0), HeadLoss)
+
+
+def test_towards_a_class_descends_its_cross_entropy_and_leaves_the_unknown_alone() -> None:
+    model = Multitask.untrained({"size": 64}, seed=0).requires_grad_(False).eval()
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    batch = FaceBatch(
+        images={"rgb": images}, key=("a", "b", "c"), label=torch.tensor([0, 0, 1]),
+        tasks={"spoof_type": torch.tensor([9, -1, 0])},
+    )  # fmt: skip
+    wanted = class_code("spoof_type", "live")
+    goal = goal_of(model, batch, head="spoof_type", threshold=0.0, towards=wanted)
+    output = model(batch).tasks["spoof_type"]
+    by_hand = torch.log_softmax(output, dim=1)[:, 0] * torch.tensor([1.0, 0.0, 1.0])
+    torch.testing.assert_close(goal.loss(batch.images), by_hand)
+    torch.testing.assert_close(goal.select([2]).loss({"rgb": images[2:]}), by_hand[2:])
+    moved = PGD(steps=3)(goal.select([0]), ThreatModel(eps=8 / 255), seed=0).images["rgb"]
+    assert (
+        model(batch.select([0]).with_images({"rgb": moved})).tasks["spoof_type"].softmax(1)[0, 0]
+        > output.softmax(1)[0, 0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "text", "message"),
+    [("depth_map", "1", "names no class"), ("live", "1", "names no class"), ("spoof_type", "pone", "no class 'pone'"),
+     ("illumination", "5", "no class '5'")],
+)  # fmt: skip
+def test_a_class_that_is_not_there_is_refused_with_those_there_are(head: str, text: str, message: str) -> None:
+    with pytest.raises(BadInputError, match=message) as raised:
+        class_code(head, text)
+    assert raised.value.hint
+    assert class_code("spoof_type", "phone") == class_code("spoof_type", "9") == 9
