@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -123,21 +123,11 @@ def _starts(length: int, tile: int) -> list[int]:
     return [round(number * (length - tile) / (count - 1)) for number in range(count)]
 
 
-def _merged(faces: Iterable[FaceLocation]) -> tuple[FaceLocation, ...]:
+def _merged(faces: Sequence[FaceLocation]) -> tuple[FaceLocation, ...]:
     """Best first; of faces whose boxes overlap, the best."""
-    kept: list[FaceLocation] = []
-    for face in sorted(faces, key=lambda face: -face.score):
-        if all(_overlap(face, other) <= _NMS_OVERLAP for other in kept):
-            kept.append(face)
-    return tuple(kept)
-
-
-def _overlap(one: FaceLocation, two: FaceLocation) -> float:
-    """Intersection over union of two boxes."""
-    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = one.box, two.box
-    shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
-    both = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
-    return shared / both if both > 0 else 0.0
+    boxes = [(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in (face.box for face in faces)]
+    kept = cv2.dnn.NMSBoxes(boxes, [face.score for face in faces], 0.0, _NMS_OVERLAP)
+    return tuple(faces[int(row)] for row in kept)
 
 
 def _moved(face: FaceLocation, margin: int, width: int, height: int) -> FaceLocation:

@@ -72,7 +72,7 @@ def _rate(rows: Mapping[str, Any], seed: int) -> Interval | None:
 
 
 def _words(rate: Interval | None) -> str | None:
-    return None if rate is None else f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}), n = {rate.n}"
+    return None if rate is None else rate.words
 
 
 def _finding(rates: Mapping[str, Interval | None], gray: str) -> str:

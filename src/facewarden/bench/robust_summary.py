@@ -141,7 +141,7 @@ def _long_table(methods: Sequence[str], found: Found) -> Table:
 
 
 def _rate(found: Interval | None) -> str | None:
-    return None if found is None else f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}), n = {found.n}"
+    return None if found is None else found.words
 
 
 def _points(found: Interval | None) -> str | None:

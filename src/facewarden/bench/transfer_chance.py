@@ -8,7 +8,7 @@ import numpy as np
 
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import Part
-from facewarden.bench.transfer_words import in_percent
+from facewarden.bench.transfer_words import counted, in_percent
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.over_runs import t_interval
 
@@ -42,8 +42,7 @@ class Chance:
 
     def sentence(self, label: str) -> str:
         """The finding in words."""
-        runs = f"{self.interval.n} run{'' if self.interval.n == 1 else 's'}"
-        said = f"{label}: mean AUC {in_percent(self.interval)} over {runs}"
+        said = f"{label}: mean AUC {in_percent(self.interval)} over {counted(self.interval.n, 'run')}"
         if self.half is None:
             return f"{said} is of one run, which decides nothing."
         if self.verdict == "NO":

@@ -7,8 +7,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,8 @@ class RunFolder:
                 ) from error
         started = time.perf_counter()
         made = compute()
-        try:
+        with self._writing():
             write_json(path, made)
-        except OSError as error:
-            raise self._unwritable(error) from error
         self.log(stage=name, seconds=round(time.perf_counter() - started, 3))
         return json.loads(path.read_text(encoding="utf-8"))  # read back: a resumed run sees the very same values
 
@@ -92,11 +90,8 @@ class RunFolder:
         Raises:
             BadInputError: it cannot be written.
         """
-        try:
-            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **values}) + "\n")
-        except OSError as error:
-            raise self._unwritable(error) from error
+        with self._writing(), (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **values}) + "\n")
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Mark the run done.
@@ -104,15 +99,18 @@ class RunFolder:
         Raises:
             BadInputError: the mark cannot be written.
         """
-        try:
+        with self._writing():
             write_json(self.path / DONE, summary)
-        except OSError as error:
-            raise self._unwritable(error) from error
 
-    def _unwritable(self, error: OSError) -> BadInputError:
-        return BadInputError(
-            f"{self.path}: cannot write the run: {error}", hint="free space or another --out; what was finished stays"
-        )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BadInputError(
+                f"{self.path}: cannot write the run: {error}",
+                hint="free space or another --out; what was finished stays",
+            ) from error
 
     @property
     def done(self) -> bool:

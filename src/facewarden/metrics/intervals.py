@@ -45,6 +45,11 @@ class Interval:
     n: int
     method: str
 
+    @property
+    def words(self) -> str:
+        """A rate in percent with its bounds and count, as tables and sentences print it."""
+        return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%}), n = {self.n}"
+
 
 def wilson(successes: int | float, n: int, *, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion of independent trials; it stays honest at 0 and at n successes.

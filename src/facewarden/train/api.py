@@ -96,7 +96,8 @@ def train(
         manifest = _simulate(plan, run.path / "captures", seed)
         manifest = manifest if protocol is None else dealt(manifest, protocol, seed=seed)
         _check_splits(manifest)
-    audit = audited(manifest) if protocol is not None else {}
+    dealt_out = manifest  # every file is read for it: once a run, not once a try
+    audit = run.stage("audit", lambda: audited(dealt_out)) if protocol is not None else {}
     started = time.perf_counter()
     model = _untrained(plan, seed)
     crops = load_crops(

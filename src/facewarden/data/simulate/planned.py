@@ -9,8 +9,7 @@ from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.data.datasets import Dataset
 from facewarden.data.sample import Sample, as_split
 from facewarden.data.simulate.people import Locate
-from facewarden.data.simulate.plan import make_plan
-from facewarden.data.simulate.run import people_of
+from facewarden.data.simulate.run import plans_of
 
 
 def planned_samples(
@@ -36,9 +35,10 @@ def planned_samples(
     Raises:
         BadInputError: arguments that make no set.
     """
-    people, count, _ = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
-    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
-                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    _, plans, _ = plans_of(
+        faces, subjects=subjects, captures_per_subject=captures_per_subject, domains=domains, species=species,
+        locate=locate, size=size, framing=framing, seed=seed,
+    )  # fmt: skip
     return tuple(
         Sample(
             key=spec.key, split=as_split(spec.split), label=BONA_FIDE if spec.species == "bona_fide" else ATTACK,

@@ -56,9 +56,10 @@ def iter_captures(
     seed: int = 0,
 ) -> Iterator[Capture]:
     """Simulate captures one after the other without touching the disk; the arguments are those of `simulate`."""
-    people, count, _ = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
-    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
-                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    people, plans, _ = plans_of(
+        faces, subjects=subjects, captures_per_subject=captures_per_subject, domains=domains, species=species,
+        locate=locate, size=size, framing=framing, seed=seed,
+    )  # fmt: skip
     for plan in plans:
         yield from captures_of(people, plan)
 
@@ -114,11 +115,12 @@ def simulate(
     Raises:
         BadInputError: arguments that make no set, a folder that cannot be written, or that holds another set.
     """
-    people, count, skipped = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
-    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
-                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    people, plans, skipped = plans_of(
+        faces, subjects=subjects, captures_per_subject=captures_per_subject, domains=domains, species=species,
+        locate=locate, size=size, framing=framing, seed=seed,
+    )  # fmt: skip
     recipe = {
-        "version": VERSION, "subjects": count, "captures_per_subject": captures_per_subject,
+        "version": VERSION, "subjects": len(plans), "captures_per_subject": captures_per_subject,
         "domains": list(domains or DOMAINS), "species": list(species) if species else None,
         "faces": "procedural" if faces is None else "photos", "size": size, "framing": framing, "seed": seed,
         "maps": maps,
@@ -132,6 +134,25 @@ def simulate(
     path = out / "manifest.csv"
     manifest.write(path)
     return SimulatedSet(manifest, path, skipped)
+
+
+def plans_of(
+    faces: Path | Dataset | None,
+    *,
+    subjects: int,
+    captures_per_subject: int,
+    domains: Sequence[str] | None,
+    species: Sequence[str] | None,
+    locate: Locate | None,
+    size: int,
+    framing: float,
+    seed: int,
+) -> tuple[People, tuple[SubjectPlan, ...], dict[str, int]]:
+    """The people of a set, what is captured of each, and reason -> how many photos were left out."""
+    people, count, skipped = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
+    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
+                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
+    return people, plans, skipped
 
 
 def people_of(
