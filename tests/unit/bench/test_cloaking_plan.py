@@ -300,9 +300,12 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
     assert UPPER_HALF not in cells_table("t", cells[:4], Grid({"t": cells})).note
 
 
-def test_the_plan_of_the_people_has_rivals_wherever_it_names_a_best_one() -> None:
-    plan = read_plan("cloaking_lfw").settings
-    (table,) = [one for one in plan["tables"] if one["trackers"] == ["end_to_end"]]
+def test_the_plans_of_the_people_have_rivals_wherever_they_name_a_best_one() -> None:
+    plan, more = read_plan("cloaking_lfw").settings, read_plan("cloaking_lfw_more").settings
+    named = {tracker for one in plan["headline"] for tracker in one["trackers"]}
+    assert named == {"nearest", "linear"}
+    assert {tracker for one in more["headline"] for tracker in one["trackers"]} == {*named, "end_to_end"}
+    (table,) = [one for one in more["tables"] if one["trackers"] == ["end_to_end"]]
     assert {"JPEG 30", "Gaussian 2", "same network on noise"} <= set(table["purifiers"])
     unmet = [one for one in plan["headline"] if one["cloaks"] == ["LowKey 8 on S"]]
     assert [one["trackers"] for one in unmet] == [["nearest", "linear"]]

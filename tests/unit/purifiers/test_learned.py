@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,17 @@ def test_the_shipped_one_brings_cloaked_faces_back_and_leaves_natural_ones_alone
     assert alike(purifier(cloaked)) > 0.45
     assert alike(purifier(natural)) > 0.95
     assert bool((purifier.likelihood(cloaked) > purifier.likelihood(natural)).all())
+
+
+def test_the_card_has_the_protection_that_its_page_measured() -> None:
+    page = Path(__file__).parents[3] / "docs/results/cloaking/summary.json"
+    cells = json.loads(page.read_text(encoding="utf-8"))["data"]["cells"]
+    limits = PuFace().card.limits
+    for judge in ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128"):
+        rates = {}
+        for cell in cells:
+            where = (cell["cloak"], cell["tracker"], cell["judge"], cell["probes"], cell["attackers"])
+            if where == ("LowKey 8 on F+D", "nearest", judge, "raw", 40):
+                rate = cell["protection"]
+                rates[cell["purifier"]] = f"{rate['value']:.1%} ({rate['low']:.1%}–{rate['high']:.1%})".replace("%", "")
+        assert f"{judge} {rates['none']} and {rates['puface']} %" in limits
