@@ -24,7 +24,7 @@ from facewarden.bench.faces import to_images
 from facewarden.core.progress import track
 from facewarden.metrics.match import auc, tar_at_far
 from facewarden.report.document import Figure
-from facewarden.report.figures import draw_svg
+from facewarden.report.figures import draw_svg, standalone
 
 ROUNDS = 500
 FALSE_ALARMS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -62,7 +62,7 @@ def main() -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         told = {"faces": options.faces.partition(":")[0], **settings, "rounds": ROUNDS, "cloaks": rows}
         (options.out / "cloak_detector.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        (options.out / "roc.svg").write_text(draw_svg(drawn(rows)), encoding="utf-8")
+        (options.out / "roc.svg").write_text(standalone(draw_svg(drawn(rows))), encoding="utf-8")
 
 
 def figures(cloaked: dict[str, NDArray[np.float64]], natural: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
@@ -90,8 +90,8 @@ def figures(cloaked: dict[str, NDArray[np.float64]], natural: dict[str, NDArray[
 def drawn(rows: list[dict[str, Any]]) -> Figure:
     """The ROC of every cloak."""
     series = [
-        {"name": f"{row['cloak']} on {' and '.join(row['surrogates'])}", "x": [x for x, _ in row["roc"]],
-         "y": [y for _, y in row["roc"]], "n": row["cloaked"]}
+        {"name": row["cloak"] + (f", {row['surrogates'][0]}" if len(row["surrogates"]) == 1 else ""),
+         "x": [x for x, _ in row["roc"]], "y": [y for _, y in row["roc"]], "n": row["cloaked"]}
         for row in rows
     ]  # fmt: skip
     return Figure(

@@ -14,7 +14,7 @@ from facewarden.bench.plan_run import Failure
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_json
 from facewarden.report.document import Table
-from facewarden.report.figures import draw_svg
+from facewarden.report.figures import draw_svg, standalone
 from facewarden.report.markdown import render_table
 
 _SPECIAL = {
@@ -44,9 +44,7 @@ def write_summary(
     """
     try:
         for number, figure in enumerate(summary.figures, start=1):
-            svg = draw_svg(figure, simulated=summary.simulated)
-            whole = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '
-                                'xmlns:xlink="http://www.w3.org/1999/xlink" font-family="sans-serif" ', 1)  # fmt: skip
+            whole = standalone(draw_svg(figure, simulated=summary.simulated))
             (folder / f"figure-{number}.svg").write_text(whole, encoding="utf-8")
         page = folder / "summary.md"
         page.write_text(render_markdown(summary, command=command, failed=failed), encoding="utf-8")

@@ -107,6 +107,12 @@ def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, 
     return _inline(buffer.getvalue(), alt=figure.alt, prefix=prefix)
 
 
+def standalone(svg: str) -> str:
+    """What `draw_svg` gave as a file of its own: with the namespaces and the font that a page would have."""
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return svg.replace("<svg ", f'<svg {spaces} font-family="sans-serif" ', 1)
+
+
 def _inline(svg: str, *, alt: str, prefix: str) -> str:
     svg = svg[svg.index("<svg") :].strip()
     view = re.search(r'viewBox="([^"]+)"', svg)

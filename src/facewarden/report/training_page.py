@@ -11,7 +11,7 @@ from markupsafe import Markup
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_text
 from facewarden.report.document import Figure
-from facewarden.report.figures import Width, draw_svg
+from facewarden.report.figures import Width, draw_svg, standalone
 from facewarden.report.html import finalize
 from facewarden.report.markdown import render_table
 from facewarden.report.training import TrainingReport
@@ -69,8 +69,7 @@ def _write_markdown(report: TrainingReport, folder: Path) -> Path:
         for number, figure in enumerate(chapter.figures):
             name = f"{chapter.name}-{number}.svg"
             drawn = draw_svg(figure, simulated=report.simulated, prefix=f"{chapter.name}-{number}")
-            write_text(folder / FIGURES / name, drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '
-                   'xmlns:xlink="http://www.w3.org/1999/xlink" font-family="sans-serif" ', 1))  # fmt: skip
+            write_text(folder / FIGURES / name, standalone(drawn))
             note = f" {figure.note}" if figure.note else ""
             blocks.append(f"![{figure.alt}]({FIGURES}/{name})\n\n*{figure.title}.*{note}")
         blocks += [f"**{table.title}**\n\n{render_table(table)}\n\n{table.note}" for table in chapter.tables]
