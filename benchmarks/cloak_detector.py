@@ -58,7 +58,9 @@ def main() -> None:
               "{found_at_1_percent:.3f}  at 0.5: found {found_at_half:.3f}, false alarms {false_alarms_at_half:.4f}  "
               "n = {cloaked} + {natural} of {people} people".format_map(rows[-1]))  # fmt: skip
     if options.out:
-        settings = {name: getattr(options, name) for name in ("purifier", "users", "passed_over", "photos")}
+        settings = {
+            name: getattr(options, name) for name in ("purifier", "users", "passed_over", "photos", "distractors")
+        }
         options.out.mkdir(parents=True, exist_ok=True)
         told = {"faces": options.faces.partition(":")[0], **settings, "rounds": ROUNDS, "cloaks": rows}
         (options.out / "cloak_detector.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
@@ -80,7 +82,7 @@ def figures(cloaked: dict[str, NDArray[np.float64]], natural: dict[str, NDArray[
         "found_at_1_percent": float(tar_at_far(found, clean, far=0.01)),
         "found_at_half": float(np.mean(found >= 0.5)),
         "false_alarms_at_half": float(np.mean(clean >= 0.5)),
-        "roc": [[far, float(tar_at_far(found, clean, far=far))] for far in FALSE_ALARMS],
+        "roc": [[far, float(tar_at_far(found, clean, far=far))] for far in FALSE_ALARMS if far * len(clean) >= 1],
         "cloaked": len(found),
         "natural": len(clean),
         "people": len(people),

@@ -12,7 +12,7 @@ from facewarden.bench.perturbation import Cell, Vulnerability, run_grid
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS
-from facewarden.metrics.intervals import Interval, mean_by_subject
+from facewarden.metrics.intervals import Interval, in_words, mean_by_subject
 from facewarden.report.document import Section, Table
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -53,7 +53,7 @@ def with_heads(section: Section, found: Rows, cell: Cell, *, seed: int) -> Secti
         return section
     rates = {head: _rate(rows, seed) for head, rows in found.items()}
     rows = tuple(
-        (head.replace("_", " "), _words(rate), found[head]["unlabeled"] or None) for head, rate in rates.items()
+        (head.replace("_", " "), in_words(rate), found[head]["unlabeled"] or None) for head, rate in rates.items()
     )
     gray = f"{cell.threat.eps * 255:g}"
     table = Table(
@@ -71,10 +71,6 @@ def _rate(rows: Mapping[str, Any], seed: int) -> Interval | None:
     return mean_by_subject(np.array(rows["success"]), np.array(rows["subject"]), seed=seed) if rows["key"] else None
 
 
-def _words(rate: Interval | None) -> str | None:
-    return None if rate is None else rate.words
-
-
 def _finding(rates: Mapping[str, Interval | None], gray: str) -> str:
     known = {head: rate for head, rate in rates.items() if rate is not None}
     if not known:
@@ -86,6 +82,6 @@ def _finding(rates: Mapping[str, Interval | None], gray: str) -> str:
     unsure = len(order) > 1 and first.low <= known[order[1]].high
     beside = f", though the interval reaches that of {order[1].replace('_', ' ')}" if unsure else ""
     return (
-        f"Of its auxiliary tasks {order[0].replace('_', ' ')} breaks first: attacks through it flip {_words(first)} of "
-        f"the correct decisions at {gray} gray levels{beside}."
+        f"Of its auxiliary tasks {order[0].replace('_', ' ')} breaks first: attacks through it flip "
+        f"{in_words(first)} of the correct decisions at {gray} gray levels{beside}."
     )

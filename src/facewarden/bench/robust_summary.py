@@ -13,7 +13,7 @@ from facewarden.bench.plan_kind import CellResult, Summary
 from facewarden.bench.robust_checks import method_checks
 from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
 from facewarden.bench.vulnerability_tables import CLEAN_WORDS
-from facewarden.metrics.intervals import Interval
+from facewarden.metrics.intervals import Interval, in_words
 from facewarden.report.document import Figure, Table
 
 PLAIN = ("plain", "start")
@@ -127,7 +127,9 @@ def _long_table(methods: Sequence[str], found: Found) -> Table:
             changes = [None if other is None else here.against(other, what=what) for what in ("robust", "success")]
             seeds = here.seeds()
             spread = f"{min(seeds):.1%} to {max(seeds):.1%}" if len(seeds) > 1 else None
-            rows.append((column, method, _rate(here.success()), _rate(here.robust()), spread, *map(_points, changes)))
+            rows.append(
+                (column, method, in_words(here.success()), in_words(here.robust()), spread, *map(_points, changes))
+            )
     return Table(
         "Attack success and robust accuracy by attack and method",
         ("Attack", "Method", "Success", "Robust accuracy", "Of single seeds", f"Robust accuracy against {plain}",
@@ -138,10 +140,6 @@ def _long_table(methods: Sequence[str], found: Found) -> Table:
         "sample (of success, over what both decide correctly), 95 % by subject. SFA's generators are those of the "
         "starting point.",
     )  # fmt: skip
-
-
-def _rate(found: Interval | None) -> str | None:
-    return None if found is None else found.words
 
 
 def _points(found: Interval | None) -> str | None:
@@ -180,7 +178,7 @@ def _sentences(
             change = here.against(other, what="robust")
             if change is not None:
                 words.append(
-                    f"robust accuracy under {strongest} {_rate(here.robust())}, {_points(change)} in points "
+                    f"robust accuracy under {strongest} {in_words(here.robust())}, {_points(change)} in points "
                     f"against {plain}, paired by seed and sample"
                 )
         words.append(_tally(method, plain, found))

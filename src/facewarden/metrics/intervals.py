@@ -51,6 +51,11 @@ class Interval:
         return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%}), n = {self.n}"
 
 
+def in_words(found: Interval | None) -> str | None:
+    """What `Interval.words` says; None where nothing was measured."""
+    return None if found is None else found.words
+
+
 def wilson(successes: int | float, n: int, *, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion of independent trials; it stays honest at 0 and at n successes.
 

@@ -161,6 +161,8 @@ def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> No
     assert not any("later" in cell.name or "planned" in cell.name for cell in cells)
     assert len(cells) == 2 * 3 + 1
     assert any("later" in sentence for sentence in entry().summarize(plan, []).sentences)
+    plan["purifiers"]["unused"] = "no_such_purifier"
+    assert not any("unused" in sentence for sentence in entry().summarize(plan, []).sentences)
 
 
 def test_a_purifier_with_settings() -> None:

@@ -210,8 +210,9 @@ class Cloaking(PlanKind):
             shown.append(cost_table(costs))
             sentences += cost_sentences(grid, costs, candidate=ours)
         shown += [cells_table(title, cells, grid) for title, cells in tables.items()]
-        missing = plan.known()[1]
-        sentences += [f"Left out: {name}: {why}." for name, why in missing.items()]
+        used = {name for table in settings["tables"] for name in (*table["cloaks"], *table["purifiers"])}
+        used.update(settings.get("cost", ()))
+        sentences += [f"Left out: {name}: {why}." for name, why in plan.known()[1].items() if name in used]
         return Summary(
             f"Cloaking on {name_of_set(settings['set'])}",
             tuple(sentences),
