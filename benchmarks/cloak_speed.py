@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from facewarden.attacks.lowkey import LowKey
 from facewarden.bench.drawn import drawn_faces
 from facewarden.core.attack import Attack
-from facewarden.core.objective import PushAway
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.threat import ThreatModel

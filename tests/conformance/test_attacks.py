@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from facewarden.core.attack import Attack, AttackResult
+from facewarden.core.decision_goal import Evade
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.core.objective import Evade, PushAway
 from facewarden.core.threat import ThreatModel
 from registered import build, names
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces

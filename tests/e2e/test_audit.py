@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench import audit_parts, presets
+from facewarden.bench import presets
 from facewarden.bench.audit import audit
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
 from facewarden.report.document import Report
 
@@ -78,7 +79,7 @@ def test_stopped_anywhere_it_resumes_to_the_same_numbers(
     tmp_path: Path, captures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = numbers(audit(out=tmp_path / "whole", captures=captures).json)
-    real, calls = audit_parts.RunFolder.stage, []
+    real, calls = RunFolder.stage, []
 
     def stopping(self: Any, name: str, compute: Any) -> Any:
         calls.append(name)
@@ -86,7 +87,7 @@ def test_stopped_anywhere_it_resumes_to_the_same_numbers(
             raise KeyboardInterrupt
         return real(self, name, compute)
 
-    monkeypatch.setattr(audit_parts.RunFolder, "stage", stopping)
+    monkeypatch.setattr(RunFolder, "stage", stopping)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             audit(out=tmp_path / "cut", captures=captures, resume=True)

@@ -14,9 +14,9 @@ with warnings.catch_warnings():
 
 from facewarden.attacks.fgsm import FGSM
 from facewarden.attacks.pgd import PGD
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import goal_of
-from facewarden.core.objective import Evade
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.outside_logits import OutsideLogits
 from facewarden.pad.multitask import Multitask

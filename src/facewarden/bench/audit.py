@@ -9,16 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden import __version__
-from facewarden.bench.audit_parts import (
-    Needs,
-    check_needs,
-    drop_captures,
-    load_captures,
-    model_part,
-    perturbation_of,
-    poisoning_of,
-    presentation_of,
-)
+from facewarden.bench.audit_detector import drop_captures, load_captures, perturbation_of, presentation_of
+from facewarden.bench.audit_needs import Needs, check_needs, model_part
+from facewarden.bench.audit_recognizer import poisoning_of
 from facewarden.bench.presets import preset_named
 from facewarden.bench.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance

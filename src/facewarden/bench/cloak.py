@@ -22,8 +22,9 @@ from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.faces import to_images
 from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.bench.resolve import resolve_recognizer
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Images, Impersonate, Objective, PushAway, Through
+from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer

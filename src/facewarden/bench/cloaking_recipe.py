@@ -14,8 +14,9 @@ from torch import Tensor
 
 from facewarden.bench.cloak_method import choose_method, surrogate_weights
 from facewarden.bench.faces import to_images
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Images, Impersonate, Objective, PushAway, Through
+from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.registry import load
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive

@@ -14,9 +14,9 @@ from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import check_head, goal_of, labeled
-from facewarden.core.objective import Evade
 from facewarden.core.progress import track
 from facewarden.core.reading import Reading
 from facewarden.core.roles import Detector

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.objective import Evade, Images, Objective
+from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector
 from facewarden.core.tasks import CODES, HEADS, head_loss, known
 

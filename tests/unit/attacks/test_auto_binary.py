@@ -12,9 +12,10 @@ from facewarden.attacks.fab import FAB
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.square import Square
 from facewarden.core.attack import Attack
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.objective import Evade, Images
+from facewarden.core.objective import Images
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyDetector, make_batch
 from two_classes import TwoClasses, make_two_classes

@@ -12,8 +12,9 @@ from facewarden.attacks._dissimilar import DissimilarityWalk
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.attacks.fawkes_targeted import FawkesTargeted
 from facewarden.attacks.lowkey import LowKey
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Images, Impersonate, Objective, PushAway
+from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.ssim import dssim, ssim
 from stand_ins import TinyRecognizer, make_faces

@@ -8,9 +8,10 @@ import torch
 from facewarden.attacks.fgsm import FGSM
 from facewarden.attacks.noise import Noise
 from facewarden.attacks.pgd import PGD
+from facewarden.core.decision_goal import Evade
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.objective import Evade, PushAway
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 

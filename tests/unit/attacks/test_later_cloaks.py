@@ -8,8 +8,8 @@ import torch
 
 from facewarden.attacks.tip_im import TipIm, patch_discrepancy
 from facewarden.attacks.ulixes import Ulixes
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Impersonate, PushAway
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyRecognizer, make_faces
 

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from facewarden.attacks.pgd import PGD
+from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.objective import Evade, HeadShift, Impersonate, Objective, PushAway
+from facewarden.core.objective import Objective
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 

@@ -18,9 +18,11 @@ from facewarden.attacks.pgd import PGD
 from facewarden.attacks.square import Square
 from facewarden.attacks.vmi_fgsm import VMIFGSM
 from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.decision_goal import Evade
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import HeadLoss
-from facewarden.core.objective import Evade, Images, Objective, PushAway
+from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.averaged_reading import AveragedReading
 from facewarden.nn.generator_pair import GeneratorPair, offset_sign

@@ -15,9 +15,11 @@ from facewarden.attacks.ni_fgsm import NIFGSM
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.vmi_fgsm import VMIFGSM
 from facewarden.core.attack import Attack
+from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.objective import Evade, HeadShift, Images, PushAway
+from facewarden.core.objective import Images
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.averaged_reading import AveragedReading
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces

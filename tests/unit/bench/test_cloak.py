@@ -22,8 +22,8 @@ from facewarden.bench.cloak_method import by_distance, choose_method
 from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.faces import AlignedFaces
 from facewarden.cli.cloak import show
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import PushAway
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
 from stand_ins import TinyRecognizer, make_faces

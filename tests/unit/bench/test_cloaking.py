@@ -28,8 +28,9 @@ from facewarden.bench.cloaking_store import Store
 from facewarden.bench.cloaking_trackers import Gallery, linear, nearest
 from facewarden.bench.faces import AlignedFaces, to_images
 from facewarden.core.card import Card
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.objective import PushAway, Through
+from facewarden.core.objective import Through
 from facewarden.core.roles import Purifier, Recognizer
 
 

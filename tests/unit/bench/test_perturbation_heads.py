@@ -11,7 +11,8 @@ import torch
 
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
-from facewarden.bench.audit_parts import Needs, perturbation_of, presentation_of
+from facewarden.bench.audit_detector import perturbation_of, presentation_of
+from facewarden.bench.audit_needs import Needs
 from facewarden.bench.perturbation import Cell, Vulnerability, grid
 from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.bench.presets import PRESETS

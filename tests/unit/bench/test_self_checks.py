@@ -12,7 +12,8 @@ from facewarden.attacks.square import Square
 from facewarden.bench.self_checks import MeasuredRow, Outcome, Source, look_at, look_at_classes, self_checks
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
-from facewarden.core.objective import Evade, Images
+from facewarden.core.decision_goal import Evade
+from facewarden.core.objective import Images
 from facewarden.core.roles import PadOutput
 from facewarden.core.threat import ThreatModel
 from many_heads import ManyHeads, toy_faces

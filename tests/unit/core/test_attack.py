@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from facewarden.core.attack import Attack, AttackResult, MeteredObjective
+from facewarden.core.decision_goal import Evade
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
-from facewarden.core.objective import Evade, Images, Objective, PushAway
+from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from facewarden.attacks.pgd import PGD
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import HeadLoss, class_code, goal_of, labeled
-from facewarden.core.objective import Evade
 from facewarden.core.threat import ThreatModel
 from facewarden.pad.multitask import Multitask
 from many_heads import ManyHeads, toy_faces

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Evade, HeadShift, Impersonate, PushAway
 from facewarden.core.roles import Detector, PadOutput
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 

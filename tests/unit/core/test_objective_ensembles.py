@@ -10,8 +10,9 @@ import torch
 
 from facewarden.attacks.pgd import PGD
 from facewarden.core import registry
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Impersonate, PushAway, Through
+from facewarden.core.objective import Through
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyRecognizer, make_faces
 

@@ -12,7 +12,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.roles import Detector, PadOutput, Purifier, Recognizer
 from facewarden.core.threat import ThreatModel
-from facewarden.core.objective import Evade
+from facewarden.core.decision_goal import Evade
 
 rgb = torch.rand(1, 3, 4, 4)
 

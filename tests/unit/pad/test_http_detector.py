@@ -15,8 +15,8 @@ import torch
 
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.square import Square
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.objective import Evade
 from facewarden.core.threat import ThreatModel
 from facewarden.pad._local_service import decode, serve
 from facewarden.pad.http_detector import HttpDetector

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade, HeadShift
 from facewarden.core.errors import BadInputError, MissingAssetError
-from facewarden.core.objective import Evade, HeadShift
 from facewarden.core.tasks import HEADS
 from facewarden.nn.crop import crop_resize
 from facewarden.pad import multitask as module

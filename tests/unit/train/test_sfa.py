@@ -12,8 +12,8 @@ from facewarden.core.artifact import save_artifact
 from facewarden.core.attack import MeteredObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Evade
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.covariance_offset import CovarianceOffset
 from facewarden.nn.generator_pair import ROLE, GeneratorPair, offset_sign

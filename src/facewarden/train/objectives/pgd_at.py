@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.objective import Evade
 from facewarden.core.roles import Detector
 from facewarden.train.objectives._adversarial import AdversarialObjective, mixed
 from facewarden.train.objectives._base import Loss

@@ -10,9 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.objective import Evade, Images, Objective
+from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.train.objectives._adversarial import AdversarialObjective, bernoulli_divergence
 from facewarden.train.objectives._base import Loss

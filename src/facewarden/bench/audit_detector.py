@@ -1,0 +1,156 @@
+"""The audit of a detector: bring the captures, score them, and attack what it decides correctly."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from typing import Any
+
+from facewarden.bench.audit_needs import Needs, not_measured
+from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
+from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
+from facewarden.bench.perturbation_report import Measured, perturbation_section
+from facewarden.bench.presentation import Presentation, measure_presentation
+from facewarden.bench.resolve import resolve_detector
+from facewarden.bench.scoring import Scores, score_manifest
+from facewarden.bench.self_checks import ModelSigns, look_at_classes
+from facewarden.bench.simulating import simulate
+from facewarden.core.batch import FaceBatch
+from facewarden.core.decision_goal import Evade
+from facewarden.core.errors import BadInputError, FacewardenError
+from facewarden.core.labels import Modality
+from facewarden.core.registry import load
+from facewarden.core.roles import Detector
+from facewarden.core.run import RunFolder
+from facewarden.core.seeding import derive
+from facewarden.core.threat import ThreatModel
+from facewarden.data.captures import open_captures
+from facewarden.data.loading import Skipped, iter_batches
+from facewarden.data.manifest import Manifest
+from facewarden.report.document import LeftOut, Part, Section
+
+
+def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
+    """Read the captures that were given, or simulate them into the run's folder."""
+    if needs.captures is not None:
+        manifest = open_captures(needs.captures)
+        settings = {"rows": len(manifest), "simulated": manifest.simulated}
+        return manifest, Part("captures", manifest.name, needs.captures.name, "as given", settings=settings)
+    folder, sizes = run.path / "captures", needs.sizes
+    found = simulate(
+        folder,
+        subjects=sizes.subjects,
+        captures_per_subject=sizes.captures_per_subject,
+        faces=needs.faces,
+        seed=derive(needs.seed, "audit captures"),
+    )
+    # nothing is trained here, and these people were drawn for this audit: those of the training split test as well
+    rows = tuple(replace(row, split="test" if row.split == "train" else row.split) for row in found.manifest)
+    manifest = replace(found.manifest, rows=rows, name="simulated captures")
+    source = "procedural faces" if needs.faces is None else f"photos of {needs.faces.partition(':')[0]}"
+    about: dict[str, Any] = {"rows": len(rows), "simulated": True, "seed": needs.seed, "skipped": found.skipped}
+    return manifest, Part("captures", manifest.name, f"facewarden simulate, {source}", "Apache-2.0", settings=about)
+
+
+def drop_captures(needs: Needs, run: RunFolder) -> None:
+    """Remove captures that were rendered from photos of real people: a finished run keeps no face pixels of theirs."""
+    if needs.captures is None and needs.faces is not None:
+        shutil.rmtree(run.path / "captures", ignore_errors=True)
+
+
+def presentation_of(detector: Detector, manifest: Manifest, needs: Needs, run: RunFolder) -> Presentation:
+    """Score the development and test captures once and measure them."""
+    wanted = manifest.where(split=("dev", "test"))
+    lacking = [name for name in ("dev", "test") if not len(manifest.where(split=name))]
+    if lacking:
+        raise BadInputError(
+            f"{manifest.name}: no rows of split {' and '.join(lacking)}",
+            hint="the threshold is set on dev and measured on test; facewarden simulate writes both",
+        )
+    scores = _stored_scores(detector, wanted, run)
+    return measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
+
+
+def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder) -> Scores:
+    path = run.path / "scores.parquet"
+
+    def compute() -> dict[str, Any]:
+        scores = score_manifest(detector, manifest)
+        scores.write(path)
+        return {"skipped": dict(scores.skipped), "source": scores.source}
+
+    known = run.stage("scores", compute)
+    return Scores.read(path, source=known["source"], skipped=known["skipped"])
+
+
+def perturbation_of(
+    detector: Detector, manifest: Manifest, presentation: Presentation, needs: Needs, run: RunFolder
+) -> Section:
+    """Attack the detector at the deployed threshold, by its own gradients or a surrogate's; also through its tasks."""
+    rule, test, sizes = presentation.rule, presentation.test, needs.sizes
+    rows = choose_samples(
+        test.score.tolist(),
+        test.label.tolist(),
+        threshold=rule.threshold,
+        subjects=test.subject.tolist(),
+        per_class=sizes.attacked_per_class,
+        seed=needs.seed,
+    )
+    if not rows:
+        left = LeftOut("attacks on the detector", "it decides no test capture correctly", "facewarden train")
+        return not_measured("perturbation", left)
+    source, source_threshold, how = detector, rule.threshold, "white box"
+    if not detector.differentiable:
+        try:
+            source = resolve_detector("multi_cnn")
+        except FacewardenError as error:
+            return not_measured("perturbation", LeftOut("attacks on the detector", error.message, error.hint))
+        how, source_threshold = f"transfer from {source.card.name}", 0.0
+    chosen = set(test.key[rows].tolist())
+    samples = [sample for sample in manifest.where(split="test") if sample.key in chosen]
+    modalities = tuple(m for m in ("rgb", "depth", "infrared") if m in {*detector.modalities, *source.modalities})
+    unread: list[Skipped] = []
+    heads = auxiliary_heads(source) if source is detector else ()
+    batches = list(
+        iter_batches(
+            samples, 16, root=manifest.root, modalities=modalities, targets=heads, on_error="skip", skipped=unread
+        )
+    )
+    setting = Vulnerability(
+        detector=detector,
+        source=source,
+        threshold=rule.threshold,
+        source_threshold=source_threshold,
+        batches=correct_batches(batches, detector, threshold=rule.threshold),
+        seed=derive(needs.seed, "perturbation"),
+    )
+    cells = _cells(source, needs, transfer=setting.transfer)
+    found = run_grid(setting, cells, run)
+    signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
+    skipped = {"unreadable capture": len(unread)} if unread else None
+    measured = Measured(cells, found, how, manifest.simulated, needs.seed, signs)
+    through = attack_heads(setting, cells[0], run, heads=heads)  # of the smallest budget
+    return with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
+
+
+def _look(setting: Vulnerability, threat: ThreatModel) -> ModelSigns:
+    """Masked gradients and randomness of the model whose gradients were read, on samples of both classes."""
+
+    def goal(batch: FaceBatch) -> Evade:
+        return Evade(setting.source, batch, threshold=setting.source_threshold)
+
+    return look_at_classes(setting.batches, goal, threat)
+
+
+def _cells(source: Detector, needs: Needs, *, transfer: bool) -> list[Cell]:
+    sensors: list[tuple[Modality, ...]] = [source.modalities[:1]]
+    if len(source.modalities) > 1:
+        sensors.append(source.modalities)
+    pgd, noise = load("attacks", "pgd"), load("attacks", "noise")
+    return grid(
+        eps=needs.sizes.budgets,
+        sensors=sensors,
+        attack=pgd(steps=needs.sizes.pgd_steps),
+        noise=noise(),
+        transfer=transfer,
+    )

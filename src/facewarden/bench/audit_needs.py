@@ -1,0 +1,118 @@
+"""What an audit was asked for, and whether it can be done: looked at before the minutes of measuring."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewarden.bench.presets import Preset
+from facewarden.bench.resolve import resolve_recognizer
+from facewarden.core.artifact import sha256
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.roles import Recognizer
+from facewarden.core.seeding import checked_seed
+from facewarden.data._text import opaque
+from facewarden.data.captures import open_captures
+from facewarden.data.datasets import open_dataset
+from facewarden.metrics.pad import fit_rule
+from facewarden.report.document import LeftOut, Part, Section
+
+SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
+"""Recognizers to make the cloak on: the first two that are in the cache and are not the judge."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the audit was asked for, besides the detector."""
+
+    recognizer: str
+    surrogate: tuple[str, ...]
+    faces: str | None
+    captures: Path | None
+    sizes: Preset
+    policy: str
+    seed: int
+
+    def recipe(self) -> dict[str, Any]:
+        """What decides the numbers, JSON-able."""
+        captures = None if self.captures is None else str(self.captures)
+        return {**asdict(self), "captures": captures}
+
+    def options(self) -> dict[str, str | None]:
+        """Command line options that were not left at their defaults."""
+        return {
+            "--recognizer": None if self.recognizer == "mobilefacenet_512" else self.recognizer,
+            "--surrogate": " ".join(self.surrogate) or None,
+            "--faces": self.faces,
+            "--captures": None if self.captures is None else str(self.captures),
+            "--policy": None if self.policy == "eer" else self.policy,
+            "--seed": str(self.seed) if self.seed else None,
+        }
+
+
+def model_part(role: str, card: Card) -> Part:
+    """A model's entry in the report's provenance."""
+    return Part(role, card.name, card.source, card.licence, card.sha256, card.settings)
+
+
+def check_needs(needs: Needs) -> dict[str, Any]:
+    """Refuse what cannot work before the minutes of measuring, not after them; missing public parts are left out later.
+
+    Returns:
+        Hashes of the captures' manifest and of the recognizers: a run resumes only with the same files.
+
+    Raises:
+        BadInputError, UnknownEntryError: a negative seed, an unknown policy or recognizer, no such faces or captures.
+    """
+    checked_seed(needs.seed)
+    fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=needs.policy, split="dev", species=np.array(["", ""]))
+    hashes: dict[str, Any] = {}
+    with suppress(MissingAssetError):
+        judge = resolve_recognizer(needs.recognizer)
+        hashes["recognizers"] = [model.card.sha256 for model in (judge, *surrogates_of(needs, judge))]
+    with suppress(MissingAssetError):
+        if needs.faces is not None:
+            open_dataset(needs.faces)
+    if needs.captures is not None:
+        manifest = open_captures(needs.captures)
+        file = needs.captures if needs.captures.is_file() else needs.captures / "manifest.csv"
+        rows = "\n".join(row.key for row in manifest)
+        hashes["manifest"] = sha256(file) if file.is_file() else opaque(rows)
+    return hashes
+
+
+def surrogates_of(needs: Needs, judge: Recognizer) -> tuple[Recognizer, ...]:
+    """Recognizers to make the cloak on: those named, else the first two that are there and are not the judge.
+
+    Raises:
+        BadInputError: the judge is named as a surrogate.
+        MissingAssetError: none is in the cache.
+    """
+    if needs.recognizer in needs.surrogate:
+        raise BadInputError(
+            f"the surrogate {needs.recognizer!r} is the audited recognizer itself",
+            hint="a headline never uses the judge as surrogate; leave --surrogate out",
+        )
+    if needs.surrogate:
+        return tuple(resolve_recognizer(name) for name in needs.surrogate)
+    found: list[Recognizer] = []
+    missing: list[MissingAssetError] = []
+    for name in SURROGATES:
+        if name != judge.card.name and len(found) < 2:
+            try:
+                found.append(resolve_recognizer(name))
+            except MissingAssetError as error:
+                missing.append(error)
+    if not found:
+        raise missing[0]
+    return tuple(found)
+
+
+def not_measured(name: Any, left: LeftOut) -> Section:
+    """Stand in for a section that could not be measured, with the reason and what would help."""
+    return Section(name, None, f"Not measured: {left.why}.", "Not graded: nothing was measured.", left_out=(left,))

@@ -1,0 +1,138 @@
+"""How a table of a plan of kind `presentation` is laid out: columns by protocol, means, marks and the note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facewarden.bench.transfer_scores import Look, Scores
+from facewarden.bench.transfer_settings import Part, PresentationPlan
+from facewarden.bench.transfer_words import DAGGER, PEEKS, SIZE, covered, has_several, marked, peeks, percent, shown
+from facewarden.metrics.transfer import Replicated, mean_over
+from facewarden.report.document import Table
+
+
+@dataclass(frozen=True)
+class PartLayout:
+    """What every table of one part has in common.
+
+    Attributes:
+        plan, part, scores: what the tables are made of.
+        simulated: whether the captures are.
+    """
+
+    plan: PresentationPlan
+    part: Part
+    scores: Scores
+    simulated: bool
+
+    def _label(self, name: str) -> str:
+        return self.plan.methods[name].label
+
+    def _mean(self, name: str, measure: str, look: Look) -> Replicated | None:
+        return self.scores.mean(name, self.part.protocols, measure, seeds=self.part.seeds, look=look)
+
+    def _by_protocol(self, measure: str, look: Look) -> tuple[list[str], Callable[[str], list[str | None]]]:
+        """Column titles and a row's cells; a protocol of several targets has them pooled and averaged."""
+        columns = [
+            marked(f"{shown(name)}{suffix}", measure, look)
+            for name in self.part.protocols
+            for suffix in ((", pooled", ", averaged") if has_several(name) else ("",))
+        ]
+
+        def cells(method: str) -> list[str | None]:
+            found = []
+            for name in self.part.protocols:
+                found.append(percent(self.scores.over(method, name, measure, seeds=self.part.seeds, look=look)))
+                if has_several(name):
+                    found.append(percent(self._averaged(method, name, measure, look)))
+            return found
+
+        return columns, cells
+
+    def _means(self, measure: str, look: Look) -> tuple[list[str], Callable[[str], list[str | None]]]:
+        """Titles and cells of the mean over protocols; both ways where a protocol has several targets."""
+        if not self._several():
+            return [marked("mean", measure, look)], lambda name: [percent(self._mean(name, measure, look))]
+
+        def cells(name: str) -> list[str | None]:
+            parts = [self._averaged(name, protocol, measure, look) for protocol in self.part.protocols]
+            known = [part for part in parts if part is not None]
+            averaged = mean_over(known) if len(known) == len(parts) else None
+            return [percent(self._mean(name, measure, look)), percent(averaged)]
+
+        return [marked(f"mean ({way})", measure, look) for way in ("pooled", "averaged")], cells
+
+    def _averaged(self, method: str, protocol: str, measure: str, look: Look) -> Replicated | None:
+        """Mean over the targets of a protocol, of which there may be one."""
+        found = self.scores.averaged if has_several(protocol) else self.scores.over
+        return found(method, protocol, measure, seeds=self.part.seeds, look=look)
+
+    def _several(self) -> bool:
+        return any(map(has_several, self.part.protocols))
+
+    def _pools(self) -> str:
+        return "Targets of one protocol are pooled." if self._several() else ""
+
+    def _community(self, title: str, measure: str, look: Look) -> str:
+        return f"Community rule {DAGGER}: {title}" if peeks(measure, look) else title
+
+    def _rates_table(self, title: str, measure: str, look: Look, note: str) -> Table:
+        """A measure by protocol, its means, the mean AUC and the size of the method."""
+        columns, cells = self._by_protocol(measure, look)
+        heads, means = self._means(measure, look)
+        area = marked(f"mean AUC %{' (pooled)' if self._several() else ''}", "auc", look)
+        return self._table(
+            self._community(title, measure, look),
+            ("method", *columns, *heads, area, SIZE),
+            lambda name: (*cells(name), *means(name), percent(self._mean(name, "auc", look)), self._size(name)),
+            note,
+        )
+
+    def _has_missing(self) -> bool:
+        return any(result["missing"] for name in self.part.methods for result in self._results(name))
+
+    def _results(self, name: str) -> Iterator[Mapping[str, Any]]:
+        found = (self.scores.find(name, protocol, seed) for protocol in self.part.protocols for seed in self.part.seeds)
+        return (one for one in found if one is not None)
+
+    def _size(self, name: str) -> str | None:
+        """Trainable and all parameters, in millions."""
+        one = next(self._results(name), None)
+        return None if one is None else f"{one['trainable'] / 1e6:.2f} / {one['parameters'] / 1e6:.2f}"
+
+    def _fills(self) -> str:
+        """What stands for a missing sensor, as each method's runs recorded it."""
+        by_fill: dict[str, list[str]] = {}
+        for name in self.part.methods:
+            one = next(self._results(name), None)
+            if one is not None:
+                by_fill.setdefault(str(one["missing_fill"]), []).append(self._label(name))
+        told = "; ".join(f"{fill} in {', '.join(labels)}" for fill, labels in by_fill.items())
+        return f"What stands for a missing sensor (missing_fill): {told}. "
+
+    def _table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        row: Callable[[str], tuple[str | None, ...]],
+        note: str,
+        *,
+        without: str | None = None,
+    ) -> Table:
+        rows = [(self._label(name), *row(name)) for name in self.part.methods if name != without]
+        whole = f"{covered(len(self.part.seeds))}, {self._count()} captures tested. {note}".strip()
+        if any(DAGGER in text for text in (title, *columns)):
+            whole = f"{whole} {PEEKS}."
+        measured = range(1, len(columns)) if SIZE not in columns else range(1, columns.index(SIZE))
+        kept = tuple(one for one in rows if any(one[place] is not None for place in measured))
+        return Table(f"{self.part.title}: {title}", tuple(columns), kept, note=whole, simulated=self.simulated)
+
+    def _count(self) -> int:
+        total = 0
+        for protocol in self.part.protocols:
+            found = (self.scores.find(n, protocol, s) for n in self.part.methods for s in self.part.seeds)
+            result = next((one for one in found if one is not None), None)
+            total += 0 if result is None else len(result["rows"]["test"]["label"])
+        return total

@@ -1,0 +1,128 @@
+"""The syntax of the gate: what may stand in an expression, and what a reference to a metric names."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import operator
+import re
+from collections.abc import Callable
+
+from facewarden.core.errors import BadInputError
+from facewarden.report.document import LETTERS, SECTIONS, Metric
+
+COMPARE: dict[type, tuple[str, Callable[[float, float], bool]]] = {
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.Eq: ("==", operator.eq),
+    ast.NotEq: ("!=", operator.ne),
+}
+ARITHMETIC: dict[type, Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+OF_ONE = ("upper", "lower", "n")
+OF_MANY: dict[str, Callable[[list[Metric]], Metric]] = {
+    "max": lambda metrics: max(metrics, key=lambda metric: metric.value),
+    "min": lambda metrics: min(metrics, key=lambda metric: metric.value),
+}
+HINT = 'such as "presentation.acer > 0.05 or grade(poisoning) > C"; see docs/report.md'
+
+
+def check_truth(node: ast.expr) -> None:
+    """Refuse whatever is not a comparison of numbers or grades, joined by and, or, not.
+
+    Raises:
+        BadInputError: says which part is not allowed.
+    """
+    if isinstance(node, ast.BoolOp):
+        for value in node.values:
+            check_truth(value)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        check_truth(node.operand)
+    elif isinstance(node, ast.Compare) and all(type(op) in COMPARE for op in node.ops):
+        sides = [node.left, *node.comparators]
+        about_grades = any(is_grade(side) for side in sides)
+        for side in sides:
+            _check_grade(side) if about_grades else _check_number(side)
+    else:
+        raise BadInputError(f"gate: {source(node)} is no comparison", hint=HINT)
+
+
+def _check_grade(node: ast.expr) -> None:
+    if is_grade(node):
+        assert isinstance(node, ast.Call)
+        if len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Name):
+            raise BadInputError(f"gate: {source(node)} needs one section", hint="grade(poisoning) > C")
+        _check_section(node.args[0].id)
+    elif not (isinstance(node, ast.Name) and node.id in LETTERS):
+        raise BadInputError(f"gate: a grade compares with A to F, not with {source(node)}", hint="grade(poisoning) > C")
+
+
+def _check_number(node: ast.expr) -> None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        if abs(node.value) > 1e12:
+            raise BadInputError(f"gate: {source(node)} is out of range", hint=HINT)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        _check_number(node.operand)
+    elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
+        _check_number(node.left)
+        _check_number(node.right)
+    elif isinstance(node, ast.Call):
+        known = (*OF_ONE, *OF_MANY, "grade")
+        if not isinstance(node.func, ast.Name) or node.func.id not in known:
+            raise BadInputError(f"gate: no function {source(node.func)}", hint=f"known: {', '.join(known)}")
+        if len(node.args) != 1 or node.keywords:
+            raise BadInputError(f"gate: {source(node)} needs one metric", hint=HINT)
+        inner = node.args[0]
+        nested = isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in OF_MANY
+        if nested and node.func.id in OF_ONE:  # upper(max(...)) is the interval end of the worst one
+            _check_number(inner)
+        else:
+            address(inner)
+    else:
+        address(node)
+
+
+def address(node: ast.expr) -> tuple[str, str, dict[str, str]]:
+    """Section, metric name and group of a reference."""
+    group: dict[str, str] = {}
+    whole = node
+    if isinstance(node, ast.Subscript):
+        if not (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)):
+            raise BadInputError(f"gate: cannot read the brackets of {source(node)}", hint="[eps=8/255]")
+        for part in node.slice.value.split(","):
+            key, equals, value = part.partition("=")
+            if not (equals and key.strip() and value.strip()):
+                raise BadInputError(f"gate: {part.strip()!r} in brackets is not key=value", hint="[eps=8/255]")
+            group[key.strip()] = value.strip()
+        node = node.value
+    if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+        raise BadInputError(f"gate: {source(whole)} is not allowed", hint=HINT)
+    _check_section(node.value.id)
+    return node.value.id, node.attr, group
+
+
+def _check_section(name: str) -> None:
+    if name not in SECTIONS:
+        raise BadInputError(f"gate: no section {name!r}{near(name, list(SECTIONS))}", hint=HINT)
+
+
+def is_grade(node: ast.expr) -> bool:
+    """Whether this is `grade(...)`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "grade"
+
+
+def source(node: ast.expr) -> str:
+    """Write the expression as a person typed it, without the quotes that brackets are read with."""
+    return re.sub(r"\['([^']*)'\]", r"[\1]", ast.unparse(node))
+
+
+def near(name: str, known: list[str]) -> str:
+    """Say which names come near a wrong one, or all of them."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(known)}"
