@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from facewarden.bench.cloaking_finetune import FineTuning, Halves, end_to_end
+from facewarden.bench.cloaking_finetune import FineTuning, Halves, Whole, end_to_end
 from facewarden.bench.cloaking_judges import JudgeKind, judge_kind, loss_networks
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
@@ -31,6 +31,9 @@ Probes = Literal["raw", "purified"]
 _TUNING = FineTuning()
 TRACKERS: Mapping[str, Tracker] = MappingProxyType({"nearest": nearest, "linear": linear})
 END_TO_END = "end_to_end"
+WHOLE_NETWORK = "whole_network"
+TRAINED = (END_TO_END, WHOLE_NETWORK)
+"""Trackers that train the judge's network: its upper half, or all of it."""
 Outcomes = dict[str, list[Mapping[str, UserOutcome]]]
 
 
@@ -103,12 +106,12 @@ def measure(
         lab: the crowd and what is known of it.
         cloak: how one person at a time cloaks.
         purifier: what the tracker does to its gallery.
-        tracker: one of `TRACKERS`, or "end_to_end".
+        tracker: one of `TRACKERS` or `TRAINED`.
         judges: recognizers that the tracker uses, one cell each.
         attackers: how many people cloak in turn.
         seeds: of the 70/30 splits; outcomes of all are pooled by person.
         probes: "raw" or "purified".
-        tuning: of the end-to-end tracker; judges whose network cannot be cut in two are left out with it.
+        tuning: of the trained trackers; judges without a network to train, or to cut in two, are left out with them.
         gallery_only: cloak the photos of the first split's gallery only, which saves time where no other split follows.
 
     Raises:
@@ -121,8 +124,10 @@ def measure(
         outcomes = _by_embedding(lab, cloak, whose, purifier, tracker, judges, seeds, probes)
     elif tracker == END_TO_END:
         outcomes = _by_training(lab, cloak, people, purifier, judges, seeds, probes, tuning)
+    elif tracker == WHOLE_NETWORK:
+        outcomes = _by_training_all(lab, cloak, people, purifier, judges, seeds, probes, tuning)
     else:
-        raise BadInputError(f"no tracker {tracker!r}", hint=f"one of {', '.join([*TRACKERS, END_TO_END])}")
+        raise BadInputError(f"no tracker {tracker!r}", hint=f"one of {', '.join([*TRACKERS, *TRAINED])}")
     cells = []
     models = [lab.recognizer(name) for name in cloak.surrogates]
     for judge, found in outcomes.items():
@@ -177,6 +182,35 @@ def _by_training(
             for seed in seeds
         ]
     return found
+
+
+def _by_training_all(
+    lab: Lab,
+    cloak: CloakRecipe,
+    people: Sequence[str],
+    purifier: str,
+    judges: Sequence[str],
+    seeds: Sequence[int],
+    probes: Probes,
+    tuning: FineTuning,
+) -> Outcomes:
+    trainable = [judge for judge in judges if any(True for _ in lab.recognizer(judge).parameters())]
+    natural = lab.treated(purifier=purifier)
+    cloaked = lab.treated(purifier=purifier, cloak=cloak, people=people)
+    asked = lab.crowd.faces.crops if probes == "raw" else natural
+    return {
+        judge: [
+            end_to_end(
+                Halves(lab.crowd.split(seed), natural, cloaked, asked),
+                people,
+                above=partial(Whole, lab.recognizer(judge)),
+                how=tuning,
+                seed=seed,
+            )
+            for seed in seeds
+        ]
+        for judge in trainable
+    }
 
 
 def _above(judge: Recognizer) -> nn.Module:

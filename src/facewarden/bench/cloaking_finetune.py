@@ -1,9 +1,9 @@
-"""The end-to-end tracker: the upper half of the recognizer and a softmax layer, trained together on the gallery.
+"""The end-to-end tracker: a recognizer's network and a softmax layer, trained together on the gallery.
 
-Training a whole network once for every attacker costs hours, so the lower half stays as published and is read once, and
-the attackers are taken in a few groups. For each group the tracker first learns everybody outside of it; from there it
-goes on for every attacker of the group, with that person's photos cloaked and everybody else's natural. Nothing that
-is learned before an attacker's turn has seen a photo of the attacker, cloaked or not.
+Training a whole network (`Whole`) for every attacker costs hours, so the usual tracker leaves the lower half as
+published and reads it once. Either way the attackers are taken in a few groups. For each group the tracker first learns
+everybody outside of it; from there it goes on for every attacker of the group, with that person's photos cloaked and
+everybody else's natural. Nothing that is learned before an attacker's turn has seen a photo of the attacker.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +20,10 @@ from torch import Tensor, nn
 
 from facewarden.bench.cloaking_crowd import Split
 from facewarden.bench.cloaking_trackers import UserOutcome
+from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
 
-Half = NDArray[np.float16]
+Half = NDArray[np.float16] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,33 @@ class FineTuning:
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """What leaves the lower half of a judge: of the natural crowd, of the cloaked attackers, and of the probes."""
+    """What is trained on: of the natural crowd, of the cloaked attackers, and of the probes.
+
+    `(n, ...)` of what leaves the lower half of a judge, or the crops themselves where the whole network is trained.
+    """
 
     split: Split
     natural: Half
     cloaked: Half
     probes: Half
+
+
+class Whole(nn.Module):
+    """A trainable copy of a recognizer's whole network, which reads crops `(b, 112, 112, 3)` of 0 to 255.
+
+    Statistics of its normalizations stay as published, as those of an upper half do: a batch of one person's photos is
+    not the world.
+
+    Args:
+        judge: the recognizer; it stays as it is.
+    """
+
+    def __init__(self, judge: Recognizer) -> None:
+        super().__init__()
+        self.judge = copy.deepcopy(judge).eval().requires_grad_(True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.judge.features(x.permute(0, 3, 1, 2) / 255)
 
 
 class _Tracker(nn.Module):
@@ -78,7 +101,7 @@ def end_to_end(
     Args:
         halves: what it learns from and is asked.
         attackers: who cloaks, one at a time.
-        above: makes a fresh trainable copy of the judge's upper half.
+        above: makes a fresh trainable copy of the judge's upper half, or of all of it.
         how: the training.
         seed: of the order of photos.
     """
@@ -160,5 +183,5 @@ class _Run:
         return found
 
 
-def _tensor(half: Half) -> Tensor:
+def _tensor(half: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(half)).float()

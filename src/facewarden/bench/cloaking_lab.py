@@ -48,6 +48,7 @@ class Lab:
         self.recognizer = cache(partial(build_recognizer, store=self.store) if recognizer is None else recognizer)
         self.purifier = cache(purifier)
         self._natural_read: dict[str, NDArray[Any]] = {}
+        self._natural_treated: dict[str, NDArray[np.uint8]] = {}
 
     def cloaked(self, recipe: CloakRecipe, person: str, *, rows: Sequence[int] = ()) -> NDArray[np.uint8]:
         """Photos of a person, all of them or some rows, cloaked and then as published; `(n, 112, 112, 3)`."""
@@ -67,6 +68,22 @@ class Lab:
         for name in recipe.after:
             crops = _bytes(purify(self.purifier(name), to_images(crops)))
         return crops
+
+    def treated(
+        self, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Sequence[str] = ()
+    ) -> NDArray[np.uint8]:
+        """Crops after a purifier, of the whole crowd, with some people's photos cloaked; `(n, 112, 112, 3)`."""
+        treat = self.purifier(purifier)
+        label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
+        if cloak is None:
+            if purifier not in self._natural_treated:
+                parts = [_bytes(purify(treat, to_images(crops))) for crops in track(list(self._natural()), label=label)]
+                self._natural_treated[purifier] = np.concatenate(parts)
+            return self._natural_treated[purifier]
+        found = self.treated(purifier=purifier).copy()
+        for who in track(people, label=label):
+            found[self.crowd.people[who]] = _bytes(purify(treat, to_images(self.cloaked(cloak, who))))
+        return found
 
     def vectors(
         self,

@@ -18,10 +18,7 @@ KIND_WORDS: Mapping[JudgeKind, str] = {
     "unseen_family": "unseen family",
 }
 
-UPPER_HALF = (
-    f"{END_TO_END} trains the upper half of the judge's network with a softmax layer; the lower half stays as "
-    "published, so a tracker who trains the whole network is not measured."
-)
+UPPER_HALF = f"{END_TO_END} trains the upper half of the judge's network with a softmax layer; the lower half is fixed."
 
 
 @dataclass(frozen=True)

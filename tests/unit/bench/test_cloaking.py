@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from facewarden.bench.cloaking import Cell, measure
 from facewarden.bench.cloaking_crowd import Crowd, Split, crowd_of
-from facewarden.bench.cloaking_finetune import FineTuning, Halves, end_to_end
+from facewarden.bench.cloaking_finetune import FineTuning, Halves, Whole, end_to_end
 from facewarden.bench.cloaking_judges import JudgedRate, headline, judge_kind, loss_networks
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe, Mean
@@ -124,7 +124,7 @@ def test_fewer_attackers_are_contained_in_more() -> None:
     assert crowd.attackers(3, passed_over=2) == crowd.attackers(5)[2:]
 
 
-@pytest.mark.parametrize("tracker", ["nearest", "linear", "end_to_end"])
+@pytest.mark.parametrize("tracker", ["nearest", "linear", "end_to_end", "whole_network"])
 def test_a_strong_cloak_hides_and_the_right_purifier_finds(tmp_path: Path, tracker: str) -> None:
     tuning = FineTuning(groups=2, before=2, after=3, rate=1e-2)
     (hidden,) = run(tmp_path, tracker=tracker, tuning=tuning)
@@ -137,7 +137,7 @@ def test_a_strong_cloak_hides_and_the_right_purifier_finds(tmp_path: Path, track
     assert found.normal_accuracy.value == 1
 
 
-@pytest.mark.parametrize("tracker", ["nearest", "linear", "end_to_end"])
+@pytest.mark.parametrize("tracker", ["nearest", "linear", "end_to_end", "whole_network"])
 def test_an_uncloaked_user_is_protected_by_the_natural_error_alone(tmp_path: Path, tracker: str) -> None:
     (cell,) = run(tmp_path, replace(CLOAK, level="0.01"), tracker=tracker)  # rounds away
     assert cell.protection == cell.natural_error
@@ -349,3 +349,48 @@ def test_a_damaged_store_says_which_file(tmp_path: Path) -> None:
     store.path("x", {"a": 1}).write_bytes(b"nothing")
     with pytest.raises(BadInputError, match="cannot be read"):
         store.get("x", {"a": 1}, dict)
+
+
+class Small(Recognizer):
+    """Two layers, the first of which no upper half would hold."""
+
+    dim = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.card = Card("small", "two layers", "recognizer")
+        self.first, self.second = nn.Conv2d(3, 5, 8, stride=8), nn.Linear(5, 4)
+
+    def features(self, images: Tensor) -> Tensor:
+        found: Tensor = self.second(self.first(images).relu().mean(dim=(2, 3)))
+        return found
+
+
+def test_a_whole_network_is_a_copy_that_says_the_same_and_learns_from_its_first_layer_on() -> None:
+    torch.manual_seed(0)
+    judge, crops = Small(), colored().faces.crops[:3]
+    before = [value.clone() for value in judge.parameters()]
+    whole = Whole(judge)
+    out = whole(torch.from_numpy(crops).float())
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2) / 255
+    torch.testing.assert_close(torch.nn.functional.normalize(out, dim=1), judge.embed(images))
+    torch.autograd.backward(out.square().sum())
+    assert all(value.grad is not None and bool((value.grad != 0).any()) for value in whole.parameters())
+    with torch.no_grad():
+        for value in whole.parameters():
+            value.add_(1.0)
+    assert all(torch.equal(one, other) for one, other in zip(before, judge.parameters(), strict=True))
+
+
+def test_a_judge_without_anything_to_train_has_no_trained_tracker(tmp_path: Path) -> None:
+    class Fixed(Color):
+        def __init__(self) -> None:
+            super().__init__("fixed")
+            del self.turn
+
+        def features(self, images: Tensor) -> Tensor:
+            return images.mean(dim=(2, 3)) - 0.5 + 1e-4
+
+    there = Lab(colored(), tmp_path, recognizer={**MODELS, "fixed": Fixed()}.__getitem__, purifier=MODELS.__getitem__)
+    cells = measure(there, CLOAK, purifier="identity", tracker="whole_network", judges=["fixed", "color"], attackers=2)
+    assert [cell.judge for cell in cells] == ["color"]

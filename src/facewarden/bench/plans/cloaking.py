@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from facewarden.bench.cloaking import END_TO_END, TRACKERS, measure
+from facewarden.bench.cloaking import TRACKERS, TRAINED, measure
 from facewarden.bench.cloaking import Cell as Measured
 from facewarden.bench.cloaking_build import build_purifier
 from facewarden.bench.cloaking_cost import cost_of
@@ -125,7 +125,7 @@ class Cloaking(PlanKind):
                     "judges": table.get("judges", plan.judges),
                     "users": table.get("users", settings.get("users", 40)),
                     "passed_over": table.get("passed_over", settings.get("passed_over", 0)),
-                    "tuning": table.get("tuning", {}) if tracker == END_TO_END else {},
+                    "tuning": table.get("tuning", {}) if tracker in TRAINED else {},
                     **common,
                 }
                 found.append(Cell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
@@ -177,7 +177,7 @@ class Cloaking(PlanKind):
             else:
                 measured = [Measured.from_json(one) for one in result.value["cells"]]
                 tables.setdefault(held["table"], []).extend(measured)
-                if len(measured) == len(held["judges"]):  # some judges have no halves to train
+                if len(measured) == len(held["judges"]):  # some judges have nothing to train
                     called |= {spec: one.judge for spec, one in zip(held["judges"], measured, strict=True)}
         grid = Grid(tables)
         names = [name for name in plan.purifiers if any(cell.purifier == name for cell in grid.all())]
@@ -265,7 +265,7 @@ def _combinations(
 ) -> Iterator[tuple[str, str, str]]:
     at = ("tables", place)
     check_keys(table, _TABLE, required=("title", "cloaks", "purifiers", "trackers"), at=at)
-    for what, known in (("cloaks", cloaks), ("purifiers", plan.purifiers), ("trackers", [*TRACKERS, END_TO_END])):
+    for what, known in (("cloaks", cloaks), ("purifiers", plan.purifiers), ("trackers", [*TRACKERS, *TRAINED])):
         for name in table[what]:
             if name not in known:
                 raise SettingError(f"no {what[:-1]} {name!r}", hint=f"there are {', '.join(known)}", at=(*at, what))
