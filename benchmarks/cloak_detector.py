@@ -1,6 +1,7 @@
 """How well cloaked faces are told from natural ones: `python benchmarks/cloak_detector.py lfw:PATH --cloak lowkey:8`.
 
-People on whom nothing was trained; each cloak on its own, `tip_im:8@mobilefacenet_128` on surrogates of its own. AUC
+People on whom nothing was trained; each cloak on its own: `tip_im:8@mobilefacenet_128` on surrogates of its own,
+`fawkes:high{"steps": 50}` with settings of the attack, `lowkey:8>jpeg` stored as JPEG when it was published. AUC
 with a 95 % interval over people, how many cloaked faces are found where 1 % of the natural ones are suspected, and both
 rates at the likelihood 0.5 that `purify --only-suspicious` takes. `--out DIR` keeps the figures and draws the ROC.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.cloaking_crowd import load_crowd
 from facewarden.bench.cloaking_evaluate import parse_cloak
 from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.faces import to_images
 from facewarden.core.progress import track
@@ -50,10 +53,11 @@ def main() -> None:
     natural = {who: detector(crowd.faces.images(crowd.people[who])) for who in people}
     rows: list[dict[str, Any]] = []
     for text in options.cloak:
-        kind, _, on = text.partition("@")
-        recipe = parse_cloak(kind, surrogates=on.split("+") if on else options.surrogate)
+        recipe = read(text, surrogates=options.surrogate)
         cloaked = {who: detector(to_images(lab.cloaked(recipe, who))) for who in track(people, label=text)}
-        rows.append({"cloak": recipe.name, "surrogates": list(recipe.surrogates), **figures(cloaked, natural)})
+        how = {"settings": dict(recipe.settings)} if recipe.settings else {}
+        about = {"cloak": recipe.name, **how, "surrogates": list(recipe.surrogates)}
+        rows.append({**about, **figures(cloaked, natural)})
         print("{cloak} on {surrogates}: AUC {auc[0]:.4f} [{auc[1]:.4f}, {auc[2]:.4f}]  found at 1 % false alarms "
               "{found_at_1_percent:.3f}  at 0.5: found {found_at_half:.3f}, false alarms {false_alarms_at_half:.4f}  "
               "n = {cloaked} + {natural} of {people} people".format_map(rows[-1]))  # fmt: skip
@@ -65,6 +69,16 @@ def main() -> None:
         told = {"faces": options.faces.partition(":")[0], **settings, "rounds": ROUNDS, "cloaks": rows}
         (options.out / "cloak_detector.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         (options.out / "roc.svg").write_text(standalone(draw_svg(drawn(rows))), encoding="utf-8")
+
+
+def read(text: str, *, surrogates: list[str]) -> CloakRecipe:
+    """ATTACK:LEVEL, with {settings} as JSON, >AFTER it was published and @SURROGATE+SURROGATE where given."""
+    front, _, on = text.partition("@")
+    front, _, after = front.partition(">")
+    kind, brace, settings = front.partition("{")
+    recipe = parse_cloak(kind, surrogates=on.split("+") if on else surrogates)
+    given = json.loads(brace + settings) if brace else {}
+    return replace(recipe, settings=given, after=(after,) if after else ())
 
 
 def figures(cloaked: dict[str, NDArray[np.float64]], natural: dict[str, NDArray[np.float64]]) -> dict[str, Any]:

@@ -21,12 +21,11 @@ from facewarden.bench.cloak_method import Method, choose_method, surrogate_weigh
 from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.faces import to_images
 from facewarden.bench.photo_folder import PhotoFolder, Unusable
-from facewarden.bench.resolve import resolve_recognizer
+from facewarden.bench.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.progress import track
-from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
@@ -123,7 +122,7 @@ def cloak(
     names = _names(surrogates, what="surrogates")
     models = {name: resolve_recognizer(name) for name in dict.fromkeys([*names, *_names(judges, what="judges")])}
     weights = surrogate_weights(names)
-    finder, detector = load("align", aligner)(), CloakDetector()
+    finder, detector = resolve_aligner(aligner), CloakDetector()
     recipe = {
         "method": method, "surrogates": names, "weights": weights, "judges": [n for n in models if n not in names],
         "eps": chosen.eps, "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough,
@@ -163,7 +162,8 @@ def cloak(
                 continue
             measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
             where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
-            row = {**where, "sha256": _hash(photo.path), **measured, "gain": gain, "likelihood": likelihood}
+            told = {"sha256": _hash(photo.path), "bytes": photo.target.stat().st_size}
+            row = {**where, **told, **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
     return _result(rows, folder, run=run, out=out, kept=kept)
 
@@ -191,10 +191,11 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
     record = run.path / "stages" / f"{_stage(name)}.json"
     if not record.is_file():
         return None
-    row = json.loads(record.read_text(encoding="utf-8"))
     try:
-        same = target.is_file() and row["sha256"] == _hash(path) and "likelihood" in row
-    except OSError:
+        row = json.loads(record.read_text(encoding="utf-8"))
+        whole = target.is_file() and target.stat().st_size == row["bytes"]
+        same = whole and row["sha256"] == _hash(path) and "likelihood" in row
+    except (OSError, ValueError, KeyError, TypeError):  # damaged, or of an earlier version: the photo is done again
         same = False
     if same:
         return dict(row)
@@ -273,7 +274,7 @@ def _changes(
 def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:
     manifest = out / "cloaked.csv"
     ordered = [rows[name] | {"treatment": "cloaked"} for name in sorted(rows)]
-    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256"}), "sha256"]
+    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256", "bytes"}), "sha256"]
     listed = sorted([*ordered, *folder.rows()], key=lambda row: str(row["source"]))
     write_table(manifest, {name: [row.get(name) for row in listed] for name in names})
     numbers = {

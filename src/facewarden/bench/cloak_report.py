@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,10 +10,9 @@ from jaxtyping import UInt8
 
 from facewarden.align import align_face
 from facewarden.bench.faces import embed_all, to_images
+from facewarden.bench.likeness import likeness
 from facewarden.core.roles import FaceLocation, Recognizer
 from facewarden.nn.ssim import dssim
-
-_SAME = 100.0  # dB, where nothing changed
 
 
 def measure_photo(
@@ -35,15 +33,14 @@ def measure_photo(
         `faces`, their number; `psnr` in dB and `ssim` of the whole photo; `ssim_face`, of the aligned crops; and
         `shift_NAME`, one minus the cosine between the clean and the cloaked crop. Means over the faces.
     """
-    error = float(np.mean((before.astype(np.float64) - after) ** 2))
     clean = to_images(np.stack([align_face(before, face.landmarks) for face in faces]))
     cloaked = to_images(np.stack([align_face(after, face.landmarks) for face in faces]))
     with torch.no_grad():
-        whole = 1 - 2 * float(dssim(to_images(before[None]), to_images(after[None])))
         inside = 1 - 2 * float(dssim(clean, cloaked).mean())
+    psnr, whole = likeness(before, after)
     found: dict[str, int | float] = {
         "faces": len(faces),
-        "psnr": _SAME if error == 0 else min(_SAME, 10 * math.log10(255**2 / error)),
+        "psnr": psnr,
         "ssim": whole,
         "ssim_face": inside,
     }

@@ -50,7 +50,7 @@ class Cell:
         protection: 1 - accuracy on the attackers' clean probes; interval over attackers.
         natural_error: the same while they do not cloak.
         excess: the difference of the two.
-        normal_accuracy: on everybody else's probes while one cloaks.
+        normal_accuracy: on everybody else's probes while one cloaks; interval over those people.
         attackers: how many people cloaked in turn.
         hidden, missed: per attacker, mean over seeds, of protection and natural error; for paired comparisons.
     """
@@ -244,10 +244,10 @@ def _by_embedding(
 
 
 def _collected(found: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:
-    """Misses of all seeds as rows with the attacker's number; hits on the others as one row per attacker and seed."""
+    """Misses of all seeds as rows with the attacker's number; hits on the others as rows with the person asked for."""
     cells = [(place, outcome[who]) for outcome in found for place, who in enumerate(people)]
     hidden = np.concatenate([~cell.cloaked for _, cell in cells]).astype(np.float64)
     missed = np.concatenate([~cell.natural for _, cell in cells]).astype(np.float64)
     owner = np.concatenate([np.full(len(cell.cloaked), place) for place, cell in cells])
-    others = np.array([cell.others.mean() for _, cell in cells])
-    return hidden, missed, others, owner, np.array([place for place, _ in cells])
+    others = np.concatenate([cell.others for _, cell in cells]).astype(np.float64)
+    return hidden, missed, others, owner, np.array([who for _, cell in cells for who in cell.asked])

@@ -10,8 +10,8 @@ import numpy as np
 
 from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
+from facewarden.bench.resolve import resolve_aligner
 from facewarden.core.errors import BadInputError
-from facewarden.core.registry import load
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
@@ -118,7 +118,7 @@ def load_crowd(
     recipe: dict[str, Any] = {"set": dataset.name, "photos": listed, "aligner": aligner}
 
     def make() -> dict[str, Any]:
-        made = align_photos(dataset, chosen, aligner=load("align", aligner)())
+        made = align_photos(dataset, chosen, aligner=resolve_aligner(aligner))
         skipped = made.skipped
         return {
             "crops": made.crops,

@@ -27,6 +27,7 @@ def evaluate_cloaking(
     tracker: Sequence[str] = ("nearest",),
     judge: Sequence[str] = JUDGES,
     users: int = 40,
+    passed_over: int = 0,
     photos: int = 10,
     distractors: int = 300,
     aligner: str = "yunet",
@@ -41,9 +42,10 @@ def evaluate_cloaking(
         cloak: ATTACK:LEVEL, with low, mid, high or gray levels: lowkey:8, fawkes:high.
         surrogate: recognizers that every cloak is made on together.
         purifier: what the tracker does to its gallery; "identity" is nothing.
-        tracker: nearest, linear or end_to_end.
+        tracker: nearest, linear, end_to_end or whole_network.
         judge: recognizers that the tracker uses.
         users: how many people cloak, one at a time.
+        passed_over: how many of the order are left out before them; 16 on LFW, by whom the recipe of puface was chosen.
         photos: at most so many of each person.
         distractors: people of one photo who are never searched for, where the set has any.
         aligner: how faces are found.
@@ -59,6 +61,11 @@ def evaluate_cloaking(
     """
     if not (cloak and purifier and tracker and judge and seeds):
         raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
+    if users < 1 or photos < 2 or min(passed_over, distractors) < 0:
+        raise BadInputError(
+            f"{users} users, {passed_over} passed over, {photos} photos, {distractors} distractors",
+            hint="--users 40 --passed-over 0 --photos 10 --distractors 300",
+        )
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
     crowd = load_crowd(dataset, **sizes, store=Store(run), aligner=aligner)
     lab = Lab(crowd, run)
@@ -68,7 +75,14 @@ def evaluate_cloaking(
         for treatment in purifier:
             for name in tracker:
                 cells += measure(
-                    lab, recipe, purifier=treatment, tracker=name, judges=judge, attackers=users, seeds=seeds
+                    lab,
+                    recipe,
+                    purifier=treatment,
+                    tracker=name,
+                    judges=judge,
+                    attackers=users,
+                    passed_over=passed_over,
+                    seeds=seeds,
                 )
     files: tuple[Path, ...] = ()
     if out is not None:

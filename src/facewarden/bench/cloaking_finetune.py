@@ -119,7 +119,8 @@ def end_to_end(
             turn.learn(names, epochs=how.after, cloaks=who)
             right = turn.right()
             others = np.concatenate([hits for name, hits in right.items() if name != who])
-            found[who] = UserOutcome(right[who], natural[who], others)
+            asked = [name for name, hits in right.items() if name != who for _ in hits]
+            found[who] = UserOutcome(right[who], natural[who], others, asked)
     return found
 
 

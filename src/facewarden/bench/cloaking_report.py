@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from facewarden.bench.cloaking import END_TO_END, Cell
 from facewarden.bench.cloaking_grid import NONE, Grid, best_baseline, counts
 from facewarden.bench.cloaking_judges import JUDGE_KINDS, JudgeKind
-from facewarden.metrics.intervals import Interval
+from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
 from facewarden.report.document import Table
 
 KIND_WORDS: Mapping[JudgeKind, str] = {
@@ -33,6 +35,14 @@ class Goal:
 def rate(found: Interval) -> str:
     """A rate with its interval, in percent."""
     return f"{100 * found.value:.1f} ({100 * found.low:.1f}–{100 * found.high:.1f})"
+
+
+def _excess(cell: Cell) -> str:
+    """Protection beyond the natural error, with its interval over the people, each compared with themselves."""
+    found = paired_bootstrap_difference(
+        np.array(cell.hidden), np.array(cell.missed), subjects=np.arange(len(cell.hidden)), seed=0
+    )
+    return f"{100 * cell.excess:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
 
 
 def goal_table(grid: Grid, goals: Sequence[Goal], *, candidate: str, baselines: Sequence[str]) -> Table:
@@ -210,7 +220,7 @@ def cells_table(title: str, cells: Sequence[Cell], grid: Grid) -> Table:
                 cell.probes,
                 rate(cell.protection),
                 f"{100 * cell.natural_error.value:.1f}",
-                f"{100 * cell.excess:+.1f}",
+                _excess(cell),
                 f"{100 * cell.normal_accuracy.value:.2f}",
                 "; ".join(marks),
             )

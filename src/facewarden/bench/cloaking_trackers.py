@@ -29,11 +29,13 @@ class UserOutcome:
         cloaked: hits on the person's clean probes.
         natural: the same when the person's gallery photos are not cloaked.
         others: hits on everybody else's probes while the person cloaks.
+        asked: whose probe each of these is.
     """
 
     cloaked: Hits
     natural: Hits
     others: Hits
+    asked: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,8 @@ def nearest(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome
     if split.distractors:
         strangers = (asked @ gallery.natural[list(split.distractors)].T).max(axis=1)
         best = np.concatenate([best, strangers[:, None]], axis=1)
-    own = np.array([names.index(who) for who in gallery.owners])
+    owners = np.array(gallery.owners)
+    own = np.array([names.index(who) for who in owners])
     natural = _first(best, own)
     found = {}
     for who in attackers:
@@ -87,7 +90,7 @@ def nearest(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome
         moved = best.copy()
         moved[:, column] = (asked @ gallery.cloaked[list(split.gallery[who])].T).max(axis=1)
         hits, mine = _first(moved, own), own == column
-        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine])
+        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
     return found
 
 
@@ -124,7 +127,7 @@ def linear(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome]
         poisoned[held] = gallery.cloaked[held]
         hits = _says(_fit(poisoned[rows], labels, start=base), asked) == owners
         mine = owners == who
-        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine])
+        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
     return found
 
 

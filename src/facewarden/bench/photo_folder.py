@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.score import photos_below
+from facewarden.bench.score import photos_below, unread_below
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.data.photo import MAX_PIXELS, read_photo
@@ -38,7 +38,7 @@ class PhotoFolder:
         skipped: name and reason of every photo that is left out.
 
     Raises:
-        BadInputError: no photos, or an output inside the input.
+        BadInputError: no photos, or an output inside the input, or around it so that results would land inside.
     """
 
     def __init__(self, source: Path, *, out: Path) -> None:
@@ -47,8 +47,20 @@ class PhotoFolder:
         within = source.is_dir() and out.resolve().is_relative_to(self.base.resolve())
         if within or out.resolve() == self.base.resolve():
             raise BadInputError(f"{out} lies inside the input {self.base}", hint="choose an --out beside it")
-        self.notes: Counter[str] = Counter()
+        if source.is_dir():
+            self._keep_apart(out)
+        self.notes: Counter[str] = Counter(unread_below(source)) if source.is_dir() else Counter()
         self.skipped: list[tuple[str, str]] = []
+
+    def _keep_apart(self, out: Path) -> None:
+        """Refuse an output that holds the input, where a result would be written among the originals."""
+        base = self.base.resolve()
+        for folder in {path.relative_to(self.base).parent for path in self.paths}:
+            if (out / folder).resolve().is_relative_to(base):
+                raise BadInputError(
+                    f"results of {self.base / folder} would be written into the input, as {out / folder} lies in it",
+                    hint="choose an --out beside the input, not around it",
+                )
 
     def name(self, path: Path) -> str:
         """A photo's name in tables.
@@ -77,7 +89,7 @@ class PhotoFolder:
             why = f"more than {error.hint.removeprefix('at most ')}" if large else "unreadable photo"
             raise Unusable(why) from None
         for note in said:
-            what = note.removeprefix(f"{_printable(path.as_posix())}: ").removeprefix("its ")
+            what = note.removeprefix(f"{_printable(path.as_posix())}: ").removeprefix("its ").removeprefix("the ")
             self.notes[f"its {what}" if f"its {what}" != _ON_WHITE else "its transparent parts stay transparent"] += 1
         return photo
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections import Counter
@@ -21,17 +21,16 @@ from facewarden.align import align_face
 from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
 from facewarden.bench.faces import purify as purify_tensor
 from facewarden.bench.faces import to_images
+from facewarden.bench.likeness import likeness
 from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.bench.purify_photo import purify_faces
 from facewarden.bench.purify_record import Record
-from facewarden.bench.resolve import resolve_purifier, resolve_recognizer
+from facewarden.bench.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.progress import track
-from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo_change import write_changed
 from facewarden.data.table import write_table
-from facewarden.nn.ssim import dssim
 
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
 
@@ -99,7 +98,7 @@ def purify(
     if not 0.0 <= suspicion <= 1.0 or (only_suspicious and region == "photo"):
         raise BadInputError(f"suspicion {suspicion} with region {region!r}", hint="--suspicion 0.5 --region face")
     model = resolve_purifier(purifier)
-    finder: Aligner | None = None if region == "photo" else load("align", aligner)()
+    finder: Aligner | None = None if region == "photo" else resolve_aligner(aligner)
     judge = _judge(recognizer, folder.notes) if finder is not None else None
     detector = _detector(model, needed=only_suspicious) if finder is not None else None
     settings = [region, aligner, recognizer if judge is not None else "", suspicion if only_suspicious else None]
@@ -114,8 +113,10 @@ def purify(
                 origin = work.origin(path)
                 row = record.done(name, origin=origin)
                 if row is None:
-                    row = work.one(path, name) | {"origin": origin}
+                    older = record.rows.get(name)
+                    row = work.one(path, name, known=older is not None) | {"origin": origin}
                     record.add(row)
+                    _drop(older, row, out=out)
                     counts[row["treatment"]] += 1
                 else:
                     counts["kept"] += 1
@@ -124,6 +125,9 @@ def purify(
                 folder.leave_out(path, str(reason))
     finally:
         record.close()
+    stale = sum(name not in names and (out / row["file"]).exists() for name, row in record.rows.items())
+    if stale:
+        folder.notes["of an earlier call is still in the output, though its photo is gone or left out now"] += stale
     manifest = out / "purified.csv"
     rows = sorted([*(record.rows[name] for name in names), *folder.rows()], key=lambda row: str(row["source"]))
     write_table(manifest, {column: [row.get(column) for row in rows] for column in _COLUMNS})
@@ -158,15 +162,15 @@ class _Work:
             raise Unusable("unreadable photo") from None
         return digest.hexdigest()
 
-    def one(self, path: Path, name: str) -> dict[str, Any]:
-        """Purify or copy a photo and return its row."""
+    def one(self, path: Path, name: str, *, known: bool = False) -> dict[str, Any]:
+        """Purify or copy a photo and return its row; `known` says that an earlier call has made its result."""
         photo = self.folder.read(path)
         if self.finder is None:
             return self._written(path, name, photo, _all_pixels(self.model, photo), faces=0)
         faces = self.folder.faces(photo, self.finder)
         likelihood = self._likelihood(photo, faces)
         if self.threshold is not None and likelihood is not None and likelihood < self.threshold:
-            return self._copied(path, name, faces=len(faces), likelihood=likelihood)
+            return self._copied(path, name, faces=len(faces), likelihood=likelihood, known=known)
         purified = purify_faces(photo, faces, self.model, recognizer=self.judge)
         row = self._written(path, name, photo, purified.pixels, faces=len(faces))
         return row | {"likelihood": likelihood, "identity": purified.identity}
@@ -182,18 +186,21 @@ class _Work:
     ) -> dict[str, Any]:
         target = self._target(name)
         write_changed(path, after, target)
-        alike = 1 - 2 * float(dssim(to_images(before[None]), to_images(after[None])))
-        row = {"treatment": "purified", "psnr": _psnr(before, after), "ssim": alike, "faces": faces}
+        psnr, alike = likeness(before, after)
+        row = {"treatment": "purified", "psnr": psnr, "ssim": alike, "faces": faces}
         return self._row(name, target, row)
 
-    def _copied(self, path: Path, name: str, *, faces: int, likelihood: float) -> dict[str, Any]:
+    def _copied(self, path: Path, name: str, *, faces: int, likelihood: float, known: bool) -> dict[str, Any]:
         target = self._copy(name)
+        if not known and target.exists() and not filecmp.cmp(path, target, shallow=False):
+            raise BadInputError(
+                f"{target} is there already and is another file than {path}", hint="choose an empty --out"
+            )
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, temporary)
             temporary.replace(target)
-            self._target(name).unlink(missing_ok=True)  # purified before, with another threshold
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -213,6 +220,13 @@ class _Work:
         """The name itself, unless it is that of the purified a.jpg for a photo called a.jpg.png."""
         taken = name.endswith(".png") and (self.folder.base / name.removesuffix(".png")).exists()
         return self.out / (f"{name}.copy.png" if taken else name)
+
+
+def _drop(older: dict[str, Any] | None, row: dict[str, Any], *, out: Path) -> None:
+    """Remove what an earlier call made of the photo under another name: a gallery must not hold both."""
+    if older is not None and older["file"] != row["file"]:
+        with suppress(OSError):
+            (out / older["file"]).unlink(missing_ok=True)
 
 
 def _all_pixels(model: Purifier, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -238,8 +252,3 @@ def _detector(model: Purifier, *, needed: bool) -> CloakDetector | None:
         if needed:
             raise
         return None
-
-
-def _psnr(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
-    error = float(np.mean((before.astype(np.float64) - after.astype(np.float64)) ** 2))
-    return 100.0 if error == 0 else min(100.0, 10 * math.log10(255**2 / error))

@@ -30,7 +30,8 @@ class Record:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_file() and not fresh:
-                self.rows = {row["source"]: row for line in path.read_text("utf-8").split("\n") for row in _row(line)}
+                lines = path.read_text("utf-8", errors="replace").split("\n")  # a damaged line is no row
+                self.rows = {row["source"]: row for line in lines for row in _row(line)}
             # written anew: a cut line would run into the next one, and of a photo done twice the last row counts
             write_text(path, "".join(json.dumps(row) + "\n" for row in self.rows.values()))
             self._file: TextIO = path.open("a", encoding="utf-8")

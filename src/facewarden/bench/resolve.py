@@ -9,7 +9,24 @@ from typing import Any, cast
 from facewarden.core.artifact import CARD, refuse_pickle
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import list_entries, load
-from facewarden.core.roles import Detector, Purifier, Recognizer
+from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
+
+
+def resolve_aligner(name: str) -> Aligner:
+    """Build an aligner that finds faces by itself.
+
+    Raises:
+        UnknownEntryError: there is none of this name.
+        BadInputError: it must be told where the faces are.
+    """
+    made = load("align", name)
+    try:
+        return cast(Aligner, made())
+    except TypeError:
+        raise BadInputError(
+            f"the aligner {name!r} must be told the landmarks of every photo, which a folder does not hold",
+            hint="--aligner yunet, or precropped for aligned square crops",
+        ) from None
 
 
 def resolve_detector(spec: str) -> Detector:

@@ -22,7 +22,9 @@ from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo
 from facewarden.data.table import check_target, write_table
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+PHOTO_SUFFIXES = {
+    ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,25 @@ def photos_below(source: Path) -> list[Path]:
         what = "holds no photos" if source.is_dir() else "does not exist"
         raise BadInputError(f"{source}: {what}", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}")
     return found
+
+
+def unread_below(folder: Path) -> dict[str, int]:
+    """What of a folder is no photo that is read: sentence -> number; hidden files are nobody's photos."""
+    found: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        if path.name.startswith("."):
+            continue
+        if path.is_symlink() and path.is_dir():
+            found["is a link to a folder, which is not followed"] += 1
+        elif path.is_symlink() and not path.exists():
+            found["is a link that leads nowhere"] += 1
+        elif path.is_dir():
+            continue
+        elif not path.is_file():
+            found["is no plain file"] += 1
+        elif path.suffix.lower() not in PHOTO_SUFFIXES:
+            found[f"is not read: {path.suffix.lower() or 'a name without a suffix'}"] += 1
+    return dict(found)
 
 
 def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Iterator[tuple[str, float]]:

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
 from facewarden.bench.faces import embed_all, to_images
-from facewarden.bench.resolve import resolve_recognizer
+from facewarden.bench.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
-from facewarden.core.registry import load
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
@@ -100,7 +99,7 @@ def verify(
     Raises:
         BadInputError: a set without pairs of both kinds, or no face in it.
     """
-    finder: Aligner = load("align", aligner)()
+    finder = resolve_aligner(aligner)
     models = {name: resolve_recognizer(name) for name in recognizers}
     results = []
     for spec in datasets:

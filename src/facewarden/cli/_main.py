@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import inspect
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from facewarden import __version__
@@ -80,6 +81,11 @@ def _gathered(arguments: list[str], flag: str) -> list[str]:
     return [*kept, flag, *values] if values else arguments
 
 
+def _again(entry: Callable[..., object]) -> str:
+    """What to type after a stop: some verbs go on by themselves, others ask for it."""
+    return "the same command" + (" with --resume" if "resume" in inspect.signature(entry).parameters else "")
+
+
 def _run(verb: str, arguments: list[str]) -> int:
     import tyro
 
@@ -103,7 +109,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        print(f"\nfacewarden {verb}: stopped; runs go on with --resume", file=sys.stderr)
+        print(f"\nfacewarden {verb}: stopped; {_again(module.entry)} goes on where it was", file=sys.stderr)
         return 130
     except Exception:  # not 1: a gate that failed and a program that broke are not the same
         traceback.print_exc()

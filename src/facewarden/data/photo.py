@@ -28,7 +28,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
     """Read a photo as upright RGB.
 
     The EXIF orientation is applied. Gray, palette, CMYK and 16-bit pictures are converted (16 bit by value / 257),
-    transparent ones are laid on white, of animated ones the first frame is taken.
+    transparent ones are laid on white, of animated ones the first frame is taken. A color profile is not applied.
 
     Args:
         path: JPEG, PNG, BMP, GIF, TIFF, WebP or PNM file.
@@ -54,7 +54,14 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
                 if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                     note(f"{name}: the first of {getattr(image, 'n_frames', 1)} frames is taken")
                 image.seek(0)
-                return _to_rgb(_upright(image), name, note)
+                deep = _deep(image, Path(path))
+                pixels = _to_rgb(_upright(image), name, note)
+                if deep and not image.mode.startswith("I"):  # those are noted where they are converted
+                    note(f"{name}: {deep} is reduced to 8 bits")
+                profile = image.info.get("icc_profile")
+                if profile and usable_profile(image) is None:
+                    note(f"{name}: its color profile is of {_space(profile)} pixels and is left out")
+                return pixels
     except BadInputError:
         raise
     except UnidentifiedImageError:
@@ -75,6 +82,46 @@ def is_colored(image: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
     channels = [image[..., place].astype(np.float32) for place in range(image.shape[2])]
     spread = float((np.maximum.reduce(channels) - np.minimum.reduce(channels)).mean())
     return spread * (1 if image.dtype == np.uint8 else 255) > _COLORED
+
+
+def is_gray_mode(image: Image.Image) -> bool:
+    """Whether a picture is stored in gray, of any depth, with or without transparency."""
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+
+
+def usable_profile(image: Image.Image) -> bytes | None:
+    """The color profile of a picture, where it still tells something of pixels that `read_photo` gave.
+
+    A profile of CMYK or LAB pixels says nothing about the RGB made of them, nor one of RGB about gray, or of gray
+    about color.
+    """
+    profile: bytes | None = image.info.get("icc_profile")
+    if not profile or image.mode in ("CMYK", "LAB"):
+        return None
+    space = _space(profile)
+    return profile if (space == "gray" if is_gray_mode(image) else space not in ("gray", "CMYK", "Lab")) else None
+
+
+def _space(profile: bytes) -> str:
+    space = profile[16:20].strip()  # the ICC header says what pixels the profile is for
+    return {b"GRAY": "gray", b"RGB": "RGB", b"CMYK": "CMYK", b"Lab": "Lab"}.get(space, "other")
+
+
+def _deep(image: Image.Image, path: Path) -> str:
+    """What more than 8 bits a channel are, "" where they are not; Pillow's mode is RGB for 8 and 16 bits."""
+    bits, gray = 8, False
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            head = file.read(26)
+        if head[12:16] == b"IHDR":
+            bits, gray = head[24], head[25] in (0, 4)  # color types: gray, gray with alpha
+    elif image.format == "TIFF":
+        bits = max(getattr(image, "tag_v2", {}).get(258, (8,)))  # BitsPerSample
+    elif image.format == "PPM":
+        # Pillow hands its decoder the largest value of color that is not of bytes: (mode, largest).
+        values = [tile.args for tile in getattr(image, "tile", ())]
+        bits = 16 if any(isinstance(value, tuple) and value[-1] > 255 for value in values) else 8
+    return f"{bits}-bit {'gray' if gray else 'color'}" if bits > 8 else ""
 
 
 def _check_file(path: Path, name: str) -> None:
@@ -107,6 +154,8 @@ def _to_rgb(image: Image.Image, name: str, note: Callable[[str], None]) -> NDArr
         return _from_integers(image, name, note)
     if image.mode == "F":
         _refuse(name, "holds floating-point pixels of unknown range", "save it with 8 or 16 bits a channel")
+    if image.mode in ("CMYK", "LAB"):
+        note(f"{name}: its {image.mode} pixels are converted to RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         if np.asarray(image.getchannel("A")).min() < 255:
@@ -120,6 +169,8 @@ def _from_integers(image: Image.Image, name: str, note: Callable[[str], None]) -
     if values.min() < 0 or values.max() > 65535:
         _refuse(name, "holds 32-bit pixels of unknown range", "save it with 8 or 16 bits a channel")
     note(f"{name}: 16-bit gray is reduced to 8 bits")
+    if "transparency" in image.info:
+        note(f"{name}: its transparent value is left out")
     gray = np.round(values / 257).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)
 

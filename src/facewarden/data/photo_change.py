@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import warnings
 from contextlib import suppress
@@ -10,12 +12,24 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.photo import FORMATS, read_photo
+from facewarden.data.photo import FORMATS, is_gray_mode, read_photo, usable_profile
 
 Kind = Literal["png", "jpeg"]
+
+# A TIFF file keeps what EXIF tells of a photo among the tags that lay out its own pixels; these are of the photo.
+_TOLD_IN_TIFF = frozenset(
+    {
+        ExifTags.Base.DocumentName, ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model,
+        ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit, ExifTags.Base.PageName,
+        ExifTags.Base.Software, ExifTags.Base.DateTime, ExifTags.Base.Artist, ExifTags.Base.HostComputer,
+        ExifTags.Base.Rating, ExifTags.Base.RatingPercent, ExifTags.Base.Copyright,
+        ExifTags.Base.XPTitle, ExifTags.Base.XPComment, ExifTags.Base.XPAuthor, ExifTags.Base.XPKeywords,
+        ExifTags.Base.XPSubject,
+    }
+)  # fmt: skip
 
 
 class TransparencyError(BadInputError):
@@ -28,7 +42,8 @@ def write_changed(
     """Write what `read_photo(source)` gave, with other pixels, beside what it left out.
 
     The change of every pixel is added to the colors that the file holds, under its transparency. The picture is stored
-    upright, so the EXIF orientation is dropped and the rest kept. A gray photo stays gray when the change is gray.
+    upright, so the EXIF orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A
+    gray photo stays gray, and keeps its color profile, when the change is gray.
 
     Args:
         source: the original, never written to.
@@ -39,7 +54,7 @@ def write_changed(
 
     Raises:
         TransparencyError: transparency in a JPEG.
-        BadInputError: source unreadable, or target not writable.
+        BadInputError: source unreadable, target not writable, or its name too long.
     """
     if kind not in ("png", "jpeg") or not 1 <= quality <= 95:
         raise BadInputError(f"no format {kind!r} of quality {quality}", hint="png, or jpeg with quality 1 to 95")
@@ -48,25 +63,30 @@ def write_changed(
         warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, which is kept or dropped as it is
         with Image.open(source, formats=FORMATS) as image:
             image.seek(0)
+            exif = _exif(image)  # before the pixels are read: a TIFF that is turned or closed has lost it
             upright = _upright(image)
-            profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
-            picture, gray = Image.fromarray(changed), image.mode in ("L", "LA", "1") or image.mode.startswith("I")
-            if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
+            profile, gray = usable_profile(image), is_gray_mode(image)
+            picture = Image.fromarray(changed)
+            see_through = upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info
+            if see_through and not upright.mode.startswith("I"):  # Pillow would clip 16-bit gray, not scale it
                 full = upright.convert("RGBA")
                 colors = np.asarray(full)[..., :3].astype(np.int16) + (changed.astype(np.int16) - before)
                 picture = Image.fromarray(colors.clip(0, 255).astype(np.uint8))
                 picture.putalpha(full.getchannel("A"))
-            exif = upright.getexif()
     if kind == "jpeg" and picture.mode == "RGBA":
-        raise TransparencyError(f"{source}: JPEG cannot hold its transparency", hint="--format png")
-    if gray and picture.mode == "RGB" and bool((changed == changed[..., :1]).all()):
-        picture = picture.convert("L")
-    options: dict[str, Any] = {"exif": exif.tobytes()} if len(exif) else {}
-    if profile:
+        if np.asarray(picture.getchannel("A")).min() < 255:
+            raise TransparencyError(f"{source}: JPEG cannot hold its transparency", hint="--format png")
+        picture = picture.convert("RGB")
+    stays_gray = gray and bool((changed == changed[..., :1]).all())
+    if stays_gray:
+        picture = picture.convert("LA" if picture.mode == "RGBA" else "L")
+    options: dict[str, Any] = {"exif": exif} if exif else {}
+    if profile and gray == stays_gray:
         options["icc_profile"] = profile
     if kind == "jpeg":
         options |= {"quality": quality, "subsampling": 0}
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Short, so that a target whose name is as long as the file system allows can be written.
+    temporary = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         picture.save(temporary, format=kind.upper(), **options)
@@ -74,7 +94,30 @@ def write_changed(
     except (OSError, ValueError) as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            what = f"{target}: the file's name is too long for the output"
+            raise BadInputError(what, hint="shorten the file's name") from error
         raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
+
+
+def _exif(image: Image.Image) -> bytes:
+    """What the file tells of the photo, without orientation and thumbnail; nothing where it is damaged."""
+    kept, deeper = Image.Exif(), (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    try:
+        found = image.getexif()
+        kept.endian = found.endian  # a comment in Unicode has the byte order of the whole
+        for tag, value in found.items():
+            told = tag in _TOLD_IN_TIFF if image.format == "TIFF" else tag != ExifTags.Base.Orientation
+            if told and tag not in deeper:
+                kept[tag] = value
+        for part in deeper:
+            if tags := dict(found.get_ifd(part)):
+                if ExifTags.IFD.Interop in tags:
+                    tags[ExifTags.IFD.Interop] = dict(found.get_ifd(ExifTags.IFD.Interop))
+                kept[part] = tags
+        return kept.tobytes() if len(kept) else b""
+    except Exception:  # Pillow raises almost any type on damaged data, as in read_photo
+        return b""
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -155,7 +155,7 @@ def test_every_face_of_a_photo_or_the_largest(folder: Path, tmp_path: Path, monk
                 for x, y, side in ((5.0, 5.0, 60.0), (80.0, 70.0, 80.0))
             )
 
-    monkeypatch.setattr(module, "load", lambda group, name: Two)
+    monkeypatch.setattr(module, "resolve_aligner", lambda name: Two())
     result = run(folder / "album" / "a.png", tmp_path / "all")
     assert table(result)["a.png"]["faces"] == "2"
     largest = run(folder / "album" / "a.png", tmp_path / "one", faces="largest")
@@ -252,7 +252,7 @@ def test_odd_pixel_types_are_converted_and_said(tmp_path: Path) -> None:
     Image.fromarray(deep).save(tmp_path / "in" / "sixteen.png")
     result = run(tmp_path / "in", tmp_path / "out", method="pgd")
     assert result.done == 2
-    assert result.notes == {"its 16-bit gray is reduced to 8 bits": 1}
+    assert result.notes == {"its 16-bit gray is reduced to 8 bits": 1, "its CMYK pixels are converted to RGB": 1}
 
 
 def test_where_nothing_can_be_cloaked_the_reasons_are_words_and_the_photos_named(tmp_path: Path) -> None:
@@ -347,3 +347,31 @@ def test_a_targeted_cloak_moves_towards_the_farthest_stranger(
     result = run(folder / "a.png", tmp_path / "out", method="fawkes_targeted")
     assert result.summary["shift_one"] > 0
     assert result.summary["ssim_face"] > 0.98
+
+
+def test_an_output_around_the_input_never_writes_among_the_originals(folder: Path, tmp_path: Path) -> None:
+    (folder / "in").mkdir()
+    face(5).save(folder / "in" / "b.png")
+    before = files(folder)
+    with pytest.raises(BadInputError, match="written into the input"):
+        run(folder, tmp_path)
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"sha', b"\xff"])
+def test_a_damaged_record_is_a_photo_to_do_again(damage: bytes, folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    record = next((tmp_path / "out" / "record" / "stages").glob("photo-*.json"))
+    record.write_bytes(damage)
+    again = run(folder, tmp_path / "out")
+    assert (again.done, again.kept) == (1, 2)
+
+
+def test_a_result_that_was_cut_is_made_again(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    result = tmp_path / "out" / "a.png.png"
+    whole = result.read_bytes()
+    result.write_bytes(whole[:100])
+    assert run(folder, tmp_path / "out").done == 1
+    assert len(result.read_bytes()) > 100
+    assert read_photo(result).shape == (112, 112, 3)

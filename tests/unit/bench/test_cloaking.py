@@ -18,20 +18,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from facewarden.bench.cloaking import Cell, measure
+from facewarden.bench.cloaking import Cell, _collected, measure
 from facewarden.bench.cloaking_crowd import Crowd, Split, crowd_of
 from facewarden.bench.cloaking_finetune import FineTuning, Halves, Whole, end_to_end
 from facewarden.bench.cloaking_judges import JudgedRate, headline, judge_kind, loss_networks
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe, Mean
 from facewarden.bench.cloaking_store import Store
-from facewarden.bench.cloaking_trackers import Gallery, linear, nearest
+from facewarden.bench.cloaking_trackers import Gallery, UserOutcome, linear, nearest
 from facewarden.bench.faces import AlignedFaces, to_images
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.objective import Through
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.metrics.intervals import mean_by_subject
 
 
 class Color(Recognizer):
@@ -394,3 +395,20 @@ def test_a_judge_without_anything_to_train_has_no_trained_tracker(tmp_path: Path
     there = Lab(colored(), tmp_path, recognizer={**MODELS, "fixed": Fixed()}.__getitem__, purifier=MODELS.__getitem__)
     cells = measure(there, CLOAK, purifier="identity", tracker="whole_network", judges=["fixed", "color"], attackers=2)
     assert [cell.judge for cell in cells] == ["color"]
+
+
+def test_the_interval_of_normal_accuracy_is_over_the_people_asked_for() -> None:
+    always, never = np.array([True, True]), np.array([False, False])
+    hits = {"p0": always, "p1": always, "p2": always, "p3": never}  # whoever cloaks, p3 is never found
+
+    def outcome(who: str) -> UserOutcome:
+        rest = [name for name in hits if name != who]
+        asked = [name for name in rest for _ in hits[name]]
+        return UserOutcome(never, always, np.concatenate([hits[name] for name in rest]), asked)
+
+    people = ["p0", "p1"]
+    _, _, others, _, asked = _collected([{who: outcome(who) for who in people}], people)
+    found = mean_by_subject(others, asked, seed=0)
+    assert found.value == pytest.approx(2 / 3)
+    assert found.low < 0.4  # one person of four decides it, so little is known
+    assert found.high == 1

@@ -272,7 +272,7 @@ def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
 
 
 def test_fewer_attackers_and_absent_baselines_are_said() -> None:
-    longer = {"attackers": 4, "seeds": (0, 1)}
+    longer = {"missed": (0.0,) * 4, "attackers": 4, "seeds": (0, 1)}
     cells = [
         cell(1.0, **longer, hidden=(1.0,) * 4), cell(0.2, "p", **longer, hidden=(0.4, 0.0, 0.4, 0.0)),
         cell(0.5, "b", **longer, hidden=(0.5,) * 4), cell(0.3, "absent", **longer, hidden=(0.3,) * 4),

@@ -62,7 +62,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Dimmer:
 
     monkeypatch.setattr(module, "resolve_recognizer", resolve)
     monkeypatch.setattr(module, "resolve_purifier", lambda name: made if name == "dimmer" else Dimmer(name))
-    monkeypatch.setattr(module, "load", lambda group, name: TwoFaces)
+    monkeypatch.setattr(module, "resolve_aligner", lambda name: TwoFaces())
     return made
 
 
@@ -321,3 +321,81 @@ def test_a_purifier_that_tells_no_cloaks_is_no_detector() -> None:
         CloakDetector(Identity())
     assert CloakDetector(Dimmer())(torch.zeros(0, 3, 112, 112)).shape == (0,)
     assert CloakDetector(Dimmer())(make_faces(5), batch=2).shape == (5,)
+
+
+@pytest.mark.parametrize("only_suspicious", [False, True])
+def test_an_output_around_the_input_never_writes_among_the_originals(*, only_suspicious: bool, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "in").mkdir(parents=True)
+    face(1).save(source / "a.png")
+    face(2).save(source / "in" / "a.png")  # its result would be tmp_path/in/a.png, which is an original
+    before = files(source)
+    with pytest.raises(BadInputError, match="written into the input"):
+        run(source, tmp_path, only_suspicious=only_suspicious)
+    link = tmp_path / "out"
+    link.mkdir()
+    (link / "in").symlink_to(source)
+    with pytest.raises(BadInputError, match="written into the input"):
+        run(source, link, only_suspicious=only_suspicious)
+    assert files(source) == before
+
+
+def test_a_gallery_never_holds_a_photo_both_copied_and_purified(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(folder, out, only_suspicious=True)
+    assert (out / "gray.png").exists()  # not suspicious
+    run(folder, out)
+    assert not (out / "gray.png").exists()
+    assert (out / "gray.png.png").exists()
+    run(folder, out, only_suspicious=True)
+    assert (out / "gray.png").exists()
+    assert not (out / "gray.png.png").exists()
+
+
+def test_a_file_that_nobody_here_made_is_not_replaced_by_a_copy(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "gray.png").write_bytes(b"somebody's own")
+    with pytest.raises(BadInputError, match=r"gray\.png is there already"):
+        run(folder, out, only_suspicious=True)
+    assert (out / "gray.png").read_bytes() == b"somebody's own"
+
+
+def test_results_of_photos_that_are_gone_are_said(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    (folder / "gray.png").unlink()
+    notes = run(folder, tmp_path / "out").notes
+    assert notes["of an earlier call is still in the output, though its photo is gone or left out now"] == 1
+
+
+def test_what_is_no_photo_is_said(folder: Path, tmp_path: Path) -> None:
+    (folder / "x.HEIC").write_bytes(b"heic")
+    (folder / "y").write_bytes(b"?")
+    (folder / ".hidden").write_bytes(b"?")
+    (folder / "lost.jpg").symlink_to(folder / "nowhere.jpg")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    (folder / "z.jfif").write_bytes((folder / "a.jpg").read_bytes())
+    face(5).save(folder / "still.gif")
+    result = run(folder, tmp_path / "out")
+    assert {"z.jfif", "still.gif"} <= set(table(result))
+    said = {
+        "is not read: .heic", "is not read: a name without a suffix", "is a link that leads nowhere",
+        "is a link to a folder, which is not followed",
+    }  # fmt: skip
+    assert {note: result.notes[note] for note in said} == dict.fromkeys(said, 1)
+
+
+def test_an_aligner_that_must_be_told_the_faces_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    with pytest.raises(BadInputError, match="must be told the landmarks"):
+        purify(folder, out=tmp_path / "out", purifier="jpeg", aligner="landmarks")
+
+
+def test_a_damaged_journal_costs_work_and_no_result(folder: Path, tmp_path: Path) -> None:
+    done = run(folder, tmp_path / "out").done
+    journal = tmp_path / "out" / "purified.jsonl"
+    journal.write_bytes(b"\xff\xfe\n[]\n" + journal.read_bytes()[5:])
+    again = run(folder, tmp_path / "out")
+    assert (again.done, again.kept) == (1, done - 1)

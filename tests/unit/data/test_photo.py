@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +80,81 @@ def test_palette(tmp_path):
 def test_cmyk_keeps_the_colors(tmp_path):
     image = Image.new("CMYK", (4, 4), (0, 255, 255, 0))
     assert read_photo(save(tmp_path / "a.tif", image))[0, 0].tolist() == [255, 0, 0]
+
+
+def notes_of(path):
+    notes = []
+    read_photo(path, on_note=notes.append)
+    return [note.removeprefix(f"{path}: ") for note in notes]
+
+
+def profile(space: bytes) -> bytes:
+    """The head of an ICC profile, which says what pixels it is for."""
+    return b"\0" * 16 + space + b"\0" * 108
+
+
+def deep_png(path: Path, *, color_type: int, channels: int) -> Path:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = np.full((3, 4 * channels), 25700, ">u2")
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    head = struct.pack(">IIBBBBB", 4, 3, 16, color_type, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    return path
+
+
+def deep_tiff(path: Path) -> Path:
+    """A 4 x 3 RGB picture of 16 bits a channel, which Pillow reads and cannot write."""
+    pixels = np.full((3, 4, 3), 25700, "<u2").tobytes()
+    tags = [(256, 4), (257, 3), (258, 3), (259, 1), (262, 2), (273, 200), (277, 3), (278, 3), (279, len(pixels))]
+    entries = b"".join(
+        struct.pack("<HHII", tag, 3, 3, 180) if tag == 258 else struct.pack("<HHII", tag, 4, 1, value)
+        for tag, value in tags
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0" * 4
+    path.write_bytes((head.ljust(180, b"\0") + struct.pack("<3H", 16, 16, 16)).ljust(200, b"\0") + pixels)
+    return path
+
+
+def test_sixteen_bit_color_is_scaled_and_noted(tmp_path):
+    color = deep_png(tmp_path / "a.png", color_type=2, channels=3)
+    assert notes_of(color) == ["16-bit color is reduced to 8 bits"]
+    assert read_photo(color)[0, 0].tolist() == [100, 100, 100]
+    tiff = deep_tiff(tmp_path / "a.tif")
+    assert notes_of(tiff) == ["16-bit color is reduced to 8 bits"]
+    assert read_photo(tiff)[0, 0].tolist() == [100, 100, 100]
+    (tmp_path / "a.ppm").write_bytes(b"P6 4 3 65535\n" + np.full((3, 4, 3), 25700, ">u2").tobytes())
+    assert notes_of(tmp_path / "a.ppm") == ["16-bit color is reduced to 8 bits"]
+    faint = notes_of(deep_png(tmp_path / "b.png", color_type=4, channels=2))
+    assert faint == ["its transparent parts are laid on white", "16-bit gray is reduced to 8 bits"]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ppm", "a.jpg"])
+def test_eight_bits_are_nothing_to_note(tmp_path, name):
+    assert notes_of(save(tmp_path / name, Image.fromarray(RGB))) == []
+    assert notes_of(save(tmp_path / name, Image.fromarray(RGB[..., 0]))) == []
+
+
+def test_cmyk_and_lab_are_noted_with_the_profile_that_they_lose(tmp_path):
+    ink = save(tmp_path / "a.tif", Image.new("CMYK", (4, 4)), icc_profile=profile(b"CMYK"))
+    assert notes_of(ink) == [
+        "its CMYK pixels are converted to RGB",
+        "its color profile is of CMYK pixels and is left out",
+    ]
+    assert notes_of(save(tmp_path / "b.jpg", Image.new("CMYK", (4, 4)))) == ["its CMYK pixels are converted to RGB"]
+    assert notes_of(save(tmp_path / "c.tif", Image.new("LAB", (4, 4)))) == ["its LAB pixels are converted to RGB"]
+
+
+def test_a_profile_that_stays_usable_is_nothing_to_note(tmp_path):
+    gray, color = Image.fromarray(RGB[..., 0]), Image.fromarray(RGB)
+    assert notes_of(save(tmp_path / "a.png", gray, icc_profile=profile(b"GRAY"))) == []
+    assert notes_of(save(tmp_path / "b.png", color, icc_profile=profile(b"RGB "))) == []
+    wrong = notes_of(save(tmp_path / "c.jpg", gray, icc_profile=profile(b"RGB ")))
+    assert wrong == ["its color profile is of RGB pixels and is left out"]
+    wrong = notes_of(save(tmp_path / "d.png", color, icc_profile=profile(b"GRAY")))  # as 16-bit gray with alpha is read
+    assert wrong == ["its color profile is of gray pixels and is left out"]
 
 
 def test_alpha_is_laid_on_white_and_noted(tmp_path):

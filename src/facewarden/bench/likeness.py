@@ -1,0 +1,63 @@
+"""How alike a photo and its changed copy are, without holding more than a strip of either as numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from facewarden.bench.faces import to_images
+from facewarden.nn.ssim import dssim, ssim
+
+_SAME = 100.0
+"""dB, where nothing changed."""
+_PIXELS = 400_000
+"""Of a strip: comparing takes a gigabyte and more for a million pixels."""
+_WINDOW = 11
+
+
+def likeness(
+    before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"], *, strip: int | None = None
+) -> tuple[float, float]:
+    """Compare two photos of one size.
+
+    Strips that did not change are not computed: there, the similarity is 1. A photo with a side below the window of 11
+    pixels is compared in the largest odd window that fits.
+
+    Args:
+        before, after: pixels.
+        strip: windows above each other that are computed at a time; by the width when left out.
+
+    Returns:
+        PSNR in dB, at most 100, and SSIM.
+
+    Source: as `facewarden.nn.ssim`.
+    """
+    height, width = before.shape[:2]
+    with torch.no_grad():
+        if min(height, width) < _WINDOW:
+            alike = 1 - 2 * float(dssim(to_images(before[None]), to_images(after[None])))
+            return _psnr(_squares(before, after), before.size), alike
+        windows = height - _WINDOW + 1
+        step = strip or max(1, _PIXELS // width)
+        total, errors = 0.0, 0.0
+        for start in range(0, windows, step):
+            count = min(step, windows - start)
+            rows = slice(start, start + count + _WINDOW - 1)
+            own = slice(start, start + count if start + count < windows else height)  # each row's error counts once
+            if np.array_equal(before[rows], after[rows]):
+                total += count
+                continue
+            errors += _squares(before[own], after[own])
+            total += count * float(ssim(to_images(before[None, rows]), to_images(after[None, rows])))
+    return _psnr(errors, before.size), total / windows
+
+
+def _squares(before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"]) -> float:
+    return float(np.square(before.astype(np.int32) - after).sum(dtype=np.int64))
+
+
+def _psnr(squares: float, count: int) -> float:
+    return _SAME if squares == 0 else min(_SAME, 10 * math.log10(255**2 * count / squares))
