@@ -77,6 +77,7 @@ class Whole(nn.Module):
         self.judge = copy.deepcopy(judge).eval().requires_grad_(True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of the crops."""
         return self.judge.features(x.permute(0, 3, 1, 2) / 255)
 
 
