@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,9 @@ def by_distance(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     return np.argsort(-apart, axis=1, kind="stable")
 
 
-def choose_method(method: str, *, strength: str, eps: float | None, thorough: bool) -> Method:
+def choose_method(
+    method: str, *, strength: str, eps: float | None, thorough: bool, settings: Mapping[str, Any] | None = None
+) -> Method:
     """Build the attack of a method at a strength.
 
     Args:
@@ -92,9 +95,10 @@ def choose_method(method: str, *, strength: str, eps: float | None, thorough: bo
         strength: "low", "mid" or "high".
         eps: gray levels instead of those of the strength.
         thorough: the published pace of LowKey instead of its swift one.
+        settings: arguments of the attack, on top of those of the strength.
 
     Raises:
-        BadInputError: an unknown strength, an eps outside of (0, 255], or thorough with another method.
+        BadInputError: an unknown strength or setting, an eps outside of (0, 255], or thorough with another method.
         UnknownEntryError: no such method.
     """
     if strength not in _LEVELS or (eps is not None and not 0.0 < eps <= 255.0):
@@ -102,13 +106,15 @@ def choose_method(method: str, *, strength: str, eps: float | None, thorough: bo
     if thorough and method != "lowkey":
         raise BadInputError(f"{method} has one pace only", hint="leave --thorough out")
     build = load("attacks", method)
-    usual = _LEVELS[strength]
+    usual, given = _LEVELS[strength], dict[str, Any]()
     if method == "lowkey":
-        attack = build(pace="published" if thorough else "swift")
+        given = {"pace": "published" if thorough else "swift"}
     elif method == "fawkes":
-        attack, usual = build(mode=strength), _FAWKES_LEVELS
+        given, usual = {"mode": strength}, _FAWKES_LEVELS
     elif method == "fawkes_targeted":
-        attack, usual = build(threshold=_FAWKES_THRESHOLD[strength]), _FAWKES_LEVELS
-    else:
-        attack = build()
+        given, usual = {"threshold": _FAWKES_THRESHOLD[strength]}, _FAWKES_LEVELS
+    try:
+        attack = build(**{**given, **(settings or {})})
+    except TypeError as error:
+        raise BadInputError(f"settings of {method}: {error}", hint=f"the arguments of attacks/{method}.py") from None
     return Method(attack, usual if eps is None else eps)

@@ -12,12 +12,11 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.cloak_method import choose_method, surrogate_weights
+from facewarden.bench.cloak_method import Method, choose_method, surrogate_weights
 from facewarden.bench.faces import to_images
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
-from facewarden.core.registry import load
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
@@ -67,7 +66,10 @@ class CloakRecipe:
     @property
     def eps(self) -> float:
         """The budget in gray levels."""
-        return choose_method(self.attack, **self._strength(), thorough=False).eps
+        return self._method().eps
+
+    def _method(self) -> Method:
+        return choose_method(self.attack, **self._strength(), thorough=False, settings=self.settings)
 
     def _strength(self) -> dict[str, Any]:
         if self.level in ("low", "mid", "high"):
@@ -102,11 +104,8 @@ class CloakRecipe:
             keys: one name per crop; random starts are drawn by it.
             recognizer, purifier: build one by name.
         """
-        method = choose_method(self.attack, **self._strength(), thorough=False)
+        method = self._method()
         attack = method.attack
-        if self.settings:
-            mode = {"mode": self.level} if self.attack == "fawkes" else {}
-            attack = load("attacks", self.attack)(**{**mode, **self.settings})
         models: list[Recognizer] = [recognizer(name) for name in self.surrogates]
         views: list[Purifier] = [purifier(name) for name in self.through]
         seed = derive(self.seed, "cloak of users")

@@ -375,3 +375,16 @@ def test_a_result_that_was_cut_is_made_again(folder: Path, tmp_path: Path) -> No
     assert run(folder, tmp_path / "out").done == 1
     assert len(result.read_bytes()) > 100
     assert read_photo(result).shape == (112, 112, 3)
+
+
+def test_settings_come_on_top_of_what_the_strength_says() -> None:
+    def attack(name: str, level: str, **settings: Any) -> Any:
+        return CloakRecipe(name, level, ("one",), settings=settings)._method().attack
+
+    usual, cheaper = attack("lowkey", "8"), attack("lowkey", "8", price=2.0)
+    assert (cheaper.steps, cheaper.price) == (usual.steps, 2.0)  # still swift
+    assert attack("fawkes_targeted", "high", steps=5).walk.threshold == attack("fawkes_targeted", "high").walk.threshold
+    assert attack("fawkes_targeted", "high").walk.threshold != attack("fawkes_targeted", "mid").walk.threshold
+    assert attack("fawkes", "12", steps=5).walk.steps == 5  # gray levels have no mode of their own
+    with pytest.raises(BadInputError, match="settings of pgd"):
+        _ = CloakRecipe("pgd", "8", ("one",), settings={"speed": 1}).eps
