@@ -19,14 +19,14 @@ from facewarden.align import align_face, face_region, paste_change
 from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.bench.cloak_method import Method, choose_method, surrogate_weights
 from facewarden.bench.cloak_report import measure_photo
+from facewarden.bench.cloaking_recipe import goal_of
 from facewarden.bench.faces import to_images
 from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.bench.resolve import resolve_aligner, resolve_recognizer
-from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.progress import track
-from facewarden.core.roles import Aligner, FaceLocation, Recognizer
+from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
@@ -152,7 +152,7 @@ def cloak(
                 photos.append(_read(path, name, target, folder=folder, finder=finder, faces=faces))
             except Unusable as reason:
                 folder.leave_out(path, str(reason))
-        goal = partial(_goal, [models[name] for name in names], chosen, weights=weights, seed=seed)
+        goal = partial(goal_of, chosen, [models[name] for name in names], weights=weights, seed=seed)
         made = _cloaked(photos, chosen, goal, detector=detector, seed=seed)
         for photo, pixels, gain, likelihood in made:
             try:
@@ -238,22 +238,6 @@ def _cloaked(
             pixels = pasted.photo
             gains.append(pasted.gain)
         yield photo, pixels, float(np.mean(gains)), max(float(next(likelihoods)) for _ in photo.faces)
-
-
-def _goal(
-    surrogates: Sequence[Recognizer],
-    method: Method,
-    clean: Tensor,
-    *,
-    keys: Sequence[str],
-    weights: Sequence[float],
-    seed: int,
-) -> Objective:
-    """What the cloak climbs: the surrogates weigh as much as in the measured cloaks."""
-    if method.attack.wants_target:
-        targets = method.target(surrogates, clean, seed=seed)
-        return Impersonate(surrogates, clean, targets=targets, keys=keys, weights=weights)
-    return PushAway(surrogates, clean, keys=keys, weights=weights)
 
 
 def _changes(

@@ -45,14 +45,10 @@ class Method:
         """The budget on the aligned crop; the same one holds for the photo."""
         return ThreatModel(norm="linf", eps=self.eps / 255)
 
-    def target(self, surrogates: Sequence[Recognizer], clean: Tensor, *, seed: int) -> Tensor:
-        """Return, for every face, the farthest of twenty drawn strangers: nobody's real face is put onto another's."""
-        return self.targets(surrogates, clean, seed=seed)[0]
-
     def targets(
         self, surrogates: Sequence[Recognizer], clean: Tensor, *, seed: int, count: int = 1
     ) -> tuple[Tensor, ...]:
-        """Return, for every face, several of the drawn strangers, the farthest first."""
+        """Return for every face, of twenty drawn strangers, the farthest first: no real face is put onto another's."""
         strangers = drawn_faces(people=_STRANGERS, each=1, seed=seed)
         candidates = strangers.images(range(len(strangers)))
         order = by_distance(

@@ -113,20 +113,36 @@ class CloakRecipe:
         for start in range(0, len(crops), _BATCH):
             clean = to_images(crops[start : start + _BATCH])
             named = list(keys[start : start + _BATCH])
-            goal: Objective
-            if attack.wants_target:
-                count = getattr(attack, "targets", 1)
-                others = method.targets(models, clean, seed=seed, count=count)
-                goal = Best(
-                    [Impersonate(models, clean, targets=one, keys=named, weights=self.weights()) for one in others]
-                )
-            else:
-                goal = PushAway(models, clean, keys=named, weights=self.weights())
+            goal = goal_of(method, models, clean, keys=named, weights=self.weights(), seed=seed)
             if views:
                 goal = Mean([Through(goal, _seen_by(view), differentiable=view.differentiable) for view in views])
             images = attack(goal, ThreatModel(eps=method.eps / 255), seed=seed).images["rgb"]
             parts.append((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
         return np.concatenate(parts)
+
+
+def goal_of(
+    method: Method,
+    surrogates: Sequence[Recognizer],
+    clean: Tensor,
+    *,
+    keys: Sequence[str],
+    weights: Sequence[float],
+    seed: int,
+) -> Objective:
+    """What a cloak climbs: away from the person, or towards whichever of its targets is nearest.
+
+    Args:
+        method: with how many targets it aims at.
+        surrogates, weights: what the cloak is made on.
+        clean: `(b, 3, 112, 112)` crops.
+        keys: one name per crop.
+        seed: of the drawn strangers.
+    """
+    if not method.attack.wants_target:
+        return PushAway(surrogates, clean, keys=keys, weights=weights)
+    strangers = method.targets(surrogates, clean, seed=seed, count=getattr(method.attack, "targets", 1))
+    return Best([Impersonate(surrogates, clean, targets=one, keys=keys, weights=weights) for one in strangers])
 
 
 def identity_of(purifier: Purifier) -> list[Any]:

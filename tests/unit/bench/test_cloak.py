@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facewarden.bench import cloak as module
-from facewarden.bench import cloak_method
+from facewarden.bench import cloak_method, cloaking_recipe
 from facewarden.bench.cloak import Cloaked, cloak
 from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.cloak_method import by_distance, choose_method
@@ -205,7 +205,7 @@ def test_the_surrogates_weigh_as_much_as_in_the_measured_cloaks(
             seen.append(options["weights"])
             super().__init__(*arguments, **options)
 
-    monkeypatch.setattr(module, "PushAway", Weighed)
+    monkeypatch.setattr(cloaking_recipe, "PushAway", Weighed)
     names = "mobilefacenet_512,dlib_resnet34"
     out = tmp_path / "out"
     cloak(folder / "a.png", out=out, surrogates=names, aligner="precropped", method="pgd")
@@ -340,7 +340,7 @@ def test_a_targeted_cloak_moves_towards_the_farthest_stranger(
     monkeypatch.setattr(cloak_method, "drawn_faces", drawn)
     found = cloak_method.choose_method("fawkes_targeted", strength="mid", eps=None, thorough=False)
     model, clean = TinyRecognizer(), make_faces(2) * 0.7 + 0.15
-    targets = found.target([model], clean, seed=0)
+    (targets,) = found.targets([model], clean, seed=0)
     strangers = drawn(people=20, each=1, seed=0).images(range(20))
     cosine = model.embed(clean) @ model.embed(strangers).T
     assert torch.equal(targets, strangers[cosine.argmin(dim=1)])
@@ -388,3 +388,19 @@ def test_settings_come_on_top_of_what_the_strength_says() -> None:
     assert attack("fawkes", "12", steps=5).walk.steps == 5  # gray levels have no mode of their own
     with pytest.raises(BadInputError, match="settings of pgd"):
         _ = CloakRecipe("pgd", "8", ("one",), settings={"speed": 1}).eps
+
+
+def test_the_verb_aims_at_as_many_strangers_as_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(*, people: int, each: int, seed: int) -> AlignedFaces:
+        crops = np.stack([np.asarray(face(100 + number)) for number in range(people)])
+        names = tuple(str(number) for number in range(people))
+        return AlignedFaces(crops, names, names, "stand-in", simulated=True, skipped={})
+
+    monkeypatch.setattr(cloak_method, "drawn_faces", drawn)
+    method = choose_method("tip_im", strength="mid", eps=None, thorough=False)
+    model, clean = TinyRecognizer(), make_faces(2) * 0.7 + 0.15
+    goal = module.goal_of(method, [model], clean, keys=["a", "b"], weights=[1.0], seed=0)
+    strangers = drawn(people=20, each=1, seed=0).images(range(20))
+    cosine = model.embed(clean) @ model.embed(strangers).T
+    fifth = cosine.sort(dim=1).values[:, 4]  # of the five farthest, the nearest one is climbed
+    torch.testing.assert_close(goal.loss({"rgb": clean}), fifth)
