@@ -122,10 +122,9 @@ def measure(
         split = lab.crowd.split(seeds[0])
         whose = {who: split.gallery[who] for who in people} if gallery_only and len(seeds) == 1 else people
         outcomes = _by_embedding(lab, cloak, whose, purifier, tracker, judges, seeds, probes)
-    elif tracker == END_TO_END:
-        outcomes = _by_training(lab, cloak, people, purifier, judges, seeds, probes, tuning)
-    elif tracker == WHOLE_NETWORK:
-        outcomes = _by_training_all(lab, cloak, people, purifier, judges, seeds, probes, tuning)
+    elif tracker in TRAINED:
+        whole = tracker == WHOLE_NETWORK
+        outcomes = _by_training(lab, cloak, people, purifier, judges, seeds, probes, tuning, whole=whole)
     else:
         raise BadInputError(f"no tracker {tracker!r}", hint=f"one of {', '.join([*TRACKERS, *TRAINED])}")
     cells = []
@@ -166,15 +165,18 @@ def _by_training(
     seeds: Sequence[int],
     probes: Probes,
     tuning: FineTuning,
+    *,
+    whole: bool,
 ) -> Outcomes:
     found: Outcomes = {}
     for judge in judges:
-        if lab.recognizer(judge).halves() is None:
+        model = lab.recognizer(judge)
+        if not (any(True for _ in model.parameters()) if whole else model.halves() is not None):
             continue
-        natural = lab.halves(judge, purifier=purifier)
-        cloaked = lab.halves(judge, purifier=purifier, cloak=cloak, people=people)
-        asked = lab.halves(judge) if probes == "raw" else natural
-        above = partial(_above, lab.recognizer(judge))
+        read = lab.treated if whole else partial(lab.halves, judge)
+        natural, cloaked = read(purifier=purifier), read(purifier=purifier, cloak=cloak, people=people)
+        asked = read() if probes == "raw" else natural
+        above = partial(Whole if whole else _above, model)
         found[judge] = [
             end_to_end(
                 Halves(lab.crowd.split(seed), natural, cloaked, asked), people, above=above, how=tuning, seed=seed
@@ -182,35 +184,6 @@ def _by_training(
             for seed in seeds
         ]
     return found
-
-
-def _by_training_all(
-    lab: Lab,
-    cloak: CloakRecipe,
-    people: Sequence[str],
-    purifier: str,
-    judges: Sequence[str],
-    seeds: Sequence[int],
-    probes: Probes,
-    tuning: FineTuning,
-) -> Outcomes:
-    trainable = [judge for judge in judges if any(True for _ in lab.recognizer(judge).parameters())]
-    natural = lab.treated(purifier=purifier)
-    cloaked = lab.treated(purifier=purifier, cloak=cloak, people=people)
-    asked = lab.crowd.faces.crops if probes == "raw" else natural
-    return {
-        judge: [
-            end_to_end(
-                Halves(lab.crowd.split(seed), natural, cloaked, asked),
-                people,
-                above=partial(Whole, lab.recognizer(judge)),
-                how=tuning,
-                seed=seed,
-            )
-            for seed in seeds
-        ]
-        for judge in trainable
-    }
 
 
 def _above(judge: Recognizer) -> nn.Module:

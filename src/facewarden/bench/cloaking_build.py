@@ -28,8 +28,6 @@ def build_purifier(spec: str) -> Purifier:
     name, settings = _parsed(spec)
     if settings is None:
         return resolve_purifier(name)
-    if isinstance(settings.get("weights"), str):
-        settings["weights"] = Path(settings["weights"])
     try:
         made: Purifier = load("purifiers", name)(**settings)
     except TypeError as error:

@@ -141,7 +141,7 @@ def goal_of(
     """
     if not method.attack.wants_target:
         return PushAway(surrogates, clean, keys=keys, weights=weights)
-    strangers = method.targets(surrogates, clean, seed=seed, count=getattr(method.attack, "targets", 1))
+    strangers = method.targets(surrogates, clean, seed=seed, count=method.attack.targets)
     return Best([Impersonate(surrogates, clean, targets=one, keys=keys, weights=weights) for one in strangers])
 
 

@@ -17,6 +17,8 @@ from facewarden.data.photo import MAX_PIXELS, read_photo
 TINY = 32.0
 """Pixels; what is done to a smaller face is mostly gone when the face is enlarged, and so is the face."""
 _SKIPPED = "skipped: "
+_LONGEST = 255 - len(".copy.png")
+"""Bytes of a name, of the 255 that file systems allow."""
 _ON_WHITE = "its transparent parts are laid on white"
 
 
@@ -49,7 +51,7 @@ class PhotoFolder:
             raise BadInputError(f"{out} lies inside the input {self.base}", hint="choose an --out beside it")
         if source.is_dir():
             self._keep_apart(out)
-        self.notes: Counter[str] = Counter(unread_below(source)) if source.is_dir() else Counter()
+        self.notes: Counter[str] = Counter(unread_below(source))
         self.skipped: list[tuple[str, str]] = []
 
     def _keep_apart(self, out: Path) -> None:
@@ -66,13 +68,15 @@ class PhotoFolder:
         """A photo's name in tables.
 
         Raises:
-            Unusable: it is not UTF-8.
+            Unusable: it is not UTF-8, or too long for the name of a result.
         """
         name = path.relative_to(self.base).as_posix()
         try:
             name.encode()
         except UnicodeEncodeError:
             raise Unusable("file name that is not UTF-8") from None
+        if len(path.name.encode()) > _LONGEST:
+            raise Unusable("file name too long for its result")
         return name
 
     def read(self, path: Path) -> NDArray[np.uint8]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from facewarden.bench.resolve import resolve_aligner, resolve_purifier, resolve_
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
-from facewarden.data.photo_change import write_changed
+from facewarden.data.photo_change import temporary_beside, write_changed
 from facewarden.data.table import write_table
 
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
@@ -115,8 +114,8 @@ def purify(
                 if row is None:
                     older = record.rows.get(name)
                     row = work.one(path, name, known=older is not None) | {"origin": origin}
+                    _drop(older, row, out=out)  # before the row: a stop in between leaves work, not two copies
                     record.add(row)
-                    _drop(older, row, out=out)
                     counts[row["treatment"]] += 1
                 else:
                     counts["kept"] += 1
@@ -196,7 +195,7 @@ class _Work:
             raise BadInputError(
                 f"{target} is there already and is another file than {path}", hint="choose an empty --out"
             )
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = temporary_beside(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, temporary)

@@ -19,14 +19,14 @@ def resolve_aligner(name: str) -> Aligner:
         UnknownEntryError: there is none of this name.
         BadInputError: it must be told where the faces are.
     """
-    made = load("align", name)
-    try:
-        return cast(Aligner, made())
-    except TypeError:
+    build = load("align", name)
+    arguments = inspect.signature(build).parameters.values()
+    if any(one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in arguments):
         raise BadInputError(
             f"the aligner {name!r} must be told the landmarks of every photo, which a folder does not hold",
             hint="--aligner yunet, or precropped for aligned square crops",
-        ) from None
+        )
+    return cast(Aligner, build())
 
 
 def resolve_detector(spec: str) -> Detector:

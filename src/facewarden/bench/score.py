@@ -61,7 +61,7 @@ def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = No
         if out is not None:
             scores.write(out)
         return Scored(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))
-    skipped: Counter[str] = Counter()
+    skipped: Counter[str] = Counter(unread_below(source))
     rows = list(_score_photos(model, source, skipped))
     if not rows:
         raise BadInputError(
@@ -95,15 +95,15 @@ def unread_below(folder: Path) -> dict[str, int]:
         if path.name.startswith("."):
             continue
         if path.is_symlink() and path.is_dir():
-            found["is a link to a folder, which is not followed"] += 1
+            found["link to a folder, not followed"] += 1
         elif path.is_symlink() and not path.exists():
-            found["is a link that leads nowhere"] += 1
+            found["link that leads nowhere"] += 1
         elif path.is_dir():
             continue
         elif not path.is_file():
-            found["is no plain file"] += 1
+            found["no plain file"] += 1
         elif path.suffix.lower() not in PHOTO_SUFFIXES:
-            found[f"is not read: {path.suffix.lower() or 'a name without a suffix'}"] += 1
+            found[f"not read: {path.suffix.lower() or 'a name without a suffix'}"] += 1
     return dict(found)
 
 

@@ -83,7 +83,8 @@ def _gathered(arguments: list[str], flag: str) -> list[str]:
 
 def _again(entry: Callable[..., object]) -> str:
     """What to type after a stop: some verbs go on by themselves, others ask for it."""
-    return "the same command" + (" with --resume" if "resume" in inspect.signature(entry).parameters else "")
+    resumes = "resume" in inspect.signature(entry).parameters
+    return "runs go on with --resume" if resumes else "give the same command again"
 
 
 def _run(verb: str, arguments: list[str]) -> int:
@@ -109,7 +110,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        print(f"\nfacewarden {verb}: stopped; {_again(module.entry)} goes on where it was", file=sys.stderr)
+        print(f"\nfacewarden {verb}: stopped; {_again(module.entry)}", file=sys.stderr)
         return 130
     except Exception:  # not 1: a gate that failed and a program that broke are not the same
         traceback.print_exc()

@@ -56,12 +56,14 @@ class Attack(ABC):
     Attributes:
         needs_gradients: False for attacks that only query.
         wants_target: True for cloaks whose published goal is to look like another, given face (`Impersonate`).
+        targets: how many others such a cloak chooses from, face by face.
         of_decision: True for attacks that climb the distance to the decision, whatever the goal's loss is: through a
             head of a detector they would do what they do without.
     """
 
     needs_gradients: ClassVar[bool] = True
     wants_target: ClassVar[bool] = False
+    targets: ClassVar[int] = 1
     of_decision: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:

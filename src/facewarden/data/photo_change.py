@@ -85,8 +85,7 @@ def write_changed(
         options["icc_profile"] = profile
     if kind == "jpeg":
         options |= {"quality": quality, "subsampling": 0}
-    # Short, so that a target whose name is as long as the file system allows can be written.
-    temporary = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}.{os.getpid()}.tmp")
+    temporary = temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         picture.save(temporary, format=kind.upper(), **options)
@@ -98,6 +97,11 @@ def write_changed(
             what = f"{target}: the file's name is too long for the output"
             raise BadInputError(what, hint="shorten the file's name") from error
         raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
+
+
+def temporary_beside(target: Path) -> Path:
+    """Where to write before the target is replaced: short, as the target's name may be as long as one can be."""
+    return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}.{os.getpid()}.tmp")
 
 
 def _exif(image: Image.Image) -> bytes:

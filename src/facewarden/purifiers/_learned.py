@@ -34,8 +34,8 @@ class LearnedPurifier(Purifier):
     name: ClassVar[str]
     differentiable = True
 
-    def __init__(self, weights: Path | None = None, *, precision: str = "float32") -> None:
-        folder = weights or _SHIPPED / self.name
+    def __init__(self, weights: Path | str | None = None, *, precision: str = "float32") -> None:
+        folder = _SHIPPED / self.name if weights is None else Path(weights)
         if weights is None and not folder.is_dir():
             raise MissingAssetError(
                 f"{self.name} came without its weights",

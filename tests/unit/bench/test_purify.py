@@ -379,8 +379,8 @@ def test_what_is_no_photo_is_said(folder: Path, tmp_path: Path) -> None:
     result = run(folder, tmp_path / "out")
     assert {"z.jfif", "still.gif"} <= set(table(result))
     said = {
-        "is not read: .heic", "is not read: a name without a suffix", "is a link that leads nowhere",
-        "is a link to a folder, which is not followed",
+        "not read: .heic", "not read: a name without a suffix", "link that leads nowhere",
+        "link to a folder, not followed",
     }  # fmt: skip
     assert {note: result.notes[note] for note in said} == dict.fromkeys(said, 1)
 
@@ -399,3 +399,13 @@ def test_a_damaged_journal_costs_work_and_no_result(folder: Path, tmp_path: Path
     journal.write_bytes(b"\xff\xfe\n[]\n" + journal.read_bytes()[5:])
     again = run(folder, tmp_path / "out")
     assert (again.done, again.kept) == (1, done - 1)
+
+
+def test_one_name_that_is_too_long_stops_nothing(folder: Path, tmp_path: Path) -> None:
+    (folder / f"{'n' * 246}.png").write_bytes((folder / "a.png").read_bytes())
+    longest = f"{'n' * 242}.png"
+    (folder / longest).write_bytes((folder / "a.png").read_bytes())
+    for only_suspicious in (False, True):
+        result = run(folder, tmp_path / "out", only_suspicious=only_suspicious)
+        assert result.skipped["file name too long for its result"] == 1
+        assert {longest, "gray.png"} <= set(table(result))

@@ -153,3 +153,11 @@ def test_the_card_has_the_protection_that_its_page_measured() -> None:
                 rate = cell["protection"]
                 rates[cell["purifier"]] = f"{rate['value']:.1%} ({rate['low']:.1%}–{rate['high']:.1%})".replace("%", "")
         assert f"{judge} {rates['none']} and {rates['puface']} %" in limits
+
+
+def test_weights_may_be_named_by_text_as_settings_are(tmp_path: Path) -> None:
+    folder = artifact(tmp_path / "a", UNET)
+    images = make_faces(1)
+    torch.testing.assert_close(PuFace(str(folder))(images), PuFace(folder)(images))
+    with pytest.raises(BadInputError):
+        PuFace(str(tmp_path / "nowhere"))
