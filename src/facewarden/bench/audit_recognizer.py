@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from facewarden.bench.audit_needs import Needs, model_part, not_measured, surrogates_of
-from facewarden.bench.cloaking_crowd import crowd_of
+from facewarden.bench.cloaking_crowd import crowd_of, judges_of_purifiers
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.drawn import drawn_faces
@@ -88,6 +88,6 @@ def _faces(needs: Needs) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
             raise
         left = LeftOut("real faces", f"{error.message}; drawn faces stand in", error.hint)
         return drawn_faces(people=sizes.people, each=sizes.photos_per_person, seed=size["seed"]), (left,)
-    # the other people of LFW are there to train purifiers on, so they never judge one
-    photos = dataset.part("users") if isinstance(dataset, Lfw) else dataset.photos()
+    # the other people of LFW are there to train purifiers on, and some of the users chose the recipe of one
+    photos = judges_of_purifiers(dataset.part("users")) if isinstance(dataset, Lfw) else dataset.photos()
     return align_photos(dataset, choose_people(photos, at_least=4, **size), aligner=aligner), ()

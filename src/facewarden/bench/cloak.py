@@ -68,6 +68,7 @@ class _Photo:
     path: Path
     name: str
     target: Path
+    sha256: str
     pixels: NDArray[np.uint8]
     faces: tuple[FaceLocation, ...]
 
@@ -138,7 +139,7 @@ def cloak(
             folder.leave_out(path, str(reason))
             continue
         target = out / f"{name}.{_SUFFIXES[format]}"
-        row = _finished(run, path, name, target=target)
+        row = _finished(run, path, name, target=target, folder=folder)
         if row is None:
             waiting.append((path, name, target))
         else:
@@ -160,9 +161,14 @@ def cloak(
             except TransparencyError:
                 folder.leave_out(photo.path, "transparency, which JPEG cannot hold")
                 continue
+            except BadInputError:
+                if photo.path.exists():
+                    raise
+                folder.leave_out(photo.path, "gone while it was cloaked")
+                continue
             measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
             where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
-            told = {"sha256": _hash(photo.path), "bytes": photo.target.stat().st_size}
+            told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size, "home": folder.home}
             row = {**where, **told, **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
     return _result(rows, folder, run=run, out=out, kept=kept)
@@ -186,11 +192,12 @@ def _stage(name: str) -> str:
     return f"photo-{derive(0, name):016x}"
 
 
-def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[str, Any] | None:
+def _finished(run: RunFolder, path: Path, name: str, *, target: Path, folder: PhotoFolder) -> dict[str, Any] | None:
     """What an earlier call recorded of a photo, or None where it, its result or the photo itself is another now."""
     record = run.path / "stages" / f"{_stage(name)}.json"
     if not record.is_file():
         return None
+    row: Any = None
     try:
         row = json.loads(record.read_text(encoding="utf-8"))
         whole = target.is_file() and target.stat().st_size == row["bytes"]
@@ -199,6 +206,8 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
         same = False
     if same:
         return dict(row)
+    if isinstance(row, dict):
+        folder.check_home(path, row.get("home"), result=target)
     try:
         record.unlink()
     except OSError as error:
@@ -207,11 +216,15 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
 
 
 def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: Aligner, faces: str) -> _Photo:
+    try:
+        sha256 = _hash(path)  # before it is read: a photo that changes meanwhile is done again by the next call
+    except OSError:
+        raise Unusable("unreadable photo: cannot be read") from None
     pixels = folder.read(path)
     found = folder.faces(pixels, finder)
     if faces == "largest":
         found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
-    return _Photo(path, name, target, pixels, found)
+    return _Photo(path, name, target, sha256, pixels, found)
 
 
 def _is_gray(pixels: NDArray[np.uint8]) -> bool:
@@ -258,7 +271,7 @@ def _changes(
 def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:
     manifest = out / "cloaked.csv"
     ordered = [rows[name] | {"treatment": "cloaked"} for name in sorted(rows)]
-    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256", "bytes"}), "sha256"]
+    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256", "bytes", "home"}), "sha256"]
     listed = sorted([*ordered, *folder.rows()], key=lambda row: str(row["source"]))
     write_table(manifest, {name: [row.get(name) for row in listed] for name in names})
     numbers = {

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.bench.drawn import drawn_faces
-from facewarden.bench.faces import embed_all
+from facewarden.bench.faces import AlignedFaces, embed_all
 from facewarden.core.attack import Attack
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
+from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
 _LEVELS = {"low": 4.0, "mid": 8.0, "high": 16.0}
 _FAWKES_LEVELS = 15.0
 _FAWKES_THRESHOLD = {"low": 0.004, "mid": 0.007, "high": 0.012}
 _STRANGERS = 20  # candidates among which the farthest is taken, as in the paper of Fawkes
+_SHOTS = 4  # drawn photos of each of them, for its centroid
 
 THRESHOLD = {"mobilefacenet_512": 0.245, "mobilefacenet_128": 0.244, "dlib_resnet34": 0.906, "faceres": 0.52}
 """Cosine at the equal error rate on LFW's official list (`facewarden evaluate verification`)."""
@@ -46,16 +50,53 @@ class Method:
         return ThreatModel(norm="linf", eps=self.eps / 255)
 
     def targets(
-        self, surrogates: Sequence[Recognizer], clean: Tensor, *, seed: int, count: int = 1
+        self,
+        surrogates: Sequence[Recognizer],
+        clean: Tensor,
+        *,
+        keys: Sequence[str],
+        seed: int,
+        own: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Return for every face, of twenty drawn strangers, the farthest first: no real face is put onto another's."""
-        strangers = drawn_faces(people=_STRANGERS, each=1, seed=seed)
-        candidates = strangers.images(range(len(strangers)))
-        order = by_distance(
-            np.concatenate([embed_all(model, clean) for model in surrogates], axis=1),
-            np.concatenate([embed_all(model, candidates) for model in surrogates], axis=1),
+        """Return faces to look like, one for every face or several to choose from, the farthest stranger's first.
+
+        All of them are drawn: no real face is put onto another's. An attack with one target takes it as Fawkes does:
+        the stranger whose centroid is farthest from the nearest of the person's photos, and of that stranger a photo
+        for each face. One with several takes for each face those that are farthest from it.
+
+        Args:
+            surrogates: by whose embeddings it is measured, together.
+            clean: `(b, 3, 112, 112)` crops.
+            keys: one name per crop, by which a stranger's photo is chosen.
+            seed: of the drawn strangers.
+            own: `(n, 3, 112, 112)`, all photos of the person of these crops; None where it is not known who they are,
+                and each face is taken for a person.
+        """
+        each = _SHOTS if self.attack.targets == 1 else 1
+        strangers = _drawn(drawn_faces, each, seed)
+        pool = strangers.images(range(len(strangers)))
+        candidates = _embedded(surrogates, pool)
+        faces = _embedded(surrogates, clean if own is None else own)
+        if self.attack.targets > 1:
+            order = by_distance(faces, candidates)
+            return tuple(pool[torch.from_numpy(order[:, place])] for place in range(self.attack.targets))
+        centroids = candidates.reshape(_STRANGERS, each, -1).mean(axis=1)
+        people = (
+            np.repeat(farthest(faces, centroids), len(clean))
+            if own is not None
+            else by_distance(faces, centroids)[:, 0]
         )
-        return tuple(candidates[torch.from_numpy(order[:, place])] for place in range(count))
+        photos = [derive(seed, "target", key) % each for key in keys]
+        return (pool[torch.from_numpy(people * each + np.array(photos))],)
+
+
+@lru_cache(maxsize=2)
+def _drawn(draw: Callable[..., AlignedFaces], each: int, seed: int) -> AlignedFaces:
+    return draw(people=_STRANGERS, each=each, seed=seed)
+
+
+def _embedded(surrogates: Sequence[Recognizer], images: Tensor) -> NDArray[np.float32]:
+    return np.concatenate([embed_all(model, images) for model in surrogates], axis=1)
 
 
 def surrogate_weights(names: Sequence[str]) -> list[float]:
@@ -79,6 +120,19 @@ def by_distance(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """
     apart = np.linalg.norm(faces[:, None] - candidates[None], axis=2)
     return np.argsort(-apart, axis=1, kind="stable")
+
+
+def farthest(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return the row, `(1,)`, of the candidate whose nearest face of a person is the farthest.
+
+    Args:
+        faces: `(n, d)` embeddings of one person's photos.
+        candidates: `(k, d)` centroids of other people.
+
+    Source: Shan et al., "Fawkes", USENIX Security 2020, section 4.
+    """
+    apart = np.linalg.norm(faces[:, None] - candidates[None], axis=2).min(axis=0)
+    return np.array([int(apart.argmax())])
 
 
 def choose_method(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from facewarden.data.datasets.lfw import Lfw
 from facewarden.train.pairs import DEV_SHARE
 
 GALLERY_SHARE = 0.7
+CHOSEN_BY = 16
+"""People of Labeled Faces in the Wild by whom the recipe of puface was chosen: they judge no purifier."""
 _DISTRACTOR = "distractor:"
 
 
@@ -81,8 +83,7 @@ class Crowd:
             count: at most so many.
             passed_over: how many come before them: those by whom something was chosen must not judge it.
         """
-        order = np.random.default_rng(derive(0, "attackers")).permutation(sorted(self.people))
-        return tuple(order[passed_over : passed_over + count].tolist())
+        return tuple(_ordered(self.people)[passed_over : passed_over + count])
 
 
 def load_crowd(
@@ -139,6 +140,17 @@ def load_crowd(
         skipped,
     )
     return crowd_of(faces)
+
+
+def judges_of_purifiers(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:
+    """Photos of the users of Labeled Faces in the Wild, without those by whom the recipe of puface was chosen."""
+    passed_over = set(_ordered({photo.identity for photo in photos})[:CHOSEN_BY])
+    return tuple(photo for photo in photos if photo.identity not in passed_over)
+
+
+def _ordered(people: Iterable[str]) -> list[str]:
+    found: list[str] = np.random.default_rng(derive(0, "attackers")).permutation(sorted(people)).tolist()
+    return found
 
 
 def crowd_of(faces: AlignedFaces) -> Crowd:

@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.cloaking_build import build_purifier, build_recognizer
+from facewarden.bench.cloaking_build import build_recognizer
 from facewarden.bench.cloaking_crowd import Crowd
 from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
 from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.bench.faces import embed_all, purify, to_images
+from facewarden.bench.resolve import resolve_purifier
 from facewarden.core.progress import track
 from facewarden.core.roles import Purifier, Recognizer
 
@@ -42,7 +43,7 @@ class Lab:
         folder: Path,
         *,
         recognizer: Callable[[str], Recognizer] | None = None,
-        purifier: Callable[[str], Purifier] = build_purifier,
+        purifier: Callable[[str], Purifier] = resolve_purifier,
     ) -> None:
         self.crowd, self.store = crowd, Store(folder)
         self.recognizer = cache(partial(build_recognizer, store=self.store) if recognizer is None else recognizer)

@@ -100,7 +100,7 @@ class CloakRecipe:
         """Cloak crops on their whole area and round them to eight bits, as a stored photo is.
 
         Args:
-            crops: `(n, 112, 112, 3)` uint8 RGB.
+            crops: `(n, 112, 112, 3)` uint8 RGB, of one person.
             keys: one name per crop; random starts are drawn by it.
             recognizer, purifier: build one by name.
         """
@@ -109,11 +109,11 @@ class CloakRecipe:
         models: list[Recognizer] = [recognizer(name) for name in self.surrogates]
         views: list[Purifier] = [purifier(name) for name in self.through]
         seed = derive(self.seed, "cloak of users")
-        parts = []
+        parts, own = [], to_images(crops)
         for start in range(0, len(crops), _BATCH):
             clean = to_images(crops[start : start + _BATCH])
             named = list(keys[start : start + _BATCH])
-            goal = goal_of(method, models, clean, keys=named, weights=self.weights(), seed=seed)
+            goal = goal_of(method, models, clean, keys=named, weights=self.weights(), seed=seed, own=own)
             if views:
                 goal = Mean([Through(goal, _seen_by(view), differentiable=view.differentiable) for view in views])
             images = attack(goal, ThreatModel(eps=method.eps / 255), seed=seed).images["rgb"]
@@ -129,6 +129,7 @@ def goal_of(
     keys: Sequence[str],
     weights: Sequence[float],
     seed: int,
+    own: Tensor | None = None,
 ) -> Objective:
     """What a cloak climbs: away from the person, or towards whichever of its targets is nearest.
 
@@ -138,10 +139,11 @@ def goal_of(
         clean: `(b, 3, 112, 112)` crops.
         keys: one name per crop.
         seed: of the drawn strangers.
+        own: all photos of the person of these crops, where they are of one person.
     """
     if not method.attack.wants_target:
         return PushAway(surrogates, clean, keys=keys, weights=weights)
-    strangers = method.targets(surrogates, clean, seed=seed, count=method.attack.targets)
+    strangers = method.targets(surrogates, clean, keys=keys, seed=seed, own=own)
     return Best([Impersonate(surrogates, clean, targets=one, keys=keys, weights=weights) for one in strangers])
 
 

@@ -17,7 +17,7 @@ from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import Dataset, FacePhoto
-from facewarden.data.photo import read_photo
+from facewarden.data.photo import read_photo, why_unread
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +103,8 @@ def align_photos(dataset: Dataset, photos: Sequence[FacePhoto], *, aligner: Alig
     for photo in track(photos, label="aligning faces"):
         try:
             image = read_photo(photo.path)
-        except BadInputError:
-            skipped["unreadable photo"] += 1
+        except BadInputError as error:
+            skipped[why_unread(photo.path, error)] += 1
             continue
         found = aligner.locate(image)
         if not found:

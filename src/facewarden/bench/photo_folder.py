@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewarden.bench.score import photos_below, unread_below
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation
-from facewarden.data.photo import MAX_PIXELS, read_photo
+from facewarden.data.photo import read_photo, why_unread
 
 TINY = 32.0
 """Pixels; what is done to a smaller face is mostly gone when the face is enlarged, and so is the face."""
@@ -89,9 +89,7 @@ class PhotoFolder:
         try:
             photo = read_photo(path, on_note=said.append)
         except BadInputError as error:
-            large = f"{MAX_PIXELS // 10**6} MP" in error.hint
-            why = f"more than {error.hint.removeprefix('at most ')}" if large else "unreadable photo"
-            raise Unusable(why) from None
+            raise Unusable(why_unread(path, error)) from None
         for note in said:
             what = note.removeprefix(f"{_printable(path.as_posix())}: ").removeprefix("its ").removeprefix("the ")
             self.notes[f"its {what}" if f"its {what}" != _ON_WHITE else "its transparent parts stay transparent"] += 1
@@ -112,6 +110,28 @@ class PhotoFolder:
         if min(face.box[2] - face.box[0] for face in found) < TINY:
             self.notes[f"has a face below {TINY:.0f} pixels, about which little is known"] += 1
         return found
+
+    @property
+    def home(self) -> str:
+        """Where the input is, as results remember it."""
+        return str(self.base.resolve())
+
+    def check_home(self, path: Path, other: str | None, *, result: Path) -> None:
+        """Refuse to replace a result that was made of a photo of another folder.
+
+        Args:
+            path: the photo.
+            other: `home` of the photo that the result was made of; None where it is not known.
+            result: what would be replaced.
+
+        Raises:
+            BadInputError: it is another one, and the result is there.
+        """
+        if other is not None and other != self.home and result.exists():
+            raise BadInputError(
+                f"{result} was made of a photo of {other}, and {path} would replace it",
+                hint="give every folder of photos an --out of its own",
+            )
 
     def leave_out(self, path: Path, reason: str) -> None:
         """Remember a photo that is left out."""

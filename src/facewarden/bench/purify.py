@@ -113,7 +113,9 @@ def purify(
                 row = record.done(name, origin=origin)
                 if row is None:
                     older = record.rows.get(name)
-                    row = work.one(path, name, known=older is not None) | {"origin": origin}
+                    if older is not None:
+                        folder.check_home(path, older.get("home"), result=out / older["file"])
+                    row = work.one(path, name, known=older is not None) | {"origin": origin, "home": folder.home}
                     _drop(older, row, out=out)  # before the row: a stop in between leaves work, not two copies
                     record.add(row)
                     counts[row["treatment"]] += 1
@@ -158,7 +160,7 @@ class _Work:
                 while block := file.read(1 << 20):
                     digest.update(block)
         except OSError:
-            raise Unusable("unreadable photo") from None
+            raise Unusable("unreadable photo: cannot be read") from None
         return digest.hexdigest()
 
     def one(self, path: Path, name: str, *, known: bool = False) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 from typing import Any, cast
 
-from facewarden.core.artifact import CARD, refuse_pickle
+from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
@@ -48,8 +49,42 @@ def resolve_recognizer(spec: str) -> Recognizer:
 
 
 def resolve_purifier(spec: str) -> Purifier:
-    """Build a purifier from a registry name, or `name:PATH` for one with weights."""
-    return cast(Purifier, _resolve("purifiers", spec, role=Purifier))
+    """Build a purifier.
+
+    Args:
+        spec: a registry name, `name:PATH` for one with weights, or a folder that `facewarden train` wrote; the first
+            two may be followed by settings as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`.
+
+    Raises:
+        BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
+    """
+    where, settings = parsed(spec)
+    if not settings:
+        return cast(Purifier, _resolve("purifiers", where, role=Purifier))
+    name, _, argument = where.partition(":")
+    make = load("purifiers", name)
+    try:
+        made: Purifier = make(*((Path(argument),) if argument else ()), **settings)
+    except TypeError as error:
+        takes = ", ".join(name for name in inspect.signature(make).parameters if name != "self")
+        raise BadInputError(f"purifier {spec!r}: {error}", hint=f"{name} takes {takes or 'no settings'}") from None
+    return made
+
+
+def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:
+    """Split `NAME{"setting": value}` into the name and its settings; None where there is no brace.
+
+    Raises:
+        BadInputError: what is in the braces is no JSON.
+    """
+    name, brace, rest = spec.partition("{")
+    if not brace:
+        return spec, None
+    try:
+        settings = json.loads(brace + rest)
+    except ValueError as error:
+        raise BadInputError(f"{spec!r}: settings are no JSON: {error}", hint='jpeg{"quality": 30}') from None
+    return name, dict(settings)
 
 
 def _resolve(group: str, spec: str, *, role: type) -> Any:
@@ -89,10 +124,6 @@ def _built(group: str, name: str, argument: str) -> Any:
 
 
 def _from_artifact(group: str, folder: Path) -> Any:
-    import json
-
-    from facewarden.core.artifact import RECIPE
-
     try:
         recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
         name = recipe["entry"]

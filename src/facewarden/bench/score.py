@@ -19,7 +19,7 @@ from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.photo import read_photo
+from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.table import check_target, write_table
 
 PHOTO_SUFFIXES = {
@@ -117,8 +117,8 @@ def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Itera
     for path in track(photos_below(source), label="scoring photos"):
         try:
             image = read_photo(path)
-        except BadInputError:
-            skipped["unreadable photo"] += 1
+        except BadInputError as error:
+            skipped[why_unread(path, error)] += 1
             continue
         face = find_face(image, aligner, no_face="skip")
         if face is None:

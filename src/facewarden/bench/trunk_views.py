@@ -22,7 +22,7 @@ from facewarden.core.roles import Aligner, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import FacePhoto
 from facewarden.data.depth import encode_depth
-from facewarden.data.photo import read_photo
+from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.simulate.capture import CaptureSpec, make_capture
 from facewarden.data.simulate.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.random_site import random_site
@@ -174,8 +174,8 @@ def _chunks(
 def _readable(photo: FacePhoto, skipped: Counter[str]) -> NDArray[np.uint8] | None:
     try:
         return read_photo(photo.path)
-    except BadInputError:
-        skipped["unreadable photo"] += 1
+    except BadInputError as error:
+        skipped[why_unread(photo.path, error)] += 1
         return None
 
 

@@ -21,7 +21,7 @@ from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
-from facewarden.data.photo import read_photo
+from facewarden.data.photo import read_photo, why_unread
 from facewarden.metrics.verification import VerificationSummary, verification_summary
 
 _CHUNK = 256
@@ -153,8 +153,8 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
     for row, photo in enumerate(track(photos, label="embedding faces")):
         try:
             image = read_photo(photo.path)
-        except BadInputError:
-            left_out["unreadable photo"] += 1
+        except BadInputError as error:
+            left_out[why_unread(photo.path, error)] += 1
             continue
         try:
             face = find_face(image, finder, no_face="skip", several="most_central")

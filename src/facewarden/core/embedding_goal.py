@@ -113,6 +113,11 @@ class PushAway(_Embedding):
         """
         return self._mean(1.0 - self._similarity(images))
 
+    def evaluate(self, images: Images) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:
+        """Loss and success of one pass."""
+        similarity = self._similarity(images)
+        return self._mean(1.0 - similarity), (similarity.detach() < self.threshold).all(dim=0)
+
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether all surrogates see another person."""
         with torch.no_grad():
@@ -154,6 +159,11 @@ class Impersonate(_Embedding):
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Cosine similarity to the target, averaged over surrogates."""
         return self._mean(self._similarity(images))
+
+    def evaluate(self, images: Images) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:
+        """Loss and success of one pass."""
+        similarity = self._similarity(images)
+        return self._mean(similarity), (similarity.detach() >= self.threshold).all(dim=0)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether all surrogates see the target."""

@@ -41,7 +41,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
         BadInputError: not a file, empty, truncated, no picture, more than `MAX_PIXELS`, or of a pixel type without a
             known range (32-bit integer beyond 16 bit, floating point).
     """
-    name = os.fsencode(path).decode("utf-8", "replace")
+    name = _printable(path)
     note = on_note or (lambda _: None)
     _check_file(Path(path), name)
     try:
@@ -71,6 +71,14 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
     except Exception as error:
         # Pillow's decoders raise almost any type on damaged data (struct.error, IndexError, zlib.error, TypeError …).
         _refuse(name, f"is damaged or cut: {error}", "replace the file")
+
+
+def why_unread(path: str | os.PathLike[str], error: BadInputError) -> str:
+    """Why `read_photo` refused a file, in words under which alike ones can be counted: no name and no details."""
+    if f"{MAX_PIXELS // 10**6} MP" in error.hint:
+        return f"more than {MAX_PIXELS // 10**6} MP"
+    what = error.message.removeprefix(f"{_printable(path)} ").partition(":")[0].removeprefix("is ")
+    return f"unreadable photo: {what}"
 
 
 def is_colored(image: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
@@ -173,6 +181,10 @@ def _from_integers(image: Image.Image, name: str, note: Callable[[str], None]) -
         note(f"{name}: its transparent value is left out")
     gray = np.round(values / 257).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)
+
+
+def _printable(path: str | os.PathLike[str]) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _refuse(name: str, what: str, hint: str) -> NoReturn:

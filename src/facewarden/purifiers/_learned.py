@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,7 +59,9 @@ class LearnedPurifier(Purifier):
             ) from error
         self.network = self.network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.precision = precision
-        self.card: Card = artifact.card
+        # the default goes unsaid, so that what was made before it could be chosen is known again
+        told = {} if precision == "float32" else {"precision": precision}
+        self.card: Card = replace(artifact.card, settings={**artifact.card.settings, **told})
 
     @classmethod
     def from_artifact(cls, folder: Path) -> LearnedPurifier:

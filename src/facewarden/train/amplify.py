@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +18,22 @@ from facewarden.nn.residue import octaves
 from facewarden.train.pairs import PairSet
 from facewarden.train.purifier_recipe import PurifierSettings
 
-Batch = tuple[Tensor, Tensor]
 _FAINTEST = 1e-9
 _HARDLY_CHANGED = 0.1  # of the mean change of an image: regions with less count less
+
+
+class Batch(NamedTuple):
+    """What a step learns from, `(b, 3, h, w)` each.
+
+    Attributes:
+        seen: what the network is given.
+        wanted: what it should give.
+        change: what the cloak (or the noise) was before the image was stored.
+    """
+
+    seen: Tensor
+    wanted: Tensor
+    change: Tensor
 
 
 def amplify(
@@ -43,33 +57,32 @@ def eight_bits(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     return images + (stored - images).detach()
 
 
-def remainder(
-    found: Float[Tensor, "b c h w"], seen: Float[Tensor, "b c h w"], wanted: Float[Tensor, "b c h w"], *, grid: int = 4
-) -> Float[Tensor, ""]:
+def remainder(left: Float[Tensor, "b c h w"], change: Float[Tensor, "b c h w"], *, grid: int = 4) -> Float[Tensor, ""]:
     """Mean square of the share of the change that is left, octave by octave and region by region.
 
-    The share is the component of found - wanted along seen - wanted, in units of the latter: 1 before purification, 0
-    where what is left has nothing to do with the change. A restoration with the least square error leaves a faded copy
-    of all that it is not sure of, and a faded cloak still is a cloak; errors in other directions are noise to a
-    recognizer. Samples that were not changed count as 0.
+    The share is the component of what is left along the change, in units of the latter: 1 before purification, 0 where
+    what is left has nothing to do with the change. A restoration with the least square error leaves a faded copy of all
+    that it is not sure of, and a faded cloak still is a cloak; errors in other directions are noise to a recognizer.
+    Samples that were not changed count as 0.
 
     Args:
-        found: what the purifier gave.
-        seen: what it was given.
-        wanted: the natural images.
+        left: what the purifier gave, less the natural images.
+        change: what the cloak had added. Not the difference of two images that were stored as JPEG: that one holds
+            the noise of both, which nobody can take out, and to make its share zero the cloak would have to be
+            turned round.
         grid: regions along each side, so that too much here does not make up for too little there.
     """
     shares = []
-    for left, was in zip(octaves(found - wanted), octaves(seen - wanted), strict=True):
+    for rest, was in zip(octaves(left), octaves(change), strict=True):
         energy = functional.adaptive_avg_pool2d(was.square().sum(dim=1, keepdim=True), grid)
-        along = functional.adaptive_avg_pool2d((left * was).sum(dim=1, keepdim=True), grid)
+        along = functional.adaptive_avg_pool2d((rest * was).sum(dim=1, keepdim=True), grid)
         floor = _HARDLY_CHANGED * energy.mean(dim=(2, 3), keepdim=True) + _FAINTEST
         shares.append((along / (energy + floor)).square().mean())
     return torch.stack(shares).mean()
 
 
 def draw_batch(pairs: PairSet, rows: Sequence[int], *, settings: PurifierSettings, seed: int, epoch: int) -> Batch:
-    """Return what the network sees and what it should give, `(b, 3, h, w)` each.
+    """Return what the network sees, what it should give and what the cloak was.
 
     Every draw has an address of seed, epoch and key, so that a batch is the same in any run. What happens to photos
     before they are cloaked (another camera) and after it (aligned again, stored as JPEG) happens to the natural image
@@ -82,13 +95,11 @@ def draw_batch(pairs: PairSet, rows: Sequence[int], *, settings: PurifierSetting
         seed, epoch: decide the draws.
     """
     clean, cloaked = _images(pairs.clean, rows), _images(pairs.cloaked, rows)
-    seen, wanted = [], []
+    drawn = []
     for number, row in enumerate(rows):
         rng = np.random.default_rng(derive(seed, "amplify", epoch, pairs.key[row]))
-        one, other = _changed(clean[number : number + 1], cloaked[number : number + 1], rng, settings)
-        seen.append(one)
-        wanted.append(other)
-    return torch.cat(seen), torch.cat(wanted)
+        drawn.append(_changed(clean[number : number + 1], cloaked[number : number + 1], rng, settings))
+    return Batch(*(torch.cat(part) for part in zip(*drawn, strict=True)))
 
 
 def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings: PurifierSettings) -> Batch:
@@ -105,11 +116,12 @@ def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings:
     both = eight_bits(torch.cat([seen, clean]))
     if rng.random() < settings.warped:
         both = eight_bits(_warped(both, rng))
+    change = both[:1] - both[1:]
     if rng.random() < settings.stored:
-        both = _stored(both, quality=int(rng.integers(70, 96)))
-    if settings.mirror and rng.random() < 0.5:
-        both = both.flip(3)
-    return both[:1], both[1:]
+        low, high = settings.quality
+        both = _stored(both, quality=int(rng.integers(low, high + 1)))
+    batch = Batch(both[:1], both[1:], change)
+    return Batch(*(part.flip(3) for part in batch)) if settings.mirror and rng.random() < 0.5 else batch
 
 
 def _another_camera(images: Tensor, rng: np.random.Generator) -> Tensor:

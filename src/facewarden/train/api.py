@@ -40,6 +40,7 @@ def train(
     data: tuple[str, ...] = (),
     protocol: str | None = None,
     pairs: Path | None = None,
+    start: Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
     resume: bool = False,
@@ -57,6 +58,7 @@ def train(
         protocol: deals the captures out: a name of `facewarden list protocols`, NAME:ARGUMENT, or a short name such as
             cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own splits stay.
         pairs: folder of facewarden pairs that a purifier learns from.
+        start: folder of a trained purifier of the same network to go on from; left out, the weights are drawn.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
         resume: go on with a run that was killed; it ends with the same bits.
@@ -71,7 +73,9 @@ def train(
         if captures is not None or data or protocol is not None:
             raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
         purifier = read_purifier_recipe(recipe).with_epochs(epochs)
-        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, resume=resume)
+        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, resume=resume, start=start)
+    if start is not None:
+        raise BadInputError(f"recipe {recipe!r} trains a detector, which has no --start", hint="leave --start out")
     if pairs is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
     plan = read_recipe(recipe).with_epochs(epochs)

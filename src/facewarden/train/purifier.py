@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from facewarden.core import registry
-from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.run import RunFolder, write_json
@@ -23,7 +25,9 @@ from facewarden.train.suspicion import fit_suspicion
 RESULTS = "results.json"
 
 
-def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed: int, resume: bool) -> Path:
+def train_purifier(
+    plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed: int, resume: bool, start: Path | None = None
+) -> Path:
     """Train a purifier and write its folder: weights, card, recipe and what was seen on dev.
 
     Args:
@@ -32,12 +36,13 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
         pairs: folder of pairs, as `facewarden pairs` writes it.
         seed: decides initial weights and every draw.
         resume: go on with a run that was killed.
+        start: folder of a trained purifier of the same network whose weights the training begins with; None draws them.
 
     Returns:
         `out`.
 
     Raises:
-        BadInputError: no pairs, or the folder holds another run.
+        BadInputError: no pairs, the folder holds another run, or weights to start from of another network.
     """
     if pairs is None:
         raise BadInputError(
@@ -45,11 +50,13 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
         )
     held = read_pairs(pairs, kinds=plan.training.kinds, at_most=plan.training.at_most or None)
     written = {**plan.plain(), "seed": seed, "pairs_read": len(held)}
+    network = build_restorer(plan.network, seed=derive(seed, "weights"))
+    if start is not None:
+        written["start"] = _begin(network, start)
     run = RunFolder(out / "run", recipe=written, resume=resume)
     if run.done and (out / CARD).is_file():
         return out
     learned, dev = held.split()
-    network = build_restorer(plan.network, seed=derive(seed, "weights"))
     settings = plan.training
     features = build_features(settings.features) if settings.feature > 0 else []
     started = time.perf_counter()
@@ -65,7 +72,8 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
         summary=plan.summary,
         role="purifier",
         licence=plan.licence,
-        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
+        source=f"facewarden train, recipe of {plan.entry}, seed {seed}"
+        + (", from weights that were trained before (recipe.json says which)" if start is not None else ""),
         training_data=_data(plan, counts, source=_source(pairs)),
         intended_use=plan.intended_use,
         limits=plan.limits,
@@ -79,6 +87,18 @@ def train_purifier(plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed:
     write_json(out / RESULTS, {"training": counts, "last": log[-1] if log else {}})
     run.finish(counts)
     return out
+
+
+def _begin(network: nn.Module, start: Path) -> str:
+    """Load the weights of a folder and return their hash."""
+    artifact = load_artifact(start)
+    try:
+        network.load_state_dict({name: value.float() for name, value in artifact.weights.items()})
+    except RuntimeError as error:
+        raise BadInputError(
+            f"{start}: weights of another network than the recipe's", hint="start from a purifier of the same network"
+        ) from error
+    return artifact.card.sha256[WEIGHTS]
 
 
 def _source(pairs: Path) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
-from facewarden.train.amplify import draw_batch, eight_bits, remainder
+from facewarden.train.amplify import Batch, draw_batch, eight_bits, remainder
 from facewarden.train.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.train.features import FeatureDistance
 from facewarden.train.loop import CHECKPOINTS, LOG
@@ -80,13 +80,13 @@ def fit_purifier(
                 group["lr"] = rate
             rows = order[number * settings.batch : (number + 1) * settings.batch]
             mine = rows[accelerator.process_index :: accelerator.num_processes].tolist()
-            seen, wanted = (
+            batch = Batch(*(
                 images.to(accelerator.device, memory_format=torch.channels_last)
                 for images in draw_batch(pairs, mine, settings=settings, seed=seed, epoch=epoch)
-            )
+            ))  # fmt: skip
             with accelerator.autocast():
-                found = eight_bits(prepared(seen).float())
-                parts = _losses(found, seen, wanted, features=features, settings=settings)
+                found = eight_bits(prepared(batch.seen).float())
+                parts = _losses(found, batch, features=features, settings=settings)
             loss = torch.stack(list(parts.values())).sum()
             if not bool(torch.isfinite(loss.detach())):
                 raise ContractError(f"the loss is {float(loss.detach())}", hint="a lower rate in the recipe")
@@ -107,9 +107,9 @@ def fit_purifier(
 
 
 def _losses(
-    found: Tensor, seen: Tensor, wanted: Tensor, *, features: Sequence[FeatureDistance], settings: PurifierSettings
+    found: Tensor, batch: Batch, *, features: Sequence[FeatureDistance], settings: PurifierSettings
 ) -> dict[str, Tensor]:
-    apart = found - wanted
+    apart = found - batch.wanted
     if settings.image == "rmse":
         parts = {"image": (apart.square().mean() + _UNDER_THE_ROOT).sqrt()}
     elif settings.image == "rmse_each":
@@ -117,11 +117,11 @@ def _losses(
     else:
         parts = {"image": apart.abs().mean()}
     if settings.remainder > 0:
-        parts["remainder"] = settings.remainder * remainder(found, seen, wanted)
+        parts["remainder"] = settings.remainder * remainder(apart, batch.change)
     if settings.feature > 0:
         few = settings.feature_faces or len(found)
         for distance in features:
-            parts[distance.name] = settings.feature / len(features) * distance(found[:few], wanted[:few])
+            parts[distance.name] = settings.feature / len(features) * distance(found[:few], batch.wanted[:few])
     return parts
 
 

@@ -41,6 +41,7 @@ class PurifierSettings:
         varied: share of samples that are sharpened or softened, exposed otherwise and given grain before the cloak.
         warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
         stored: share of samples that are stored as JPEG after the cloak.
+        quality: lowest and highest quality at which they are.
         precision: "bf16" or "no".
         every: epochs between checkpoints.
         kinds: names of the kinds of cloak to learn from; empty takes every kind that the pairs hold.
@@ -66,6 +67,7 @@ class PurifierSettings:
     varied: float = 0.0
     warped: float = 0.0
     stored: float = 0.0
+    quality: tuple[int, int] = (70, 95)
     precision: str = "bf16"
     every: int = 1
     kinds: tuple[str, ...] = ()
@@ -73,9 +75,11 @@ class PurifierSettings:
 
     def __post_init__(self) -> None:
         low, high = self.amplify
+        worst, best = self.quality
         fine = (
             min(self.epochs, self.batch, self.every) >= 1
             and 0.0 <= low <= high
+            and 1 <= worst <= best <= 100
             and 0.0 <= self.natural < 1.0
             and all(0.0 <= share <= 1.0 for share in (self.varied, self.warped, self.stored))
             and self.sign in (1, -1)
@@ -178,6 +182,9 @@ def _settings(values: Mapping[str, Any]) -> PurifierSettings:
     if "amplify" in read:
         low, high = read["amplify"]
         read["amplify"] = (float(low), float(high))
+    if "quality" in read:
+        worst, best = read["quality"]
+        read["quality"] = (int(worst), int(best))
     if "features" in read:
         read["features"] = tuple(read["features"])
     if "kinds" in read:

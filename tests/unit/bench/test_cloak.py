@@ -76,9 +76,13 @@ def test_a_folder_is_cloaked_within_its_bounds_and_reported(folder: Path, tmp_pa
     result = run(folder, tmp_path / "out")
     assert files(folder) == before
     assert (result.done, result.kept) == (3, 0)
-    assert result.skipped == {"unreadable photo": 1, "no face found": 1}
+    unknown = "unreadable photo: not a picture in a known format"
+    assert result.skipped == {unknown: 1, "no face found": 1}
     named = {name: row["treatment"] for name, row in listed(result.manifest).items() if not row["file"]}
-    assert named == {"broken.jpg": "skipped: unreadable photo", "noface.png": "skipped: no face found"}
+    assert named == {
+        "broken.jpg": f"skipped: {unknown}",
+        "noface.png": "skipped: no face found",
+    }
     rows = table(result)
     assert set(rows) == {"a.png", "album/a.png", "gray.png"}
     for name, row in rows.items():
@@ -329,21 +333,30 @@ def test_the_farthest_candidate_is_chosen() -> None:
     assert by_distance(faces, np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.7]]))[:, 0].tolist() == [1, 0]
 
 
+def strangers_of(*, people: int, each: int, seed: int) -> AlignedFaces:
+    crops = np.stack([np.asarray(face(100 + number)) for number in range(people * each)])
+    names = tuple(str(number) for number in range(people * each))
+    return AlignedFaces(crops, names, names, "stand-in", simulated=True, skipped={})
+
+
 def test_a_targeted_cloak_moves_towards_the_farthest_stranger(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def drawn(*, people: int, each: int, seed: int) -> AlignedFaces:
-        crops = np.stack([np.asarray(face(100 + number)) for number in range(people)])
-        names = tuple(str(number) for number in range(people))
-        return AlignedFaces(crops, names, names, "stand-in", simulated=True, skipped={})
-
-    monkeypatch.setattr(cloak_method, "drawn_faces", drawn)
+    monkeypatch.setattr(cloak_method, "drawn_faces", strangers_of)
     found = cloak_method.choose_method("fawkes_targeted", strength="mid", eps=None, thorough=False)
-    model, clean = TinyRecognizer(), make_faces(2) * 0.7 + 0.15
-    (targets,) = found.targets([model], clean, seed=0)
-    strangers = drawn(people=20, each=1, seed=0).images(range(20))
-    cosine = model.embed(clean) @ model.embed(strangers).T
-    assert torch.equal(targets, strangers[cosine.argmin(dim=1)])
+    model, clean = TinyRecognizer(), make_faces(6) * 0.7 + 0.15
+    pool = strangers_of(people=20, each=4, seed=0).images(range(80))
+    centroids = model.embed(pool).reshape(20, 4, -1).mean(dim=1)
+    apart = torch.cdist(model.embed(clean), centroids)
+
+    def chosen(**one_person: torch.Tensor) -> list[int]:
+        (targets,) = found.targets([model], clean, keys=list("abcdef"), seed=0, **one_person)
+        rows = [next(row for row in range(80) if torch.equal(pool[row], target)) for target in targets]
+        assert len(set(rows)) > 1  # other photos, even of one stranger
+        return [row // 4 for row in rows]
+
+    assert chosen() == apart.argmax(dim=1).tolist()  # who they are is not known: each for itself
+    assert chosen(own=clean) == [int(apart.amin(dim=0).argmax())] * 6  # all of one person at one stranger
     result = run(folder / "a.png", tmp_path / "out", method="fawkes_targeted")
     assert result.summary["shift_one"] > 0
     assert result.summary["ssim_face"] > 0.98
@@ -391,16 +404,41 @@ def test_settings_come_on_top_of_what_the_strength_says() -> None:
 
 
 def test_the_verb_aims_at_as_many_strangers_as_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drawn(*, people: int, each: int, seed: int) -> AlignedFaces:
-        crops = np.stack([np.asarray(face(100 + number)) for number in range(people)])
-        names = tuple(str(number) for number in range(people))
-        return AlignedFaces(crops, names, names, "stand-in", simulated=True, skipped={})
-
-    monkeypatch.setattr(cloak_method, "drawn_faces", drawn)
+    monkeypatch.setattr(cloak_method, "drawn_faces", strangers_of)
     method = choose_method("tip_im", strength="mid", eps=None, thorough=False)
     model, clean = TinyRecognizer(), make_faces(2) * 0.7 + 0.15
     goal = module.goal_of(method, [model], clean, keys=["a", "b"], weights=[1.0], seed=0)
-    strangers = drawn(people=20, each=1, seed=0).images(range(20))
+    strangers = strangers_of(people=20, each=1, seed=0).images(range(20))
     cosine = model.embed(clean) @ model.embed(strangers).T
     fifth = cosine.sort(dim=1).values[:, 4]  # of the five farthest, the nearest one is climbed
     torch.testing.assert_close(goal.loss({"rgb": clean}), fifth)
+
+
+def test_photos_of_another_folder_replace_nothing(folder: Path, tmp_path: Path) -> None:
+    made = table(run(folder, tmp_path / "out"))
+    name, row = next(iter(made.items()))
+    (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
+    face(9).save(tmp_path / "other" / name)
+    before = (tmp_path / "out" / row["file"]).read_bytes()
+    with pytest.raises(BadInputError, match="would replace it"):
+        run(tmp_path / "other", tmp_path / "out")
+    assert (tmp_path / "out" / row["file"]).read_bytes() == before
+    folder.rename(tmp_path / "moved")  # the same photos elsewhere are the same work
+    assert run(tmp_path / "moved", tmp_path / "out").done == 0
+
+
+def test_a_photo_that_goes_meanwhile_stops_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sorted(table(run(folder, tmp_path / "known")))[0]
+    real = module.write_changed
+
+    def taking(path: Path, *rest: Any, **more: Any) -> None:
+        if path == folder / first:
+            path.unlink()
+        real(path, *rest, **more)
+
+    monkeypatch.setattr(module, "write_changed", taking)
+    result = run(folder, tmp_path / "out")
+    assert result.skipped["gone while it was cloaked"] == 1
+    assert result.done == 2

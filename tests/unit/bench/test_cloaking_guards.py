@@ -19,7 +19,7 @@ from facewarden.attacks.fawkes import Fawkes
 from facewarden.bench import cloaking as module
 from facewarden.bench.cloaking import Cell, measure
 from facewarden.bench.cloaking_cost import cost_of
-from facewarden.bench.cloaking_crowd import Split, crowd_of, load_crowd
+from facewarden.bench.cloaking_crowd import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
 from facewarden.bench.cloaking_evaluate import cell_metrics
 from facewarden.bench.cloaking_finetune import FineTuning, Halves, end_to_end
 from facewarden.bench.cloaking_grid import Grid
@@ -29,9 +29,11 @@ from facewarden.bench.cloaking_report import cells_table
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.cloaking_trackers import UserOutcome
 from facewarden.bench.faces import AlignedFaces, embed_all, to_images
+from facewarden.bench.plan_file import read_plan
 from facewarden.core.card import Card
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.intervals import wilson
 from facewarden.train.pairs import PairSet
@@ -247,6 +249,24 @@ def test_attackers_are_the_users_of_lfw_and_distractors_people_of_whom_nothing_i
     assert sorted(strangers) == sorted(one for one in looked_at.person if called[one] not in users)
     assert strangers
     assert any(called[one] in users for one in looked_at.person)  # a user is no distractor even then
+
+
+def test_those_who_chose_the_recipe_judge_no_purifier() -> None:
+    photos = [FacePhoto(Path("x.png"), f"p{who}", f"p{who}/{n}") for who in range(40) for n in range(2)]
+    crops = np.zeros((len(photos), 2, 2, 3), dtype=np.uint8)
+    faces = AlignedFaces(
+        crops,
+        tuple(one.identity for one in photos),
+        tuple(one.key for one in photos),
+        "set",
+        simulated=True,
+        skipped={},
+    )
+    chose = set(crowd_of(faces).attackers(CHOSEN_BY))
+    left = judges_of_purifiers(photos)
+    assert {one.identity for one in left} == {one.identity for one in photos} - chose
+    assert len(left) == 2 * (40 - CHOSEN_BY)
+    assert read_plan("cloaking_lfw").settings["passed_over"] == CHOSEN_BY
 
 
 def tracked(points: NDArray[np.float32], people: int, above: Callable[[], nn.Module], **how: Any) -> list[float]:

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from facewarden.bench import cloaking_lab
 from facewarden.bench.cloaking import Cell as Measured
-from facewarden.bench.cloaking_build import build_purifier
 from facewarden.bench.cloaking_cost import _speed
 from facewarden.bench.cloaking_crowd import load_crowd
 from facewarden.bench.cloaking_figures import budget_figure
 from facewarden.bench.cloaking_grid import Grid
 from facewarden.bench.cloaking_judges import JudgeKind
 from facewarden.bench.cloaking_lab import Lab
+from facewarden.bench.cloaking_recipe import identity_of
 from facewarden.bench.cloaking_report import (
     UPPER_HALF,
     Goal,
@@ -41,6 +41,7 @@ from facewarden.bench.plan_kind import Cell as Planned
 from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
+from facewarden.bench.resolve import resolve_purifier
 from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
@@ -166,11 +167,22 @@ def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> No
 
 
 def test_a_purifier_with_settings() -> None:
-    assert build_purifier('jpeg{"quality": 30}').card.settings["quality"] == 30
-    assert build_purifier("jpeg").card.settings["quality"] == 75
-    for wrong in ('jpeg{"quality": 30', 'jpeg{"strength": 30}'):
+    assert resolve_purifier('jpeg{"quality": 30}').card.settings["quality"] == 30
+    assert resolve_purifier("jpeg").card.settings["quality"] == 75
+    for wrong in ('jpeg{"quality": 30', 'jpeg{"strength": 30}', 'jpeg:5{"quality": 30}'):
         with pytest.raises(BadInputError):
-            build_purifier(wrong)
+            resolve_purifier(wrong)
+
+
+def test_a_precision_is_a_setting_that_another_result_says() -> None:
+    fast, exact = resolve_purifier('puface{"precision": "bfloat16"}'), resolve_purifier("puface")
+    assert identity_of(fast) != identity_of(exact)
+    assert identity_of(exact) == identity_of(resolve_purifier('puface{"precision": "float32"}'))
+    face = torch.rand(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+    apart = (fast(face) - exact(face)).abs()
+    assert 0 < float(apart.mean()) < 1 / 255
+    with pytest.raises(BadInputError, match="precision"):
+        resolve_purifier('puface{"precision": "half"}')
 
 
 def cell(

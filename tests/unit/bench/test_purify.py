@@ -109,9 +109,13 @@ def test_faces_are_purified_and_everything_else_is_kept(folder: Path, tmp_path: 
     result = run(folder, tmp_path / "out")
     assert files(folder) == before
     assert (result.done, result.kept, result.copied) == (4, 0, 0)
-    assert result.skipped == {"unreadable photo": 1, "no face found": 1}
+    unknown = "unreadable photo: not a picture in a known format"
+    assert result.skipped == {unknown: 1, "no face found": 1}
     named = {name: row["treatment"] for name, row in listed(result.manifest).items() if not row["file"]}
-    assert named == {"broken.jpg": "skipped: unreadable photo", "tree.png": "skipped: no face found"}
+    assert named == {
+        "broken.jpg": f"skipped: {unknown}",
+        "tree.png": "skipped: no face found",
+    }
     rows = table(result)
     assert set(rows) == {"a.jpg", "a.png", "album/large.png", "gray.png"}
     for name, row in rows.items():
@@ -409,3 +413,31 @@ def test_one_name_that_is_too_long_stops_nothing(folder: Path, tmp_path: Path) -
         result = run(folder, tmp_path / "out", only_suspicious=only_suspicious)
         assert result.skipped["file name too long for its result"] == 1
         assert {longest, "gray.png"} <= set(table(result))
+
+
+def test_why_a_photo_cannot_be_read_is_told_apart(folder: Path, tmp_path: Path) -> None:
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "cut.jpg").write_bytes((folder / "a.jpg").read_bytes()[:900])
+    (folder / "cut too.png").write_bytes((folder / "a.png").read_bytes()[:900])
+    assert run(folder, tmp_path / "out").skipped == {
+        "unreadable photo: not a picture in a known format": 1,
+        "unreadable photo: empty (0 bytes)": 1,
+        "unreadable photo: damaged or cut": 2,
+        "no face found": 1,
+    }
+
+
+def test_photos_of_another_folder_replace_nothing(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    before = files(tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    face(7).save(tmp_path / "other" / "a.png")
+    with pytest.raises(BadInputError, match=r"a\.png\.png was made of a photo of .*in, and .*other") as caught:
+        run(tmp_path / "other", tmp_path / "out")
+    assert "--out of its own" in str(caught.value)
+    after = files(tmp_path / "out")
+    assert {name: held for name, held in after.items() if name.endswith(".png")} == {
+        name: held for name, held in before.items() if name.endswith(".png")
+    }
+    folder.rename(tmp_path / "moved")  # the same photos elsewhere are the same work
+    assert (run(tmp_path / "moved", tmp_path / "out").done, run(tmp_path / "moved", tmp_path / "out").kept) == (0, 4)

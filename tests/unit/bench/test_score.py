@@ -55,7 +55,11 @@ def test_photos_of_any_size_are_scored_and_the_rest_is_counted(folder: Path, tmp
     (folder / "x.heic").write_bytes(b"?")
     found = score(folder, out=tmp_path / "scores.csv")
     assert dict(zip(found.key, found.score, strict=True)) == pytest.approx({"deep/white.png": 10.0, "gray.png": 2.0})
-    assert found.skipped == {"no face found": 1, "unreadable photo": 1, "not read: .heic": 1}
+    assert found.skipped == {
+        "no face found": 1,
+        "unreadable photo: not a picture in a known format": 1,
+        "not read: .heic": 1,
+    }
     assert read_table(tmp_path / "scores.csv")["key"] == ["deep/white.png", "gray.png"]
 
 

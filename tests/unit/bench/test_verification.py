@@ -55,7 +55,7 @@ def test_all_pairs_of_a_folder(colors, people):
 def test_what_cannot_be_used_is_counted(colors, people):
     (people / "Ann_Doe" / "Ann_Doe_0001.png").write_bytes(b"damaged")
     (found,) = verify([colors], [str(people)], aligner="precropped", rounds=20)
-    assert found.left_out == {"unreadable photo": 1, "pair with a photo left out": 11}
+    assert found.left_out == {"unreadable photo: not a picture in a known format": 1, "pair with a photo left out": 11}
     assert (found.photos, found.genuine, found.impostor) == (11, 10, 45)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -101,6 +102,21 @@ def test_push_away_measures_the_cosine_to_the_clean_face() -> None:
     cosine = torch.stack([(model.embed(other) * model.embed(faces)).sum(dim=1) for model in models])
     torch.testing.assert_close(objective.loss({"rgb": other}), 1 - cosine.mean(dim=0))
     assert torch.equal(objective.success({"rgb": other}), (cosine < 0.5).all(dim=0))
+
+
+@pytest.mark.parametrize("threshold", [-2.0, 0.1, 2.0])
+def test_one_pass_tells_what_two_do(threshold: float) -> None:
+    faces, other, model = make_faces(3), make_faces(3, seed=9), TinyRecognizer(1)
+    goals = (
+        PushAway([model], faces, keys=("a", "b", "c"), threshold=threshold),
+        Impersonate([model], faces, targets=make_faces(3, seed=4), keys=("a", "b", "c"), threshold=threshold),
+    )
+    for goal in goals:
+        with patch.object(model, "embed", wraps=model.embed) as read:
+            loss, success = goal.evaluate({"rgb": other})
+        assert read.call_count == 1
+        assert torch.equal(loss, goal.loss({"rgb": other}))
+        assert torch.equal(success, goal.success({"rgb": other}))
 
 
 def test_pushing_away_succeeds_only_when_every_surrogate_is_fooled() -> None:

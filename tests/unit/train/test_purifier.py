@@ -63,13 +63,13 @@ def test_an_amplified_cloak_points_along_the_cloak_and_the_ablation_against_it()
 def test_what_is_left_is_one_before_zero_after_and_blind_to_unrelated_noise() -> None:
     clean, cloaked = torch.full((2, 3, 32, 32), 0.5), torch.full((2, 3, 32, 32), 0.5)
     cloaked = cloaked + 0.03 * torch.randn(cloaked.shape, generator=generator(1))
-    assert float(remainder(cloaked, cloaked, clean, grid=1)) == pytest.approx(1.0 / 1.1**2, abs=0.01)
-    assert float(remainder(clean, cloaked, clean)) == 0.0
+    assert float(remainder(cloaked - clean, cloaked - clean, grid=1)) == pytest.approx(1.0 / 1.1**2, abs=0.01)
+    assert float(remainder(clean - clean, cloaked - clean)) == 0.0
     half = clean + 0.5 * (cloaked - clean)
-    assert float(remainder(half, cloaked, clean, grid=1)) == pytest.approx(0.25 / 1.1**2, abs=0.01)
+    assert float(remainder(half - clean, cloaked - clean, grid=1)) == pytest.approx(0.25 / 1.1**2, abs=0.01)
     noise = 0.03 * torch.randn(clean.shape, generator=generator(2))
-    assert float(remainder(clean + noise, cloaked, clean, grid=1)) < 0.1  # as large as the cloak, in other directions
-    assert float(remainder(clean + noise, clean, clean)) < 0.1  # nothing was changed
+    assert float(remainder(noise, cloaked - clean, grid=1)) < 0.1  # as large as the cloak, in other directions
+    assert float(remainder(noise, clean - clean)) < 0.1  # nothing was changed
 
 
 def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
@@ -77,8 +77,8 @@ def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
     change = 0.03 * torch.randn(clean.shape, generator=generator(1))
     left = change.clone()
     left[..., :16] *= -1
-    assert float(remainder(clean + left, clean + change, clean, grid=1)) < 0.1
-    assert float(remainder(clean + left, clean + change, clean, grid=4)) > 0.6
+    assert float(remainder(left, change, grid=1)) < 0.1
+    assert float(remainder(left, change, grid=4)) > 0.6
 
 
 def test_what_happens_after_the_cloak_happens_to_both() -> None:
@@ -86,14 +86,35 @@ def test_what_happens_after_the_cloak_happens_to_both() -> None:
     plain = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False)
     for changed in ({"warped": 1.0}, {"stored": 1.0}, {"varied": 1.0}):
         moved = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False, **changed)
-        seen, wanted = draw_batch(pairs, list(range(6)), settings=moved, seed=0, epoch=0)
-        before, clean = draw_batch(pairs, list(range(6)), settings=plain, seed=0, epoch=0)
+        seen, wanted, _ = draw_batch(pairs, list(range(6)), settings=moved, seed=0, epoch=0)
+        before, clean, _ = draw_batch(pairs, list(range(6)), settings=plain, seed=0, epoch=0)
         assert not torch.equal(wanted, clean)
         assert not torch.equal(seen, before)
         torch.testing.assert_close(seen * 255, (seen * 255).round(), atol=1e-3, rtol=0)
         still = PurifierSettings(natural=0.999, mirror=False, **changed)
-        seen, wanted = draw_batch(pairs, list(range(6)), settings=still, seed=0, epoch=0)
+        seen, wanted, _ = draw_batch(pairs, list(range(6)), settings=still, seed=0, epoch=0)
         assert torch.equal(seen, wanted)
+
+
+def test_the_change_is_what_it_was_before_the_image_was_stored() -> None:
+    pairs = pair_set(6, side=32)
+    calm = PurifierSettings(natural=0.0, mirror=False)
+    stored = PurifierSettings(natural=0.0, mirror=False, stored=1.0, quality=(50, 50))
+    before = draw_batch(pairs, list(range(6)), settings=calm, seed=0, epoch=0)
+    after = draw_batch(pairs, list(range(6)), settings=stored, seed=0, epoch=0)
+    assert torch.equal(before.change, before.seen - before.wanted)
+    assert torch.equal(after.change, before.change)
+    assert not torch.equal(after.change, after.seen - after.wanted)
+
+
+def test_the_quality_of_storing_is_the_one_of_the_recipe() -> None:
+    pairs = pair_set(40, side=32)
+    apart = []
+    for quality in ((10, 10), (10, 95), (95, 95)):
+        settings = PurifierSettings(natural=0.0, mirror=False, amplify=(0.0, 0.0), stored=1.0, quality=quality)
+        found = draw_batch(pairs, list(range(40)), settings=settings, seed=0, epoch=0).wanted
+        apart.append(float((found - tensors(pairs)[0]).abs().mean()))
+    assert apart[0] > apart[1] > apart[2]
 
 
 def test_rounding_lets_the_gradient_pass() -> None:
@@ -106,21 +127,21 @@ def test_rounding_lets_the_gradient_pass() -> None:
 
 def test_draws_depend_on_the_face_and_not_on_its_company() -> None:
     pairs, settings = pair_set(8), PurifierSettings(amplify=(0.5, 3.0), natural=0.3)
-    together, _ = draw_batch(pairs, list(range(8)), settings=settings, seed=1, epoch=2)
-    alone, _ = draw_batch(pairs, [5], settings=settings, seed=1, epoch=2)
+    together = draw_batch(pairs, list(range(8)), settings=settings, seed=1, epoch=2).seen
+    alone = draw_batch(pairs, [5], settings=settings, seed=1, epoch=2).seen
     assert torch.equal(alone[0], together[5])
-    other, _ = draw_batch(pairs, list(range(8)), settings=settings, seed=1, epoch=3)
+    other = draw_batch(pairs, list(range(8)), settings=settings, seed=1, epoch=3).seen
     assert not torch.equal(other, together)
 
 
 def test_natural_samples_appear_as_often_as_asked_and_noise_takes_the_place_of_cloaks() -> None:
     pairs = pair_set(200)
-    seen, wanted = draw_batch(
+    seen, wanted, _ = draw_batch(
         pairs, list(range(200)), settings=PurifierSettings(natural=0.3, mirror=False), seed=0, epoch=0
     )
     same = (seen == wanted).flatten(1).all(dim=1).float().mean()
     assert 0.2 < float(same) < 0.4
-    noisy, clean = draw_batch(
+    noisy, clean, _ = draw_batch(
         pairs, list(range(50)), settings=PurifierSettings(natural=0.0, noise=20.0, mirror=False), seed=0, epoch=0
     )
     board = torch.from_numpy(pairs.cloaked[:50].astype(np.float32) - pairs.clean[:50]).permute(0, 3, 1, 2)
@@ -246,6 +267,21 @@ def test_training_writes_a_folder_that_purifies_and_tells_cloaks(shards: Path, t
         train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1)
 
 
+def test_training_goes_on_from_weights_that_were_trained_before(shards: Path, tmp_path: Path) -> None:
+    first = train(recipe(tmp_path), out=tmp_path / "first", pairs=shards, seed=1)
+    still = recipe(tmp_path, training={"epochs": 1, "batch": 16, "precision": "no", "rate": 1e-12})
+    second = train(still, out=tmp_path / "second", pairs=shards, seed=2, start=first)
+    before, after = load_artifact(first), load_artifact(second)
+    assert after.recipe["start"] == before.card.sha256["weights.safetensors"]
+    for name, value in before.weights.items():
+        torch.testing.assert_close(after.weights[name], value, atol=1e-6, rtol=0)
+    other = recipe(tmp_path, network={**UNET, "widths": [8, 12]})
+    with pytest.raises(BadInputError, match="weights of another network"):
+        train(other, out=tmp_path / "third", pairs=shards, start=first)
+    with pytest.raises(BadInputError, match="has no --start"):
+        train("multi_cnn", out=tmp_path / "fourth", start=first)
+
+
 def test_pairs_and_captures_are_not_mistaken_for_each_other(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="learns from pairs"):
         train(recipe(tmp_path), out=tmp_path / "out")
@@ -269,6 +305,7 @@ def test_recipes_of_the_package_can_be_built_and_come_back_from_json(name: str, 
         {"training": {"epochs": 0}},
         {"training": {"amplify": [3, 1]}},
         {"training": {"image": "l3"}},
+        {"training": {"quality": [95, 50]}},
         {"training": {"unheard": 1}},
         {"pairs": [{"name": "x"}]},
         {"pairs": [{"name": "x", "attack": "pgd", "surrogates": [], "eps": 8}]},

@@ -72,7 +72,7 @@ class Brightness(FeatureDistance):
 def factors(**changed: Any) -> Tensor:
     """The k that every sample of a batch was amplified by, read from the pixels."""
     pairs = pair_set(120)
-    seen, wanted = draw_batch(pairs, list(range(120)), settings=settings(**changed), seed=0, epoch=0)
+    seen, wanted, _ = draw_batch(pairs, list(range(120)), settings=settings(**changed), seed=0, epoch=0)
     board = torch.from_numpy(pairs.cloaked.astype(np.float32) - pairs.clean).permute(0, 3, 1, 2)
     return ((seen - wanted) * 255 * board).sum(dim=(1, 2, 3)) / board.square().sum(dim=(1, 2, 3))
 
@@ -93,7 +93,7 @@ def test_natural_samples_have_the_factor_zero_and_the_others_one_of_the_range() 
 
 
 def test_a_batch_is_of_eight_bits_whatever_the_factor() -> None:
-    seen, wanted = draw_batch(pair_set(), list(range(16)), settings=settings(amplify=(0.3, 2.0)), seed=0, epoch=0)
+    seen, wanted, _ = draw_batch(pair_set(), list(range(16)), settings=settings(amplify=(0.3, 2.0)), seed=0, epoch=0)
     for images in (seen, wanted):
         torch.testing.assert_close(images * 255, (images * 255).round(), atol=1e-3, rtol=0)
 

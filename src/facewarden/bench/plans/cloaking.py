@@ -11,7 +11,6 @@ from typing import Any
 
 from facewarden.bench.cloaking import TRACKERS, TRAINED, measure
 from facewarden.bench.cloaking import Cell as Measured
-from facewarden.bench.cloaking_build import build_purifier
 from facewarden.bench.cloaking_cost import cost_of
 from facewarden.bench.cloaking_crowd import load_crowd
 from facewarden.bench.cloaking_figures import budget_figure, protection_figure
@@ -31,6 +30,7 @@ from facewarden.bench.cloaking_report import (
 )
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
+from facewarden.bench.resolve import resolve_purifier
 from facewarden.core.errors import FacewardenError
 from facewarden.report.document import Figure, Table
 
@@ -77,7 +77,7 @@ class _Plan:
         wanted |= {name: ("purifiers", [spec]) for name, spec in self.purifiers.items()}
         for name, (where, specs) in wanted.items():
             try:
-                found[name] = [identity_of(build_purifier(spec)) for spec in specs]
+                found[name] = [identity_of(resolve_purifier(spec)) for spec in specs]
             except FacewardenError as error:
                 if not self.settings.get("skip_missing", False):
                     raise SettingError(error.message, hint=error.hint, at=(where, name)) from error
