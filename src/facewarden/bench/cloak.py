@@ -99,7 +99,8 @@ def cloak(
     Args:
         source: a photo or a folder of photos at any depth.
         out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
-        method: an entry of facewarden list attacks.
+        method: an entry of facewarden list attacks. Who is on a photo is not known here, so that fawkes_targeted and
+            tip_im aim at strangers that are far from each face, not from a person.
         surrogates: recognizers that the cloak is made on, with commas between them, all different.
         judges: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
@@ -109,7 +110,7 @@ def cloak(
         thorough: with lowkey, the published 50 steps instead of the swift 14.
         format: png is lossless; jpeg takes part of the cloak away again, which the report shows.
         quality: of JPEG, 1 to 95.
-        batch: photos at a time; it changes memory and speed alone.
+        batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
 
     Raises:
@@ -129,6 +130,8 @@ def cloak(
         "eps": chosen.eps, "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough,
         "format": format, "quality": quality, "seed": seed,
     }  # fmt: skip
+    recipe |= chosen.aim()
+    folder.claim(out / "record" / "source")
     run = RunFolder(out / "record", recipe=recipe, resume=True)
     rows: dict[str, dict[str, Any]] = {}
     waiting: list[tuple[Path, str, Path]] = []
@@ -139,7 +142,7 @@ def cloak(
             folder.leave_out(path, str(reason))
             continue
         target = out / f"{name}.{_SUFFIXES[format]}"
-        row = _finished(run, path, name, target=target, folder=folder)
+        row = _finished(run, path, name, target=target)
         if row is None:
             waiting.append((path, name, target))
         else:
@@ -157,18 +160,17 @@ def cloak(
         made = _cloaked(photos, chosen, goal, detector=detector, seed=seed)
         for photo, pixels, gain, likelihood in made:
             try:
+                _check_still(photo)
                 write_changed(photo.path, pixels, photo.target, kind=format, quality=quality)
             except TransparencyError:
                 folder.leave_out(photo.path, "transparency, which JPEG cannot hold")
                 continue
-            except BadInputError:
-                if photo.path.exists():
-                    raise
-                folder.leave_out(photo.path, "gone while it was cloaked")
+            except Unusable as reason:
+                folder.leave_out(photo.path, str(reason))
                 continue
             measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
             where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
-            told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size, "home": folder.home}
+            told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size}
             row = {**where, **told, **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
     return _result(rows, folder, run=run, out=out, kept=kept)
@@ -188,16 +190,25 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _check_still(photo: _Photo) -> None:
+    """Refuse a photo that somebody took away or changed since it was read."""
+    try:
+        same = _hash(photo.path) == photo.sha256
+    except OSError:
+        raise Unusable("gone while it was cloaked") from None
+    if not same:
+        raise Unusable("changed while it was cloaked")
+
+
 def _stage(name: str) -> str:
     return f"photo-{derive(0, name):016x}"
 
 
-def _finished(run: RunFolder, path: Path, name: str, *, target: Path, folder: PhotoFolder) -> dict[str, Any] | None:
+def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[str, Any] | None:
     """What an earlier call recorded of a photo, or None where it, its result or the photo itself is another now."""
     record = run.path / "stages" / f"{_stage(name)}.json"
     if not record.is_file():
         return None
-    row: Any = None
     try:
         row = json.loads(record.read_text(encoding="utf-8"))
         whole = target.is_file() and target.stat().st_size == row["bytes"]
@@ -206,8 +217,6 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path, folder: Ph
         same = False
     if same:
         return dict(row)
-    if isinstance(row, dict):
-        folder.check_home(path, row.get("home"), result=target)
     try:
         record.unlink()
     except OSError as error:
@@ -271,7 +280,7 @@ def _changes(
 def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:
     manifest = out / "cloaked.csv"
     ordered = [rows[name] | {"treatment": "cloaked"} for name in sorted(rows)]
-    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256", "bytes", "home"}), "sha256"]
+    names = [*_FIRST, *sorted({key for row in ordered for key in row} - {*_FIRST, "sha256", "bytes"}), "sha256"]
     listed = sorted([*ordered, *folder.rows()], key=lambda row: str(row["source"]))
     write_table(manifest, {name: [row.get(name) for row in listed] for name in names})
     numbers = {

@@ -49,6 +49,10 @@ class Method:
         """The budget on the aligned crop; the same one holds for the photo."""
         return ThreatModel(norm="linf", eps=self.eps / 255)
 
+    def aim(self) -> dict[str, str]:
+        """What a record of its cloaks says of how targets are chosen; nothing where that was always the same."""
+        return {"aim": "centroid"} if self.attack.wants_target and self.attack.targets == 1 else {}
+
     def targets(
         self,
         surrogates: Sequence[Recognizer],

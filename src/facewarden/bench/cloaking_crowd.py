@@ -18,8 +18,15 @@ from facewarden.data.datasets.lfw import Lfw
 from facewarden.train.pairs import DEV_SHARE
 
 GALLERY_SHARE = 0.7
-CHOSEN_BY = 16
-"""People of Labeled Faces in the Wild by whom the recipe of puface was chosen: they judge no purifier."""
+CHOSEN_BY = (
+    "780587df57", "eb1aa742a8", "795842fc49", "ef7613c6ea", "f7aa2aa353", "48dab0a8d0",
+    "8a0814e720", "c1d25f56fe", "b509cd00f2", "42198f63b5", "094e10d36b", "ded981c2c8",
+    "228fcd4605", "4cb45e11dc", "5ce3eb5068", "df9f6add38",
+)  # fmt: skip
+"""Opaque ids of people of Labeled Faces in the Wild by whom the recipe of puface was chosen: they judge no purifier.
+
+They come first in every order of people, so that to pass over sixteen is to pass over them in any copy of the set.
+"""
 _DISTRACTOR = "distractor:"
 
 
@@ -144,13 +151,13 @@ def load_crowd(
 
 def judges_of_purifiers(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:
     """Photos of the users of Labeled Faces in the Wild, without those by whom the recipe of puface was chosen."""
-    passed_over = set(_ordered({photo.identity for photo in photos})[:CHOSEN_BY])
-    return tuple(photo for photo in photos if photo.identity not in passed_over)
+    return tuple(photo for photo in photos if photo.identity not in CHOSEN_BY)
 
 
 def _ordered(people: Iterable[str]) -> list[str]:
+    """People in a fixed random order, those by whom the recipe was chosen before all others."""
     found: list[str] = np.random.default_rng(derive(0, "attackers")).permutation(sorted(people)).tolist()
-    return found
+    return [*(who for who in CHOSEN_BY if who in found), *(who for who in found if who not in CHOSEN_BY)]
 
 
 def crowd_of(faces: AlignedFaces) -> Crowd:

@@ -92,6 +92,7 @@ class CloakRecipe:
         return {
             "attack": self.attack, "level": self.level, "settings": dict(self.settings), "surrogates": hashes,
             "weights": self.weights(), "through": planned, "seed": self.seed,
+            **self._method().aim(),
         }  # fmt: skip
 
     def cloak(

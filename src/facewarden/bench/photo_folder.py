@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from facewarden.bench.score import photos_below, unread_below
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation
+from facewarden.core.run import write_text
 from facewarden.data.photo import read_photo, why_unread
 
 TINY = 32.0
@@ -44,7 +46,7 @@ class PhotoFolder:
     """
 
     def __init__(self, source: Path, *, out: Path) -> None:
-        self.source, self.paths = source, photos_below(source)
+        self.source, self.out, self.paths = source, out, photos_below(source)
         self.base = source if source.is_dir() else source.parent
         within = source.is_dir() and out.resolve().is_relative_to(self.base.resolve())
         if within or out.resolve() == self.base.resolve():
@@ -111,26 +113,27 @@ class PhotoFolder:
             self.notes[f"has a face below {TINY:.0f} pixels, about which little is known"] += 1
         return found
 
-    @property
-    def home(self) -> str:
-        """Where the input is, as results remember it."""
-        return str(self.base.resolve())
-
-    def check_home(self, path: Path, other: str | None, *, result: Path) -> None:
-        """Refuse to replace a result that was made of a photo of another folder.
+    def claim(self, mark: Path) -> None:
+        """Take an output for this folder alone: photos of two folders may have the same names.
 
         Args:
-            path: the photo.
-            other: `home` of the photo that the result was made of; None where it is not known.
-            result: what would be replaced.
+            mark: file in the output that remembers the folder, by a hash, since outputs may be published.
 
         Raises:
-            BadInputError: it is another one, and the result is there.
+            BadInputError: the output holds results of another folder, or cannot be written.
         """
-        if other is not None and other != self.home and result.exists():
+        mine = hashlib.sha256(os.fsencode(self.base.resolve())).hexdigest()
+        try:
+            theirs = mark.read_text(encoding="ascii", errors="replace").strip() if mark.is_file() else mine
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            if theirs == mine:
+                write_text(mark, f"{mine}\n")
+        except OSError as error:
+            raise BadInputError(f"{mark}: cannot be written: {error}", hint="choose a writable --out") from error
+        if theirs != mine:
             raise BadInputError(
-                f"{result} was made of a photo of {other}, and {path} would replace it",
-                hint="give every folder of photos an --out of its own",
+                f"{self.out} holds results of another folder than {self.base}",
+                hint=f"give every folder an --out of its own; if it is the same one and was moved, delete {mark}",
             )
 
     def leave_out(self, path: Path, reason: str) -> None:

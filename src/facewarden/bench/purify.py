@@ -7,9 +7,10 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,7 +81,8 @@ def purify(
     Args:
         source: a photo or a folder of photos at any depth.
         out: another folder.
-        purifier: registry name, name:PATH for one with weights, or a folder that facewarden train wrote.
+        purifier: registry name, name:PATH for one with weights, or a folder that facewarden train wrote; settings may
+            follow as JSON: 'jpeg{"quality": 30}', 'puface{"precision": "bfloat16"}'.
         only_suspicious: purify photos with a face that is likely cloaked, and copy the others byte by byte.
         suspicion: likelihood from which a face is suspicious.
         region: "face" purifies the aligned faces and pastes the change back; "photo" purifies all pixels as they are,
@@ -102,6 +104,7 @@ def purify(
     detector = _detector(model, needed=only_suspicious) if finder is not None else None
     settings = [region, aligner, recognizer if judge is not None else "", suspicion if only_suspicious else None]
     work = _Work(folder, out, model, finder, judge, detector, suspicion if only_suspicious else None, settings)
+    folder.claim(out / "purified.source")
     record = Record(out / "purified.jsonl", fresh=force)
     names: list[str] = []
     counts: Counter[str] = Counter()
@@ -113,9 +116,8 @@ def purify(
                 row = record.done(name, origin=origin)
                 if row is None:
                     older = record.rows.get(name)
-                    if older is not None:
-                        folder.check_home(path, older.get("home"), result=out / older["file"])
-                    row = work.one(path, name, known=older is not None) | {"origin": origin, "home": folder.home}
+                    row = _unless_gone(path, partial(work.one, path, name, known=older is not None))
+                    row |= {"origin": origin}
                     _drop(older, row, out=out)  # before the row: a stop in between leaves work, not two copies
                     record.add(row)
                     counts[row["treatment"]] += 1
@@ -221,6 +223,16 @@ class _Work:
         """The name itself, unless it is that of the purified a.jpg for a photo called a.jpg.png."""
         taken = name.endswith(".png") and (self.folder.base / name.removesuffix(".png")).exists()
         return self.out / (f"{name}.copy.png" if taken else name)
+
+
+def _unless_gone(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work on a photo, which somebody may take away meanwhile."""
+    try:
+        return work()
+    except BadInputError:
+        if path.exists():
+            raise
+        raise Unusable("gone while it was purified") from None
 
 
 def _drop(older: dict[str, Any] | None, row: dict[str, Any], *, out: Path) -> None:

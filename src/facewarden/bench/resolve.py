@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
 from facewarden.core.errors import BadInputError, UnknownEntryError
@@ -52,8 +53,8 @@ def resolve_purifier(spec: str) -> Purifier:
     """Build a purifier.
 
     Args:
-        spec: a registry name, `name:PATH` for one with weights, or a folder that `facewarden train` wrote; the first
-            two may be followed by settings as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`.
+        spec: a registry name, `name:PATH` for one with weights, or a folder that `facewarden train` wrote; settings may
+            follow as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
@@ -62,29 +63,61 @@ def resolve_purifier(spec: str) -> Purifier:
     if not settings:
         return cast(Purifier, _resolve("purifiers", where, role=Purifier))
     name, _, argument = where.partition(":")
+    if Path(where).is_dir():
+        name, argument = _entry_of("purifiers", Path(where)), where
     make = load("purifiers", name)
+    known = _checked(name, make, settings)
     try:
-        made: Purifier = make(*((Path(argument),) if argument else ()), **settings)
-    except TypeError as error:
-        takes = ", ".join(name for name in inspect.signature(make).parameters if name != "self")
-        raise BadInputError(f"purifier {spec!r}: {error}", hint=f"{name} takes {takes or 'no settings'}") from None
-    return made
+        inspect.signature(make).bind(*((argument,) if argument else ()), **known)
+    except TypeError:
+        raise BadInputError(f"{name} takes no path", hint=f"write {name}{{...}}") from None
+    return cast(Purifier, make(*((Path(argument),) if argument else ()), **known))
 
 
 def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:
-    """Split `NAME{"setting": value}` into the name and its settings; None where there is no brace.
+    """Split `NAME{"setting": value}` into the name and its settings; None where there are none.
 
     Raises:
         BadInputError: what is in the braces is no JSON.
     """
     name, brace, rest = spec.partition("{")
-    if not brace:
+    if not brace or _there(spec) or _there(spec.partition(":")[2]):  # the name of a folder may hold a brace
         return spec, None
     try:
         settings = json.loads(brace + rest)
-    except ValueError as error:
-        raise BadInputError(f"{spec!r}: settings are no JSON: {error}", hint='jpeg{"quality": 30}') from None
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(
+            f"{spec[:80]!r}: settings are no JSON: {str(error)[:80]}", hint='jpeg{"quality": 30}'
+        ) from None
     return name, dict(settings)
+
+
+def _there(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).exists()
+    except OSError:  # longer than any name
+        return False
+
+
+def _checked(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the types that an entry says; one that it does not take, or of another type, is refused."""
+    wanted = get_type_hints(make.__init__ if inspect.isclass(make) else make)
+    takes = [one for one in inspect.signature(make).parameters if one != "self"]
+    found: dict[str, Any] = {}
+    for setting, value in settings.items():
+        if setting not in takes:
+            raise BadInputError(
+                f"{name} has no setting {setting!r}", hint=f"{name} takes {', '.join(takes) or 'no settings'}"
+            )
+        kind = wanted.get(setting)
+        fine = not isinstance(value, bool) if kind in (int, float) else True
+        if kind is float and isinstance(value, int) and fine:
+            found[setting] = float(value)  # JSON may say 1 for 1.0
+        elif kind in (int, float, str, bool) and not (fine and isinstance(value, kind)):
+            raise BadInputError(f"{name}: {setting} = {value!r}", hint=f"{setting} is of type {kind.__name__}")
+        else:
+            found[setting] = value
+    return found
 
 
 def _resolve(group: str, spec: str, *, role: type) -> Any:
@@ -124,9 +157,19 @@ def _built(group: str, name: str, argument: str) -> Any:
 
 
 def _from_artifact(group: str, folder: Path) -> Any:
+    made = load(group, _entry_of(group, folder))
+    return getattr(made, "from_artifact", made)(folder)
+
+
+def _entry_of(group: str, folder: Path) -> str:
+    """The entry that a trained folder is of.
+
+    Raises:
+        BadInputError: it is no such folder.
+    """
     try:
         recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-        name = recipe["entry"]
+        return str(recipe["entry"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         for path in sorted(folder.iterdir()):
             refuse_pickle(path)
@@ -134,8 +177,6 @@ def _from_artifact(group: str, folder: Path) -> Any:
             f"{folder}: not a model folder ({RECIPE} with an `entry` and {CARD} are needed)",
             hint="facewarden train writes such folders",
         ) from error
-    made = load(group, name)
-    return getattr(made, "from_artifact", made)(folder)
 
 
 def _unknown(group: str, spec: str) -> None:

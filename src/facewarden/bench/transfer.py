@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,7 @@ def names_of(text: str, *, flag: str) -> tuple[str, ...]:
     Raises:
         BadInputError: an empty name, or one given twice.
     """
-    names = tuple(name.strip() for name in text.split(","))
+    names = tuple(name.strip() for name in re.split(r",(?![^{]*\})", text))  # commas of settings part no names
     if not all(names) or len(frozenset(names)) < len(names):
         raise BadInputError(f"{flag} {text!r}", hint=f"{flag} a,b: different names with commas between them")
     return names

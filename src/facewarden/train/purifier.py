@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,9 @@ def train_purifier(
     held = read_pairs(pairs, kinds=plan.training.kinds, at_most=plan.training.at_most or None)
     written = {**plan.plain(), "seed": seed, "pairs_read": len(held)}
     network = build_restorer(plan.network, seed=derive(seed, "weights"))
-    if start is not None:
-        written["start"] = _begin(network, start)
+    before = _begin(network, start, wanted=plan.network) if start is not None else None
+    if before is not None:
+        written["start"] = before.sha256[WEIGHTS]
     run = RunFolder(out / "run", recipe=written, resume=resume)
     if run.done and (out / CARD).is_file():
         return out
@@ -73,13 +75,14 @@ def train_purifier(
         role="purifier",
         licence=plan.licence,
         source=f"facewarden train, recipe of {plan.entry}, seed {seed}"
-        + (", from weights that were trained before (recipe.json says which)" if start is not None else ""),
-        training_data=_data(plan, counts, source=_source(pairs)),
+        + (f", from weights that were trained before: {before.source}" if before is not None else ""),
+        training_data=_data(plan, counts, source=_source(pairs), before=before),
         intended_use=plan.intended_use,
         limits=plan.limits,
         settings={
             "network": dict(plan.network),
-            "features": list(settings.features) if features else [],
+            # a network that was in the loss once judges none of what came of it
+            "features": sorted({*(settings.features if features else ()), *_features_of(before)}),
             "suspicion": fit_suspicion(network, learned),
         },
     )
@@ -89,16 +92,21 @@ def train_purifier(
     return out
 
 
-def _begin(network: nn.Module, start: Path) -> str:
-    """Load the weights of a folder and return their hash."""
+def _begin(network: nn.Module, start: Path, *, wanted: Mapping[str, Any]) -> Card:
+    """Load the weights of a folder and return their card."""
     artifact = load_artifact(start)
-    try:
-        network.load_state_dict({name: value.float() for name, value in artifact.weights.items()})
-    except RuntimeError as error:
+    held = artifact.card.settings.get("network", {})
+    if json.dumps(held, sort_keys=True) != json.dumps(dict(wanted), sort_keys=True):
         raise BadInputError(
-            f"{start}: weights of another network than the recipe's", hint="start from a purifier of the same network"
-        ) from error
-    return artifact.card.sha256[WEIGHTS]
+            f"{start}: weights of another network than the recipe's: {held}",
+            hint="start from a purifier of the same network",
+        )
+    network.load_state_dict({name: value.float() for name, value in artifact.weights.items()})
+    return artifact.card
+
+
+def _features_of(card: Card | None) -> tuple[str, ...]:
+    return tuple(card.settings.get("features", ())) if card is not None else ()
 
 
 def _source(pairs: Path) -> str:
@@ -110,7 +118,12 @@ def _source(pairs: Path) -> str:
         return "a set that the pairs do not name"
 
 
-def _data(plan: PurifierRecipe, counts: dict[str, Any], *, source: str) -> str:
+def _data(plan: PurifierRecipe, counts: dict[str, Any], *, source: str, before: Card | None) -> str:
+    now = _data_of_this(plan, counts, source=source)
+    return now if before is None or before.training_data == now else f"{now}; before that: {before.training_data}"
+
+
+def _data_of_this(plan: PurifierRecipe, counts: dict[str, Any], *, source: str) -> str:
     faces = f"{counts['pairs']} photos of {counts['people']} people ({source})"
     if plan.training.noise > 0:
         return f"{faces}, with Gaussian noise up to {plan.training.noise:g} gray levels instead of cloaks"

@@ -18,7 +18,7 @@ from facewarden.bench import cloak as module
 from facewarden.bench import cloak_method, cloaking_recipe
 from facewarden.bench.cloak import Cloaked, cloak
 from facewarden.bench.cloak_detector import CloakDetector
-from facewarden.bench.cloak_method import by_distance, choose_method
+from facewarden.bench.cloak_method import by_distance, choose_method, farthest
 from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.faces import AlignedFaces
 from facewarden.cli.cloak import show
@@ -270,7 +270,7 @@ def test_where_nothing_can_be_cloaked_the_reasons_are_words_and_the_photos_named
 
 def test_a_folder_that_cannot_be_written_is_said_before_work(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInputError, match="cannot write the run"):
+    with pytest.raises(BadInputError, match="cannot be written"):
         run(folder, tmp_path / "file")
 
 
@@ -331,6 +331,13 @@ def test_strength_is_gray_levels_or_a_published_mode() -> None:
 def test_the_farthest_candidate_is_chosen() -> None:
     faces = np.array([[1.0, 0.0], [0.0, 1.0]])
     assert by_distance(faces, np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.7]]))[:, 0].tolist() == [1, 0]
+
+
+def test_the_farthest_stranger_is_the_one_whose_nearest_photo_is_farthest() -> None:
+    photos = np.array([[0.0, 0.0], [10.0, 0.0]])
+    # the first is farther on average (5 and 15), the second from the nearest photo (8 and 8)
+    strangers = np.array([[-5.0, 0.0], [5.0, 6.3]])
+    assert farthest(photos, strangers).tolist() == [1]
 
 
 def strangers_of(*, people: int, each: int, seed: int) -> AlignedFaces:
@@ -414,31 +421,35 @@ def test_the_verb_aims_at_as_many_strangers_as_the_grid(monkeypatch: pytest.Monk
     torch.testing.assert_close(goal.loss({"rgb": clean}), fifth)
 
 
-def test_photos_of_another_folder_replace_nothing(folder: Path, tmp_path: Path) -> None:
-    made = table(run(folder, tmp_path / "out"))
-    name, row = next(iter(made.items()))
-    (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
-    face(9).save(tmp_path / "other" / name)
-    before = (tmp_path / "out" / row["file"]).read_bytes()
-    with pytest.raises(BadInputError, match="would replace it"):
+def test_an_output_belongs_to_one_folder(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    before = files(tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    face(9).save(tmp_path / "other" / "another.png")  # of a name that is not there yet, or is
+    with pytest.raises(BadInputError, match="holds results of another folder"):
         run(tmp_path / "other", tmp_path / "out")
-    assert (tmp_path / "out" / row["file"]).read_bytes() == before
-    folder.rename(tmp_path / "moved")  # the same photos elsewhere are the same work
-    assert run(tmp_path / "moved", tmp_path / "out").done == 0
+    assert files(tmp_path / "out") == before
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(BadInputError, match="and was moved") as refused:
+        run(tmp_path / "moved", tmp_path / "out")
+    Path(str(refused.value).rpartition("delete ")[2]).unlink()
+    assert run(tmp_path / "moved", tmp_path / "out").done == 0  # the same photos are the same work
+    assert str(tmp_path) not in b"".join(files(tmp_path / "out").values()).decode("latin-1")
 
 
-def test_a_photo_that_goes_meanwhile_stops_nothing(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", ["gone while it was cloaked", "changed while it was cloaked"])
+def test_a_photo_that_goes_or_changes_meanwhile_stops_nothing(
+    reason: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = sorted(table(run(folder, tmp_path / "known")))[0]
-    real = module.write_changed
+    real = module._check_still
 
-    def taking(path: Path, *rest: Any, **more: Any) -> None:
-        if path == folder / first:
-            path.unlink()
-        real(path, *rest, **more)
+    def taking(photo: Any) -> None:
+        if photo.path == folder / first:
+            photo.path.write_bytes(b"half of ano") if reason.startswith("changed") else photo.path.unlink()
+        real(photo)
 
-    monkeypatch.setattr(module, "write_changed", taking)
+    monkeypatch.setattr(module, "_check_still", taking)
     result = run(folder, tmp_path / "out")
-    assert result.skipped["gone while it was cloaked"] == 1
+    assert result.skipped[reason] == 1
     assert result.done == 2

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.bench import cloaking as module
+from facewarden.bench import cloaking_recipe
 from facewarden.bench.cloaking import Cell, measure
 from facewarden.bench.cloaking_cost import cost_of
 from facewarden.bench.cloaking_crowd import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
@@ -31,12 +32,14 @@ from facewarden.bench.cloaking_trackers import UserOutcome
 from facewarden.bench.faces import AlignedFaces, embed_all, to_images
 from facewarden.bench.plan_file import read_plan
 from facewarden.core.card import Card
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.intervals import wilson
 from facewarden.train.pairs import PairSet
+from stand_ins import TinyRecognizer
 
 Pixels = NDArray[np.uint8]
 
@@ -251,22 +254,37 @@ def test_attackers_are_the_users_of_lfw_and_distractors_people_of_whom_nothing_i
     assert any(called[one] in users for one in looked_at.person)  # a user is no distractor even then
 
 
-def test_those_who_chose_the_recipe_judge_no_purifier() -> None:
-    photos = [FacePhoto(Path("x.png"), f"p{who}", f"p{who}/{n}") for who in range(40) for n in range(2)]
+@pytest.mark.parametrize("others", [3, 40])
+def test_those_who_chose_the_recipe_judge_no_purifier_in_any_copy_of_the_set(others: int) -> None:
+    there = [*CHOSEN_BY[:14], *(f"p{number}" for number in range(others))]
+    photos = [FacePhoto(Path("x.png"), who, f"{who}/{n}") for who in there for n in range(2)]
     crops = np.zeros((len(photos), 2, 2, 3), dtype=np.uint8)
-    faces = AlignedFaces(
-        crops,
-        tuple(one.identity for one in photos),
-        tuple(one.key for one in photos),
-        "set",
-        simulated=True,
-        skipped={},
+    who, keys = tuple(one.identity for one in photos), tuple(one.key for one in photos)
+    faces = AlignedFaces(crops, who, keys, "set", simulated=True, skipped={})
+    assert crowd_of(faces).attackers(14) == CHOSEN_BY[:14]
+    assert {one.identity for one in judges_of_purifiers(photos)} == set(there[14:])
+    assert len(set(CHOSEN_BY)) == read_plan("cloaking_lfw").settings["passed_over"] == 16
+
+
+def test_a_cloak_is_aimed_with_all_photos_of_its_person_in_view(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def goal(method: Any, models: Any, clean: Tensor, *, own: Tensor | None = None, **rest: Any) -> Objective:
+        assert own is not None
+        seen.append((len(clean), len(own)))
+        return PushAway(models, clean, keys=rest["keys"])
+
+    monkeypatch.setattr(cloaking_recipe, "goal_of", goal)
+    crops = np.random.default_rng(0).integers(60, 190, (10, 112, 112, 3)).astype(np.uint8)
+    recipe = CloakRecipe("noise", "8", ("color",))
+    recipe.cloak(
+        crops, [str(n) for n in range(10)], recognizer=lambda name: TinyRecognizer(), purifier=lambda name: None
     )
-    chose = set(crowd_of(faces).attackers(CHOSEN_BY))
-    left = judges_of_purifiers(photos)
-    assert {one.identity for one in left} == {one.identity for one in photos} - chose
-    assert len(left) == 2 * (40 - CHOSEN_BY)
-    assert read_plan("cloaking_lfw").settings["passed_over"] == CHOSEN_BY
+    assert seen == [(8, 10), (2, 10)]  # in groups, and each of them knows the whole person
+    told = CloakRecipe("fawkes_targeted", "mid", ("color",)).recipe(recognizer=lambda n: TinyRecognizer(), purifier=str)
+    assert told["aim"] == "centroid"
 
 
 def tracked(points: NDArray[np.float32], people: int, above: Callable[[], nn.Module], **how: Any) -> list[float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
 from facewarden.bench.resolve import resolve_purifier
+from facewarden.bench.transfer import names_of
 from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
@@ -169,9 +172,51 @@ def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> No
 def test_a_purifier_with_settings() -> None:
     assert resolve_purifier('jpeg{"quality": 30}').card.settings["quality"] == 30
     assert resolve_purifier("jpeg").card.settings["quality"] == 75
-    for wrong in ('jpeg{"quality": 30', 'jpeg{"strength": 30}', 'jpeg:5{"quality": 30}'):
-        with pytest.raises(BadInputError):
-            resolve_purifier(wrong)
+    assert resolve_purifier('gaussian_blur{"sigma": 1}').card.settings["sigma"] == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ('jpeg{"quality": 30', "no JSON"),
+        ('jpeg{"strength": 30}', "no setting 'strength'"),
+        ('jpeg{"quality": 30.5}', "of type int"),
+        ('jpeg{"quality": "x"}', "of type int"),
+        ('jpeg{"quality": true}', "of type int"),
+        ('median{"size": 2.5}', "of type int"),
+        ('gaussian_noise{"seed": "x"}', "of type int"),
+        ('bilateral{"radius": 2.5}', "of type int"),
+        ('jpeg:5{"quality": 30}', "takes no path"),
+    ],
+)
+def test_a_setting_that_cannot_be_says_so(wrong: str, said: str) -> None:
+    with pytest.raises(BadInputError) as refused:
+        resolve_purifier(wrong)
+    assert said in str(refused.value)
+
+
+def test_settings_without_end_are_no_json() -> None:
+    with pytest.raises(BadInputError) as refused:
+        resolve_purifier('jpeg{"quality": ' + "[" * 20_000)
+    assert "no JSON" in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_a_trained_folder_takes_settings_and_may_have_braces_in_its_name(tmp_path: Path) -> None:
+    shipped = Path(str(resources.files("facewarden"))) / "weights" / "puface"
+    shutil.copytree(shipped, tmp_path / "mine{1}")
+    shutil.copytree(shipped, tmp_path / "mine")
+    for spec in (f"{tmp_path}/mine{{1}}", f"puface:{tmp_path}/mine{{1}}"):
+        assert identity_of(resolve_purifier(spec)) == identity_of(resolve_purifier("puface"))
+    for spec in (f"{tmp_path}/mine", f"puface:{tmp_path}/mine"):
+        fast = resolve_purifier(spec + '{"precision": "bfloat16"}')
+        assert fast.card.settings["precision"] == "bfloat16"
+
+
+def test_commas_of_settings_part_no_names() -> None:
+    assert names_of('jpeg,bilateral{"radius": 2, "sigma_color": 0.1},median', flag="--through") == (
+        "jpeg", 'bilateral{"radius": 2, "sigma_color": 0.1}', "median",
+    )  # fmt: skip
 
 
 def test_a_precision_is_a_setting_that_another_result_says() -> None:

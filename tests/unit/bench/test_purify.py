@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -427,17 +428,33 @@ def test_why_a_photo_cannot_be_read_is_told_apart(folder: Path, tmp_path: Path) 
     }
 
 
-def test_photos_of_another_folder_replace_nothing(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("force", [False, True])
+def test_an_output_belongs_to_one_folder(*, force: bool, folder: Path, tmp_path: Path) -> None:
     run(folder, tmp_path / "out")
     before = files(tmp_path / "out")
     (tmp_path / "other").mkdir()
-    face(7).save(tmp_path / "other" / "a.png")
-    with pytest.raises(BadInputError, match=r"a\.png\.png was made of a photo of .*in, and .*other") as caught:
-        run(tmp_path / "other", tmp_path / "out")
-    assert "--out of its own" in str(caught.value)
-    after = files(tmp_path / "out")
-    assert {name: held for name, held in after.items() if name.endswith(".png")} == {
-        name: held for name, held in before.items() if name.endswith(".png")
-    }
-    folder.rename(tmp_path / "moved")  # the same photos elsewhere are the same work
-    assert (run(tmp_path / "moved", tmp_path / "out").done, run(tmp_path / "moved", tmp_path / "out").kept) == (0, 4)
+    face(7).save(tmp_path / "other" / "another.png")  # of a name that is not there yet
+    with pytest.raises(BadInputError, match="holds results of another folder") as refused:
+        run(tmp_path / "other", tmp_path / "out", force=force)
+    assert files(tmp_path / "out") == before
+    folder.rename(tmp_path / "moved")
+    Path(str(refused.value).rpartition("delete ")[2]).unlink()
+    result = run(tmp_path / "moved", tmp_path / "out", force=force)
+    assert (result.done, result.kept) == ((4, 0) if force else (0, 4))
+    assert str(tmp_path) not in b"".join(files(tmp_path / "out").values()).decode("latin-1")
+
+
+def test_a_photo_that_goes_meanwhile_stops_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module.write_changed
+
+    def taking(path: Path, *rest: Any, **more: Any) -> None:
+        if path.name == "a.png":
+            path.unlink()
+        real(path, *rest, **more)
+
+    monkeypatch.setattr(module, "write_changed", taking)
+    result = run(folder, tmp_path / "out")
+    assert result.skipped["gone while it was purified"] == 1
+    assert result.done == 3

@@ -100,6 +100,8 @@ def test_the_change_is_what_it_was_before_the_image_was_stored() -> None:
     pairs = pair_set(6, side=32)
     calm = PurifierSettings(natural=0.0, mirror=False)
     stored = PurifierSettings(natural=0.0, mirror=False, stored=1.0, quality=(50, 50))
+    mirrored = draw_batch(pairs, list(range(6)), settings=PurifierSettings(natural=0.0), seed=0, epoch=0)
+    assert torch.equal(mirrored.change, mirrored.seen - mirrored.wanted)
     before = draw_batch(pairs, list(range(6)), settings=calm, seed=0, epoch=0)
     after = draw_batch(pairs, list(range(6)), settings=stored, seed=0, epoch=0)
     assert torch.equal(before.change, before.seen - before.wanted)
@@ -275,11 +277,23 @@ def test_training_goes_on_from_weights_that_were_trained_before(shards: Path, tm
     assert after.recipe["start"] == before.card.sha256["weights.safetensors"]
     for name, value in before.weights.items():
         torch.testing.assert_close(after.weights[name], value, atol=1e-6, rtol=0)
-    other = recipe(tmp_path, network={**UNET, "widths": [8, 12]})
-    with pytest.raises(BadInputError, match="weights of another network"):
-        train(other, out=tmp_path / "third", pairs=shards, start=first)
+    for changed in ({"widths": [8, 12]}, {"gain": 5.0}):  # of other shapes, and of the same ones
+        other = recipe(tmp_path, network={**UNET, **changed})
+        with pytest.raises(BadInputError, match="weights of another network"):
+            train(other, out=tmp_path / "third", pairs=shards, start=first)
     with pytest.raises(BadInputError, match="has no --start"):
         train("multi_cnn", out=tmp_path / "fourth", start=first)
+
+
+def test_what_weights_have_learned_from_before_stays_on_their_card(shards: Path, tmp_path: Path) -> None:
+    first = train(recipe(tmp_path), out=tmp_path / "first", pairs=shards, seed=1)
+    card = json.loads((first / "card.json").read_text())
+    card["settings"]["features"], card["training_data"] = ["faceres"], "other photos"
+    (first / "card.json").write_text(json.dumps(card))
+    after = load_artifact(train(recipe(tmp_path), out=tmp_path / "second", pairs=shards, seed=2, start=first)).card
+    assert after.settings["features"] == ["faceres"]
+    assert "before that: other photos" in after.training_data
+    assert card["source"] in after.source
 
 
 def test_pairs_and_captures_are_not_mistaken_for_each_other(shards: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from facewarden.nn.restorer import build_restorer
-from facewarden.train.amplify import draw_batch
+from facewarden.train.amplify import draw_batch, remainder
 from facewarden.train.features import FeatureDistance
 from facewarden.train.pairs import PairSet
 from facewarden.train.purifier_loop import fit_purifier
@@ -115,6 +115,17 @@ def test_the_image_loss_is_the_one_that_the_recipe_names(tmp_path: Path, image: 
     pairs = pair_set(8, depth=(2, 8))
     log = fit_purifier(Shifts(), pairs, dev=None, features=[], settings=settings(image=image), seed=0, run=tmp_path)
     assert log[0]["image"] * 255 == pytest.approx(wanted, rel=1e-3)
+
+
+def test_the_remainder_is_along_the_cloak_and_not_along_what_jpeg_made_of_it(tmp_path: Path) -> None:
+    pairs, how = pair_set(8), settings(remainder=1.0, stored=1.0, quality=(30, 30), rate=1e-12)
+    log = fit_purifier(Shifts(), pairs, dev=None, features=[], settings=how, seed=0, run=tmp_path)
+    batch = draw_batch(pairs, list(range(8)), settings=how, seed=0, epoch=0)
+    along, stored = (
+        float(remainder(batch.seen - batch.wanted, way)) for way in (batch.change, batch.seen - batch.wanted)
+    )
+    assert abs(along - stored) > 0.01
+    assert log[0]["remainder"] == pytest.approx(along, rel=1e-3)
 
 
 def test_the_network_learns_from_the_feature_loss(tmp_path: Path) -> None:
