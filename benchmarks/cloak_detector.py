@@ -24,6 +24,7 @@ from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.faces import to_images
+from facewarden.bench.resolve import parsed
 from facewarden.core.progress import track
 from facewarden.metrics.match import auc, tar_at_far
 from facewarden.report.document import Figure
@@ -75,10 +76,9 @@ def read(text: str, *, surrogates: list[str]) -> CloakRecipe:
     """ATTACK:LEVEL, with {settings} as JSON, >AFTER it was published and @SURROGATE+SURROGATE where given."""
     front, _, on = text.partition("@")
     front, _, after = front.partition(">")
-    kind, brace, settings = front.partition("{")
+    kind, settings = parsed(front)
     recipe = parse_cloak(kind, surrogates=on.split("+") if on else surrogates)
-    given = json.loads(brace + settings) if brace else {}
-    return replace(recipe, settings=given, after=(after,) if after else ())
+    return replace(recipe, settings=settings or {}, after=(after,) if after else ())
 
 
 def figures(cloaked: dict[str, NDArray[np.float64]], natural: dict[str, NDArray[np.float64]]) -> dict[str, Any]:

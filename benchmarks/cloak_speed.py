@@ -84,8 +84,9 @@ def main() -> None:
     print(f"{len(clean)} drawn faces (simulated), {' + '.join(SURROGATES)}, eps 8/255, one thread, per face:")
     for name, way in ways.items():
         spent, shift, smooth, similar = 0.0, 0.0, 0.0, 0.0
-        for images in group if name.endswith("eights") else clean:
-            share = len(images) / (len(group[0]) if name.endswith("eights") else len(clean))
+        samples = group if name.endswith("eights") else clean
+        for images in samples:
+            share = len(images) / sum(map(len, samples))
             started = time.process_time()
             cloaked = way(images)
             spent += (time.process_time() - started) / len(images) * share

@@ -80,16 +80,14 @@ class Method:
         strangers = _drawn(drawn_faces, each, seed)
         pool = strangers.images(range(len(strangers)))
         candidates = _embedded(surrogates, pool)
-        faces = _embedded(surrogates, clean if own is None else own)
+        faces = _embedded(surrogates, clean)
         if self.attack.targets > 1:
             order = by_distance(faces, candidates)
             return tuple(pool[torch.from_numpy(order[:, place])] for place in range(self.attack.targets))
         centroids = candidates.reshape(_STRANGERS, each, -1).mean(axis=1)
-        people = (
-            np.repeat(farthest(faces, centroids), len(clean))
-            if own is not None
-            else by_distance(faces, centroids)[:, 0]
-        )
+        people = by_distance(faces, centroids)[:, 0]
+        if own is not None:
+            people = np.full(len(clean), farthest(_embedded(surrogates, own), centroids))
         photos = [derive(seed, "target", key) % each for key in keys]
         return (pool[torch.from_numpy(people * each + np.array(photos))],)
 
@@ -126,8 +124,8 @@ def by_distance(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     return np.argsort(-apart, axis=1, kind="stable")
 
 
-def farthest(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Return the row, `(1,)`, of the candidate whose nearest face of a person is the farthest.
+def farthest(faces: np.ndarray, candidates: np.ndarray) -> int:
+    """Return the row of the candidate whose nearest face of a person is the farthest.
 
     Args:
         faces: `(n, d)` embeddings of one person's photos.
@@ -136,7 +134,7 @@ def farthest(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     Source: Shan et al., "Fawkes", USENIX Security 2020, section 4.
     """
     apart = np.linalg.norm(faces[:, None] - candidates[None], axis=2).min(axis=0)
-    return np.array([int(apart.argmax())])
+    return int(apart.argmax())
 
 
 def choose_method(

@@ -14,6 +14,7 @@ from facewarden.bench.score import photos_below, unread_below
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import write_text
+from facewarden.data._text import printable
 from facewarden.data.photo import read_photo, why_unread
 
 TINY = 32.0
@@ -93,7 +94,7 @@ class PhotoFolder:
         except BadInputError as error:
             raise Unusable(why_unread(path, error)) from None
         for note in said:
-            what = note.removeprefix(f"{_printable(path.as_posix())}: ").removeprefix("its ").removeprefix("the ")
+            what = note.removeprefix(f"{printable(path.as_posix())}: ").removeprefix("its ").removeprefix("the ")
             self.notes[f"its {what}" if f"its {what}" != _ON_WHITE else "its transparent parts stay transparent"] += 1
         return photo
 
@@ -138,7 +139,7 @@ class PhotoFolder:
 
     def leave_out(self, path: Path, reason: str) -> None:
         """Remember a photo that is left out."""
-        self.skipped.append((_printable(path.relative_to(self.base).as_posix()), reason))
+        self.skipped.append((printable(path.relative_to(self.base).as_posix()), reason))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -161,7 +162,3 @@ class PhotoFolder:
         if "no face found" in self.counts:
             hint += "; folders of aligned square crops need --aligner precropped"
         return BadInputError(f"{self.source}: no photo could be {done}: {reasons}", hint=hint)
-
-
-def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -65,13 +65,7 @@ def resolve_purifier(spec: str) -> Purifier:
     name, _, argument = where.partition(":")
     if Path(where).is_dir():
         name, argument = _entry_of("purifiers", Path(where)), where
-    make = load("purifiers", name)
-    known = _checked(name, make, settings)
-    try:
-        inspect.signature(make).bind(*((argument,) if argument else ()), **known)
-    except TypeError:
-        raise BadInputError(f"{name} takes no path", hint=f"write {name}{{...}}") from None
-    return cast(Purifier, make(*((Path(argument),) if argument else ()), **known))
+    return cast(Purifier, _built("purifiers", name, argument, settings))
 
 
 def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:
@@ -140,20 +134,21 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     return model
 
 
-def _built(group: str, name: str, argument: str) -> Any:
-    """Make a registered entry, with a path where one is given.
+def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """Make a registered entry, with a path and settings where they are given.
 
     Raises:
-        BadInputError: a path for what takes none, or none for what needs one.
+        BadInputError: a path for what takes none, none for what needs one, or settings that it does not take.
     """
     make = load(group, name)
     given = (Path(argument),) if argument else ()
+    known = _checked(name, make, settings) if settings else {}
     try:
-        inspect.signature(make).bind(*given)
+        inspect.signature(make).bind(*given, **known)
     except TypeError:
         form, what = (name, "takes no path") if given else (f"{name}:PATH", "needs a path")
         raise BadInputError(f"{name} {what}", hint=f"write {form}") from None
-    return make(*given)
+    return make(*given, **known)
 
 
 def _from_artifact(group: str, folder: Path) -> Any:

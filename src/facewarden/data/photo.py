@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facewarden.core.errors import BadInputError
+from facewarden.data._text import printable
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused from their header, before anything is unpacked."""
@@ -41,7 +42,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
         BadInputError: not a file, empty, truncated, no picture, more than `MAX_PIXELS`, or of a pixel type without a
             known range (32-bit integer beyond 16 bit, floating point).
     """
-    name = _printable(path)
+    name = printable(path)
     note = on_note or (lambda _: None)
     _check_file(Path(path), name)
     try:
@@ -77,7 +78,7 @@ def why_unread(path: str | os.PathLike[str], error: BadInputError) -> str:
     """Why `read_photo` refused a file, in words under which alike ones can be counted: no name and no details."""
     if f"{MAX_PIXELS // 10**6} MP" in error.hint:
         return f"more than {MAX_PIXELS // 10**6} MP"
-    what = error.message.removeprefix(f"{_printable(path)} ").partition(":")[0].removeprefix("is ")
+    what = error.message.removeprefix(f"{printable(path)} ").partition(":")[0].removeprefix("is ")
     return f"unreadable photo: {what}"
 
 
@@ -181,10 +182,6 @@ def _from_integers(image: Image.Image, name: str, note: Callable[[str], None]) -
         note(f"{name}: its transparent value is left out")
     gray = np.round(values / 257).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)
-
-
-def _printable(path: str | os.PathLike[str]) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _refuse(name: str, what: str, hint: str) -> NoReturn:

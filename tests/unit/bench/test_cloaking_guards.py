@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.bench import cloaking as module
 from facewarden.bench import cloaking_recipe
+from facewarden.bench.cloak_method import choose_method
 from facewarden.bench.cloaking import Cell, measure
 from facewarden.bench.cloaking_cost import cost_of
 from facewarden.bench.cloaking_crowd import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
@@ -39,7 +40,7 @@ from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.intervals import wilson
 from facewarden.train.pairs import PairSet
-from stand_ins import TinyRecognizer
+from stand_ins import TinyRecognizer, make_faces
 
 Pixels = NDArray[np.uint8]
 
@@ -264,6 +265,14 @@ def test_those_who_chose_the_recipe_judge_no_purifier_in_any_copy_of_the_set(oth
     assert crowd_of(faces).attackers(14) == CHOSEN_BY[:14]
     assert {one.identity for one in judges_of_purifiers(photos)} == set(there[14:])
     assert len(set(CHOSEN_BY)) == read_plan("cloaking_lfw").settings["passed_over"] == 16
+
+
+@pytest.mark.parametrize(("attack", "targets"), [("fawkes_targeted", 1), ("tip_im", 5)])
+def test_a_person_of_more_photos_than_a_group_is_aimed_photo_by_photo(attack: str, targets: int) -> None:
+    clean = make_faces(10) * 0.7 + 0.15
+    method = choose_method(attack, strength="mid", eps=None, thorough=False)
+    found = method.targets([TinyRecognizer()], clean[:8], keys=list("abcdefgh"), seed=0, own=clean)
+    assert [len(one) for one in found] == [8] * targets
 
 
 def test_a_cloak_is_aimed_with_all_photos_of_its_person_in_view(
