@@ -35,6 +35,14 @@ def shared_data() -> Path:
     return path
 
 
+@pytest.fixture
+def bfloat16_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in bfloat16 where it is asked for, also on a processor that only emulates it."""
+    from facewarden.core import precision
+
+    monkeypatch.setattr(precision, "native_bfloat16", lambda device_type="cpu": precision.Support(True, "in a test"))
+
+
 @pytest.fixture(scope="session")
 def need_asset() -> Callable[[str], Path]:
     """A function that gives an asset's path, or skips with the command that brings it."""

@@ -15,8 +15,9 @@ from facewarden.attacks._steps import ascend, check_count, check_step, rows_of, 
 from facewarden.core.attack import MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import Precision, Transform
+from facewarden.core.metered import Transform
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision, check_precision
 
 Gradients = dict[Modality, Tensor]
 
@@ -62,8 +63,7 @@ class Walk:
         check_step(self.step_size)
         draws = self.random_start or self.diversity is not None or self.neighbors > 0
         check_restarts(self.restarts, random=draws)
-        if self.precision not in ("float32", "bfloat16"):
-            raise BadInputError(f"unknown precision {self.precision!r}", hint="float32 or bfloat16")
+        check_precision(self.precision)
         if self.decay is not None and not 0.0 <= self.decay < float("inf"):
             raise BadInputError(f"decay must be a number >= 0, got {self.decay}", hint="decay=1.0")
         if self.neighbors < 0 or not 0.0 <= self.radius < float("inf"):

@@ -13,8 +13,9 @@ from facewarden.attacks._steps import check_count, rows_of
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import Climb, Precision
+from facewarden.core.metered import Climb
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 
 _NO_DIVISION_BY_ZERO = 1e-12
 _INERTIA = 0.25  # share of the last move that goes on

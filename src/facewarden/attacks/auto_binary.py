@@ -8,8 +8,8 @@ import torch
 
 from facewarden.attacks._steps import check_count
 from facewarden.core.attack import Attack, MeteredObjective
-from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 from facewarden.core.registry import load
 
 

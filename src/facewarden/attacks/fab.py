@@ -13,8 +13,8 @@ from facewarden.attacks._steps import check_count, keep_better, rows_of, scatter
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 
 _NEVER = 1e10  # distance of a sample on whose other side no image was found
 _SHORTEST = 1e-8

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -13,6 +11,7 @@ from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 from facewarden.nn.separable import filter_separably
 from facewarden.nn.ssim import dssim
 
@@ -58,7 +57,7 @@ class LowKey(Attack):
         step_size: float | None = None,
         smoothing: float = 3.0,
         price: float = 1.0,
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Precision = "float32",
     ) -> None:
         if pace not in _STEPS or (pace == "swift" and step_size is not None):
             raise BadInputError(f"pace {pace!r} with step_size {step_size}", hint="pace='swift', or a step_size")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from facewarden.attacks._walk import Walk
 from facewarden.core.attack import Attack, MeteredObjective
-from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 
 
 class MIFGSM(Attack):

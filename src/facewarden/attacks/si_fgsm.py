@@ -6,8 +6,8 @@ from pathlib import Path
 
 from facewarden.attacks._walk import Walk
 from facewarden.core.attack import Attack, MeteredObjective
-from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 
 
 class SIFGSM(Attack):

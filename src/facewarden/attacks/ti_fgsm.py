@@ -6,8 +6,8 @@ from facewarden.attacks._diversity import Diversity
 from facewarden.attacks._smoothing import Shape, make_kernel
 from facewarden.attacks._walk import Walk
 from facewarden.core.attack import Attack, MeteredObjective
-from facewarden.core.metered import Precision
 from facewarden.core.objective import Images
+from facewarden.core.precision import Precision
 
 
 class TIFGSM(Attack):

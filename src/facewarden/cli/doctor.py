@@ -59,12 +59,14 @@ def _torch() -> list[Finding]:
     import torch
 
     from facewarden.core.compat import ensure_torchvision
+    from facewarden.core.precision import native_bfloat16, resolve_precision
 
     vision = ensure_torchvision()
     mend = "pip install -c constraints.txt torchvision" if vision == "absent" else ""
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return [
         Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
+        Finding("precision auto", "ok", f"{resolve_precision('auto')} on this CPU: {native_bfloat16('cpu').reason}"),
         Finding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
         Finding("torchvision", "bad" if vision == "absent" else "ok", vision, mend),
     ]

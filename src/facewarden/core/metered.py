@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -12,12 +11,12 @@ from torch import Tensor
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective
+from facewarden.core.precision import Precision, autocast, resolve_precision
 from facewarden.core.reading import Reading, Stage
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
 Climb = Literal["loss", "margin", "cross_entropy"]
-Precision = Literal["float32", "bfloat16"]
 Transform = Callable[[Images], Images]
 
 
@@ -103,8 +102,9 @@ class MeteredObjective:
             of: "loss" is the objective's own; "margin" is its distance to the decision; "cross_entropy" is
                 the two-class cross-entropy of that margin.
             through: a differentiable change of the images between here and the model.
-            precision: "bfloat16" runs the model under autocast with channels-last images: about twice as fast on
-                convolutions, and a slightly different gradient; success is measured in float32 all the same.
+            precision: "bfloat16" runs the model under autocast with channels-last images where the device has it
+                natively: about twice as fast on convolutions, and a slightly different gradient; success is measured
+                in float32 all the same.
             valued: whether the caller reads the value; with a `Reading` it costs a query, and is zero if not wanted.
 
         Raises:
@@ -138,9 +138,9 @@ class MeteredObjective:
         device = inputs[wanted[0]].device.type if wanted else "cpu"
         with torch.enable_grad():
             seen = inputs if through is None else through(inputs)
-            if precision == "bfloat16":
+            if resolve_precision(precision, device) != "float32":
                 seen = {name: image.contiguous(memory_format=torch.channels_last) for name, image in seen.items()}
-            with _autocast(precision, device):
+            with autocast(precision, device):
                 value = self._value(seen, of).float()
             if not value.requires_grad or value.shape != (len(self),):
                 raise ContractError(
@@ -212,9 +212,3 @@ def _chained(first: Transform | None, second: Transform | None) -> Transform | N
     if first is None or second is None:
         return second if first is None else first
     return lambda images: second(first(images))
-
-
-def _autocast(precision: Precision, device: str) -> AbstractContextManager[object]:
-    if precision == "float32":
-        return nullcontext()
-    return torch.autocast(device, dtype=torch.bfloat16)

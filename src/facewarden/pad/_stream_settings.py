@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from torch import nn
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.precision import Precision
 from facewarden.nn.trunk import is_random, load_trunk
 
 MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
 InfraredInput = Literal["gray", "gray_hog_plgf"]
-Precision = Literal["float32", "bfloat16"]
 Tiling = Literal["auto", "sample", "batch"]
 Trained = Literal["paper", "released", "full"]
 
@@ -28,7 +28,8 @@ class ViewSettings:
         missing_fill: what stands for an absent modality: pixels 0 (-0.996 after normalization), 0 after normalization,
             or masked tokens, which neither help, nor are helped, nor reach the classifier.
         infrared_input: three copies of the gray image, or [gray, HOG, PLGF].
-        precision: of the matrix products; `bfloat16` is for training and for scores that need not be exact.
+        precision: of the matrix products; `bfloat16` is for training and for scores that need not be exact,
+            `auto` takes it where the device has it natively.
         tiling: once it is trained, `sample` sends one sample at a time through kernels of one shape, so that its score
             cannot depend on its company; `batch` is faster; `auto` is `sample` on a CPU and `batch` elsewhere.
         seed: of the fresh layers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
+from facewarden.core.precision import autocast
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
@@ -104,9 +105,9 @@ class ThreeStreams(Detector):
             return run(batch)
         return joined([run(_row(batch, index)) for index in range(len(batch))])
 
-    def autocast(self, device: str) -> AbstractContextManager[None]:
+    def autocast(self, device: str) -> AbstractContextManager[object]:
         """Matrix products in the precision of the settings."""
-        return torch.autocast(device, torch.bfloat16) if self.options.precision == "bfloat16" else nullcontext()
+        return autocast(self.options.precision, device)
 
     def crop(self, batch: FaceBatch, *, size: int, scale: float) -> FaceBatch:
         """The detector's view of a batch; crops without boxes are only brought to the size.

@@ -12,6 +12,7 @@ from torch import Tensor
 from facewarden.core.artifact import load_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.precision import autocast, check_precision
 from facewarden.core.roles import Purifier
 from facewarden.nn.residue import residue_statistics
 from facewarden.nn.restorer import build_restorer
@@ -25,7 +26,7 @@ class LearnedPurifier(Purifier):
     Args:
         weights: an artifact folder as `facewarden train` writes it; by default the weights that come with the package.
         precision: "bfloat16" is several times faster on processors with its instructions, and differs by about a
-            quarter of a gray level.
+            quarter of a gray level; elsewhere float32 is computed. "auto" takes it where it is native.
 
     Raises:
         MissingAssetError: the package came without its weights.
@@ -42,8 +43,7 @@ class LearnedPurifier(Purifier):
                 f"{self.name} came without its weights",
                 hint=f"facewarden train {self.name} --pairs DIR --out DIR",
             )
-        if precision not in ("float32", "bfloat16"):
-            raise BadInputError(f"unknown precision {precision!r}", hint="float32 or bfloat16")
+        asked = check_precision(precision)
         artifact = load_artifact(folder)
         if artifact.card.name != self.name:
             raise BadInputError(
@@ -58,9 +58,9 @@ class LearnedPurifier(Purifier):
                 f"{folder}: weights of another network: {error}", hint="copy the folder again"
             ) from error
         self.network = self.network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.precision = precision
+        self.precision = asked
         # the default goes unsaid, so that what was made before it could be chosen is known again
-        told = {} if precision == "float32" else {"precision": precision}
+        told = {} if asked == "float32" else {"precision": asked}
         self.card: Card = replace(artifact.card, settings={**artifact.card.settings, **told})
 
     @classmethod
@@ -76,7 +76,7 @@ class LearnedPurifier(Purifier):
         if device != images.device:
             self.network.to(images.device)
         single = images.float().contiguous(memory_format=torch.channels_last)
-        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with autocast(self.precision, images.device):
             restored = self.network(single).float()
         purified: Tensor = restored.clamp(0.0, 1.0).contiguous().to(images.dtype)
         return purified

@@ -23,6 +23,7 @@ from facewarden.train.augment import Augmentation, augment
 from facewarden.train.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.train.crops import CropSet
 from facewarden.train.objectives._base import TrainingObjective
+from facewarden.train.precision import accelerator_for, check_training_precision
 from facewarden.train.sampling import balanced_epoch
 from facewarden.train.trainable import Trainable
 
@@ -42,7 +43,8 @@ class TrainSettings:
         clip: largest norm of the gradient.
         margin: how much larger than the view the crops in memory are.
         augmentation: strength of the changes.
-        precision: "no" or "bf16"; small convolutional networks are slower in bf16 on a CPU.
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`; small convolutional networks are
+            slower in bfloat16 on a CPU.
         every: epochs between checkpoints.
         accumulate: batches of one optimizer step, for more samples than memory holds; the last step of an epoch takes
             what is left, so that nothing is open where a checkpoint is written.
@@ -56,7 +58,7 @@ class TrainSettings:
     clip: float = 5.0
     margin: float = 8 / 7
     augmentation: Augmentation = field(default_factory=Augmentation)
-    precision: str = "no"
+    precision: str = "float32"
     every: int = 1
     accumulate: int = 1
 
@@ -67,6 +69,7 @@ class TrainSettings:
                 f"checkpoints every {self.every} and margin {self.margin}",
                 hint="epochs, every and accumulate >= 1, batch >= 2, margin >= 1",
             )
+        object.__setattr__(self, "precision", check_training_precision(self.precision))
 
 
 def fit(
@@ -102,12 +105,10 @@ def fit(
     Raises:
         BadInputError: the model cannot be trained, or checkpoints cannot be read or written.
     """
-    from accelerate import Accelerator
-
     if not isinstance(model, Trainable):
         raise BadInputError(f"{type(model).__name__} cannot be trained here", hint="facewarden train multi_cnn")
     model.requires_grad_(True).train()
-    accelerator = Accelerator(mixed_precision=settings.precision)
+    accelerator = accelerator_for(settings.precision)
     optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
     prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
     per_epoch = -(-len(source) // settings.batch)

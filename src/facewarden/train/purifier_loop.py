@@ -20,6 +20,7 @@ from facewarden.train.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.train.features import FeatureDistance
 from facewarden.train.loop import CHECKPOINTS, LOG
 from facewarden.train.pairs import PairSet
+from facewarden.train.precision import accelerator_for
 from facewarden.train.purifier_recipe import PurifierSettings
 
 _UNDER_THE_ROOT = 1e-8
@@ -56,13 +57,11 @@ def fit_purifier(
         BadInputError: fewer pairs than a batch, or checkpoints that cannot be read or written.
         ContractError: the loss is not a finite number.
     """
-    from accelerate import Accelerator
-
     if len(pairs) < settings.batch:
         raise BadInputError(f"{len(pairs)} pairs are less than a batch", hint="facewarden pairs makes more")
     network.requires_grad_(True).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    accelerator = Accelerator(mixed_precision=settings.precision)
+    accelerator = accelerator_for(settings.precision)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
     prepared, optimizer = accelerator.prepare(network, optimizer)
     state = load_checkpoint(run / CHECKPOINTS, network, optimizer) or {"step": 0, "log": []}

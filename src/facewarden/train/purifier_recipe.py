@@ -10,6 +10,7 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.train.pairs import CloakKind
+from facewarden.train.precision import check_training_precision
 from facewarden.train.recipe import FOLDER
 
 KIND = "purifier"
@@ -42,7 +43,7 @@ class PurifierSettings:
         warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
         stored: share of samples that are stored as JPEG after the cloak.
         quality: lowest and highest quality at which they are.
-        precision: "bf16" or "no".
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
         every: epochs between checkpoints.
         kinds: names of the kinds of cloak to learn from; empty takes every kind that the pairs hold.
         at_most: pairs to read; 0 reads all.
@@ -68,7 +69,7 @@ class PurifierSettings:
     warped: float = 0.0
     stored: float = 0.0
     quality: tuple[int, int] = (70, 95)
-    precision: str = "bf16"
+    precision: str = "auto"
     every: int = 1
     kinds: tuple[str, ...] = ()
     at_most: int = 0
@@ -87,10 +88,10 @@ class PurifierSettings:
             and min(self.at_most, self.feature_faces) >= 0
             and self.image in ("rmse", "rmse_each", "l1")
             and min(self.feature, self.remainder) >= 0
-            and self.precision in ("no", "bf16")
         )
         if not fine:
             raise BadInputError(f"cannot train a purifier with {asdict(self)}", hint="copy train/recipes/puface.json")
+        object.__setattr__(self, "precision", check_training_precision(self.precision))
 
 
 @dataclass(frozen=True)

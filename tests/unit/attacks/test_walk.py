@@ -110,6 +110,7 @@ def test_every_objective_can_be_narrowed_and_says_the_same_of_what_is_left() -> 
         assert all(torch.equal(part.clean[name], image[rows]) for name, image in objective.clean.items())
 
 
+@pytest.mark.usefixtures("bfloat16_everywhere")
 def test_bfloat16_reads_other_gradients_but_measures_the_same_success() -> None:
     objective = make_two_classes(8)
     exact, fast = (PGD(precision=precision)(objective, ThreatModel()) for precision in ("float32", "bfloat16"))

@@ -192,6 +192,7 @@ def test_the_seed_decides_the_weights_and_no_global_draw_is_used() -> None:
     assert not torch.equal(one["network.blocks.0.attn.qkv.weight"], other["network.blocks.0.attn.qkv.weight"])
 
 
+@pytest.mark.usefixtures("bfloat16_everywhere")
 def test_bfloat16_gives_float32_scores_that_are_close() -> None:
     exact, half = detector()(faces()).score, detector(precision="bfloat16")(faces()).score
     assert half.dtype == torch.float32

@@ -54,6 +54,7 @@ def test_untrained_it_is_the_identity(network: dict[str, Any], tmp_path: Path) -
     assert torch.equal(purifier(images), images)
 
 
+@pytest.mark.usefixtures("bfloat16_everywhere")
 def test_half_precision_is_near_and_an_attacker_gets_gradients(tmp_path: Path) -> None:
     folder = artifact(tmp_path, UNET)
     images = make_faces(2)
@@ -65,7 +66,7 @@ def test_half_precision_is_near_and_an_attacker_gets_gradients(tmp_path: Path) -
     assert moving.grad is not None
     assert all(parameter.grad is None for parameter in PuFace(folder).network.parameters())
     with pytest.raises(BadInputError, match="unknown precision"):
-        PuFace(folder, precision="float16")
+        PuFace(folder, precision="half")
 
 
 def test_folders_that_hold_something_else_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.precision import autocast
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
 from facewarden.train.checkpoint import load_checkpoint, save_checkpoint
@@ -20,6 +21,7 @@ from facewarden.train.distill.changes import change
 from facewarden.train.distill.student import Student, distance
 from facewarden.train.distill.views import Views
 from facewarden.train.loop import CHECKPOINTS, LOG
+from facewarden.train.precision import check_training_precision
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class DistillSettings:
         patches, whole: weights of the feature map and of its mean beside the identity's 1.
         simulated: weight of the identity of drawn people, whom recognizers know less well.
         gray: chance that a photo is shown as an infrared camera could see it.
-        precision: "bf16" or "no".
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
     """
 
     epochs: int = 24
@@ -46,11 +48,12 @@ class DistillSettings:
     whole: float = 0.2
     simulated: float = 0.3
     gray: float = 0.3
-    precision: str = "bf16"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.precision not in ("no", "bf16"):
-            raise BadInputError(f"cannot distill so: {self}", hint="epochs >= 1, batch >= 2, precision no or bf16")
+        if self.epochs < 1 or self.batch < 2:
+            raise BadInputError(f"cannot distill so: {self}", hint="epochs >= 1, batch >= 2")
+        object.__setattr__(self, "precision", check_training_precision(self.precision))
 
 
 def distill_student(
@@ -130,7 +133,7 @@ def _losses(student: Student, views: Views, settings: DistillSettings, *, seed: 
         views.pixels.float() / 255, views.maps.float(), kind=views.kind, size=size, gray=settings.gray,
         generator=generator,
     )  # fmt: skip
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+    with autocast(settings.precision, images.device):
         said = student(images)
     return distance(said, embeddings=views.embeddings, maps=maps)
 
