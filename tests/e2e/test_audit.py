@@ -16,7 +16,7 @@ from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
-from facewarden.report.document import Report
+from facewarden.report.codec import parse_report
 
 TINY = presets.Preset(
     subjects=8,
@@ -64,7 +64,7 @@ def test_an_audit_without_arguments_measures_all_three(tmp_path: Path) -> None:
     page = result.html.read_text(encoding="utf-8")
     assert "simulated" in page
     assert "<script" not in page
-    assert Report.from_json(result.json.read_text(encoding="utf-8")) == result.report
+    assert parse_report(result.json.read_text(encoding="utf-8")) == result.report
 
 
 def test_same_seed_same_numbers_and_another_seed_others(tmp_path: Path, captures: Path) -> None:

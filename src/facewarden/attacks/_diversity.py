@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.metered import Transform
-from facewarden.core.objective import Images
+from facewarden.core.objective import Images, Transform
 
 
 @dataclass(frozen=True)

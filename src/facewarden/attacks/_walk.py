@@ -15,8 +15,7 @@ from facewarden.attacks._steps import ascend, check_count, check_step, rows_of, 
 from facewarden.core.attack import MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import Transform
-from facewarden.core.objective import Images
+from facewarden.core.objective import Images, Transform
 from facewarden.core.precision import Precision, check_precision
 
 Gradients = dict[Modality, Tensor]

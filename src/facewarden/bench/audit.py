@@ -15,6 +15,7 @@ from facewarden.bench.audit_recognizer import poisoning_of
 from facewarden.bench.presets import preset_named
 from facewarden.bench.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
+from facewarden.report.codec import parse_report
 from facewarden.report.document import Gate, Report
 from facewarden.report.gate import Expression, parse_gate
 from facewarden.report.html import write_report
@@ -89,7 +90,7 @@ def audit(
     }
     run = RunFolder(out, recipe=recipe, resume=resume)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
-        held = Report.from_json((out / "report.json").read_text(encoding="utf-8"))
+        held = parse_report((out / "report.json").read_text(encoding="utf-8"))
         return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)
     manifest, capture_part = load_captures(needs, run)
     presentation = presentation_of(victim, manifest, needs, run)

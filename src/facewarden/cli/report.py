@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.document import Report
+from facewarden.report.codec import parse_report
 from facewarden.report.html import write_report
 from facewarden.report.markdown import write_markdown
 from facewarden.report.training import is_training_run, read_training
@@ -33,7 +33,7 @@ def report(run: Path, /, *, out: Path | None = None, form: Literal["html", "mark
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
-    folder, found = out or source.parent, Report.from_json(text)
+    folder, found = out or source.parent, parse_report(text)
     if form == "markdown":
         return write_markdown(found, folder)
     page, _ = write_report(found, folder)

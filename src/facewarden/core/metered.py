@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -10,14 +9,13 @@ from torch import Tensor
 
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
-from facewarden.core.objective import Images, Objective
+from facewarden.core.objective import Images, Objective, Transform
 from facewarden.core.precision import Precision, autocast, resolve_precision
 from facewarden.core.reading import Reading, Stage
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
 Climb = Literal["loss", "margin", "cross_entropy"]
-Transform = Callable[[Images], Images]
 
 
 class MeteredObjective:

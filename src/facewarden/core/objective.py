@@ -13,6 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 
 Images = Mapping[Modality, Tensor]
+Transform = Callable[[Images], Images]
 
 
 class Objective(ABC):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from facewarden.core.objective import Images
-
-if TYPE_CHECKING:
-    from facewarden.core.metered import MeteredObjective, Transform
+from facewarden.core.objective import Images, Transform
+from facewarden.core.threat import ThreatModel
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,27 @@ class Look:
     through: Transform | None = None
 
 
+@runtime_checkable
+class AttackView(Protocol):
+    """What a reading may ask of the attack that it serves.
+
+    Attributes:
+        clean: images of all modalities.
+        threat: the budget.
+        label: `(b,)` of the samples, 1 = bona fide; None where the goal has none.
+        stage: how far the attack has come.
+    """
+
+    clean: Images
+    threat: ThreatModel
+    label: Tensor | None
+    stage: Stage
+
+    def draws(self, *stream: str) -> list[torch.Generator]:
+        """One generator a sample, another one at every reading of every step and restart."""
+        ...
+
+
 class Reading(ABC):
     """An option of every gradient attack: instead of at the image, gradients are read where this says, and averaged.
 
@@ -54,7 +74,7 @@ class Reading(ABC):
     attack's own. Every look counts as one gradient.
     """
 
-    def begin(self, objective: MeteredObjective) -> dict[str, Tensor]:
+    def begin(self, objective: AttackView) -> dict[str, Tensor]:
         """Prepare what stays the same over a walk.
 
         Args:
@@ -66,7 +86,7 @@ class Reading(ABC):
         return {}
 
     @abstractmethod
-    def looks(self, images: Images, *, objective: MeteredObjective, state: dict[str, Tensor]) -> Sequence[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> Sequence[Look]:
         """Say where the gradients of one reading are taken; their mean is used.
 
         Args:

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import MeteredObjective
 from facewarden.core.objective import Images
-from facewarden.core.reading import Look, Reading
+from facewarden.core.reading import AttackView, Look, Reading
 
 View = Callable[[Tensor], Tensor]
 
@@ -45,11 +44,11 @@ class AveragedReading(Reading):
             raise BadInputError(f"{points} looks at one point are equal", hint="a radius above 0, or points=1")
         self.inner, self.points, self.radius, self.views = inner, points, radius, tuple(views)
 
-    def begin(self, objective: MeteredObjective) -> dict[str, Tensor]:
+    def begin(self, objective: AttackView) -> dict[str, Tensor]:
         """What the inner reading prepares."""
         return {} if self.inner is None else self.inner.begin(objective)
 
-    def looks(self, images: Images, *, objective: MeteredObjective, state: dict[str, Tensor]) -> list[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[Look]:
         """`points` looks, or that many through each view."""
         first = [Look(images)]
         if self.inner is not None:
@@ -63,7 +62,7 @@ class AveragedReading(Reading):
                 found.append(Look(self._moved(look.images, objective, number), through))
         return found
 
-    def _moved(self, images: Images, objective: MeteredObjective, number: int) -> Images:
+    def _moved(self, images: Images, objective: AttackView, number: int) -> Images:
         threat = objective.threat
         if self.radius * threat.eps == 0.0:
             return images

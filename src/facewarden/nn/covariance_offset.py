@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.metered import MeteredObjective
 from facewarden.core.objective import Images
-from facewarden.core.reading import Look, Reading
+from facewarden.core.reading import AttackView, Look, Reading
 
 
 class CovarianceOffset(Reading):
@@ -43,7 +42,7 @@ class CovarianceOffset(Reading):
         self.cap = cap
         self._centered = {label: found - found.mean(dim=0) for label, found in images.items()}
 
-    def looks(self, images: Images, *, objective: MeteredObjective, state: dict[str, Tensor]) -> list[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[Look]:
         """One look, at the image plus the draw.
 
         Raises:

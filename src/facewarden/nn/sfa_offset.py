@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.metered import MeteredObjective
 from facewarden.core.objective import Images
-from facewarden.core.reading import Look, Reading
+from facewarden.core.reading import AttackView, Look, Reading
 from facewarden.nn.generator_pair import offset_sign
 
 Schedule = Literal["none", "first", "decay", "fixed", "refresh", "random"]
@@ -45,7 +44,7 @@ class SfaOffset(Reading):
                 raise BadInputError(f"SFA has no {what} {value!r}", hint=f"{what}: {', '.join(known)}")
         self.pair, self.offset, self.route = pair, offset, route
 
-    def begin(self, objective: MeteredObjective) -> dict[str, Tensor]:
+    def begin(self, objective: AttackView) -> dict[str, Tensor]:
         """The map of the clean images.
 
         Raises:
@@ -69,7 +68,7 @@ class SfaOffset(Reading):
             state["map"] = self._map(objective.clean["rgb"])
         return state
 
-    def looks(self, images: Images, *, objective: MeteredObjective, state: dict[str, Tensor]) -> list[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[Look]:
         """One look, at the moved image."""
         share = objective.stage.share
         if self.offset == "none" or (self.offset == "first" and share > 0.0):

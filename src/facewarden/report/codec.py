@@ -12,12 +12,12 @@ from facewarden.report.document import SECTIONS, Figure, Gate, LeftOut, Metric, 
 from facewarden.report.schema import problems
 
 
-def dump(report: Report) -> str:
+def dump_report(report: Report) -> str:
     """The report as ASCII JSON text, which keeps file names that are not UTF-8; NaN and infinity are refused."""
     return json.dumps(_plain(report), indent=1, allow_nan=False) + "\n"
 
 
-def parse(text: str) -> Report:
+def parse_report(text: str) -> Report:
     """Read a report from JSON text.
 
     Raises:

@@ -268,23 +268,6 @@ class Report:
         """The three sections in reading order."""
         return (self.presentation, self.perturbation, self.poisoning)
 
-    def to_json(self) -> str:
-        """The report as JSON text, the same text for the same report."""
-        from facewarden.report.codec import dump
-
-        return dump(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> Report:
-        """Read a report that `to_json` wrote.
-
-        Raises:
-            BadInputError: not JSON, or not a report of this schema.
-        """
-        from facewarden.report.codec import parse
-
-        return parse(text)
-
 
 def _plain(value: Mapping[str, Any], *, what: str) -> dict[str, Any]:
     try:

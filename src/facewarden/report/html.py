@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_text
+from facewarden.report.codec import dump_report
 from facewarden.report.document import LETTERS, SECTIONS, Metric, Report, Section
 from facewarden.report.figures import draw_svg
 from facewarden.report.grades import ACCURACY_PRICE, BUDGET, E_BUDGET, SCALES
@@ -71,7 +72,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
         BadInputError: the folder cannot be written.
     """
     page, twin = folder / HTML, folder / JSON
-    texts = {page: render_html(report), twin: report.to_json()}  # both are made before either is written
+    texts = {page: render_html(report), twin: dump_report(report)}  # both are made before either is written
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.report.codec import dump_report
 from facewarden.report.document import Report, Section, Table
 from facewarden.report.words import group_text, label, measured
 
@@ -48,7 +49,7 @@ def write_markdown(report: Report, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / "report.md"
         page.write_text(render_markdown(report), encoding="utf-8")
-        (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+        (folder / "report.json").write_text(dump_report(report), encoding="utf-8")
     except OSError as error:
         raise BadInputError(
             f"{folder}: cannot be written: {error}", hint="choose a writable folder: --out DIR"

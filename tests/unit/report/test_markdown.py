@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from facewarden.report.document import Report, Table
+from facewarden.report.codec import parse_report
+from facewarden.report.document import Table
 from facewarden.report.markdown import render_markdown, write_markdown
 
 from .conftest import made_up_report
@@ -30,4 +31,4 @@ def test_both_files_are_written(tmp_path: Path) -> None:
     report = made_up_report()
     page = write_markdown(report, tmp_path / "new")
     assert page.read_text(encoding="utf-8") == render_markdown(report)
-    assert Report.from_json((page.parent / "report.json").read_text(encoding="utf-8")) == report
+    assert parse_report((page.parent / "report.json").read_text(encoding="utf-8")) == report

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.core.seeding import derive
 from facewarden.data.simulate.camera import color_image, infrared_image
-from facewarden.data.simulate.light import LUMA, sample_light, shade
+from facewarden.data.simulate.light import LUMA, sample_light
 from facewarden.data.simulate.maps import FaceMaps
 from facewarden.data.simulate.ranging import measure
 from facewarden.data.simulate.scene import background
 from facewarden.data.simulate.sensors import Domain, domain
+from facewarden.data.simulate.shading import shade
 from facewarden.data.simulate.species import PRESENT, Stage
 from facewarden.data.simulate.species._stage import face_width
 from facewarden.data.simulate.view import F32, View

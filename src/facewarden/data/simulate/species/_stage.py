@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.filters import blurred, through_jpeg
-from facewarden.data.simulate.light import ENCODE, LUMA, Light, diffuse, sample_light
+from facewarden.data.simulate.light import ENCODE, LUMA, Light, sample_light
 from facewarden.data.simulate.maps import REGIONS, FaceMaps
+from facewarden.data.simulate.shading import diffuse
 from facewarden.data.simulate.surface import PlacedHead, Surface, over, place_head, plain
 from facewarden.data.simulate.view import F32, View
 
