@@ -14,7 +14,6 @@ from facewarden.bench.presentation import Presentation, measure_presentation
 from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, score_manifest
 from facewarden.bench.self_checks import ModelSigns, look_at_classes
-from facewarden.bench.simulating import simulate
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, FacewardenError
@@ -27,6 +26,7 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
+from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.report.document import LeftOut, Part, Section
 
 
@@ -37,7 +37,7 @@ def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
         settings = {"rows": len(manifest), "simulated": manifest.simulated}
         return manifest, Part("captures", manifest.name, needs.captures.name, "as given", settings=settings)
     folder, sizes = run.path / "captures", needs.sizes
-    found = simulate(
+    found = simulate_captures(
         folder,
         subjects=sizes.subjects,
         captures_per_subject=sizes.captures_per_subject,

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.score import photos_below, unread_below
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import write_text
 from facewarden.data._text import printable
 from facewarden.data.photo import read_photo, why_unread
+from facewarden.data.photo_files import photos_below, unread_below
 
 TINY = 32.0
 """Pixels; what is done to a smaller face is mostly gone when the face is enlarged, and so is the face."""

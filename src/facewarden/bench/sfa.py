@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from facewarden.bench.resolve import resolve_detector
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import RunFolder
-from facewarden.core.seeding import checked_seed, derive
+from facewarden.core.seeding import checked_seed
 from facewarden.data.loading import Skipped
 from facewarden.data.manifest import Manifest
-from facewarden.data.sample import Sample
+from facewarden.evaluation.sampling import balanced_samples
 from facewarden.nn.generator_pair import ROLE
 from facewarden.train.sfa import SfaSettings, Target, fit_pair, pair_settings
 from facewarden.train.views import read_views
@@ -97,13 +95,3 @@ def sfa(
     run.finish({"samples": count, "unreadable": len(skipped)})
     assert (out / CARD).is_file()
     return SfaTrained(out, tuple(log), count)
-
-
-def balanced_samples(manifest: Manifest, count: int, *, seed: int) -> list[Sample]:
-    """Draw up to `count` samples, half of each class where there are enough."""
-    chosen: list[Sample] = []
-    for label in (1, 0):
-        rows = [sample for sample in manifest if sample.label == label]
-        order = np.random.default_rng(derive(seed, "balanced", label)).permutation(len(rows))
-        chosen += [rows[i] for i in order[: max(1, count // 2)].tolist()]
-    return chosen

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from facewarden.bench import score as module
-from facewarden.bench.score import photos_below, score
+from facewarden.bench.score import score
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
+from facewarden.data.photo_files import photos_below
 from facewarden.data.table import read_table
 
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from facewarden.bench.crop_store import make_store, view_of
 from facewarden.bench.plan_kind import SHARED, Cell, CellResult, PlanKind, SettingError, Summary
-from facewarden.bench.simulating import simulate
 from facewarden.bench.transfer_cell import run_transfer_cell, untrained
 from facewarden.bench.transfer_settings import Method, PresentationPlan, known_folder, read_settings
 from facewarden.bench.transfer_summary import summarize_transfer
@@ -19,6 +18,7 @@ from facewarden.core.run import write_json
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
+from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.train.trainable import Trainable
 
 
@@ -149,7 +149,7 @@ def _captures(plan: PresentationPlan, folder: Path) -> Manifest:
         shutil.rmtree(partial, ignore_errors=True)
         if "simulate" in plan.data:
             try:
-                simulate(partial, **plan.data["simulate"])
+                simulate_captures(partial, **plan.data["simulate"])
             except TypeError as error:
                 raise SettingError(f"simulate: {error}", hint="subjects, captures_per_subject, size, seed",
                                    at=("data", "simulate")) from error  # fmt: skip

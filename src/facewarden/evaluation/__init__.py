@@ -1,0 +1,1 @@
+"""Measure detectors, recognizers and attacks: scores, decisions, error rates, transfer, self-checks."""

@@ -1,0 +1,105 @@
+"""Simulated captures with what the simulator needs from above it: a face finder for photos, every core, a sheet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
+from facewarden.data.datasets import open_dataset
+from facewarden.data.depth import read_depth
+from facewarden.data.manifest import Manifest
+from facewarden.data.photo import read_photo
+from facewarden.data.sample import Sample
+from facewarden.data.simulate import Capture, CaptureSpec, SimulatedSet, simulate
+from facewarden.data.simulate.people import Locate
+from facewarden.data.simulate.sheet import write_sheet
+
+
+def locator() -> Locate:
+    """A function that finds five landmarks in an RGB photo, or None where there is no face."""
+    aligner = load("align", "yunet")()
+
+    def locate(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        found = aligner.locate(image)
+        return np.array(found[0].landmarks, dtype=np.float32) if found else None
+
+    return locate
+
+
+def cores() -> int:
+    """How many processes simulate at once: every core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def simulate_captures(
+    out: Path,
+    *,
+    subjects: int = 24,
+    captures_per_subject: int = 8,
+    domains: Sequence[str] = (),
+    species: Sequence[str] = (),
+    faces: str | None = None,
+    size: int = 224,
+    framing: float = 0.4,
+    seed: int = 0,
+    workers: int = 0,
+    maps: bool = False,
+) -> SimulatedSet:
+    """Simulate captures into a folder, with a contact sheet; the arguments are those of the verb `simulate`.
+
+    Raises:
+        BadInputError: fewer than one subject or capture, or what the simulator refuses.
+    """
+    if subjects < 1 or captures_per_subject < 1:
+        raise BadInputError("at least one subject and one capture", hint="--subjects 24 --captures-per-subject 8")
+    made = simulate(
+        out,
+        subjects=subjects,
+        captures_per_subject=captures_per_subject,
+        domains=tuple(domains) or None,
+        species=tuple(species) or None,
+        faces=None if faces is None else open_dataset(faces),
+        locate=None if faces is None else locator(),
+        size=size,
+        framing=framing,
+        seed=seed,
+        workers=workers or cores(),
+        maps=maps,
+    )
+    write_sheet(out / "sheet.png", shown_captures(made.manifest))
+    return made
+
+
+def shown_captures(manifest: Manifest, *, each: int = 4) -> Iterator[Capture]:
+    """Read a few captures of every species back, spread over subjects, for a person to look at."""
+    for species in sorted(manifest.counts("species")):
+        rows = manifest.where(species=species).rows
+        for sample in rows[:: max(1, len(rows) // each)][:each]:
+            depth, infrared = (
+                read_depth(_file(manifest, sample, "depth")),
+                read_photo(_file(manifest, sample, "infrared")),
+            )
+            nothing = np.zeros(depth.shape, np.float32)
+            yield Capture(
+                spec=CaptureSpec(sample.key, sample.subject, sample.species, sample.domain),
+                rgb=read_photo(_file(manifest, sample, "rgb")),
+                depth=depth,
+                infrared=infrared[..., 0],
+                true_depth=nothing,
+                reflection=nothing,
+                box=np.array(sample.box, np.float32),
+                landmarks=np.array(sample.landmarks, np.float32),
+                label=sample.label,
+            )
+
+
+def _file(manifest: Manifest, sample: Sample, modality: str) -> Path:
+    path = manifest.path(sample, modality)
+    assert path is not None  # the simulator writes all three
+    return path
