@@ -24,8 +24,8 @@ from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.faces import to_images
-from facewarden.bench.resolve import parsed
 from facewarden.core.progress import track
+from facewarden.core.resolve import parsed
 from facewarden.metrics.match import auc, tar_at_far
 from facewarden.report.document import Figure
 from facewarden.report.figures import draw_svg, standalone

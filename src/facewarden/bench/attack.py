@@ -19,13 +19,13 @@ from facewarden.bench.attack_options import (
 )
 from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
 from facewarden.bench.pictures import picture_writer
-from facewarden.bench.resolve import resolve_detector, resolve_purifier
 from facewarden.bench.scoring import rows_of_split, score_manifest
 from facewarden.bench.transfer import Transferred, names_of, transfer, unlabeled_words
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.labels import Modality
 from facewarden.core.reading import Reading
+from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed
 from facewarden.core.threat import ThreatModel

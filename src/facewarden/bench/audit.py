@@ -13,7 +13,7 @@ from facewarden.bench.audit_detector import drop_captures, load_captures, pertur
 from facewarden.bench.audit_needs import Needs, check_needs, model_part
 from facewarden.bench.audit_recognizer import poisoning_of
 from facewarden.bench.presets import preset_named
-from facewarden.bench.resolve import resolve_detector
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.report.codec import parse_report
 from facewarden.report.document import Gate, Report

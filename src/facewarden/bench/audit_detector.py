@@ -11,7 +11,6 @@ from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, c
 from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.bench.perturbation_report import Measured, perturbation_section
 from facewarden.bench.presentation import Presentation, measure_presentation
-from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, score_manifest
 from facewarden.bench.self_checks import ModelSigns, look_at_classes
 from facewarden.core.batch import FaceBatch
@@ -19,6 +18,7 @@ from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.labels import Modality
 from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive

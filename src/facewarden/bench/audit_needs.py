@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from facewarden.bench.presets import Preset
-from facewarden.bench.resolve import resolve_recognizer
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import checked_seed
 from facewarden.data._text import opaque

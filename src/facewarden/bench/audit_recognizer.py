@@ -16,9 +16,9 @@ from facewarden.bench.drawn import drawn_faces
 from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
 from facewarden.bench.poisoning import Poisoning, run_poisoning
 from facewarden.bench.poisoning_report import poisoning_section
-from facewarden.bench.resolve import resolve_purifier, resolve_recognizer
 from facewarden.core.errors import FacewardenError, MissingAssetError
 from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Aligner
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive

@@ -22,10 +22,10 @@ from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.cloaking_recipe import goal_of
 from facewarden.bench.faces import to_images
 from facewarden.bench.photo_folder import PhotoFolder, Unusable
-from facewarden.bench.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.progress import track
+from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive

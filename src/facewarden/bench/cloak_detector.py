@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.resolve import resolve_purifier
 from facewarden.core.errors import BadInputError
+from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier
 
 SUSPICIOUS = 0.5

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from facewarden.bench.cloaking_rivals import Adapted, AdaptiveTraining
 from facewarden.bench.cloaking_store import Store
-from facewarden.bench.resolve import parsed, resolve_recognizer
 from facewarden.core.errors import BadInputError
+from facewarden.core.resolve import parsed, resolve_recognizer
 from facewarden.core.roles import Recognizer
 
 _ADAPTED = "adapted"

@@ -10,8 +10,8 @@ import numpy as np
 
 from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
-from facewarden.bench.resolve import resolve_aligner
 from facewarden.core.errors import BadInputError
+from facewarden.core.resolve import resolve_aligner
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw

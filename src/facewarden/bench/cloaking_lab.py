@@ -17,8 +17,8 @@ from facewarden.bench.cloaking_crowd import Crowd
 from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
 from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.bench.faces import embed_all, purify, to_images
-from facewarden.bench.resolve import resolve_purifier
 from facewarden.core.progress import track
+from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
 
 Vectors = NDArray[np.float32]

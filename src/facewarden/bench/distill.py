@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.resolve import resolve_recognizer
 from facewarden.bench.trunk_views import Teachers, drawn_views, of_kind, photo_views
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder, write_json
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset

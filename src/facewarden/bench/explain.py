@@ -16,11 +16,11 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.resolve import resolve_detector
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.progress import track
+from facewarden.core.resolve import resolve_detector
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest

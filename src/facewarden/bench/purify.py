@@ -25,9 +25,9 @@ from facewarden.bench.likeness import likeness
 from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.bench.purify_photo import purify_faces
 from facewarden.bench.purify_record import Record
-from facewarden.bench.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.progress import track
+from facewarden.core.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo_change import temporary_beside, write_changed
 from facewarden.data.table import write_table

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.bench.plan_kind import shared_folder
-from facewarden.bench.resolve import resolve_detector
 from facewarden.core.artifact import save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.run import write_json
 from facewarden.core.tasks import HEADS

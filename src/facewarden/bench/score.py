@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from facewarden.align import find_face
-from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import score_manifest
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo, why_unread

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.bench.resolve import resolve_detector
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed
 from facewarden.data.loading import Skipped

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from facewarden.bench.attack_options import check_gradients, check_reach, check_reads
-from facewarden.bench.resolve import resolve_detector
 from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
@@ -20,6 +19,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import check_head, goal_of, labeled
 from facewarden.core.progress import track
 from facewarden.core.reading import Reading
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
 from facewarden.bench.faces import embed_all, to_images
-from facewarden.bench.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
+from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw

@@ -15,9 +15,9 @@ from facewarden.bench.attack import attack
 from facewarden.bench.audit import audit
 from facewarden.bench.evaluate import evaluate_presentation
 from facewarden.bench.purify import purify
-from facewarden.bench.resolve import resolve_detector, resolve_purifier
 from facewarden.bench.simulating import simulate
 from facewarden.core.errors import BadInputError, FacewardenError
+from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample

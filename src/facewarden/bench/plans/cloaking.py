@@ -30,8 +30,8 @@ from facewarden.bench.cloaking_report import (
 )
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
-from facewarden.bench.resolve import resolve_purifier
 from facewarden.core.errors import FacewardenError
+from facewarden.core.resolve import resolve_purifier
 from facewarden.report.document import Figure, Table
 
 _KEYS = (
