@@ -27,8 +27,8 @@ from facewarden.bench.faces import to_images
 from facewarden.core.progress import track
 from facewarden.core.resolve import parsed
 from facewarden.metrics.match import auc, tar_at_far
-from facewarden.report.document import Figure
-from facewarden.report.figures import draw_svg, standalone
+from facewarden.reporting.document import Figure
+from facewarden.reporting.figures import draw_svg, standalone
 
 ROUNDS = 500
 FALSE_ALARMS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

@@ -14,7 +14,7 @@ import torch
 
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
 from facewarden.core.errors import BadInputError
-from facewarden.report.document import Figure, Table
+from facewarden.reporting.document import Figure, Table
 
 
 class Draws(PlanKind):

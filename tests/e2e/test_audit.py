@@ -16,7 +16,7 @@ from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
-from facewarden.report.codec import parse_report
+from facewarden.reporting.codec import parse_report
 
 TINY = presets.Preset(
     subjects=8,

@@ -18,7 +18,7 @@ from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.pad.mmdg import Mmdg
-from facewarden.report.training import read_training
+from facewarden.reporting.training import read_training
 from facewarden.train import api
 from facewarden.train.loop import fit
 from twins import twin

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from facewarden.report.html import write_report
+from facewarden.reporting.html import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

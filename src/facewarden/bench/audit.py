@@ -15,10 +15,10 @@ from facewarden.bench.audit_recognizer import poisoning_of
 from facewarden.bench.presets import preset_named
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
-from facewarden.report.codec import parse_report
-from facewarden.report.document import Gate, Report
-from facewarden.report.gate import Expression, parse_gate
-from facewarden.report.html import write_report
+from facewarden.reporting.codec import parse_report
+from facewarden.reporting.document import Gate, Report
+from facewarden.reporting.gate import Expression, parse_gate
+from facewarden.reporting.html import write_report
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.simulated_captures import simulate_captures
-from facewarden.report.document import LeftOut, Part, Section
+from facewarden.reporting.document import LeftOut, Part, Section
 
 
 def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:

@@ -20,7 +20,7 @@ from facewarden.data._text import opaque
 from facewarden.data.captures import open_captures
 from facewarden.data.datasets import open_dataset
 from facewarden.metrics.pad import fit_rule
-from facewarden.report.document import LeftOut, Part, Section
+from facewarden.reporting.document import LeftOut, Part, Section
 
 SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
 """Recognizers to make the cloak on: the first two that are in the cache and are not the judge."""

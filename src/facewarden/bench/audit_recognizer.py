@@ -24,7 +24,7 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
-from facewarden.report.document import LeftOut, Part, Section
+from facewarden.reporting.document import LeftOut, Part, Section
 
 PURIFIERS = ("identity", "jpeg", "gaussian_blur", "puface")
 _JUDGE = "judge"

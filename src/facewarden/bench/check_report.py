@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from facewarden.bench.self_checks import Outcome
-from facewarden.report.document import Table
+from facewarden.reporting.document import Table
 
 
 def check_report(found: Sequence[tuple[str, Outcome]]) -> Table:

@@ -13,7 +13,7 @@ from facewarden.bench.cloaking_store import Store
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_json
 from facewarden.metrics.intervals import Interval
-from facewarden.report.document import Metric
+from facewarden.reporting.document import Metric
 
 JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
 

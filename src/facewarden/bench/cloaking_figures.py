@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from facewarden.bench.cloaking_grid import Grid
 from facewarden.bench.cloaking_judges import JUDGE_KINDS
 from facewarden.bench.cloaking_report import KIND_WORDS, Headlines
-from facewarden.report.document import Figure
+from facewarden.reporting.document import Figure
 
 
 def protection_figure(found: Headlines, *, purifiers: Sequence[str]) -> Figure | None:

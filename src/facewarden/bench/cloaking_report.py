@@ -12,7 +12,7 @@ from facewarden.bench.cloaking import END_TO_END, Cell
 from facewarden.bench.cloaking_grid import NONE, Grid, best_baseline, counts
 from facewarden.bench.cloaking_judges import JUDGE_KINDS, JudgeKind
 from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
-from facewarden.report.document import Table
+from facewarden.reporting.document import Table
 
 KIND_WORDS: Mapping[JudgeKind, str] = {
     "surrogate": "surrogate",

@@ -14,7 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
-from facewarden.report.document import Metric
+from facewarden.reporting.document import Metric
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS
 from facewarden.metrics.intervals import Interval, in_words, mean_by_subject
-from facewarden.report.document import Section, Table
+from facewarden.reporting.document import Section, Table
 
 Rows = Mapping[str, Mapping[str, Any]]
 """Head -> what `attack_cell` found."""

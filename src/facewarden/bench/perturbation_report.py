@@ -13,9 +13,9 @@ from facewarden.bench.perturbation import Cell
 from facewarden.bench.self_checks import MeasuredRow, ModelSigns, Outcome, Source, self_checks
 from facewarden.core.labels import Modality
 from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
-from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
-from facewarden.report.grades import grade
-from facewarden.report.words import measured, plain
+from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.reporting.grades import grade
+from facewarden.reporting.words import measured, plain
 
 DIRECTIONS = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1}
 """Which flip -> the label of the samples that can make it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.report.document import Figure, Table
+from facewarden.reporting.document import Figure, Table
 
 CELLS, SHARED = "cells", "shared"
 """Folders inside a plan's folder: one folder a cell, and one for what the cells share."""

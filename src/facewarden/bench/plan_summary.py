@@ -13,9 +13,9 @@ from facewarden.bench.plan_kind import Summary
 from facewarden.bench.plan_run import Failure
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_json
-from facewarden.report.document import Table
-from facewarden.report.figures import draw_svg, standalone
-from facewarden.report.markdown import render_table
+from facewarden.reporting.document import Table
+from facewarden.reporting.figures import draw_svg, standalone
+from facewarden.reporting.markdown import render_table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

@@ -8,9 +8,9 @@ from facewarden.bench.cloaking import Cell
 from facewarden.bench.poisoning import Poisoning, cloak_psnr, verification_pairs
 from facewarden.metrics.intervals import Interval, mean_by_subject, sum_interval
 from facewarden.metrics.match import eer_threshold
-from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
-from facewarden.report.grades import grade
-from facewarden.report.words import measured, plain
+from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.reporting.grades import grade
+from facewarden.reporting.words import measured, plain
 
 Found = Mapping[str, Sequence[Cell]]
 

@@ -15,9 +15,9 @@ from facewarden.metrics.celeba_spoof import official_summary
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import Metric as Measured
 from facewarden.metrics.summary import presentation_summary
-from facewarden.report.document import Figure, LeftOut, Metric, Section, Table
-from facewarden.report.grades import grade
-from facewarden.report.words import measured, plain
+from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.reporting.grades import grade
+from facewarden.reporting.words import measured, plain
 
 
 @dataclass(frozen=True)

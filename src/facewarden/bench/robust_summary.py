@@ -14,7 +14,7 @@ from facewarden.bench.robust_checks import method_checks
 from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
 from facewarden.bench.vulnerability_tables import CLEAN_WORDS
 from facewarden.metrics.intervals import Interval, in_words
-from facewarden.report.document import Figure, Table
+from facewarden.reporting.document import Figure, Table
 
 PLAIN = ("plain", "start")
 Found = Mapping[tuple[str, str], Outcomes]

@@ -10,7 +10,7 @@ from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
 from facewarden.bench.transfer_words import DAGGER, PEEKS, SIZE, covered, has_several, marked, peeks, percent, shown
 from facewarden.metrics.transfer import Replicated, mean_over
-from facewarden.report.document import Table
+from facewarden.reporting.document import Table
 
 
 @dataclass(frozen=True)

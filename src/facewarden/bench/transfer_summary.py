@@ -13,7 +13,7 @@ from facewarden.bench.transfer_settings import Part, PresentationPlan
 from facewarden.bench.transfer_tables import PartTables
 from facewarden.bench.transfer_words import counted, has_several, peeks, percent, shown
 from facewarden.metrics.transfer import Replicated
-from facewarden.report.document import Figure, Table
+from facewarden.reporting.document import Figure, Table
 
 
 def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:

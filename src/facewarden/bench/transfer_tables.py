@@ -13,7 +13,7 @@ from facewarden.bench.transfer_scores import Look
 from facewarden.bench.transfer_words import counted, in_percent, marked, peeks, percent
 from facewarden.metrics.pad import auc, eer
 from facewarden.metrics.transfer import Replicated, difference, mean_over
-from facewarden.report.document import Table
+from facewarden.reporting.document import Table
 
 MISSING = {"depth": "D missing", "infrared": "I missing", "depth+infrared": "D&I missing"}
 COMPARED = (

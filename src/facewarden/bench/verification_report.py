@@ -11,7 +11,7 @@ from facewarden.bench.verification import Verification
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import provenance, write_json
 from facewarden.metrics.intervals import Interval
-from facewarden.report.document import Metric
+from facewarden.reporting.document import Metric
 
 VERSION = 1
 """Of the JSON's layout."""

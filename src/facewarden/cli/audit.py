@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.bench.audit import AuditResult, audit
-from facewarden.report.document import SECTIONS
+from facewarden.reporting.document import SECTIONS
 
 
 def show(result: AuditResult) -> int:

@@ -8,7 +8,7 @@ from typing import Literal
 from facewarden.bench.cloaking_evaluate import evaluate_cloaking
 from facewarden.bench.evaluate import Evaluated, evaluate_presentation, evaluate_verification
 from facewarden.core.errors import BadInputError
-from facewarden.report.words import group_text, label, measured
+from facewarden.reporting.words import group_text, label, measured
 
 
 def evaluate(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.codec import parse_report
-from facewarden.report.html import write_report
-from facewarden.report.markdown import write_markdown
-from facewarden.report.training import is_training_run, read_training
-from facewarden.report.training_page import write_training
+from facewarden.reporting.codec import parse_report
+from facewarden.reporting.html import write_report
+from facewarden.reporting.markdown import write_markdown
+from facewarden.reporting.training import is_training_run, read_training
+from facewarden.reporting.training_page import write_training
 
 
 def report(run: Path, /, *, out: Path | None = None, form: Literal["html", "markdown"] = "html") -> Path:

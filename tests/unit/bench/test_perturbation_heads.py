@@ -22,7 +22,7 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.manifest import Manifest
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.pad.multitask import Multitask
-from facewarden.report.document import Section
+from facewarden.reporting.document import Section
 from many_heads import toy_faces
 from tiny_captures import write_captures
 

@@ -32,7 +32,7 @@ from facewarden.bench.cloaking_store import Store
 from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
 from facewarden.core.errors import FacewardenError
 from facewarden.core.resolve import resolve_purifier
-from facewarden.report.document import Figure, Table
+from facewarden.reporting.document import Figure, Table
 
 _KEYS = (
     "set", "photos", "distractors", "aligner", "users", "passed_over", "seeds", "judges", "cloaks", "purifiers",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from facewarden.core.errors import ContractError
-from facewarden.report.document import Figure, Report
-from facewarden.report.figures import Width, draw_svg
-from facewarden.report.plots import heading
+from facewarden.reporting.document import Figure, Report
+from facewarden.reporting.figures import Width, draw_svg
+from facewarden.reporting.plots import heading
 
 HOSTILE = "<script>$x^{$ &amp; \"'\x00\u202e 顔"
 

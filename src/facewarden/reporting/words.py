@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from facewarden.report.document import Metric
+from facewarden.reporting.document import Metric
 
 _SPACE = "\u00a0"  # a number and its unit stay on one line
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from facewarden.report.document import LETTERS, Metric, SectionName
-from facewarden.report.grades import SCALES, grade
+from facewarden.reporting.document import LETTERS, Metric, SectionName
+from facewarden.reporting.grades import SCALES, grade
 
 
 def rate(name: str, high: float | None, *, value: float | None = None, n: int = 200, **group: str) -> Metric:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facewarden.metrics.intervals import wilson
-from facewarden.report.document import Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
-from facewarden.report.grades import grade
+from facewarden.reporting.document import Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
+from facewarden.reporting.grades import grade
 
 SPECIES = (
     ("print_flat", 1), ("print_bent", 2), ("print_cutout", 3), ("replay_phone", 2), ("replay_tablet", 1),

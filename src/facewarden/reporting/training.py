@@ -10,7 +10,7 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.report.document import Figure, Table
+from facewarden.reporting.document import Figure, Table
 
 Log = Sequence[Mapping[str, float]]
 LOG, RUN = "training.jsonl", "run"

@@ -107,7 +107,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot as data; `facewarden.report.figures` draws it and documents `data` for each kind.
+    """A plot as data; `facewarden.reporting.figures` draws it and documents `data` for each kind.
 
     Attributes:
         kind: one of `FIGURE_KINDS`.
@@ -185,7 +185,7 @@ class Section:
         if self.grade is not None and self.grade not in LETTERS:
             raise ContractError(f"{self.name} has the grade {self.grade!r}", hint="A to F, or None")
         if not self.reason.strip():
-            raise ContractError(f"{self.name} has no reason", hint="facewarden.report.grades gives one with the grade")
+            raise ContractError(f"{self.name} has no reason", hint="facewarden.reporting.grades gives both")
         object.__setattr__(self, "skipped", dict(self.skipped))
 
 

@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_text
-from facewarden.report.document import Figure
-from facewarden.report.figures import Width, draw_svg, standalone
-from facewarden.report.html import finalize
-from facewarden.report.markdown import render_table
-from facewarden.report.training import TrainingReport
+from facewarden.reporting.document import Figure
+from facewarden.reporting.figures import Width, draw_svg, standalone
+from facewarden.reporting.html import finalize
+from facewarden.reporting.markdown import render_table
+from facewarden.reporting.training import TrainingReport
 
 HTML, MARKDOWN, FIGURES = "training.html", "training.md", "training_figures"
 _TEMPLATES = Path(__file__).with_name("templates")

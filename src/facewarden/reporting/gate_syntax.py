@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.document import LETTERS, SECTIONS, Metric
+from facewarden.reporting.document import LETTERS, SECTIONS, Metric
 
 COMPARE: dict[type, tuple[str, Callable[[float, float], bool]]] = {
     ast.Lt: ("<", operator.lt),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from facewarden.report.document import Metric
-from facewarden.report.text import clean, short
-from facewarden.report.words import group_text, label, measured, number
+from facewarden.reporting.document import Metric
+from facewarden.reporting.text import clean, short
+from facewarden.reporting.words import group_text, label, measured, number
 
 
 @pytest.mark.parametrize(

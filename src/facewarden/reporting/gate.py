@@ -20,9 +20,9 @@ import re
 from dataclasses import dataclass
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.document import Gate, Report
-from facewarden.report.gate_syntax import HINT, check_truth
-from facewarden.report.gate_values import Look
+from facewarden.reporting.document import Gate, Report
+from facewarden.reporting.gate_syntax import HINT, check_truth
+from facewarden.reporting.gate_values import Look
 
 _LIMIT, _DEPTH = 2000, 40  # characters and nesting, far from the recursion limit
 _BRACKETS = re.compile(r"\[([^\[\]'\"\\]*)\]")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.report.grades import SCALES
-from facewarden.report.schema import schema
+from facewarden.reporting.grades import SCALES
+from facewarden.reporting.schema import schema
 
 PAGE = (Path(__file__).parents[3] / "docs" / "report.md").read_text(encoding="utf-8")
 

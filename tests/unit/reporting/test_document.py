@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.report.codec import dump_report, parse_report, validate
-from facewarden.report.document import SECTIONS, Figure, Metric, Report, Section, Table
-from facewarden.report.schema import problems, schema
+from facewarden.reporting.codec import dump_report, parse_report, validate
+from facewarden.reporting.document import SECTIONS, Figure, Metric, Report, Section, Table
+from facewarden.reporting.schema import problems, schema
 
 
 def test_json_comes_back_as_the_same_report_and_the_same_text(report: Report) -> None:
@@ -99,7 +99,7 @@ def test_an_unknown_schema_keyword_is_not_passed_over() -> None:
     [
         (lambda data: data["poisoning"]["metrics"][0].pop("n"), "poisoning.metrics[0]: lacks 'n'"),
         (lambda data: data["poisoning"]["metrics"][0].update(n=0), "poisoning.metrics[0].n: must be at least 1"),
-        (lambda data: data.update(schema="facewarden.report/9"), "schema: must be 'facewarden.report/1'"),
+        (lambda data: data.update(schema="facewarden.reporting/9"), "schema: must be 'facewarden.report/1'"),
         (lambda data: data["gate"].update(more=1), "gate.more: is not part of the schema"),
         (lambda data: data["presentation"].update(grade="G"), "presentation.grade"),
         (lambda data: data["presentation"]["metrics"][0].update(low=0.9), "interval"),

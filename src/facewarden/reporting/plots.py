@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from facewarden.metrics.intervals import wilson
-from facewarden.report.text import clean, short
+from facewarden.reporting.text import clean, short
 
 INK, MUTED, FAINT, SIMULATED = "#1f2933", "#52606d", "#9aa5b1", "#8a4b08"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.codec import dump_report
-from facewarden.report.document import Report, Section, Table
-from facewarden.report.words import group_text, label, measured
+from facewarden.reporting.codec import dump_report
+from facewarden.reporting.document import Report, Section, Table
+from facewarden.reporting.words import group_text, label, measured
 
 
 def render_markdown(report: Report) -> str:

@@ -8,8 +8,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.report.document import SECTIONS, Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
-from facewarden.report.schema import problems
+from facewarden.reporting.document import SECTIONS, Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
+from facewarden.reporting.schema import problems
 
 
 def dump_report(report: Report) -> str:

@@ -13,12 +13,12 @@ from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_text
-from facewarden.report.codec import dump_report
-from facewarden.report.document import LETTERS, SECTIONS, Metric, Report, Section
-from facewarden.report.figures import draw_svg
-from facewarden.report.grades import ACCURACY_PRICE, BUDGET, E_BUDGET, SCALES
-from facewarden.report.text import clean
-from facewarden.report.words import group_text, label, measured, number
+from facewarden.reporting.codec import dump_report
+from facewarden.reporting.document import LETTERS, SECTIONS, Metric, Report, Section
+from facewarden.reporting.figures import draw_svg
+from facewarden.reporting.grades import ACCURACY_PRICE, BUDGET, E_BUDGET, SCALES
+from facewarden.reporting.text import clean
+from facewarden.reporting.words import group_text, label, measured, number
 
 KEY_NUMBERS = 12
 """How many metrics a section shows; the rest, in the section's order, stand in the appendix."""

@@ -26,9 +26,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
 from facewarden.core.errors import ContractError
-from facewarden.report import plots
-from facewarden.report.document import Figure, FigureKind
-from facewarden.report.text import clean
+from facewarden.reporting import plots
+from facewarden.reporting.document import Figure, FigureKind
+from facewarden.reporting.text import clean
 
 Width = Literal["wide", "narrow"]
 INCHES: Mapping[Width, float] = {"wide": 7.2, "narrow": 3.6}
@@ -98,7 +98,7 @@ def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, 
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ContractError(
                 f"figure {figure.title!r} cannot be drawn: {type(error).__name__}: {error}",
-                hint="facewarden.report.figures documents the data of each kind",
+                hint="facewarden.reporting.figures documents the data of each kind",
             ) from error
         if simulated or figure.simulated:
             canvas.axes[0].set_title("simulated", loc="right", color=plots.SIMULATED, style="italic", weight="bold")

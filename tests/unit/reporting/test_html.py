@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.codec import dump_report, parse_report
-from facewarden.report.document import Figure, LeftOut, Metric, Part, Report, Table
-from facewarden.report.html import render_html, write_report
+from facewarden.reporting.codec import dump_report, parse_report
+from facewarden.reporting.document import Figure, LeftOut, Metric, Part, Report, Table
+from facewarden.reporting.html import render_html, write_report
 
 VOID = {"meta", "br", "link", "img", "hr", "input", "path", "rect", "use"}
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
-from facewarden.report.document import LETTERS, Metric, SectionName
-from facewarden.report.words import group_text, label, measured, number
+from facewarden.reporting.document import LETTERS, Metric, SectionName
+from facewarden.reporting.words import group_text, label, measured, number
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Verdict:
 
 
 def grade(section: SectionName, metrics: Iterable[Metric]) -> Verdict:
-    """Grade a section by its metrics; the names are listed in `facewarden.report.document`.
+    """Grade a section by its metrics; the names are listed in `facewarden.reporting.document`.
 
     Args:
         section: which table applies.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from facewarden.report.codec import parse_report
-from facewarden.report.document import Table
-from facewarden.report.markdown import render_markdown, write_markdown
+from facewarden.reporting.codec import parse_report
+from facewarden.reporting.document import Table
+from facewarden.reporting.markdown import render_markdown, write_markdown
 
 from .conftest import made_up_report
 

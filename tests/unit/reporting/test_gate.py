@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.report.document import Report
-from facewarden.report.gate import evaluate_gate, parse_gate
+from facewarden.reporting.document import Report
+from facewarden.reporting.gate import evaluate_gate, parse_gate
 
 # of the made-up report: acer 0.0896 (0.052 to 0.148), n 280; grades D F D; pgd at 8/255 is 1.0, fgsm 92/120
 

@@ -12,8 +12,8 @@ import pytest
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.report.training import is_training_run, read_training
-from facewarden.report.training_page import render_training_html, write_training
+from facewarden.reporting.training import is_training_run, read_training
+from facewarden.reporting.training_page import render_training_html, write_training
 
 
 def line(epoch: int) -> dict[str, float]:
