@@ -33,12 +33,12 @@ import mmdg_plain as plain
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.u_adapter import UAdapter
 from facewarden.pad.mmdg import Mmdg
-from facewarden.train.objectives._base import TrainingObjective
-from facewarden.train.objectives._prototypes import Prototypes
-from facewarden.train.objectives.regrad import Regrad
-from facewarden.train.objectives.regrad_every import RegradEvery
-from facewarden.train.objectives.regrad_token import RegradToken
-from facewarden.train.objectives.ssp import Ssp
+from facewarden.training.objectives._base import TrainingObjective
+from facewarden.training.objectives._prototypes import Prototypes
+from facewarden.training.objectives.regrad import Regrad
+from facewarden.training.objectives.regrad_every import RegradEvery
+from facewarden.training.objectives.regrad_token import RegradToken
+from facewarden.training.objectives.ssp import Ssp
 
 LIMITS = {"fp32 forward": 0.37, "bf16 forward": 0.13, "bf16 step": 0.24, "inference memory": 0.6}
 SOURCES = ("north", "south", "west", "east")

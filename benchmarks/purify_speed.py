@@ -18,7 +18,7 @@ from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Purifier
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers._learned import LearnedPurifier
-from facewarden.train.purifier_recipe import read_purifier_recipe
+from facewarden.training.purifier_recipe import read_purifier_recipe
 
 
 def rate(run: Purifier | nn.Module, faces: Tensor, *, rounds: int) -> float:

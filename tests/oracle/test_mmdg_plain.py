@@ -10,8 +10,8 @@ import torch
 
 from facewarden.pad._mmdg_settings import MmdgSettings
 from facewarden.pad.mmdg import Mmdg
-from facewarden.train.objectives._prototype_objective import StreamLoss
-from facewarden.train.objectives.regrad import Regrad
+from facewarden.training.objectives._prototype_objective import StreamLoss
+from facewarden.training.objectives.regrad import Regrad
 from plain_mmdg import load
 from stand_ins import generator, make_batch
 

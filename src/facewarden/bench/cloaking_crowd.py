@@ -15,7 +15,7 @@ from facewarden.core.resolve import resolve_aligner
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
-from facewarden.train.pairs import DEV_SHARE
+from facewarden.training.pairs import DEV_SHARE
 
 GALLERY_SHARE = 0.7
 CHOSEN_BY = (

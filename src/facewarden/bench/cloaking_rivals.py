@@ -24,7 +24,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
-from facewarden.train.pairs import PairSet, read_pairs
+from facewarden.training.pairs import PairSet, read_pairs
 
 
 @dataclass(frozen=True)

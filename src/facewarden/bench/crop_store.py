@@ -23,8 +23,8 @@ from facewarden.core.seeding import derive
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
-from facewarden.train.crops import CropSet, whole_box
-from facewarden.train.trainable import Trainable
+from facewarden.training.crops import CropSet, whole_box
+from facewarden.training.trainable import Trainable
 
 _AT_ONCE = 32
 _INDEX = "crops.json"

@@ -26,10 +26,10 @@ from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.verification import verification_summary
 from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
-from facewarden.train.distill.changes import still
-from facewarden.train.distill.loop import DistillSettings, distill_student
-from facewarden.train.distill.student import Student
-from facewarden.train.distill.views import Views, centered, join
+from facewarden.training.distill.changes import still
+from facewarden.training.distill.loop import DistillSettings, distill_student
+from facewarden.training.distill.student import Student
+from facewarden.training.distill.views import Views, centered, join
 
 RESULTS = "results.json"
 _FOLDER = Path(__file__).parent / "recipes"

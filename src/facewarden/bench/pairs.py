@@ -27,8 +27,8 @@ from facewarden.core.run import write_json
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
-from facewarden.train.pairs import CloakKind, write_shard
-from facewarden.train.purifier_recipe import read_purifier_recipe
+from facewarden.training.pairs import CloakKind, write_shard
+from facewarden.training.purifier_recipe import read_purifier_recipe
 
 _RECORD = "pairs.json"
 

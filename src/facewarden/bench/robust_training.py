@@ -19,12 +19,12 @@ from facewarden.core.roles import Detector
 from facewarden.core.run import write_json
 from facewarden.core.tasks import HEADS
 from facewarden.data.manifest import Manifest
-from facewarden.train.crops import load_crops
-from facewarden.train.loop import fit
-from facewarden.train.passes import Passes, counted
-from facewarden.train.recipe import Recipe, parse_recipe
-from facewarden.train.results import dev_rule
-from facewarden.train.trainable import Trainable
+from facewarden.training.crops import load_crops
+from facewarden.training.loop import fit
+from facewarden.training.passes import Passes, counted
+from facewarden.training.recipe import Recipe, parse_recipe
+from facewarden.training.results import dev_rule
+from facewarden.training.trainable import Trainable
 
 
 def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

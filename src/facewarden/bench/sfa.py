@@ -15,8 +15,8 @@ from facewarden.data.loading import Skipped
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.sampling import balanced_samples
 from facewarden.nn.generator_pair import ROLE
-from facewarden.train.sfa import SfaSettings, Target, fit_pair, pair_settings
-from facewarden.train.views import read_views
+from facewarden.training.sfa import SfaSettings, Target, fit_pair, pair_settings
+from facewarden.training.views import read_views
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from facewarden.data.sample import Sample
 from facewarden.data.transfer import transfer_protocol
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
-from facewarden.train.loop import CHECKPOINTS, fit
-from facewarden.train.recipe import Recipe, parse_recipe
-from facewarden.train.trainable import Trainable
+from facewarden.training.loop import CHECKPOINTS, fit
+from facewarden.training.recipe import Recipe, parse_recipe
+from facewarden.training.trainable import Trainable
 
 LAST_EPOCH, SOURCE_DEV_EPOCH, ORACLE_TARGET_EPOCH = "last_epoch", "source_dev_epoch", "oracle_target_epoch"
 """Rules that select the model: the last epoch; the lowest EER on the sources' dev; the lowest HTER on the target."""

@@ -12,7 +12,7 @@ from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.data.transfer import transfer_protocol
-from facewarden.train.recipe import Recipe, merged, parse_recipe, read_recipe
+from facewarden.training.recipe import Recipe, merged, parse_recipe, read_recipe
 
 EVERY, LAST = "every", "last"
 _PLAN = ("title", "data", "seeds", "defaults", "methods", "parts", "whole_target", "scored_epochs", "missing")

@@ -28,7 +28,7 @@ from facewarden.data.simulate.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.random_site import random_site
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.lite0 import Lite0Features
-from facewarden.train.distill.views import Kind, Views, read_views, write_views
+from facewarden.training.distill.views import Kind, Views, read_views, write_views
 
 SCALE = 1.3
 """Factor on the face box of what a student is shown, that of the detectors."""

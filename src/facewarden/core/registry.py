@@ -32,7 +32,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "align": "align",
         "datasets": "data.datasets",
         "protocols": "data.protocols",
-        "objectives": "train.objectives",
+        "objectives": "training.objectives",
         "assets": "assets",
         "plans": "bench.plans",
     }

@@ -9,7 +9,7 @@ class PuFace(LearnedPurifier):
     """Restores aligned faces; what it changes in a natural face is small.
 
     The shipped weights are a U-Net; RED-Net-30 as described is trained by the recipe puface_rednet. Besides image and
-    feature loss the recipe minimizes how much of the cloak itself is left, see `facewarden.train.amplify.remainder`.
+    feature loss the recipe minimizes how much of the cloak itself is left, see `facewarden.training.amplify.remainder`.
 
     Source: Wen, "PuFace: Defending against Facial Cloaking Attacks for Facial Recognition Models", arXiv 2406.02253,
     2024.

@@ -12,7 +12,7 @@ from facewarden.bench.plan import bench
 from facewarden.bench.plan_kind import SettingError
 from facewarden.bench.plans.adversarial_training import AdversarialTraining
 from facewarden.bench.robust_training import _Ledger
-from facewarden.train.passes import Passes
+from facewarden.training.passes import Passes
 from tiny_captures import write_captures
 
 TRAINING = {"epochs": 1, "batch": 12}

@@ -39,7 +39,7 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.intervals import wilson
-from facewarden.train.pairs import PairSet
+from facewarden.training.pairs import PairSet
 from stand_ins import TinyRecognizer, make_faces
 
 Pixels = NDArray[np.uint8]

@@ -18,8 +18,8 @@ from facewarden.bench.faces import embed_all, to_images
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.train.pairs import read_pairs as read
-from facewarden.train.pairs import write_shard
+from facewarden.training.pairs import read_pairs as read
+from facewarden.training.pairs import write_shard
 
 
 class Halved(Recognizer):

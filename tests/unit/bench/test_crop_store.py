@@ -11,7 +11,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
 from facewarden.pad.vit_concat import VitConcat
-from facewarden.train.crops import load_crops
+from facewarden.training.crops import load_crops
 from four_domains import write_domains
 
 

@@ -15,8 +15,8 @@ from facewarden.bench.distill import distill, held_out, read_distill_recipe, ver
 from facewarden.bench.trunk_views import _chunks, principal
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.trunk import SHAPES, TrunkShape
-from facewarden.train.distill.student import Student
-from facewarden.train.distill.views import Views
+from facewarden.training.distill.student import Student
+from facewarden.training.distill.views import Views
 
 
 def test_components_are_those_of_scikit_learn() -> None:

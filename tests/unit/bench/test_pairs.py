@@ -13,7 +13,7 @@ from facewarden.bench import pairs as module
 from facewarden.bench.pairs import pairs
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.train.pairs import read_pairs
+from facewarden.training.pairs import read_pairs
 from stand_ins import TinyRecognizer, make_faces
 
 KINDS = [

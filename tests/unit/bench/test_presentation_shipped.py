@@ -12,7 +12,7 @@ import pytest
 from facewarden.bench.plan_file import read_plan, shipped_plans
 from facewarden.bench.plans.presentation import PresentationKind
 from facewarden.bench.transfer_settings import read_settings
-from facewarden.train.augment import PUBLISHED
+from facewarden.training.augment import PUBLISHED
 
 
 @pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_domains", "mmdg_published"])

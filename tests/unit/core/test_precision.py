@@ -12,9 +12,9 @@ import torch
 from facewarden.core import precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.precision import Support, autocast, check_precision, resolve_precision
-from facewarden.train.loop import TrainSettings
-from facewarden.train.precision import accelerator_for
-from facewarden.train.purifier_recipe import PurifierSettings
+from facewarden.training.loop import TrainSettings
+from facewarden.training.precision import accelerator_for
+from facewarden.training.purifier_recipe import PurifierSettings
 
 RECIPES = Path(precision.__file__).parent.parent
 

@@ -16,10 +16,10 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.pad._streams import ThreeStreams
 from facewarden.pad.mmdg import Mmdg
-from facewarden.train.augment import Augmentation
-from facewarden.train.crops import CropSet
-from facewarden.train.loop import TrainSettings, fit
-from facewarden.train.recipe import read_recipe
+from facewarden.training.augment import Augmentation
+from facewarden.training.crops import CropSet
+from facewarden.training.loop import TrainSettings, fit
+from facewarden.training.recipe import read_recipe
 from stand_ins import generator, make_batch
 
 TRUNK = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 1, "precision": "float32"}

@@ -15,7 +15,7 @@ from facewarden.bench.vulnerability_work import WORK
 from facewarden.core.errors import FacewardenError
 from facewarden.core.registry import load
 from facewarden.core.roles import Detector
-from facewarden.train.recipe import parse_recipe, read_recipe
+from facewarden.training.recipe import parse_recipe, read_recipe
 
 _KEYS = {"title", "captures", "recipe", "start", "methods", "seeds", "samples", "attacks", "transfer", "sfa"}
 START = "start"

@@ -19,7 +19,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.evaluation.simulated_captures import simulate_captures
-from facewarden.train.trainable import Trainable
+from facewarden.training.trainable import Trainable
 
 
 class PresentationKind(PlanKind):

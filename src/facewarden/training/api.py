@@ -1,0 +1,205 @@
+"""Train by a recipe: get captures or pairs, learn, set the threshold on dev, measure on test, write the folder."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from facewarden.core import registry
+from facewarden.core.artifact import CARD, save_artifact, weights_of
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Detector
+from facewarden.core.run import RunFolder, write_json
+from facewarden.core.seeding import derive
+from facewarden.data.captures import open_captures
+from facewarden.data.manifest import Manifest
+from facewarden.training.crops import load_crops
+from facewarden.training.dealing import audited, check_simulated, dealt
+from facewarden.training.head_results import learned_heads, measure_heads
+from facewarden.training.loop import fit
+from facewarden.training.objectives._base import TrainingObjective
+from facewarden.training.purifier import train_purifier
+from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifier_recipe
+from facewarden.training.recipe import Recipe, read_recipe
+from facewarden.training.results import dev_rule, measure, sentence
+from facewarden.training.trainable import Trainable
+
+RESULTS, COMMAND = "results.json", "command.json"
+
+
+def train(
+    recipe: str = "multi_cnn",
+    /,
+    *,
+    out: Path,
+    captures: Path | None = None,
+    data: tuple[str, ...] = (),
+    protocol: str | None = None,
+    pairs: Path | None = None,
+    start: Path | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    resume: bool = False,
+) -> Path:
+    """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
+
+    A detector learns from the train split, its threshold is set on dev, and test is only measured on, once, at the end.
+    A purifier learns from pairs of natural and cloaked faces.
+
+    Args:
+        recipe: name of a recipe of the package, or the path of a JSON file.
+        out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
+        captures: a manifest, or NAME:PATH of a published set, that a detector learns from, instead of simulating.
+        data: the same, several sets at once.
+        protocol: deals the captures out: a name of `facewarden list protocols`, NAME:ARGUMENT, or a short name such as
+            cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own splits stay.
+        pairs: folder of facewarden pairs that a purifier learns from.
+        start: folder of a trained purifier of the same network to go on from; left out, the weights are drawn.
+        seed: decides captures, initial weights and every draw.
+        epochs: another number than the recipe's.
+        resume: go on with a run that was killed; it ends with the same bits.
+
+    Returns:
+        `out`.
+
+    Raises:
+        BadInputError: the folder holds another run, or the captures lack a split or a class.
+    """
+    if is_purifier_recipe(recipe):
+        if captures is not None or data or protocol is not None:
+            raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
+        purifier = read_purifier_recipe(recipe).with_epochs(epochs)
+        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, resume=resume, start=start)
+    if start is not None:
+        raise BadInputError(f"recipe {recipe!r} trains a detector, which has no --start", hint="leave --start out")
+    if pairs is not None:
+        raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
+    plan = read_recipe(recipe).with_epochs(epochs)
+    manifest = _given(captures, data)
+    source: Any = "simulated" if manifest is None else manifest.name
+    written = {**plan.plain(), "seed": seed, "source": source}
+    if protocol is not None:
+        written["protocol"] = protocol
+        # before the folder is claimed and minutes of simulation: the protocol may not be one, or not for these captures
+        if manifest is None:
+            check_simulated(protocol, plan.captures, seed=seed, captures_seed=_captures_seed(seed))
+        else:
+            manifest = dealt(manifest, protocol, seed=seed)
+    if manifest is not None:
+        _check_splits(manifest)
+    run = RunFolder(out / "run", recipe=written, resume=resume)
+    command = _command(recipe, out=out, captures=captures, data=data, protocol=protocol, seed=seed, epochs=epochs)
+    write_json(run.path / COMMAND, {"command": command})
+    if run.done and (out / CARD).is_file():
+        return out
+    if manifest is None:
+        manifest = _simulate(plan, run.path / "captures", seed)
+        manifest = manifest if protocol is None else dealt(manifest, protocol, seed=seed)
+        _check_splits(manifest)
+    dealt_out = manifest  # every file is read for it: once a run, not once a try
+    audit = run.stage("audit", lambda: audited(dealt_out)) if protocol is not None else {}
+    started = time.perf_counter()
+    model = _untrained(plan, seed)
+    crops = load_crops(
+        manifest.where(split="train"), cast(Trainable, model), margin=plan.training.margin,
+        targets=learned_heads(model),
+    )  # fmt: skip
+    objective: TrainingObjective = registry.load("objectives", plan.objective)(**plan.objective_settings)
+    fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path)
+    seconds = time.perf_counter() - started
+    network = cast(Trainable, model).network
+    weights = weights_of(network, plan.stored)
+    rule = dev_rule(model, manifest, policy=plan.policy)
+    results = measure(model, manifest, rule=rule, seed=seed)
+    if learned_heads(model) or "live" in model.heads:
+        results["heads"] = measure_heads(model, manifest.where(split="test"), seed=seed)
+    counts = {
+        "samples": len(crops),
+        "subjects": len(set(crops.subject)),
+        "unreadable": len(crops.skipped),
+        "seconds_of_training": round(seconds, 1),
+    }
+    card = _card(plan, cast(Trainable, model), manifest, learned=f"{counts['samples']} captures of "
+                 f"{counts['subjects']} people", seed=seed, note=sentence(results))  # fmt: skip
+    save_artifact(out, weights, card=card, recipe=written, rule=rule)
+    told = {"notes": list(manifest.notes), "audit": audit} if audit else {"notes": list(manifest.notes)}
+    write_json(out / RESULTS, {**results, **told, "training": counts})
+    run.finish(counts)
+    return out
+
+
+def _command(
+    recipe: str,
+    *,
+    out: Path,
+    captures: Path | None,
+    data: tuple[str, ...],
+    protocol: str | None,
+    seed: int,
+    epochs: int | None,
+) -> str:
+    """The command line that makes this run again."""
+    words = ["facewarden", "train", recipe, *(["--data", *data] if data else [])]
+    for option, value in (("--captures", captures), ("--protocol", protocol), ("--epochs", epochs)):
+        words += [] if value is None else [option, str(value)]
+    return shlex.join([*words, "--out", str(out), "--seed", str(seed)])
+
+
+def _given(captures: Path | None, data: tuple[str, ...]) -> Manifest | None:
+    """What was named to learn from; None to simulate."""
+    if captures is not None and data:
+        raise BadInputError("captures and data name two things to learn from", hint="name all sets in --data")
+    if captures is not None:
+        return open_captures(captures)
+    if len(data) < 2:
+        return open_captures(data[0]) if data else None
+    sets = [open_captures(source) for source in data]
+    return Manifest.joined(sets, name=" + ".join(item.name for item in sets))
+
+
+def _check_splits(manifest: Manifest) -> None:
+    for split in ("train", "dev", "test"):
+        if not len(manifest.where(split=split)):
+            raise BadInputError(
+                f"{manifest.name}: no rows of split {split!r}", hint="facewarden simulate writes all three"
+            )
+
+
+def _captures_seed(seed: int) -> int:
+    return derive(seed, "training captures")
+
+
+def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:
+    from facewarden.data.simulate import simulate
+
+    made = simulate(folder, **plan.captures, seed=_captures_seed(seed))
+    return Manifest(made.manifest.rows, root=made.manifest.root, name="simulated captures")
+
+
+def _untrained(plan: Recipe, seed: int) -> Detector:
+    entry = registry.load("pad", plan.entry)
+    make: Callable[..., Detector] | None = getattr(entry, "untrained", None)
+    if make is None:
+        raise BadInputError(
+            f"{plan.entry} cannot be trained here", hint='a recipe names a detector such as "multi_cnn"'
+        )
+    return make(plan.model, seed=seed)
+
+
+def _card(plan: Recipe, model: Trainable, manifest: Manifest, *, learned: str, seed: int, note: str) -> Card:
+    kind = "*simulated* (rendered by facewarden; no real person, no real sensor)" if manifest.simulated else "as given"
+    return Card(
+        name=plan.entry,
+        summary=plan.summary,
+        role="pad",
+        licence=plan.licence,
+        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
+        training_data=f"{learned}, {manifest.name}: {kind}",
+        intended_use=plan.intended_use,
+        limits=f"{plan.limits}. {note}",
+        settings=dict(model.settings),
+    )

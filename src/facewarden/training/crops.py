@@ -1,0 +1,138 @@
+"""Decoded once, kept in memory: the crops that a detector learns from, as bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.progress import track
+from facewarden.data.loading import Skipped, iter_batches
+from facewarden.data.manifest import Manifest
+from facewarden.training.trainable import Trainable
+
+_AT_ONCE = 32
+_COARSE = 4  # map heads draw 14x14; a quarter of the side is more than enough to move a map by subpixels
+
+
+@dataclass(frozen=True, eq=False)
+class CropSet:
+    """Labeled crops of one size.
+
+    Attributes:
+        images: modality -> `(n, c, s, s)` uint8.
+        present: modality -> `(n,)` bool.
+        key, species, subject, domain: one string per sample.
+        label: `(n,)` int64.
+        skipped: samples that could not be read.
+        tasks: further targets by head, first axis `n`; maps are kept at a quarter of the crops' side.
+    """
+
+    images: dict[Modality, Tensor]
+    present: dict[Modality, Tensor]
+    key: tuple[str, ...]
+    label: Tensor
+    species: tuple[str, ...]
+    subject: tuple[str, ...]
+    domain: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    tasks: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def batch(self, rows: Sequence[int]) -> FaceBatch:
+        """Some samples as a batch of crops without boxes; one that is drawn twice gets a key of its own each time."""
+        index = torch.as_tensor(list(rows), dtype=torch.long)
+
+        def named(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[i] for i in index.tolist())
+
+        times: Counter[str] = Counter()
+        keys = []
+        for key in named(self.key):
+            keys.append(f"{key} again {times[key]}" if times[key] else key)
+            times[key] += 1
+        return FaceBatch(
+            images={name: image[index].float() / 255 for name, image in self.images.items()},
+            present={name: here[index] for name, here in self.present.items()},
+            key=tuple(keys), label=self.label[index], species=named(self.species), subject=named(self.subject),
+            domain=named(self.domain), tasks={head: target[index] for head, target in self.tasks.items()},
+        )  # fmt: skip
+
+
+def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: Sequence[str] = ()) -> CropSet:
+    """Read a manifest and keep the model's view of every sample.
+
+    Args:
+        manifest: labeled samples; those that cannot be read are listed, not silently lost.
+        model: crops for itself.
+        margin: factor by which the view is taken larger, as room for turning and shifting it; its size in pixels grows
+            with it.
+        targets: heads whose targets to keep too.
+
+    Raises:
+        BadInputError: nothing could be read, or only one class is there.
+    """
+    size, scale = round(model.settings["size"] * margin), float(model.settings["scale"]) * margin
+    skipped: list[Skipped] = []
+    crops: list[FaceBatch] = []
+    modalities = tuple(getattr(model, "modalities", MODALITIES))
+    pixels: dict[Modality, list[Tensor]] = {name: [] for name in modalities}
+    batches = iter_batches(
+        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip", skipped=skipped
+    )
+    for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
+        if batch.box is None and margin != 1:
+            batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
+        crop = model.crop(batch, size=size, scale=scale)
+        for name, image in crop.images.items():
+            pixels[name].append((image * 255 + 0.5).to(torch.uint8))
+        # what the crops hold is kept as bytes above; the rest of them is small
+        crops.append(replace(crop, images={n: image[..., :1, :1].clone() for n, image in crop.images.items()},
+                             tasks={head: _smaller(value) for head, value in crop.tasks.items()}))  # fmt: skip
+    if not crops:
+        raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
+    label = torch.cat([crop.label for crop in crops if crop.label is not None])
+    if len(set(label.tolist())) < 2:
+        raise BadInputError(
+            f"{manifest.name}: only one class to learn from", hint="captures with label 1 and with label 0 are needed"
+        )
+    return CropSet(
+        images={name: torch.cat(parts) for name, parts in pixels.items()},
+        present={name: torch.cat([crop.present[name] for crop in crops]) for name in modalities},
+        key=tuple(key for crop in crops for key in crop.key),
+        label=label,
+        species=tuple(value for crop in crops for value in crop.species or ()),
+        subject=tuple(value for crop in crops for value in crop.subject or ()),
+        domain=tuple(value for crop in crops for value in crop.domain or ()),
+        skipped=tuple(skipped),
+        tasks={head: torch.cat([crop.tasks[head] for crop in crops]) for head in targets},
+    )
+
+
+def whole_box(batch: FaceBatch, *, scale: float) -> Tensor:
+    """The box for which a model sees a face crop exactly, so that a margin goes around it and not into it.
+
+    Args:
+        batch: face crops without boxes.
+        scale: the model's factor on a face box.
+
+    Returns:
+        `(b, 4)` boxes in pixels.
+    """
+    image = next(iter(batch.images.values()))
+    height, width = image.shape[-2:]
+    center, half = torch.tensor([width, height]) / 2, torch.tensor([width, height]) / (2 * scale)
+    return torch.cat([center - half, center + half]).to(image).repeat(len(batch), 1)
+
+
+def _smaller(target: Tensor) -> Tensor:
+    return functional.avg_pool2d(target, _COARSE, ceil_mode=True) if target.ndim == 4 else target

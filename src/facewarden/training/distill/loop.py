@@ -1,0 +1,145 @@
+"""The distillation itself: mixed batches of photos, depth and infrared, resumable to the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.precision import autocast
+from facewarden.core.progress import track
+from facewarden.core.seeding import derive
+from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
+from facewarden.training.distill.changes import change
+from facewarden.training.distill.student import Student, distance
+from facewarden.training.distill.views import Views
+from facewarden.training.loop import CHECKPOINTS, LOG
+from facewarden.training.precision import check_training_precision
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """How to distill.
+
+    Attributes:
+        epochs: passes over all views; the learning rate falls to zero over them as a half cosine.
+        batch: views per step, all of one kind.
+        rate, decay, warmup, clip: as for any training here.
+        patches, whole: weights of the feature map and of its mean beside the identity's 1.
+        simulated: weight of the identity of drawn people, whom recognizers know less well.
+        gray: chance that a photo is shown as an infrared camera could see it.
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
+    """
+
+    epochs: int = 24
+    batch: int = 96
+    rate: float = 1e-3
+    decay: float = 0.05
+    warmup: float = 0.04
+    clip: float = 1.0
+    patches: float = 0.6
+    whole: float = 0.2
+    simulated: float = 0.3
+    gray: float = 0.3
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2:
+            raise BadInputError(f"cannot distill so: {self}", hint="epochs >= 1, batch >= 2")
+        object.__setattr__(self, "precision", check_training_precision(self.precision))
+
+
+def distill_student(
+    student: Student,
+    views: Mapping[str, Views],
+    *,
+    settings: DistillSettings,
+    seed: int,
+    run: Path,
+    stop_after: int | None = None,
+) -> list[dict[str, Any]]:
+    """Distill in place; a run that was killed goes on from its last epoch and ends with the same bits.
+
+    Args:
+        student: learns.
+        views: by kind.
+        settings: how.
+        seed: decides everything.
+        run: folder for checkpoints and the log (one JSON line per epoch).
+        stop_after: leave after this many epochs, as if killed.
+
+    Returns:
+        The log: per epoch the means of the losses by kind.
+
+    Raises:
+        BadInputError: checkpoints cannot be read or written.
+    """
+    student.train()
+    decayed = [p for p in student.parameters() if p.ndim > 1]
+    others = [p for p in student.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=settings.rate)
+    state = load_checkpoint(run / CHECKPOINTS, student, optimizer) or {"step": 0, "log": []}
+    per_epoch = sum(-(-len(held) // settings.batch) for held in views.values())
+    total, log = per_epoch * settings.epochs, list(state["log"])
+    first = state["step"] // per_epoch
+    for epoch in track(range(first, settings.epochs), label="distilling", total=settings.epochs - first):
+        if stop_after is not None and epoch >= stop_after:
+            break
+        sums: dict[str, list[float]] = {}
+        for number, (kind, rows) in enumerate(_batches(views, settings.batch, seed=seed, epoch=epoch)):
+            step = epoch * per_epoch + number
+            for group in optimizer.param_groups:
+                group["lr"] = _rate(step, total, settings)
+            losses = _losses(student, views[kind].select(rows), settings, seed=derive(seed, "distill", step))
+            known = 1.0 if kind == "photo" else settings.simulated
+            loss = known * losses["identity"] + settings.patches * losses["patches"] + settings.whole * losses["whole"]
+            if not bool(torch.isfinite(loss)):
+                raise BadInputError(f"the loss is {loss.item()} at step {step}", hint="lower the learning rate")
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(student.parameters(), settings.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            for name, value in losses.items():
+                sums.setdefault(f"{name}_{kind}", []).append(float(value.detach()))
+        log.append({"epoch": epoch + 1, **{name: sum(values) / len(values) for name, values in sums.items()}})
+        save_checkpoint(run / CHECKPOINTS, student, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})
+        (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+    student.eval()
+    return log
+
+
+def _batches(views: Mapping[str, Views], size: int, *, seed: int, epoch: int) -> Iterator[tuple[str, list[int]]]:
+    found = []
+    for kind in sorted(views):
+        order = np.random.default_rng(derive(seed, "distill", "order", kind, epoch)).permutation(len(views[kind]))
+        found += [(kind, order[start : start + size].tolist()) for start in range(0, len(order), size)]
+    shuffled = np.random.default_rng(derive(seed, "distill", "batches", epoch)).permutation(len(found))
+    for place in shuffled.tolist():
+        yield found[place]
+
+
+def _losses(student: Student, views: Views, settings: DistillSettings, *, seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    size = int(student.trunk.patch_embed.img_size[0])
+    images, maps = change(
+        views.pixels.float() / 255, views.maps.float(), kind=views.kind, size=size, gray=settings.gray,
+        generator=generator,
+    )  # fmt: skip
+    with autocast(settings.precision, images.device):
+        said = student(images)
+    return distance(said, embeddings=views.embeddings, maps=maps)
+
+
+def _rate(step: int, total: int, settings: DistillSettings) -> float:
+    rise = max(1, round(settings.warmup * total))
+    if step < rise:
+        return settings.rate * (step + 1) / rise
+    return settings.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))

@@ -1,0 +1,123 @@
+"""Single-side domain generalization: bona fide samples of all domains together, attacks of each domain apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.roles import Detector
+from facewarden.nn.ssdg_vit import SsdgVit
+from facewarden.training.objectives._base import Loss, TrainingObjective
+from facewarden.training.objectives._prototype_objective import unwrap
+from facewarden.training.objectives._prototypes import single_sided_classes
+
+
+def triplet_loss(features: Float[Tensor, "b d"], classes: Int[Tensor, " b"], *, margin: float) -> Float[Tensor, ""]:
+    """Mean of `d(a, p) - d(a, n) + margin` over all triplets where it is positive; 0 where there is none.
+
+    a and p are different samples of one class, n is of another; distances are Euclidean, with gradient 0 at 0.
+
+    Source: Jia et al., CVPR 2020, asymmetric triplets, over all triplets of a batch as released.
+    """
+    square = (features[:, None] - features[None]).square().sum(dim=-1)
+    apart = square > 0
+    distance = torch.where(apart, torch.where(apart, square, torch.ones_like(square)).sqrt(), torch.zeros_like(square))
+    same = classes[:, None] == classes[None]
+    positive = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+    value = distance[:, :, None] - distance[:, None] + margin
+    value = (value * (positive[:, :, None] & ~same[:, None])).clamp(min=0)
+    active = (value > 0).sum()
+    return value.sum() / active.clamp(min=1)
+
+
+class Ssdg(TrainingObjective):
+    """`L_cls + triplet * L_triplet + adversarial * L_adversary` for the detector `ssdg`.
+
+    The adversary tells the domains of bona fide samples apart from reversed features; the strength of the reversal
+    rises from 0 to 1 over the training as `2 / (1 + exp(-10 t)) - 1`. Triplets know one class of bona fide samples and
+    one of attacks for each domain.
+
+    Source: Jia et al., "Single-Side Domain Generalization for Face Anti-Spoofing", CVPR 2020; factors, margin and the
+    rise of the reversal as released.
+
+    Args:
+        sources: names of the training domains, by default those of the training data.
+        triplet, adversarial: factors of the two terms.
+        margin: of the triplets.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Sequence[str] = (),
+        triplet: float = 2.0,
+        adversarial: float = 0.1,
+        margin: float = 0.1,
+    ) -> None:
+        if min(triplet, adversarial, margin) < 0:
+            raise BadInputError(
+                f"ssdg: triplet {triplet}, adversarial {adversarial}, margin {margin}", hint="none below zero"
+            )
+        self.sources = tuple(sources)
+        self.triplet, self.adversarial, self.margin = triplet, adversarial, margin
+        self.steps, self.taken = 1, 0
+
+    def begin(self, *, domains: Sequence[str], steps: int) -> None:
+        """Take all training domains as the sources, unless they were named, and the length of the training."""
+        self.sources, self.steps, self.taken = self.sources or tuple(domains), steps, 0
+
+    def compute(self, model: Detector, batch: FaceBatch) -> Loss:
+        """Loss of a labeled batch.
+
+        Raises:
+            BadInputError: samples without a domain, or more domains than the adversary has places.
+            ContractError: another detector than `ssdg`.
+        """
+        network = getattr(unwrap(model), "network", None)
+        if not isinstance(network, SsdgVit):
+            raise ContractError("ssdg needs an adversary, which this detector has not", hint="train ssdg")
+        if batch.domain is None:
+            raise BadInputError("ssdg needs a domain for every sample", hint="add a `domain` column")
+        network.reversal = 2 / (1 + math.exp(-10 * self.taken / self.steps)) - 1
+        output = model(batch)
+        assert batch.label is not None  # checked by the caller
+        assert output.features is not None
+        places = output.tasks["domain"].shape[1]
+        if len(self.sources) > places:
+            raise BadInputError(
+                f"{len(self.sources)} source domains, the adversary has {places} places", hint='"domains" of the model'
+            )
+        classes = single_sided_classes(batch.label, batch.domain, sources=self.sources)
+        sign = batch.label.to(output.score) * 2 - 1
+        classified = -F.logsigmoid(output.score * sign).mean()
+        triplets = triplet_loss(output.features, classes, margin=self.margin)
+        real = batch.label == 1
+        adversary = torch.zeros_like(classified)
+        if bool(real.any()):
+            where = torch.tensor([self.sources.index(name) for name in batch.domain], device=classes.device)
+            told = output.tasks["domain"][:, : len(self.sources)]  # places beyond the sources mean nothing
+            adversary = F.cross_entropy(told[real], where[real])
+        if network.training:
+            self.taken += 1
+        parts = {"cross_entropy": classified, "triplet": triplets, "adversary": adversary}
+        total = classified + self.triplet * triplets + self.adversarial * adversary
+        return Loss(total, {name: value.detach() for name, value in parts.items()})
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the training is."""
+        return {"sources": self.sources, "taken": self.taken}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.sources, self.taken = tuple(state["sources"]), int(state["taken"])
+
+
+entry = Ssdg

@@ -1,0 +1,179 @@
+"""Pairs of a natural face and its cloaked copy, in shards of eight-bit crops that are written once and read often."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.seeding import derive
+
+DEV_SHARE = 0.06
+"""Share of the people whose pairs are only looked at while training, never learned from."""
+
+
+@dataclass(frozen=True)
+class CloakKind:
+    """One way in which training faces are cloaked.
+
+    Attributes:
+        name: for tables.
+        attack, settings: an entry of the attacks and its arguments.
+        surrogates: recognizers that the cloak is made on.
+        weights: of the surrogates in the goal; equal when absent.
+        eps: budget in gray levels.
+        share: how often, against the other kinds.
+        region: "crop" changes the whole crop, "face" only the oval that `facewarden cloak` changes.
+    """
+
+    name: str
+    attack: str
+    surrogates: tuple[str, ...]
+    eps: float
+    settings: Mapping[str, Any]
+    weights: tuple[float, ...] | None = None
+    share: float = 1.0
+    region: str = "crop"
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> CloakKind:
+        """Read a kind from a recipe's JSON object.
+
+        Raises:
+            BadInputError: a field is missing, unknown or of the wrong type.
+        """
+        try:
+            weights = values.get("weights")
+            kind = cls(
+                name=str(values["name"]),
+                attack=str(values["attack"]),
+                surrogates=tuple(values["surrogates"]),
+                eps=float(values["eps"]),
+                settings=dict(values.get("settings", {})),
+                weights=None if weights is None else tuple(float(weight) for weight in weights),
+                share=float(values.get("share", 1.0)),
+                region=str(values.get("region", "crop")),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInputError(f"not a kind of cloak: {error}", hint="copy training/recipes/puface.json") from error
+        known = {"name", "attack", "surrogates", "eps", "settings", "weights", "share", "region"}
+        if set(values) - known or kind.region not in ("crop", "face") or kind.share <= 0 or not kind.surrogates:
+            raise BadInputError(
+                f"kind {kind.name!r}: unknown fields {sorted(set(values) - known)}, region {kind.region!r}, share "
+                f"{kind.share} or no surrogates",
+                hint="region is crop or face, a share is positive",
+            )
+        return kind
+
+
+@dataclass(frozen=True, eq=False)
+class PairSet:
+    """Natural and cloaked crops side by side.
+
+    Attributes:
+        clean, cloaked: `(n, 112, 112, 3)` uint8 RGB.
+        person: `(n,)` who, an opaque id.
+        key: `(n,)` one name per face.
+        kind: `(n,)` name of the kind of cloak.
+    """
+
+    clean: NDArray[np.uint8]
+    cloaked: NDArray[np.uint8]
+    person: tuple[str, ...]
+    key: tuple[str, ...]
+    kind: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def rows(self, which: Sequence[int] | NDArray[np.int64]) -> PairSet:
+        """Some of the pairs."""
+        at = [int(row) for row in which]
+        return PairSet(
+            self.clean[at],
+            self.cloaked[at],
+            tuple(self.person[i] for i in at),
+            tuple(self.key[i] for i in at),
+            tuple(self.kind[i] for i in at),
+        )
+
+    def split(self) -> tuple[PairSet, PairSet]:
+        """Pairs to learn from, and pairs of a few other people to look at; a person's side never changes."""
+        dev = [derive(0, "dev", person) % 1000 < 1000 * DEV_SHARE for person in self.person]
+        return (
+            self.rows([row for row, held in enumerate(dev) if not held]),
+            self.rows([row for row, held in enumerate(dev) if held]),
+        )
+
+
+def write_shard(
+    path: Path,
+    *,
+    clean: UInt8[np.ndarray, "n h w 3"],
+    cloaked: UInt8[np.ndarray, "n h w 3"],
+    person: Sequence[str],
+    key: Sequence[str],
+    kind: Sequence[str],
+) -> None:
+    """Write one shard, whole or not at all.
+
+    Raises:
+        BadInputError: the folder cannot be written.
+    """
+    about = {"person": json.dumps(list(person)), "key": json.dumps(list(key)), "kind": json.dumps(list(kind))}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"clean": clean, "cloaked": cloaked}, temporary, metadata=about)
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable --out") from error
+
+
+def read_pairs(folder: Path, *, kinds: Sequence[str] = (), at_most: int | None = None) -> PairSet:
+    """Read every shard of a folder, in the order of their names.
+
+    Args:
+        folder: as `facewarden pairs` writes it.
+        kinds: names of the kinds of cloak to take; all of them when empty.
+        at_most: how many pairs to take of those.
+
+    Raises:
+        BadInputError: no shards, one that cannot be read, or a kind of which there are no pairs.
+    """
+    paths = sorted(folder.glob("pairs-*.safetensors"))
+    if not paths:
+        raise BadInputError(f"{folder}: no pairs here", hint="facewarden pairs lfw:PATH --out DIR makes them")
+    parts: list[PairSet] = []
+    for path in paths:
+        try:
+            with safe_open(path, framework="numpy") as shard:
+                names = {part: tuple(json.loads(shard.metadata()[part])) for part in ("person", "key", "kind")}
+                parts.append(PairSet(shard.get_tensor("clean"), shard.get_tensor("cloaked"), **names))
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise BadInputError(f"{path}: not a shard of pairs: {error}", hint="delete it and make it again") from error
+    whole = PairSet(
+        np.concatenate([part.clean for part in parts]),
+        np.concatenate([part.cloaked for part in parts]),
+        tuple(person for part in parts for person in part.person),
+        tuple(key for part in parts for key in part.key),
+        tuple(kind for part in parts for kind in part.kind),
+    )
+    absent = set(kinds) - set(whole.kind)
+    if absent:
+        raise BadInputError(
+            f"{folder}: no pairs of kind {', '.join(sorted(absent))}; there are {', '.join(sorted(set(whole.kind)))}",
+            hint="facewarden pairs with the recipe that has these kinds",
+        )
+    rows = [row for row, kind in enumerate(whole.kind) if not kinds or kind in kinds]
+    return whole.rows(rows[:at_most])

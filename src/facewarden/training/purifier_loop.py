@@ -1,0 +1,154 @@
+"""The training loop of purifiers: amplified cloaks, image and feature loss, resumable to the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.progress import track
+from facewarden.core.seeding import derive
+from facewarden.training.amplify import Batch, draw_batch, eight_bits, remainder
+from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
+from facewarden.training.features import FeatureDistance
+from facewarden.training.loop import CHECKPOINTS, LOG
+from facewarden.training.pairs import PairSet
+from facewarden.training.precision import accelerator_for
+from facewarden.training.purifier_recipe import PurifierSettings
+
+_UNDER_THE_ROOT = 1e-8
+_LOOKED_AT = 96
+
+
+def fit_purifier(
+    network: nn.Module,
+    pairs: PairSet,
+    *,
+    dev: PairSet | None,
+    features: Sequence[FeatureDistance],
+    settings: PurifierSettings,
+    seed: int,
+    run: Path,
+    stop_after: int | None = None,
+) -> list[dict[str, Any]]:
+    """Train a network in place; a run that was killed goes on from its last checkpoint and ends with the same bits.
+
+    Args:
+        network: maps images in [0, 1] to images; left in evaluation mode, frozen.
+        pairs: natural and cloaked crops to learn from.
+        dev: pairs of other people, measured after every epoch; None measures nothing.
+        features: networks whose features are compared; unused where the settings give them no weight.
+        settings: how.
+        seed: decides everything.
+        run: folder for checkpoints and the log (one JSON line per epoch).
+        stop_after: leave after this many epochs, as if killed.
+
+    Returns:
+        The log: per epoch the mean losses and, on dev, PSNR in dB of natural and cloaked faces after the network.
+
+    Raises:
+        BadInputError: fewer pairs than a batch, or checkpoints that cannot be read or written.
+        ContractError: the loss is not a finite number.
+    """
+    if len(pairs) < settings.batch:
+        raise BadInputError(f"{len(pairs)} pairs are less than a batch", hint="facewarden pairs makes more")
+    network.requires_grad_(True).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    accelerator = accelerator_for(settings.precision)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    prepared, optimizer = accelerator.prepare(network, optimizer)
+    state = load_checkpoint(run / CHECKPOINTS, network, optimizer) or {"step": 0, "log": []}
+    per_epoch = len(pairs) // settings.batch
+    total, log = per_epoch * settings.epochs, list(state["log"])
+    first = state["step"] // per_epoch
+    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first):
+        if stop_after is not None and epoch >= stop_after:
+            break
+        order = np.random.default_rng(derive(seed, "epoch", epoch)).permutation(len(pairs))
+        sums: dict[str, float] = {}
+        for number in range(per_epoch):
+            rate = _rate(epoch * per_epoch + number, total, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            rows = order[number * settings.batch : (number + 1) * settings.batch]
+            mine = rows[accelerator.process_index :: accelerator.num_processes].tolist()
+            batch = Batch(*(
+                images.to(accelerator.device, memory_format=torch.channels_last)
+                for images in draw_batch(pairs, mine, settings=settings, seed=seed, epoch=epoch)
+            ))  # fmt: skip
+            with accelerator.autocast():
+                found = eight_bits(prepared(batch.seen).float())
+                parts = _losses(found, batch, features=features, settings=settings)
+            loss = torch.stack(list(parts.values())).sum()
+            if not bool(torch.isfinite(loss.detach())):
+                raise ContractError(f"the loss is {float(loss.detach())}", hint="a lower rate in the recipe")
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            for name, value in {"loss": loss, **parts}.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+        line = {"epoch": epoch + 1, "rate": rate, **{name: value / per_epoch for name, value in sums.items()}}
+        log.append(line | (_look(prepared, dev) if dev is not None and len(dev) else {}))
+        last = epoch + 1 == settings.epochs
+        if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
+            save_checkpoint(run / CHECKPOINTS, network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})
+            (run / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
+    network.requires_grad_(False).eval()
+    return log
+
+
+def _losses(
+    found: Tensor, batch: Batch, *, features: Sequence[FeatureDistance], settings: PurifierSettings
+) -> dict[str, Tensor]:
+    apart = found - batch.wanted
+    if settings.image == "rmse":
+        parts = {"image": (apart.square().mean() + _UNDER_THE_ROOT).sqrt()}
+    elif settings.image == "rmse_each":
+        parts = {"image": (apart.square().mean(dim=(1, 2, 3)) + _UNDER_THE_ROOT).sqrt().mean()}
+    else:
+        parts = {"image": apart.abs().mean()}
+    if settings.remainder > 0:
+        parts["remainder"] = settings.remainder * remainder(apart, batch.change)
+    if settings.feature > 0:
+        few = settings.feature_faces or len(found)
+        for distance in features:
+            parts[distance.name] = settings.feature / len(features) * distance(found[:few], batch.wanted[:few])
+    return parts
+
+
+def _look(network: nn.Module, dev: PairSet) -> dict[str, float]:
+    """PSNR to the natural faces of other people: of their cloaks, and of both after the network."""
+    network.eval()
+    some = dev.rows(range(min(len(dev), _LOOKED_AT)))
+    clean, cloaked = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255 for crops in (some.clean, some.cloaked))
+    with torch.no_grad():
+        purified, natural = (
+            torch.cat([eight_bits(network(chunk).float()) for chunk in torch.split(images, 32)])
+            for images in (cloaked, clean)
+        )
+    network.train()
+    return {
+        "dev_cloaked": _psnr(cloaked, clean),
+        "dev_purified": _psnr(purified, clean),
+        "dev_natural": _psnr(natural, clean),
+    }
+
+
+def _psnr(images: Tensor, wanted: Tensor) -> float:
+    error = (images.clamp(0, 1) - wanted).double().square().flatten(1).mean(dim=1).clamp(min=1e-10)
+    return float((-10 * torch.log10(error)).mean())
+
+
+def _rate(step: int, total: int, settings: PurifierSettings) -> float:
+    rise = max(1, round(settings.warmup * total))
+    if step < rise:
+        return settings.rate * (step + 1) / rise
+    return settings.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))

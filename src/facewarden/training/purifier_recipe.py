@@ -1,0 +1,195 @@
+"""Recipes of purifiers: network, cloaks, amplification and losses, as JSON in the package or of your own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.training.pairs import CloakKind
+from facewarden.training.precision import check_training_precision
+from facewarden.training.recipe import FOLDER
+
+KIND = "purifier"
+
+
+@dataclass(frozen=True)
+class PurifierSettings:
+    """How a purifier is trained.
+
+    Attributes:
+        epochs: passes over the pairs; the learning rate falls to zero over them as a half cosine.
+        batch: pairs per step.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        warmup: share of all steps over which the rate rises.
+        clip: largest norm of the gradient.
+        amplify: lowest and highest k of x + k d; k = 1 is the cloak as it is met.
+        natural: share of samples with k = 0, which the network must leave alone.
+        sign: 1, or -1 for the ablation that learns on x - k d.
+        noise: largest standard deviation in gray levels of Gaussian noise that is learned to be removed instead of
+            cloaks; 0 learns from cloaks.
+        image: "rmse", one root of the mean square per batch; "rmse_each", the mean of every sample's own, in which a
+            natural face that was changed a little counts as much as a cloaked one; or "l1", the mean absolute error.
+        remainder: weight of the share of the cloak that is left, see `facewarden.training.amplify.remainder`.
+        feature: weight of the feature term.
+        features: recognizers whose features are compared; none of them should judge the result.
+        feature_faces: how many of a step's faces they look at, since they cost more than the network; 0 is all.
+        mirror: whether half of the samples are mirrored.
+        varied: share of samples that are sharpened or softened, exposed otherwise and given grain before the cloak.
+        warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
+        stored: share of samples that are stored as JPEG after the cloak.
+        quality: lowest and highest quality at which they are.
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
+        every: epochs between checkpoints.
+        kinds: names of the kinds of cloak to learn from; empty takes every kind that the pairs hold.
+        at_most: pairs to read; 0 reads all.
+    """
+
+    epochs: int = 20
+    batch: int = 32
+    rate: float = 1e-3
+    decay: float = 1e-4
+    warmup: float = 0.03
+    clip: float = 1.0
+    amplify: tuple[float, float] = (0.5, 2.0)
+    natural: float = 0.2
+    sign: int = 1
+    noise: float = 0.0
+    image: str = "rmse"
+    remainder: float = 0.02
+    feature: float = 0.0
+    features: tuple[str, ...] = ("faceres",)
+    feature_faces: int = 0
+    mirror: bool = True
+    varied: float = 0.0
+    warped: float = 0.0
+    stored: float = 0.0
+    quality: tuple[int, int] = (70, 95)
+    precision: str = "auto"
+    every: int = 1
+    kinds: tuple[str, ...] = ()
+    at_most: int = 0
+
+    def __post_init__(self) -> None:
+        low, high = self.amplify
+        worst, best = self.quality
+        fine = (
+            min(self.epochs, self.batch, self.every) >= 1
+            and 0.0 <= low <= high
+            and 1 <= worst <= best <= 100
+            and 0.0 <= self.natural < 1.0
+            and all(0.0 <= share <= 1.0 for share in (self.varied, self.warped, self.stored))
+            and self.sign in (1, -1)
+            and self.noise >= 0
+            and min(self.at_most, self.feature_faces) >= 0
+            and self.image in ("rmse", "rmse_each", "l1")
+            and min(self.feature, self.remainder) >= 0
+        )
+        if not fine:
+            raise BadInputError(
+                f"cannot train a purifier with {asdict(self)}", hint="copy training/recipes/puface.json"
+            )
+        object.__setattr__(self, "precision", check_training_precision(self.precision))
+
+
+@dataclass(frozen=True)
+class PurifierRecipe:
+    """Everything but pairs and seed that decides the training of a purifier.
+
+    Attributes:
+        entry: the purifier, by its registry name.
+        summary, intended_use, limits, licence: for the card of the result.
+        network: settings of the network, as `facewarden.nn.restorer.build_restorer` takes them.
+        pairs: kinds of cloak that `facewarden pairs` draws from.
+        training: how to train.
+    """
+
+    entry: str
+    summary: str
+    network: Mapping[str, Any] = field(default_factory=dict)
+    pairs: tuple[CloakKind, ...] = ()
+    training: PurifierSettings = field(default_factory=PurifierSettings)
+    intended_use: str = "research"
+    limits: str = "unknown on other faces and cloaks than it was measured on"
+    licence: str = "Apache-2.0"
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as JSON values; reading them gives the same recipe."""
+        values: dict[str, Any] = json.loads(json.dumps({"kind": KIND, **asdict(self)}))
+        return values
+
+    def with_epochs(self, epochs: int | None) -> PurifierRecipe:
+        """The recipe with another number of epochs; None leaves it as it is."""
+        return self if epochs is None else replace(self, training=replace(self.training, epochs=epochs))
+
+
+def is_purifier_recipe(name: str) -> bool:
+    """Whether a recipe's name or path leads to one of this kind; False also where nothing can be read there."""
+    try:
+        values = json.loads(recipe_path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("kind") == KIND
+
+
+def recipe_path(name: str) -> Path:
+    """Where a recipe is: the path itself where it ends with .json, else a file of the package."""
+    return Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
+
+
+def read_purifier_recipe(name: str) -> PurifierRecipe:
+    """Read a recipe.
+
+    Args:
+        name: of one in the package, or the path of a JSON file. One that says `"like": "puface"` holds only what
+            differs from that recipe, the settings of training one by one.
+
+    Raises:
+        UnknownEntryError: the package has none of that name.
+        BadInputError: the file is not a recipe of a purifier.
+    """
+    path = recipe_path(name)
+    if path.parent == FOLDER and not path.is_file():
+        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
+        raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("kind", None) != KIND:
+            raise ValueError(f'no "kind": "{KIND}"')
+        model = values.pop("like", None)
+        if model is not None:
+            values = _varied(read_purifier_recipe(str(model)).plain(), values)
+        kinds = tuple(CloakKind.read(kind) for kind in values.pop("pairs", []))
+        training = _settings(values.pop("training", {}))
+        return PurifierRecipe(**values, pairs=kinds, training=training)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInputError(
+            f"{path}: not a recipe of a purifier: {error}", hint="copy training/recipes/puface.json of the package"
+        ) from error
+
+
+def _varied(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    base.pop("kind")
+    training = {**base["training"], **changes.get("training", {})}
+    return {**base, **changes, "training": training}
+
+
+def _settings(values: Mapping[str, Any]) -> PurifierSettings:
+    real = {item.name for item in fields(PurifierSettings) if item.type == "float"}
+    # JSON may say 1 for 1.0
+    read: dict[str, Any] = {name: float(value) if name in real else value for name, value in values.items()}
+    if "amplify" in read:
+        low, high = read["amplify"]
+        read["amplify"] = (float(low), float(high))
+    if "quality" in read:
+        worst, best = read["quality"]
+        read["quality"] = (int(worst), int(best))
+    if "features" in read:
+        read["features"] = tuple(read["features"])
+    if "kinds" in read:
+        read["kinds"] = tuple(str(kind) for kind in read["kinds"])
+    return PurifierSettings(**read)

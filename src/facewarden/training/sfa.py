@@ -1,0 +1,174 @@
+"""Training of SFA's two generators against a frozen detector; a run that was killed resumes to the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import BadInputError
+from facewarden.core.progress import track
+from facewarden.core.roles import Detector
+from facewarden.core.seeding import derive
+from facewarden.nn.generator_pair import GeneratorPair, offset_sign
+from facewarden.nn.lbp import Pattern
+from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
+
+Target = Literal["keep", "flip"]
+
+
+@dataclass(frozen=True)
+class SfaSettings:
+    """How the generators are made and trained.
+
+    Attributes:
+        target: "keep" trains them so that the image moved by the other class's map is still seen as what it is; "flip"
+            so that it is seen as the other class.
+        cap: largest value of the map in gray levels of 255.
+        gate: whether the texture map chooses between the generators.
+        pattern: of the local binary pattern.
+        widths: channels of each generator at half, quarter … size.
+        generators: one for each class; 1 leaves out that of spoofs.
+        epochs, batch, rate: of Adam.
+        quiet: weight of the mean size of the map relative to its cap.
+    """
+
+    target: Target = "keep"
+    cap: float = 3.0
+    gate: bool = True
+    pattern: Pattern = "plain"
+    widths: tuple[int, ...] = (16, 32, 64)
+    generators: int = 2
+    epochs: int = 5
+    batch: int = 64
+    rate: float = 1e-3
+    quiet: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.target not in get_args(Target):
+            raise BadInputError(f"SFA has no target {self.target!r}", hint=f"one of: {', '.join(get_args(Target))}")
+        if not 0.0 < self.cap <= 255.0:
+            raise BadInputError(f"a cap of {self.cap:g} gray levels", hint="--cap 3, a few times the attack's eps")
+        if self.epochs < 1 or self.batch < 1 or self.quiet < 0:
+            raise BadInputError(f"{self.epochs} epochs of batches of {self.batch}", hint="--epochs 5")
+
+
+def fit_pair(
+    detector: Detector,
+    views: Sequence[FaceBatch],
+    *,
+    settings: SfaSettings,
+    seed: int,
+    run: Path | None = None,
+    stop_after: int | None = None,
+) -> tuple[GeneratorPair, list[dict[str, float]]]:
+    """Minimize the cross-entropy of the decision at x - s D(x), s = +1 for bona fide and -1 for attacks.
+
+    Both classes count alike. The detector stays as it is: no gradient of its weights, no batch statistics.
+
+    Args:
+        detector: differentiable; in evaluation mode.
+        views: labeled training samples as `facewarden.training.views.read_views` gives them.
+        settings: how.
+        seed: decides initial weights and the order of samples.
+        run: folder for checkpoints; without it a killed run starts again.
+        stop_after: leave after this many epochs, as if killed.
+
+    Returns:
+        The generators, frozen, and per epoch the mean loss and the mean size of the map relative to its cap.
+
+    Raises:
+        BadInputError: a detector without gradients, one that does not read color, or only one class of samples.
+    """
+    if not detector.differentiable or "rgb" not in detector.modalities:
+        raise BadInputError(
+            f"{type(detector).__name__} gives no gradient of color images", hint="train SFA on a surrogate"
+        )
+    labels = {int(label) for view in views if view.label is not None for label in view.label.tolist()}
+    if labels != {0, 1}:
+        raise BadInputError("SFA learns from bona fide and attack samples", hint="a train split with both labels")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "sfa"))
+        pair = GeneratorPair(
+            cap=settings.cap / 255,
+            gate=settings.gate,
+            pattern=settings.pattern,
+            widths=settings.widths,
+            generators=settings.generators,
+        )
+    pair.to(views[0].device)
+    optimizer = torch.optim.Adam(pair.parameters(), lr=settings.rate)
+    state: dict[str, Any] = {"step": 0, "log": []}
+    if run is not None:
+        state = load_checkpoint(run, pair, optimizer) or state
+    log: list[dict[str, float]] = list(state["log"])
+    held = [parameter for parameter in detector.parameters() if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        for epoch in track(range(state["step"], settings.epochs), label="training SFA's generators"):
+            if stop_after is not None and epoch >= stop_after:
+                break
+            log.append(_epoch(detector, views, pair, optimizer, settings=settings, seed=seed, epoch=epoch))
+            if run is not None:
+                save_checkpoint(run, pair, optimizer, step=epoch + 1, state={"log": log})
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
+    return pair.requires_grad_(False).eval(), log
+
+
+def _epoch(
+    detector: Detector,
+    views: Sequence[FaceBatch],
+    pair: GeneratorPair,
+    optimizer: torch.optim.Optimizer,
+    *,
+    settings: SfaSettings,
+    seed: int,
+    epoch: int,
+) -> dict[str, float]:
+    losses, sizes = [], []
+    for batch in _batches(views, settings.batch, seed=seed, epoch=epoch):
+        assert batch.label is not None
+        offset = pair(batch.images["rgb"])
+        moved = (batch.images["rgb"] - offset_sign(batch.label) * offset).clamp(0.0, 1.0)
+        score = detector(batch.with_images({"rgb": moved})).score
+        wanted = batch.label if settings.target == "keep" else 1 - batch.label
+        size = offset.abs().mean() / pair.cap
+        loss = _balanced(score, wanted) + settings.quiet * size
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        sizes.append(float(size.detach()))
+    return {"loss": float(np.mean(losses)), "size": float(np.mean(sizes))}
+
+
+def _balanced(score: Tensor, wanted: Tensor) -> Tensor:
+    each = functional.binary_cross_entropy_with_logits(score, wanted.to(score), reduction="none")
+    return torch.stack([each[wanted == label].mean() for label in (0, 1) if bool((wanted == label).any())]).mean()
+
+
+def _batches(views: Sequence[FaceBatch], size: int, *, seed: int, epoch: int) -> Iterator[FaceBatch]:
+    """All samples once in a drawn order, each batch of images of one size."""
+    rng = np.random.default_rng(derive(seed, "sfa order", epoch))
+    parts = []
+    for number, view in enumerate(views):
+        order = rng.permutation(len(view))
+        parts += [(number, order[start : start + size]) for start in range(0, len(view), size)]
+    for place in rng.permutation(len(parts)):
+        number, rows = parts[place]
+        yield views[number].select(rows.tolist())
+
+
+def pair_settings(settings: SfaSettings) -> dict[str, Any]:
+    """The settings as JSON values, for the recipe of the artifact."""
+    return {**vars(settings), "widths": list(settings.widths)}
