@@ -10,8 +10,8 @@ from torch import Tensor
 
 from facewarden.attacks._steps import check_count, keep_better
 from facewarden.core.attack import MeteredObjective
+from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError
-from facewarden.core.metered import Climb
 from facewarden.core.objective import Images
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from facewarden.core.attack import MeteredObjective
+from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import Climb
 from facewarden.core.objective import Images
 from facewarden.core.threat import ThreatModel
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from facewarden.attacks._restarts import check_restarts, run_restarts
 from facewarden.attacks._steps import check_count, rows_of
 from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
-from facewarden.core.metered import Climb
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision
 

@@ -22,9 +22,9 @@ from facewarden.bench.pictures import picture_writer
 from facewarden.bench.scoring import rows_of_split, score_manifest
 from facewarden.bench.transfer import Transferred, names_of, transfer, unlabeled_words
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import Reading
 from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.labels import Modality
-from facewarden.core.reading import Reading
 from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed

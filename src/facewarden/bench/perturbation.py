@@ -17,11 +17,11 @@ import torch
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
+from facewarden.core.gradient_source import Reading
 from facewarden.core.head_goal import goal_of, labeled
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
 from facewarden.core.progress import track
-from facewarden.core.reading import Reading
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive

@@ -16,9 +16,9 @@ from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import Reading
 from facewarden.core.head_goal import check_head, goal_of, labeled
 from facewarden.core.progress import track
-from facewarden.core.reading import Reading
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive

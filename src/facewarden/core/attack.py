@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from facewarden.core.batch import check_unit_range
+from facewarden.core.counted_objective import MeteredObjective
 from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.gradient_source import Reading
 from facewarden.core.labels import Modality
-from facewarden.core.metered import MeteredObjective
 from facewarden.core.objective import Images, Objective
-from facewarden.core.reading import Reading
 from facewarden.core.roles import forbid_override
 from facewarden.core.threat import ThreatModel
 

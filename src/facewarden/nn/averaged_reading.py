@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import AttackView, Look, Reading
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
-from facewarden.core.reading import AttackView, Look, Reading
 
 View = Callable[[Tensor], Tensor]
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import AttackView, Look, Reading
 from facewarden.core.objective import Images
-from facewarden.core.reading import AttackView, Look, Reading
 
 
 class CovarianceOffset(Reading):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import AttackView, Look, Reading
 from facewarden.core.objective import Images
-from facewarden.core.reading import AttackView, Look, Reading
 from facewarden.nn.generator_pair import offset_sign
 
 Schedule = Literal["none", "first", "decay", "fixed", "refresh", "random"]

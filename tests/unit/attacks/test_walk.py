@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from facewarden.attacks._diversity import Diversity
+from facewarden.attacks._gradient_ascent import Walk
 from facewarden.attacks._smoothing import make_kernel, smooth
-from facewarden.attacks._walk import Walk
 from facewarden.attacks.apgd import APGD
 from facewarden.attacks.di_fgsm import DIFGSM
 from facewarden.attacks.mi_fgsm import MIFGSM

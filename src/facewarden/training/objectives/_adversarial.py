@@ -15,9 +15,9 @@ from facewarden.core import registry
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import Reading
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
-from facewarden.core.reading import Reading
 from facewarden.core.roles import Detector
 from facewarden.core.threat import ThreatModel
 from facewarden.training.objectives._base import Loss, TrainingObjective

@@ -14,10 +14,10 @@ from torch.nn import functional
 from facewarden.core import registry
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.gradient_source import Reading
 from facewarden.core.head_goal import goal_of
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
-from facewarden.core.reading import Reading
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.generator_pair import GeneratorPair, offset_sign

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.gradient_source import Reading, Stage
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective, Transform
 from facewarden.core.precision import Precision, autocast, resolve_precision
-from facewarden.core.reading import Reading, Stage
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
