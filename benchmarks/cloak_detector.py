@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.cloaking_crowd import load_crowd
 from facewarden.bench.cloaking_evaluate import parse_cloak
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.cloaking_store import Store
-from facewarden.bench.faces import to_images
 from facewarden.core.progress import track
 from facewarden.core.resolve import parsed
 from facewarden.metrics.match import auc, tar_at_far
+from facewarden.photos.aligned import to_images
+from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.reporting.document import Figure
 from facewarden.reporting.figures import draw_svg, standalone
 

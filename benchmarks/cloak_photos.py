@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
 from facewarden.api import cloak, purify
-from facewarden.bench.faces import embed_all, to_images
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_files import photos_below
 from facewarden.metrics.intervals import wilson
+from facewarden.photos.aligned import embed_all, to_images
 
 JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
 

@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facewarden.attacks.lowkey import LowKey
-from facewarden.bench.drawn import drawn_faces
 from facewarden.core.attack import Attack
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.ssim import ssim
+from facewarden.photos.synthetic import drawn_faces
 
 EPS = 8 / 255
 TOGETHER = 8  # photos at a time, the default of facewarden cloak

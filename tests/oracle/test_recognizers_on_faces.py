@@ -7,11 +7,11 @@ import pytest
 
 from facewarden.align import align_face
 from facewarden.align.yunet import YuNet
-from facewarden.bench.faces import embed_all, to_images
 from facewarden.core.registry import load
 from facewarden.data.datasets import open_dataset
 from facewarden.data.photo import read_photo
 from facewarden.metrics.match import eer
+from facewarden.photos.aligned import embed_all, to_images
 
 # Asset of the weights, and the largest error rate that is still plausible; the published networks reach about half.
 RECOGNIZERS = {

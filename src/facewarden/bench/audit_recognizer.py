@@ -12,8 +12,6 @@ from facewarden.bench.audit_needs import Needs, model_part, not_measured, surrog
 from facewarden.bench.cloaking_crowd import crowd_of, judges_of_purifiers
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
-from facewarden.bench.drawn import drawn_faces
-from facewarden.bench.faces import AlignedFaces, align_photos, choose_people
 from facewarden.bench.poisoning import Poisoning, run_poisoning
 from facewarden.bench.poisoning_report import poisoning_section
 from facewarden.core.errors import FacewardenError, MissingAssetError
@@ -24,6 +22,8 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.photos.aligned import AlignedFaces, align_photos, choose_people
+from facewarden.photos.synthetic import drawn_faces
 from facewarden.reporting.document import LeftOut, Part, Section
 
 PURIFIERS = ("identity", "jpeg", "gaussian_blur", "puface")

@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
-from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector
-from facewarden.bench.cloak_method import Method, choose_method, surrogate_weights
-from facewarden.bench.cloak_report import measure_photo
 from facewarden.bench.cloaking_recipe import goal_of
-from facewarden.bench.faces import to_images
-from facewarden.bench.photo_folder import PhotoFolder, Unusable
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.progress import track
@@ -32,6 +27,11 @@ from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.table import write_table
+from facewarden.photos.aligned import to_images
+from facewarden.photos.cloak_attack import Method, choose_method, surrogate_weights
+from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
+from facewarden.photos.cloak_measures import measure_photo
+from facewarden.photos.folder import PhotoFolder, Unusable
 
 Strength = Literal["low", "mid", "high"]
 _FIRST = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")

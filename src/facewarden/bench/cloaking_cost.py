@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.faces import purify, to_images
 from facewarden.core.seeding import derive
 from facewarden.metrics.match import rank_hits
 from facewarden.metrics.verification import verification_summary
 from facewarden.nn.ssim import ssim
+from facewarden.photos.aligned import purify, to_images
 
 _LOOKED_AT, _TIMED, _IMPOSTORS, _DRAWS = 200, 32, 30000, 100
 

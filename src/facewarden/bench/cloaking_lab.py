@@ -16,10 +16,10 @@ from facewarden.bench.cloaking_build import build_recognizer
 from facewarden.bench.cloaking_crowd import Crowd
 from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
 from facewarden.bench.cloaking_store import Store, pixels_key
-from facewarden.bench.faces import embed_all, purify, to_images
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.photos.aligned import embed_all, purify, to_images
 
 Vectors = NDArray[np.float32]
 Rows = Mapping[str, Sequence[int]]

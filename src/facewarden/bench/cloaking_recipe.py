@@ -12,14 +12,14 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.cloak_method import Method, choose_method, surrogate_weights
-from facewarden.bench.faces import to_images
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
+from facewarden.photos.aligned import to_images
+from facewarden.photos.cloak_attack import Method, choose_method, surrogate_weights
 
 _BATCH = 8
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facewarden.bench.cloaking_store import Store, pixels_key
-from facewarden.bench.faces import to_images
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
+from facewarden.photos.aligned import to_images
 from facewarden.training.pairs import PairSet, read_pairs
 
 

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.trunk_views import Teachers, drawn_views, of_kind, photo_views
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
@@ -26,6 +25,7 @@ from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.verification import verification_summary
 from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
+from facewarden.photos.distillation_data import Teachers, drawn_views, of_kind, photo_views
 from facewarden.training.distill.changes import still
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student

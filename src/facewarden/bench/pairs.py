@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import face_region
-from facewarden.bench.faces import AlignedFaces, align_photos
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
@@ -27,6 +26,7 @@ from facewarden.core.run import write_json
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
+from facewarden.photos.aligned import AlignedFaces, align_photos
 from facewarden.training.pairs import CloakKind, write_shard
 from facewarden.training.purifier_recipe import read_purifier_recipe
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from facewarden.bench.cloaking import Cell, measure
 from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe
-from facewarden.bench.faces import to_images
 from facewarden.core.progress import track
 from facewarden.core.run import RunFolder
+from facewarden.photos.aligned import to_images
 
 TRACKERS = ("nearest", "linear")
 

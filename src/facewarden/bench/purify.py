@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face
-from facewarden.bench.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
-from facewarden.bench.faces import purify as purify_tensor
-from facewarden.bench.faces import to_images
-from facewarden.bench.likeness import likeness
-from facewarden.bench.photo_folder import PhotoFolder, Unusable
-from facewarden.bench.purify_photo import purify_faces
-from facewarden.bench.purify_record import Record
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo_change import temporary_beside, write_changed
 from facewarden.data.table import write_table
+from facewarden.photos.aligned import purify as purify_tensor
+from facewarden.photos.aligned import to_images
+from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
+from facewarden.photos.folder import PhotoFolder, Unusable
+from facewarden.photos.journal import Record
+from facewarden.photos.purify_faces import purify_faces
+from facewarden.photos.similarity import likeness
 
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
 

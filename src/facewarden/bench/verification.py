@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
-from facewarden.bench.faces import embed_all, to_images
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
@@ -23,6 +22,7 @@ from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.metrics.verification import VerificationSummary, verification_summary
+from facewarden.photos.aligned import embed_all, to_images
 
 _CHUNK = 256
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from facewarden.attacks._dissimilar import DissimilarityWalk
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.attacks.lowkey import LowKey
-from facewarden.bench.cloak_method import choose_method
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.ssim import dssim
+from facewarden.photos.cloak_attack import choose_method
 from stand_ins import TinyRecognizer, make_faces
 
 THREAT = ThreatModel(eps=15 / 255)

@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facewarden.bench import cloak as module
-from facewarden.bench import cloak_method, cloaking_recipe
+from facewarden.bench import cloaking_recipe
 from facewarden.bench.cloak import Cloaked, cloak
-from facewarden.bench.cloak_detector import CloakDetector
-from facewarden.bench.cloak_method import by_distance, choose_method, farthest
 from facewarden.bench.cloaking_recipe import CloakRecipe
-from facewarden.bench.faces import AlignedFaces
 from facewarden.cli.cloak import show
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
+from facewarden.photos import cloak_attack as cloak_method
+from facewarden.photos.aligned import AlignedFaces
+from facewarden.photos.cloak_attack import by_distance, choose_method, farthest
+from facewarden.photos.cloak_detector import CloakDetector
 from stand_ins import TinyRecognizer, make_faces
 
 

@@ -26,13 +26,13 @@ from facewarden.bench.cloaking_lab import Lab
 from facewarden.bench.cloaking_recipe import CloakRecipe, Mean
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.cloaking_trackers import Gallery, UserOutcome, linear, nearest
-from facewarden.bench.faces import AlignedFaces, to_images
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.objective import Through
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.metrics.intervals import mean_by_subject
+from facewarden.photos.aligned import AlignedFaces, to_images
 
 
 class Color(Recognizer):

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.bench import cloaking as module
 from facewarden.bench import cloaking_recipe
-from facewarden.bench.cloak_method import choose_method
 from facewarden.bench.cloaking import Cell, measure
 from facewarden.bench.cloaking_cost import cost_of
 from facewarden.bench.cloaking_crowd import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
@@ -30,7 +29,6 @@ from facewarden.bench.cloaking_recipe import Best, CloakRecipe
 from facewarden.bench.cloaking_report import cells_table
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.cloaking_trackers import UserOutcome
-from facewarden.bench.faces import AlignedFaces, embed_all, to_images
 from facewarden.bench.plan_file import read_plan
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
@@ -39,6 +37,8 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.intervals import wilson
+from facewarden.photos.aligned import AlignedFaces, embed_all, to_images
+from facewarden.photos.cloak_attack import choose_method
 from facewarden.training.pairs import PairSet
 from stand_ins import TinyRecognizer, make_faces
 

@@ -14,10 +14,10 @@ from facewarden.bench.cloaking_build import build_recognizer
 from facewarden.bench.cloaking_judges import judge_kind
 from facewarden.bench.cloaking_rivals import Adapted, AdaptiveTraining
 from facewarden.bench.cloaking_store import Store
-from facewarden.bench.faces import embed_all, to_images
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
+from facewarden.photos.aligned import embed_all, to_images
 from facewarden.training.pairs import read_pairs as read
 from facewarden.training.pairs import write_shard
 

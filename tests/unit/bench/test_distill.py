@@ -12,9 +12,9 @@ import torch
 from sklearn.decomposition import PCA
 
 from facewarden.bench.distill import distill, held_out, read_distill_recipe, verification
-from facewarden.bench.trunk_views import _chunks, principal
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.trunk import SHAPES, TrunkShape
+from facewarden.photos.distillation_data import _chunks, principal
 from facewarden.training.distill.student import Student
 from facewarden.training.distill.views import Views
 

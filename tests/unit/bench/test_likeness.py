@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from facewarden.bench.faces import to_images
-from facewarden.bench.likeness import likeness
 from facewarden.nn.ssim import ssim
+from facewarden.photos.aligned import to_images
+from facewarden.photos.similarity import likeness
 
 
 def pair(height: int = 90, width: int = 70, rows: slice = slice(30, 60)) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +44,7 @@ def test_equal_photos_are_alike_and_small_ones_are_compared() -> None:
 def test_a_photo_of_a_telephone_takes_no_gigabyte() -> None:
     code = """
 import resource, numpy as np
-from facewarden.bench.likeness import likeness
+from facewarden.photos.similarity import likeness
 before = np.zeros((3000, 4000, 3), np.uint8)
 likeness(before[:16, :16], before[:16, :16] + 1)
 held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

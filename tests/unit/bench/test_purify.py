@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from facewarden.bench import purify as module
-from facewarden.bench.cloak_detector import CloakDetector
 from facewarden.bench.purify import Purified, purify
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo import read_photo
+from facewarden.photos.cloak_detector import CloakDetector
 from stand_ins import TinyRecognizer, make_faces
 
 

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.drawn import drawn_faces
-from facewarden.bench.faces import AlignedFaces, embed_all
 from facewarden.core.attack import Attack
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
+from facewarden.photos.aligned import AlignedFaces, embed_all
+from facewarden.photos.synthetic import drawn_faces
 
 _LEVELS = {"low": 4.0, "mid": 8.0, "high": 16.0}
 _FAWKES_LEVELS = 15.0

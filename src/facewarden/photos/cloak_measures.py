@@ -9,10 +9,10 @@ import torch
 from jaxtyping import UInt8
 
 from facewarden.align import align_face
-from facewarden.bench.faces import embed_all, to_images
-from facewarden.bench.likeness import likeness
 from facewarden.core.roles import FaceLocation, Recognizer
 from facewarden.nn.ssim import dssim
+from facewarden.photos.aligned import embed_all, to_images
+from facewarden.photos.similarity import likeness
 
 
 def measure_photo(

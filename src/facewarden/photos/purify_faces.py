@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, UInt8
 
 from facewarden.align import align_face, paste_change
-from facewarden.bench.faces import embed_all, purify, to_images
 from facewarden.core.roles import FaceLocation, Purifier, Recognizer
+from facewarden.photos.aligned import embed_all, purify, to_images
 
 _SEAM = 4
 """Pixels over which the change fades at the border of the crop, so that no edge is seen in the photo."""

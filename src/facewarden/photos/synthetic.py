@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from facewarden.align import align_face
-from facewarden.bench.faces import AlignedFaces
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
 from facewarden.data.simulate.capture import CaptureSpec, make_capture
 from facewarden.data.simulate.face import prepare
 from facewarden.data.simulate.identity import sample_identity
 from facewarden.data.simulate.pose import sample_expression, sample_pose
+from facewarden.photos.aligned import AlignedFaces
 
 DOMAIN = "alder"
 """The sensor domain with the best color."""

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from facewarden.bench.faces import to_images
 from facewarden.nn.ssim import dssim, ssim
+from facewarden.photos.aligned import to_images
 
 _SAME = 100.0
 """dB, where nothing changed."""

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.align import align_face, find_face
-from facewarden.bench.faces import embed_all, to_images
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, Recognizer
@@ -28,6 +27,7 @@ from facewarden.data.simulate.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.random_site import random_site
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.lite0 import Lite0Features
+from facewarden.photos.aligned import embed_all, to_images
 from facewarden.training.distill.views import Kind, Views, read_views, write_views
 
 SCALE = 1.3
