@@ -9,18 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facewarden.bench.attack_options import (
-    build_attack,
-    check_gradients,
-    check_reach,
-    check_reads,
-    parse_options,
-    read_budget,
-)
-from facewarden.bench.perturbation import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
-from facewarden.bench.pictures import picture_writer
-from facewarden.bench.scoring import rows_of_split, score_manifest
-from facewarden.bench.transfer import Transferred, names_of, transfer, unlabeled_words
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import Reading
 from facewarden.core.head_goal import check_head, class_code
@@ -32,6 +20,18 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import check_target, write_table
+from facewarden.evaluation.attack_options import (
+    build_attack,
+    check_gradients,
+    check_reach,
+    check_reads,
+    parse_options,
+    read_budget,
+)
+from facewarden.evaluation.attack_pictures import picture_writer
+from facewarden.evaluation.attack_runs import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
+from facewarden.evaluation.scores import rows_of_split, score_manifest
+from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
 from facewarden.nn.averaged_reading import AveragedReading

@@ -7,12 +7,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from facewarden.bench.audit_needs import Needs, not_measured
-from facewarden.bench.perturbation import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
 from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.bench.perturbation_report import Measured, perturbation_section
-from facewarden.bench.presentation import Presentation, measure_presentation
-from facewarden.bench.scoring import Scores, score_manifest
-from facewarden.bench.self_checks import ModelSigns, look_at_classes
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, FacewardenError
@@ -26,6 +22,10 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
+from facewarden.evaluation.attack_runs import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
+from facewarden.evaluation.presentation import Presentation, measure_presentation
+from facewarden.evaluation.scores import Scores, score_manifest
+from facewarden.evaluation.self_checks import ModelSigns, look_at_classes
 from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.reporting.document import LeftOut, Part, Section
 

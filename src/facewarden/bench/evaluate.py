@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facewarden.bench.presentation import measure_presentation
-from facewarden.bench.scoring import Scores, score_manifest
-from facewarden.bench.verification import verify
-from facewarden.bench.verification_report import verification_metrics, write_verification
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
+from facewarden.evaluation.presentation import measure_presentation
+from facewarden.evaluation.scores import Scores, score_manifest
+from facewarden.evaluation.verification import verify
+from facewarden.evaluation.verification_report import verification_metrics, write_verification
 from facewarden.reporting.document import Metric
 
 

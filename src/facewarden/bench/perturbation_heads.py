@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from facewarden.bench.perturbation import Cell, Vulnerability, run_grid
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS
+from facewarden.evaluation.attack_runs import Cell, Vulnerability, run_grid
 from facewarden.metrics.intervals import Interval, in_words, mean_by_subject
 from facewarden.reporting.document import Section, Table
 

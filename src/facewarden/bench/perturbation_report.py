@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.perturbation import Cell
-from facewarden.bench.self_checks import MeasuredRow, ModelSigns, Outcome, Source, self_checks
 from facewarden.core.labels import Modality
+from facewarden.evaluation.attack_runs import Cell
+from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns, Outcome, Source, self_checks
 from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.grades import grade

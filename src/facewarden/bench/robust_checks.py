@@ -8,8 +8,8 @@ import numpy as np
 
 from facewarden.bench.plan_kind import CellResult
 from facewarden.bench.robust_outcomes import Sample
-from facewarden.bench.self_checks import MeasuredRow, ModelSigns, Outcome, self_checks
 from facewarden.bench.vulnerability_settings import PLAIN
+from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns, Outcome, self_checks
 
 Hits = dict[tuple[str, float], dict[Sample, bool]]
 """(attack, budget in gray levels) -> whether each sample falls."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from facewarden.align import find_face
-from facewarden.bench.scoring import score_manifest
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
@@ -22,6 +21,7 @@ from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_below, unread_below
 from facewarden.data.table import check_target, write_table
+from facewarden.evaluation.scores import score_manifest
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.bench.attack import Attacked, attack
-from facewarden.bench.transfer import Transferred
+from facewarden.evaluation.transfer_matrix import Transferred
 
 
 def show(result: Attacked | Transferred) -> int:

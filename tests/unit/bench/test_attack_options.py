@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facewarden.attacks.pgd import PGD
-from facewarden.bench.attack_options import (
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.evaluation.attack_options import (
     build_attack,
     check_gradients,
     check_gray,
@@ -14,7 +15,6 @@ from facewarden.bench.attack_options import (
     parse_options,
     score_based,
 )
-from facewarden.core.errors import BadInputError, UnknownEntryError
 from stand_ins import TinyDetector
 
 

@@ -13,7 +13,6 @@ import torch
 
 from facewarden.bench.attack import Attacked, attack
 from facewarden.bench.sfa import sfa
-from facewarden.bench.transfer import Transferred
 from facewarden.cli._main import _gathered, main
 from facewarden.core.artifact import save_artifact
 from facewarden.core.errors import BadInputError
@@ -21,6 +20,7 @@ from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
+from facewarden.evaluation.transfer_matrix import Transferred
 from facewarden.pad._local_service import serve_brightness
 from facewarden.pad.multitask import Multitask
 

@@ -43,12 +43,12 @@ from facewarden.bench.plan_kind import Cell as Planned
 from facewarden.bench.plan_kind import CellResult, SettingError
 from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
-from facewarden.bench.transfer import names_of
 from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.evaluation.transfer_matrix import names_of
 from facewarden.metrics.intervals import Interval
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from facewarden.bench.presentation import measure_presentation
-from facewarden.bench.scoring import Scores
+from facewarden.evaluation.presentation import measure_presentation
+from facewarden.evaluation.scores import Scores
 from facewarden.metrics.celeba_spoof import RATES, recall_at_fpr
 
 

@@ -12,7 +12,13 @@ import torch
 
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
-from facewarden.bench.perturbation import (
+from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.run import RunFolder
+from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.attack_runs import (
     Cell,
     Vulnerability,
     attack_cell,
@@ -21,13 +27,7 @@ from facewarden.bench.perturbation import (
     grid,
     run_grid,
 )
-from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
-from facewarden.bench.self_checks import MeasuredRow, ModelSigns
-from facewarden.core.batch import FaceBatch
-from facewarden.core.card import Card
-from facewarden.core.roles import Detector, PadOutput
-from facewarden.core.run import RunFolder
-from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns
 from many_heads import ManyHeads, toy_faces
 
 EPS = (2, 8)

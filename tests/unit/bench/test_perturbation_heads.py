@@ -13,13 +13,13 @@ from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
 from facewarden.bench.audit_detector import perturbation_of, presentation_of
 from facewarden.bench.audit_needs import Needs
-from facewarden.bench.perturbation import Cell, Vulnerability, grid
 from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.bench.presets import PRESETS
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS, class_targets
 from facewarden.core.threat import ThreatModel
 from facewarden.data.manifest import Manifest
+from facewarden.evaluation.attack_runs import Cell, Vulnerability, grid
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.pad.multitask import Multitask
 from facewarden.reporting.document import Section

@@ -9,13 +9,13 @@ from facewarden.attacks.fgsm import FGSM
 from facewarden.attacks.noise import Noise
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.square import Square
-from facewarden.bench.self_checks import MeasuredRow, Outcome, Source, look_at, look_at_classes, self_checks
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.objective import Images
 from facewarden.core.roles import PadOutput
 from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.self_checks import MeasuredRow, Outcome, Source, look_at, look_at_classes, self_checks
 from many_heads import ManyHeads, toy_faces
 from two_classes import TwoClasses, make_two_classes
 

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from facewarden.bench.evaluate import evaluate_verification
-from facewarden.bench.verification import verify
 from facewarden.core.errors import BadInputError
+from facewarden.evaluation.verification import verify
 
 COLORS = {"Ann_Doe": (200, 40, 40), "Bo_Roe": (40, 200, 40), "Cy_Poe": (40, 40, 200), "Di_Low": (200, 200, 40)}
 
@@ -77,7 +77,7 @@ def test_embeddings_are_kept_and_used_until_a_photo_changes(colors, people, tmp_
     first = verify([colors], [str(people)], aligner="precropped", rounds=20, run=run)
     (kept,) = run.glob("*.npz")
     with monkeypatch.context() as patch:
-        patch.setattr("facewarden.bench.verification.embed_all", lambda *_: pytest.fail("embedded again"))
+        patch.setattr("facewarden.evaluation.verification.embed_all", lambda *_: pytest.fail("embedded again"))
         assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) == first
     Image.new("RGB", (112, 112), "white").save(people / "Ann_Doe" / "Ann_Doe_0001.png")
     assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) != first

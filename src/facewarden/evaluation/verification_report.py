@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from facewarden.bench.verification import Verification
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import provenance, write_json
+from facewarden.evaluation.verification import Verification
 from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Metric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from facewarden.bench.self_checks import Outcome
+from facewarden.evaluation.self_checks import Outcome
 from facewarden.reporting.document import Table
 
 

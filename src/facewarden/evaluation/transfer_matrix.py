@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facewarden.bench.attack_options import check_gradients, check_reach, check_reads
-from facewarden.bench.scoring import Scores, rows_of_split, score_manifest
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
@@ -27,6 +25,8 @@ from facewarden.data.loading import iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.table import write_table
+from facewarden.evaluation.attack_options import check_gradients, check_reach, check_reads
+from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.scoring import Scores, rows_of_split
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import LeakError
+from facewarden.evaluation.scores import Scores, rows_of_split
 from facewarden.metrics.celeba_spoof import official_summary
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import Metric as Measured
