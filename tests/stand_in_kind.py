@@ -12,8 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
 from facewarden.core.errors import BadInputError
+from facewarden.experiments.engine.kind import (
+    Cell,
+    CellResult,
+    PlanKind,
+    SettingError,
+    Summary,
+    check_keys,
+    shared_folder,
+)
 from facewarden.reporting.document import Figure, Table
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from facewarden.assets import Asset
-from facewarden.bench.plan_kind import PlanKind
 from facewarden.core import registry
 from facewarden.core.attack import Attack
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
 from facewarden.data.datasets import CaptureSet, Dataset
 from facewarden.data.protocols._base import Protocol
+from facewarden.experiments.engine.kind import PlanKind
 from registered import names
 
 ENTRIES = [(group, name) for group in registry.GROUPS for name in names(group)]

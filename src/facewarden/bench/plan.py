@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.bench.plan_file import FOLDER, PlanFile, read_plan
-from facewarden.bench.plan_kind import Cell, PlanKind, SettingError, Summary
-from facewarden.bench.plan_run import Failure, cell_keys, run_cells
-from facewarden.bench.plan_summary import write_summary
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import provenance, write_json
+from facewarden.experiments.engine.executor import Failure, cell_keys, run_cells
+from facewarden.experiments.engine.kind import Cell, PlanKind, SettingError, Summary
+from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
+from facewarden.experiments.engine.summary import write_summary
 
 RUNS = Path("runs")
 

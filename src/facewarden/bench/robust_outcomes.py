@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facewarden.bench.plan_kind import CellResult
+from facewarden.experiments.engine.kind import CellResult
 from facewarden.metrics.intervals import Interval, mean_by_subject, paired_bootstrap_difference
 
 Sample = tuple[int, str]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.plan_kind import CellResult, Summary
 from facewarden.bench.robust_checks import method_checks
 from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
 from facewarden.bench.vulnerability_tables import CLEAN_WORDS
 from facewarden.evaluation.self_check_table import check_report, failures
+from facewarden.experiments.engine.kind import CellResult, Summary
 from facewarden.metrics.intervals import Interval, in_words
 from facewarden.reporting.document import Figure, Table
 

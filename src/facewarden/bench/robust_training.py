@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from facewarden.bench.plan_kind import shared_folder
 from facewarden.core.artifact import save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
@@ -19,6 +18,7 @@ from facewarden.core.roles import Detector
 from facewarden.core.run import write_json
 from facewarden.core.tasks import HEADS
 from facewarden.data.manifest import Manifest
+from facewarden.experiments.engine.kind import shared_folder
 from facewarden.training.crops import load_crops
 from facewarden.training.loop import fit
 from facewarden.training.passes import Passes, counted

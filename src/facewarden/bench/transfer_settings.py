@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from facewarden.bench.plan_kind import SHARED, Cell, SettingError, check_keys
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.data.transfer import transfer_protocol
+from facewarden.experiments.engine.kind import SHARED, Cell, SettingError, check_keys
 from facewarden.training.recipe import Recipe, merged, parse_recipe, read_recipe
 
 EVERY, LAST = "every", "last"

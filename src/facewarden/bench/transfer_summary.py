@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facewarden.bench.plan_kind import Summary
 from facewarden.bench.transfer_cell import LAST_EPOCH
 from facewarden.bench.transfer_chance import chance_of
 from facewarden.bench.transfer_scores import Find, Look, Scores
 from facewarden.bench.transfer_settings import Part, PresentationPlan
 from facewarden.bench.transfer_tables import PartTables
 from facewarden.bench.transfer_words import counted, has_several, peeks, percent, shown
+from facewarden.experiments.engine.kind import Summary
 from facewarden.metrics.transfer import Replicated
 from facewarden.reporting.document import Figure, Table
 

@@ -29,13 +29,13 @@ from facewarden.bench.cloaking_recipe import Best, CloakRecipe
 from facewarden.bench.cloaking_report import cells_table
 from facewarden.bench.cloaking_store import Store
 from facewarden.bench.cloaking_trackers import UserOutcome
-from facewarden.bench.plan_file import read_plan
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.metrics.intervals import wilson
 from facewarden.photos.aligned import AlignedFaces, embed_all, to_images
 from facewarden.photos.cloak_attack import choose_method

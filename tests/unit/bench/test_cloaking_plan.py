@@ -38,10 +38,6 @@ from facewarden.bench.cloaking_report import (
     headlines,
 )
 from facewarden.bench.cloaking_store import Store
-from facewarden.bench.plan_file import read_plan
-from facewarden.bench.plan_kind import Cell as Planned
-from facewarden.bench.plan_kind import CellResult, SettingError
-from facewarden.bench.plan_summary import render_markdown
 from facewarden.bench.plans.cloaking import _lab, entry
 from facewarden.cli import main
 from facewarden.core.card import Card
@@ -49,6 +45,10 @@ from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.evaluation.transfer_matrix import names_of
+from facewarden.experiments.engine.kind import Cell as Planned
+from facewarden.experiments.engine.kind import CellResult, SettingError
+from facewarden.experiments.engine.plan_file import read_plan
+from facewarden.experiments.engine.summary import render_markdown
 from facewarden.metrics.intervals import Interval
 
 

@@ -10,12 +10,12 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from facewarden.bench.plan_kind import Summary
-from facewarden.bench.plan_summary import render_latex, render_markdown
 from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.bench.transfer_settings import read_settings
 from facewarden.bench.transfer_summary import summarize_transfer
 from facewarden.bench.transfer_words import percent
+from facewarden.experiments.engine.kind import Summary
+from facewarden.experiments.engine.summary import render_latex, render_markdown
 
 
 def made(*, shift: float, seed: int, domains: tuple[str, ...] = ("alder",), n: int = 120) -> dict[str, Any]:

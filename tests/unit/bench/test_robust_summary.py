@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench.plan_kind import Cell, CellResult
 from facewarden.bench.robust_outcomes import Outcomes
 from facewarden.bench.robust_summary import summarize
+from facewarden.experiments.engine.kind import Cell, CellResult
 
 KEYS = [f"k{i}" for i in range(8)]
 SUBJECT = dict(zip(KEYS, "aabbccdd", strict=True))

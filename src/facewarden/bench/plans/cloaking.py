@@ -29,9 +29,17 @@ from facewarden.bench.cloaking_report import (
     headlines,
 )
 from facewarden.bench.cloaking_store import Store
-from facewarden.bench.plan_kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys, shared_folder
 from facewarden.core.errors import FacewardenError
 from facewarden.core.resolve import resolve_purifier
+from facewarden.experiments.engine.kind import (
+    Cell,
+    CellResult,
+    PlanKind,
+    SettingError,
+    Summary,
+    check_keys,
+    shared_folder,
+)
 from facewarden.reporting.document import Figure, Table
 
 _KEYS = (

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from facewarden.bench.crop_store import make_store, view_of
-from facewarden.bench.plan_kind import SHARED, Cell, CellResult, PlanKind, SettingError, Summary
 from facewarden.bench.transfer_cell import run_transfer_cell, untrained
 from facewarden.bench.transfer_settings import Method, PresentationPlan, known_folder, read_settings
 from facewarden.bench.transfer_summary import summarize_transfer
@@ -19,6 +18,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.evaluation.simulated_captures import simulate_captures
+from facewarden.experiments.engine.kind import SHARED, Cell, CellResult, PlanKind, SettingError, Summary
 from facewarden.training.trainable import Trainable
 
 

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facewarden.bench.plan_kind import Summary
-from facewarden.bench.plan_run import Failure
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_json
+from facewarden.experiments.engine.executor import Failure
+from facewarden.experiments.engine.kind import Summary
 from facewarden.reporting.document import Table
 from facewarden.reporting.figures import draw_svg, standalone
 from facewarden.reporting.markdown import render_table

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from facewarden.bench.plan_kind import SettingError
 from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.experiments.engine.kind import SettingError
 
-FOLDER = Path(__file__).parent / "plans"
+FOLDER = Path(__file__).parent.parent.parent / "bench" / "plans"
 
 
 class _Loader(yaml.SafeLoader):

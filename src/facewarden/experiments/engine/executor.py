@@ -17,10 +17,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from facewarden.bench.plan_kind import CELLS, Cell, CellResult, PlanKind
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.progress import track
 from facewarden.core.run import DONE, write_json
+from facewarden.experiments.engine.kind import CELLS, Cell, CellResult, PlanKind
 
 ERROR = "error.json"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from facewarden.bench.plan_kind import SettingError
 from facewarden.core.roles import Detector
+from facewarden.experiments.engine.kind import SettingError
 
 Place = tuple[str | int, ...]
 

@@ -1,0 +1,1 @@
+"""The engine of plans: reading the YAML, cells, workers, resuming, summaries."""
