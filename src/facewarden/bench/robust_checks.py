@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from facewarden.bench.robust_outcomes import Sample
-from facewarden.bench.vulnerability_settings import PLAIN
 from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns, Outcome, self_checks
 from facewarden.experiments.engine.kind import CellResult
+from facewarden.experiments.vulnerability.settings import PLAIN
 
 Hits = dict[tuple[str, float], dict[Sample, bool]]
 """(attack, budget in gray levels) -> whether each sample falls."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from facewarden.bench.robust_checks import method_checks
 from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
-from facewarden.bench.vulnerability_tables import CLEAN_WORDS
 from facewarden.evaluation.self_check_table import check_report, failures
 from facewarden.experiments.engine.kind import CellResult, Summary
+from facewarden.experiments.vulnerability.tables import CLEAN_WORDS
 from facewarden.metrics.intervals import Interval, in_words
 from facewarden.reporting.document import Figure, Table
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from facewarden.bench.robust_summary import summarize
 from facewarden.bench.robust_training import train_cell
-from facewarden.bench.vulnerability_settings import AttackSpec, read_attacks
-from facewarden.bench.vulnerability_work import WORK
 from facewarden.core.errors import FacewardenError
 from facewarden.core.registry import load
 from facewarden.core.roles import Detector
 from facewarden.experiments.engine.heads import check_heads, placed
 from facewarden.experiments.engine.kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys
+from facewarden.experiments.vulnerability.cells import WORK
+from facewarden.experiments.vulnerability.settings import AttackSpec, read_attacks
 from facewarden.training.recipe import parse_recipe, read_recipe
 
 _KEYS = {"title", "captures", "recipe", "start", "methods", "seeds", "samples", "attacks", "transfer", "sfa"}
