@@ -10,7 +10,7 @@ import yaml
 
 from facewarden.bench.plan import bench
 from facewarden.bench.plans.adversarial_training import AdversarialTraining
-from facewarden.bench.robust_training import _Ledger
+from facewarden.experiments.adversarial_training.training import _Ledger
 from facewarden.experiments.engine.kind import SettingError
 from facewarden.training.passes import Passes
 from tiny_captures import write_captures

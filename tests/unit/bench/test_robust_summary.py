@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench.robust_outcomes import Outcomes
-from facewarden.bench.robust_summary import summarize
+from facewarden.experiments.adversarial_training.outcomes import Outcomes
+from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.engine.kind import Cell, CellResult
 
 KEYS = [f"k{i}" for i in range(8)]

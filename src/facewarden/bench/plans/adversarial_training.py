@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facewarden.bench.robust_summary import summarize
-from facewarden.bench.robust_training import train_cell
 from facewarden.core.errors import FacewardenError
 from facewarden.core.registry import load
 from facewarden.core.roles import Detector
+from facewarden.experiments.adversarial_training.summary import summarize
+from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
 from facewarden.experiments.engine.kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys
 from facewarden.experiments.vulnerability.cells import WORK

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.robust_checks import method_checks
-from facewarden.bench.robust_outcomes import Outcomes, read_outcomes
 from facewarden.evaluation.self_check_table import check_report, failures
+from facewarden.experiments.adversarial_training.checks import method_checks
+from facewarden.experiments.adversarial_training.outcomes import Outcomes, read_outcomes
 from facewarden.experiments.engine.kind import CellResult, Summary
 from facewarden.experiments.vulnerability.tables import CLEAN_WORDS
 from facewarden.metrics.intervals import Interval, in_words

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from facewarden.bench.robust_outcomes import Sample
 from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns, Outcome, self_checks
+from facewarden.experiments.adversarial_training.outcomes import Sample
 from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.vulnerability.settings import PLAIN
 

@@ -1,0 +1,1 @@
+"""Adversarial training at equal gradients: methods, attacks on what they trained, clean and robust rates."""
