@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from facewarden.bench.crop_store import CropStore, make_store, open_store, view_of
 from facewarden.core.errors import BadInputError
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
+from facewarden.experiments.domain_generalization.crop_store import CropStore, make_store, open_store, view_of
 from facewarden.pad.vit_concat import VitConcat
 from facewarden.training.crops import load_crops
 from four_domains import write_domains

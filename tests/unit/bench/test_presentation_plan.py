@@ -11,11 +11,11 @@ import pytest
 
 from facewarden.bench.plan import BenchResult, bench
 from facewarden.bench.plans.presentation import PresentationKind
-from facewarden.bench.transfer_cell import select, shuffled
-from facewarden.bench.transfer_scores import Look, Scores
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
+from facewarden.experiments.domain_generalization.cell import select, shuffled
+from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
 from facewarden.experiments.engine.plan_file import read_plan
 from four_domains import write_domains
 from twins import copied, twin
@@ -99,7 +99,7 @@ def test_crops_are_cut_once_and_a_resumed_plan_gives_the_same_bytes(ran: tuple[P
 
 
 def test_a_cell_killed_in_training_goes_on_to_the_same_numbers(ran: tuple[Path, BenchResult], tmp_path: Path) -> None:
-    from facewarden.bench import transfer_cell
+    from facewarden.experiments.domain_generalization import cell as transfer_cell
 
     folder, _ = ran
     path, out = folder / "plan.yaml", tmp_path / "out"

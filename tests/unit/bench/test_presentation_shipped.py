@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from facewarden.bench.plans.presentation import PresentationKind
-from facewarden.bench.transfer_settings import read_settings
+from facewarden.experiments.domain_generalization.settings import read_settings
 from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 from facewarden.training.augment import PUBLISHED
 

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from facewarden.bench.transfer_scores import Look, Scores
-from facewarden.bench.transfer_settings import read_settings
-from facewarden.bench.transfer_summary import summarize_transfer
-from facewarden.bench.transfer_words import percent
+from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.labels import percent
+from facewarden.experiments.domain_generalization.settings import read_settings
+from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.engine.kind import Summary
 from facewarden.experiments.engine.summary import render_latex, render_markdown
 
@@ -239,7 +239,7 @@ def test_what_peeks_is_marked_everywhere_because_the_measure_says_so(monkeypatch
             {"hter", "apcer_pooled", "bpcer", "auc", "hter_at_target_eer"} if row["peeks"] else {"hter_at_target_eer"}
         )
         assert set(row["peeking"]) == wanted
-    monkeypatch.setattr("facewarden.bench.transfer_words.TARGET_PEEKING", ("hter",))
+    monkeypatch.setattr("facewarden.experiments.domain_generalization.labels.TARGET_PEEKING", ("hter",))
     marks = columns(summarize_transfer(plan, held))
     assert "HTER, dev threshold †" in marks
     assert "HTER at target EER, last_epoch †" not in marks

@@ -7,10 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from facewarden.bench.crop_store import make_store, view_of
-from facewarden.bench.transfer_cell import run_transfer_cell, untrained
-from facewarden.bench.transfer_settings import Method, PresentationPlan, known_folder, read_settings
-from facewarden.bench.transfer_summary import summarize_transfer
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.core.run import write_json
@@ -18,6 +14,10 @@ from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.evaluation.simulated_captures import simulate_captures
+from facewarden.experiments.domain_generalization.cell import run_transfer_cell, untrained
+from facewarden.experiments.domain_generalization.crop_store import make_store, view_of
+from facewarden.experiments.domain_generalization.settings import Method, PresentationPlan, known_folder, read_settings
+from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.engine.kind import SHARED, Cell, CellResult, PlanKind, SettingError, Summary
 from facewarden.training.trainable import Trainable
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.bench.transfer_cell import ORACLE_TARGET_EPOCH
-from facewarden.bench.transfer_scores import Look
+from facewarden.experiments.domain_generalization.cell import ORACLE_TARGET_EPOCH
+from facewarden.experiments.domain_generalization.figures_over_seeds import Look
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.transfer import TARGET_PEEKING, Replicated
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facewarden.bench.transfer_cell import LAST_EPOCH
-from facewarden.bench.transfer_chance import chance_of
-from facewarden.bench.transfer_scores import Find, Look, Scores
-from facewarden.bench.transfer_settings import Part, PresentationPlan
-from facewarden.bench.transfer_tables import PartTables
-from facewarden.bench.transfer_words import counted, has_several, peeks, percent, shown
+from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
+from facewarden.experiments.domain_generalization.chance_check import chance_of
+from facewarden.experiments.domain_generalization.figures_over_seeds import Find, Look, Scores
+from facewarden.experiments.domain_generalization.labels import counted, has_several, peeks, percent, shown
+from facewarden.experiments.domain_generalization.settings import Part, PresentationPlan
+from facewarden.experiments.domain_generalization.tables import PartTables
 from facewarden.experiments.engine.kind import Summary
 from facewarden.metrics.transfer import Replicated
 from facewarden.reporting.document import Figure, Table

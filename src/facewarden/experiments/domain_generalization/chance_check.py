@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facewarden.bench.transfer_scores import Look, Scores
-from facewarden.bench.transfer_settings import Part
-from facewarden.bench.transfer_words import counted, in_percent
+from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.labels import counted, in_percent
+from facewarden.experiments.domain_generalization.settings import Part
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.over_runs import t_interval
 

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from facewarden.bench.crop_store import CropStore, open_store, view_of
 from facewarden.core import registry
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
@@ -21,6 +20,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.missing_at_test import DROPS
 from facewarden.data.sample import Sample
 from facewarden.data.transfer import transfer_protocol
+from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
 from facewarden.training.loop import CHECKPOINTS, fit

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.bench.transfer_cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
-from facewarden.bench.transfer_chance import chance_of
-from facewarden.bench.transfer_layout import PartLayout
-from facewarden.bench.transfer_scores import Look
-from facewarden.bench.transfer_words import counted, in_percent, marked, peeks, percent
+from facewarden.experiments.domain_generalization.cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
+from facewarden.experiments.domain_generalization.chance_check import chance_of
+from facewarden.experiments.domain_generalization.figures_over_seeds import Look
+from facewarden.experiments.domain_generalization.labels import counted, in_percent, marked, peeks, percent
+from facewarden.experiments.domain_generalization.table_layout import PartLayout
 from facewarden.metrics.pad import auc, eer
 from facewarden.metrics.transfer import Replicated, difference, mean_over
 from facewarden.reporting.document import Table

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.transfer_cell import LAST_EPOCH
 from facewarden.core.seeding import derive
+from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.metrics.pad import eer_threshold, fit_rule
 from facewarden.metrics.refit import eer_threshold_replicates
 from facewarden.metrics.summary import Metric, presentation_summary

@@ -6,9 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facewarden.bench.transfer_scores import Look, Scores
-from facewarden.bench.transfer_settings import Part, PresentationPlan
-from facewarden.bench.transfer_words import DAGGER, PEEKS, SIZE, covered, has_several, marked, peeks, percent, shown
+from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.labels import (
+    DAGGER,
+    PEEKS,
+    SIZE,
+    covered,
+    has_several,
+    marked,
+    peeks,
+    percent,
+    shown,
+)
+from facewarden.experiments.domain_generalization.settings import Part, PresentationPlan
 from facewarden.metrics.transfer import Replicated, mean_over
 from facewarden.reporting.document import Table
 
