@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.cloaking_crowd import load_crowd
-from facewarden.bench.cloaking_evaluate import parse_cloak
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe
-from facewarden.bench.cloaking_store import Store
 from facewarden.core.progress import track
 from facewarden.core.resolve import parsed
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.population import load_crowd
+from facewarden.experiments.cloaking.small_grid import parse_cloak
 from facewarden.metrics.match import auc, tar_at_far
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import CloakDetector

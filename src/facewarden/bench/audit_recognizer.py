@@ -9,9 +9,6 @@ from typing import Any
 import torch
 
 from facewarden.bench.audit_needs import Needs, model_part, not_measured, surrogates_of
-from facewarden.bench.cloaking_crowd import crowd_of, judges_of_purifiers
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.poisoning import Poisoning, run_poisoning
 from facewarden.bench.poisoning_report import poisoning_section
 from facewarden.core.errors import FacewardenError, MissingAssetError
@@ -22,6 +19,9 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.population import crowd_of, judges_of_purifiers
 from facewarden.photos.aligned import AlignedFaces, align_photos, choose_people
 from facewarden.photos.synthetic import drawn_faces
 from facewarden.reporting.document import LeftOut, Part, Section

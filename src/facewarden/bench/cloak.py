@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
-from facewarden.bench.cloaking_recipe import goal_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, Through
 from facewarden.core.progress import track
@@ -27,6 +26,7 @@ from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.table import write_table
+from facewarden.experiments.cloaking.cloak_recipe import goal_of
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import Method, choose_method, surrogate_weights
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector

@@ -2,7 +2,7 @@
 
 One person at a time cloaks their gallery photos on surrogates that are not the judge. The gallery, the cloaked photos
 with everybody else's natural ones, goes through a purifier; a nearest-neighbor tracker and a linear probe then look for
-the person's clean probes (`facewarden.bench.cloaking`, which `facewarden evaluate cloaking` runs in full).
+the person's clean probes (`facewarden.experiments.cloaking.measure`; `facewarden evaluate cloaking` runs it in full).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.bench.cloaking import Cell, measure
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.core.progress import track
 from facewarden.core.run import RunFolder
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.measure import Cell, measure
 from facewarden.photos.aligned import to_images
 
 TRACKERS = ("nearest", "linear")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.bench.cloaking_evaluate import evaluate_cloaking
 from facewarden.bench.evaluate import Evaluated, evaluate_presentation, evaluate_verification
 from facewarden.core.errors import BadInputError
+from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
 from facewarden.reporting.words import group_text, label, measured
 
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facewarden.bench import cloak as module
-from facewarden.bench import cloaking_recipe
 from facewarden.bench.cloak import Cloaked, cloak
-from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.cli.cloak import show
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
+from facewarden.experiments.cloaking import cloak_recipe as cloaking_recipe
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.photos import cloak_attack as cloak_method
 from facewarden.photos.aligned import AlignedFaces
 from facewarden.photos.cloak_attack import by_distance, choose_method, farthest

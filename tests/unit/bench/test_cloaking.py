@@ -18,19 +18,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from facewarden.bench.cloaking import Cell, _collected, measure
-from facewarden.bench.cloaking_crowd import Crowd, Split, crowd_of
-from facewarden.bench.cloaking_finetune import FineTuning, Halves, Whole, end_to_end
-from facewarden.bench.cloaking_judges import JudgedRate, headline, judge_kind, loss_networks
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe, Mean
-from facewarden.bench.cloaking_store import Store
-from facewarden.bench.cloaking_trackers import Gallery, UserOutcome, linear, nearest
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.objective import Through
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, Mean
+from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
+from facewarden.experiments.cloaking.judge_kinds import JudgedRate, headline, judge_kind, loss_networks
+from facewarden.experiments.cloaking.measure import Cell, _collected, measure
+from facewarden.experiments.cloaking.population import Crowd, Split, crowd_of
+from facewarden.experiments.cloaking.trackers import Gallery, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.photos.aligned import AlignedFaces, to_images
 

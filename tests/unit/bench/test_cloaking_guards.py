@@ -16,25 +16,25 @@ from PIL import Image
 from torch import Tensor, nn
 
 from facewarden.attacks.fawkes import Fawkes
-from facewarden.bench import cloaking as module
-from facewarden.bench import cloaking_recipe
-from facewarden.bench.cloaking import Cell, measure
-from facewarden.bench.cloaking_cost import cost_of
-from facewarden.bench.cloaking_crowd import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
-from facewarden.bench.cloaking_evaluate import cell_metrics
-from facewarden.bench.cloaking_finetune import FineTuning, Halves, end_to_end
-from facewarden.bench.cloaking_grid import Grid
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import Best, CloakRecipe
-from facewarden.bench.cloaking_report import cells_table
-from facewarden.bench.cloaking_store import Store
-from facewarden.bench.cloaking_trackers import UserOutcome
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.data.datasets import FacePhoto
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.experiments.cloaking import cloak_recipe as cloaking_recipe
+from facewarden.experiments.cloaking import measure as module
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import Best, CloakRecipe
+from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, end_to_end
+from facewarden.experiments.cloaking.measure import Cell, measure
+from facewarden.experiments.cloaking.population import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
+from facewarden.experiments.cloaking.purifier_cost import cost_of
+from facewarden.experiments.cloaking.results_grid import Grid
+from facewarden.experiments.cloaking.small_grid import cell_metrics
+from facewarden.experiments.cloaking.tables import cells_table
+from facewarden.experiments.cloaking.trackers import UserOutcome
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.metrics.intervals import wilson
 from facewarden.photos.aligned import AlignedFaces, embed_all, to_images

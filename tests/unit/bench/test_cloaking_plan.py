@@ -17,16 +17,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from facewarden.bench import cloaking_lab
-from facewarden.bench.cloaking import Cell as Measured
-from facewarden.bench.cloaking_cost import _speed
-from facewarden.bench.cloaking_crowd import load_crowd
-from facewarden.bench.cloaking_figures import budget_figure
-from facewarden.bench.cloaking_grid import Grid
-from facewarden.bench.cloaking_judges import JudgeKind
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import identity_of
-from facewarden.bench.cloaking_report import (
+from facewarden.bench.plans.cloaking import _lab, entry
+from facewarden.cli import main
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.resolve import resolve_purifier
+from facewarden.core.roles import Purifier, Recognizer
+from facewarden.evaluation.transfer_matrix import names_of
+from facewarden.experiments.cloaking import cache as cloaking_lab
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import identity_of
+from facewarden.experiments.cloaking.figures import budget_figure
+from facewarden.experiments.cloaking.judge_kinds import JudgeKind
+from facewarden.experiments.cloaking.measure import Cell as Measured
+from facewarden.experiments.cloaking.population import load_crowd
+from facewarden.experiments.cloaking.purifier_cost import _speed
+from facewarden.experiments.cloaking.results_grid import Grid
+from facewarden.experiments.cloaking.tables import (
     UPPER_HALF,
     Goal,
     cells_table,
@@ -37,14 +45,6 @@ from facewarden.bench.cloaking_report import (
     headline_table,
     headlines,
 )
-from facewarden.bench.cloaking_store import Store
-from facewarden.bench.plans.cloaking import _lab, entry
-from facewarden.cli import main
-from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError, UnknownEntryError
-from facewarden.core.resolve import resolve_purifier
-from facewarden.core.roles import Purifier, Recognizer
-from facewarden.evaluation.transfer_matrix import names_of
 from facewarden.experiments.engine.kind import Cell as Planned
 from facewarden.experiments.engine.kind import CellResult, SettingError
 from facewarden.experiments.engine.plan_file import read_plan

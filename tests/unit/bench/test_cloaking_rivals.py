@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facewarden.bench.cloaking_build import build_recognizer
-from facewarden.bench.cloaking_judges import judge_kind
-from facewarden.bench.cloaking_rivals import Adapted, AdaptiveTraining
-from facewarden.bench.cloaking_store import Store
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
+from facewarden.experiments.cloaking.adversarial_recognizer import Adapted, AdaptiveTraining
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.judge_kinds import judge_kind
+from facewarden.experiments.cloaking.judges_build import build_recognizer
 from facewarden.photos.aligned import embed_all, to_images
 from facewarden.training.pairs import read_pairs as read
 from facewarden.training.pairs import write_shard

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.bench.cloaking_crowd import Crowd, crowd_of
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe
 from facewarden.bench.poisoning import Poisoning, cloak_psnr, run_poisoning, verification_pairs
 from facewarden.bench.poisoning_report import poisoning_section
 from facewarden.core.card import Card
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.run import RunFolder
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.population import Crowd, crowd_of
 from facewarden.photos.aligned import AlignedFaces
 
 

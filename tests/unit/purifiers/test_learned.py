@@ -116,9 +116,9 @@ def test_shipped_weights_are_small_and_say_what_they_learned_from(name: str) -> 
 def test_the_shipped_one_brings_cloaked_faces_back_and_leaves_natural_ones_alone(
     shared_data: Path, need_asset: Callable[[str], Path]
 ) -> None:
-    from facewarden.bench.cloaking_recipe import CloakRecipe
     from facewarden.core.registry import load
     from facewarden.data.datasets import open_dataset
+    from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
     from facewarden.photos.aligned import align_photos, embed_all
 
     for asset in ("yunet", "faceplugin_recognizer", "facesdk_mobilefacenet"):

@@ -9,16 +9,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from facewarden.bench.cloaking import TRACKERS, TRAINED, measure
-from facewarden.bench.cloaking import Cell as Measured
-from facewarden.bench.cloaking_cost import cost_of
-from facewarden.bench.cloaking_crowd import load_crowd
-from facewarden.bench.cloaking_figures import budget_figure, protection_figure
-from facewarden.bench.cloaking_finetune import FineTuning
-from facewarden.bench.cloaking_grid import NONE, Grid
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
-from facewarden.bench.cloaking_report import (
+from facewarden.core.errors import FacewardenError
+from facewarden.core.resolve import resolve_purifier
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
+from facewarden.experiments.cloaking.figures import budget_figure, protection_figure
+from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
+from facewarden.experiments.cloaking.measure import TRACKERS, TRAINED, measure
+from facewarden.experiments.cloaking.measure import Cell as Measured
+from facewarden.experiments.cloaking.population import load_crowd
+from facewarden.experiments.cloaking.purifier_cost import cost_of
+from facewarden.experiments.cloaking.results_grid import NONE, Grid
+from facewarden.experiments.cloaking.tables import (
     Goal,
     cells_table,
     cost_sentences,
@@ -28,9 +31,6 @@ from facewarden.bench.cloaking_report import (
     headline_table,
     headlines,
 )
-from facewarden.bench.cloaking_store import Store
-from facewarden.core.errors import FacewardenError
-from facewarden.core.resolve import resolve_purifier
 from facewarden.experiments.engine.kind import (
     Cell,
     CellResult,

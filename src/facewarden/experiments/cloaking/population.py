@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_aligner
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.photos.aligned import AlignedFaces, align_photos, choose_people
 from facewarden.training.pairs import DEV_SHARE
 

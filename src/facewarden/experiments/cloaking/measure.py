@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from facewarden.bench.cloaking_finetune import FineTuning, Halves, Whole, end_to_end
-from facewarden.bench.cloaking_judges import JudgeKind, judge_kind, loss_networks
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe
-from facewarden.bench.cloaking_trackers import Gallery, Tracker, UserOutcome, linear, nearest
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
+from facewarden.experiments.cloaking.judge_kinds import JudgeKind, judge_kind, loss_networks
+from facewarden.experiments.cloaking.trackers import Gallery, Tracker, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import Interval, mean_by_subject
 
 Probes = Literal["raw", "purified"]

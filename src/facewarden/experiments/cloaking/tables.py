@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from facewarden.bench.cloaking import END_TO_END, Cell
-from facewarden.bench.cloaking_grid import NONE, Grid, best_baseline, counts
-from facewarden.bench.cloaking_judges import JUDGE_KINDS, JudgeKind
+from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS, JudgeKind
+from facewarden.experiments.cloaking.measure import END_TO_END, Cell
+from facewarden.experiments.cloaking.results_grid import NONE, Grid, best_baseline, counts
 from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
 from facewarden.reporting.document import Table
 

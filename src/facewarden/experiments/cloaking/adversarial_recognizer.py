@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
+from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.photos.aligned import to_images
 from facewarden.training.pairs import PairSet, read_pairs
 

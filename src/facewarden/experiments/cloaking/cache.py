@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.bench.cloaking_build import build_recognizer
-from facewarden.bench.cloaking_crowd import Crowd
-from facewarden.bench.cloaking_recipe import CloakRecipe, identity_of
-from facewarden.bench.cloaking_store import Store, pixels_key
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.experiments.cloaking.array_store import Store, pixels_key
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
+from facewarden.experiments.cloaking.judges_build import build_recognizer
+from facewarden.experiments.cloaking.population import Crowd
 from facewarden.photos.aligned import embed_all, purify, to_images
 
 Vectors = NDArray[np.float32]

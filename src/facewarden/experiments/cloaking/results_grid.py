@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.bench.cloaking import Cell
-from facewarden.bench.cloaking_judges import COUNTS_FROM, JudgedRate, JudgeKind, headline
+from facewarden.experiments.cloaking.judge_kinds import COUNTS_FROM, JudgedRate, JudgeKind, headline
+from facewarden.experiments.cloaking.measure import Cell
 from facewarden.metrics.intervals import Interval, mean_by_subject
 
 NONE = "none"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from facewarden.bench.cloaking_grid import Grid
-from facewarden.bench.cloaking_judges import JUDGE_KINDS
-from facewarden.bench.cloaking_report import KIND_WORDS, Headlines
+from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS
+from facewarden.experiments.cloaking.results_grid import Grid
+from facewarden.experiments.cloaking.tables import KIND_WORDS, Headlines
 from facewarden.reporting.document import Figure
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facewarden.bench.cloaking_lab import Lab
 from facewarden.core.seeding import derive
+from facewarden.experiments.cloaking.cache import Lab
 from facewarden.metrics.match import rank_hits
 from facewarden.metrics.verification import verification_summary
 from facewarden.nn.ssim import ssim

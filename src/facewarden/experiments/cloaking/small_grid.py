@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from facewarden.bench.cloaking import Cell, measure
-from facewarden.bench.cloaking_crowd import load_crowd
-from facewarden.bench.cloaking_lab import Lab
-from facewarden.bench.cloaking_recipe import CloakRecipe
-from facewarden.bench.cloaking_store import Store
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_json
+from facewarden.experiments.cloaking.array_store import Store
+from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.measure import Cell, measure
+from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Metric
 

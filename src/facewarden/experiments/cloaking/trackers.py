@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from facewarden.bench.cloaking_crowd import Split
 from facewarden.core.errors import ContractError
+from facewarden.experiments.cloaking.population import Split
 
 Hits = NDArray[np.bool_]
 _TOLERANCE, _MOST = 1e-4, 5000

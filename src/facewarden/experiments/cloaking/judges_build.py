@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.bench.cloaking_rivals import Adapted, AdaptiveTraining
-from facewarden.bench.cloaking_store import Store
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import parsed, resolve_recognizer
 from facewarden.core.roles import Recognizer
+from facewarden.experiments.cloaking.adversarial_recognizer import Adapted, AdaptiveTraining
+from facewarden.experiments.cloaking.array_store import Store
 
 _ADAPTED = "adapted"
 

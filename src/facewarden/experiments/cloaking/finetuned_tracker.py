@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facewarden.bench.cloaking_crowd import Split
-from facewarden.bench.cloaking_trackers import UserOutcome
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
+from facewarden.experiments.cloaking.population import Split
+from facewarden.experiments.cloaking.trackers import UserOutcome
 
 Half = NDArray[np.float16] | NDArray[np.uint8]
 

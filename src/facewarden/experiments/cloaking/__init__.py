@@ -1,0 +1,1 @@
+"""Cloaks against trackers that learn from cloaked photos, with and without purifiers."""
