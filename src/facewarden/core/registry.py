@@ -34,7 +34,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "protocols": "data.protocols",
         "objectives": "training.objectives",
         "assets": "assets",
-        "plans": "bench.plans",
+        "plans": "experiments.plans",
     }
 )
 """Registry group -> package below `facewarden` that holds its files."""

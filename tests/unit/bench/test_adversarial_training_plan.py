@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from facewarden.bench.plan import bench
-from facewarden.bench.plans.adversarial_training import AdversarialTraining
 from facewarden.experiments.adversarial_training.training import _Ledger
 from facewarden.experiments.engine.kind import SettingError
+from facewarden.experiments.plans.adversarial_training import AdversarialTraining
 from facewarden.training.passes import Passes
 from tiny_captures import write_captures
 

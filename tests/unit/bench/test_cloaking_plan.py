@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from facewarden.bench.plans.cloaking import _lab, entry
 from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
@@ -49,6 +48,7 @@ from facewarden.experiments.engine.kind import Cell as Planned
 from facewarden.experiments.engine.kind import CellResult, SettingError
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown
+from facewarden.experiments.plans.cloaking import _lab, entry
 from facewarden.metrics.intervals import Interval
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from facewarden.bench.plan import BenchResult, bench
-from facewarden.bench.plans.presentation import PresentationKind
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
 from facewarden.experiments.domain_generalization.cell import select, shuffled
 from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
 from facewarden.experiments.engine.plan_file import read_plan
+from facewarden.experiments.plans.presentation import PresentationKind
 from four_domains import write_domains
 from twins import copied, twin
 

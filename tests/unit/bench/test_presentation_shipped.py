@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench.plans.presentation import PresentationKind
 from facewarden.experiments.domain_generalization.settings import read_settings
 from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
+from facewarden.experiments.plans.presentation import PresentationKind
 from facewarden.training.augment import PUBLISHED
 
 

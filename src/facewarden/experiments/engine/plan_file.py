@@ -13,7 +13,7 @@ import yaml
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.experiments.engine.kind import SettingError
 
-FOLDER = Path(__file__).parent.parent.parent / "bench" / "plans"
+FOLDER = Path(__file__).parent.parent / "plans"
 
 
 class _Loader(yaml.SafeLoader):
