@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench import presets
+from facewarden.auditing import presets
 from facewarden.bench.audit import audit
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError

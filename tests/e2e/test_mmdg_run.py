@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facewarden.bench import presets
+from facewarden.auditing import presets
 from facewarden.cli import main
 from facewarden.core.artifact import load_artifact
 from facewarden.core.errors import BadInputError, FacewardenError

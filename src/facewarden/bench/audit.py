@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden import __version__
-from facewarden.bench.audit_detector import drop_captures, load_captures, perturbation_of, presentation_of
-from facewarden.bench.audit_needs import Needs, check_needs, model_part
-from facewarden.bench.audit_recognizer import poisoning_of
-from facewarden.bench.presets import preset_named
+from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
+from facewarden.auditing.presets import preset_named
+from facewarden.auditing.recognizer import poisoning_of
+from facewarden.auditing.request import Needs, check_needs, model_part
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.reporting.codec import parse_report

@@ -178,7 +178,7 @@ def test_a_finished_audit_asked_another_gate_names_the_command_that_was_typed(
 
 
 def module_empty():  # type: ignore[no-untyped-def]
-    from facewarden.bench.audit_needs import not_measured
+    from facewarden.auditing.request import not_measured
     from facewarden.reporting.document import LeftOut
 
     return not_measured("poisoning", LeftOut("cloaks", "not part of this test", "facewarden audit"))

@@ -12,7 +12,7 @@ import torch
 
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
-from facewarden.bench.perturbation_report import Measured, half_crossing, perturbation_section
+from facewarden.auditing.perturbation_section import Measured, half_crossing, perturbation_section
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput

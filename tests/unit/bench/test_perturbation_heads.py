@@ -11,10 +11,10 @@ import torch
 
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
-from facewarden.bench.audit_detector import perturbation_of, presentation_of
-from facewarden.bench.audit_needs import Needs
-from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
-from facewarden.bench.presets import PRESETS
+from facewarden.auditing.detector import perturbation_of, presentation_of
+from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
+from facewarden.auditing.presets import PRESETS
+from facewarden.auditing.request import Needs
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS, class_targets
 from facewarden.core.threat import ThreatModel

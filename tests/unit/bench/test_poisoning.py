@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.bench.poisoning import Poisoning, cloak_psnr, run_poisoning, verification_pairs
-from facewarden.bench.poisoning_report import poisoning_section
+from facewarden.auditing.poisoning import Poisoning, cloak_psnr, run_poisoning, verification_pairs
+from facewarden.auditing.poisoning_section import poisoning_section
 from facewarden.core.card import Card
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.run import RunFolder

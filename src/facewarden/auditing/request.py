@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from facewarden.bench.presets import Preset
+from facewarden.auditing.presets import Preset
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError

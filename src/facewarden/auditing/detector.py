@@ -6,9 +6,9 @@ import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
-from facewarden.bench.audit_needs import Needs, not_measured
-from facewarden.bench.perturbation_heads import attack_heads, auxiliary_heads, with_heads
-from facewarden.bench.perturbation_report import Measured, perturbation_section
+from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
+from facewarden.auditing.perturbation_section import Measured, perturbation_section
+from facewarden.auditing.request import Needs, not_measured
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, FacewardenError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from facewarden.bench.poisoning import Poisoning, cloak_psnr, verification_pairs
+from facewarden.auditing.poisoning import Poisoning, cloak_psnr, verification_pairs
 from facewarden.experiments.cloaking.measure import Cell
 from facewarden.metrics.intervals import Interval, mean_by_subject, sum_interval
 from facewarden.metrics.match import eer_threshold

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from facewarden.bench.audit_needs import Needs, model_part, not_measured, surrogates_of
-from facewarden.bench.poisoning import Poisoning, run_poisoning
-from facewarden.bench.poisoning_report import poisoning_section
+from facewarden.auditing.poisoning import Poisoning, run_poisoning
+from facewarden.auditing.poisoning_section import poisoning_section
+from facewarden.auditing.request import Needs, model_part, not_measured, surrogates_of
 from facewarden.core.errors import FacewardenError, MissingAssetError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_purifier, resolve_recognizer
