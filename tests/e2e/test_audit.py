@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from facewarden.auditing import presets
-from facewarden.bench.audit import audit
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
 from facewarden.reporting.codec import parse_report
+from facewarden.verbs.audit import audit
 
 TINY = presets.Preset(
     subjects=8,

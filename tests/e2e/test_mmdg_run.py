@@ -19,8 +19,8 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.pad.mmdg import Mmdg
 from facewarden.reporting.training import read_training
-from facewarden.training import api
 from facewarden.training.loop import fit
+from facewarden.verbs import train as api
 from twins import twin
 
 RECIPE = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.bench.attack import Attacked, attack
 from facewarden.evaluation.transfer_matrix import Transferred
+from facewarden.verbs.attack import Attacked, attack
 
 
 def show(result: Attacked | Transferred) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.bench.audit import AuditResult, audit
 from facewarden.reporting.document import SECTIONS
+from facewarden.verbs.audit import AuditResult, audit
 
 
 def show(result: AuditResult) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from facewarden.bench.plan import BenchResult, bench
+from facewarden.verbs.bench import BenchResult, bench
 
 
 def show(result: BenchResult) -> int:

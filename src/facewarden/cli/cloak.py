@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.bench.cloak import Cloaked, cloak
+from facewarden.verbs.cloak import Cloaked, cloak
 
 
 def show(result: Cloaked) -> int:

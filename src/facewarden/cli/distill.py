@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.bench.distill import distill
+from facewarden.verbs.distill import distill
 
 
 def show(folder: Path) -> int:

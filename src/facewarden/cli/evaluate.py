@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.bench.evaluate import Evaluated, evaluate_presentation, evaluate_verification
 from facewarden.core.errors import BadInputError
 from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
 from facewarden.reporting.words import group_text, label, measured
+from facewarden.verbs.evaluate import Evaluated, evaluate_presentation, evaluate_verification
 
 
 def evaluate(

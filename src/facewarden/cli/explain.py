@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.bench.explain import Explained, explain
+from facewarden.verbs.explain import Explained, explain
 
 
 def show(made: Explained) -> int:

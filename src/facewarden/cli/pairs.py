@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.bench.pairs import Pairs, pairs
+from facewarden.verbs.pairs import Pairs, pairs
 
 
 def show(result: Pairs) -> int:

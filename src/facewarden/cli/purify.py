@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.bench.purify import Purified, purify
+from facewarden.verbs.purify import Purified, purify
 
 
 def show(result: Purified) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.bench.score import Scored, score
+from facewarden.verbs.score import Scored, score
 
 
 def show(result: Scored) -> int:

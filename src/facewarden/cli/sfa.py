@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.bench.sfa import SfaTrained, sfa
+from facewarden.verbs.sfa import SfaTrained, sfa
 
 
 def show(result: SfaTrained) -> int:

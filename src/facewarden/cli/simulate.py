@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.bench.simulating import simulate
 from facewarden.data.simulate import SimulatedSet
+from facewarden.verbs.simulate import simulate
 
 
 def show(result: SimulatedSet) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from facewarden.training.api import RESULTS, train
+from facewarden.verbs.train import RESULTS, train
 
 
 def show(folder: Path) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from facewarden.bench.plan import bench
 from facewarden.experiments.adversarial_training.training import _Ledger
 from facewarden.experiments.engine.kind import SettingError
 from facewarden.experiments.plans.adversarial_training import AdversarialTraining
 from facewarden.training.passes import Passes
+from facewarden.verbs.bench import bench
 from tiny_captures import write_captures
 
 TRAINING = {"epochs": 1, "batch": 12}

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from facewarden.bench.attack import Attacked, attack
-from facewarden.bench.sfa import sfa
 from facewarden.cli._main import _gathered, main
 from facewarden.core.artifact import save_artifact
 from facewarden.core.errors import BadInputError
@@ -23,6 +21,8 @@ from facewarden.data.table import read_table
 from facewarden.evaluation.transfer_matrix import Transferred
 from facewarden.pad._local_service import serve_brightness
 from facewarden.pad.multitask import Multitask
+from facewarden.verbs.attack import Attacked, attack
+from facewarden.verbs.sfa import sfa
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facewarden.bench.attack import attack
-from facewarden.bench.audit import audit
-from facewarden.bench.evaluate import evaluate_presentation
-from facewarden.bench.purify import purify
-from facewarden.bench.simulating import simulate
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
+from facewarden.verbs.attack import attack
+from facewarden.verbs.audit import audit
+from facewarden.verbs.evaluate import evaluate_presentation
+from facewarden.verbs.purify import purify
+from facewarden.verbs.simulate import simulate
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_a_photo_whose_name_is_not_utf8_is_counted_and_the_others_are_purified(t
 def test_a_finished_audit_asked_another_gate_names_the_command_that_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, captures: Path
 ) -> None:
-    from facewarden.bench import audit as module
+    from facewarden.verbs import audit as module
 
     monkeypatch.setattr(module, "poisoning_of", lambda needs, run: (module_empty(), ()))
     asked = {"preset": "quick", "captures": captures, "out": tmp_path / "run"}

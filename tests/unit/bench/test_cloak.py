@@ -14,8 +14,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from facewarden.bench import cloak as module
-from facewarden.bench.cloak import Cloaked, cloak
 from facewarden.cli.cloak import show
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
@@ -27,6 +25,8 @@ from facewarden.photos import cloak_attack as cloak_method
 from facewarden.photos.aligned import AlignedFaces
 from facewarden.photos.cloak_attack import by_distance, choose_method, farthest
 from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.verbs import cloak as module
+from facewarden.verbs.cloak import Cloaked, cloak
 from stand_ins import TinyRecognizer, make_faces
 
 

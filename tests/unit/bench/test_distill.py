@@ -11,12 +11,12 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from facewarden.bench.distill import distill, held_out, read_distill_recipe, verification
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.trunk import SHAPES, TrunkShape
 from facewarden.photos.distillation_data import _chunks, principal
 from facewarden.training.distill.student import Student
 from facewarden.training.distill.views import Views
+from facewarden.verbs.distill import distill, held_out, read_distill_recipe, verification
 
 
 def test_components_are_those_of_scikit_learn() -> None:

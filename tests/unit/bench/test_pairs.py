@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facewarden.bench import pairs as module
-from facewarden.bench.pairs import pairs
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.training.pairs import read_pairs
+from facewarden.verbs import pairs as module
+from facewarden.verbs.pairs import pairs
 from stand_ins import TinyRecognizer, make_faces
 
 KINDS = [

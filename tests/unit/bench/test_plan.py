@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench.plan import BenchResult, bench, run_plan
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from facewarden.experiments.engine.executor import cell_keys, run_cells
 from facewarden.experiments.engine.kind import Cell
 from facewarden.experiments.engine.plan_file import read_plan
+from facewarden.verbs.bench import BenchResult, bench, run_plan
 from stand_in_kind import Draws
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def test_after_kill_9_a_resumed_plan_gives_identical_numbers(tmp_path: Path, wor
         import sys
         sys.path.insert(0, {str(TESTS)!r})
         from pathlib import Path
-        from facewarden.bench.plan import run_plan
+        from facewarden.verbs.bench import run_plan
         from facewarden.experiments.engine.plan_file import read_plan
         from stand_in_kind import Draws
         if __name__ == "__main__":

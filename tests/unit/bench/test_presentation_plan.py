@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from facewarden.bench.plan import BenchResult, bench
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
@@ -17,6 +16,7 @@ from facewarden.experiments.domain_generalization.cell import select, shuffled
 from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.plans.presentation import PresentationKind
+from facewarden.verbs.bench import BenchResult, bench
 from four_domains import write_domains
 from twins import copied, twin
 

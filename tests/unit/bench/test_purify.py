@@ -11,13 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from facewarden.bench import purify as module
-from facewarden.bench.purify import Purified, purify
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo import read_photo
 from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.verbs import purify as module
+from facewarden.verbs.purify import Purified, purify
 from stand_ins import TinyRecognizer, make_faces
 
 

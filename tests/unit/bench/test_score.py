@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facewarden.bench import score as module
-from facewarden.bench.score import score
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
 from facewarden.data.photo_files import photos_below
 from facewarden.data.table import read_table
+from facewarden.verbs import score as module
+from facewarden.verbs.score import score
 
 
 class Brightness(Detector):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from facewarden.bench.simulating import simulate
 from facewarden.core.errors import BadInputError
 from facewarden.data.captures import open_captures
+from facewarden.verbs.simulate import simulate
 
 
 def test_the_result_names_what_to_type_next(tmp_path: Path) -> None:

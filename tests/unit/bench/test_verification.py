@@ -11,9 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from facewarden.bench.evaluate import evaluate_verification
 from facewarden.core.errors import BadInputError
 from facewarden.evaluation.verification import verify
+from facewarden.verbs.evaluate import evaluate_verification
 
 COLORS = {"Ann_Doe": (200, 40, 40), "Bo_Roe": (40, 200, 40), "Cy_Poe": (40, 40, 200), "Di_Low": (200, 200, 40)}
 

@@ -85,7 +85,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_each_verb_is_the_public_function_of_its_name() -> None:
     assert set(dir(api)) == set(verbs())
-    from facewarden.bench.audit import audit
+    from facewarden.verbs.audit import audit
 
     assert api.audit is audit
     with pytest.raises(AttributeError):

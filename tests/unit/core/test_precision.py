@@ -85,6 +85,6 @@ def test_settings_hold_what_was_asked_for_in_one_spelling() -> None:
 
 
 def test_no_recipe_of_the_package_names_a_half_precision() -> None:
-    for path in RECIPES.glob("*/recipes/*.json"):
+    for path in RECIPES.rglob("recipes/*.json"):
         text = json.dumps(json.loads(path.read_text(encoding="utf-8")))
         assert not {word for word in ("bf16", "bfloat16", "fp16", "float16") if f'"precision": "{word}"' in text}, path

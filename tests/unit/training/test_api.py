@@ -19,9 +19,9 @@ from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryE
 from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest, Sample
 from facewarden.pad.multi_cnn import MultiCnn
-from facewarden.training.api import train
 from facewarden.training.purifier_recipe import is_purifier_recipe
 from facewarden.training.recipe import FOLDER, read_recipe
+from facewarden.verbs.train import train
 
 RECIPE = {
     "entry": "multi_cnn",
@@ -101,7 +101,7 @@ def test_a_process_killed_in_the_middle_is_resumed_to_the_same_weights(captures:
     path.write_text(json.dumps({**RECIPE, "training": {"epochs": 12, "batch": 8, "margin": 1}}))
     out = tmp_path / "killed"
     script = (
-        "import sys, torch; from pathlib import Path; from facewarden.training.api import train; "
+        "import sys, torch; from pathlib import Path; from facewarden.verbs.train import train; "
         "torch.set_num_threads(1); train(sys.argv[1], out=Path(sys.argv[2]), captures=Path(sys.argv[3]))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(path), str(out), str(captures)])
@@ -172,7 +172,7 @@ def test_a_protocol_that_cannot_be_is_told_before_anything_is_simulated(
     def simulated(*arguments: object, **keywords: object) -> None:
         raise AssertionError("it simulates")
 
-    monkeypatch.setattr("facewarden.training.api._simulate", simulated)
+    monkeypatch.setattr("facewarden.verbs.train._simulate", simulated)
     with pytest.raises(FacewardenError, match=message) as error:
         train(recipe, out=tmp_path / "out", protocol=protocol)
     assert hint in error.value.hint

@@ -20,12 +20,12 @@ from facewarden.core.roles import Detector, PadOutput
 from facewarden.data.manifest import Manifest
 from facewarden.data.simulate import simulate
 from facewarden.pad.multitask import Multitask
-from facewarden.training.api import train
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.crops import load_crops
 from facewarden.training.head_results import learned_heads, measure_heads
 from facewarden.training.recipe import FOLDER, read_recipe
 from facewarden.training.results import dev_rule
+from facewarden.verbs.train import train
 
 STILL = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
 TASKS = ("attributes", "spoof_type", "illumination", "depth_map", "reflection_map")

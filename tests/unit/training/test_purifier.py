@@ -15,11 +15,11 @@ from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.puface import PuFace
 from facewarden.training.amplify import amplify, draw_batch, eight_bits, remainder
-from facewarden.training.api import train
 from facewarden.training.features import EmbeddingDistance
 from facewarden.training.pairs import CloakKind, PairSet, read_pairs, write_shard
 from facewarden.training.purifier_loop import fit_purifier
 from facewarden.training.purifier_recipe import FOLDER, PurifierSettings, is_purifier_recipe, read_purifier_recipe
+from facewarden.verbs.train import train
 from stand_ins import TinyRecognizer, generator, make_faces
 
 UNET = {"body": "unet", "widths": [8, 8], "contrast": 12, "gain": 0.1}

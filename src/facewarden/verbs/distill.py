@@ -32,7 +32,7 @@ from facewarden.training.distill.student import Student
 from facewarden.training.distill.views import Views, centered, join
 
 RESULTS = "results.json"
-_FOLDER = Path(__file__).parent / "recipes"
+_FOLDER = Path(__file__).parent.parent / "training" / "distill" / "recipes"
 _REAL = ("rate", "decay", "warmup", "clip", "patches", "whole", "simulated", "gray")
 
 
@@ -145,7 +145,8 @@ def read_distill_recipe(name: str) -> DistillRecipe:
         return DistillRecipe(shape=shape, teachers=teachers, training=DistillSettings(**training), **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInputError(
-            f"{path}: not a distillation recipe: {error}", hint="copy bench/recipes/face_vit.json of the package"
+            f"{path}: not a distillation recipe: {error}",
+            hint="copy training/distill/recipes/face_vit.json of the package",
         ) from error
 
 
