@@ -146,7 +146,7 @@ def read_distill_recipe(name: str) -> DistillRecipe:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInputError(
             f"{path}: not a distillation recipe: {error}",
-            hint="copy training/distill/recipes/face_vit.json of the package",
+            hint="copy training/distill/recipes/face_vit.json",
         ) from error
 
 
