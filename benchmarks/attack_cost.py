@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from facewarden.core.batch import FaceBatch
-from facewarden.nn.generator_pair import GeneratorPair
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
 from facewarden.pad.multitask import Multitask
 
 BACKBONES = ("mobilenetv3_small_100", "efficientnet_lite0", "resnet18", "densenet121", "resnet50", "vgg16_bn")

@@ -31,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import mmdg_plain as plain
 
 from facewarden.core.batch import FaceBatch
-from facewarden.nn.u_adapter import UAdapter
+from facewarden.nn.multimodal.u_adapter import UAdapter
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.objectives._base import TrainingObjective
-from facewarden.training.objectives._prototypes import Prototypes
+from facewarden.training.objectives.parts.base import TrainingObjective
+from facewarden.training.objectives.parts.prototypes import Prototypes
 from facewarden.training.objectives.regrad import Regrad
 from facewarden.training.objectives.regrad_every import RegradEvery
 from facewarden.training.objectives.regrad_token import RegradToken

@@ -22,9 +22,9 @@ from facewarden.align import align_face, find_face
 from facewarden.core.registry import load
 from facewarden.core.seeding import derive
 from facewarden.data.simulate import CaptureSpec, make_capture
-from facewarden.data.simulate.face import prepare, sample_clothes, sample_expression, sample_pose
-from facewarden.data.simulate.identity import sample_identity
-from facewarden.data.simulate.sensors import DOMAINS
+from facewarden.data.simulate.person.face import prepare, sample_clothes, sample_expression, sample_pose
+from facewarden.data.simulate.person.identity import sample_identity
+from facewarden.data.simulate.sensor.domains import DOMAINS
 from facewarden.metrics.intervals import wilson
 from facewarden.metrics.match import auc
 from facewarden.metrics.verification import verification_summary

@@ -17,7 +17,7 @@ from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Purifier
 from facewarden.nn.restorer import build_restorer
 from facewarden.photos.synthetic import drawn_faces
-from facewarden.purifiers._learned import LearnedPurifier
+from facewarden.purifiers.parts.learned import LearnedPurifier
 from facewarden.training.purifier_recipe import read_purifier_recipe
 
 

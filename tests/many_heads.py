@@ -10,7 +10,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.head_goal import HeadLoss
 from facewarden.core.roles import Detector, PadOutput
-from facewarden.nn.generator_pair import GeneratorPair, offset_sign
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, offset_sign
 from stand_ins import generator
 
 SIZE = 16

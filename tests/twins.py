@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from facewarden.core import registry
-from facewarden.data.datasets._twins import noise
+from facewarden.data.datasets.parts.twins import noise
 
 PEOPLE = 5
 

@@ -15,7 +15,7 @@ from facewarden.data.datasets import open_dataset
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
-from facewarden.data.protocols._base import Protocol
+from facewarden.data.protocols.parts.base import Protocol
 from facewarden.data.sample import Sample
 from registered import build, names
 

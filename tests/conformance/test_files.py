@@ -14,7 +14,7 @@ from facewarden.core import registry
 from facewarden.core.attack import Attack
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
 from facewarden.data.datasets import CaptureSet, Dataset
-from facewarden.data.protocols._base import Protocol
+from facewarden.data.protocols.parts.base import Protocol
 from facewarden.experiments.engine.kind import PlanKind
 from registered import names
 

@@ -13,9 +13,9 @@ with warnings.catch_warnings():
     import torchattacks
     from torchattacks.attacks import fab as their_fab
 
-from facewarden.attacks._hyperplane import toward_hyperplane
 from facewarden.attacks.apgd import APGD
 from facewarden.attacks.fab import FAB
+from facewarden.attacks.parts.hyperplane import toward_hyperplane
 from facewarden.attacks.square import Square
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel

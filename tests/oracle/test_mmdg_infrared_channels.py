@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facewarden.nn.infrared_channels import hog_image
+from facewarden.nn.multimodal.infrared_channels import hog_image
 from stand_ins import generator
 
 feature = pytest.importorskip("skimage.feature", reason="pip install scikit-image")

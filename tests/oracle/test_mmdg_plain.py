@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from facewarden.pad._mmdg_settings import MmdgSettings
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.objectives._prototype_objective import StreamLoss
+from facewarden.pad.parts.mmdg_settings import MmdgSettings
+from facewarden.training.objectives.parts.prototype_objective import StreamLoss
 from facewarden.training.objectives.regrad import Regrad
 from plain_mmdg import load
 from stand_ins import generator, make_batch

@@ -18,7 +18,7 @@ from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import goal_of
 from facewarden.core.threat import ThreatModel
-from facewarden.nn.outside_logits import OutsideLogits
+from facewarden.nn.gradient_sources.outside_logits import OutsideLogits
 from facewarden.pad.multitask import Multitask
 from many_heads import ManyHeads, toy_faces
 

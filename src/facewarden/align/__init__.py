@@ -1,10 +1,10 @@
 """Find faces and put them onto the five-point template that recognizers expect."""
 
-from facewarden.align._choose import find_face
-from facewarden.align._paste import Pasted, face_region, paste_change
-from facewarden.align._similarity import fit_similarity
-from facewarden.align._template import CROP_SIZE, arcface_template
-from facewarden.align._warp import align_face, face_transform
+from facewarden.align.parts.choose import find_face
+from facewarden.align.parts.paste import Pasted, face_region, paste_change
+from facewarden.align.parts.similarity import fit_similarity
+from facewarden.align.parts.template import CROP_SIZE, arcface_template
+from facewarden.align.parts.warp import align_face, face_transform
 from facewarden.core.roles import Aligner, FaceLocation
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.align._template import arcface_template
+from facewarden.align.parts.template import arcface_template
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation
 

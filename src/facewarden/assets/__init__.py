@@ -1,15 +1,15 @@
 """Public parts that are not ours: fetched from package registries, pinned by hash, re-verified at every load."""
 
-from facewarden.assets._asset import Asset, Part
-from facewarden.assets._cache import home
-from facewarden.assets._errors import (
+from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.cache import home
+from facewarden.assets.parts.errors import (
     CutDownloadError,
     MissingToolError,
     NoNetworkError,
     ReadOnlyCacheError,
     WrongHashError,
 )
-from facewarden.assets._fetch import Fetched, fetch, get, known, locate
+from facewarden.assets.parts.fetch import Fetched, fetch, get, known, locate
 
 __all__ = [
     "Asset",

@@ -1,6 +1,6 @@
 """dlib's ResNet-34 in uint8 as npm @vladmandic/face-api ships it: the weights of recognizer dlib_resnet34."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="dlib_face_api",

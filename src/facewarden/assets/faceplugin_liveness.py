@@ -1,6 +1,6 @@
 """Liveness network of npm faceplugin (MiniFASNet with squeeze-and-excitation): the weights of detector fr_liveness."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="faceplugin_liveness",

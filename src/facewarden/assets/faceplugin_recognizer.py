@@ -1,6 +1,6 @@
 """Margin-loss MobileFaceNet of npm faceplugin, 512 values: the weights of recognizer mobilefacenet_512."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="faceplugin_recognizer",

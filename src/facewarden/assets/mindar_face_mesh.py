@@ -1,6 +1,6 @@
 """Canonical face mesh of npm mind-ar: 468 vertices, 898 triangles, texture coordinates, for the capture simulator."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="mindar_face_mesh",

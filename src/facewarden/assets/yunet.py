@@ -1,6 +1,6 @@
 """YuNet face detector: boxes and five landmarks, the alignment source of every published number here."""
 
-from facewarden.assets._asset import Asset, Part
+from facewarden.assets.parts.asset import Asset, Part
 
 entry = Asset(
     name="yunet",

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from facewarden.attacks._restarts import check_restarts, run_restarts
-from facewarden.attacks._steps import check_count, rows_of
+from facewarden.attacks.parts.restarts import check_restarts, run_restarts
+from facewarden.attacks.parts.steps import check_count, rows_of
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError

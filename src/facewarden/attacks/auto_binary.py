@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from facewarden.attacks._steps import check_count
+from facewarden.attacks.parts.steps import check_count
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision

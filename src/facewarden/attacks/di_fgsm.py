@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.attacks._diversity import Diversity
-from facewarden.attacks._gradient_ascent import Walk
+from facewarden.attacks.parts.diversity import Diversity
+from facewarden.attacks.parts.gradient_ascent import Walk
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision

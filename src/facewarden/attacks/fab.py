@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from facewarden.attacks._hyperplane import toward_hyperplane
-from facewarden.attacks._restarts import check_restarts, run_restarts
-from facewarden.attacks._steps import check_count, keep_better, rows_of, scatter
+from facewarden.attacks.parts.hyperplane import toward_hyperplane
+from facewarden.attacks.parts.restarts import check_restarts, run_restarts
+from facewarden.attacks.parts.steps import check_count, keep_better, rows_of, scatter
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality

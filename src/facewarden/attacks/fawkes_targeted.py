@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from facewarden.attacks._dissimilar import DissimilarityWalk
-from facewarden.attacks._steps import check_count
+from facewarden.attacks.parts.dissimilar import DissimilarityWalk
+from facewarden.attacks.parts.steps import check_count
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.attacks._steps import ascend
+from facewarden.attacks.parts.steps import ascend
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 

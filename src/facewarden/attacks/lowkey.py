@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from facewarden.attacks._steps import ascend, check_count, check_step, keep_better
+from facewarden.attacks.parts.steps import ascend, check_count, check_step, keep_better
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.attacks._gradient_ascent import Walk
+from facewarden.attacks.parts.gradient_ascent import Walk
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision

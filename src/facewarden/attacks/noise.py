@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from facewarden.attacks._steps import check_count, keep_better, scatter
+from facewarden.attacks.parts.steps import check_count, keep_better, scatter
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from facewarden.attacks._restarts import check_restarts, run_restarts
-from facewarden.attacks._steps import check_count, rows_of
-from facewarden.attacks._windows import draw_pairs, draw_places, draw_signs, side_of, side_share, window
+from facewarden.attacks.parts.restarts import check_restarts, run_restarts
+from facewarden.attacks.parts.steps import check_count, rows_of
+from facewarden.attacks.parts.windows import draw_pairs, draw_places, draw_signs, side_of, side_share, window
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality

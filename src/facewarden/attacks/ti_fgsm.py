@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from facewarden.attacks._diversity import Diversity
-from facewarden.attacks._gradient_ascent import Walk
-from facewarden.attacks._smoothing import Shape, make_kernel
+from facewarden.attacks.parts.diversity import Diversity
+from facewarden.attacks.parts.gradient_ascent import Walk
+from facewarden.attacks.parts.smoothing import Shape, make_kernel
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import unfold
 
-from facewarden.attacks._steps import ascend, check_count, check_step, keep_better
+from facewarden.attacks.parts.steps import ascend, check_count, check_step, keep_better
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality

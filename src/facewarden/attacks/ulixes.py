@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facewarden.attacks._steps import ascend, check_count, check_step
+from facewarden.attacks.parts.steps import ascend, check_count, check_step
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.attacks._gradient_ascent import Walk
+from facewarden.attacks.parts.gradient_ascent import Walk
 from facewarden.core.attack import Attack, MeteredObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision

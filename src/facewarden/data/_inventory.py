@@ -11,7 +11,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import DepthEncoding, Modality, Split
 from facewarden.data._text import printable
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.datasets._base import IMAGE_SUFFIXES, folders_in, images_below, images_in
+from facewarden.data.datasets.parts.base import IMAGE_SUFFIXES, folders_in, images_below, images_in
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
 

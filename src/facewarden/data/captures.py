@@ -10,7 +10,7 @@ from pathlib import Path
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from facewarden.core.labels import Split
-from facewarden.data.datasets._captures import CaptureSet, Missing
+from facewarden.data.datasets.parts.captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
 

@@ -65,7 +65,7 @@ def import_captures(
     Args:
         source: NAME:PATH, e.g. `wmca:PATH`.
         out: the manifest to write, .csv or .parquet; images stay where they are.
-        lists, protocol, missing, dedup: as in `facewarden.data.datasets._captures.CaptureSet`.
+        lists, protocol, missing, dedup: as in `facewarden.data.datasets.parts.captures.CaptureSet`.
         extract: write images out of array files (.npz, .hdf5) as PNG beside the manifest, once, instead of reading the
             whole array for every image.
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from facewarden.core.errors import UnknownEntryError
 from facewarden.core.labels import MODALITIES, Modality, Split
 from facewarden.data.arrays import array_file, in_array
-from facewarden.data.protocols._transfer import LEAVE_ONE_OUT, TWO_AND_TWO, DomainTransfer, plain_name
 from facewarden.data.protocols.fixed_modalities import FixedModalities
 from facewarden.data.protocols.limited_sources import LimitedSources
 from facewarden.data.protocols.missing_at_test import MissingAtTest
+from facewarden.data.protocols.parts.transfer import LEAVE_ONE_OUT, TWO_AND_TWO, DomainTransfer, plain_name
 from facewarden.data.sample import Sample
 
 TRANSFERS = (*LEAVE_ONE_OUT, *TWO_AND_TWO)

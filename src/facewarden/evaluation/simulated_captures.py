@@ -17,7 +17,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.sample import Sample
 from facewarden.data.simulate import Capture, CaptureSpec, SimulatedSet, simulate
-from facewarden.data.simulate.people import Locate
+from facewarden.data.simulate.person.people import Locate
 from facewarden.data.simulate.sheet import write_sheet
 
 

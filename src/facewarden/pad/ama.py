@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
-from facewarden.nn.ama import FlexibleVit, MultimodalAdapter
-from facewarden.nn.stream_vit import StreamVit
-from facewarden.pad._stream_settings import MissingFill, Trained, TransformerSettings
-from facewarden.pad._streams import ThreeStreams
+from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
+from facewarden.nn.multimodal.stream_vit import StreamVit
+from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
+from facewarden.pad.parts.streams import ThreeStreams
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
-from facewarden.nn.stream_vit import StreamClassifier, StreamVit
-from facewarden.pad._stream_settings import TransformerSettings
-from facewarden.pad._streams import ThreeStreams
+from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
+from facewarden.pad.parts.stream_settings import TransformerSettings
+from facewarden.pad.parts.streams import ThreeStreams
 
 
 class Cmfl(ThreeStreams):

@@ -7,8 +7,8 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork
-from facewarden.pad._onnx_weights import onnx_weights
-from facewarden.pad._silent import bgr_crop, mean_live_logit
+from facewarden.pad.parts.onnx_weights import onnx_weights
+from facewarden.pad.parts.silent import bgr_crop, mean_live_logit
 
 SIZE, SCALE, LIVE = 128, 2.7, 0
 

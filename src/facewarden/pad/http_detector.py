@@ -148,7 +148,7 @@ class HttpDetector(Detector):
     @classmethod
     def example(cls, folder: Path) -> HttpDetector:
         """Return one whose service runs in a thread of this process and answers the mean brightness."""
-        from facewarden.pad._local_service import serve_brightness
+        from facewarden.pad.parts.local_service import serve_brightness
 
         file = folder / "service.json"
         file.write_text(json.dumps({"url": serve_brightness(), "retries": 0}), encoding="utf-8")

@@ -16,7 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork, fold_batch_norm
-from facewarden.pad._silent import bgr_crop, mean_live_logit
+from facewarden.pad.parts.silent import bgr_crop, mean_live_logit
 
 VARIABLE = "FACEWARDEN_MINIFASNET"
 """Environment variable that names the folder of the checkpoints where no path is given."""

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.roles import PadOutput
-from facewarden.nn.cdcn import MultimodalCdcn
-from facewarden.pad._stream_settings import ViewSettings
-from facewarden.pad._streams import ThreeStreams
+from facewarden.nn.multimodal.cdcn import MultimodalCdcn
+from facewarden.pad.parts.stream_settings import ViewSettings
+from facewarden.pad.parts.streams import ThreeStreams
 
 _SLOPE = 8.0  # a map of ones is a logit of 4, one of zeros of -4
 

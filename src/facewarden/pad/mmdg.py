@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.roles import PadOutput
-from facewarden.nn.mmdg_vit import MmdgVit, StreamOutput
+from facewarden.nn.multimodal.mmdg_vit import MmdgVit, StreamOutput
 from facewarden.nn.precision import at_least_single
-from facewarden.pad._mmdg_settings import MmdgSettings
-from facewarden.pad._streams import ThreeStreams
+from facewarden.pad.parts.mmdg_settings import MmdgSettings
+from facewarden.pad.parts.streams import ThreeStreams
 
 
 class Mmdg(ThreeStreams):

@@ -17,7 +17,7 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
-from facewarden.nn.late_fusion import LateFusion
+from facewarden.nn.multimodal.late_fusion import LateFusion
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "multi_cnn"
 """The weights that come with the package."""

@@ -23,7 +23,7 @@ from facewarden.core.seeding import derive
 from facewarden.core.tasks import HEADS, MAPS
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multitask_net import MAP_SIDE, MultitaskNet
-from facewarden.pad._imagenet import load_imagenet
+from facewarden.pad.parts.imagenet import load_imagenet
 
 HEAD_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.roles import PadOutput
-from facewarden.nn.ssdg_vit import SsdgVit
-from facewarden.nn.stream_vit import StreamVit
-from facewarden.pad._stream_settings import TransformerSettings
-from facewarden.pad._streams import ThreeStreams
+from facewarden.nn.multimodal.ssdg_vit import SsdgVit
+from facewarden.nn.multimodal.stream_vit import StreamVit
+from facewarden.pad.parts.stream_settings import TransformerSettings
+from facewarden.pad.parts.streams import ThreeStreams
 
 
 @dataclass(frozen=True)

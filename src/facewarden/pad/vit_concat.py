@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.roles import PadOutput
-from facewarden.nn.stream_vit import StreamClassifier, StreamVit
-from facewarden.pad._stream_settings import TransformerSettings
-from facewarden.pad._streams import ThreeStreams
+from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
+from facewarden.pad.parts.stream_settings import TransformerSettings
+from facewarden.pad.parts.streams import ThreeStreams
 
 
 class VitConcat(ThreeStreams):

@@ -23,8 +23,8 @@ from facewarden.data.datasets import FacePhoto
 from facewarden.data.depth import encode_depth
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.simulate.capture import CaptureSpec, make_capture
-from facewarden.data.simulate.people import ProceduralPeople, frame_of
-from facewarden.data.simulate.random_site import random_site
+from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
+from facewarden.data.simulate.sensor.random_site import random_site
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.lite0 import Lite0Features
 from facewarden.photos.aligned import embed_all, to_images

@@ -8,9 +8,9 @@ from facewarden.align import align_face
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
 from facewarden.data.simulate.capture import CaptureSpec, make_capture
-from facewarden.data.simulate.face import prepare
-from facewarden.data.simulate.identity import sample_identity
-from facewarden.data.simulate.pose import sample_expression, sample_pose
+from facewarden.data.simulate.person.face import prepare
+from facewarden.data.simulate.person.identity import sample_identity
+from facewarden.data.simulate.person.pose import sample_expression, sample_pose
 from facewarden.photos.aligned import AlignedFaces
 
 DOMAIN = "alder"

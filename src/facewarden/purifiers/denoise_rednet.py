@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.purifiers._learned import LearnedPurifier
+from facewarden.purifiers.parts.learned import LearnedPurifier
 
 
 class DenoiseREDNet(LearnedPurifier):

@@ -8,7 +8,7 @@ from torch import Tensor
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
-from facewarden.purifiers._shifts import shifted
+from facewarden.purifiers.parts.shifts import shifted
 
 
 class NonLocalMeans(Purifier):

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from facewarden.assets import get, locate
 from facewarden.core.card import Card
 from facewarden.core.roles import Recognizer
-from facewarden.recognizers._frozen import fold_scale, load_in_order
-from facewarden.recognizers._tfjs_weights import read_tfjs_weights
-from facewarden.recognizers._view import View
+from facewarden.recognizers.parts.frozen import fold_scale, load_in_order
+from facewarden.recognizers.parts.tfjs_weights import read_tfjs_weights
+from facewarden.recognizers.parts.view import View
 
 CHIP = 150
 """Side in pixels of the face chip that the network takes."""

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from facewarden.assets import get, locate
 from facewarden.core.card import Card
 from facewarden.core.roles import Recognizer
-from facewarden.recognizers._frozen import load_in_order
-from facewarden.recognizers._tfjs_weights import read_tfjs_weights
-from facewarden.recognizers._view import View
+from facewarden.recognizers.parts.frozen import load_in_order
+from facewarden.recognizers.parts.tfjs_weights import read_tfjs_weights
+from facewarden.recognizers.parts.view import View
 
 _SIZE = 224
 # Left, top and side in the 112x112 crop; the network learned from wider boxes, so a border repeats the crop's edge.

@@ -11,8 +11,8 @@ from facewarden.assets import get, locate
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.recognizers._frozen import fold_batch_norm, load_in_order
-from facewarden.recognizers._mobilefacenet import MobileFaceNet, cut
+from facewarden.recognizers.parts.frozen import fold_batch_norm, load_in_order
+from facewarden.recognizers.parts.mobilefacenet import MobileFaceNet, cut
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)

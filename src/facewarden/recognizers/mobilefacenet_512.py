@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from facewarden.assets import get, locate
 from facewarden.core.card import Card
 from facewarden.core.roles import Recognizer
-from facewarden.recognizers._frozen import load_in_order
-from facewarden.recognizers._mobilefacenet import MobileFaceNet, cut
-from facewarden.recognizers._onnx_weights import read_onnx_weights
+from facewarden.recognizers.parts.frozen import load_in_order
+from facewarden.recognizers.parts.mobilefacenet import MobileFaceNet, cut
+from facewarden.recognizers.parts.onnx_weights import read_onnx_weights
 
 
 class MobileFaceNet512(Recognizer):

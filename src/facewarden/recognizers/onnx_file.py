@@ -16,7 +16,7 @@ from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.recognizers._view import View
+from facewarden.recognizers.parts.view import View
 
 _EXAMPLE_ENDS = (("x", ["n", 3, 112, 112]), ("y", ["n", 3, 1, 1]))
 _HINT = 'settings: {"size": 112, "order": "RGB", "layout": "NCHW", "mean": 127.5, "std": 127.5}'

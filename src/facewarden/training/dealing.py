@@ -11,8 +11,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import SPLITS, Split
 from facewarden.data.arrays import array_file
 from facewarden.data.manifest import Manifest
-from facewarden.data.protocols._base import Protocol
-from facewarden.data.protocols._transfer import DomainTransfer
+from facewarden.data.protocols.parts.base import Protocol
+from facewarden.data.protocols.parts.transfer import DomainTransfer
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
 from facewarden.data.transfer import audit_splits, transfer_protocol

@@ -22,7 +22,7 @@ from facewarden.core.seeding import derive
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet
-from facewarden.training.objectives._base import TrainingObjective
+from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.precision import accelerator_for, check_training_precision
 from facewarden.training.sampling import balanced_epoch
 from facewarden.training.trainable import Trainable

@@ -17,8 +17,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
-from facewarden.nn.generator_pair import GeneratorPair, offset_sign
-from facewarden.nn.lbp import Pattern
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, offset_sign
+from facewarden.nn.gradient_sources.lbp import Pattern
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 
 Target = Literal["keep", "flip"]

@@ -34,9 +34,9 @@ from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
-from facewarden.nn.averaged_reading import AveragedReading
-from facewarden.nn.generator_pair import GeneratorPair
-from facewarden.nn.sfa_offset import Route, Schedule, SfaOffset
+from facewarden.nn.gradient_sources.averaged import AveragedReading
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
+from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from facewarden.core.seeding import checked_seed
 from facewarden.data.loading import Skipped
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.sampling import balanced_samples
-from facewarden.nn.generator_pair import ROLE
+from facewarden.nn.gradient_sources.generator_pair import ROLE
 from facewarden.training.sfa import SfaSettings, Target, fit_pair, pair_settings
 from facewarden.training.views import read_views
 

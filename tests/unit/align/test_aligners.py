@@ -14,9 +14,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner
 from facewarden.data.photo import read_photo
 from facewarden.data.simulate.capture import CaptureSpec, make_capture
-from facewarden.data.simulate.face import prepare
-from facewarden.data.simulate.identity import sample_identity
-from facewarden.data.simulate.pose import Pose
+from facewarden.data.simulate.person.face import prepare
+from facewarden.data.simulate.person.identity import sample_identity
+from facewarden.data.simulate.person.pose import Pose
 
 FIVE = ((10.0, 10.0), (30.0, 10.0), (20.0, 20.0), (12.0, 30.0), (28.0, 30.0))
 PHOTO = np.zeros((100, 200, 3), dtype=np.uint8)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from facewarden.align import align_face, arcface_template, face_region, paste_change
-from facewarden.align._sampling import Sampling
+from facewarden.align.parts.sampling import Sampling
 from facewarden.core.errors import BadInputError
 
 SCALES = [(0.6, 0.3), (1.0, 0.0), (1.4, -0.4), (2.6, 0.2), (5.3, 0.1)]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from facewarden.assets import Asset, Part, _fetch
+from facewarden.assets import Asset, Part
+from facewarden.assets.parts import fetch as _fetch
 from facewarden.core.errors import UnknownEntryError
 
 WEIGHTS = b"weights " * 40

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from facewarden.assets import Part
-from facewarden.assets._archive import extract
+from facewarden.assets.parts.archive import extract
 from facewarden.core.errors import AssetError
 
 from .conftest import tar_bytes, zip_bytes

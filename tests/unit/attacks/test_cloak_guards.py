@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.attacks._dissimilar import DissimilarityWalk
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.attacks.lowkey import LowKey
+from facewarden.attacks.parts.dissimilar import DissimilarityWalk
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel

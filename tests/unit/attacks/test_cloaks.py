@@ -8,10 +8,10 @@ import pytest
 import scipy.ndimage
 import torch
 
-from facewarden.attacks._dissimilar import DissimilarityWalk
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.attacks.fawkes_targeted import FawkesTargeted
 from facewarden.attacks.lowkey import LowKey
+from facewarden.attacks.parts.dissimilar import DissimilarityWalk
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective

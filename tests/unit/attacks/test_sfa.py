@@ -24,9 +24,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import HeadLoss
 from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
-from facewarden.nn.averaged_reading import AveragedReading
-from facewarden.nn.generator_pair import GeneratorPair, offset_sign
-from facewarden.nn.sfa_offset import Schedule, SfaOffset
+from facewarden.nn.gradient_sources.averaged import AveragedReading
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, offset_sign
+from facewarden.nn.gradient_sources.sfa_offset import Schedule, SfaOffset
 from many_heads import HEADS, ManyHeads, fit_toy, random_pair, toy_faces, trained
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.attacks._steps import scatter
+from facewarden.attacks.parts.steps import scatter
 from facewarden.core.attack import MeteredObjective
 from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel

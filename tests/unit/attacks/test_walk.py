@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import torch
 
-from facewarden.attacks._diversity import Diversity
-from facewarden.attacks._gradient_ascent import Walk
-from facewarden.attacks._smoothing import make_kernel, smooth
 from facewarden.attacks.apgd import APGD
 from facewarden.attacks.di_fgsm import DIFGSM
 from facewarden.attacks.mi_fgsm import MIFGSM
 from facewarden.attacks.ni_fgsm import NIFGSM
+from facewarden.attacks.parts.diversity import Diversity
+from facewarden.attacks.parts.gradient_ascent import Walk
+from facewarden.attacks.parts.smoothing import make_kernel, smooth
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.vmi_fgsm import VMIFGSM
 from facewarden.core.attack import Attack
@@ -21,7 +21,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Images
 from facewarden.core.threat import ThreatModel
-from facewarden.nn.averaged_reading import AveragedReading
+from facewarden.nn.gradient_sources.averaged import AveragedReading
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 from two_classes import make_two_classes
 

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
-from facewarden.nn.ama import FlexibleVit, MultimodalAdapter
-from facewarden.nn.stream_vit import StreamVit
+from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
+from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 

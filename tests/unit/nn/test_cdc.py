@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import conv2d
 
 from facewarden.core.errors import BadInputError
-from facewarden.nn.cdc import CentralDifferenceConv2d, fold_central_difference
+from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d, fold_central_difference
 from stand_ins import generator
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from facewarden.nn.cdcn import CdcnBranch, MultimodalCdcn
+from facewarden.nn.multimodal.cdcn import CdcnBranch, MultimodalCdcn
 from stand_ins import generator
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from facewarden.core.errors import BadInputError
-from facewarden.nn.infrared_channels import hog_image, plgf, stack_infrared
+from facewarden.nn.multimodal.infrared_channels import hog_image, plgf, stack_infrared
 from stand_ins import generator
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
-from facewarden.nn.late_fusion import LateFusion
+from facewarden.nn.multimodal.late_fusion import LateFusion
 
 
 @pytest.fixture(scope="module")

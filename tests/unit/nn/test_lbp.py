@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from facewarden.core.errors import BadInputError
-from facewarden.nn.lbp import lbp
+from facewarden.nn.gradient_sources.lbp import lbp
 from stand_ins import generator
 
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError
-from facewarden.nn.mmdg_vit import MmdgVit
-from facewarden.nn.uem import UncertaintyMode
+from facewarden.nn.multimodal.mmdg_vit import MmdgVit
+from facewarden.nn.multimodal.uem import UncertaintyMode
 from stand_ins import generator
 
 ensure_torchvision()
@@ -179,5 +179,7 @@ def test_without_the_gate_adapters_attend_as_if_everything_were_certain(monkeypa
         one, other = gated(images()), open_(images())
         assert not torch.allclose(one.logits, other.logits, atol=1e-6)
         assert float(other.certainty.max()) < 1  # still measured: ReGrad may use it
-        monkeypatch.setattr("facewarden.nn.mmdg_vit.certainty_closed_form", lambda each: torch.ones_like(each[..., 0]))
+        monkeypatch.setattr(
+            "facewarden.nn.multimodal.mmdg_vit.certainty_closed_form", lambda each: torch.ones_like(each[..., 0])
+        )
         assert torch.equal(gated(images()).logits, other.logits)

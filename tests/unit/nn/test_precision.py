@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facewarden.nn.ama import FlexibleVit, MultimodalAdapter
-from facewarden.nn.mmdg_vit import MmdgVit
-from facewarden.nn.ssdg_vit import SsdgVit
-from facewarden.nn.stream_vit import StreamClassifier, StreamVit
+from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
+from facewarden.nn.multimodal.mmdg_vit import MmdgVit
+from facewarden.nn.multimodal.ssdg_vit import SsdgVit
+from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from facewarden.nn.reversal import reverse_gradient
-from facewarden.nn.ssdg_vit import SsdgVit
-from facewarden.nn.stream_vit import StreamVit
+from facewarden.nn.multimodal.reversal import reverse_gradient
+from facewarden.nn.multimodal.ssdg_vit import SsdgVit
+from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
-from facewarden.nn.mmdg_vit import MmdgVit
-from facewarden.nn.stream_vit import StreamClassifier, StreamVit
+from facewarden.nn.multimodal.mmdg_vit import MmdgVit
+from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 

@@ -11,7 +11,7 @@ from facewarden.core.artifact import save_artifact, sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.nn import trunk as module
-from facewarden.nn.mmdg_vit import MmdgVit
+from facewarden.nn.multimodal.mmdg_vit import MmdgVit
 from facewarden.nn.trunk import ROLE, SHAPES, TrunkShape, load_trunk, make_trunk, trunk_identity, trunk_settings
 
 TINY = TrunkShape(size=32, patch=16, width=8, depth=2, heads=2)

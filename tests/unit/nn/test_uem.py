@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from facewarden.core.errors import BadInputError
-from facewarden.nn.uem import certainty_closed_form, certainty_mc
+from facewarden.nn.multimodal.uem import certainty_closed_form, certainty_mc
 from stand_ins import generator
 
 

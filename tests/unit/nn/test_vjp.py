@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu
 
-from facewarden.nn.vjp import ReusableGelu, fastest_attention
+from facewarden.nn.multimodal.vjp import ReusableGelu, fastest_attention
 from stand_ins import generator
 
 

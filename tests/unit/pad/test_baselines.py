@@ -14,8 +14,8 @@ from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES
-from facewarden.pad._streams import ThreeStreams
 from facewarden.pad.mmdg import Mmdg
+from facewarden.pad.parts.streams import ThreeStreams
 from facewarden.training.augment import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import TrainSettings, fit

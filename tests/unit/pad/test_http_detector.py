@@ -18,8 +18,8 @@ from facewarden.attacks.square import Square
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.threat import ThreatModel
-from facewarden.pad._local_service import decode, serve
 from facewarden.pad.http_detector import HttpDetector
+from facewarden.pad.parts.local_service import decode, serve
 from stand_ins import make_batch
 
 Make = Callable[..., HttpDetector]

@@ -10,9 +10,9 @@ from torch import Tensor
 from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.nn.infrared_channels import stack_infrared
-from facewarden.pad._mmdg_settings import MmdgSettings
+from facewarden.nn.multimodal.infrared_channels import stack_infrared
 from facewarden.pad.mmdg import Mmdg
+from facewarden.pad.parts.mmdg_settings import MmdgSettings
 from stand_ins import generator, make_batch
 
 TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 2}

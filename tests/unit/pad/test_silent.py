@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from facewarden.core.batch import FaceBatch
-from facewarden.pad._silent import bgr_crop, mean_live_logit
+from facewarden.pad.parts.silent import bgr_crop, mean_live_logit
 
 
 def test_it_is_the_logit_of_the_mean_probability() -> None:

@@ -16,8 +16,8 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.nn.residue import octaves, residue_statistics
 from facewarden.nn.restorer import build_restorer
-from facewarden.purifiers import _learned
 from facewarden.purifiers.denoise_rednet import DenoiseREDNet
+from facewarden.purifiers.parts import learned as _learned
 from facewarden.purifiers.puface import PuFace
 from stand_ins import generator, make_faces
 

@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from facewarden.core.errors import AssetError
-from facewarden.recognizers._frozen import fold_batch_norm, fold_scale, load_in_order
-from facewarden.recognizers._onnx_weights import read_onnx_weights
-from facewarden.recognizers._tfjs_weights import read_tfjs_weights
-from facewarden.recognizers._view import View
+from facewarden.recognizers.parts.frozen import fold_batch_norm, fold_scale, load_in_order
+from facewarden.recognizers.parts.onnx_weights import read_onnx_weights
+from facewarden.recognizers.parts.tfjs_weights import read_tfjs_weights
+from facewarden.recognizers.parts.view import View
 
 
 @pytest.fixture

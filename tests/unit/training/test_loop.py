@@ -21,8 +21,8 @@ from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.augment import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import CHECKPOINTS, LOG, TrainSettings, fit
-from facewarden.training.objectives._base import Loss
 from facewarden.training.objectives.cross_entropy import CrossEntropy
+from facewarden.training.objectives.parts.base import Loss
 from stand_ins import TinyDetector
 
 SMALL = {"backbone": "lcnet_035", "width": 8, "size": 32}

@@ -15,9 +15,9 @@ from facewarden.core.card import Card
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.threat import ThreatModel
-from facewarden.nn.covariance_offset import CovarianceOffset
-from facewarden.nn.generator_pair import ROLE, GeneratorPair, offset_sign
-from facewarden.nn.lbp import lbp
+from facewarden.nn.gradient_sources.covariance_offset import CovarianceOffset
+from facewarden.nn.gradient_sources.generator_pair import ROLE, GeneratorPair, offset_sign
+from facewarden.nn.gradient_sources.lbp import lbp
 from facewarden.training.sfa import SfaSettings, fit_pair, pair_settings
 from many_heads import ManyHeads, toy_faces, trained
 

@@ -19,8 +19,8 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
 from facewarden.evaluation.transfer_matrix import Transferred
-from facewarden.pad._local_service import serve_brightness
 from facewarden.pad.multitask import Multitask
+from facewarden.pad.parts.local_service import serve_brightness
 from facewarden.verbs.attack import Attacked, attack
 from facewarden.verbs.sfa import sfa
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.data._text import printable
-from facewarden.data.datasets._base import Dataset, FacePhoto
-from facewarden.data.datasets._captures import CaptureSet
+from facewarden.data.datasets.parts.base import Dataset, FacePhoto
+from facewarden.data.datasets.parts.captures import CaptureSet
 
 __all__ = ["CaptureSet", "Dataset", "FacePhoto", "open_dataset"]
 

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
-from facewarden.data.datasets._clips import Clip, ClipSet, Parts, subfolders
-from facewarden.data.datasets._twins import Shot, TwinWriter
+from facewarden.data.datasets.parts.clips import Clip, ClipSet, Parts, subfolders
+from facewarden.data.datasets.parts.twins import Shot, TwinWriter
 
 USED = ("AF", "CA")
 """Ethnicities of the benchmark; the third, EA, is not in it."""

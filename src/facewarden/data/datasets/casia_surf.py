@@ -8,8 +8,8 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
-from facewarden.data.datasets._clips import Clip, ClipSet, Parts, subfolders
-from facewarden.data.datasets._twins import Shot, TwinWriter
+from facewarden.data.datasets.parts.clips import Clip, ClipSet, Parts, subfolders
+from facewarden.data.datasets.parts.twins import Shot, TwinWriter
 
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "dev", "test": "test"}
 CUTOUTS = ("01_e_s", "02_e_b", "03_en_s", "04_en_b", "05_enm_s", "06_enm_b")

@@ -15,8 +15,8 @@ from facewarden.core.labels import ILLUMINATIONS, Modality, Split
 from facewarden.core.progress import track
 from facewarden.core.tasks import SPOOF_TYPES
 from facewarden.data._text import printable
-from facewarden.data.datasets._captures import CaptureSet, Frame, Missing
-from facewarden.data.datasets._celeba_labels import (
+from facewarden.data.datasets.parts.captures import CaptureSet, Frame, Missing
+from facewarden.data.datasets.parts.celeba_labels import (
     ENVIRONMENTS,
     Labels,
     box_file,
@@ -26,9 +26,9 @@ from facewarden.data.datasets._celeba_labels import (
     read_box,
     read_labels,
 )
-from facewarden.data.datasets._celeba_twin import Twin
-from facewarden.data.datasets._lists import ListRow
-from facewarden.data.protocols._base import ranked
+from facewarden.data.datasets.parts.celeba_twin import Twin
+from facewarden.data.datasets.parts.lists import ListRow
+from facewarden.data.protocols.parts.base import ranked
 from facewarden.data.sample import Box
 from facewarden.data.targets import PSEUDO
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import opaque, printable
-from facewarden.data.datasets._base import Dataset, FacePhoto, folders_in, images_in
-from facewarden.data.datasets._example import write_pictures
+from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, images_in
+from facewarden.data.datasets.parts.example import write_pictures
 
 USERS_HAVE = 10
 """Photos from which on a person belongs to the part `users`."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.data._text import printable
-from facewarden.data.datasets._base import Dataset, FacePhoto, images_in
-from facewarden.data.datasets._example import write_pictures
+from facewarden.data.datasets.parts.base import Dataset, FacePhoto, images_in
+from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.sample import Landmarks
 
 POINTS = 189

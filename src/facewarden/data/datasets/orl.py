@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facewarden.assets import locate
-from facewarden.data.datasets._base import Dataset, FacePhoto, folders_in, images_in
-from facewarden.data.datasets._example import write_pictures
+from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, images_in
+from facewarden.data.datasets.parts.example import write_pictures
 
 
 class Orl(Dataset):

@@ -13,10 +13,10 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality, Split
 from facewarden.data._text import natural, printable
 from facewarden.data.arrays import channel_list
-from facewarden.data.datasets._captures import CaptureSet, Frame
-from facewarden.data.datasets._lists import ListRow
-from facewarden.data.datasets._protocols import GROUPS, find_one, read_table
-from facewarden.data.datasets._twins import Shot, TwinWriter, Views
+from facewarden.data.datasets.parts.captures import CaptureSet, Frame
+from facewarden.data.datasets.parts.lists import ListRow
+from facewarden.data.datasets.parts.protocols import GROUPS, find_one, read_table
+from facewarden.data.datasets.parts.twins import Shot, TwinWriter, Views
 
 _CODE = re.compile(r"m(0|5)(\d\d)(\d\d)", re.IGNORECASE)
 _MAKEUP = "06"

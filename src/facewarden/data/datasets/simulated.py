@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from facewarden.data.datasets._base import Dataset, FacePhoto
-from facewarden.data.datasets._example import write_pictures
+from facewarden.data.datasets.parts.base import Dataset, FacePhoto
+from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.manifest import Manifest, Sample
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.data.protocols._transfer import LEAVE_ONE_OUT, DomainTransfer
+from facewarden.data.protocols.parts.transfer import LEAVE_ONE_OUT, DomainTransfer
 
 
 class FixedModalities(DomainTransfer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.data.protocols._transfer import TWO_AND_TWO, DomainTransfer
+from facewarden.data.protocols.parts.transfer import TWO_AND_TWO, DomainTransfer
 
 
 class LimitedSources(DomainTransfer):

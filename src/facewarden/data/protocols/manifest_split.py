@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from facewarden.core.labels import SPLITS, Split
-from facewarden.data.protocols._base import Protocol
+from facewarden.data.protocols.parts.base import Protocol
 from facewarden.data.sample import Sample
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality, Split
-from facewarden.data.protocols._transfer import LEAVE_ONE_OUT, DomainTransfer
+from facewarden.data.protocols.parts.transfer import LEAVE_ONE_OUT, DomainTransfer
 from facewarden.data.sample import Sample
 
 DROPS: tuple[tuple[Modality, ...], ...] = (("depth",), ("infrared",), ("depth", "infrared"))

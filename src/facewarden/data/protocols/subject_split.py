@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
-from facewarden.data.protocols._base import Protocol, ranked
+from facewarden.data.protocols.parts.base import Protocol, ranked
 from facewarden.data.sample import Sample
 
 

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.core.seeding import derive
-from facewarden.data.simulate.camera import color_image, infrared_image
-from facewarden.data.simulate.light import LUMA, sample_light
-from facewarden.data.simulate.maps import FaceMaps
-from facewarden.data.simulate.ranging import measure
-from facewarden.data.simulate.scene import background
-from facewarden.data.simulate.sensors import Domain, domain
-from facewarden.data.simulate.shading import shade
+from facewarden.data.simulate.person.maps import FaceMaps
+from facewarden.data.simulate.scene.light import LUMA, sample_light
+from facewarden.data.simulate.scene.shading import shade
+from facewarden.data.simulate.scene.surroundings import background
+from facewarden.data.simulate.scene.view import F32, View
+from facewarden.data.simulate.sensor.camera import color_image, infrared_image
+from facewarden.data.simulate.sensor.domains import Domain, domain
+from facewarden.data.simulate.sensor.ranging import measure
 from facewarden.data.simulate.species import PRESENT, Stage
 from facewarden.data.simulate.species._stage import face_width
-from facewarden.data.simulate.view import F32, View
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CaptureSpec:
         key: name of the capture; also the address of its random draws.
         subject: the identity that is presented (for attacks, the victim).
         species: one of `facewarden.core.labels.SPECIES`.
-        domain: one of `facewarden.data.simulate.sensors.DOMAINS`.
+        domain: one of `facewarden.data.simulate.sensor.domains.DOMAINS`.
         illumination, environment: the light.
         session: captures of one subject in one session share the background.
         split: "train", "dev" or "test".

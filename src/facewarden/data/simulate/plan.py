@@ -10,8 +10,8 @@ import numpy as np
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import SPECIES, SPLITS
 from facewarden.data.simulate.capture import CaptureSpec, generator
-from facewarden.data.simulate.people import People, attacker_of
-from facewarden.data.simulate.sensors import DOMAINS, Domain, domain
+from facewarden.data.simulate.person.people import People, attacker_of
+from facewarden.data.simulate.sensor.domains import DOMAINS, Domain, domain
 
 _PATTERN = (0, 1, 2, 0, 0)  # train, dev, test, train, train: three fifths train, and few subjects still reach all
 

@@ -19,9 +19,9 @@ from facewarden.data.datasets import Dataset
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture
-from facewarden.data.simulate.people import Locate, People, ProceduralPeople, frame_of, people_from
+from facewarden.data.simulate.person.people import Locate, People, ProceduralPeople, frame_of, people_from
 from facewarden.data.simulate.plan import SubjectPlan, check_frame, make_plan
-from facewarden.data.simulate.sensors import DOMAINS
+from facewarden.data.simulate.sensor.domains import DOMAINS
 from facewarden.data.simulate.writer import read_rows, write_capture, write_rows
 
 VERSION = 1
@@ -99,7 +99,7 @@ def simulate(
         out: folder to write to: `captures/DOMAIN/KEY_{rgb,depth,ir}.png`, `manifest.csv`, `card.json`, `README.md`.
         subjects: how many people in all; each is captured at one site.
         captures_per_subject: of each, half of them (rounded up) bona fide.
-        domains: sites, from `facewarden.data.simulate.sensors.DOMAINS`; None is all of them.
+        domains: sites, from `facewarden.data.simulate.sensor.domains.DOMAINS`; None is all of them.
         species: attack species, from `facewarden.core.labels.SPECIES`; None draws by each site's weights.
         faces: photos of people (a folder of one folder per person, or a dataset) instead of procedural people.
         locate: finds five landmarks in a photo; needed where `faces` does not know them.

@@ -17,14 +17,14 @@ from facewarden.core.progress import track
 from facewarden.core.tasks import ATTRIBUTES
 from facewarden.data.captures import capture_set, capture_sets
 from facewarden.data.datasets import Dataset
-from facewarden.data.datasets._twins import MARK, Render, Shot, Views
+from facewarden.data.datasets.parts.twins import MARK, Render, Shot, Views
 from facewarden.data.depth import encode_depth
 from facewarden.data.manifest import Manifest
 from facewarden.data.simulate.capture import Capture, CaptureSpec, generator, make_capture
-from facewarden.data.simulate.people import Locate, People, attacker_of
+from facewarden.data.simulate.person.people import Locate, People, attacker_of
 from facewarden.data.simulate.plan import check_frame
 from facewarden.data.simulate.run import people_of
-from facewarden.data.simulate.sensors import domain
+from facewarden.data.simulate.sensor.domains import domain
 
 SENSORS = {
     "wmca": "alder", "casia_cefa": "birch", "casia_surf": "cedar", "padisi": "dogwood", "celeba_spoof": "alder",
@@ -55,7 +55,7 @@ def simulate_layout(
         out: folder to write to, new or empty.
         layout: a set of captures from `facewarden list datasets`.
         subjects: how many people, at least 3; they are dealt to train, dev and test.
-        sensors: simulated site, from `facewarden.data.simulate.sensors.DOMAINS`; each layout has its own.
+        sensors: simulated site, from `facewarden.data.simulate.sensor.domains.DOMAINS`; each layout has its own.
         faces, locate: photos of people, as in `simulate`.
         size: side of the cut-out faces in pixels.
         seed: decides everything.

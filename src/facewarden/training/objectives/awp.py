@@ -13,8 +13,8 @@ from facewarden.core import registry
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._adversarial import AdversarialLoss, AdversarialObjective
-from facewarden.training.objectives._base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.adversarial import AdversarialLoss, AdversarialObjective
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 
 
 class Awp(TrainingObjective):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 
 Target = Literal["mask", "depth"]
 

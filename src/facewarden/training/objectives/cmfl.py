@@ -13,7 +13,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 
 
 def cross_modal_focal_loss(

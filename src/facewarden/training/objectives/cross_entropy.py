@@ -8,7 +8,7 @@ from torch import Tensor
 from facewarden.core.batch import FaceBatch
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 
 
 class CrossEntropy(TrainingObjective):

@@ -10,7 +10,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.core.tasks import AENET_WEIGHTS, HEADS, head_loss, known
-from facewarden.training.objectives._base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 
 
 class Multitask(TrainingObjective):

@@ -10,8 +10,8 @@ from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._adversarial import AdversarialObjective, mixed
-from facewarden.training.objectives._base import Loss
+from facewarden.training.objectives.parts.adversarial import AdversarialObjective, mixed
+from facewarden.training.objectives.parts.base import Loss
 
 
 class PgdAt(AdversarialObjective):

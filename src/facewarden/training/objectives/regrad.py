@@ -13,11 +13,11 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector
-from facewarden.nn.mmdg_vit import MmdgVit, StreamOutput
-from facewarden.training.objectives._base import Loss
-from facewarden.training.objectives._gradients import GradientSheet
-from facewarden.training.objectives._prototype_objective import PrototypeObjective, StreamLoss, unwrap
-from facewarden.training.objectives._regrad_math import Rule, rebalance
+from facewarden.nn.multimodal.mmdg_vit import MmdgVit, StreamOutput
+from facewarden.training.objectives.parts.base import Loss
+from facewarden.training.objectives.parts.gradients import GradientSheet
+from facewarden.training.objectives.parts.prototype_objective import PrototypeObjective, StreamLoss, unwrap
+from facewarden.training.objectives.parts.regrad_math import Rule, rebalance
 
 Speed = Literal["batch", "running"]
 

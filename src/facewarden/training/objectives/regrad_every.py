@@ -12,8 +12,8 @@ from facewarden.core import registry
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._base import Loss, TrainingObjective
-from facewarden.training.objectives._gradients import average_gradients
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.gradients import average_gradients
 
 Between = Literal["plain", "last"]
 

@@ -14,10 +14,10 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._base import Loss
-from facewarden.training.objectives._gradients import average_gradients
-from facewarden.training.objectives._prototype_objective import PrototypeObjective, StreamLoss, unwrap
-from facewarden.training.objectives._regrad_math import Rule, rebalance
+from facewarden.training.objectives.parts.base import Loss
+from facewarden.training.objectives.parts.gradients import average_gradients
+from facewarden.training.objectives.parts.prototype_objective import PrototypeObjective, StreamLoss, unwrap
+from facewarden.training.objectives.parts.regrad_math import Rule, rebalance
 
 Space = Literal["shared", "own"]
 

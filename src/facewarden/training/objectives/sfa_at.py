@@ -20,10 +20,10 @@ from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
-from facewarden.nn.generator_pair import GeneratorPair, offset_sign
-from facewarden.nn.sfa_offset import SfaOffset
-from facewarden.training.objectives._adversarial import AdversarialLoss, AdversarialObjective, evaluating, mixed
-from facewarden.training.objectives._base import Loss
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, offset_sign
+from facewarden.nn.gradient_sources.sfa_offset import SfaOffset
+from facewarden.training.objectives.parts.adversarial import AdversarialLoss, AdversarialObjective, evaluating, mixed
+from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.views import joined
 
 _WIDTHS = (8, 16)

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.roles import Detector
-from facewarden.nn.ssdg_vit import SsdgVit
-from facewarden.training.objectives._base import Loss, TrainingObjective
-from facewarden.training.objectives._prototype_objective import unwrap
-from facewarden.training.objectives._prototypes import single_sided_classes
+from facewarden.nn.multimodal.ssdg_vit import SsdgVit
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.prototype_objective import unwrap
+from facewarden.training.objectives.parts.prototypes import single_sided_classes
 
 
 def triplet_loss(features: Float[Tensor, "b d"], classes: Int[Tensor, " b"], *, margin: float) -> Float[Tensor, ""]:

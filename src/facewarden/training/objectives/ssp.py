@@ -6,7 +6,7 @@ import torch
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.roles import Detector
-from facewarden.training.objectives._prototype_objective import PrototypeObjective, StreamLoss, tokens_of
+from facewarden.training.objectives.parts.prototype_objective import PrototypeObjective, StreamLoss, tokens_of
 
 
 class Ssp(PrototypeObjective):

@@ -15,8 +15,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector, PadOutput
-from facewarden.training.objectives._adversarial import AdversarialObjective, bernoulli_divergence
-from facewarden.training.objectives._base import Loss
+from facewarden.training.objectives.parts.adversarial import AdversarialObjective, bernoulli_divergence
+from facewarden.training.objectives.parts.base import Loss
 
 
 class Trades(AdversarialObjective):

@@ -10,8 +10,8 @@ import pytest
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.captures import capture_set
-from facewarden.data.datasets._clips import Listing
 from facewarden.data.datasets.casia_surf import CUTOUTS, SPLIT_WORDS, CasiaSurf
+from facewarden.data.datasets.parts.clips import Listing
 from twins import copied, twin
 
 PEOPLE = {"train": 300, "val": 100, "test": 600}

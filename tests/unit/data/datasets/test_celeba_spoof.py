@@ -13,8 +13,8 @@ import torch
 from facewarden.core.errors import BadInputError
 from facewarden.core.tasks import ATTRIBUTES, LIGHTS, SPOOF_TYPES
 from facewarden.data.captures import capture_set, open_captures
-from facewarden.data.datasets._celeba_labels import decode, normal_key, read_box, read_labels
 from facewarden.data.datasets.celeba_spoof import CelebaSpoof
+from facewarden.data.datasets.parts.celeba_labels import decode, normal_key, read_box, read_labels
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample

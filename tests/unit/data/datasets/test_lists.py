@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.datasets._lists import below, read_list
+from facewarden.data.datasets.parts.lists import below, read_list
 
 FOUR = ["a/color/1.jpg", "a/depth/1.jpg", "a/ir/1.jpg"]
 

@@ -11,7 +11,7 @@ import torch
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.captures import capture_set
-from facewarden.data.datasets._clips import _pictures
+from facewarden.data.datasets.parts.clips import _pictures
 from facewarden.data.datasets.wmca import GROUP_OF, Wmca
 from facewarden.data.loading import load_batch
 from twins import copied, twin

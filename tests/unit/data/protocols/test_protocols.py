@@ -7,9 +7,9 @@ import pytest
 
 from facewarden.core.errors import BadInputError, ContractError, LeakError
 from facewarden.core.labels import Split
-from facewarden.data.protocols._base import Protocol
 from facewarden.data.protocols.leave_one_domain_out import LeaveOneDomainOut
 from facewarden.data.protocols.manifest_split import ManifestSplit
+from facewarden.data.protocols.parts.base import Protocol
 from facewarden.data.protocols.subject_split import SubjectSplit
 from facewarden.data.sample import Sample
 

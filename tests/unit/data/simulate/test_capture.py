@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from facewarden.core.labels import ATTACK, BONA_FIDE, SPECIES
 from facewarden.data.simulate import Capture, CaptureSpec, make_capture
-from facewarden.data.simulate.people import ProceduralPeople, frame_of
-from facewarden.data.simulate.sensors import DOMAINS
+from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
+from facewarden.data.simulate.sensor.domains import DOMAINS
 from facewarden.data.simulate.sheet import contact_sheet
 from facewarden.data.simulate.species import PRESENT, _paper
 

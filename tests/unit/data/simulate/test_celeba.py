@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from facewarden.core.tasks import ATTRIBUTES
-from facewarden.data.simulate.celeba import celeba_attributes
-from facewarden.data.simulate.identity import Identity, sample_identity
-from facewarden.data.simulate.pose import Expression
+from facewarden.data.simulate.person.celeba import celeba_attributes
+from facewarden.data.simulate.person.identity import Identity, sample_identity
+from facewarden.data.simulate.person.pose import Expression
 
 
 def told(identity: Identity, expression: Expression | None = None) -> dict[str, str]:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.simulate.face import Pose, PreparedFace, prepare
-from facewarden.data.simulate.identity import sample_identity
-from facewarden.data.simulate.maps import REGIONS, FaceMaps
-from facewarden.data.simulate.mesh import OBJ_NAME, read_obj
-from facewarden.data.simulate.photo import head_template, maps_from_photo
+from facewarden.data.simulate.person.face import Pose, PreparedFace, prepare
+from facewarden.data.simulate.person.identity import sample_identity
+from facewarden.data.simulate.person.maps import REGIONS, FaceMaps
+from facewarden.data.simulate.person.mesh import OBJ_NAME, read_obj
+from facewarden.data.simulate.person.photo import head_template, maps_from_photo
 
 
 def picture_of(maps: FaceMaps, backdrop: tuple[float, float, float] = (0.55, 0.6, 0.65)) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facewarden.data.simulate.grids import Harmonic, sampled
+from facewarden.data.simulate.scene.grids import Harmonic, sampled
 
 
 def brute_force(pitch: float, native: int, frame: int, *, green: bool) -> np.ndarray:

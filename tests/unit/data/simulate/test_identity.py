@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewarden.data.simulate.identity import mean_identity, sample_identity
-from facewarden.data.simulate.person import BEARD_STYLES, GLASSES_STYLES, HAIR_STYLES
-from facewarden.data.simulate.pose import sample_expression, sample_pose
+from facewarden.data.simulate.person.identity import mean_identity, sample_identity
+from facewarden.data.simulate.person.person import BEARD_STYLES, GLASSES_STYLES, HAIR_STYLES
+from facewarden.data.simulate.person.pose import sample_expression, sample_pose
 
 
 @settings(max_examples=60, deadline=None)

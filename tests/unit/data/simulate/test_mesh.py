@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.simulate.fitting import PoseFit, fit_pose, spread_residual
-from facewarden.data.simulate.mesh import OBJ_NAME, CanonicalMesh, fit_canonical, rasterize, read_obj
+from facewarden.data.simulate.person.fitting import PoseFit, fit_pose, spread_residual
+from facewarden.data.simulate.person.mesh import OBJ_NAME, CanonicalMesh, fit_canonical, rasterize, read_obj
 
 HEAD = np.array([[-31, 0, 72], [31, 0, 72], [0, 37, 112], [-25, 69, 80], [25, 69, 80]], np.float32)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facewarden.data.simulate.pose import Camera, Pose, rotation, visible
+from facewarden.data.simulate.person.pose import Camera, Pose, rotation, visible
 
 POSE = Pose(yaw=12, pitch=-7, roll=5, shift=(6, -4), scale=1.07)
 

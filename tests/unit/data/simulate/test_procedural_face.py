@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from facewarden.data.simulate.face import (
+from facewarden.data.simulate.person.face import (
     Clothes,
     Expression,
     Pose,
@@ -20,9 +20,9 @@ from facewarden.data.simulate.face import (
     sample_expression,
     sample_pose,
 )
-from facewarden.data.simulate.identity import sample_identity
-from facewarden.data.simulate.maps import REGIONS, FaceMaps
-from facewarden.data.simulate.person import Identity
+from facewarden.data.simulate.person.identity import sample_identity
+from facewarden.data.simulate.person.maps import REGIONS, FaceMaps
+from facewarden.data.simulate.person.person import Identity
 
 ARRAYS = ("albedo", "nir", "relief", "normal", "gloss", "coverage", "regions", "landmarks", "box")
 LUMA = np.array([0.2126, 0.7152, 0.0722])

@@ -9,10 +9,10 @@ import pytest
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.simulate import iter_captures, simulate
-from facewarden.data.simulate.people import PhotoPeople, Portrait, ProceduralPeople, attacker_of
+from facewarden.data.simulate.person.people import PhotoPeople, Portrait, ProceduralPeople, attacker_of
 from facewarden.data.simulate.plan import make_plan
 from facewarden.data.simulate.planned import planned_samples
-from facewarden.data.simulate.sensors import DOMAINS
+from facewarden.data.simulate.sensor.domains import DOMAINS
 
 SMALL = {"subjects": 2, "captures_per_subject": 2, "size": 64, "seed": 4}
 PEOPLE = ProceduralPeople(0, 64, 3.0)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facewarden.data.simulate.camera import flash_return, infrared_image
-from facewarden.data.simulate.light import blackbody_tint, sample_light
-from facewarden.data.simulate.ranging import deviation, measure
-from facewarden.data.simulate.sensors import DOMAINS
-from facewarden.data.simulate.surface import plain
-from facewarden.data.simulate.view import Placement, View, intersect, tilted
+from facewarden.data.simulate.scene.light import blackbody_tint, sample_light
+from facewarden.data.simulate.scene.surface import plain
+from facewarden.data.simulate.scene.view import Placement, View, intersect, tilted
+from facewarden.data.simulate.sensor.camera import flash_return, infrared_image
+from facewarden.data.simulate.sensor.domains import DOMAINS
+from facewarden.data.simulate.sensor.ranging import deviation, measure
 
 SIZE = 96
 VIEW = View(SIZE, 400.0)

@@ -9,7 +9,7 @@ import pytest
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.data.captures import capture_set
-from facewarden.data.datasets._twins import Shot, Views
+from facewarden.data.datasets.parts.twins import Shot, Views
 from facewarden.data.loading import load_batch
 from facewarden.data.simulate.run import people_of
 from facewarden.data.simulate.twin import FRAMING, renderer, simulate_layout

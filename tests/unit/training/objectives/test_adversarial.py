@@ -21,8 +21,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import TrainSettings, fit
-from facewarden.training.objectives._adversarial import bernoulli_divergence
 from facewarden.training.objectives.awp import Awp
+from facewarden.training.objectives.parts.adversarial import bernoulli_divergence
 from facewarden.training.objectives.pgd_at import PgdAt
 from facewarden.training.objectives.sfa_at import SfaAt, _some
 from facewarden.training.objectives.trades import Trades

@@ -14,8 +14,8 @@ from facewarden.core.card import Card
 from facewarden.core.errors import ContractError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector, PadOutput
-from facewarden.training.objectives._base import Loss, TrainingObjective
 from facewarden.training.objectives.cross_entropy import CrossEntropy
+from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 from stand_ins import make_batch
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.objectives._prototype_objective import PrototypeObjective
+from facewarden.training.objectives.parts.prototype_objective import PrototypeObjective
 from facewarden.training.objectives.regrad import Regrad
 from facewarden.training.objectives.regrad_token import RegradToken
 from facewarden.training.objectives.ssp import Ssp

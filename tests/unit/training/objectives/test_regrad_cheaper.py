@@ -12,7 +12,7 @@ from torch import Tensor
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.objectives._prototype_objective import PrototypeObjective
+from facewarden.training.objectives.parts.prototype_objective import PrototypeObjective
 from facewarden.training.objectives.regrad import Regrad
 from facewarden.training.objectives.regrad_every import RegradEvery
 from facewarden.training.objectives.regrad_token import RegradToken

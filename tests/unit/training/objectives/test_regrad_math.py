@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from facewarden.training.objectives._regrad_math import Rule, rebalance
+from facewarden.training.objectives.parts.regrad_math import Rule, rebalance
 from plain_mmdg import load
 from stand_ins import generator
 

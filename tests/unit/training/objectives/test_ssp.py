@@ -9,8 +9,8 @@ import torch
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.objectives._prototype_objective import tokens_of
-from facewarden.training.objectives._prototypes import Prototypes, prototype_losses, single_sided_classes
+from facewarden.training.objectives.parts.prototype_objective import tokens_of
+from facewarden.training.objectives.parts.prototypes import Prototypes, prototype_losses, single_sided_classes
 from facewarden.training.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch
 

@@ -17,7 +17,7 @@ from facewarden.pad.mmdg import Mmdg
 from facewarden.training.augment import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import LOG, TrainSettings, fit
-from facewarden.training.objectives._statistics import owned_norms
+from facewarden.training.objectives.parts.statistics import owned_norms
 from facewarden.training.objectives.regrad import Regrad
 from facewarden.training.objectives.ssp import Ssp
 from stand_ins import TinyDetector, generator, make_batch

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.filters import blurred
-from facewarden.data.simulate.grids import halftone, sampled
-from facewarden.data.simulate.light import LUMA
-from facewarden.data.simulate.scene import smooth_noise
+from facewarden.data.simulate.scene.filters import blurred
+from facewarden.data.simulate.scene.grids import halftone, sampled
+from facewarden.data.simulate.scene.light import LUMA
+from facewarden.data.simulate.scene.surroundings import smooth_noise
+from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species._stage import Photo, Stage, decode
-from facewarden.data.simulate.view import F32
 
 _SCREENS = (15.0, 75.0, 0.0)  # cyan works on red, magenta on green, yellow on blue
 

@@ -9,12 +9,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.simulate.filters import blurred, through_jpeg
-from facewarden.data.simulate.light import ENCODE, LUMA, Light, sample_light
-from facewarden.data.simulate.maps import REGIONS, FaceMaps
-from facewarden.data.simulate.shading import diffuse
-from facewarden.data.simulate.surface import PlacedHead, Surface, over, place_head, plain
-from facewarden.data.simulate.view import F32, View
+from facewarden.data.simulate.person.maps import REGIONS, FaceMaps
+from facewarden.data.simulate.scene.filters import blurred, through_jpeg
+from facewarden.data.simulate.scene.light import ENCODE, LUMA, Light, sample_light
+from facewarden.data.simulate.scene.shading import diffuse
+from facewarden.data.simulate.scene.surface import PlacedHead, Surface, over, place_head, plain
+from facewarden.data.simulate.scene.view import F32, View
 
 Attributes = Mapping[str, str | int | float | bool]
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from facewarden.data.simulate.scene.surface import PlacedHead, Surface, place_head
+from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species._stage import Stage, face_width, region
-from facewarden.data.simulate.surface import PlacedHead, Surface, place_head
-from facewarden.data.simulate.view import F32, pixel_grid
 
 
 def both(stage: Stage) -> tuple[PlacedHead, PlacedHead]:

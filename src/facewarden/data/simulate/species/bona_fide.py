@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from facewarden.data.simulate.scene.surface import cast_shadow, over
 from facewarden.data.simulate.species._stage import Presentation, Stage, place
-from facewarden.data.simulate.surface import cast_shadow, over
 
 
 def bona_fide(stage: Stage) -> Presentation:

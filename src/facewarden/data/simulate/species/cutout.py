@@ -7,12 +7,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.scene import smooth_noise
+from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
+from facewarden.data.simulate.scene.surroundings import smooth_noise
+from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species._paper import printed, sample_paper
 from facewarden.data.simulate.species._stage import Photo, Presentation, Stage, photograph
 from facewarden.data.simulate.species._worn import both, ellipses, normals, oval
-from facewarden.data.simulate.surface import PlacedHead, Surface, cast_shadow, over
-from facewarden.data.simulate.view import F32
 
 
 def warped(photo: Photo, head: PlacedHead) -> tuple[F32, F32, F32]:

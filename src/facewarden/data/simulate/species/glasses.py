@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
+from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species._paper import printed, sample_paper
 from facewarden.data.simulate.species._stage import Presentation, Stage, photograph
 from facewarden.data.simulate.species._worn import both, ellipses, normals
 from facewarden.data.simulate.species.cutout import paper_shell, warped
-from facewarden.data.simulate.surface import PlacedHead, Surface, cast_shadow, over
-from facewarden.data.simulate.view import F32, pixel_grid
 
 
 def _strip(head: PlacedHead, *, high: float) -> F32:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from facewarden.data.simulate.scene import fingers, smooth_noise
+from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
+from facewarden.data.simulate.scene.surroundings import fingers, smooth_noise
+from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.species._paper import lay, printed, sample_paper, soft_rectangle
 from facewarden.data.simulate.species._stage import Photo, Presentation, Stage, photograph, place, skin_of
-from facewarden.data.simulate.surface import Surface, cast_shadow, over
-from facewarden.data.simulate.view import F32, Placement, intersect, tilted
 
 
 def print_flat(stage: Stage) -> Presentation:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.data.simulate.grids import diamond, sampled, stripe
-from facewarden.data.simulate.light import blackbody_tint
-from facewarden.data.simulate.scene import fingers
+from facewarden.data.simulate.scene.grids import diamond, sampled, stripe
+from facewarden.data.simulate.scene.light import blackbody_tint
+from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
+from facewarden.data.simulate.scene.surroundings import fingers
+from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.species._paper import lay, soft_rectangle
 from facewarden.data.simulate.species._stage import Presentation, Stage, decode, photograph, skin_of
 from facewarden.data.simulate.species.prints import where_face
-from facewarden.data.simulate.surface import Surface, cast_shadow, over
-from facewarden.data.simulate.view import F32, Placement, intersect, tilted
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What aligners share: similarity transforms, warping, pasting back, choosing a face."""

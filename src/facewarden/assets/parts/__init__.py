@@ -1,0 +1,1 @@
+"""Fetching: the asset type, archives, downloads, the cache."""

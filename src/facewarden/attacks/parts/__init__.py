@@ -1,0 +1,1 @@
+"""What attacks share: gradient ascent, steps, restarts, smoothing, input diversity."""

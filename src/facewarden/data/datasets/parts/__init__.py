@@ -1,0 +1,1 @@
+"""What readers of published sets share: lists, clips, protocols, twins."""

@@ -1,0 +1,1 @@
+"""What protocols share: the contract, transfer between domains."""

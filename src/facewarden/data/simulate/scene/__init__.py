@@ -1,0 +1,1 @@
+"""A scene: view, surfaces, light and shading, and what surrounds the presentation."""

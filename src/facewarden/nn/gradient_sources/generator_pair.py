@@ -1,0 +1,106 @@
+"""The two generators of SFA: one map each for bona fide and spoof, gated by texture and subtracted from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.artifact import load_artifact
+from facewarden.core.errors import BadInputError
+from facewarden.nn.gradient_sources.lbp import Pattern, lbp
+from facewarden.nn.unet import UNet
+
+ROLE = "sfa"
+"""Role of the card of such an artifact."""
+
+
+class GeneratorPair(nn.Module):
+    """D(x) = live(x) t - spoof(x) (1 - t), the map of a bona fide image; that of a spoof is its negative.
+
+    t is the local binary pattern of the image. Both generators end in tanh times a cap, so that |D| never exceeds it.
+    Freshly made they give zero.
+
+    Args:
+        cap: largest change of a pixel, in units of the [0, 1] pixel range; a few times the attack's eps at most.
+        gate: whether texture chooses between the generators; without it t is one half everywhere.
+        pattern: of the local binary pattern.
+        widths: channels of each generator at half, quarter … size.
+        generators: two, or one for the ablation, which leaves out the spoof term: D(x) = live(x) t.
+
+    Raises:
+        BadInputError: a cap outside (0, 1], or another number of generators.
+
+    Source: Yang et al., Exposing Fine-Grained Adversarial Vulnerability of Face Anti-Spoofing Models (2023), framework
+    figure; sizes, cap and pattern are choices made here.
+    """
+
+    def __init__(
+        self,
+        *,
+        cap: float = 3 / 255,
+        gate: bool = True,
+        pattern: Pattern = "plain",
+        widths: tuple[int, ...] = (16, 32, 64),
+        generators: int = 2,
+    ) -> None:
+        super().__init__()
+        if generators not in (1, 2):
+            raise BadInputError(f"{generators} generators", hint="generators=2, or 1 for the ablation")
+        if not 0.0 < cap <= 1.0:
+            raise BadInputError(f"a cap of {cap:g} in [0, 1] pixel units", hint="cap=3/255")
+        self.cap, self.gate, self.pattern = cap, gate, pattern
+        self.settings: dict[str, Any] = {"cap": cap, "gate": gate, "pattern": pattern, "widths": list(widths)}
+        self.settings["generators"] = generators
+        self.live = UNet(widths=widths)
+        self.spoof = UNet(widths=widths) if generators == 2 else None
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """The signed map D of images in [0, 1]."""
+        texture = lbp(images, pattern=self.pattern) if self.gate else images.new_full((), 0.5)
+        found = torch.tanh(self.live(images) - images) * texture
+        if self.spoof is not None:
+            found = found - torch.tanh(self.spoof(images) - images) * (1.0 - texture)
+        return self.cap * found
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> GeneratorPair:
+        """Read trained ones from their folder, frozen.
+
+        Raises:
+            BadInputError: the folder holds no generators of SFA.
+        """
+        artifact = load_artifact(folder)
+        if artifact.card.role != ROLE:
+            raise BadInputError(
+                f"{folder}: {artifact.card.role} {artifact.card.name!r}, not generators of SFA",
+                hint="facewarden sfa --detector RUN --out DIR trains them",
+            )
+        pair = cls(**_settings(artifact.card.settings, folder))
+        try:
+            pair.load_state_dict(dict(artifact.weights))
+        except RuntimeError as error:
+            raise BadInputError(f"{folder}: weights of other generators: {error}", hint="copy it again") from error
+        return pair.requires_grad_(False).eval()
+
+
+def offset_sign(label: Tensor) -> Float[Tensor, "b 1 1 1"]:
+    """+1 for bona fide (label 1), -1 for attack presentations."""
+    return (label.float() * 2.0 - 1.0).view(-1, 1, 1, 1)
+
+
+def _settings(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    try:
+        return {
+            "cap": float(found["cap"]),
+            "gate": bool(found["gate"]),
+            "pattern": found["pattern"],
+            "widths": tuple(int(width) for width in found["widths"]),
+            "generators": int(found.get("generators", 2)),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{folder}: the card lacks a setting: {error}", hint="copy the folder again") from error

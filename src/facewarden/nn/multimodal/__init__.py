@@ -1,0 +1,1 @@
+"""Networks that see color, depth and infrared: adapters, fusion, uncertainty, central differences."""

@@ -1,0 +1,186 @@
+"""Three modalities through one plain vision transformer, side by side: the ground that the baselines stand on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.nn.multimodal.vjp import fastest_attention
+from facewarden.nn.precision import at_least_single, full_precision
+
+_PARTS = ("norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_path2")
+_TRUNK = ("patches.", "class_tokens.", "positions.", "norm_pre.", "blocks.", "norm.")
+
+
+class StreamVit(nn.Module):
+    """Class tokens of rgb, depth and infrared from shared blocks, with adapters beside attention and MLP or without.
+
+    Patch projection, class token and position embedding exist once per modality, copied from the trunk. The streams
+    lie one after another on the batch axis. Without adapters every stream is the plain transformer.
+
+    Args:
+        trunk: a timm `VisionTransformer`; its blocks are used as they are.
+        make_adapter: given the width of the tokens, a module that is called with the normalized tokens `(m, b, n, d)`
+            and the weight `(m, b)` or None, and returns what is added beside the attention, and another of them beside
+            the MLP, of every block.
+
+    Raises:
+        BadInputError: the trunk has no single class token, or other blocks.
+    """
+
+    def __init__(self, trunk: nn.Module, *, make_adapter: Callable[[int], nn.Module] | None = None) -> None:
+        super().__init__()
+        parts: Any = trunk
+        check_plain(parts)
+        self.dim = int(parts.embed_dim)
+        self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
+        self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
+        self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
+        self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
+        made = [] if make_adapter is None else [make_adapter(self.dim) for _ in range(2 * len(self.blocks))]
+        self.beside_attention, self.beside_mlp = nn.ModuleList(made[0::2]), nn.ModuleList(made[1::2])
+
+    def forward(
+        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+    ) -> Float[Tensor, "m b d"]:
+        """Class tokens of normalized images.
+
+        Args:
+            images: rgb, depth, infrared, each with three channels.
+            weight: 0 where a sample's modality is masked; only adapters that look across modalities heed it.
+        """
+        streams, batch = images.shape[:2]
+        stream = torch.cat([self._embed(images[i], m) for i, m in enumerate(MODALITIES)])
+        with fastest_attention(self.blocks, like=stream):
+            for index in range(len(self.blocks)):
+                stream = self._block(index, stream, batch=batch, weight=weight)
+        tokens: Tensor = self.norm(stream[:, 0]).reshape(streams, batch, -1)
+        return tokens
+
+    def _embed(self, images: Tensor, modality: Modality) -> Tensor:
+        patches = self.patches[modality](images)
+        first = self.class_tokens[modality].expand(len(patches), -1, -1)
+        embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
+        return embedded
+
+    def _block(self, index: int, stream: Tensor, *, batch: int, weight: Tensor | None) -> Tensor:
+        block: Any = self.blocks[index]
+        last = index == len(self.blocks) - 1
+        normal = block.norm1(stream)
+        stream = stream + block.drop_path1(block.ls1(block.attn(normal)))
+        if self.beside_attention:
+            stream = stream + self._added(self.beside_attention[index], normal, batch, weight)
+        elif last:
+            stream = stream[:, :1]  # only the class token leaves
+        normal = block.norm2(stream)
+        stream = stream + block.drop_path2(block.ls2(block.mlp(normal)))
+        if self.beside_mlp:
+            stream = stream + self._added(self.beside_mlp[index], normal, batch, weight)
+        return stream
+
+    def _added(self, adapter: nn.Module, normal: Tensor, batch: int, weight: Tensor | None) -> Tensor:
+        added: Tensor = adapter(normal.view(-1, batch, *normal.shape[1:]), weight)
+        return added.flatten(0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class StreamScores:
+    """What a classifier over three streams says.
+
+    Attributes:
+        score: `(b,)` logit of all modalities together.
+        features: `(b, 3 d)` class tokens of rgb, depth, infrared side by side.
+        alone: `(m, b)` logit of each modality, where there are such heads.
+    """
+
+    score: Tensor
+    features: Tensor
+    alone: Tensor | None = None
+
+
+class StreamClassifier(nn.Module):
+    """A linear classifier on the concatenated class tokens of a `StreamVit`, and one on each of them if wanted.
+
+    Args:
+        streams: the transformer.
+        branches: also classify each modality alone.
+    """
+
+    def __init__(self, streams: StreamVit, *, branches: bool = False) -> None:
+        super().__init__()
+        self.streams = streams
+        self.head = nn.Linear(len(MODALITIES) * streams.dim, 1)
+        self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES if branches})
+
+    def forward(
+        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+    ) -> StreamScores:
+        """Score normalized images; where `weight` is 0 a modality does not reach the joint classifier."""
+        tokens = at_least_single(self.streams(images, weight=weight))
+        heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
+        with full_precision(heard):
+            single = [self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)] if self.alone else []
+            score = self.head(heard.transpose(0, 1).flatten(1))[:, 0]
+        return StreamScores(
+            score=score,
+            features=tokens.transpose(0, 1).flatten(1),
+            alone=torch.stack(single) if single else None,
+        )
+
+    def choose_trainable(self, preset: str) -> None:
+        """Let gradients reach what a preset trains, see `choose_trainable`."""
+        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
+
+    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
+        """Trainable parameters with the modality that owns them."""
+        return owned_by_name(self)
+
+
+def choose_trainable(network: nn.Module, preset: str, *, streams: str, blocks: int) -> None:
+    """Let gradients reach what a preset trains.
+
+    Args:
+        network: holds a `StreamVit`.
+        preset: `paper` what was added to the trunk, `released` also its class tokens, position embeddings, last block
+            and final norm, `full` everything.
+        streams: name of the `StreamVit` in the network, with a dot.
+        blocks: how many it has.
+    """
+    late = ("class_tokens.", "positions.", f"blocks.{blocks - 1}.", "norm.")
+    for name, parameter in network.named_parameters():
+        inside = name.removeprefix(streams)
+        added = not (name.startswith(streams) and inside.startswith(_TRUNK))
+        parameter.requires_grad_(preset == "full" or added or (preset == "released" and inside.startswith(late)))
+
+
+def owned_by_name(network: nn.Module) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
+    """Trainable parameters with the modality that a part of their name says, or None."""
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            yield name, parameter, next((m for m in MODALITIES if m in name.split(".")), None)
+
+
+def check_plain(trunk: Any) -> None:
+    """Raise when a transformer is not one whose blocks can be wrapped here.
+
+    Raises:
+        BadInputError: it has no single class token with position embeddings, or other blocks than timm's plain ones.
+    """
+    kind = type(trunk).__name__
+    blocks = list(getattr(trunk, "blocks", ()))
+    plain = blocks and all(hasattr(block, part) for block in blocks for part in _PARTS)
+    single = getattr(trunk, "num_prefix_tokens", 0) == 1 and getattr(trunk, "cls_token", None) is not None
+    embedded = getattr(trunk, "pos_embed", None) is not None and not getattr(trunk, "no_embed_class", False)
+    if not (plain and single and embedded):
+        raise BadInputError(
+            f"{kind}: three streams need a plain vision transformer with one class token and position embeddings",
+            hint="for example vit_base_patch16_224, vit_small_patch16_224 or vit_tiny_patch16_224",
+        )

@@ -1,0 +1,257 @@
+"""What detectors of three registered sensors share: their view, what stands for an absent one, tiling, artifacts."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.artifact import load_artifact
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import CHANNELS, MODALITIES, Modality
+from facewarden.core.precision import autocast
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.seeding import derive
+from facewarden.nn.crop import crop_resize
+from facewarden.nn.multimodal.infrared_channels import stack_infrared
+from facewarden.nn.precision import at_least_single
+from facewarden.nn.trunk import trunk_identity
+from facewarden.pad.parts.stream_settings import (
+    TransformerSettings,
+    ViewSettings,
+    check_start,
+    make_trunk,
+    read_settings,
+)
+
+_Output = TypeVar("_Output")
+_Made = TypeVar("_Made", bound="ThreeStreams")
+
+
+class ThreeStreams(Detector):
+    """A detector of rgb, depth and infrared on one pixel grid; depth and infrared may be absent.
+
+    A subclass gives `kind`, `name`, `summary` and `source`, builds its network and says what it answers.
+
+    Args:
+        settings: sizes and options, by default those of `kind`.
+        trunk: a network to use instead of making `settings.trunk`, for example with weights of yours.
+
+    Raises:
+        BadInputError: an unknown trunk, weights that cannot be had, or a trunk that does not fit.
+    """
+
+    modalities = MODALITIES
+    optional: tuple[Modality, ...] = ("depth", "infrared")
+    kind: ClassVar[type[ViewSettings]] = TransformerSettings
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    source: ClassVar[str]
+    options: ViewSettings
+
+    def __init__(self, settings: ViewSettings | None = None, *, trunk: nn.Module | None = None) -> None:
+        super().__init__()
+        self.options = self.kind() if settings is None else settings
+        self.settings: Mapping[str, Any] = MappingProxyType(asdict(self.options))
+        if trunk is None and isinstance(self.options, TransformerSettings):
+            trunk = make_trunk(self.options)
+        with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
+            torch.manual_seed(derive(self.options.seed, self.name, "fresh layers"))
+            self.network = self.build(trunk)
+        self.frame_size = self.options.size
+        self.card = self._card()
+        self.requires_grad_(False)
+        self.eval()
+
+    @abstractmethod
+    def build(self, trunk: nn.Module | None) -> nn.Module:
+        """The network, its fresh layers drawn from torch's generator; `trunk` as the settings ask for it."""
+
+    @abstractmethod
+    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+        """Score normalized images; `weight` is 0 where a modality is to be masked, None where it is filled instead."""
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        """Score faces."""
+        return self.tiled(batch, self._respond, joined=_joined)
+
+    def _respond(self, batch: FaceBatch) -> PadOutput:
+        images, present = self.prepare(batch)
+        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
+        with self.autocast(images.device.type):
+            output = self.respond(images, weight)
+        return PadOutput(
+            score=at_least_single(output.score),
+            features=None if output.features is None else at_least_single(output.features),
+            tasks={name: at_least_single(task) for name, task in output.tasks.items()},
+        )
+
+    def tiled(
+        self, batch: FaceBatch, run: Callable[[FaceBatch], _Output], *, joined: Callable[[Sequence[_Output]], _Output]
+    ) -> _Output:
+        """Run a batch as the setting `tiling` says, whole or sample by sample; one that still learns runs it whole."""
+        alone = self.options.tiling == "sample" or (self.options.tiling == "auto" and batch.device.type == "cpu")
+        if self.training or not self.frozen or not alone or len(batch) <= 1:
+            return run(batch)
+        return joined([run(_row(batch, index)) for index in range(len(batch))])
+
+    def autocast(self, device: str) -> AbstractContextManager[object]:
+        """Matrix products in the precision of the settings."""
+        return autocast(self.options.precision, device)
+
+    def crop(self, batch: FaceBatch, *, size: int, scale: float) -> FaceBatch:
+        """The detector's view of a batch; crops without boxes are only brought to the size.
+
+        Args:
+            batch: frames with boxes, or crops.
+            size: side of the view in pixels.
+            scale: factor on the box.
+        """
+        box = batch.box
+        if box is None:
+            some = next(iter(batch.images.values()))
+            height, width = some.shape[-2:]
+            if height == width == size:
+                return batch
+            box, scale = some.new_tensor([[0.0, 0.0, width, height]]).expand(len(batch), -1), 1.0
+        images = {
+            name: crop_resize(image, box, scale=scale, size=size, antialias=name != "depth").clamp(0, 1)
+            for name, image in batch.images.items()
+        }
+        return replace(batch, images=images, box=None)
+
+    def prepare(self, batch: FaceBatch) -> tuple[Float[Tensor, "3 b 3 s s"], Tensor]:
+        """Cropped, resized, filled and normalized images of the three streams, and `(3, b)` where they are present."""
+        crops = self.crop(batch, size=self.options.size, scale=self.options.scale).images
+        some = next(iter(crops.values()))
+        views, masks = [], []
+        for modality in MODALITIES:
+            masks.append(_present(batch, modality))
+            absent = ~masks[-1][:, None, None, None]
+            view = crops.get(modality)
+            if view is None:
+                side = self.options.size
+                view = some.new_zeros(len(batch), CHANNELS[modality], side, side)
+            view = view.masked_fill(absent, 0.0)
+            if modality == "infrared" and self.options.infrared_input == "gray_hog_plgf":
+                view = stack_infrared(view)
+            view = (view.expand(-1, 3, -1, -1) * 255 - 127.5) / 128
+            fill = -127.5 / 128 if self.options.missing_fill == "pixel0" else 0.0
+            views.append(view.masked_fill(absent, fill))
+        return torch.stack(views), torch.stack(masks)
+
+    def requires_grad_(self: _Made, requires_grad: bool = True) -> _Made:  # noqa: FBT001, FBT002 - the signature of torch
+        """Let gradients reach what the preset trains, or nothing."""
+        super().requires_grad_(False)
+        self.frozen = not requires_grad
+        if requires_grad:
+            if isinstance(self.options, TransformerSettings):
+                network: Any = self.network
+                network.choose_trainable(self.options.preset)
+            else:
+                super().requires_grad_(True)
+        return self
+
+    @classmethod
+    def untrained(cls: type[_Made], settings: Mapping[str, Any] | None = None, *, seed: int) -> _Made:
+        """Return one with fresh layers, ready to learn.
+
+        Args:
+            settings: overrides of the settings.
+            seed: of the fresh layers.
+
+        Raises:
+            BadInputError: wrong settings, or a preset that freezes a trunk of random weights.
+        """
+        options = read_settings(cls.kind, {"seed": seed, **(settings or {})}, source=cls.name)
+        made = cls(options)  # an unknown trunk is told first
+        if isinstance(options, TransformerSettings):
+            check_start(options, source=cls.name)
+        return made.requires_grad_().train()
+
+    @classmethod
+    def start(cls, settings: Mapping[str, Any]) -> str | None:
+        """Which weights an untrained one of these settings starts from; None where all of them are fresh by nature.
+
+        Raises:
+            BadInputError: wrong settings, or weights that are not there.
+        """
+        options = read_settings(cls.kind, settings, source=cls.name)
+        if not isinstance(options, TransformerSettings):
+            return None
+        return trunk_identity(options.trunk, pretrained=options.pretrained)
+
+    @classmethod
+    def from_artifact(cls: type[_Made], folder: Path) -> _Made:
+        """Load a trained detector.
+
+        Raises:
+            BadInputError: not an artifact, or weights that do not fit the settings of its card.
+        """
+        artifact = load_artifact(folder)
+        settings = read_settings(cls.kind, artifact.card.settings, source=str(folder))
+        trunk = None
+        if isinstance(settings, TransformerSettings):
+            trunk = make_trunk(replace(settings, pretrained=False))  # the artifact has every weight
+        detector = cls(settings, trunk=trunk)
+        try:
+            detector.network.load_state_dict(dict(artifact.weights))
+        except RuntimeError as error:
+            named = f"{detector.options.trunk}, " if isinstance(detector.options, TransformerSettings) else ""
+            raise BadInputError(
+                f"{folder}: the weights do not fit the card's settings ({named}{detector.options.size} px): "
+                f"{str(error).splitlines()[-1].strip()}",
+                hint="use the folder that facewarden train wrote",
+            ) from error
+        detector.card = artifact.card
+        return detector
+
+    def _card(self) -> Card:
+        pretrained = isinstance(self.options, TransformerSettings) and self.options.pretrained
+        weights = "published weights of the trunk" if pretrained else "weights drawn from a seed, or of the named trunk"
+        return Card(
+            name=self.name,
+            summary=self.summary,
+            role="pad",
+            licence="Apache-2.0 (adapters and head); the trunk's own where its weights are taken",
+            source=f"{self.source}; {weights}",
+            training_data="none: its fresh layers are untrained",
+            intended_use="training; an untrained detector decides nothing",
+            limits="needs RGB; the score means nothing before training",
+            settings=asdict(self.options),
+        )
+
+
+def _present(batch: FaceBatch, modality: str) -> Tensor:
+    mask = batch.present.get(modality)  # type: ignore[call-overload]
+    return torch.zeros(len(batch), dtype=torch.bool, device=batch.device) if mask is None else mask
+
+
+def _row(batch: FaceBatch, index: int) -> FaceBatch:
+    """One sample as views of the batch, without labels."""
+    rows = slice(index, index + 1)
+    return FaceBatch(
+        images={name: image[rows] for name, image in batch.images.items()},
+        key=batch.key[rows],
+        present={name: mask[rows] for name, mask in batch.present.items()},
+        box=None if batch.box is None else batch.box[rows],
+    )
+
+
+def _joined(parts: Sequence[PadOutput]) -> PadOutput:
+    features = [part.features for part in parts if part.features is not None]
+    return PadOutput(
+        score=torch.cat([part.score for part in parts]),
+        features=torch.cat(features) if features else None,
+        tasks={name: torch.cat([part.tasks[name] for part in parts]) for name in parts[0].tasks},
+    )

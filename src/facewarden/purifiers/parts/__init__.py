@@ -1,0 +1,1 @@
+"""What purifiers share: learned restoration, shifts."""

@@ -1,0 +1,99 @@
+"""What learned purifiers share: a trained network from an artifact folder, for images of any size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from facewarden.core.artifact import load_artifact
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.precision import autocast, check_precision
+from facewarden.core.roles import Purifier
+from facewarden.nn.residue import residue_statistics
+from facewarden.nn.restorer import build_restorer
+
+_SHIPPED = Path(__file__).parent.parent.parent / "weights"
+
+
+class LearnedPurifier(Purifier):
+    """A restoration network, frozen.
+
+    Args:
+        weights: an artifact folder as `facewarden train` writes it; by default the weights that come with the package.
+        precision: "bfloat16" is several times faster on processors with its instructions, and differs by about a
+            quarter of a gray level; elsewhere float32 is computed. "auto" takes it where it is native.
+
+    Raises:
+        MissingAssetError: the package came without its weights.
+        BadInputError: the folder is no artifact, or one of another purifier or network.
+    """
+
+    name: ClassVar[str]
+    differentiable = True
+
+    def __init__(self, weights: Path | str | None = None, *, precision: str = "float32") -> None:
+        folder = _SHIPPED / self.name if weights is None else Path(weights)
+        if weights is None and not folder.is_dir():
+            raise MissingAssetError(
+                f"{self.name} came without its weights",
+                hint=f"facewarden train {self.name} --pairs DIR --out DIR",
+            )
+        asked = check_precision(precision)
+        artifact = load_artifact(folder)
+        if artifact.card.name != self.name:
+            raise BadInputError(
+                f"{folder} holds {artifact.card.name}, not {self.name}",
+                hint=f"--purifier {artifact.card.name}:{folder}",
+            )
+        self.network = build_restorer(artifact.card.settings.get("network", {}))
+        try:
+            self.network.load_state_dict({name: value.float() for name, value in artifact.weights.items()})
+        except RuntimeError as error:
+            raise BadInputError(
+                f"{folder}: weights of another network: {error}", hint="copy the folder again"
+            ) from error
+        self.network = self.network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.precision = asked
+        # the default goes unsaid, so that what was made before it could be chosen is known again
+        told = {} if asked == "float32" else {"precision": asked}
+        self.card: Card = replace(artifact.card, settings={**artifact.card.settings, **told})
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> LearnedPurifier:
+        """Read a trained one from its folder."""
+        return cls(folder)
+
+    def purify(self, images: Tensor) -> Tensor:
+        """Return the restored images, cut at black and white."""
+        if len(images) == 0:
+            return images
+        device = next(self.network.parameters()).device
+        if device != images.device:
+            self.network.to(images.device)
+        single = images.float().contiguous(memory_format=torch.channels_last)
+        with autocast(self.precision, images.device):
+            restored = self.network(single).float()
+        purified: Tensor = restored.clamp(0.0, 1.0).contiguous().to(images.dtype)
+        return purified
+
+    def likelihood(self, images: Tensor) -> Tensor:
+        """Likelihood `(b,)` in [0, 1] that each aligned face `(b, 3, h, w)` is cloaked.
+
+        A logistic function of what the network takes out; fitted on as many cloaked as natural training faces, so where
+        few photos are cloaked it is too high.
+
+        Raises:
+            BadInputError: the weights came without the fitted function.
+        """
+        fitted = self.card.settings.get("suspicion")
+        if fitted is None:
+            raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
+        with torch.no_grad():
+            values = residue_statistics(images, self(images))
+        scale = torch.tensor(fitted["weights"], dtype=values.dtype, device=values.device)
+        return torch.sigmoid((values * scale).sum(dim=1) + float(fitted["bias"]))

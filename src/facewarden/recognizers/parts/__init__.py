@@ -1,0 +1,1 @@
+"""What recognizers share: published weights, frozen graphs, views."""
