@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from facewarden.core.progress import track
 from facewarden.core.resolve import parsed
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.small_grid import parse_cloak
@@ -50,7 +50,7 @@ def main() -> None:
     detector = CloakDetector(options.purifier)
     store = Store(options.run)
     crowd = load_crowd(options.faces, people=10**6, photos=options.photos, distractors=options.distractors, store=store)
-    lab, people = Lab(crowd, options.run), crowd.attackers(options.users, passed_over=options.passed_over)
+    lab, people = ExperimentCache(crowd, options.run), crowd.attackers(options.users, passed_over=options.passed_over)
     natural = {who: detector(crowd.faces.images(crowd.people[who])) for who in people}
     rows: list[dict[str, Any]] = []
     for text in options.cloak:

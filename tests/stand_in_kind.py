@@ -14,8 +14,8 @@ import torch
 
 from facewarden.core.errors import BadInputError
 from facewarden.experiments.engine.kind import (
-    Cell,
     CellResult,
+    PlanCell,
     PlanKind,
     SettingError,
     Summary,
@@ -32,14 +32,14 @@ class Draws(PlanKind):
         (root / "shared").mkdir(exist_ok=True)
         (root / "shared" / "scale.txt").write_text("3.0")
 
-    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         check_keys(settings, ("seeds", "sleep", "bad", "after"), required=("seeds",))
         for place, seed in enumerate(settings["seeds"]):
             if not isinstance(seed, int):
                 raise SettingError(f"seed {seed!r} is no number", hint="0, 1, 2", at=("seeds", place))
         bad, after = settings.get("bad", {}), settings.get("after", {})
         return [
-            Cell(
+            PlanCell(
                 f"seed {seed}",
                 {"seed": seed, "sleep": settings.get("sleep", 0.0), "bad": bad.get(str(seed), "")},
                 needs=tuple(f"seed {need}" for need in after.get(str(seed), ())),
@@ -47,7 +47,7 @@ class Draws(PlanKind):
             for seed in settings["seeds"]
         ]
 
-    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+    def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         with (folder.parent.parent / "calls.txt").open("a") as file:
             file.write(f"{cell.name}\n")
         time.sleep(float(cell.settings["sleep"]))

@@ -42,7 +42,7 @@ document.getElementById("f").onload = event => {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = Path(__file__).parents[1] / "unit" / "report" / "conftest.py"
+    source = Path(__file__).parents[1] / "unit" / "reporting" / "conftest.py"
     spec = importlib.util.spec_from_file_location("made_up", source)
     assert spec is not None
     assert spec.loader is not None

@@ -1,6 +1,6 @@
 """Public parts that are not ours: fetched from package registries, pinned by hash, re-verified at every load."""
 
-from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.asset import ArchivePart, Asset
 from facewarden.assets.parts.cache import home
 from facewarden.assets.parts.errors import (
     CutDownloadError,
@@ -12,12 +12,12 @@ from facewarden.assets.parts.errors import (
 from facewarden.assets.parts.fetch import Fetched, fetch, get, known, locate
 
 __all__ = [
+    "ArchivePart",
     "Asset",
     "CutDownloadError",
     "Fetched",
     "MissingToolError",
     "NoNetworkError",
-    "Part",
     "ReadOnlyCacheError",
     "WrongHashError",
     "fetch",

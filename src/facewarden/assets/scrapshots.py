@@ -1,6 +1,6 @@
 """CSU ScrapShots from PyPI pyvision-toolkit: 30 people, 173 gray portraits with eye positions, a hard small set."""
 
-from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.asset import ArchivePart, Asset
 
 entry = Asset(
     name="scrapshots",
@@ -11,7 +11,7 @@ entry = Asset(
     archive_sha256="216587b4d9ce273a5eca99fbdd4b03d2ff0300244d3b03a6e00200eba86b40ae",
     archive_size=18636078,
     files={
-        "faces": Part(
+        "faces": ArchivePart(
             path="pyvision/data/csuScrapShots/",
             sha256="9152c15d1e5ec63e9cbda5f7782f1d98cdadaf6082d43e9a2e9ac306e1c55259",
             size=8963638,

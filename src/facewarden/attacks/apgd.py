@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facewarden.attacks.parts.restarts import check_restarts, run_restarts
 from facewarden.attacks.parts.steps import check_count, rows_of
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
@@ -64,7 +64,7 @@ class APGD(Attack):
         self.of_decision = loss != "objective"
         self.rho, self.stop_at_success, self.precision = rho, stop_at_success, precision
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the highest point of each sample."""
         return run_restarts(
             objective,
@@ -79,7 +79,7 @@ class APGD(Attack):
 class _Climb:
     """One climb on its way; all state is per sample."""
 
-    def __init__(self, attack: APGD, objective: MeteredObjective, restart: int) -> None:
+    def __init__(self, attack: APGD, objective: CountedObjective, restart: int) -> None:
         self.attack, self.objective = attack, objective
         self._now: Images = self._start(restart)
         self._gradient, loss = self._read()

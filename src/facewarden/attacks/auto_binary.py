@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from facewarden.attacks.parts.steps import check_count
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision
 from facewarden.core.registry import load
@@ -59,7 +59,7 @@ class AutoBinary(Attack):
         """A short version for tests of every attack; nothing is written."""
         return cls(steps=4, queries=10)
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the first success of each sample."""
         kept = {name: image.clone() for name, image in objective.clean.items()}
         highest = objective.loss(kept, of="margin")

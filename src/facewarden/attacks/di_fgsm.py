@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_ascent import Walk
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.attacks.parts.gradient_ascent import GradientAscent
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision
 
@@ -37,7 +37,7 @@ class DIFGSM(Attack):
         stop_at_success: bool = False,
         precision: Precision = "float32",
     ) -> None:
-        self.walk = Walk(
+        self.ascent = GradientAscent(
             steps=steps,
             step_size=step_size,
             random_start=random_start,
@@ -48,9 +48,9 @@ class DIFGSM(Attack):
             diversity=Diversity(smallest, probability),
         )
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, the best of all restarts."""
-        return self.walk.run(objective)
+        return self.ascent.run(objective)
 
 
 entry = DIFGSM

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from facewarden.attacks.parts.hyperplane import toward_hyperplane
 from facewarden.attacks.parts.restarts import check_restarts, run_restarts
-from facewarden.attacks.parts.steps import check_count, keep_better, rows_of, scatter
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.attacks.parts.steps import best_of, check_count, random_start, rows_of
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
@@ -69,7 +69,7 @@ class FAB(Attack):
         self.alpha_max, self.eta, self.beta = alpha_max, eta, beta
         self.random_start, self.stop_at_success, self.precision = random_start, stop_at_success, precision
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the nearest images found."""
         return run_restarts(
             objective,
@@ -84,13 +84,13 @@ class FAB(Attack):
 class _Search:
     """One search on its way. Pixels of all modalities in reach are laid out in one row per sample."""
 
-    def __init__(self, attack: FAB, objective: MeteredObjective, restart: int) -> None:
+    def __init__(self, attack: FAB, objective: CountedObjective, restart: int) -> None:
         self.attack, self.objective = attack, objective
         self._names = list(objective.threat.modalities)
         self._clean = self._row(objective.clean)
         start: Images = objective.clean
         if restart > 0 or attack.random_start:
-            start = scatter(objective, stream=restart)
+            start = random_start(objective, stream=restart)
         self._now = self._row(start)
         self._nearest = self._clean.clone()
         across = objective.loss(objective.clean, of="margin") > 0.0
@@ -113,7 +113,7 @@ class _Search:
         # out of budget: the direction found is still a guess worth comparing with standing still
         nowhere = (self._distance >= _NEVER).unsqueeze(1)
         guess = self.objective.project(self._images(torch.where(nowhere, self._now, self._nearest)))
-        best = keep_better(self.objective, [self.objective.clean, guess], by="margin")
+        best = best_of(self.objective, [self.objective.clean, guess], by="margin")
         mask = inside.view(-1, 1, 1, 1)
         return {name: torch.where(mask, found[name], best[name]) for name in found}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facewarden.attacks.parts.dissimilar import DissimilarityWalk
 from facewarden.attacks.parts.steps import check_count
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
 
@@ -37,16 +37,16 @@ class Fawkes(Attack):
         threshold, usual, rate = _MODES[mode]
         count = check_count(usual if steps is None else steps, what="steps")
         self.mode = mode
-        self.walk = DissimilarityWalk(threshold, count, rate, "adadelta", _PENALTY, balanced=True)
+        self.ascent = DissimilarityWalk(threshold, count, rate, "adadelta", _PENALTY, balanced=True)
 
     @classmethod
     def example(cls, folder: Path) -> Fawkes:
         """Return a short walk for the conformance tests; no file is needed."""
         return cls(steps=8)
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the best images within the budget of dissimilarity."""
-        return self.walk.run(objective)
+        return self.ascent.run(objective)
 
 
 entry = Fawkes

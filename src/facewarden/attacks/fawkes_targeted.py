@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from facewarden.attacks.parts.dissimilar import DissimilarityWalk
 from facewarden.attacks.parts.steps import check_count
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
 
@@ -34,16 +34,16 @@ class FawkesTargeted(Attack):
             if not 0.0 < value < float("inf"):
                 raise BadInputError(f"{name} must be a positive number, got {value}", hint=f"{name}=0.007")
         count = check_count(steps, what="steps")
-        self.walk = DissimilarityWalk(threshold, count, rate, "adam", 1e5, balanced=False)
+        self.ascent = DissimilarityWalk(threshold, count, rate, "adam", 1e5, balanced=False)
 
     @classmethod
     def example(cls, folder: Path) -> FawkesTargeted:
         """Return a short walk for the conformance tests; no file is needed."""
         return cls(steps=8)
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the best images within the budget of dissimilarity."""
-        return self.walk.run(objective)
+        return self.ascent.run(objective)
 
 
 entry = FawkesTargeted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.attacks.parts.steps import ascend
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
 
 
@@ -16,7 +16,7 @@ class FGSM(Attack):
     Source: Goodfellow et al., Explaining and Harnessing Adversarial Examples (2015), section 4.
     """
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the images after the one step."""
         gradients, _ = objective.gradient(objective.clean, valued=False)
         return ascend(objective.clean, gradients, norm=objective.threat.norm, size=objective.threat.eps)

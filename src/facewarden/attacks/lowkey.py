@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from facewarden.attacks.parts.steps import ascend, check_count, check_step, keep_better
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.attacks.parts.steps import ascend, best_of, check_count, check_step
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
@@ -68,7 +68,7 @@ class LowKey(Attack):
                 raise BadInputError(f"{name} must be a number >= 0, got {value}", hint=f"{name}=1.0")
         self.smoothing, self.price, self.precision = smoothing, price, precision
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, or the clean ones where it gained nothing."""
         threat, clean = objective.threat, objective.clean
         start = min(threat.eps, _START)
@@ -83,14 +83,14 @@ class LowKey(Attack):
                 memory = {name: _even(slope) + _MOMENTUM * memory.get(name, 0.0) for name, slope in slopes.items()}
                 slopes = memory
             images = objective.project(ascend(images, slopes, norm=threat.norm, size=self._size(threat.eps, number)))
-        return keep_better(objective, [clean, images])
+        return best_of(objective, [clean, images])
 
     def _size(self, eps: float, number: int) -> float:
         if self.pace == "swift":
             return eps * (1.0 - 0.9 * number / max(1, self.steps - 1))
         return eps / 20 if self.step_size is None else self.step_size
 
-    def _slopes(self, objective: MeteredObjective, images: Images, number: int) -> dict[Modality, Tensor]:
+    def _slopes(self, objective: CountedObjective, images: Images, number: int) -> dict[Modality, Tensor]:
         views = [None, self._smooth] if self.smoothing > 0 else [None]
         if self.pace == "swift":
             views = [views[(number + 1) % len(views)]] * len(views)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.attacks.parts.gradient_ascent import Walk
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.attacks.parts.gradient_ascent import GradientAscent
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision
 
@@ -32,7 +32,7 @@ class MIFGSM(Attack):
         stop_at_success: bool = False,
         precision: Precision = "float32",
     ) -> None:
-        self.walk = Walk(
+        self.ascent = GradientAscent(
             steps=steps,
             step_size=step_size,
             random_start=random_start,
@@ -42,9 +42,9 @@ class MIFGSM(Attack):
             decay=decay,
         )
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, the best of all restarts."""
-        return self.walk.run(objective)
+        return self.ascent.run(objective)
 
 
 entry = MIFGSM

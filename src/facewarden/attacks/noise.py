@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from facewarden.attacks.parts.steps import check_count, keep_better, scatter
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.attacks.parts.steps import best_of, check_count, random_start
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
 
 
@@ -24,9 +24,9 @@ class Noise(Attack):
     def __init__(self, *, draws: int = 1) -> None:
         self.draws = check_count(draws, what="draws")
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the noisy images."""
-        return keep_better(objective, [scatter(objective, stream=draw, surface=1.0) for draw in range(self.draws)])
+        return best_of(objective, [random_start(objective, stream=draw, surface=1.0) for draw in range(self.draws)])
 
 
 entry = Noise

@@ -11,7 +11,7 @@ from torch import Tensor
 from facewarden.attacks.parts.restarts import check_restarts, run_restarts
 from facewarden.attacks.parts.steps import check_count, rows_of
 from facewarden.attacks.parts.windows import draw_pairs, draw_places, draw_signs, side_of, side_share, window
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
@@ -50,7 +50,7 @@ class Square(Attack):
         """A short search for tests of every attack; nothing is written."""
         return cls(queries=30)
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the best images found."""
         return run_restarts(
             objective,
@@ -66,7 +66,7 @@ class Square(Attack):
 class _Search:
     """One search on its way."""
 
-    def __init__(self, attack: Square, objective: MeteredObjective, restart: int) -> None:
+    def __init__(self, attack: Square, objective: CountedObjective, restart: int) -> None:
         self.attack, self.objective = attack, objective
         self._draws = objective.generators("square", str(restart))
         self._now: Images = objective.clean

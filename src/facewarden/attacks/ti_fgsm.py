@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_ascent import Walk
+from facewarden.attacks.parts.gradient_ascent import GradientAscent
 from facewarden.attacks.parts.smoothing import Shape, make_kernel
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
 from facewarden.core.precision import Precision
 
@@ -47,7 +47,7 @@ class TIFGSM(Attack):
         stop_at_success: bool = False,
         precision: Precision = "float32",
     ) -> None:
-        self.walk = Walk(
+        self.ascent = GradientAscent(
             steps=steps,
             step_size=step_size,
             random_start=random_start,
@@ -59,9 +59,9 @@ class TIFGSM(Attack):
             kernel=make_kernel(kernel, size=kernel_size, deviations=deviations),
         )
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, the best of all restarts."""
-        return self.walk.run(objective)
+        return self.ascent.run(objective)
 
 
 entry = TIFGSM

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import unfold
 
-from facewarden.attacks.parts.steps import ascend, check_count, check_step, keep_better
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.attacks.parts.steps import ascend, best_of, check_count, check_step
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
@@ -61,7 +61,7 @@ class TipIm(Attack):
                 raise BadInputError(f"{name} must be a number >= 0, got {value}", hint=f"{name}=1.0")
         self.decay, self.naturalness = decay, naturalness
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, or the clean ones where it gained nothing."""
         threat, clean = objective.threat, objective.clean
         start = min(threat.eps, _START)
@@ -79,7 +79,7 @@ class TipIm(Attack):
                 mean = slope.abs().mean(dim=(1, 2, 3), keepdim=True) + _TINY
                 memory[name] = slope / mean + self.decay * memory.get(name, 0.0)
             images = objective.project(ascend(images, memory, norm=threat.norm, size=size))
-        return keep_better(objective, [clean, images])
+        return best_of(objective, [clean, images])
 
     def _unnatural(self, images: Tensor, clean: Tensor) -> Tensor:
         """Gradient of the discrepancy of every image to its clean one."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from facewarden.attacks.parts.steps import ascend, check_count, check_step
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
@@ -40,7 +40,7 @@ class Ulixes(Attack):
         self.margin, self.steps = margin, check_count(steps, what="steps")
         self.step_size = check_step(step_size)
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return the smallest masks on the way that pass the margin, and the farthest ones where none does."""
         threat, clean = objective.threat, objective.clean
         start = min(threat.eps, _START)
@@ -57,7 +57,7 @@ class Ulixes(Attack):
         best, reach = _farther(images, best, objective.loss(images, of="margin"), reach, enough=self.margin)
         return self._smallest(objective, best, reach)
 
-    def _smallest(self, objective: MeteredObjective, images: Images, reach: Tensor) -> Images:
+    def _smallest(self, objective: CountedObjective, images: Images, reach: Tensor) -> Images:
         """Scale the masks that pass down by bisection, as far as they still do."""
         clean = objective.clean
         passes = reach >= self.margin

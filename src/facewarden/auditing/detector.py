@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
-from facewarden.auditing.perturbation_section import Measured, perturbation_section
-from facewarden.auditing.request import Needs, not_measured
+from facewarden.auditing.perturbation_section import AttackGrid, perturbation_section
+from facewarden.auditing.request import AuditRequest, not_measured
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, FacewardenError
@@ -22,20 +22,20 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
-from facewarden.evaluation.attack_runs import Cell, Vulnerability, choose_samples, correct_batches, grid, run_grid
-from facewarden.evaluation.presentation import Presentation, measure_presentation
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_samples, correct_batches, grid, run_grid
+from facewarden.evaluation.presentation import PresentationResult, measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.self_checks import ModelSigns, look_at_classes
 from facewarden.evaluation.simulated_captures import simulate_captures
-from facewarden.reporting.document import LeftOut, Part, Section
+from facewarden.reporting.document import AuditedPart, LeftOut, Section
 
 
-def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
+def load_captures(needs: AuditRequest, run: RunFolder) -> tuple[Manifest, AuditedPart]:
     """Read the captures that were given, or simulate them into the run's folder."""
     if needs.captures is not None:
         manifest = open_captures(needs.captures)
         settings = {"rows": len(manifest), "simulated": manifest.simulated}
-        return manifest, Part("captures", manifest.name, needs.captures.name, "as given", settings=settings)
+        return manifest, AuditedPart("captures", manifest.name, needs.captures.name, "as given", settings=settings)
     folder, sizes = run.path / "captures", needs.sizes
     found = simulate_captures(
         folder,
@@ -49,16 +49,18 @@ def load_captures(needs: Needs, run: RunFolder) -> tuple[Manifest, Part]:
     manifest = replace(found.manifest, rows=rows, name="simulated captures")
     source = "procedural faces" if needs.faces is None else f"photos of {needs.faces.partition(':')[0]}"
     about: dict[str, Any] = {"rows": len(rows), "simulated": True, "seed": needs.seed, "skipped": found.skipped}
-    return manifest, Part("captures", manifest.name, f"facewarden simulate, {source}", "Apache-2.0", settings=about)
+    return manifest, AuditedPart(
+        "captures", manifest.name, f"facewarden simulate, {source}", "Apache-2.0", settings=about
+    )
 
 
-def drop_captures(needs: Needs, run: RunFolder) -> None:
+def drop_captures(needs: AuditRequest, run: RunFolder) -> None:
     """Remove captures that were rendered from photos of real people: a finished run keeps no face pixels of theirs."""
     if needs.captures is None and needs.faces is not None:
         shutil.rmtree(run.path / "captures", ignore_errors=True)
 
 
-def presentation_of(detector: Detector, manifest: Manifest, needs: Needs, run: RunFolder) -> Presentation:
+def presentation_of(detector: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder) -> PresentationResult:
     """Score the development and test captures once and measure them."""
     wanted = manifest.where(split=("dev", "test"))
     lacking = [name for name in ("dev", "test") if not len(manifest.where(split=name))]
@@ -84,7 +86,7 @@ def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder) -> Sc
 
 
 def perturbation_of(
-    detector: Detector, manifest: Manifest, presentation: Presentation, needs: Needs, run: RunFolder
+    detector: Detector, manifest: Manifest, presentation: PresentationResult, needs: AuditRequest, run: RunFolder
 ) -> Section:
     """Attack the detector at the deployed threshold, by its own gradients or a surrogate's; also through its tasks."""
     rule, test, sizes = presentation.rule, presentation.test, needs.sizes
@@ -116,7 +118,7 @@ def perturbation_of(
             samples, 16, root=manifest.root, modalities=modalities, targets=heads, on_error="skip", skipped=unread
         )
     )
-    setting = Vulnerability(
+    setting = AttackSetup(
         detector=detector,
         source=source,
         threshold=rule.threshold,
@@ -128,12 +130,12 @@ def perturbation_of(
     found = run_grid(setting, cells, run)
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
     skipped = {"unreadable capture": len(unread)} if unread else None
-    measured = Measured(cells, found, how, manifest.simulated, needs.seed, signs)
+    measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs)
     through = attack_heads(setting, cells[0], run, heads=heads)  # of the smallest budget
     return with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
 
 
-def _look(setting: Vulnerability, threat: ThreatModel) -> ModelSigns:
+def _look(setting: AttackSetup, threat: ThreatModel) -> ModelSigns:
     """Masked gradients and randomness of the model whose gradients were read, on samples of both classes."""
 
     def goal(batch: FaceBatch) -> Evade:
@@ -142,7 +144,7 @@ def _look(setting: Vulnerability, threat: ThreatModel) -> ModelSigns:
     return look_at_classes(setting.batches, goal, threat)
 
 
-def _cells(source: Detector, needs: Needs, *, transfer: bool) -> list[Cell]:
+def _cells(source: Detector, needs: AuditRequest, *, transfer: bool) -> list[AttackRun]:
     sensors: list[tuple[Modality, ...]] = [source.modalities[:1]]
     if len(source.modalities) > 1:
         sensors.append(source.modalities)

@@ -11,7 +11,7 @@ import numpy as np
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS
-from facewarden.evaluation.attack_runs import Cell, Vulnerability, run_grid
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, run_grid
 from facewarden.metrics.intervals import Interval, in_words, mean_by_subject
 from facewarden.reporting.document import Section, Table
 
@@ -24,7 +24,7 @@ def auxiliary_heads(detector: Detector) -> tuple[str, ...]:
     return tuple(head for head in HEADS if head != "live" and head in detector.heads)
 
 
-def attack_heads(setting: Vulnerability, cell: Cell, run: RunFolder, *, heads: Sequence[str]) -> Rows:
+def attack_heads(setting: AttackSetup, cell: AttackRun, run: RunFolder, *, heads: Sequence[str]) -> Rows:
     """Repeat one cell of the grid through each head, one resumable stage each.
 
     Args:
@@ -40,7 +40,7 @@ def attack_heads(setting: Vulnerability, cell: Cell, run: RunFolder, *, heads: S
     return found
 
 
-def with_heads(section: Section, found: Rows, cell: Cell, *, seed: int) -> Section:
+def with_heads(section: Section, found: Rows, cell: AttackRun, *, seed: int) -> Section:
     """The perturbation section with a table of the heads, and words on which of them breaks the decision first.
 
     Args:

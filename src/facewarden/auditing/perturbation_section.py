@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.labels import Modality
-from facewarden.evaluation.attack_runs import Cell
-from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns, Outcome, Source, self_checks
+from facewarden.evaluation.attack_runs import AttackRun
+from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
 from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.grades import grade
@@ -22,7 +22,7 @@ DIRECTIONS = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1}
 
 
 @dataclass(frozen=True)
-class Measured:
+class AttackGrid:
     """The measured grid.
 
     Attributes:
@@ -34,7 +34,7 @@ class Measured:
         signs: what a short look at the attacked model showed of its gradients and its steadiness, if one was taken.
     """
 
-    cells: Sequence[Cell]
+    cells: Sequence[AttackRun]
     rows: Mapping[str, Mapping[str, Any]]
     source: str
     simulated: bool
@@ -46,18 +46,18 @@ class Measured:
         """The sets of sensors attacked, in the grid's order."""
         return tuple(dict.fromkeys(cell.threat.modalities for cell in self.cells))
 
-    def curve(self, sensors: tuple[Modality, ...]) -> list[Cell]:
+    def curve(self, sensors: tuple[Modality, ...]) -> list[AttackRun]:
         """The cells of growing budget on these sensors."""
         found = [cell for cell in self.cells if cell.name != "noise" and cell.threat.modalities == sensors]
         return sorted(found, key=lambda cell: cell.threat.eps)
 
-    def column(self, cell: Cell, name: str) -> NDArray[Any]:
+    def column(self, cell: AttackRun, name: str) -> NDArray[Any]:
         """One column of a cell's rows."""
         return np.array(self.rows[cell.stage][name])
 
 
 def perturbation_section(
-    found: Measured, *, left_out: Sequence[LeftOut] = (), skipped: Mapping[str, int] | None = None
+    found: AttackGrid, *, left_out: Sequence[LeftOut] = (), skipped: Mapping[str, int] | None = None
 ) -> Section:
     """Turn the grid's rows into metrics, tables, a security curve, a grade and a finding.
 
@@ -82,15 +82,15 @@ def perturbation_section(
     )
 
 
-def _gray(cell: Cell) -> str:
+def _gray(cell: AttackRun) -> str:
     return f"{cell.threat.eps * 255:g}/255"
 
 
-def _sensors(cell: Cell) -> str:
+def _sensors(cell: AttackRun) -> str:
     return "+".join(cell.threat.modalities)
 
 
-def _rates(found: Measured, cell: Cell) -> Iterator[Metric]:
+def _rates(found: AttackGrid, cell: AttackRun) -> Iterator[Metric]:
     success, subject, label = (found.column(cell, name) for name in ("success", "subject", "label"))
     for direction, wanted in {"pooled": None, **DIRECTIONS}.items():
         rows = np.ones(len(label), bool) if wanted is None else label == wanted
@@ -110,7 +110,7 @@ def _rates(found: Measured, cell: Cell) -> Iterator[Metric]:
         )
 
 
-def _half_budget(found: Measured, sensors: tuple[Modality, ...]) -> Iterator[Metric]:
+def _half_budget(found: AttackGrid, sensors: tuple[Modality, ...]) -> Iterator[Metric]:
     """Smallest budget that flips half, where the tried budgets reach it."""
     curve = found.curve(sensors)
     hits = np.stack([found.column(cell, "success").astype(float) for cell in curve])
@@ -146,12 +146,12 @@ def half_crossing(rates: NDArray[np.float64], budgets: NDArray[np.float64]) -> f
     return low_budget + share * (float(budgets[index]) - low_budget)
 
 
-def _pick(metrics: Sequence[Metric], cell: Cell, direction: str) -> Metric | None:
+def _pick(metrics: Sequence[Metric], cell: AttackRun, direction: str) -> Metric | None:
     wanted = {"attack": cell.name, "eps": _gray(cell), "modalities": _sensors(cell), "direction": direction}
     return next((metric for metric in metrics if metric.name == "success_rate" and metric.group == wanted), None)
 
 
-def _table(found: Measured, metrics: Sequence[Metric]) -> Table:
+def _table(found: AttackGrid, metrics: Sequence[Metric]) -> Table:
     rows = []
     for cell in found.cells:
         picked = [_pick(metrics, cell, direction) for direction in ("pooled", *DIRECTIONS)]
@@ -165,7 +165,7 @@ def _table(found: Measured, metrics: Sequence[Metric]) -> Table:
     )
 
 
-def _self_checks(found: Measured) -> tuple[Outcome, ...]:
+def _self_checks(found: AttackGrid) -> tuple[CheckOutcome, ...]:
     """What must hold if the attacks work: stronger budgets flip more, an attack flips more than noise, and so on."""
     gradients: Source = "white_box" if found.source == "white box" else "transfer"
     measured_rows = [
@@ -181,20 +181,20 @@ def _self_checks(found: Measured) -> tuple[Outcome, ...]:
     return self_checks(measured_rows, found.signs, unlimited=255 / 2)
 
 
-def _doubts(checks: Sequence[Outcome]) -> str:
+def _doubts(checks: Sequence[CheckOutcome]) -> str:
     """A failed check stands beside the number that it casts doubt on."""
     failed = [f"{one.check} ({one.detail})" for one in checks if one.holds is False]
     return f" These numbers are in doubt, a self-check failed: {'; '.join(failed)}." if failed else ""
 
 
-def _check_table(found: Measured, checks: Sequence[Outcome]) -> Table:
+def _check_table(found: AttackGrid, checks: Sequence[CheckOutcome]) -> Table:
     rows = [(one.check, one.where, one.words) for one in checks if one.holds is not None]
     return Table(
         "Self-checks of this evaluation", ("Must hold", "Sensors", "Outcome"), tuple(rows), simulated=found.simulated
     )
 
 
-def _security_curve(found: Measured, metrics: Sequence[Metric]) -> Figure:
+def _security_curve(found: AttackGrid, metrics: Sequence[Metric]) -> Figure:
     series = []
     for sensors in found.sensors:
         points = [(cell, _pick(metrics, cell, "pooled")) for cell in found.curve(sensors)]
@@ -218,7 +218,7 @@ def _security_curve(found: Measured, metrics: Sequence[Metric]) -> Figure:
     )
 
 
-def _finding(found: Measured, metrics: Sequence[Metric]) -> str:
+def _finding(found: AttackGrid, metrics: Sequence[Metric]) -> str:
     parts = []
     for sensors in found.sensors:
         strongest = found.curve(sensors)[-1]

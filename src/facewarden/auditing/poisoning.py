@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from facewarden.core.progress import track
 from facewarden.core.run import RunFolder
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.measure import Cell, measure
+from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.photos.aligned import to_images
 
 TRACKERS = ("nearest", "linear")
@@ -38,7 +38,7 @@ class Poisoning:
         seed: of the split.
     """
 
-    lab: Lab
+    lab: ExperimentCache
     judge: str
     cloak: CloakRecipe
     purifiers: tuple[str, ...]
@@ -46,17 +46,17 @@ class Poisoning:
     seed: int
 
 
-def run_poisoning(setting: Poisoning, run: RunFolder) -> dict[str, list[Cell]]:
+def run_poisoning(setting: Poisoning, run: RunFolder) -> dict[str, list[CloakingResult]]:
     """Measure every purifier with both trackers, one resumable stage each; purifier -> cells."""
     found = {}
     for name in track(setting.purifiers, label="cloaked galleries by purifier"):
         held = run.stage(f"poisoning-{name}", partial(_measured, setting, name))
-        found[name] = [Cell.from_json(values) for values in held]
+        found[name] = [CloakingResult.from_json(values) for values in held]
     return found
 
 
 def _measured(setting: Poisoning, purifier: str) -> list[dict[str, Any]]:
-    cells: list[Cell] = []
+    cells: list[CloakingResult] = []
     for tracker in TRACKERS:
         cells += measure(
             setting.lab,
@@ -85,7 +85,7 @@ def cloak_psnr(setting: Poisoning) -> tuple[NDArray[np.float64], NDArray[np.int6
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class GallerySimilarities:
     """Similarities between clean probes and the natural gallery after a purifier, and whose probe each is."""
 
     genuine: NDArray[np.float32]
@@ -94,7 +94,7 @@ class Pairs:
     impostor_subject: NDArray[Any]
 
 
-def verification_pairs(setting: Poisoning, purifier: str) -> Pairs:
+def verification_pairs(setting: Poisoning, purifier: str) -> GallerySimilarities:
     """All probe-gallery pairs after a purifier: what purification costs honest people."""
     split = setting.lab.crowd.split(setting.seed)
     raw = setting.lab.vectors([setting.judge])[setting.judge]
@@ -104,7 +104,7 @@ def verification_pairs(setting: Poisoning, purifier: str) -> Pairs:
     similarity = raw[asked] @ treated[known].T
     same = who_asks[:, None] == who_is[None, :]
     subject = np.broadcast_to(who_asks[:, None], same.shape)
-    return Pairs(similarity[same], subject[same], similarity[~same], subject[~same])
+    return GallerySimilarities(similarity[same], subject[same], similarity[~same], subject[~same])
 
 
 def _rows(part: Mapping[str, tuple[int, ...]]) -> tuple[list[int], NDArray[Any]]:

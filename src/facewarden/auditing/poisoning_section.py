@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from facewarden.auditing.poisoning import Poisoning, cloak_psnr, verification_pairs
-from facewarden.experiments.cloaking.measure import Cell
+from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.metrics.intervals import Interval, mean_by_subject, sum_interval
 from facewarden.metrics.match import eer_threshold
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.grades import grade
 from facewarden.reporting.words import measured, plain
 
-Found = Mapping[str, Sequence[Cell]]
+Found = Mapping[str, Sequence[CloakingResult]]
 
 
 def poisoning_section(setting: Poisoning, found: Found, *, left_out: Sequence[LeftOut] = ()) -> Section:
@@ -45,7 +45,7 @@ def poisoning_section(setting: Poisoning, found: Found, *, left_out: Sequence[Le
     )
 
 
-def _of_purifier(setting: Poisoning, purifier: str, cells: Sequence[Cell]) -> Iterator[Metric]:
+def _of_purifier(setting: Poisoning, purifier: str, cells: Sequence[CloakingResult]) -> Iterator[Metric]:
     simulated = setting.lab.crowd.faces.simulated
 
     def metric(name: str, value: Interval, note: str, **group: str) -> Metric:

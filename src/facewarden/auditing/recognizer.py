@@ -10,7 +10,7 @@ import torch
 
 from facewarden.auditing.poisoning import Poisoning, run_poisoning
 from facewarden.auditing.poisoning_section import poisoning_section
-from facewarden.auditing.request import Needs, model_part, not_measured, surrogates_of
+from facewarden.auditing.request import AuditRequest, model_part, not_measured, surrogates_of
 from facewarden.core.errors import FacewardenError, MissingAssetError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_purifier, resolve_recognizer
@@ -19,18 +19,18 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.population import crowd_of, judges_of_purifiers
 from facewarden.photos.aligned import AlignedFaces, align_photos, choose_people
 from facewarden.photos.synthetic import drawn_faces
-from facewarden.reporting.document import LeftOut, Part, Section
+from facewarden.reporting.document import AuditedPart, LeftOut, Section
 
 PURIFIERS = ("identity", "jpeg", "gaussian_blur", "puface")
 _JUDGE = "judge"
 
 
-def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...]]:
+def poisoning_of(needs: AuditRequest, run: RunFolder) -> tuple[Section, tuple[AuditedPart, ...]]:
     """Cloak photos on a surrogate and see whether the audited recognizer still finds their owners."""
     try:
         judge = resolve_recognizer(needs.recognizer)
@@ -43,7 +43,7 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
     models = {_JUDGE: judge, **{model.card.name: model for model in surrogates}}
     names = tuple(model.card.name for model in surrogates)
     pace = {"pace": "swift", "steps": sizes.cloak_steps}
-    lab = Lab(crowd_of(faces), run.path / "cloaking", recognizer=models.__getitem__)
+    lab = ExperimentCache(crowd_of(faces), run.path / "cloaking", recognizer=models.__getitem__)
     setting = Poisoning(
         lab=lab,
         judge=_JUDGE,
@@ -61,7 +61,7 @@ def poisoning_of(needs: Needs, run: RunFolder) -> tuple[Section, tuple[Part, ...
     parts = (
         model_part("recognizer (judge)", judge.card),
         *(model_part("recognizer (surrogate)", model.card) for model in surrogates),
-        Part("faces", faces.source, source, "see the data set", settings=settings),
+        AuditedPart("faces", faces.source, source, "see the data set", settings=settings),
     )
     return section, parts
 
@@ -76,7 +76,7 @@ def _purifiers() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _faces(needs: Needs) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
+def _faces(needs: AuditRequest) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
     """Real faces where there are any, else drawn ones; the report says which."""
     sizes = needs.sizes
     size = {"people": sizes.people, "at_most": sizes.photos_per_person, "seed": derive(needs.seed, "faces")}

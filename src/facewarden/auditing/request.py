@@ -20,14 +20,14 @@ from facewarden.data._text import opaque
 from facewarden.data.captures import open_captures
 from facewarden.data.datasets import open_dataset
 from facewarden.metrics.pad import fit_rule
-from facewarden.reporting.document import LeftOut, Part, Section
+from facewarden.reporting.document import AuditedPart, LeftOut, Section
 
 SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
 """Recognizers to make the cloak on: the first two that are in the cache and are not the judge."""
 
 
 @dataclass(frozen=True)
-class Needs:
+class AuditRequest:
     """What the audit was asked for, besides the detector."""
 
     recognizer: str
@@ -55,12 +55,12 @@ class Needs:
         }
 
 
-def model_part(role: str, card: Card) -> Part:
+def model_part(role: str, card: Card) -> AuditedPart:
     """A model's entry in the report's provenance."""
-    return Part(role, card.name, card.source, card.licence, card.sha256, card.settings)
+    return AuditedPart(role, card.name, card.source, card.licence, card.sha256, card.settings)
 
 
-def check_needs(needs: Needs) -> dict[str, Any]:
+def check_needs(needs: AuditRequest) -> dict[str, Any]:
     """Refuse what cannot work before the minutes of measuring, not after them; missing public parts are left out later.
 
     Returns:
@@ -86,7 +86,7 @@ def check_needs(needs: Needs) -> dict[str, Any]:
     return hashes
 
 
-def surrogates_of(needs: Needs, judge: Recognizer) -> tuple[Recognizer, ...]:
+def surrogates_of(needs: AuditRequest, judge: Recognizer) -> tuple[Recognizer, ...]:
     """Recognizers to make the cloak on: those named, else the first two that are there and are not the judge.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineFinding:
     """One thing looked at: "ok", "absent" (fine unless wanted) or "bad", what was seen, and what mends it."""
 
     name: str
@@ -26,7 +26,7 @@ class Finding:
 class Diagnosis:
     """All findings and how to print them."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[MachineFinding, ...]
     json: bool
 
     @property
@@ -45,7 +45,7 @@ def doctor(*, json: bool = False) -> Diagnosis:
         json: print JSON.
     """
     findings = [
-        Finding("python", "ok", platform.python_version()),
+        MachineFinding("python", "ok", platform.python_version()),
         *_torch(),
         *_extras(),
         *_tools(),
@@ -55,7 +55,7 @@ def doctor(*, json: bool = False) -> Diagnosis:
     return Diagnosis(tuple(findings), json)
 
 
-def _torch() -> list[Finding]:
+def _torch() -> list[MachineFinding]:
     import torch
 
     from facewarden.core.compat import ensure_torchvision
@@ -65,32 +65,34 @@ def _torch() -> list[Finding]:
     mend = "pip install -c constraints.txt torchvision" if vision == "absent" else ""
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return [
-        Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
-        Finding("precision auto", "ok", f"{resolve_precision('auto')} on this CPU: {native_bfloat16('cpu').reason}"),
-        Finding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
-        Finding("torchvision", "bad" if vision == "absent" else "ok", vision, mend),
+        MachineFinding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
+        MachineFinding(
+            "precision auto", "ok", f"{resolve_precision('auto')} on this CPU: {native_bfloat16('cpu').reason}"
+        ),
+        MachineFinding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
+        MachineFinding("torchvision", "bad" if vision == "absent" else "ok", vision, mend),
     ]
 
 
-def _extras() -> list[Finding]:
+def _extras() -> list[MachineFinding]:
     return [
-        Finding(name, "ok", "installed")
+        MachineFinding(name, "ok", "installed")
         if importlib.util.find_spec(name)
-        else Finding(name, "absent", "not installed", mend)
+        else MachineFinding(name, "absent", "not installed", mend)
         for name, mend in _EXTRAS.items()
     ]
 
 
-def _tools() -> list[Finding]:
+def _tools() -> list[MachineFinding]:
     npm = shutil.which("npm")
     return [
-        Finding("npm", "ok", "found")
+        MachineFinding("npm", "ok", "found")
         if npm
-        else Finding("npm", "absent", "not found", "install Node.js; some assets need it")
+        else MachineFinding("npm", "absent", "not found", "install Node.js; some assets need it")
     ]
 
 
-def _assets() -> list[Finding]:
+def _assets() -> list[MachineFinding]:
     from facewarden.assets import known, locate
     from facewarden.core.errors import AssetError, MissingAssetError
 
@@ -99,15 +101,15 @@ def _assets() -> list[Finding]:
         name = f"asset {asset.name}"
         try:
             locate(asset.name)
-            findings.append(Finding(name, "ok", f"{asset.package} {asset.version}, hash verified"))
+            findings.append(MachineFinding(name, "ok", f"{asset.package} {asset.version}, hash verified"))
         except MissingAssetError:
-            findings.append(Finding(name, "absent", "not in the cache", f"facewarden fetch {asset.name}"))
+            findings.append(MachineFinding(name, "absent", "not in the cache", f"facewarden fetch {asset.name}"))
         except AssetError as error:
-            findings.append(Finding(name, "bad", error.message, f"facewarden fetch {asset.name} --force"))
+            findings.append(MachineFinding(name, "bad", error.message, f"facewarden fetch {asset.name} --force"))
     return findings
 
 
-def _home() -> Finding:
+def _home() -> MachineFinding:
     from facewarden.assets import home
 
     folder = home()
@@ -116,10 +118,12 @@ def _home() -> Finding:
         with tempfile.NamedTemporaryFile(dir=existing):
             pass
     except OSError as error:
-        return Finding("cache folder", "bad", f"{folder} cannot be written: {error.strerror}", "set FACEWARDEN_HOME")
+        return MachineFinding(
+            "cache folder", "bad", f"{folder} cannot be written: {error.strerror}", "set FACEWARDEN_HOME"
+        )
     free = shutil.disk_usage(existing).free / 2**30
     offline = ", offline by FACEWARDEN_OFFLINE" if os.environ.get("FACEWARDEN_OFFLINE") else ""
-    return Finding("cache folder", "ok", f"{_short(folder)}, {free:.0f} GiB free{offline}")
+    return MachineFinding("cache folder", "ok", f"{_short(folder)}, {free:.0f} GiB free{offline}")
 
 
 def _short(path: Path) -> str:

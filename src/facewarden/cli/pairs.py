@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from facewarden.verbs.pairs import Pairs, pairs
+from facewarden.verbs.pairs import PairsResult, pairs
 
 
-def show(result: Pairs) -> int:
+def show(result: PairsResult) -> int:
     """Print the counts."""
     print(f"shards written {result.done} with {result.pairs} pairs, already there {result.kept}")
     for reason, count in result.skipped.items():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from facewarden.verbs.score import Scored, score
+from facewarden.verbs.score import ScoreResult, score
 
 
-def show(result: Scored) -> int:
+def show(result: ScoreResult) -> int:
     """Print the scores, or where they are."""
     for reason, count in result.skipped.items():
         print(f"skipped {count}: {reason}")

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from facewarden.core.batch import check_unit_range
-from facewarden.core.counted_objective import MeteredObjective
+from facewarden.core.counted_objective import CountedObjective
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.gradient_source import Reading
+from facewarden.core.gradient_source import GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import forbid_override
 from facewarden.core.threat import ThreatModel
 
-__all__ = ["Attack", "AttackResult", "MeteredObjective"]
+__all__ = ["Attack", "AttackResult", "CountedObjective"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +71,12 @@ class Attack(ABC):
         forbid_override(cls, Attack, "__call__")
 
     @abstractmethod
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         """Return attacked images; anything outside the budget is projected back afterwards."""
 
     @final
     def __call__(
-        self, objective: Objective, threat: ThreatModel, *, seed: int = 0, reading: Reading | None = None
+        self, objective: Objective, threat: ThreatModel, *, seed: int = 0, reading: GradientSource | None = None
     ) -> AttackResult:
         """Attack every sample of an objective.
 
@@ -107,7 +107,7 @@ class Attack(ABC):
         for modality, image in objective.clean.items():
             check_unit_range(image, what=f"{name}: clean {modality}")
         clean = {modality: image.detach() for modality, image in objective.clean.items()}
-        metered = MeteredObjective(objective, threat, seed, reading=reading)
+        metered = CountedObjective(objective, threat, seed, reading=reading)
         raw = self.perturb(metered)
         images: dict[Modality, Tensor] = {}
         for modality, image in clean.items():

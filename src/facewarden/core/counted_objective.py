@@ -1,4 +1,4 @@
-"""`MeteredObjective`: the only view of an objective that an attack gets; every use of the model is counted."""
+"""`CountedObjective`: the only view of an objective that an attack gets; every use of the model is counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.gradient_source import Reading, Stage
+from facewarden.core.gradient_source import AttackStage, GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective, Transform
 from facewarden.core.precision import Precision, autocast, resolve_precision
@@ -18,7 +18,7 @@ from facewarden.core.threat import ThreatModel
 Climb = Literal["loss", "margin", "cross_entropy"]
 
 
-class MeteredObjective:
+class CountedObjective:
     """The only view of an objective that an attack gets: every use of it is counted, sample by sample.
 
     Attributes:
@@ -28,10 +28,12 @@ class MeteredObjective:
         label: `(b,)` of the samples, 1 = bona fide; None where the goal has none.
     """
 
-    def __init__(self, objective: Objective, threat: ThreatModel, seed: int, *, reading: Reading | None = None) -> None:
+    def __init__(
+        self, objective: Objective, threat: ThreatModel, seed: int, *, reading: GradientSource | None = None
+    ) -> None:
         self._objective, self._seed, self._reading = objective, seed, reading
         self.threat, self.label = threat, objective.label
-        self.stage, self._turn = Stage(), 0
+        self.stage, self._turn = AttackStage(), 0
         self._state: dict[str, Tensor] | None = None
         # copies: an attack that writes into them moves no one's yardstick but its own
         self.clean: Images = {name: image.detach().clone() for name, image in objective.clean.items()}
@@ -57,7 +59,7 @@ class MeteredObjective:
         """`(2, b)` gradients and further evaluations of every sample."""
         return self._counts.clone()
 
-    def narrow(self, rows: Tensor, *, stream: str | None = None) -> MeteredObjective:
+    def narrow(self, rows: Tensor, *, stream: str | None = None) -> CountedObjective:
         """Return a view of some samples only; what it costs is counted here.
 
         Args:
@@ -66,7 +68,7 @@ class MeteredObjective:
         """
         where = rows.nonzero().flatten() if rows.dtype == torch.bool else rows
         seed = self._seed if stream is None else derive(self._seed, stream)
-        view = MeteredObjective(self._objective.select(where.tolist()), self.threat, seed, reading=self._reading)
+        view = CountedObjective(self._objective.select(where.tolist()), self.threat, seed, reading=self._reading)
         view._rows, view._counts = self._rows[where.to(self._rows.device)], self._counts
         view.stage, view._turn = self.stage, self._turn
         if self._state is not None:
@@ -80,7 +82,7 @@ class MeteredObjective:
             step, steps: which step is next, and how many there are.
             restart: which try it is.
         """
-        self.stage, self._turn = Stage(restart, step, steps), 0
+        self.stage, self._turn = AttackStage(restart, step, steps), 0
 
     def gradient(
         self,
@@ -93,7 +95,7 @@ class MeteredObjective:
     ) -> tuple[dict[Modality, Tensor], Tensor]:
         """Gradient of what is climbed with respect to each reachable modality, and its value `(b,)` at the images.
 
-        Where the attack was given a `Reading`, the gradient is the mean of those that it asks for.
+        Where the attack was given a `GradientSource`, the gradient is the mean of those that it asks for.
 
         Args:
             images: where to read it.
@@ -103,7 +105,7 @@ class MeteredObjective:
             precision: "bfloat16" runs the model under autocast with channels-last images where the device has it
                 natively: about twice as fast on convolutions, and a slightly different gradient; success is measured
                 in float32 all the same.
-            valued: whether the caller reads the value; with a `Reading` it costs a query, and is zero if not wanted.
+            valued: whether the caller reads the value; a `GradientSource` pays a query for it; zero if not wanted.
 
         Raises:
             ContractError: the objective gives something else than one differentiable value a sample.
@@ -175,7 +177,7 @@ class MeteredObjective:
         }
 
     def draws(self, *stream: str) -> list[torch.Generator]:
-        """One generator a sample for a `Reading`, another one at every reading of every step and restart."""
+        """One generator a sample for a `GradientSource`, another one at every reading of every step and restart."""
         stage = self.stage
         return self.generators(*stream, f"restart {stage.restart}", f"step {stage.step}", f"turn {self._turn}")
 

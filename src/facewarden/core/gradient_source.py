@@ -1,4 +1,4 @@
-"""`Reading`: where a gradient attack reads its gradients, and how many of them for one step; never what it adds."""
+"""Where a gradient attack reads its gradients, and how many for one step; the step itself stays the attack's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facewarden.core.threat import ThreatModel
 
 
 @dataclass(frozen=True)
-class Stage:
+class AttackStage:
     """How far a walk has come.
 
     Attributes:
@@ -34,7 +34,7 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class GradientQuery:
     """One gradient to read.
 
     Attributes:
@@ -60,14 +60,14 @@ class AttackView(Protocol):
     clean: Images
     threat: ThreatModel
     label: Tensor | None
-    stage: Stage
+    stage: AttackStage
 
     def draws(self, *stream: str) -> list[torch.Generator]:
         """One generator a sample, another one at every reading of every step and restart."""
         ...
 
 
-class Reading(ABC):
+class GradientSource(ABC):
     """An option of every gradient attack: instead of at the image, gradients are read where this says, and averaged.
 
     The step is added to the image itself all the same, so that budget, success and the images that come out are the
@@ -86,7 +86,7 @@ class Reading(ABC):
         return {}
 
     @abstractmethod
-    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> Sequence[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> Sequence[GradientQuery]:
         """Say where the gradients of one reading are taken; their mean is used.
 
         Args:

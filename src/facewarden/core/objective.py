@@ -81,7 +81,7 @@ class _Rows(Objective):
         return self._whole.margin(self._fill(images))[self._where]
 
 
-class Through(Objective):
+class TransformedObjective(Objective):
     """Another goal, seen through something that happens to every image first: a mask, a purifier, an alignment.
 
     An attack on it is an attacker who knows what will happen to the image and plans for it.

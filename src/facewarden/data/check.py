@@ -43,7 +43,7 @@ _NOTES = {"near_duplicate", "other_file", "unknown_column"}
 
 
 @dataclass(frozen=True)
-class Finding:
+class FileFinding:
     """One kind of trouble.
 
     Attributes:
@@ -86,7 +86,7 @@ class CheckReport:
     images: int
     identities: int
     splits: dict[str, int]
-    findings: tuple[Finding, ...]
+    findings: tuple[FileFinding, ...]
 
     @property
     def ok(self) -> bool:
@@ -149,11 +149,11 @@ def check(path: Path) -> CheckReport:
     found["leaked_subject"] = _leaked_subjects(inventory.items)
     looks = [(item, _look(item, found)) for item in track(inventory.items, label="checking images")]
     _compare([(item, look) for item, look in looks if look is not None and item.compared], found)
-    findings = [Finding(kind, len(texts), tuple(texts[:NAMED])) for kind, texts in found.items() if texts]
+    findings = [FileFinding(kind, len(texts), tuple(texts[:NAMED])) for kind, texts in found.items() if texts]
     return _report(path, inventory, findings)
 
 
-def _report(path: Path, inventory: Inventory, findings: Sequence[Finding]) -> CheckReport:
+def _report(path: Path, inventory: Inventory, findings: Sequence[FileFinding]) -> CheckReport:
     splits: dict[str, int] = defaultdict(int)
     for item in inventory.items:
         if item.split is not None:

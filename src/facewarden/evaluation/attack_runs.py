@@ -17,7 +17,7 @@ import torch
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
-from facewarden.core.gradient_source import Reading
+from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import goal_of, labeled
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
@@ -29,7 +29,7 @@ from facewarden.core.threat import ThreatModel
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class AttackRun:
     """One cell of the grid: who attacks how, by how much, through which sensors."""
 
     name: str
@@ -44,7 +44,7 @@ class Cell:
 
 
 @dataclass(frozen=True, eq=False)
-class Vulnerability:
+class AttackSetup:
     """Everything that decides the experiment's numbers.
 
     Attributes:
@@ -67,7 +67,7 @@ class Vulnerability:
     seed: int
     head: str | None = None
     towards: int | None = None
-    reading: Reading | None = None
+    reading: GradientSource | None = None
     shown: Callable[[FaceBatch, FaceBatch], None] | None = None
 
     @property
@@ -98,7 +98,7 @@ def choose_samples(
     return sorted(chosen, key=lambda row: (labels[row], subjects[row], row))
 
 
-def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
+def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
     """Attack every sample with one cell of the grid; JSON-able rows of key, label, subject and success.
 
     Samples without the truth of the attacked head are no failed attacks: they are left out and counted as `unlabeled`.
@@ -140,7 +140,7 @@ def attack_cell(setting: Vulnerability, cell: Cell) -> dict[str, Any]:
     return {**rows, "gradient_calls": calls, "unlabeled": unlabeled}
 
 
-def run_grid(setting: Vulnerability, cells: Sequence[Cell], run: RunFolder) -> dict[str, dict[str, Any]]:
+def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -> dict[str, dict[str, Any]]:
     """Run every cell, one resumable stage each; stage name -> rows."""
     frozen = [parameter for parameter in setting.source.parameters() if parameter.requires_grad]
     for parameter in frozen:  # gradients of weights would be computed for nothing
@@ -154,15 +154,15 @@ def run_grid(setting: Vulnerability, cells: Sequence[Cell], run: RunFolder) -> d
 
 def grid(
     *, eps: Sequence[int], sensors: Sequence[tuple[Modality, ...]], attack: Attack, noise: Attack, transfer: bool
-) -> list[Cell]:
+) -> list[AttackRun]:
     """Cells for every budget in gray levels and every set of sensors, and the noise control at the largest budget."""
     knowledge: Literal["transfer", "white_box"] = "transfer" if transfer else "white_box"
     cells = [
-        Cell("pgd", attack, ThreatModel(eps=gray / 255, modalities=where, knowledge=knowledge))
+        AttackRun("pgd", attack, ThreatModel(eps=gray / 255, modalities=where, knowledge=knowledge))
         for where in sensors
         for gray in eps
     ]
-    return cells + [Cell("noise", noise, ThreatModel(eps=max(eps) / 255, modalities=where)) for where in sensors]
+    return cells + [AttackRun("noise", noise, ThreatModel(eps=max(eps) / 255, modalities=where)) for where in sensors]
 
 
 def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:

@@ -21,7 +21,7 @@ from facewarden.reporting.words import measured, plain
 
 
 @dataclass(frozen=True)
-class Presentation:
+class PresentationResult:
     """What the presentation section measured, for the sections that build on it.
 
     Attributes:
@@ -42,7 +42,7 @@ def measure_presentation(
     seed: int,
     rounds: int,
     left_out: Sequence[LeftOut] = (),
-) -> Presentation:
+) -> PresentationResult:
     """Set the threshold on the development split and measure the test split.
 
     Args:
@@ -76,7 +76,7 @@ def measure_presentation(
         skipped=dict(scores.skipped),
         simulated=scores.simulated,
     )
-    return Presentation(rule, test, section)
+    return PresentationResult(rule, test, section)
 
 
 def refuse_shared_subjects(dev: Scores, test: Scores) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from facewarden.evaluation.self_checks import Outcome
+from facewarden.evaluation.self_checks import CheckOutcome
 from facewarden.reporting.document import Table
 
 
-def check_report(found: Sequence[tuple[str, Outcome]]) -> Table:
+def check_report(found: Sequence[tuple[str, CheckOutcome]]) -> Table:
     """A table of checks; those whose rows were not measured are left out.
 
     Args:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facewarden.core.attack import MeteredObjective
+from facewarden.core.attack import CountedObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.objective import Objective
 from facewarden.core.threat import ThreatModel
@@ -70,7 +70,7 @@ class ModelSigns:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """One check.
 
     Attributes:
@@ -106,7 +106,7 @@ def look_at(objective: Objective, threat: ThreatModel) -> ModelSigns:
     unsteady = float((first != again).float().mean()) if n else 0.0
     if not objective.differentiable or not n:
         return ModelSigns(flat=1.0 if n else 0.0, unsteady=unsteady, n=n)
-    gradients, _ = MeteredObjective(objective, threat, 0).gradient(objective.clean)
+    gradients, _ = CountedObjective(objective, threat, 0).gradient(objective.clean)
     largest = torch.stack([gradient.flatten(1).abs().amax(dim=1) for gradient in gradients.values()]).amax(dim=0)
     dead = ~torch.isfinite(largest) | (largest == 0.0)
     return ModelSigns(flat=float(dead.float().mean()), unsteady=unsteady, n=n)
@@ -139,7 +139,7 @@ def look_at_classes(
 
 def self_checks(
     rows: Sequence[MeasuredRow], signs: ModelSigns | None = None, *, unlimited: float = 0.5
-) -> tuple[Outcome, ...]:
+) -> tuple[CheckOutcome, ...]:
     """Check measured rows against each other and against the model.
 
     Rates are compared sample by sample: a check fails where one side wins so often among the samples on which two rows
@@ -151,32 +151,34 @@ def self_checks(
         unlimited: from which budget on every decision can be flipped, in the unit of the rows; an Linf budget of half
             the pixel range turns every image into the same gray.
     """
-    found: list[Outcome] = []
+    found: list[CheckOutcome] = []
     for where in dict.fromkeys(row.where for row in rows):
         here = [row for row in rows if row.where == where]
         found += [_zero(here, where), *_grows(here, where), *_knowledge(here, where), *_masking(here, where, unlimited)]
     if signs is not None:
         alive, steady = signs.flat <= _FLAT, signs.unsteady == 0.0
         found.append(
-            Outcome("the model has gradients", "", alive, f"none on {signs.flat:.0%} of {signs.n}" if not alive else "")
+            CheckOutcome(
+                "the model has gradients", "", alive, f"none on {signs.flat:.0%} of {signs.n}" if not alive else ""
+            )
         )
         detail = f"the same image scores otherwise on {signs.unsteady:.0%} of {signs.n}: average over draws"
-        found.append(Outcome("the model repeats itself", "", steady, "" if steady else detail))
+        found.append(CheckOutcome("the model repeats itself", "", steady, "" if steady else detail))
     return tuple(found)
 
 
-def _zero(rows: Sequence[MeasuredRow], where: str) -> Outcome:
+def _zero(rows: Sequence[MeasuredRow], where: str) -> CheckOutcome:
     check = "a budget of zero changes nothing"
     zero = [row for row in rows if row.eps == 0.0]
     if not zero:
-        return Outcome(check, where, None)
+        return CheckOutcome(check, where, None)
     wrong = [row for row in zero if row.success.any()]
-    return Outcome(
+    return CheckOutcome(
         check, where, not wrong, f"{wrong[0].attack} flips {wrong[0].rate:.1%} without a budget" if wrong else ""
     )
 
 
-def _grows(rows: Sequence[MeasuredRow], where: str) -> Iterator[Outcome]:
+def _grows(rows: Sequence[MeasuredRow], where: str) -> Iterator[CheckOutcome]:
     """Success may not fall as the budget or the number of steps grows, other things equal."""
     by_eps: dict[tuple[str, str, int | None], list[MeasuredRow]] = {}
     by_steps: dict[tuple[str, str, float], list[MeasuredRow]] = {}
@@ -192,12 +194,12 @@ def _grows(rows: Sequence[MeasuredRow], where: str) -> Iterator[Outcome]:
 
 def _rising(
     check: str, where: str, groups: Sequence[Sequence[MeasuredRow]], name: Callable[[MeasuredRow], str]
-) -> Outcome:
+) -> CheckOutcome:
     pairs = [pair for group in groups for pair in pairwise(group)]
     return _compared(check, where, [(high, low) for low, high in pairs], name)
 
 
-def _knowledge(rows: Sequence[MeasuredRow], where: str) -> Iterator[Outcome]:
+def _knowledge(rows: Sequence[MeasuredRow], where: str) -> Iterator[CheckOutcome]:
     def best(source: Source, eps: float) -> MeasuredRow | None:
         found = [row for row in rows if row.source == source and row.eps == eps]
         return max(found, key=lambda row: row.rate, default=None)
@@ -215,7 +217,7 @@ def _knowledge(rows: Sequence[MeasuredRow], where: str) -> Iterator[Outcome]:
             yield _compared(check, where, pairs, _at)
 
 
-def _masking(rows: Sequence[MeasuredRow], where: str, unlimited: float) -> Iterator[Outcome]:
+def _masking(rows: Sequence[MeasuredRow], where: str, unlimited: float) -> Iterator[CheckOutcome]:
     """Iterating beats one step, and a budget without limits flips everything: else gradients mislead."""
     white = [row for row in rows if row.source == "white_box"]
     pairs = []
@@ -234,7 +236,7 @@ def _masking(rows: Sequence[MeasuredRow], where: str, unlimited: float) -> Itera
     if wide:
         top = max(wide, key=lambda row: row.rate)
         holds = top.rate >= 0.95
-        yield Outcome(
+        yield CheckOutcome(
             "an unlimited budget flips everything",
             where,
             holds,
@@ -253,10 +255,10 @@ def _at(row: MeasuredRow) -> str:
 
 def _compared(
     check: str, where: str, pairs: Sequence[tuple[MeasuredRow, MeasuredRow]], name: Callable[[MeasuredRow], str]
-) -> Outcome:
+) -> CheckOutcome:
     """The first row of each pair must succeed at least as often as the second."""
     if not pairs:
-        return Outcome(check, where, None)
+        return CheckOutcome(check, where, None)
     small = ""
     for strong, weak in pairs:
         lost = int((weak.success.astype(bool) & ~strong.success.astype(bool)).sum())
@@ -265,6 +267,6 @@ def _compared(
             continue
         detail = f"{name(strong)} flips {strong.rate:.1%}, {name(weak)} {weak.rate:.1%}"
         if _coin(lost, lost + won) < _DOUBT:
-            return Outcome(check, where, False, detail)
+            return CheckOutcome(check, where, False, detail)
         small = small or f"{detail}, within chance"
-    return Outcome(check, where, True, small)
+    return CheckOutcome(check, where, True, small)

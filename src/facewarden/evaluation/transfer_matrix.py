@@ -14,7 +14,7 @@ from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import Reading
+from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, goal_of, labeled
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_detector
@@ -74,7 +74,7 @@ def transfer(
     threat: ThreatModel,
     head: str | None = None,
     towards: int | None = None,
-    reading: Reading | None = None,
+    reading: GradientSource | None = None,
     samples: int = 64,
     seed: int = 0,
     out: Path | None = None,

@@ -33,7 +33,7 @@ _USUAL = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Method:
+class CloakMethod:
     """An attack with its budget.
 
     Attributes:
@@ -139,7 +139,7 @@ def farthest(faces: np.ndarray, candidates: np.ndarray) -> int:
 
 def choose_method(
     method: str, *, strength: str, eps: float | None, thorough: bool, settings: Mapping[str, Any] | None = None
-) -> Method:
+) -> CloakMethod:
     """Build the attack of a method at a strength.
 
     Args:
@@ -169,4 +169,4 @@ def choose_method(
         attack = build(**{**given, **(settings or {})})
     except TypeError as error:
         raise BadInputError(f"settings of {method}: {error}", hint=f"the arguments of attacks/{method}.py") from None
-    return Method(attack, usual if eps is None else eps)
+    return CloakMethod(attack, usual if eps is None else eps)

@@ -28,7 +28,7 @@ from facewarden.data.simulate.sensor.random_site import random_site
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.lite0 import Lite0Features
 from facewarden.photos.aligned import embed_all, to_images
-from facewarden.training.distill.views import Kind, Views, read_views, write_views
+from facewarden.training.distill.views import DistillationViews, Kind, read_views, write_views
 
 SCALE = 1.3
 """Factor on the face box of what a student is shown, that of the detectors."""
@@ -54,13 +54,15 @@ class Teachers:
         self._lite0, self._file = Lite0Features(), basis
         self._basis: dict[str, Tensor] | None = load_file(basis) if basis.is_file() else None
 
-    def ask(self, kind: Kind, views: Sequence[Pixels], crops: Sequence[NDArray[np.uint8]], person: list[str]) -> Views:
+    def ask(
+        self, kind: Kind, views: Sequence[Pixels], crops: Sequence[NDArray[np.uint8]], person: list[str]
+    ) -> DistillationViews:
         """What they say of views `(c, s, s)` in [0, 1], and of the same people's aligned color crops."""
         images = to_images(np.stack(crops))
         shown = torch.from_numpy(np.stack(views))
         said = {name: torch.from_numpy(embed_all(model, images)) for name, model in self.recognizers.items()}
         bytes_ = (shown * 255 + 0.5).to(torch.uint8)
-        return Views(kind, bytes_, said, self._reduced(shown.expand(-1, 3, -1, -1)), tuple(person))
+        return DistillationViews(kind, bytes_, said, self._reduced(shown.expand(-1, 3, -1, -1)), tuple(person))
 
     def _reduced(self, images: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -88,7 +90,7 @@ def principal(rows: Tensor, components: int) -> dict[str, Tensor]:
 
 def photo_views(
     photos: Sequence[FacePhoto], *, finder: Aligner, teachers: Teachers, folder: Path
-) -> tuple[list[Views], dict[str, int]]:
+) -> tuple[list[DistillationViews], dict[str, int]]:
     """Views of photos, chunk by chunk; chunks that are on disk already are read.
 
     Returns:
@@ -96,7 +98,7 @@ def photo_views(
     """
     skipped: Counter[str] = Counter()
 
-    def taken(part: Sequence[FacePhoto]) -> list[Views]:
+    def taken(part: Sequence[FacePhoto]) -> list[DistillationViews]:
         views, crops, people = [], [], []
         for photo in part:
             image = _readable(photo, skipped)
@@ -113,7 +115,7 @@ def photo_views(
     return _chunks(photos, taken, label="asking the teachers", name="photo", folder=folder), dict(skipped)
 
 
-def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folder: Path) -> list[Views]:
+def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folder: Path) -> list[DistillationViews]:
     """Depth and infrared of drawn people, each capture before a site drawn at random; only bona fide presentations.
 
     The teachers' embeddings are those of the registered color image, which the student does not see.
@@ -121,7 +123,7 @@ def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folde
     size, scale = frame_of(_FRAME, 0.55)
     crowd = ProceduralPeople(derive(seed, "distill", "people"), size, scale)
 
-    def taken(part: Sequence[int]) -> list[Views]:
+    def taken(part: Sequence[int]) -> list[DistillationViews]:
         ranges, lights, crops, names = [], [], [], []
         for person in part:
             for shot in range(shots):
@@ -148,14 +150,14 @@ def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folde
 
 def _chunks(
     items: Sequence[Any],
-    take: Callable[[Sequence[Any]], list[Views]],
+    take: Callable[[Sequence[Any]], list[DistillationViews]],
     *,
     label: str,
     name: str,
     folder: Path,
     each: int = CHUNK,
-) -> list[Views]:
-    found: list[Views] = []
+) -> list[DistillationViews]:
+    found: list[DistillationViews] = []
     for number in track(range(-(-len(items) // each)), label=label):
         kept = sorted(folder.glob(f"{name}-{number:04d}-*.safetensors"))
         done = folder / f"{name}-{number:04d}.done"
@@ -192,6 +194,6 @@ def _view(planes: Pixels, box: Sequence[float], *, side: int, kind: Kind) -> Pix
     return view
 
 
-def of_kind(views: Sequence[Views], kind: Kind) -> Iterator[Views]:
+def of_kind(views: Sequence[DistillationViews], kind: Kind) -> Iterator[DistillationViews]:
     """Those of one kind."""
     return (part for part in views if part.kind == kind)

@@ -17,7 +17,7 @@ from facewarden.core.card import Card
 from facewarden.core.roles import Recognizer
 from facewarden.recognizers.parts.frozen import fold_scale, load_in_order
 from facewarden.recognizers.parts.tfjs_weights import read_tfjs_weights
-from facewarden.recognizers.parts.view import View
+from facewarden.recognizers.parts.view import InputView
 
 CHIP = 150
 """Side in pixels of the face chip that the network takes."""
@@ -105,7 +105,7 @@ class DlibResNet34(Recognizer):
         super().__init__()
         asset = get("dlib_face_api")
         weights, manifest = locate(asset.name, _WEIGHTS), locate(asset.name, _MANIFEST)
-        self.view = View(_WINDOW[0], _WINDOW[1], side=_WINDOW[2], size=CHIP)
+        self.view = InputView(_WINDOW[0], _WINDOW[1], side=_WINDOW[2], size=CHIP)
         self.network = DlibNetwork()
         load_in_order(self.network, _folded(read_tfjs_weights(manifest, weights)), source=weights.name)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)

@@ -16,7 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.roles import Recognizer
 from facewarden.recognizers.parts.frozen import load_in_order
 from facewarden.recognizers.parts.tfjs_weights import read_tfjs_weights
-from facewarden.recognizers.parts.view import View
+from facewarden.recognizers.parts.view import InputView
 
 _SIZE = 224
 # Left, top and side in the 112x112 crop; the network learned from wider boxes, so a border repeats the crop's edge.
@@ -58,7 +58,7 @@ class FaceRes(Recognizer):
         super().__init__()
         asset = get("human_faceres")
         weights, manifest = locate(asset.name, "faceres.bin"), locate(asset.name, "faceres.json")
-        self.view = View(_WINDOW[0], _WINDOW[1], side=_WINDOW[2], size=_SIZE)
+        self.view = InputView(_WINDOW[0], _WINDOW[1], side=_WINDOW[2], size=_SIZE)
         layers: list[nn.Module] = [SameConv(3, 32, stride=2)]
         inside = 32
         for outside, stride in _LAYERS:

@@ -16,7 +16,7 @@ from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.recognizers.parts.view import View
+from facewarden.recognizers.parts.view import InputView
 
 _EXAMPLE_ENDS = (("x", ["n", 3, 112, 112]), ("y", ["n", 3, 1, 1]))
 _HINT = 'settings: {"size": 112, "order": "RGB", "layout": "NCHW", "mean": 127.5, "std": 127.5}'
@@ -52,7 +52,7 @@ class OnnxRecognizer(Recognizer):
         side = settings.get("size", self.size)
         if not isinstance(side, int) or not 8 <= side <= 1024:
             raise BadInputError(f"{path}: card size {side!r} is not a number of pixels from 8 to 1024", hint=_HINT)
-        self.view = View(0.0, 0.0, side=float(self.size), size=side)
+        self.view = InputView(0.0, 0.0, side=float(self.size), size=side)
         self._session = _open(path)
         self._input = self._session.get_inputs()[0]
         try:

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.reporting.document import SECTIONS, Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
+from facewarden.reporting.document import SECTIONS, AuditedPart, Figure, Gate, LeftOut, Metric, Report, Section, Table
 from facewarden.reporting.schema import problems
 
 
@@ -52,7 +52,7 @@ def _report(data: dict[str, Any]) -> Report:
         preset=data["preset"],
         seed=int(data["seed"]),
         provenance=data["provenance"],
-        parts=tuple(Part(**part) for part in data["parts"]),
+        parts=tuple(AuditedPart(**part) for part in data["parts"]),
         presentation=presentation,
         perturbation=perturbation,
         poisoning=poisoning,

@@ -190,7 +190,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Part:
+class AuditedPart:
     """A model or a data set that took part.
 
     Attributes:
@@ -248,7 +248,7 @@ class Report:
     preset: str
     seed: int
     provenance: Mapping[str, Any]
-    parts: tuple[Part, ...]
+    parts: tuple[AuditedPart, ...]
     presentation: Section
     perturbation: Section
     poisoning: Section

@@ -22,14 +22,14 @@ from dataclasses import dataclass
 from facewarden.core.errors import BadInputError
 from facewarden.reporting.document import Gate, Report
 from facewarden.reporting.gate_syntax import HINT, check_truth
-from facewarden.reporting.gate_values import Look
+from facewarden.reporting.gate_values import GateEvaluator
 
 _LIMIT, _DEPTH = 2000, 40  # characters and nesting, far from the recursion limit
 _BRACKETS = re.compile(r"\[([^\[\]'\"\\]*)\]")
 
 
 @dataclass(frozen=True)
-class Expression:
+class GateExpression:
     """A checked gate, parsed before an audit so that a typing error costs no run.
 
     Attributes:
@@ -46,12 +46,12 @@ class Expression:
         Raises:
             BadInputError: a metric or group that a measured section does not have, with the nearest names.
         """
-        look = Look(report)
+        look = GateEvaluator(report)
         failed = look.truth(self.tree)
         return Gate(self.text, passed=not failed and not look.missing, detail="; ".join([*look.seen, *look.missing]))
 
 
-def parse_gate(text: str) -> Expression:
+def parse_gate(text: str) -> GateExpression:
     """Check the syntax and the section names of a gate.
 
     Args:
@@ -74,7 +74,7 @@ def parse_gate(text: str) -> Expression:
         if depth > _DEPTH:
             raise BadInputError("gate: nested too deeply", hint=HINT)
     check_truth(tree)
-    return Expression(text, tree)
+    return GateExpression(text, tree)
 
 
 def evaluate_gate(text: str, report: Report) -> Gate:

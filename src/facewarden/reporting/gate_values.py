@@ -17,7 +17,7 @@ ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "ap
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""
 
 
-class Look:
+class GateEvaluator:
     """Evaluates a checked tree and writes down every number it looked at."""
 
     def __init__(self, report: Report) -> None:

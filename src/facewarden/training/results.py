@@ -24,7 +24,7 @@ _AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredSplit:
     """Scores of one split; every column is `(n,)`."""
 
     score: NDArray[np.float64]
@@ -39,13 +39,15 @@ class Scored:
             self.score, self.label, species=self.species, subjects=self.subject, rule=rule, seed=seed
         )
 
-    def of_domain(self, domain: str) -> Scored:
+    def of_domain(self, domain: str) -> ScoredSplit:
         """The rows of one domain."""
         rows = self.domain == domain
-        return Scored(self.score[rows], self.label[rows], self.species[rows], self.subject[rows], self.domain[rows])
+        return ScoredSplit(
+            self.score[rows], self.label[rows], self.species[rows], self.subject[rows], self.domain[rows]
+        )
 
 
-def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[Modality] = MODALITIES) -> Scored:
+def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[Modality] = MODALITIES) -> ScoredSplit:
     """Score every readable capture of a manifest, from some of its sensors.
 
     Raises:
@@ -64,7 +66,7 @@ def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[
     if not found:
         raise BadInputError(f"{manifest.name}: nothing to measure on", hint="facewarden data check")
     score, label, species, subject, domain = zip(*found, strict=True)
-    return Scored(
+    return ScoredSplit(
         np.array(score, np.float64), np.array(label, np.int64), np.array(species), np.array(subject), np.array(domain)
     )
 
@@ -86,7 +88,7 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
     test = manifest.where(split="test")
     simulated = manifest.simulated
 
-    def listed(scored: Scored) -> list[dict[str, Any]]:
+    def listed(scored: ScoredSplit) -> list[dict[str, Any]]:
         return [{**asdict(metric), "simulated": simulated} for metric in scored.metrics(rule, seed=seed)]
 
     scored = score_split(detector, test)

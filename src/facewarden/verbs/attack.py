@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import Reading
+from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.labels import Modality
 from facewarden.core.resolve import resolve_detector, resolve_purifier
@@ -29,7 +29,7 @@ from facewarden.evaluation.attack_options import (
     read_budget,
 )
 from facewarden.evaluation.attack_pictures import picture_writer
-from facewarden.evaluation.attack_runs import Cell, Vulnerability, attack_cell, choose_samples, correct_batches
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples, correct_batches
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
 from facewarden.metrics.intervals import Interval, mean_by_subject
@@ -177,7 +177,7 @@ def attack(
         raise BadInputError(
             f"{captures}: no test capture is decided correctly", hint="facewarden evaluate presentation"
         )
-    setting = Vulnerability(
+    setting = AttackSetup(
         victim,
         source,
         rule.threshold,
@@ -189,7 +189,7 @@ def attack(
         reading=reading,
         shown=None if pictures is None else picture_writer(pictures, threat),
     )
-    found = attack_cell(setting, Cell(method, attacker, threat))
+    found = attack_cell(setting, AttackRun(method, attacker, threat))
     if not found["key"]:
         raise BadInputError(f"{captures}: no sample has the truth of head {head!r}", hint="--head live")
     if out is not None:
@@ -217,8 +217,8 @@ def check_attackable(
 
 def _reading(
     sfa: Path | None, *, offset: Schedule | None, route: Route | None, average: int, through: str | None
-) -> Reading | None:
-    inner: Reading | None = None
+) -> GradientSource | None:
+    inner: GradientSource | None = None
     if sfa is not None:
         inner = SfaOffset(GeneratorPair.from_artifact(sfa), offset=offset or "decay", route=route or "own")
     elif offset is not None or route is not None:

@@ -12,12 +12,12 @@ from facewarden import __version__
 from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
-from facewarden.auditing.request import Needs, check_needs, model_part
+from facewarden.auditing.request import AuditRequest, check_needs, model_part
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.reporting.codec import parse_report
 from facewarden.reporting.document import Gate, Report
-from facewarden.reporting.gate import Expression, parse_gate
+from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
 
 
@@ -77,7 +77,7 @@ def audit(
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
     victim = resolve_detector(detector)
-    needs = Needs(recognizer, surrogate, faces, captures, sizes, policy, seed)
+    needs = AuditRequest(recognizer, surrogate, faces, captures, sizes, policy, seed)
     hashes = check_needs(needs)
     recipe = {
         "verb": "audit",
@@ -113,7 +113,7 @@ def audit(
     return result
 
 
-def _written(report: Report, run: RunFolder, gate: Expression | None) -> AuditResult:
+def _written(report: Report, run: RunFolder, gate: GateExpression | None) -> AuditResult:
     """Apply the gate, write both files, mark the run done."""
     report = replace(report, gate=None if gate is None else gate.evaluate(report))
     html, json = write_report(report, run.path)
@@ -121,7 +121,7 @@ def _written(report: Report, run: RunFolder, gate: Expression | None) -> AuditRe
     return AuditResult(report, html, json, report.gate)
 
 
-def _command(detector: str, preset: str, needs: Needs, fail_on: str | None) -> str:
+def _command(detector: str, preset: str, needs: AuditRequest, fail_on: str | None) -> str:
     """The command line that makes this report again, without what is default."""
     words = ["facewarden", "audit"]
     given = {"--detector": detector, "--preset": preset, **needs.options(), "--fail-on": fail_on}

@@ -11,7 +11,7 @@ from facewarden.core import registry
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import provenance, write_json
 from facewarden.experiments.engine.executor import Failure, cell_keys, run_cells
-from facewarden.experiments.engine.kind import Cell, PlanKind, SettingError, Summary
+from facewarden.experiments.engine.kind import PlanCell, PlanKind, SettingError, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
 from facewarden.experiments.engine.summary import write_summary
 
@@ -79,7 +79,7 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
     return BenchResult(summary if outcome.done else None, page, outcome.failed, len(cells))
 
 
-def _open(out: Path, read: PlanFile, cells: Sequence[Cell], *, resume: bool) -> None:
+def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, resume: bool) -> None:
     held = out / "plan.json"
     if held.is_file() and not resume:
         raise BadInputError(f"{out} holds a run already", hint="--resume to go on with it, or another --out")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Images, Objective, Through
+from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation
@@ -28,7 +28,7 @@ from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.table import write_table
 from facewarden.experiments.cloaking.cloak_recipe import goal_of
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_attack import Method, choose_method, surrogate_weights
+from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.photos.cloak_measures import measure_photo
 from facewarden.photos.folder import PhotoFolder, Unusable
@@ -241,7 +241,7 @@ def _is_gray(pixels: NDArray[np.uint8]) -> bool:
 
 
 def _cloaked(
-    photos: Sequence[_Photo], method: Method, goal: Callable[..., Objective], *, detector: CloakDetector, seed: int
+    photos: Sequence[_Photo], method: CloakMethod, goal: Callable[..., Objective], *, detector: CloakDetector, seed: int
 ) -> Iterator[tuple[_Photo, NDArray[np.uint8], float, float]]:
     """Yield every photo with its new pixels, mean gain, and likelihood before; all faces are attacked together."""
     if not photos:
@@ -263,7 +263,7 @@ def _cloaked(
 
 
 def _changes(
-    method: Method, goal: Callable[..., Objective], crops: NDArray[np.uint8], keys: list[str], *, seed: int
+    method: CloakMethod, goal: Callable[..., Objective], crops: NDArray[np.uint8], keys: list[str], *, seed: int
 ) -> list[NDArray[np.float64]]:
     """What to add to every aligned crop, inside the face only."""
     clean = to_images(crops)
@@ -272,7 +272,9 @@ def _changes(
     def masked(images: Images) -> Images:
         return {"rgb": clean + region * (images["rgb"] - clean)}
 
-    found = method.attack(Through(goal(clean, keys=keys), masked), method.threat, seed=derive(seed, "cloak"))
+    found = method.attack(
+        TransformedObjective(goal(clean, keys=keys), masked), method.threat, seed=derive(seed, "cloak")
+    )
     moved: Tensor = masked(found.images)["rgb"] - clean
     return list(moved.permute(0, 2, 3, 1).double().numpy())
 

@@ -29,7 +29,7 @@ from facewarden.photos.distillation_data import Teachers, drawn_views, of_kind, 
 from facewarden.training.distill.changes import still
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
-from facewarden.training.distill.views import Views, centered, join
+from facewarden.training.distill.views import DistillationViews, centered, join
 
 RESULTS = "results.json"
 _FOLDER = Path(__file__).parent.parent / "training" / "distill" / "recipes"
@@ -155,7 +155,7 @@ def held_out(person: str, one_in: int) -> bool:
     return derive(0, "distill", "held out", person) % one_in == 0
 
 
-def verification(student: Student, views: Views, *, teachers: Sequence[str], seed: int) -> dict[str, Any]:
+def verification(student: Student, views: DistillationViews, *, teachers: Sequence[str], seed: int) -> dict[str, Any]:
     """How well people who were not learned from are told apart: the class token, the same from gray, and the teachers.
 
     Returns:
@@ -198,7 +198,7 @@ def _judged(vectors: NDArray[np.float64], person: Sequence[str], *, seed: int) -
 
 def _collect(
     plan: DistillRecipe, dataset: Dataset, cache: Path, *, seed: int
-) -> tuple[Views, dict[str, Views], dict[str, int]]:
+) -> tuple[DistillationViews, dict[str, DistillationViews], dict[str, int]]:
     models = {name: resolve_recognizer(name) for name in plan.teachers}
     side = round(plan.shape.size * 8 / 7)
     teachers = Teachers(models, components=plan.components, basis=cache / "basis.safetensors", side=side)

@@ -17,7 +17,7 @@ from torch import Tensor
 from facewarden.align import face_region
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Images, Objective, Through
+from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
@@ -34,7 +34,7 @@ _RECORD = "pairs.json"
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairsResult:
     """What was made.
 
     Attributes:
@@ -64,7 +64,7 @@ def pairs(
     shard: int = 48,
     batch: int = 12,
     seed: int = 0,
-) -> Pairs:
+) -> PairsResult:
     """Make pairs of natural and cloaked faces; a stopped call goes on where it was, and several may share the work.
 
     Of Labeled Faces in the Wild only people with fewer than ten photos are taken: the others are for evaluation.
@@ -111,7 +111,7 @@ def pairs(
         names = [kinds[row].name for row in drawn]
         write_shard(path, clean=crops.crops, cloaked=cloaked, person=crops.person, key=crops.key, kind=names)
         done, made = done + 1, made + len(crops)
-    return Pairs(out, done, kept, made, dict(skipped))
+    return PairsResult(out, done, kept, made, dict(skipped))
 
 
 def cloak_crops(
@@ -135,7 +135,7 @@ def cloak_crops(
 
 def _goal(way: CloakKind, models: list[Recognizer], clean: Tensor, keys: list[str]) -> Objective:
     goal = PushAway(models, clean, keys=keys, weights=way.weights)
-    return Through(goal, lambda images: _in_face(clean, images)) if way.region == "face" else goal
+    return TransformedObjective(goal, lambda images: _in_face(clean, images)) if way.region == "face" else goal
 
 
 def _in_face(clean: Tensor, images: Images) -> Images:

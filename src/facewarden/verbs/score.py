@@ -25,7 +25,7 @@ from facewarden.evaluation.scores import score_manifest
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreResult:
     """What was scored.
 
     Attributes:
@@ -41,7 +41,7 @@ class Scored:
     skipped: dict[str, int]
 
 
-def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = None) -> Scored:
+def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = None) -> ScoreResult:
     """Score photos or captures with a presentation attack detector.
 
     Args:
@@ -57,7 +57,7 @@ def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = No
         scores = score_manifest(model, open_captures(source))
         if out is not None:
             scores.write(out)
-        return Scored(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))
+        return ScoreResult(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))
     skipped: Counter[str] = Counter(unread_below(source))
     rows = list(_score_photos(model, source, skipped))
     if not rows:
@@ -67,7 +67,7 @@ def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = No
     keys, values = zip(*rows, strict=True)
     if out is not None:
         write_table(out, {"key": keys, "score": values})
-    return Scored(keys, values, out, dict(skipped))
+    return ScoreResult(keys, values, out, dict(skipped))
 
 
 def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Iterator[tuple[str, float]]:

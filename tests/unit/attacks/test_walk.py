@@ -10,7 +10,7 @@ from facewarden.attacks.di_fgsm import DIFGSM
 from facewarden.attacks.mi_fgsm import MIFGSM
 from facewarden.attacks.ni_fgsm import NIFGSM
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_ascent import Walk
+from facewarden.attacks.parts.gradient_ascent import GradientAscent
 from facewarden.attacks.parts.smoothing import make_kernel, smooth
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.vmi_fgsm import VMIFGSM
@@ -149,12 +149,12 @@ def test_smoothing_is_averaging_over_shifts() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Walk(steps=0),
-        lambda: Walk(restarts=2),
-        lambda: Walk(scales=0),
-        lambda: Walk(step_size=0.0),
-        lambda: Walk(decay=-1.0),
-        lambda: Walk(neighbors=-1),
+        lambda: GradientAscent(steps=0),
+        lambda: GradientAscent(restarts=2),
+        lambda: GradientAscent(scales=0),
+        lambda: GradientAscent(step_size=0.0),
+        lambda: GradientAscent(decay=-1.0),
+        lambda: GradientAscent(neighbors=-1),
         lambda: Diversity(1.1, 0.5),
         lambda: Diversity(0.9, 1.5),
         lambda: make_kernel("gaussian", size=4, deviations=3.0),

@@ -14,19 +14,19 @@ from facewarden.attacks.pgd import entry as PGD
 from facewarden.auditing.detector import perturbation_of, presentation_of
 from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.auditing.presets import PRESETS
-from facewarden.auditing.request import Needs
+from facewarden.auditing.request import AuditRequest
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS, class_targets
 from facewarden.core.threat import ThreatModel
 from facewarden.data.manifest import Manifest
-from facewarden.evaluation.attack_runs import Cell, Vulnerability, grid
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, grid
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.pad.multitask import Multitask
 from facewarden.reporting.document import Section
 from many_heads import toy_faces
 from tiny_captures import write_captures
 
-CELL = Cell("pgd", PGD(steps=2), ThreatModel(eps=2 / 255))
+CELL = AttackRun("pgd", PGD(steps=2), ThreatModel(eps=2 / 255))
 SECTION = Section("perturbation", "B", "It flips.", "a rule", simulated=True)
 
 
@@ -46,7 +46,7 @@ def test_every_task_is_attacked_once_and_kept(tmp_path: Path) -> None:
     assert faces.label is not None
     images = torch.nn.functional.interpolate(faces.images["rgb"], size=32)
     batch = replace(faces, images={"rgb": images}, present={}, tasks=class_targets(faces.label))
-    setting = Vulnerability(model, model, 0.0, 0.0, [batch], seed=0)
+    setting = AttackSetup(model, model, 0.0, 0.0, [batch], seed=0)
     cell = grid(eps=(2, 8), sensors=[("rgb",)], attack=PGD(steps=1), noise=Noise(), transfer=False)[0]
     run = RunFolder(tmp_path / "run", recipe={})
     found = attack_heads(setting, cell, run, heads=auxiliary_heads(model))
@@ -87,7 +87,7 @@ def test_without_auxiliary_tasks_the_section_stays() -> None:
 def test_the_audit_attacks_the_tasks_of_a_detector_that_has_them(tmp_path: Path) -> None:
     manifest = Manifest.read(write_captures(tmp_path))
     model = Multitask.untrained({"size": 32}, seed=0).eval()
-    needs = Needs("mobilenetv3", (), None, None, replace(PRESETS["quick"], pgd_steps=1, rounds=20), "eer", 0)
+    needs = AuditRequest("mobilenetv3", (), None, None, replace(PRESETS["quick"], pgd_steps=1, rounds=20), "eer", 0)
     run = RunFolder(tmp_path / "run", recipe={})
     presentation = presentation_of(model, manifest, needs, run)
     section = perturbation_of(model, manifest, presentation, needs, run)

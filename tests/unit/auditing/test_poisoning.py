@@ -15,9 +15,9 @@ from facewarden.auditing.poisoning_section import poisoning_section
 from facewarden.core.card import Card
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.run import RunFolder
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.population import Crowd, crowd_of
+from facewarden.experiments.cloaking.population import Population, crowd_of
 from facewarden.photos.aligned import AlignedFaces
 
 
@@ -51,7 +51,7 @@ class Paint(Purifier):
         return (0.5 + 0.012 * sign).expand_as(images)
 
 
-def colored(people: int = 4, photos: int = 5) -> Crowd:
+def colored(people: int = 4, photos: int = 5) -> Population:
     colors = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1), (1, -1, -1), (-1, 1, -1)][:people]
     draw = np.random.default_rng(0)
     crops, person, key = [], [], []
@@ -68,7 +68,7 @@ def colored(people: int = 4, photos: int = 5) -> Crowd:
 
 def setting(folder: Path, level: str = "10") -> Poisoning:
     models: dict[str, Any] = {"judge": Color("judged"), "color": Color("color"), "identity": Same(), "paint": Paint()}
-    lab = Lab(colored(), folder, recognizer=models.__getitem__, purifier=models.__getitem__)
+    lab = ExperimentCache(colored(), folder, recognizer=models.__getitem__, purifier=models.__getitem__)
     return Poisoning(lab, "judge", CloakRecipe("pgd", level, ("color",)), ("identity", "paint"), users=3, seed=0)
 
 

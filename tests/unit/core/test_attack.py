@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewarden.core.attack import Attack, AttackResult, MeteredObjective
+from facewarden.core.attack import Attack, AttackResult, CountedObjective
 from facewarden.core.decision_goal import Evade
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
@@ -22,10 +22,10 @@ class Does(Attack):
 
     needs_gradients: ClassVar[bool] = False
 
-    def __init__(self, perturb: Callable[[MeteredObjective], Images]) -> None:
+    def __init__(self, perturb: Callable[[CountedObjective], Images]) -> None:
         self.function = perturb
 
-    def perturb(self, objective: MeteredObjective) -> Images:
+    def perturb(self, objective: CountedObjective) -> Images:
         return self.function(objective)
 
 
@@ -33,11 +33,11 @@ def evade(count: int = 4, **changes: Any) -> Evade:
     return Evade(TinyDetector(), make_batch(count, **changes), threshold=0.0)
 
 
-def attack(perturb: Callable[[MeteredObjective], Any], threat: ThreatModel | None = None) -> AttackResult:
+def attack(perturb: Callable[[CountedObjective], Any], threat: ThreatModel | None = None) -> AttackResult:
     return Does(perturb)(evade(), threat or ThreatModel())
 
 
-def everything(value: float) -> Callable[[MeteredObjective], Images]:
+def everything(value: float) -> Callable[[CountedObjective], Images]:
     return lambda objective: {name: torch.full_like(image, value) for name, image in objective.clean.items()}
 
 
@@ -70,7 +70,7 @@ def test_a_modality_that_the_threat_does_not_name_stays_as_it_was() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("modality", ["rgb", "depth"])
 def test_pixels_that_are_not_finite_are_refused(value: float, modality: Modality) -> None:
-    def perturb(objective: MeteredObjective) -> Images:
+    def perturb(objective: CountedObjective) -> Images:
         images = {name: image.clone() for name, image in objective.clean.items()}
         images[modality][0, 0, 0, 0] = value
         return images
@@ -87,7 +87,7 @@ def test_pixels_that_are_not_finite_are_refused(value: float, modality: Modality
         lambda objective: {**objective.clean, "depth": objective.clean["rgb"]},
     ],
 )
-def test_missing_or_misshapen_images_are_refused(perturb: Callable[[MeteredObjective], Images]) -> None:
+def test_missing_or_misshapen_images_are_refused(perturb: Callable[[CountedObjective], Images]) -> None:
     with pytest.raises(ContractError, match="must return"):
         attack(perturb)
 
@@ -97,7 +97,7 @@ def test_success_is_what_the_model_says_not_what_the_attack_says() -> None:
         needs_gradients: ClassVar[bool] = False
         success = torch.ones(4, dtype=torch.bool)
 
-        def perturb(self, objective: MeteredObjective) -> Images:
+        def perturb(self, objective: CountedObjective) -> Images:
             object.__setattr__(objective, "success", lambda images: torch.ones(4, dtype=torch.bool))
             return objective.clean
 
@@ -121,7 +121,7 @@ def test_the_result_agrees_with_a_measurement_from_outside() -> None:
 
 
 def test_writing_into_the_clean_images_moves_no_yardstick() -> None:
-    def perturb(objective: MeteredObjective) -> Images:
+    def perturb(objective: CountedObjective) -> Images:
         for image in objective.clean.values():
             image.fill_(0.5)
         return objective.clean
@@ -136,7 +136,7 @@ def test_writing_into_the_clean_images_moves_no_yardstick() -> None:
 
 
 def test_every_use_of_the_model_is_counted() -> None:
-    def perturb(objective: MeteredObjective) -> Images:
+    def perturb(objective: CountedObjective) -> Images:
         for _ in range(3):
             objective.gradient(objective.clean)
         for _ in range(2):
@@ -156,7 +156,7 @@ def test_the_counters_cannot_be_reset(counter: str) -> None:
 
 def test_the_gradient_is_that_of_the_loss() -> None:
     objective = evade()
-    metered = MeteredObjective(objective, ThreatModel(modalities=("rgb", "infrared")), 0)
+    metered = CountedObjective(objective, ThreatModel(modalities=("rgb", "infrared")), 0)
     gradients, loss = metered.gradient(metered.clean)
     inputs = {name: image.clone().requires_grad_(True) for name, image in objective.clean.items()}
     objective.loss(inputs).sum().backward()
@@ -173,7 +173,7 @@ def test_an_input_that_the_loss_ignores_has_gradient_zero() -> None:
             return super().loss({**self.clean, "rgb": images["rgb"]})
 
     objective = OnlyRgb(TinyDetector(), make_batch(), threshold=0.0)
-    gradients, _ = MeteredObjective(objective, ThreatModel(modalities=("rgb", "depth")), 0).gradient(objective.clean)
+    gradients, _ = CountedObjective(objective, ThreatModel(modalities=("rgb", "depth")), 0).gradient(objective.clean)
     assert float(gradients["depth"].abs().sum()) == 0.0
 
 
@@ -226,7 +226,7 @@ def test_a_threat_to_a_modality_that_is_not_there_is_refused() -> None:
 
 def draws(keys: Sequence[int], *, seed: int = 0, **options: Any) -> dict[str, Tensor]:
     batch = make_batch(4).select(keys)
-    metered = MeteredObjective(Evade(TinyDetector(), batch, threshold=0.0), ThreatModel(), seed)
+    metered = CountedObjective(Evade(TinyDetector(), batch, threshold=0.0), ThreatModel(), seed)
     return dict(zip(batch.key, metered.noise("rgb", **options), strict=True))
 
 
@@ -244,7 +244,7 @@ def test_the_noise_differs_by_seed_stream_and_modality() -> None:
     assert torch.equal(first, draws([0])["sample 0"])
     assert not torch.equal(first, draws([0], seed=1)["sample 0"])
     assert not torch.equal(first, draws([0], stream=1)["sample 0"])
-    metered = MeteredObjective(evade(), ThreatModel(), 0)
+    metered = CountedObjective(evade(), ThreatModel(), 0)
     assert not torch.equal(metered.noise("depth"), metered.noise("infrared"))
 
 
@@ -257,7 +257,7 @@ def test_the_noise_uses_no_global_randomness() -> None:
 
 
 def test_the_noise_has_the_distribution_it_names() -> None:
-    metered = MeteredObjective(evade(size=64), ThreatModel(), 0)
+    metered = CountedObjective(evade(size=64), ThreatModel(), 0)
     uniform, normal = metered.noise("rgb"), metered.noise("rgb", kind="normal")
     assert -1.0 <= float(uniform.min()) < -0.99
     assert 0.99 < float(uniform.max()) < 1.0

@@ -12,7 +12,7 @@ from facewarden.attacks.pgd import PGD
 from facewarden.core import registry
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Through
+from facewarden.core.objective import TransformedObjective
 from facewarden.core.threat import ThreatModel
 from stand_ins import TinyRecognizer, make_faces
 
@@ -47,7 +47,7 @@ def test_a_goal_through_a_mask_leaves_what_is_masked_alone() -> None:
     faces, mask = make_faces(2), torch.zeros(1, 1, 112, 112)
     mask[..., 30:80, 30:80] = 1.0
     inner = PushAway([TinyRecognizer()], faces, keys=("a", "b"))
-    masked = Through(inner, lambda images: {"rgb": faces + mask * (images["rgb"] - faces)})
+    masked = TransformedObjective(inner, lambda images: {"rgb": faces + mask * (images["rgb"] - faces)})
     found = PGD(steps=3)(masked, ThreatModel())
     torch.testing.assert_close(found.loss, inner.loss(masked.view(found.images)))
     torch.testing.assert_close(masked.margin(found.images), inner.margin(masked.view(found.images)))
@@ -58,8 +58,8 @@ def test_a_goal_through_a_mask_leaves_what_is_masked_alone() -> None:
 
 def test_a_treatment_without_gradient_is_said_to_be_one() -> None:
     inner = PushAway([TinyRecognizer()], make_faces(1), keys=("a",))
-    assert Through(inner, lambda images: images).differentiable
-    assert not Through(inner, lambda images: images, differentiable=False).differentiable
+    assert TransformedObjective(inner, lambda images: images).differentiable
+    assert not TransformedObjective(inner, lambda images: images, differentiable=False).differentiable
 
 
 def test_the_shipped_recognizers_are_really_different_networks(need_asset: Callable[[str], Path]) -> None:

@@ -21,9 +21,9 @@ from stand_ins import TinyDetector
 def test_text_becomes_what_the_signature_says() -> None:
     made = build_attack("pgd", parse_options(["steps=20", "step_size=2/255", "random_start=no", "precision=bfloat16"]))
     assert isinstance(made, PGD)
-    assert (made.walk.steps, made.walk.random_start, made.walk.precision) == (20, False, "bfloat16")
-    assert made.walk.step_size == pytest.approx(2 / 255)
-    assert build_attack("pgd", {"step_size": "none", "steps": 3}).walk.step_size is None  # type: ignore[attr-defined]
+    assert (made.ascent.steps, made.ascent.random_start, made.ascent.precision) == (20, False, "bfloat16")
+    assert made.ascent.step_size == pytest.approx(2 / 255)
+    assert build_attack("pgd", {"step_size": "none", "steps": 3}).ascent.step_size is None  # type: ignore[attr-defined]
     build_attack("fgsm", {})
 
 

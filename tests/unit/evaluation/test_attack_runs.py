@@ -12,15 +12,15 @@ import torch
 
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
-from facewarden.auditing.perturbation_section import Measured, half_crossing, perturbation_section
+from facewarden.auditing.perturbation_section import AttackGrid, half_crossing, perturbation_section
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
 from facewarden.core.threat import ThreatModel
 from facewarden.evaluation.attack_runs import (
-    Cell,
-    Vulnerability,
+    AttackRun,
+    AttackSetup,
     attack_cell,
     choose_samples,
     correct_batches,
@@ -55,15 +55,15 @@ def faces(levels: list[float], labels: list[int]) -> FaceBatch:
     )
 
 
-def measured(tmp_path: Path, *, resume: bool = False) -> Measured:
+def measured(tmp_path: Path, *, resume: bool = False) -> AttackGrid:
     # distances to the threshold in gray levels: 1, 4 and 12 below for attacks, 1, 4 and 12 above for bona fide
     away = [1 / 255, 4 / 255, 12 / 255]
     batch = faces([0.5 - a for a in away] + [0.5 + a for a in away], [0, 0, 0, 1, 1, 1])
     victim = Mean()
-    setting = Vulnerability(victim, victim, 0.0, 0.0, [batch], seed=0)
+    setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
     cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
     rows = run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={}, resume=resume))
-    return Measured(cells, rows, "white box", simulated=True, seed=0)
+    return AttackGrid(cells, rows, "white box", simulated=True, seed=0)
 
 
 def test_success_is_what_the_geometry_says(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_a_stopped_grid_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
 
 def test_no_interval_where_every_resample_agrees(tmp_path: Path) -> None:
     victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255], [0, 1])
-    setting = Vulnerability(victim, victim, 0.0, 0.0, [batch], seed=0)
+    setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
     cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
-    found = Measured(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
+    found = AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
     half = next(m for m in perturbation_section(found).metrics if m.name == "eps_half")
     assert (half.value, half.low, half.high) == (1.0, None, None)
 
@@ -127,8 +127,8 @@ def test_wrong_samples_leave_the_batches() -> None:
 def test_samples_without_the_truth_of_the_head_are_no_failed_attacks() -> None:
     batch, model = toy_faces(6), ManyHeads()
     unsure = replace(batch, tasks={**batch.tasks, "type": torch.tensor([0, -1, -1, 2, 0, -1])})
-    setting = Vulnerability(model, model, 0.0, 0.0, [unsure], seed=0, head="type")
-    cell = Cell("pgd", PGD(steps=1), ThreatModel())
+    setting = AttackSetup(model, model, 0.0, 0.0, [unsure], seed=0, head="type")
+    cell = AttackRun("pgd", PGD(steps=1), ThreatModel())
     found = attack_cell(setting, cell)
     assert found["key"] == [batch.key[row] for row in (0, 3, 4)]
     assert (len(found["success"]), found["unlabeled"]) == (3, 3)
@@ -152,10 +152,10 @@ class Constant(Detector):
 def test_a_constant_classifier_has_no_rate_where_it_is_never_right(tmp_path: Path) -> None:
     victim = Constant()
     batches = correct_batches([faces([0.4, 0.5, 0.6, 0.7], [0, 0, 1, 1])], victim, threshold=0.0)
-    setting = Vulnerability(victim, victim, 0.0, 0.0, batches, seed=0)
+    setting = AttackSetup(victim, victim, 0.0, 0.0, batches, seed=0)
     cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
     rows = run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={}))
-    metrics = perturbation_section(Measured(cells, rows, "white box", True, 0)).metrics
+    metrics = perturbation_section(AttackGrid(cells, rows, "white box", True, 0)).metrics
     rates = {m.group["direction"]: (m.value, m.n) for m in metrics if m.name == "success_rate"}
     # 0 of 0 attacks is no rate, neither 1 nor 0; of the bona fide ones none can be rejected
     assert rates == {"pooled": (0.0, 2), "bona_fide_as_attack": (0.0, 2)}

@@ -15,7 +15,7 @@ from facewarden.core.decision_goal import Evade
 from facewarden.core.objective import Images
 from facewarden.core.roles import PadOutput
 from facewarden.core.threat import ThreatModel
-from facewarden.evaluation.self_checks import MeasuredRow, Outcome, Source, look_at, look_at_classes, self_checks
+from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, Source, look_at, look_at_classes, self_checks
 from many_heads import ManyHeads, toy_faces
 from two_classes import TwoClasses, make_two_classes
 
@@ -27,11 +27,11 @@ def row(attack: str, source: Source, eps: float, wins: int, *, n: int = 40, step
     return MeasuredRow(attack, source, eps, np.arange(n) < wins, steps)
 
 
-def failed(outcomes: tuple[Outcome, ...]) -> set[str]:
+def failed(outcomes: tuple[CheckOutcome, ...]) -> set[str]:
     return {outcome.check for outcome in outcomes if outcome.holds is False}
 
 
-def states(outcomes: tuple[Outcome, ...]) -> dict[str, bool | None]:
+def states(outcomes: tuple[CheckOutcome, ...]) -> dict[str, bool | None]:
     return {outcome.check: outcome.holds for outcome in outcomes}
 
 

@@ -23,7 +23,7 @@ from stand_ins import generator, make_faces
 
 UNET = {"body": "unet", "widths": [8, 8], "contrast": 12, "gain": 0.1}
 REDNET = {"body": "rednet", "layers": 10, "width": 8}
-SHIPPED = Path(_learned.__file__).parent.parent / "weights"
+SHIPPED = Path(_learned.__file__).parent.parent.parent / "weights"
 
 
 def artifact(folder: Path, network: dict[str, Any], *, name: str = "puface", seed: int | None = 0, **more: Any) -> Path:

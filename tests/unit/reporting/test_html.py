@@ -10,7 +10,7 @@ import pytest
 
 from facewarden.core.errors import BadInputError
 from facewarden.reporting.codec import dump_report, parse_report
-from facewarden.reporting.document import Figure, LeftOut, Metric, Part, Report, Table
+from facewarden.reporting.document import AuditedPart, Figure, LeftOut, Metric, Report, Table
 from facewarden.reporting.html import render_html, write_report
 
 VOID = {"meta", "br", "link", "img", "hr", "input", "path", "rect", "use"}
@@ -150,7 +150,7 @@ def test_hostile_text_stays_text(report: Report) -> None:
         left_out=(LeftOut(evil, evil, evil),),
         skipped={evil: 1},
     )
-    part = Part(evil, evil, evil, evil, {evil: "a" * 64}, {evil: [evil]})
+    part = AuditedPart(evil, evil, evil, evil, {evil: "a" * 64}, {evil: [evil]})
     assert report.gate is not None
     hostile = replace(
         report, title=evil, command=evil, preset=evil, provenance={evil: {evil: evil}}, parts=(part,),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from facewarden.core.artifact import save_artifact
-from facewarden.core.attack import MeteredObjective
+from facewarden.core.attack import CountedObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.decision_goal import Evade
@@ -108,7 +108,7 @@ def test_draws_of_a_class_have_its_covariance_and_keep_the_cap() -> None:
     images = {label: batch.images["rgb"][batch.label == label] for label in (0, 1)}
     reading = CovarianceOffset(images, cap=4 / 255)
     few = toy_faces(6)
-    objective = MeteredObjective(Evade(model(), few, threshold=0.0), ThreatModel(), 0, reading=reading)
+    objective = CountedObjective(Evade(model(), few, threshold=0.0), ThreatModel(), 0, reading=reading)
     (look,) = reading.looks(objective.clean, objective=objective, state={})
     change = (look.images["rgb"] - few.images["rgb"]).abs()
     assert float(change.max()) == pytest.approx(4 / 255, abs=1e-6)

@@ -404,9 +404,12 @@ def test_settings_come_on_top_of_what_the_strength_says() -> None:
 
     usual, cheaper = attack("lowkey", "8"), attack("lowkey", "8", price=2.0)
     assert (cheaper.steps, cheaper.price) == (usual.steps, 2.0)  # still swift
-    assert attack("fawkes_targeted", "high", steps=5).walk.threshold == attack("fawkes_targeted", "high").walk.threshold
-    assert attack("fawkes_targeted", "high").walk.threshold != attack("fawkes_targeted", "mid").walk.threshold
-    assert attack("fawkes", "12", steps=5).walk.steps == 5  # gray levels have no mode of their own
+    assert (
+        attack("fawkes_targeted", "high", steps=5).ascent.threshold
+        == attack("fawkes_targeted", "high").ascent.threshold
+    )
+    assert attack("fawkes_targeted", "high").ascent.threshold != attack("fawkes_targeted", "mid").ascent.threshold
+    assert attack("fawkes", "12", steps=5).ascent.steps == 5  # gray levels have no mode of their own
     with pytest.raises(BadInputError, match="settings of pgd"):
         _ = CloakRecipe("pgd", "8", ("one",), settings={"speed": 1}).eps
 

@@ -15,7 +15,7 @@ from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.trunk import SHAPES, TrunkShape
 from facewarden.photos.distillation_data import _chunks, principal
 from facewarden.training.distill.student import Student
-from facewarden.training.distill.views import Views
+from facewarden.training.distill.views import DistillationViews
 from facewarden.verbs.distill import distill, held_out, read_distill_recipe, verification
 
 
@@ -51,10 +51,12 @@ def test_recipes_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_finished_chunk_is_not_made_again(tmp_path: Path) -> None:
     asked: list[list[int]] = []
 
-    def take(part: Sequence[Any]) -> list[Views]:
+    def take(part: Sequence[Any]) -> list[DistillationViews]:
         asked.append(list(part))
         pixels = torch.zeros(len(part), 1, 4, 4, dtype=torch.uint8)
-        return [Views("depth", pixels, {}, torch.zeros(len(part), 1, 1, 1), tuple(str(item) for item in part))]
+        return [
+            DistillationViews("depth", pixels, {}, torch.zeros(len(part), 1, 1, 1), tuple(str(item) for item in part))
+        ]
 
     first = _chunks(range(5), take, label="", name="x", folder=tmp_path, each=2)
     (tmp_path / "x-0001.done").unlink()  # as if killed before the mark
@@ -67,7 +69,7 @@ def test_verification_ranks_a_perfect_teacher_first() -> None:
     draw = torch.Generator().manual_seed(0)
     person = (*(f"p{i // 3}" for i in range(12)), "alone")
     centers = torch.nn.functional.one_hot(torch.tensor([int(i // 3) for i in range(13)]), 5).float()
-    views = Views(
+    views = DistillationViews(
         "photo",
         torch.randint(0, 256, (13, 3, 36, 36), generator=draw, dtype=torch.uint8),
         {"perfect": centers},

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
-from facewarden.assets.parts.asset import Asset, Part
+from facewarden.assets.parts.asset import ArchivePart, Asset
 from facewarden.assets.parts.errors import CutDownloadError
 from facewarden.core.errors import AssetError
 
@@ -40,7 +40,7 @@ def extract(asset: Asset, archive: Path, folder: Path) -> None:
         ) from error
 
 
-def _extract_part(asset: Asset, part: Part, members: dict[str, _Open], target: Path) -> None:
+def _extract_part(asset: Asset, part: ArchivePart, members: dict[str, _Open], target: Path) -> None:
     if part.is_folder:
         names = sorted(name for name in members if name.startswith(part.path) and name.endswith(part.suffixes))
     else:

@@ -10,7 +10,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchivePart:
     """One file or one folder inside a published archive.
 
     Args:
@@ -57,7 +57,7 @@ class Asset:
     archive: str
     archive_sha256: str
     archive_size: int
-    files: Mapping[str, Part]
+    files: Mapping[str, ArchivePart]
     licence: str
     origin: str
     use: str
@@ -93,12 +93,12 @@ def folder_sha256(folder: Path, suffixes: tuple[str, ...]) -> str:
     return listing.hexdigest()
 
 
-def part_sha256(part: Part, path: Path) -> str:
+def part_sha256(part: ArchivePart, path: Path) -> str:
     """Return the hash of a part as it lies on disk, to be compared with `part.sha256`."""
     return folder_sha256(path, part.suffixes) if part.is_folder else file_sha256(path)
 
 
-def part_size(part: Part, path: Path) -> int:
+def part_size(part: ArchivePart, path: Path) -> int:
     """Return the bytes of a part as it lies on disk, to be compared with `part.size`."""
     if part.is_folder:
         return sum(file.stat().st_size for _, file in _files(path, part.suffixes))

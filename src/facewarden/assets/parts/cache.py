@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from facewarden.assets.parts.asset import Asset, Part, part_sha256, part_size
+from facewarden.assets.parts.asset import ArchivePart, Asset, part_sha256, part_size
 from facewarden.assets.parts.errors import CutDownloadError, WrongHashError
 from facewarden.core.errors import AssetError, MissingAssetError
 
@@ -50,7 +50,7 @@ def verify(asset: Asset, folder: Path, *, only: str | None = None) -> None:
             _verify_part(asset, part, folder / local)
 
 
-def _verify_part(asset: Asset, part: Part, path: Path) -> None:
+def _verify_part(asset: Asset, part: ArchivePart, path: Path) -> None:
     if not (path.is_dir() if part.is_folder else path.is_file()):
         raise MissingAssetError(f"{asset.name} is not in the cache ({path})", hint=f"facewarden fetch {asset.name}")
     size = part_size(part, path)

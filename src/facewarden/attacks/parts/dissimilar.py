@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from facewarden.core.attack import MeteredObjective
+from facewarden.core.attack import CountedObjective
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
 from facewarden.nn.ssim import dssim
@@ -40,7 +40,7 @@ class DissimilarityWalk:
     penalty: float
     balanced: bool
 
-    def run(self, objective: MeteredObjective) -> Images:
+    def run(self, objective: CountedObjective) -> Images:
         """Return for each sample the images with the highest loss among those within the threshold and a tenth."""
         reach, clean = objective.threat.modalities, objective.clean
         best, best_loss = dict(clean), objective.loss(clean)

@@ -11,8 +11,8 @@ from torch import Tensor
 from facewarden.attacks.parts.diversity import Diversity
 from facewarden.attacks.parts.restarts import check_restarts, run_restarts
 from facewarden.attacks.parts.smoothing import smooth
-from facewarden.attacks.parts.steps import ascend, check_count, check_step, rows_of, scatter, step_length
-from facewarden.core.attack import MeteredObjective
+from facewarden.attacks.parts.steps import ascend, check_count, check_step, random_start, rows_of, step_length
+from facewarden.core.attack import CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Transform
@@ -22,7 +22,7 @@ Gradients = dict[Modality, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Walk:
+class GradientAscent:
     """A projected gradient walk and its options.
 
     Attributes:
@@ -68,23 +68,23 @@ class Walk:
         if self.neighbors < 0 or not 0.0 <= self.radius < float("inf"):
             raise BadInputError(f"{self.neighbors} neighbors within {self.radius} eps", hint="neighbors=5, radius=1.5")
 
-    def run(self, objective: MeteredObjective) -> Images:
+    def run(self, objective: CountedObjective) -> Images:
         """Walk, and return the best of all restarts."""
         return run_restarts(
             objective,
-            lambda part, restart: _Trail(self, part, restart),
+            lambda part, restart: _AscentState(self, part, restart),
             steps=self.steps,
             restarts=self.restarts,
             stop_at_success=self.stop_at_success,
         )
 
 
-class _Trail:
+class _AscentState:
     """One walk on its way."""
 
-    def __init__(self, walk: Walk, objective: MeteredObjective, restart: int) -> None:
-        self.walk, self.objective, self._left = walk, objective, walk.steps
-        self._images: Images = scatter(objective, stream=restart) if walk.random_start else objective.clean
+    def __init__(self, walk: GradientAscent, objective: CountedObjective, restart: int) -> None:
+        self.ascent, self.objective, self._left = walk, objective, walk.steps
+        self._images: Images = random_start(objective, stream=restart) if walk.random_start else objective.clean
         zeros = {name: torch.zeros_like(objective.clean[name]) for name in objective.threat.modalities}
         self._momentum: Gradients = zeros
         self._variance: Gradients = zeros
@@ -103,7 +103,7 @@ class _Trail:
         )
 
     def step(self) -> None:
-        walk, threat = self.walk, self.objective.threat
+        walk, threat = self.ascent, self.objective.threat
         self._left -= 1
         size = step_length(threat, walk.step_size)
         point = self._images
@@ -136,7 +136,7 @@ class _Trail:
 
     def _read(self, point: Images) -> Gradients:
         """The gradient at a point, averaged over scales, through random geometry."""
-        walk = self.walk
+        walk = self.ascent
         total: Gradients = {}
         for power in range(walk.scales):
             scale = 2.0**power
@@ -159,11 +159,11 @@ class _Trail:
         """The mean gradient of random neighbors of the current images."""
         threat = self.objective.threat
         total: Gradients = {}
-        for _ in range(self.walk.neighbors):
-            offset = {n: threat.scaled(self._uniform(n), radius=self.walk.radius) for n in threat.modalities}
+        for _ in range(self.ascent.neighbors):
+            offset = {n: threat.scaled(self._uniform(n), radius=self.ascent.radius) for n in threat.modalities}
             gradients = self._read(self._shifted(offset, factor=1.0))
             total = {name: total[name] + g for name, g in gradients.items()} if total else gradients
-        return {name: gradient / self.walk.neighbors for name, gradient in total.items()}
+        return {name: gradient / self.ascent.neighbors for name, gradient in total.items()}
 
     def _uniform(self, modality: Modality) -> Tensor:
         image = self._images[modality]

@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from facewarden.attacks.parts.steps import check_count, keep_better
-from facewarden.core.attack import MeteredObjective
+from facewarden.attacks.parts.steps import best_of, check_count
+from facewarden.core.attack import CountedObjective
 from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
@@ -18,7 +18,7 @@ from facewarden.core.objective import Images
 class Trail(Protocol):
     """One try of an attack on the samples of `objective`."""
 
-    objective: MeteredObjective
+    objective: CountedObjective
 
     def step(self) -> None:
         """Go one step."""
@@ -45,8 +45,8 @@ def check_restarts(restarts: int, *, random: bool) -> int:
 
 
 def run_restarts(
-    objective: MeteredObjective,
-    start: Callable[[MeteredObjective, int], Trail],
+    objective: CountedObjective,
+    start: Callable[[CountedObjective, int], Trail],
     *,
     steps: int,
     restarts: int,
@@ -74,12 +74,12 @@ def run_restarts(
             trail.objective.at(number, steps=steps, restart=restart)
             trail.step()
         ends.append(trail.images())
-    return keep_better(objective, ends, by=by)
+    return best_of(objective, ends, by=by)
 
 
 def _stopping(
-    objective: MeteredObjective,
-    start: Callable[[MeteredObjective, int], Trail],
+    objective: CountedObjective,
+    start: Callable[[CountedObjective, int], Trail],
     *,
     steps: int,
     restarts: int,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facewarden.core.attack import MeteredObjective
+from facewarden.core.attack import CountedObjective
 from facewarden.core.counted_objective import Climb
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
@@ -65,7 +65,7 @@ def ascend(images: Images, gradients: Mapping[Modality, Tensor], *, norm: str, s
     return moved
 
 
-def scatter(objective: MeteredObjective, *, stream: str | int, surface: float = 0.0) -> dict[Modality, Tensor]:
+def random_start(objective: CountedObjective, *, stream: str | int, surface: float = 0.0) -> dict[Modality, Tensor]:
     """Move the clean images to random points of their budget, drawn per sample by its key.
 
     Linf: uniform in the cube. L2: a uniform direction, the length uniform in `[surface, 1]` times eps, so that half of
@@ -91,7 +91,7 @@ def scatter(objective: MeteredObjective, *, stream: str | int, surface: float = 
     return objective.project(moved)
 
 
-def keep_better(objective: MeteredObjective, tries: list[Images], *, by: Climb = "loss") -> Images:
+def best_of(objective: CountedObjective, tries: list[Images], *, by: Climb = "loss") -> Images:
     """Return, for each sample, the try with the highest loss (or margin); the first one wins ties.
 
     A single try is returned as it is, without a query.

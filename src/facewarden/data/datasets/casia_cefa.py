@@ -22,7 +22,7 @@ _ATTACKS = {"2": ("print", "cloth print"), "3": ("print", "photo print"), "4": (
 _PLACES = {"1": "indoor", "2": "outdoor"}
 
 
-class Twin(TwinWriter):
+class CasiaCefaTwin(TwinWriter):
     """A twin of CeFA: four clips a person of AF and CA, one of EA, one 3D mask and one silicone mask; lists with CRLF.
 
     Defects of the lists: one row twice, one whose depth is not there, and one frame of AF-300 in dev and in test.
@@ -77,7 +77,7 @@ class CasiaCefa(ClipSet):
     2021.
     """
 
-    twin = Twin
+    twin = CasiaCefaTwin
     summary = "CASIA-SURF CeFA, with CeFA-Race and CeFA-Mask in it; casia_cefa:PATH"
     folders = MappingProxyType({"rgb": "profile", "depth": "depth", "infrared": "ir"})
     heads = ("CeFA-Race", "CeFA-Mask")

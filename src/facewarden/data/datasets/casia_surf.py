@@ -17,7 +17,7 @@ _PART = re.compile(r"(real|fake)_(train|val|test)_part")
 _WHO = re.compile(r"CLKJ_([ABC]S\d{4})")
 
 
-class Twin(TwinWriter):
+class CasiaSurfTwin(TwinWriter):
     """A twin of CASIA-SURF: one real and six cut-out clips a person; a short clip; lists with CRLF.
 
     Defects of the lists: one row twice, and one whose depth is not there.
@@ -57,7 +57,7 @@ class CasiaSurf(ClipSet):
     taken there is not known: for those very rows give the lists. Source: Zhang et al., TBIOM 2020.
     """
 
-    twin = Twin
+    twin = CasiaSurfTwin
     summary = "CASIA-SURF cropped faces, with real_part and fake_part in it; casia_surf:PATH"
     heads = ("real_part", "fake_part")
     outer = ("CASIA-SURF-CROP",)

@@ -26,7 +26,7 @@ from facewarden.data.datasets.parts.celeba_labels import (
     read_box,
     read_labels,
 )
-from facewarden.data.datasets.parts.celeba_twin import Twin
+from facewarden.data.datasets.parts.celeba_twin import CelebaSpoofTwin
 from facewarden.data.datasets.parts.lists import ListRow
 from facewarden.data.protocols.parts.base import ranked
 from facewarden.data.sample import Box
@@ -78,7 +78,7 @@ class CelebaSpoof(CaptureSet):
             (unless `missing` says otherwise), or not the layout.
     """
 
-    twin = Twin
+    twin = CelebaSpoofTwin
     summary = "CelebA-Spoof with Data and metas in it; celeba_spoof:PATH"
     modalities: ClassVar[tuple[Modality, ...]] = ("rgb",)
 

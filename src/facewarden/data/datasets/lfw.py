@@ -22,7 +22,7 @@ _LAYOUTS = ("lfw-deepfunneled", "lfw_deepfunneled", "lfw")
 
 
 @dataclass(frozen=True)
-class Pair:
+class VerificationPair:
     """Two photos to compare.
 
     Attributes:
@@ -38,10 +38,10 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class VerificationPairs:
     """Pairs whose photos are both there, and how many of the list are not."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[VerificationPair, ...]
     missing: int
 
 
@@ -69,7 +69,7 @@ class Lfw(Dataset):
         count = Counter(photo.identity for photo in photos)
         return tuple(photo for photo in photos if (count[photo.identity] >= USERS_HAVE) == (part == "users"))
 
-    def pairs(self, path: Path | None = None) -> Pairs:
+    def pairs(self, path: Path | None = None) -> VerificationPairs:
         """Return the verification pairs.
 
         Args:
@@ -88,8 +88,8 @@ class Lfw(Dataset):
         listed = _read_pairs(path)
         for fold, same, first, second in listed:
             if (a := photos.get(_key(*first))) and (b := photos.get(_key(*second))):
-                pairs.append(Pair(fold, same, a, b))
-        return Pairs(tuple(pairs), len(listed) - len(pairs))
+                pairs.append(VerificationPair(fold, same, a, b))
+        return VerificationPairs(tuple(pairs), len(listed) - len(pairs))
 
     @classmethod
     def example(cls, folder: Path) -> Lfw:

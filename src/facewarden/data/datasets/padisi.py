@@ -16,7 +16,7 @@ from facewarden.data.arrays import channel_list
 from facewarden.data.datasets.parts.captures import CaptureSet, Frame
 from facewarden.data.datasets.parts.lists import ListRow
 from facewarden.data.datasets.parts.protocols import GROUPS, find_one, read_table
-from facewarden.data.datasets.parts.twins import Shot, TwinWriter, Views
+from facewarden.data.datasets.parts.twins import Shot, TwinFrame, TwinWriter
 
 _CODE = re.compile(r"m(0|5)(\d\d)(\d\d)", re.IGNORECASE)
 _MAKEUP = "06"
@@ -25,7 +25,7 @@ _CHANNELS: dict[Modality, tuple[int, ...]] = {"rgb": (2, 1, 0), "depth": (4,), "
 _FILES: dict[Modality, str] = {"rgb": "color.jpg", "depth": "depth.jpg", "infrared": "ir.jpg"}
 
 
-class Twin(TwinWriter):
+class PadisiTwin(TwinWriter):
     """A twin of PADISI-Face: arrays of 22 channels under official long names; official files; lists with tabs and LF.
 
     Defects: the official label inside is True for attacks; one trial's name holds another trial's id; of the lists, one
@@ -56,7 +56,7 @@ class Twin(TwinWriter):
         self.text("padisi_USC_FACE_ground_truth.csv", truth)
         self.text("padisi_USC_FACE_dataset_partition_3folds_part0.csv", parts)
 
-    def _array(self, name: str, views: Views, *, attack: bool) -> None:
+    def _array(self, name: str, views: TwinFrame, *, attack: bool) -> None:
         planes = np.zeros((1, 22, *views.depth.shape), dtype=np.float32)
         for place, plane in zip((2, 1, 0), views.rgb.transpose(2, 0, 1), strict=True):
             planes[0, place] = plane / np.float32(255)
@@ -83,7 +83,7 @@ class Padisi(CaptureSet):
         protocol: the partition file; by default `*3folds_part0.csv` in the folder.
     """
 
-    twin = Twin
+    twin = PadisiTwin
     summary = "PADISI-Face arrays (.npz) with the official partition and ground truth files; padisi:PATH"
 
     def frames_by_rule(self) -> Iterator[Frame]:

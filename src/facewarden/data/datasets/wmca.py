@@ -41,7 +41,7 @@ GROUP_OF = {(kind, pai): (group, species) for group, species, kind, pais in _GRO
 """(type, PAI) of a video's name -> its attack group and species."""
 
 
-class Twin(TwinWriter):
+class WmcaTwin(TwinWriter):
     """A twin of WMCA: frames and HDF5 archives of the same videos, every attack group, the grandtest file, CRLF lists.
 
     Defects: one video whose color and depth have different frame numbers; of the lists, one row twice and one whose
@@ -116,7 +116,7 @@ class Wmca(ClipSet):
             name says grandtest is looked for in the folder.
     """
 
-    twin = Twin
+    twin = WmcaTwin
     summary = "WMCA, with R_CDIT (frames) or two face-station archives (HDF5) in it; wmca:PATH"
     heads = ("R_CDIT",)
     outer = ("WMCA-Image",)

@@ -15,11 +15,11 @@ from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.scene.light import LUMA, sample_light
 from facewarden.data.simulate.scene.shading import shade
 from facewarden.data.simulate.scene.surroundings import background
-from facewarden.data.simulate.scene.view import F32, View
+from facewarden.data.simulate.scene.view import F32, PinholeView
 from facewarden.data.simulate.sensor.camera import color_image, infrared_image
 from facewarden.data.simulate.sensor.domains import Domain, domain
 from facewarden.data.simulate.sensor.ranging import measure
-from facewarden.data.simulate.species import PRESENT, Stage
+from facewarden.data.simulate.species import PRESENT, SpeciesStage
 from facewarden.data.simulate.species._stage import face_width
 
 
@@ -108,14 +108,14 @@ def make_capture(
     light = sample_light(rng, spec.illumination, environment=spec.environment)
     distance = float(rng.uniform(*site.distance))
     pixels = spec.framing * spec.size * float(rng.uniform(0.88, 1.1))
-    view = View(spec.size, pixels * distance / face_width(victim))
+    view = PinholeView(spec.size, pixels * distance / face_width(victim))
     middle = (spec.size - 1) / 2
     center = (
         middle + spec.size * float(rng.uniform(-0.06, 0.06)),
         middle + spec.size * float(rng.uniform(-0.05, 0.07)),
     )
     place = generator(spec.seed, "place", spec.domain, spec.subject, spec.session, spec.environment)
-    stage = Stage(
+    stage = SpeciesStage(
         rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
         light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength,
     )  # fmt: skip

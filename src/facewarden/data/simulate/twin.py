@@ -17,7 +17,7 @@ from facewarden.core.progress import track
 from facewarden.core.tasks import ATTRIBUTES
 from facewarden.data.captures import capture_set, capture_sets
 from facewarden.data.datasets import Dataset
-from facewarden.data.datasets.parts.twins import MARK, Render, Shot, Views
+from facewarden.data.datasets.parts.twins import MARK, Render, Shot, TwinFrame
 from facewarden.data.depth import encode_depth
 from facewarden.data.manifest import Manifest
 from facewarden.data.simulate.capture import Capture, CaptureSpec, generator, make_capture
@@ -89,7 +89,7 @@ def renderer(people: People, *, site: str, population: int, size: int, frame: in
     """A function that renders the face of a shot, cut out."""
 
     @functools.lru_cache(maxsize=16)
-    def render(shot: Shot) -> Views:
+    def render(shot: Shot) -> TwinFrame:
         rng = generator(seed, "shot", shot.key)
         light = domain(site).illumination
         shares = np.array(list(light.values()), float)
@@ -109,7 +109,7 @@ def renderer(people: People, *, site: str, population: int, size: int, frame: in
     return render
 
 
-def cut_out(capture: Capture, *, size: int) -> Views:
+def cut_out(capture: Capture, *, size: int) -> TwinFrame:
     """Cut the face out of a capture, and turn depth into a picture as sets publish it, nearer brighter."""
     x0, y0, x1, y1 = (float(value) for value in capture.box)
     half = max(x1 - x0, y1 - y0) * _AROUND / 2
@@ -123,7 +123,7 @@ def cut_out(capture: Capture, *, size: int) -> Views:
         return np.asarray(moved, dtype=np.uint8)
 
     corners = [size / 2 + scale * (value - middle[i % 2]) for i, value in enumerate((x0, y0, x1, y1))]
-    return Views(
+    return TwinFrame(
         cut(capture.rgb, cv2.INTER_LINEAR),
         cut(depth.astype(np.uint8), cv2.INTER_NEAREST),
         cut(capture.infrared, cv2.INTER_LINEAR),
@@ -136,7 +136,7 @@ def _counted(render: Render) -> Render:
     """The same renderer, moving the progress bar; how many frames a layout takes only its writer knows."""
     turns = iter(track(iter(int, 1), label="simulating"))
 
-    def counted(shot: Shot) -> Views:
+    def counted(shot: Shot) -> TwinFrame:
         next(turns)
         return render(shot)
 

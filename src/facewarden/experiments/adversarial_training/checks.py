@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns, Outcome, self_checks
+from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, self_checks
 from facewarden.experiments.adversarial_training.outcomes import Sample
 from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.vulnerability.settings import PLAIN
@@ -17,7 +17,7 @@ Hits = dict[tuple[str, float], dict[Sample, bool]]
 _BOTH = "of samples that the surrogate decides correctly too"
 
 
-def method_checks(results: Sequence[CellResult], method_of: Mapping[str, str]) -> Iterator[tuple[str, Outcome]]:
+def method_checks(results: Sequence[CellResult], method_of: Mapping[str, str]) -> Iterator[tuple[str, CheckOutcome]]:
     """Where and what, for every method: its attacks through the decision, and the gradients of every attacked head.
 
     Args:

@@ -46,7 +46,7 @@ class AdaptiveTraining:
     seed: int = 0
 
 
-class Adapted(Recognizer):
+class AdversarialRecognizer(Recognizer):
     """A recognizer with a retrained upper half.
 
     Args:
@@ -76,7 +76,7 @@ class Adapted(Recognizer):
         return found
 
     @classmethod
-    def learned(cls, base: Recognizer, pairs: Path, *, how: AdaptiveTraining, store: Store) -> Adapted:
+    def learned(cls, base: Recognizer, pairs: Path, *, how: AdaptiveTraining, store: Store) -> AdversarialRecognizer:
         """Train the upper half on pairs, or read what was trained.
 
         Args:

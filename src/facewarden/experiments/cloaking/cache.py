@@ -18,7 +18,7 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
 from facewarden.experiments.cloaking.judges_build import build_recognizer
-from facewarden.experiments.cloaking.population import Crowd
+from facewarden.experiments.cloaking.population import Population
 from facewarden.photos.aligned import embed_all, purify, to_images
 
 Vectors = NDArray[np.float32]
@@ -28,7 +28,7 @@ _CHUNK = 160
 _EMPTY = "identity"
 
 
-class Lab:
+class ExperimentCache:
     """A crowd with everything that was computed of it.
 
     Args:
@@ -39,7 +39,7 @@ class Lab:
 
     def __init__(
         self,
-        crowd: Crowd,
+        crowd: Population,
         folder: Path,
         *,
         recognizer: Callable[[str], Recognizer] | None = None,

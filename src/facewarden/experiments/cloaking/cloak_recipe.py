@@ -14,12 +14,12 @@ from torch import Tensor
 
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.objective import Images, Objective, Through
+from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_attack import Method, choose_method, surrogate_weights
+from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
 
 _BATCH = 8
 
@@ -68,7 +68,7 @@ class CloakRecipe:
         """The budget in gray levels."""
         return self._method().eps
 
-    def _method(self) -> Method:
+    def _method(self) -> CloakMethod:
         return choose_method(self.attack, **self._strength(), thorough=False, settings=self.settings)
 
     def _strength(self) -> dict[str, Any]:
@@ -116,14 +116,16 @@ class CloakRecipe:
             named = list(keys[start : start + _BATCH])
             goal = goal_of(method, models, clean, keys=named, weights=self.weights(), seed=seed, own=own)
             if views:
-                goal = Mean([Through(goal, _seen_by(view), differentiable=view.differentiable) for view in views])
+                goal = Mean(
+                    [TransformedObjective(goal, _seen_by(view), differentiable=view.differentiable) for view in views]
+                )
             images = attack(goal, ThreatModel(eps=method.eps / 255), seed=seed).images["rgb"]
             parts.append((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
         return np.concatenate(parts)
 
 
 def goal_of(
-    method: Method,
+    method: CloakMethod,
     surrogates: Sequence[Recognizer],
     clean: Tensor,
     *,

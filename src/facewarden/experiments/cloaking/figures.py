@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS
-from facewarden.experiments.cloaking.results_grid import Grid
+from facewarden.experiments.cloaking.results_grid import CloakingGrid
 from facewarden.experiments.cloaking.tables import KIND_WORDS, Headlines
 from facewarden.reporting.document import Figure
 
@@ -31,7 +31,7 @@ def protection_figure(found: Headlines, *, purifiers: Sequence[str]) -> Figure |
 
 
 def budget_figure(
-    grid: Grid, cloaks: Mapping[str, float], *, purifiers: Sequence[str], judge: str, tracker: str = "nearest"
+    grid: CloakingGrid, cloaks: Mapping[str, float], *, purifiers: Sequence[str], judge: str, tracker: str = "nearest"
 ) -> Figure | None:
     """Success of the cloak against its budget, one curve per purifier, on one judge."""
     series = []

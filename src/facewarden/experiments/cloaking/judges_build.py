@@ -7,7 +7,7 @@ from pathlib import Path
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import parsed, resolve_recognizer
 from facewarden.core.roles import Recognizer
-from facewarden.experiments.cloaking.adversarial_recognizer import Adapted, AdaptiveTraining
+from facewarden.experiments.cloaking.adversarial_recognizer import AdaptiveTraining, AdversarialRecognizer
 from facewarden.experiments.cloaking.array_store import Store
 
 _ADAPTED = "adapted"
@@ -34,4 +34,6 @@ def build_recognizer(spec: str, *, store: Store) -> Recognizer:
         how = AdaptiveTraining(**rest)
     except TypeError as error:
         raise BadInputError(f"judge {spec!r}: {error}", hint="photos, epochs, batch, rate, seed") from None
-    return Adapted.learned(resolve_recognizer(settings["base"]), Path(settings["pairs"]), how=how, store=store)
+    return AdversarialRecognizer.learned(
+        resolve_recognizer(settings["base"]), Path(settings["pairs"]), how=how, store=store
+    )

@@ -20,7 +20,7 @@ from torch import nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
 from facewarden.experiments.cloaking.judge_kinds import JudgeKind, judge_kind, loss_networks
@@ -38,7 +38,7 @@ Outcomes = dict[str, list[Mapping[str, UserOutcome]]]
 
 
 @dataclass(frozen=True)
-class Cell:
+class CloakingResult:
     """One cell of the grid, with everything a reader must know of it.
 
     Attributes:
@@ -78,7 +78,7 @@ class Cell:
         return plain
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Cell:
+    def from_json(cls, values: Mapping[str, Any]) -> CloakingResult:
         """Read what `as_json` gave."""
         lists = ("surrogates", "loss_networks", "seeds", "hidden", "missed")
         figures = ("protection", "natural_error", "normal_accuracy")
@@ -87,7 +87,7 @@ class Cell:
 
 
 def measure(
-    lab: Lab,
+    lab: ExperimentCache,
     cloak: CloakRecipe,
     *,
     purifier: str,
@@ -99,7 +99,7 @@ def measure(
     probes: Probes = "raw",
     tuning: FineTuning = _TUNING,
     gallery_only: bool = False,
-) -> list[Cell]:
+) -> list[CloakingResult]:
     """Measure one cloak, purifier and tracker on every judge.
 
     Args:
@@ -134,7 +134,7 @@ def measure(
         protection = mean_by_subject(hidden, owner, seed=0)
         natural = mean_by_subject(missed, owner, seed=0)
         cells.append(
-            Cell(
+            CloakingResult(
                 cloak=cloak.name,
                 surrogates=cloak.surrogates,
                 purifier=purifier,
@@ -157,7 +157,7 @@ def measure(
 
 
 def _by_training(
-    lab: Lab,
+    lab: ExperimentCache,
     cloak: CloakRecipe,
     people: Sequence[str],
     purifier: str,
@@ -193,7 +193,7 @@ def _above(judge: Recognizer) -> nn.Module:
 
 
 def _by_embedding(
-    lab: Lab,
+    lab: ExperimentCache,
     cloak: CloakRecipe,
     people: Mapping[str, Sequence[int]] | Sequence[str],
     purifier: str,

@@ -45,7 +45,7 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Crowd:
+class Population:
     """Aligned faces of people who may cloak, and of distractors.
 
     Attributes:
@@ -95,7 +95,7 @@ class Crowd:
 
 def load_crowd(
     spec: str, *, people: int, photos: int, distractors: int, store: Store, aligner: str = "yunet", seed: int = 0
-) -> Crowd:
+) -> Population:
     """Read and align a set's people, and keep the crops.
 
     Of Labeled Faces in the Wild the people with ten photos or more are searched for; distractors, one photo each, are
@@ -160,9 +160,9 @@ def _ordered(people: Iterable[str]) -> list[str]:
     return [*(who for who in CHOSEN_BY if who in found), *(who for who in found if who not in CHOSEN_BY)]
 
 
-def crowd_of(faces: AlignedFaces) -> Crowd:
+def crowd_of(faces: AlignedFaces) -> Population:
     """Make a crowd of faces that are aligned already."""
-    return Crowd(faces, pixels_key(faces.crops))
+    return Population(faces, pixels_key(faces.crops))
 
 
 def only_looked_at(identity: str) -> bool:

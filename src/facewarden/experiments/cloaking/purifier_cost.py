@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.seeding import derive
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.metrics.match import rank_hits
 from facewarden.metrics.verification import verification_summary
 from facewarden.nn.ssim import ssim
@@ -21,7 +21,9 @@ from facewarden.photos.aligned import purify, to_images
 _LOOKED_AT, _TIMED, _IMPOSTORS, _DRAWS = 200, 32, 30000, 100
 
 
-def cost_of(lab: Lab, purifier: str, *, judges: Sequence[str], seed: int = 0, rounds: int = 200) -> dict[str, Any]:
+def cost_of(
+    lab: ExperimentCache, purifier: str, *, judges: Sequence[str], seed: int = 0, rounds: int = 200
+) -> dict[str, Any]:
     """Measure what a purifier does to natural faces, JSON-able.
 
     Args:
@@ -56,7 +58,7 @@ def cost_of(lab: Lab, purifier: str, *, judges: Sequence[str], seed: int = 0, ro
     }
 
 
-def _speed(lab: Lab, purifier: str) -> float:
+def _speed(lab: ExperimentCache, purifier: str) -> float:
     images = to_images(lab.crowd.faces.crops[:_TIMED])
     treat, times, threads = lab.purifier(purifier), [], torch.get_num_threads()
     try:
@@ -73,7 +75,7 @@ def _speed(lab: Lab, purifier: str) -> float:
 
 
 def _of_judge(
-    lab: Lab, raw: NDArray[np.float32], treated: NDArray[np.float32], *, seed: int, rounds: int
+    lab: ExperimentCache, raw: NDArray[np.float32], treated: NDArray[np.float32], *, seed: int, rounds: int
 ) -> dict[str, Any]:
     first, second, who_first, who_second = _pairs(lab, seed=seed)
     same = who_first == who_second
@@ -89,7 +91,7 @@ def _of_judge(
     return found
 
 
-def _pairs(lab: Lab, *, seed: int) -> tuple[NDArray[Any], ...]:
+def _pairs(lab: ExperimentCache, *, seed: int) -> tuple[NDArray[Any], ...]:
     """All pairs of one person, and drawn pairs of two people."""
     people = lab.crowd.people
     rows = np.array([row for held in people.values() for row in held])
@@ -102,7 +104,7 @@ def _pairs(lab: Lab, *, seed: int) -> tuple[NDArray[Any], ...]:
     return rows[first[chosen]], rows[second[chosen]], who[first[chosen]], who[second[chosen]]
 
 
-def _rank1(lab: Lab, probes: NDArray[np.float32], gallery: NDArray[np.float32], *, seed: int) -> float:
+def _rank1(lab: ExperimentCache, probes: NDArray[np.float32], gallery: NDArray[np.float32], *, seed: int) -> float:
     """Share of probes found when everybody has one gallery photo; mean over draws of that photo."""
     split = lab.crowd.split(seed)
     asked = [row for rows in split.probes.values() for row in rows]

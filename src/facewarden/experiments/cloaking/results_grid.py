@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewarden.experiments.cloaking.judge_kinds import COUNTS_FROM, JudgedRate, JudgeKind, headline
-from facewarden.experiments.cloaking.measure import Cell
+from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.metrics.intervals import Interval, mean_by_subject
 
 NONE = "none"
@@ -16,21 +16,23 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Grid:
+class CloakingGrid:
     """Cells by the name that the plan gives their cloak and purifier.
 
     Attributes:
         cells: table -> cells.
     """
 
-    cells: Mapping[str, Sequence[Cell]]
+    cells: Mapping[str, Sequence[CloakingResult]]
 
-    def all(self) -> Iterator[Cell]:
+    def all(self) -> Iterator[CloakingResult]:
         """Every cell, table by table."""
         for found in self.cells.values():
             yield from found
 
-    def find(self, *, cloak: str, purifier: str, tracker: str, judge: str, probes: str = "raw") -> Cell | None:
+    def find(
+        self, *, cloak: str, purifier: str, tracker: str, judge: str, probes: str = "raw"
+    ) -> CloakingResult | None:
         """The first cell of this description."""
         for cell in self.all():
             if (cell.cloak, cell.purifier, cell.tracker) == (cloak, purifier, tracker) and (
@@ -39,11 +41,11 @@ class Grid:
                 return cell
         return None
 
-    def untreated(self, cell: Cell) -> Cell | None:
+    def untreated(self, cell: CloakingResult) -> CloakingResult | None:
         """The same cell without a purifier; probes are then raw in any case."""
         return self.find(cloak=cell.cloak, purifier=NONE, tracker=cell.tracker, judge=cell.judge)
 
-    def judged(self, cell: Cell) -> JudgedRate | None:
+    def judged(self, cell: CloakingResult) -> JudgedRate | None:
         """A cell as a rate that knows whether it counts; None where its untreated cell is missing."""
         bare = self.untreated(cell)
         if bare is None:
@@ -66,7 +68,7 @@ class Grid:
         trackers: Sequence[str],
         judges: Sequence[str],
         barred: Sequence[str],
-    ) -> list[Cell]:
+    ) -> list[CloakingResult]:
         """Cells that a headline of one kind of judge may use, raw probes only.
 
         Args:
@@ -76,7 +78,7 @@ class Grid:
             judges: whose cells count; other tables may hold retrained judges, which answer another question.
             barred: loss networks of any purifier in the comparison: all purifiers are then measured on the same cells.
         """
-        chosen: dict[tuple[str, str, str], Cell] = {}
+        chosen: dict[tuple[str, str, str], CloakingResult] = {}
         for cell in self.all():
             rate = self.judged(cell)
             if (
@@ -91,7 +93,7 @@ class Grid:
                 chosen.setdefault((cell.cloak, cell.tracker, cell.judge), cell)
         return list(chosen.values())
 
-    def headline(self, cells: Sequence[Cell]) -> Interval:
+    def headline(self, cells: Sequence[CloakingResult]) -> Interval:
         """Mean over cells, every tracker with the same weight, with the interval over attackers.
 
         All cells take their attackers from one order, so whole attackers are drawn with all of their cells. Where a
@@ -107,12 +109,12 @@ class Grid:
         return Interval(value, low, high, len(cells), f"{found.method}, {len(cells)} cells")
 
 
-def best_baseline(cells: Sequence[Cell | None]) -> Cell | None:
+def best_baseline(cells: Sequence[CloakingResult | None]) -> CloakingResult | None:
     """The cell with the lowest protection; picked after the fact, which flatters the baselines."""
     there = [cell for cell in cells if cell is not None]
     return min(there, key=lambda cell: cell.protection.value) if there else None
 
 
-def counts(cell: Cell) -> bool:
+def counts(cell: CloakingResult) -> bool:
     """Whether an untreated cell's cloak protects at all."""
     return cell.protection.value >= COUNTS_FROM

@@ -8,9 +8,9 @@ from pathlib import Path
 from facewarden.core.errors import BadInputError
 from facewarden.core.run import write_json
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.measure import Cell, measure
+from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Metric
@@ -68,8 +68,8 @@ def evaluate_cloaking(
         )
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
     crowd = load_crowd(dataset, **sizes, store=Store(run), aligner=aligner)
-    lab = Lab(crowd, run)
-    cells: list[Cell] = []
+    lab = ExperimentCache(crowd, run)
+    cells: list[CloakingResult] = []
     for text in cloak:
         recipe = parse_cloak(text, surrogates=surrogate)
         for treatment in purifier:
@@ -106,7 +106,7 @@ def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
     return recipe
 
 
-def cell_metrics(cells: Sequence[Cell], *, simulated: bool) -> tuple[Metric, ...]:
+def cell_metrics(cells: Sequence[CloakingResult], *, simulated: bool) -> tuple[Metric, ...]:
     """Cells as metrics whose group says everything: cloak, surrogates, purifier, tracker, judge and what it is."""
     found = []
     for cell in cells:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS, JudgeKind
-from facewarden.experiments.cloaking.measure import END_TO_END, Cell
-from facewarden.experiments.cloaking.results_grid import NONE, Grid, best_baseline, counts
+from facewarden.experiments.cloaking.measure import END_TO_END, CloakingResult
+from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid, best_baseline, counts
 from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
 from facewarden.reporting.document import Table
 
@@ -37,7 +37,7 @@ def rate(found: Interval) -> str:
     return f"{100 * found.value:.1f} ({100 * found.low:.1f}–{100 * found.high:.1f})"
 
 
-def _excess(cell: Cell) -> str:
+def _excess(cell: CloakingResult) -> str:
     """Protection beyond the natural error, with its interval over the people, each compared with themselves."""
     found = paired_bootstrap_difference(
         np.array(cell.hidden), np.array(cell.missed), subjects=np.arange(len(cell.hidden)), seed=0
@@ -45,7 +45,7 @@ def _excess(cell: Cell) -> str:
     return f"{100 * cell.excess:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
 
 
-def goal_table(grid: Grid, goals: Sequence[Goal], *, candidate: str, baselines: Sequence[str]) -> Table:
+def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, baselines: Sequence[str]) -> Table:
     """Whether the goals are reached, as it is."""
     rows = []
     for goal in goals:
@@ -104,7 +104,7 @@ class Headlines:
 
 
 def headlines(
-    grid: Grid,
+    grid: CloakingGrid,
     *,
     purifiers: Sequence[str],
     cloaks: Sequence[str],
@@ -120,7 +120,7 @@ def headlines(
     barred = tuple(sorted({name for cell in grid.all() if cell.purifier == candidate for name in cell.loss_networks}))
     rates: dict[tuple[str, JudgeKind], Interval] = {}
     used: dict[JudgeKind, int] = {}
-    pooled: list[Cell] = []
+    pooled: list[CloakingResult] = []
     for kind in JUDGE_KINDS:
         chosen = {
             name: grid.eligible(
@@ -141,7 +141,7 @@ def headlines(
     return Headlines(rates, used, barred, {name: size for name, size in sizes.items() if size})
 
 
-def size_of(cells: Sequence[Cell]) -> str:
+def size_of(cells: Sequence[CloakingResult]) -> str:
     """How many people cloaked and which splits were drawn, in words; empty without cells."""
     people = sorted({cell.attackers for cell in cells})
     seeds = sorted({seed for cell in cells for seed in cell.seeds})
@@ -198,7 +198,7 @@ def headline_sentences(
     return tuple(said)
 
 
-def cells_table(title: str, cells: Sequence[Cell], grid: Grid) -> Table:
+def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid) -> Table:
     """Every cell with everything a reader must know of it."""
     rows = []
     for cell in cells:
@@ -268,7 +268,7 @@ def _points(found: Sequence[float]) -> str:
     return f"{value:.2f} ({low:.2f}–{high:.2f})"
 
 
-def cost_sentences(grid: Grid, costs: Mapping[str, Mapping[str, Any]], *, candidate: str) -> tuple[str, ...]:
+def cost_sentences(grid: CloakingGrid, costs: Mapping[str, Mapping[str, Any]], *, candidate: str) -> tuple[str, ...]:
     """The candidate's price at its worst judge, each with its limit and verdict."""
     limits: list[tuple[str, float, float]] = []
     drops = [

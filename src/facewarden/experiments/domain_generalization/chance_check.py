@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.domain_generalization.labels import counted, in_percent
-from facewarden.experiments.domain_generalization.settings import Part
+from facewarden.experiments.domain_generalization.settings import TablePart
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.over_runs import t_interval
 
@@ -54,9 +54,11 @@ class Chance:
         )
 
 
-def chance_of(part: Part, scores: Scores, name: str) -> Chance | None:
+def chance_of(part: TablePart, scores: ScoresOverSeeds, name: str) -> Chance | None:
     """Mean AUC of a method at the last epoch over its runs; None where a run is missing."""
-    held = [scores.measures(name, protocol, seed, Look()) for protocol in part.protocols for seed in part.seeds]
+    held = [
+        scores.measures(name, protocol, seed, ScoreSelection()) for protocol in part.protocols for seed in part.seeds
+    ]
     runs = np.array([one["auc"].value for one in held if one is not None])
     if runs.size < len(held):
         return None

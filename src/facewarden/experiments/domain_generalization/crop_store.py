@@ -31,7 +31,7 @@ _INDEX = "crops.json"
 
 
 @dataclass(frozen=True)
-class View:
+class CropView:
     """What decides a crop: which detector cuts, how large, how many pixels.
 
     Attributes:
@@ -52,7 +52,7 @@ class View:
         return f"{derive(0, self.cutter, self.size, self.side, repr(self.scale)):016x}"
 
 
-def view_of(model: Trainable, *, margin: float) -> View:
+def view_of(model: Trainable, *, margin: float) -> CropView:
     """The crop that a model trains on: its view with a margin, of a side that keeps the view's pixels where they are.
 
     Args:
@@ -63,7 +63,7 @@ def view_of(model: Trainable, *, margin: float) -> View:
     side = round(size * margin)
     side += (side - size) % 2  # an even rest: the view is cut out of the middle without resampling
     crop = cast(Any, type(model)).crop
-    return View(f"{crop.__module__}.{crop.__qualname__}", size, side, float(model.settings["scale"]) * side / size)
+    return CropView(f"{crop.__module__}.{crop.__qualname__}", size, side, float(model.settings["scale"]) * side / size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class CropStore:
         skipped: captures that could not be read, key and reason.
     """
 
-    view: View
+    view: CropView
     images: dict[Modality, Tensor]
     present: dict[Modality, Tensor]
     place: dict[str, int]
@@ -146,7 +146,7 @@ class CropStore:
             yield replace(whole, images={n: image[..., inside, inside] for n, image in whole.images.items()})
 
 
-def make_store(manifest: Manifest, model: Trainable, *, view: View, folder: Path) -> CropStore:
+def make_store(manifest: Manifest, model: Trainable, *, view: CropView, folder: Path) -> CropStore:
     """Cut every capture once; a store that is there already is opened.
 
     Raises:
@@ -168,7 +168,7 @@ def make_store(manifest: Manifest, model: Trainable, *, view: View, folder: Path
     return open_store(folder)
 
 
-def _fill(manifest: Manifest, model: Trainable, view: View, folder: Path) -> None:
+def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) -> None:
     skipped: list[Skipped] = []
     keys: list[str] = []
     present: dict[Modality, list[bool]] = {name: [] for name in MODALITIES}
@@ -203,7 +203,7 @@ def open_store(folder: Path) -> CropStore:
     """
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-        view, count = View(**index["view"]), len(index["keys"])
+        view, count = CropView(**index["view"]), len(index["keys"])
         shapes = {name: (count, CHANNELS[name], view.side, view.side) for name in MODALITIES}
         images = {
             # private: pages are shared between processes, and nobody can write into the file

@@ -22,7 +22,7 @@ Find = Callable[[str, str, int], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
-class Look:
+class ScoreSelection:
     """How scores are looked at.
 
     Attributes:
@@ -39,7 +39,7 @@ class Look:
 
 
 @dataclass
-class Scores:
+class ScoresOverSeeds:
     """Results of a plan's cells, and what was computed of them already.
 
     Attributes:
@@ -49,7 +49,7 @@ class Scores:
     find: Find
     _known: dict[tuple[Any, ...], dict[str, Replicated] | None] = field(default_factory=dict)
 
-    def measures(self, method: str, protocol: str, seed: int, look: Look) -> dict[str, Replicated] | None:
+    def measures(self, method: str, protocol: str, seed: int, look: ScoreSelection) -> dict[str, Replicated] | None:
         """All measures of one cell; None where the cell failed or has no such scores."""
         key = (method, protocol, seed, look)
         if key not in self._known:
@@ -57,27 +57,31 @@ class Scores:
             self._known[key] = None if result is None else _measured(result, protocol, look)
         return self._known[key]
 
-    def over(self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: Look) -> Replicated | None:
+    def over(
+        self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: ScoreSelection
+    ) -> Replicated | None:
         """One measure, mean over the seeds; None where a seed is missing, since unequal seeds would not be paired."""
         found = {seed: self.measures(method, protocol, seed, look) for seed in seeds}
         parts = {seed: one[name] for seed, one in found.items() if one is not None}
         return over_seeds(parts, seed=0) if len(parts) == len(seeds) else None
 
     def mean(
-        self, method: str, protocols: Sequence[str], name: str, *, seeds: Sequence[int], look: Look
+        self, method: str, protocols: Sequence[str], name: str, *, seeds: Sequence[int], look: ScoreSelection
     ) -> Replicated | None:
         """One measure, mean over protocols; None where one of them is missing."""
         parts = [self.over(method, protocol, name, seeds=seeds, look=look) for protocol in protocols]
         known = [part for part in parts if part is not None]
         return mean_over(known) if known and len(known) == len(parts) else None
 
-    def averaged(self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: Look) -> Replicated | None:
+    def averaged(
+        self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: ScoreSelection
+    ) -> Replicated | None:
         """One measure, mean over the targets of a protocol, each by itself."""
         result = next((r for seed in seeds if (r := self.find(method, protocol, seed)) is not None), None)
         if result is None:
             return None
         targets = sorted(set(result["rows"]["test"]["domain"]))
-        looks = [Look(look.rule, look.missing, target, look.video) for target in targets]
+        looks = [ScoreSelection(look.rule, look.missing, target, look.video) for target in targets]
         parts = [self.over(method, protocol, name, seeds=seeds, look=one) for one in looks]
         known = [part for part in parts if part is not None]
         return mean_over(known) if len(known) == len(parts) else None
@@ -96,7 +100,7 @@ class Scores:
         return {metric.name: metric for metric in found}
 
 
-def _measured(result: Mapping[str, Any], protocol: str, look: Look) -> dict[str, Replicated] | None:
+def _measured(result: Mapping[str, Any], protocol: str, look: ScoreSelection) -> dict[str, Replicated] | None:
     held = result["scores"].get(look.rule)
     if held is None or (look.missing and look.missing not in result["missing"]):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.experiments.domain_generalization.cell import ORACLE_TARGET_EPOCH
-from facewarden.experiments.domain_generalization.figures_over_seeds import Look
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.transfer import TARGET_PEEKING, Replicated
 
@@ -37,12 +37,12 @@ def has_several(protocol: str) -> bool:
     return len(protocol.partition("_")[2]) > 1
 
 
-def peeks(measure: str, look: Look) -> bool:
+def peeks(measure: str, look: ScoreSelection) -> bool:
     """Whether a figure knows the target's labels, by its threshold or by the epoch that was chosen."""
     return measure in TARGET_PEEKING or look.rule == ORACLE_TARGET_EPOCH
 
 
-def marked(title: str, measure: str, look: Look) -> str:
+def marked(title: str, measure: str, look: ScoreSelection) -> str:
     """A title with the dagger where its figure peeks."""
     return f"{title} {DAGGER}" if peeks(measure, look) else title
 

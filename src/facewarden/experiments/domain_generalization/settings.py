@@ -11,7 +11,7 @@ from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.data.transfer import transfer_protocol
-from facewarden.experiments.engine.kind import SHARED, Cell, SettingError, check_keys
+from facewarden.experiments.engine.kind import SHARED, PlanCell, SettingError, check_keys
 from facewarden.training.recipe import Recipe, merged, parse_recipe, read_recipe
 
 EVERY, LAST = "every", "last"
@@ -33,7 +33,7 @@ _RECIPE = ("entry", "model", "objective", "objective_settings", "training")
 
 
 @dataclass(frozen=True)
-class Method:
+class TrainedMethod:
     """A row of the tables.
 
     Attributes:
@@ -54,7 +54,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """A section of the summary: methods on protocols.
 
     Attributes:
@@ -90,8 +90,8 @@ class PresentationPlan:
 
     title: str
     data: Mapping[str, Any]
-    methods: Mapping[str, Method]
-    parts: tuple[Part, ...]
+    methods: Mapping[str, TrainedMethod]
+    parts: tuple[TablePart, ...]
     whole_target: bool
     every_epoch: bool
     missing: bool
@@ -129,7 +129,7 @@ def read_settings(settings: Mapping[str, Any]) -> PresentationPlan:
     )
 
 
-def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Method:
+def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> TrainedMethod:
     at = ("methods", name)
     values = _like(name, given, ())
     try:
@@ -156,7 +156,9 @@ def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) ->
     if not only or set(only) - set(MODALITIES):
         raise SettingError(f"only {list(only)}", hint=f"some of {', '.join(MODALITIES)}", at=(*at, "only"))
     shown = str(values.get("label", name))
-    return Method(name, shown, recipe, bool(values.get("shuffle", False)), cast("tuple[Modality, ...]", only), start)
+    return TrainedMethod(
+        name, shown, recipe, bool(values.get("shuffle", False)), cast("tuple[Modality, ...]", only), start
+    )
 
 
 def _like(name: str, given: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
@@ -176,7 +178,9 @@ def _like(name: str, given: Mapping[str, Any], seen: tuple[str, ...]) -> dict[st
     return merged(base, values)
 
 
-def _part(part: Any, methods: Mapping[str, Method], seeds: tuple[int, ...], *, at: tuple[str | int, ...]) -> Part:
+def _part(
+    part: Any, methods: Mapping[str, TrainedMethod], seeds: tuple[int, ...], *, at: tuple[str | int, ...]
+) -> TablePart:
     check_keys(part, _PART, required=("title", "methods", "protocols"), at=at)
     names = tuple(map(str, _sequence(part["methods"], at=(*at, "methods"))))
     for place, name in enumerate(names):
@@ -194,7 +198,7 @@ def _part(part: Any, methods: Mapping[str, Method], seeds: tuple[int, ...], *, a
     if check not in (None, "chance", "dev"):
         raise SettingError(f"no check {check!r}", hint="check: chance or dev", at=(*at, "check"))
     own = _seeds(part["seeds"], at=(*at, "seeds")) if "seeds" in part else seeds
-    return Part(str(part["title"]), names, tuple(protocols), own, baseline, check, str(part.get("note", "")))
+    return TablePart(str(part["title"]), names, tuple(protocols), own, baseline, check, str(part.get("note", "")))
 
 
 def _sequence(value: Any, *, at: tuple[str | int, ...]) -> Sequence[Any]:
@@ -212,4 +216,4 @@ def _seeds(value: Any, *, at: tuple[str | int, ...]) -> tuple[int, ...]:
 
 def known_folder(root: Path, data: Mapping[str, Any]) -> Path:
     """Where a plan keeps what it made of its data, by the data's settings."""
-    return root / SHARED / f"data-{Cell('data', {'data': data}).key('data')}"
+    return root / SHARED / f"data-{PlanCell('data', {'data': data}).key('data')}"

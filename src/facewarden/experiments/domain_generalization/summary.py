@@ -7,9 +7,9 @@ from typing import Any
 
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
-from facewarden.experiments.domain_generalization.figures_over_seeds import Find, Look, Scores
+from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.domain_generalization.labels import counted, has_several, peeks, percent, shown
-from facewarden.experiments.domain_generalization.settings import Part, PresentationPlan
+from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart
 from facewarden.experiments.domain_generalization.tables import PartTables
 from facewarden.experiments.engine.kind import Summary
 from facewarden.metrics.transfer import Replicated
@@ -23,7 +23,7 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
         plan: as it was read.
         find: (method, protocol, seed) -> result, None where the cell failed.
     """
-    scores = Scores(find)
+    scores = ScoresOverSeeds(find)
     results = _results(plan, find)
     simulated = any(result["simulated"] for result in results)
     sentences: list[str] = []
@@ -97,7 +97,7 @@ def _words(apart: Replicated, *, seeds: int) -> str:
 def _figure(made: PartTables) -> Figure | None:
     rows = []
     for name in made.part.methods:
-        one = made.scores.mean(name, made.part.protocols, "hter", seeds=made.part.seeds, look=Look())
+        one = made.scores.mean(name, made.part.protocols, "hter", seeds=made.part.seeds, look=ScoreSelection())
         if one is None:
             continue
         interval = one.interval()
@@ -150,7 +150,7 @@ def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table
     return [Table("Audit of the splits", columns, tuple(rows), simulated=simulated)] if rows else []
 
 
-def _data(part: Part, scores: Scores) -> dict[str, Any]:
+def _data(part: TablePart, scores: ScoresOverSeeds) -> dict[str, Any]:
     """Every figure by method, protocol and seed, for who computes on.
 
     `peeks` says that the target chose the epoch, so that all figures of the row know it; `peeking` names those that do.
@@ -163,9 +163,9 @@ def _data(part: Part, scores: Scores) -> dict[str, Any]:
                 if result is None:
                     continue
                 for rule, chosen in result["scores"].items():
-                    measured = scores.measures(method, protocol, seed, Look(rule))
+                    measured = scores.measures(method, protocol, seed, ScoreSelection(rule))
                     values = {name: one.value for name, one in (measured or {}).items()}
-                    peeking = [name for name in values if peeks(name, Look(rule))]
+                    peeking = [name for name in values if peeks(name, ScoreSelection(rule))]
                     figures.append({"method": method, "protocol": protocol, "seed": seed, "rule": rule,
                                     "epoch": chosen["epoch"], **values, "peeks": len(peeking) == len(values),
                                     "peeking": peeking})  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.domain_generalization.labels import (
     DAGGER,
     PEEKS,
@@ -18,7 +18,7 @@ from facewarden.experiments.domain_generalization.labels import (
     percent,
     shown,
 )
-from facewarden.experiments.domain_generalization.settings import Part, PresentationPlan
+from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart
 from facewarden.metrics.transfer import Replicated, mean_over
 from facewarden.reporting.document import Table
 
@@ -33,17 +33,17 @@ class PartLayout:
     """
 
     plan: PresentationPlan
-    part: Part
-    scores: Scores
+    part: TablePart
+    scores: ScoresOverSeeds
     simulated: bool
 
     def _label(self, name: str) -> str:
         return self.plan.methods[name].label
 
-    def _mean(self, name: str, measure: str, look: Look) -> Replicated | None:
+    def _mean(self, name: str, measure: str, look: ScoreSelection) -> Replicated | None:
         return self.scores.mean(name, self.part.protocols, measure, seeds=self.part.seeds, look=look)
 
-    def _by_protocol(self, measure: str, look: Look) -> tuple[list[str], Callable[[str], list[str | None]]]:
+    def _by_protocol(self, measure: str, look: ScoreSelection) -> tuple[list[str], Callable[[str], list[str | None]]]:
         """Column titles and a row's cells; a protocol of several targets has them pooled and averaged."""
         columns = [
             marked(f"{shown(name)}{suffix}", measure, look)
@@ -61,7 +61,7 @@ class PartLayout:
 
         return columns, cells
 
-    def _means(self, measure: str, look: Look) -> tuple[list[str], Callable[[str], list[str | None]]]:
+    def _means(self, measure: str, look: ScoreSelection) -> tuple[list[str], Callable[[str], list[str | None]]]:
         """Titles and cells of the mean over protocols; both ways where a protocol has several targets."""
         if not self._several():
             return [marked("mean", measure, look)], lambda name: [percent(self._mean(name, measure, look))]
@@ -74,7 +74,7 @@ class PartLayout:
 
         return [marked(f"mean ({way})", measure, look) for way in ("pooled", "averaged")], cells
 
-    def _averaged(self, method: str, protocol: str, measure: str, look: Look) -> Replicated | None:
+    def _averaged(self, method: str, protocol: str, measure: str, look: ScoreSelection) -> Replicated | None:
         """Mean over the targets of a protocol, of which there may be one."""
         found = self.scores.averaged if has_several(protocol) else self.scores.over
         return found(method, protocol, measure, seeds=self.part.seeds, look=look)
@@ -85,10 +85,10 @@ class PartLayout:
     def _pools(self) -> str:
         return "Targets of one protocol are pooled." if self._several() else ""
 
-    def _community(self, title: str, measure: str, look: Look) -> str:
+    def _community(self, title: str, measure: str, look: ScoreSelection) -> str:
         return f"Community rule {DAGGER}: {title}" if peeks(measure, look) else title
 
-    def _rates_table(self, title: str, measure: str, look: Look, note: str) -> Table:
+    def _rates_table(self, title: str, measure: str, look: ScoreSelection, note: str) -> Table:
         """A measure by protocol, its means, the mean AUC and the size of the method."""
         columns, cells = self._by_protocol(measure, look)
         heads, means = self._means(measure, look)

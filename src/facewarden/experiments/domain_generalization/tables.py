@@ -8,7 +8,7 @@ import numpy as np
 
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
-from facewarden.experiments.domain_generalization.figures_over_seeds import Look
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection
 from facewarden.experiments.domain_generalization.labels import counted, in_percent, marked, peeks, percent
 from facewarden.experiments.domain_generalization.table_layout import PartLayout
 from facewarden.metrics.pad import auc, eer
@@ -22,7 +22,7 @@ COMPARED = (
     ("HTER at target EER", "hter_at_target_eer", ORACLE_TARGET_EPOCH),
 )
 """Title, measure and selection rule of the paired differences."""
-_PLAIN = Look()
+_PLAIN = ScoreSelection()
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PartTables(PartLayout):
             return (self.dev(),)
         made = [self.main(), self.areas(_PLAIN), self.rules(), self.community(), self.rates()]
         if self.plan.every_epoch:  # else the community's area is that of the last epoch, which is there already
-            made.insert(4, self.areas(Look(ORACLE_TARGET_EPOCH)))
+            made.insert(4, self.areas(ScoreSelection(ORACLE_TARGET_EPOCH)))
         if self.part.baseline is not None:
             made.append(self.paired())
         if self.plan.missing and self._has_missing():
@@ -54,10 +54,10 @@ class PartTables(PartLayout):
 
     def community(self) -> Table:
         """The community's rule by protocol, as papers print it."""
-        look = Look(ORACLE_TARGET_EPOCH if self.plan.every_epoch else LAST_EPOCH)
+        look = ScoreSelection(ORACLE_TARGET_EPOCH if self.plan.every_epoch else LAST_EPOCH)
         return self._rates_table(f"HTER % at the target's EER, {look.rule}", "hter_at_target_eer", look, "")
 
-    def areas(self, look: Look) -> Table:
+    def areas(self, look: ScoreSelection) -> Table:
         """AUC by protocol; papers print HTER and AUC of every target."""
         columns, cells = self._by_protocol("auc", look)
         heads, means = self._means("auc", look)
@@ -71,15 +71,15 @@ class PartTables(PartLayout):
 
     def rules(self) -> Table:
         """What each rule of selection and threshold makes of the same runs, mean over protocols."""
-        rules: list[tuple[str, str, Look]] = [
+        rules: list[tuple[str, str, ScoreSelection]] = [
             ("HTER, dev threshold, last_epoch", "hter", _PLAIN),
-            ("the same per video", "hter", Look(video=True)),
+            ("the same per video", "hter", ScoreSelection(video=True)),
         ]
         if self.plan.every_epoch:
-            rules.append(("HTER, dev threshold, source_dev_epoch", "hter", Look(SOURCE_DEV_EPOCH)))
+            rules.append(("HTER, dev threshold, source_dev_epoch", "hter", ScoreSelection(SOURCE_DEV_EPOCH)))
         rules.append(("HTER at target EER, last_epoch", "hter_at_target_eer", _PLAIN))
         if self.plan.every_epoch:
-            best = Look(ORACLE_TARGET_EPOCH)
+            best = ScoreSelection(ORACLE_TARGET_EPOCH)
             rules.append(("HTER at target EER, oracle_target_epoch", "hter_at_target_eer", best))
         return self._table(
             "The same runs under each rule, mean over protocols, %",
@@ -121,7 +121,7 @@ class PartTables(PartLayout):
         seeds = " and seed" if len(self.part.seeds) > 1 else ""
         return self._table(
             f"Paired difference to {self._label(self.part.baseline)}, percentage points, mean over protocols",
-            ("method", *(marked(title, measure, Look(rule)) for title, measure, rule in compared)),
+            ("method", *(marked(title, measure, ScoreSelection(rule)) for title, measure, rule in compared)),
             lambda name: tuple(
                 percent(self.paired_difference(name, measure, rule), proportion=False) for _, measure, rule in compared
             ),
@@ -134,7 +134,7 @@ class PartTables(PartLayout):
         """Sensors missing at test, mean over targets."""
         titles = {"hter": "HTER % at the threshold frozen on the sources' dev (all sensors)", "auc": "AUC %",
                   "hter_at_target_eer": "HTER % at the target's EER"}  # fmt: skip
-        looks = [Look(missing=name) for name in MISSING]
+        looks = [ScoreSelection(missing=name) for name in MISSING]
 
         def row(name: str) -> tuple[str | None, ...]:
             cells = [self._mean(name, measure, look) for look in (_PLAIN, *looks)]
@@ -193,7 +193,7 @@ class PartTables(PartLayout):
     def paired_difference(self, name: str, measure: str, rule: str) -> Replicated | None:
         """Mean over protocols of the difference to the baseline."""
         assert self.part.baseline is not None
-        look = Look(rule)
+        look = ScoreSelection(rule)
         ours, theirs = self._mean(name, measure, look), self._mean(self.part.baseline, measure, look)
         return None if ours is None or theirs is None else difference(ours, theirs)
 

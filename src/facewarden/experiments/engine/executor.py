@@ -20,7 +20,7 @@ from typing import Any
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.progress import track
 from facewarden.core.run import DONE, write_json
-from facewarden.experiments.engine.kind import CELLS, Cell, CellResult, PlanKind
+from facewarden.experiments.engine.kind import CELLS, CellResult, PlanCell, PlanKind
 
 ERROR = "error.json"
 
@@ -36,21 +36,21 @@ class Failure:
         detail: the traceback where it was no error raised on purpose.
     """
 
-    cell: Cell
+    cell: PlanCell
     key: str
     message: str
     detail: str = ""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcomes:
     """What the cells gave, in their order."""
 
     done: tuple[CellResult, ...]
     failed: tuple[Failure, ...]
 
 
-def run_cells(kind: PlanKind, name: str, cells: Sequence[Cell], *, root: Path, workers: int = 1) -> Outcome:
+def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Path, workers: int = 1) -> CellOutcomes:
     """Run the cells that are not done yet.
 
     Args:
@@ -77,10 +77,10 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[Cell], *, root: Path, w
             if error is not None:
                 failures[cell.name] = Failure(cell, keys[cell.name], error["message"], error.get("detail", ""))
     done = [CellResult(cell, _result(folders[cell.name])) for cell in cells if cell.name not in failures]
-    return Outcome(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
+    return CellOutcomes(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
 
 
-def cell_keys(cells: Sequence[Cell], name: str) -> dict[str, str]:
+def cell_keys(cells: Sequence[PlanCell], name: str) -> dict[str, str]:
     """Cell name -> id; a cell's id changes with those of the cells that it needs, so that nothing stale is resumed."""
     keys: dict[str, str] = {}
     owner: dict[str, str] = {}
@@ -111,7 +111,7 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
-def run_cell(kind: PlanKind, name: str, cell: Cell, folder: Path) -> dict[str, Any] | None:
+def run_cell(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> dict[str, Any] | None:
     """Run one cell into its folder; None when it is done, else what went wrong."""
     started = time.perf_counter()
     error: dict[str, Any]
@@ -134,16 +134,16 @@ def run_cell(kind: PlanKind, name: str, cell: Cell, folder: Path) -> dict[str, A
     return error
 
 
-_Ended = tuple[Cell, dict[str, Any] | None]
+_Ended = tuple[PlanCell, dict[str, Any] | None]
 
 
-def _blocked(cell: Cell, failed: set[str]) -> dict[str, Any] | None:
+def _blocked(cell: PlanCell, failed: set[str]) -> dict[str, Any] | None:
     lost = [need for need in cell.needs if need in failed]
     return {"message": f"it needs {lost[0]!r}, which failed"} if lost else None
 
 
 def _here(
-    kind: PlanKind, name: str, todo: Sequence[Cell], folders: Mapping[str, Path], workers: int
+    kind: PlanKind, name: str, todo: Sequence[PlanCell], folders: Mapping[str, Path], workers: int
 ) -> Iterator[_Ended]:
     import torch
 
@@ -160,14 +160,14 @@ def _here(
 
 
 def _elsewhere(
-    kind: PlanKind, name: str, todo: Sequence[Cell], folders: Mapping[str, Path], workers: int
+    kind: PlanKind, name: str, todo: Sequence[PlanCell], folders: Mapping[str, Path], workers: int
 ) -> Iterator[_Ended]:
     """A process a cell, forked from one that has imported what the kind needs: a killed one takes no other with it."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", type(kind).__module__])
     waiting, failed = list(todo), set[str]()
     unfinished = {cell.name for cell in todo}
-    active: dict[int, tuple[ForkServerProcess, Cell]] = {}
+    active: dict[int, tuple[ForkServerProcess, PlanCell]] = {}
     try:
         while waiting or active:
             for cell in list(waiting):
@@ -196,7 +196,7 @@ def _elsewhere(
             process.join()
 
 
-def _work(kind: PlanKind, name: str, cell: Cell, folder: Path) -> None:
+def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> None:
     import torch
 
     threading.Thread(target=_end_with_parent, daemon=True).start()

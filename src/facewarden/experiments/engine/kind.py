@@ -19,7 +19,7 @@ CELLS, SHARED = "cells", "shared"
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlanCell:
     """One piece of work that needs no other one unless it says so.
 
     Attributes:
@@ -57,7 +57,7 @@ class Cell:
 class CellResult:
     """A cell and the JSON that its run gave."""
 
-    cell: Cell
+    cell: PlanCell
     value: Mapping[str, Any]
 
 
@@ -98,7 +98,7 @@ class PlanKind(ABC):
         """
 
     @abstractmethod
-    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """Check the settings and return the cells, without computing anything.
 
         Args:
@@ -110,7 +110,7 @@ class PlanKind(ABC):
         """
 
     @abstractmethod
-    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+    def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Do the work of one cell.
 
         Args:

@@ -12,7 +12,7 @@ from facewarden.core.roles import Detector
 from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
-from facewarden.experiments.engine.kind import Cell, CellResult, PlanKind, SettingError, Summary, check_keys
+from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, SettingError, Summary, check_keys
 from facewarden.experiments.vulnerability.cells import WORK
 from facewarden.experiments.vulnerability.settings import AttackSpec, read_attacks
 from facewarden.training.recipe import parse_recipe, read_recipe
@@ -47,7 +47,7 @@ class AdversarialTraining(PlanKind):
             model: Detector = load("pad", start.entry).untrained(start.model, seed=0)
             check_heads({start.entry: model}, wanted)
 
-    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for each training, and for what is measured of each."""
         check_keys(settings, _KEYS, required=("captures", "recipe", "methods", "attacks"))
         seeds = settings.get("seeds", [0, 1, 2])
@@ -59,13 +59,13 @@ class AdversarialTraining(PlanKind):
             recipes[name] = _recipe(settings["recipe"], change or {}, at=("methods", name))
         common = {"captures": str(settings["captures"]), "samples": int(settings.get("samples", 50)),
                   "modalities": ["rgb"]}  # fmt: skip
-        made: list[Cell] = []
+        made: list[PlanCell] = []
         for seed in seeds:
             made += _of_seed(settings, common, recipes, attacks, seed=seed)
         made += _transfer(settings, common, list(recipes), seeds)
         return made
 
-    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+    def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Train, or measure."""
         work = train_cell if cell.settings["do"] == "train" else WORK[cell.settings["do"]]
         return work(cell.settings, folder)
@@ -109,19 +109,19 @@ def _of_seed(
     attacks: Sequence[AttackSpec],
     *,
     seed: int,
-) -> list[Cell]:
-    made: list[Cell] = []
+) -> list[PlanCell]:
+    made: list[PlanCell] = []
     sfa = {"target": "keep", "cap": 3.0, "gate": True, "epochs": 3, "samples": 400, **settings.get("sfa", {})}
     for method, recipe in recipes.items():
         name = f"{method}-{seed}"
         place = {**common, "seed": seed, "model": name, "method_name": method, "spec": f"shared:models/{name}"}
         start = "" if method == START else f"{START}-{seed}"
         needs = (f"train / {start}",) if start else ()
-        made.append(Cell(f"train / {name}", {**place, "do": "train", "recipe": recipe, "start": start}, needs))
-        made.append(Cell(f"clean / {name}", {**place, "do": "clean"}, (f"train / {name}",)))
+        made.append(PlanCell(f"train / {name}", {**place, "do": "train", "recipe": recipe, "start": start}, needs))
+        made.append(PlanCell(f"clean / {name}", {**place, "do": "clean"}, (f"train / {name}",)))
         if method == START:
             settings_of = {**place, **sfa, "samples": sfa["samples"], "tag": name, "do": "generators"}
-            made.append(Cell(f"generators / {name}", settings_of, (f"train / {name}",)))
+            made.append(PlanCell(f"generators / {name}", settings_of, (f"train / {name}",)))
         for attack in attacks:
             for head in attack.heads or ("live",):
                 readings: dict[str, Any] = {}
@@ -130,13 +130,13 @@ def _of_seed(
                 after = (f"clean / {name}", f"generators / {START}-{seed}")
                 cell = {**place, "do": "attack", "head": head, "attack": attack.name, "method": attack.method,
                         "set": dict(attack.options), "eps": list(attack.eps), "readings": readings}  # fmt: skip
-                made.append(Cell(f"{attack.name} / {name} / {head}", cell, after))
+                made.append(PlanCell(f"{attack.name} / {name} / {head}", cell, after))
     return made
 
 
 def _transfer(
     settings: Mapping[str, Any], common: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int]
-) -> list[Cell]:
+) -> list[PlanCell]:
     """Attacks made on the starting point of the next seed, for every method's detector of a seed."""
     wanted = settings.get("transfer")
     if not wanted or len(seeds) < 2:
@@ -150,7 +150,7 @@ def _transfer(
                 "head": "live", "method": attack.method, "set": dict(attack.options), "eps": list(attack.eps),
                 "victims": victims}  # fmt: skip
         needs = tuple(f"clean / {name}" for name in dict.fromkeys((other, *victims)))
-        cells.append(Cell(f"transfer / {other} -> seed {seed}", cell, needs))
+        cells.append(PlanCell(f"transfer / {other} -> seed {seed}", cell, needs))
     return cells
 
 

@@ -12,15 +12,14 @@ from typing import Any
 from facewarden.core.errors import FacewardenError
 from facewarden.core.resolve import resolve_purifier
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
 from facewarden.experiments.cloaking.figures import budget_figure, protection_figure
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
-from facewarden.experiments.cloaking.measure import TRACKERS, TRAINED, measure
-from facewarden.experiments.cloaking.measure import Cell as Measured
+from facewarden.experiments.cloaking.measure import TRACKERS, TRAINED, CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.purifier_cost import cost_of
-from facewarden.experiments.cloaking.results_grid import NONE, Grid
+from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid
 from facewarden.experiments.cloaking.tables import (
     Goal,
     cells_table,
@@ -32,8 +31,8 @@ from facewarden.experiments.cloaking.tables import (
     headlines,
 )
 from facewarden.experiments.engine.kind import (
-    Cell,
     CellResult,
+    PlanCell,
     PlanKind,
     SettingError,
     Summary,
@@ -111,7 +110,7 @@ class Cloaking(PlanKind):
         """Align the crowd's faces once."""
         _lab(*(_common(settings).values()), root / "shared")
 
-    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for every cloak, purifier and tracker of a table, all judges together; and one per cost."""
         check_keys(settings, _KEYS, required=("set", "judges", "cloaks", "purifiers", "tables"))
         plan = _Plan(settings)
@@ -136,7 +135,7 @@ class Cloaking(PlanKind):
                     "tuning": table.get("tuning", {}) if tracker in TRAINED else {},
                     **common,
                 }
-                found.append(Cell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
+                found.append(PlanCell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
         for place, wanted in enumerate(settings.get("headline", ())):
             check_keys(wanted, _HEADLINE, required=_HEADLINE[:4], at=("headline", place))
         for name in settings.get("cost", ()):
@@ -145,10 +144,10 @@ class Cloaking(PlanKind):
             if name in known:
                 values = {"cost": [name, plan.purifiers[name], known[name]], "judges": plan.judges, **common}
                 values["rounds"] = settings.get("rounds", 200)
-                found.append(Cell(f"cost / {name}", values))
+                found.append(PlanCell(f"cost / {name}", values))
         return found
 
-    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+    def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Measure a cell; what it shares with others is computed by whoever comes first."""
         held = cell.settings
         lab = _lab(*(_common(held).values()), shared_folder(folder))
@@ -175,7 +174,7 @@ class Cloaking(PlanKind):
     def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
         """Goals, headlines, every cell, costs, and two figures."""
         plan = _Plan(settings)
-        tables: dict[str, list[Measured]] = {}
+        tables: dict[str, list[CloakingResult]] = {}
         costs: dict[str, Mapping[str, Any]] = {}
         called: dict[str, str] = {}
         for result in results:
@@ -183,11 +182,11 @@ class Cloaking(PlanKind):
             if "cost" in held:
                 costs[held["cost"][0]] = result.value["cost"]
             else:
-                measured = [Measured.from_json(one) for one in result.value["cells"]]
+                measured = [CloakingResult.from_json(one) for one in result.value["cells"]]
                 tables.setdefault(held["table"], []).extend(measured)
                 if len(measured) == len(held["judges"]):  # some judges have nothing to train
                     called |= {spec: one.judge for spec, one in zip(held["judges"], measured, strict=True)}
-        grid = Grid(tables)
+        grid = CloakingGrid(tables)
         names = [name for name in plan.purifiers if any(cell.purifier == name for cell in grid.all())]
         shown: list[Table] = []
         sentences: list[str] = []
@@ -251,10 +250,10 @@ def _expanded(spec: str) -> str:
 
 
 @lru_cache(maxsize=2)
-def _lab(dataset: str, photos: int, distractors: int, aligner: str, shared: Path) -> Lab:
+def _lab(dataset: str, photos: int, distractors: int, aligner: str, shared: Path) -> ExperimentCache:
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
     crowd = load_crowd(_expanded(dataset), **sizes, store=Store(shared), aligner=aligner)
-    return Lab(crowd, shared)
+    return ExperimentCache(crowd, shared)
 
 
 def _cloak(name: str, values: Mapping[str, Any]) -> CloakRecipe:
@@ -285,7 +284,7 @@ def _combinations(
                 yield cloak, purifier, tracker
 
 
-def _budgets(grid: Grid, plan: _Plan, names: Sequence[str], *, judges: Sequence[str]) -> list[Figure | None]:
+def _budgets(grid: CloakingGrid, plan: _Plan, names: Sequence[str], *, judges: Sequence[str]) -> list[Figure | None]:
     """Success against eps, a figure for each judge, for the cloaks that differ by their level only."""
     cloaks = plan.cloaks
     first: Mapping[str, Any] = next(iter(plan.settings.get("headline", [])), {})

@@ -16,9 +16,14 @@ from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.experiments.domain_generalization.cell import run_transfer_cell, untrained
 from facewarden.experiments.domain_generalization.crop_store import make_store, view_of
-from facewarden.experiments.domain_generalization.settings import Method, PresentationPlan, known_folder, read_settings
+from facewarden.experiments.domain_generalization.settings import (
+    PresentationPlan,
+    TrainedMethod,
+    known_folder,
+    read_settings,
+)
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
-from facewarden.experiments.engine.kind import SHARED, Cell, CellResult, PlanKind, SettingError, Summary
+from facewarden.experiments.engine.kind import SHARED, CellResult, PlanCell, PlanKind, SettingError, Summary
 from facewarden.training.trainable import Trainable
 
 
@@ -58,21 +63,21 @@ class PresentationKind(PlanKind):
             for name, whole in dealt.items():  # captures that cannot be read may have been all of a class
                 check_measurable(name, {split: store.readable(rows) for split, rows in whole.items()})
 
-    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[Cell]:
+    def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell a method, protocol and seed; parts that ask for the same one share it."""
         plan = read_settings(settings)
-        found: dict[str, Cell] = {}
+        found: dict[str, PlanCell] = {}
         for part in plan.parts:
             for protocol in part.protocols:
                 for seed in part.seeds:
                     for name in part.methods:
-                        cell = Cell(
+                        cell = PlanCell(
                             cell_name(name, protocol, seed), _settings(plan, plan.methods[name], protocol, seed)
                         )
                         found[cell.name] = cell
         return _distinct(list(found.values()))
 
-    def run(self, cell: Cell, *, folder: Path) -> dict[str, Any]:
+    def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Train by the recipe on the protocol's sources, score the sources' dev and the target."""
         data = known_folder(folder.parent.parent, cell.settings["data"])
         return run_transfer_cell(cell.settings, data=data, folder=folder)
@@ -83,7 +88,7 @@ class PresentationKind(PlanKind):
         plan = read_settings(settings)
 
         def find(method: str, protocol: str, seed: int) -> Mapping[str, Any] | None:
-            cell = Cell("", _settings(plan, plan.methods[method], protocol, seed))
+            cell = PlanCell("", _settings(plan, plan.methods[method], protocol, seed))
             return by_key.get(cell.key("presentation"))
 
         return summarize_transfer(plan, find)
@@ -119,7 +124,7 @@ def cell_name(method: str, protocol: str, seed: int) -> str:
     return f"{method} / {protocol} / seed {seed}"
 
 
-def _settings(plan: PresentationPlan, method: Method, protocol: str, seed: int) -> dict[str, Any]:
+def _settings(plan: PresentationPlan, method: TrainedMethod, protocol: str, seed: int) -> dict[str, Any]:
     recipe = {name: method.recipe.plain()[name] for name in ("entry", "model", "objective", "objective_settings")}
     return {
         "recipe": {**recipe, "training": method.recipe.plain()["training"], "summary": ""},
@@ -135,9 +140,9 @@ def _settings(plan: PresentationPlan, method: Method, protocol: str, seed: int) 
     }
 
 
-def _distinct(cells: Sequence[Cell]) -> list[Cell]:
+def _distinct(cells: Sequence[PlanCell]) -> list[PlanCell]:
     """Two methods of one recipe are one cell."""
-    found: dict[str, Cell] = {}
+    found: dict[str, PlanCell] = {}
     for cell in cells:
         found.setdefault(cell.key("presentation"), cell)
     return list(found.values())

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import AttackView, Look, Reading
+from facewarden.core.gradient_source import AttackView, GradientQuery, GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
 
 View = Callable[[Tensor], Tensor]
 
 
-class AveragedReading(Reading):
+class AveragedReading(GradientSource):
     """The mean gradient of several looks for each that another reading asks for.
 
     As many gradients are counted as are taken: an attack of T steps with k looks costs T k, so that the fair
@@ -36,7 +36,7 @@ class AveragedReading(Reading):
     """
 
     def __init__(
-        self, inner: Reading | None = None, *, points: int = 4, radius: float = 1.0, views: Sequence[View] = ()
+        self, inner: GradientSource | None = None, *, points: int = 4, radius: float = 1.0, views: Sequence[View] = ()
     ) -> None:
         if points < 1 or not 0.0 <= radius < float("inf"):
             raise BadInputError(f"{points} points within {radius} eps", hint="points=4, radius=1.0")
@@ -48,9 +48,9 @@ class AveragedReading(Reading):
         """What the inner reading prepares."""
         return {} if self.inner is None else self.inner.begin(objective)
 
-    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[GradientQuery]:
         """`points` looks, or that many through each view."""
-        first = [Look(images)]
+        first = [GradientQuery(images)]
         if self.inner is not None:
             first = list(self.inner.looks(images, objective=objective, state=state))
         found = []
@@ -59,7 +59,7 @@ class AveragedReading(Reading):
                 through = look.through
                 if self.views:
                     through = _behind(through, self.views[number % len(self.views)])
-                found.append(Look(self._moved(look.images, objective, number), through))
+                found.append(GradientQuery(self._moved(look.images, objective, number), through))
         return found
 
     def _moved(self, images: Images, objective: AttackView, number: int) -> Images:

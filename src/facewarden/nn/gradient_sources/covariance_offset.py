@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import AttackView, Look, Reading
+from facewarden.core.gradient_source import AttackView, GradientQuery, GradientSource
 from facewarden.core.objective import Images
 
 
-class CovarianceOffset(Reading):
+class CovarianceOffset(GradientSource):
     """Read gradients at z = clip(x + c e), e drawn anew at every step from N(0, covariance of the images of x's class).
 
     A sum of centered training images with normal weights is such a draw, exactly. It is scaled so that its largest
@@ -42,7 +42,7 @@ class CovarianceOffset(Reading):
         self.cap = cap
         self._centered = {label: found - found.mean(dim=0) for label, found in images.items()}
 
-    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[GradientQuery]:
         """One look, at the image plus the draw.
 
         Raises:
@@ -54,10 +54,10 @@ class CovarianceOffset(Reading):
         labels, draws = objective.label.tolist(), objective.draws("covariance")
         shifts = [self._draw(label, draw) for label, draw in zip(labels, draws, strict=True)]
         if not shifts:
-            return [Look(images)]
+            return [GradientQuery(images)]
         shift = functional.interpolate(torch.stack(shifts).to(rgb), size=rgb.shape[-2:], mode="bilinear")
         shift = self.cap * shift / shift.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
-        return [Look({**images, "rgb": (rgb + shift).clamp(0.0, 1.0)})]
+        return [GradientQuery({**images, "rgb": (rgb + shift).clamp(0.0, 1.0)})]
 
     def _draw(self, label: int, generator: torch.Generator) -> Tensor:
         centered = self._centered[label]

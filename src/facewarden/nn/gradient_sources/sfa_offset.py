@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import AttackView, Look, Reading
+from facewarden.core.gradient_source import AttackView, GradientQuery, GradientSource
 from facewarden.core.objective import Images
 from facewarden.nn.gradient_sources.generator_pair import offset_sign
 
@@ -18,7 +18,7 @@ Route = Literal["own", "contrast"]
 Map = Callable[[Tensor], Tensor]
 
 
-class SfaOffset(Reading):
+class SfaOffset(GradientSource):
     """Read every gradient at z = clip(x + s D), with s = +1 for bona fide and -1 for attack presentations.
 
     No gradient flows through the map, and the step is added to x. What the attacker must know is what he presents.
@@ -68,11 +68,11 @@ class SfaOffset(Reading):
             state["map"] = self._map(objective.clean["rgb"])
         return state
 
-    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[Look]:
+    def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[GradientQuery]:
         """One look, at the moved image."""
         share = objective.stage.share
         if self.offset == "none" or (self.offset == "first" and share > 0.0):
-            return [Look(images)]
+            return [GradientQuery(images)]
         rgb = images["rgb"]
         if self.offset == "random":
             draws = [torch.rand(rgb.shape[1:], generator=draw) * 2 - 1 for draw in objective.draws("sfa")]
@@ -81,7 +81,7 @@ class SfaOffset(Reading):
             shift = self._map(rgb)
         else:
             shift = state["map"] * (1.0 - share if self.offset == "decay" else 1.0)
-        return [Look({**images, "rgb": (rgb + state["sign"] * shift).clamp(0.0, 1.0)})]
+        return [GradientQuery({**images, "rgb": (rgb + state["sign"] * shift).clamp(0.0, 1.0)})]
 
     def _map(self, rgb: Tensor) -> Tensor:
         with torch.no_grad():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 CROP = 112
 
 
-class View(nn.Module):
+class InputView(nn.Module):
     """Resamples one window of the crop bilinearly; where it leaves the crop, the crop's edge is repeated.
 
     A product with two constant matrices: deterministic forward and backward on every device.

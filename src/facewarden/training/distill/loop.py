@@ -19,7 +19,7 @@ from facewarden.core.seeding import derive
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.distill.changes import change
 from facewarden.training.distill.student import Student, distance
-from facewarden.training.distill.views import Views
+from facewarden.training.distill.views import DistillationViews
 from facewarden.training.loop import CHECKPOINTS, LOG
 from facewarden.training.precision import check_training_precision
 
@@ -58,7 +58,7 @@ class DistillSettings:
 
 def distill_student(
     student: Student,
-    views: Mapping[str, Views],
+    views: Mapping[str, DistillationViews],
     *,
     settings: DistillSettings,
     seed: int,
@@ -116,7 +116,9 @@ def distill_student(
     return log
 
 
-def _batches(views: Mapping[str, Views], size: int, *, seed: int, epoch: int) -> Iterator[tuple[str, list[int]]]:
+def _batches(
+    views: Mapping[str, DistillationViews], size: int, *, seed: int, epoch: int
+) -> Iterator[tuple[str, list[int]]]:
     found = []
     for kind in sorted(views):
         order = np.random.default_rng(derive(seed, "distill", "order", kind, epoch)).permutation(len(views[kind]))
@@ -126,7 +128,9 @@ def _batches(views: Mapping[str, Views], size: int, *, seed: int, epoch: int) ->
         yield found[place]
 
 
-def _losses(student: Student, views: Views, settings: DistillSettings, *, seed: int) -> dict[str, torch.Tensor]:
+def _losses(
+    student: Student, views: DistillationViews, settings: DistillSettings, *, seed: int
+) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     size = int(student.trunk.patch_embed.img_size[0])
     images, maps = change(

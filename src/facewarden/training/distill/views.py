@@ -20,7 +20,7 @@ Kind = Literal["photo", "depth", "infrared"]
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class DistillationViews:
     """Faces of one kind.
 
     Attributes:
@@ -40,16 +40,16 @@ class Views:
     def __len__(self) -> int:
         return len(self.person)
 
-    def select(self, rows: Sequence[int]) -> Views:
+    def select(self, rows: Sequence[int]) -> DistillationViews:
         """Some of them."""
         index = torch.tensor(list(rows), dtype=torch.long)
-        return Views(
+        return DistillationViews(
             self.kind, self.pixels[index], {name: value[index] for name, value in self.embeddings.items()},
             self.maps[index], tuple(self.person[row] for row in rows),
         )  # fmt: skip
 
 
-def centered(views: Views) -> Views:
+def centered(views: DistillationViews) -> DistillationViews:
     """The same views with embeddings measured from their mean.
 
     Embeddings of faces share a large common part; a student that says it and nothing else is close to all of them.
@@ -58,9 +58,9 @@ def centered(views: Views) -> Views:
     return replace(views, embeddings={name: functional.normalize(value, dim=1) for name, value in apart.items()})
 
 
-def join(parts: Sequence[Views]) -> Views:
+def join(parts: Sequence[DistillationViews]) -> DistillationViews:
     """Several sets of one kind as one."""
-    return Views(
+    return DistillationViews(
         parts[0].kind,
         torch.cat([part.pixels for part in parts]),
         {name: torch.cat([part.embeddings[name] for part in parts]) for name in parts[0].embeddings},
@@ -69,7 +69,7 @@ def join(parts: Sequence[Views]) -> Views:
     )
 
 
-def write_views(path: Path, views: Views) -> None:
+def write_views(path: Path, views: DistillationViews) -> None:
     """Write them so that the file is whole or not there."""
     tensors = {"pixels": views.pixels, "maps": views.maps.half()}
     tensors |= {f"embedding {name}": value.half() for name, value in views.embeddings.items()}
@@ -79,7 +79,7 @@ def write_views(path: Path, views: Views) -> None:
     temporary.replace(path)
 
 
-def read_views(path: Path) -> Views:
+def read_views(path: Path) -> DistillationViews:
     """Read what `write_views` wrote.
 
     Raises:
@@ -89,7 +89,7 @@ def read_views(path: Path) -> Views:
         with safe_open(path, framework="pt") as file:
             text = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        return Views(
+        return DistillationViews(
             text["kind"],
             tensors["pixels"],
             {k.partition(" ")[2]: v for k, v in tensors.items() if k.startswith("embedding ")},

@@ -14,7 +14,7 @@ from torch.nn import functional
 from facewarden.core import registry
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import Reading
+from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import goal_of
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
@@ -114,7 +114,7 @@ class SfaAt(AdversarialObjective):
         more = loss.parts["gradients"] + self._refreshed
         return AdversarialLoss(loss.total, {**loss.parts, "gradients": more}, loss.batch, loss.attacked)
 
-    def reading(self) -> Reading:
+    def reading(self) -> GradientSource:
         """At the image moved by the generators' map."""
         return SfaOffset(self.pair, offset="first")
 

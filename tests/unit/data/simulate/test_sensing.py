@@ -7,13 +7,13 @@ import pytest
 
 from facewarden.data.simulate.scene.light import blackbody_tint, sample_light
 from facewarden.data.simulate.scene.surface import plain
-from facewarden.data.simulate.scene.view import Placement, View, intersect, tilted
+from facewarden.data.simulate.scene.view import PinholeView, Placement, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_return, infrared_image
 from facewarden.data.simulate.sensor.domains import DOMAINS
 from facewarden.data.simulate.sensor.ranging import deviation, measure
 
 SIZE = 96
-VIEW = View(SIZE, 400.0)
+VIEW = PinholeView(SIZE, 400.0)
 
 
 def wall(depth: float, nir: float = 0.7):  # type: ignore[no-untyped-def]

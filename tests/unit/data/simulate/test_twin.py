@@ -9,7 +9,7 @@ import pytest
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.data.captures import capture_set
-from facewarden.data.datasets.parts.twins import Shot, Views
+from facewarden.data.datasets.parts.twins import Shot, TwinFrame
 from facewarden.data.loading import load_batch
 from facewarden.data.simulate.run import people_of
 from facewarden.data.simulate.twin import FRAMING, renderer, simulate_layout
@@ -36,7 +36,7 @@ def test_a_simulated_set_is_read_by_its_reader_and_labeled_simulated(padisi: Pat
 
 @pytest.mark.parametrize("species", ["bona_fide", "print_flat"])
 def test_the_same_seed_gives_the_same_views_and_another_one_others(species: str) -> None:
-    def views(seed: int) -> Views:
+    def views(seed: int) -> TwinFrame:
         people, count, _ = people_of(None, subjects=3, size=64, framing=FRAMING, seed=seed, locate=None)
         render = renderer(people, site="birch", population=count, size=48, frame=64, seed=seed)
         return render(Shot("clip 1", 1, species))

@@ -8,7 +8,7 @@ import pytest
 
 from facewarden.experiments.adversarial_training.outcomes import Outcomes
 from facewarden.experiments.adversarial_training.summary import summarize
-from facewarden.experiments.engine.kind import Cell, CellResult
+from facewarden.experiments.engine.kind import CellResult, PlanCell
 
 KEYS = [f"k{i}" for i in range(8)]
 SUBJECT = dict(zip(KEYS, "aabbccdd", strict=True))
@@ -61,10 +61,10 @@ def plan_results() -> list[CellResult]:
             hits = [int(i < wins) for i in range(8)]
             attack = {"asked": KEYS, "key": KEYS, "success": {"2|none": hits, "4|sfa": hits}}
             cost = {"passes": {"model": [16.0, 15.0 if method == "plain" else 15.6], "generators": [5.0, 0.5]}}
-            made.append(CellResult(Cell(f"train / {place['model']}", {**place, "do": "train"}), cost))
-            made.append(CellResult(Cell(f"clean / {place['model']}", {**place, "do": "clean"}), clean))
+            made.append(CellResult(PlanCell(f"train / {place['model']}", {**place, "do": "train"}), cost))
+            made.append(CellResult(PlanCell(f"clean / {place['model']}", {**place, "do": "clean"}), clean))
             settings = {**place, "do": "attack", "head": "live", "attack": "pgd"}
-            made.append(CellResult(Cell(f"pgd / {place['model']}", settings), attack))
+            made.append(CellResult(PlanCell(f"pgd / {place['model']}", settings), attack))
     return made
 
 
@@ -97,7 +97,7 @@ def checked_results(*, flat: float = 0.0, stronger: int = 6, moved: int = 2) -> 
     for seed in (0, 1):
         place: dict[str, Any] = {"model": f"plain-{seed}", "method_name": "plain", "seed": seed}
         clean = {"accuracy": [1.0, 0.9, 1.0, 8], "metrics": {}, "samples": samples, "simulated": True}
-        made.append(CellResult(Cell(f"clean / {seed}", {**place, "do": "clean"}), clean))
+        made.append(CellResult(PlanCell(f"clean / {seed}", {**place, "do": "clean"}), clean))
         for attack, wins in (("fgsm", 3), ("pgd", 4), ("auto_binary", stronger)):
             hits = {"2|none": [int(i < wins) for i in range(8)], "2|sfa": [1] * 8}
             if attack == "pgd":
@@ -105,11 +105,11 @@ def checked_results(*, flat: float = 0.0, stronger: int = 6, moved: int = 2) -> 
             signs = {"flat": flat, "unsteady": 0.0, "n": 8}
             settings = {**place, "do": "attack", "head": "live", "attack": attack}
             value = {"asked": KEYS, "key": KEYS, "success": hits, "signs": signs}
-            made.append(CellResult(Cell(f"{attack} / {seed}", settings), value))
+            made.append(CellResult(PlanCell(f"{attack} / {seed}", settings), value))
         victim = {"right": [1] * 7 + [0], "2": [int(i >= 8 - moved) for i in range(8)]}
         value = {"key": KEYS, "eps": [2.0], "victims": {f"plain-{seed}": victim}}
         settings = {"do": "transfer", "seed": seed, "model": "start-0", "method": "mi_fgsm"}
-        made.append(CellResult(Cell(f"transfer / {seed}", settings), value))
+        made.append(CellResult(PlanCell(f"transfer / {seed}", settings), value))
     return made
 
 

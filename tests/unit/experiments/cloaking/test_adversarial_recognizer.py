@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
-from facewarden.experiments.cloaking.adversarial_recognizer import Adapted, AdaptiveTraining
+from facewarden.experiments.cloaking.adversarial_recognizer import AdaptiveTraining, AdversarialRecognizer
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.judge_kinds import judge_kind
 from facewarden.experiments.cloaking.judges_build import build_recognizer
@@ -73,17 +73,19 @@ def agreement(model: Recognizer, folder: Path) -> float:
 def test_it_learns_to_see_through_the_cloak_and_is_kept(pairs: Path, tmp_path: Path) -> None:
     how = AdaptiveTraining(epochs=30, batch=16, rate=1e-2)
     store = Store(tmp_path / "store")
-    made = Adapted.learned(Halved(), pairs, how=how, store=store)
+    made = AdversarialRecognizer.learned(Halved(), pairs, how=how, store=store)
     assert agreement(made, pairs) > agreement(Halved(), pairs) + 0.1
     files = list((tmp_path / "store" / "adapted").iterdir())
     assert len(files) == 1
     before = files[0].stat().st_mtime_ns
-    again = Adapted.learned(Halved(), pairs, how=how, store=store)
+    again = AdversarialRecognizer.learned(Halved(), pairs, how=how, store=store)
     assert files[0].stat().st_mtime_ns == before
     assert again.card == made.card
     assert judge_kind(made, [Halved()]) == "surrogate"
     assert made.card.name == "halved adapted"
-    other = Adapted.learned(Halved(), pairs, how=AdaptiveTraining(epochs=1, kinds=("fawkes",)), store=store)
+    other = AdversarialRecognizer.learned(
+        Halved(), pairs, how=AdaptiveTraining(epochs=1, kinds=("fawkes",)), store=store
+    )
     assert other.card.sha256 != made.card.sha256
 
 
@@ -94,9 +96,9 @@ def test_what_cannot_be_adapted_is_refused(pairs: Path, tmp_path: Path) -> None:
 
     store = Store(tmp_path / "store")
     with pytest.raises(BadInputError, match="no upper half"):
-        Adapted.learned(Whole(), pairs, how=AdaptiveTraining(), store=store)
+        AdversarialRecognizer.learned(Whole(), pairs, how=AdaptiveTraining(), store=store)
     with pytest.raises(BadInputError, match="no pairs of the kinds"):
-        Adapted.learned(Halved(), pairs, how=AdaptiveTraining(kinds=("glasses",)), store=store)
+        AdversarialRecognizer.learned(Halved(), pairs, how=AdaptiveTraining(kinds=("glasses",)), store=store)
     for wrong in (
         'robust{"base": "x", "pairs": "y"}',
         'adapted{"base": "x"}',

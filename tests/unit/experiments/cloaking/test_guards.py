@@ -25,13 +25,13 @@ from facewarden.data.datasets.lfw import Lfw
 from facewarden.experiments.cloaking import cloak_recipe as cloaking_recipe
 from facewarden.experiments.cloaking import measure as module
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import Best, CloakRecipe
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, end_to_end
-from facewarden.experiments.cloaking.measure import Cell, measure
+from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.experiments.cloaking.population import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
 from facewarden.experiments.cloaking.purifier_cost import cost_of
-from facewarden.experiments.cloaking.results_grid import Grid
+from facewarden.experiments.cloaking.results_grid import CloakingGrid
 from facewarden.experiments.cloaking.small_grid import cell_metrics
 from facewarden.experiments.cloaking.tables import cells_table
 from facewarden.experiments.cloaking.trackers import UserOutcome
@@ -88,15 +88,15 @@ SIGNS = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)]
 CLOAK = CloakRecipe("pgd", "10", ("color",), settings={"steps": 2})
 
 
-def make_lab(folder: Path, photos: int = 4) -> Lab:
+def make_lab(folder: Path, photos: int = 4) -> ExperimentCache:
     draw, where = np.random.default_rng(0), list(product(range(len(SIGNS)), range(photos)))
     faces = [np.full((112, 112, 3), 127.5) + 20 * np.array(SIGNS[who]) + draw.uniform(-2, 2, 3) for who, _ in where]
     names, keys = tuple(f"p{who}" for who, _ in where), tuple(f"p{who}-{photo}" for who, photo in where)
     crowd = crowd_of(AlignedFaces(np.stack(faces).round().astype(np.uint8), names, keys, "colors", True, {}))
-    return Lab(crowd, folder, recognizer=MODELS.__getitem__, purifier=MODELS.__getitem__)
+    return ExperimentCache(crowd, folder, recognizer=MODELS.__getitem__, purifier=MODELS.__getitem__)
 
 
-def run(lab: Lab, cloak: CloakRecipe = CLOAK, **changes: Any) -> Cell:
+def run(lab: ExperimentCache, cloak: CloakRecipe = CLOAK, **changes: Any) -> CloakingResult:
     plain: dict[str, Any] = {"purifier": "identity", "tracker": "nearest", "judges": ["color"], "attackers": 4}
     (cell,) = measure(lab, cloak, **(plain | changes))
     return cell
@@ -226,7 +226,7 @@ def test_settings_leave_the_mode_of_fawkes(
     seen: list[Any] = []
 
     def perturb(self: Fawkes, objective: Any) -> Images:
-        seen.append((self.mode, self.walk.threshold, self.walk.steps))
+        seen.append((self.mode, self.ascent.threshold, self.ascent.steps))
         clean: Images = objective.clean
         return clean
 
@@ -338,7 +338,7 @@ def test_tables_and_metrics_name_the_loss_networks(tmp_path: Path, monkeypatch: 
     cells = [run(lab, purifier=purifier) for purifier in ("negative", "identity")]
     cells.append(replace(cells[0], judge="arcface"))
     assert [cell.loss_networks for cell in cells[:2]] == [("faceres", "arcface"), ()]
-    table = cells_table("t", cells, Grid({"t": cells}))
+    table = cells_table("t", cells, CloakingGrid({"t": cells}))
     column = table.columns.index("Loss networks")
     assert [row[column] for row in table.rows] == ["faceres, arcface", "none", "faceres, arcface"]
     assert ["judge = loss network" in str(row[-1]) for row in table.rows] == [False, False, True]

@@ -21,15 +21,15 @@ from torch import Tensor, nn
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.objective import Through
+from facewarden.core.objective import TransformedObjective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, Mean
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
 from facewarden.experiments.cloaking.judge_kinds import JudgedRate, headline, judge_kind, loss_networks
-from facewarden.experiments.cloaking.measure import Cell, _collected, measure
-from facewarden.experiments.cloaking.population import Crowd, Split, crowd_of
+from facewarden.experiments.cloaking.measure import CloakingResult, _collected, measure
+from facewarden.experiments.cloaking.population import Population, Split, crowd_of
 from facewarden.experiments.cloaking.trackers import Gallery, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.photos.aligned import AlignedFaces, to_images
@@ -80,7 +80,7 @@ class Snap(Purifier):
 SIGNS = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1), (1, -1, -1), (-1, 1, -1)]
 
 
-def colored(people: int = 4, photos: int = 5, strangers: int = 0) -> Crowd:
+def colored(people: int = 4, photos: int = 5, strangers: int = 0) -> Population:
     draw = np.random.default_rng(0)
     names = [f"p{i}" for i in range(people)] + [f"distractor:{i}" for i in range(strangers)]
     crops, person, key = [], [], []
@@ -100,11 +100,11 @@ MODELS: dict[str, Any] = {"color": Color(), "other": Color("other", 1.0), "ident
 CLOAK = CloakRecipe("pgd", "10", ("color",))
 
 
-def lab(folder: Path, crowd: Crowd | None = None) -> Lab:
-    return Lab(crowd or colored(), folder, recognizer=MODELS.__getitem__, purifier=MODELS.__getitem__)
+def lab(folder: Path, crowd: Population | None = None) -> ExperimentCache:
+    return ExperimentCache(crowd or colored(), folder, recognizer=MODELS.__getitem__, purifier=MODELS.__getitem__)
 
 
-def run(folder: Path, cloak: CloakRecipe = CLOAK, **changes: Any) -> list[Cell]:
+def run(folder: Path, cloak: CloakRecipe = CLOAK, **changes: Any) -> list[CloakingResult]:
     settings: dict[str, Any] = {"purifier": "identity", "tracker": "nearest", "judges": ["color"], "attackers": 3}
     return measure(lab(folder), cloak, **(settings | changes))
 
@@ -154,7 +154,7 @@ def test_every_cell_names_surrogates_loss_networks_and_what_the_judge_is(tmp_pat
         ("color",),
     )
     assert second.kind == "unseen_family"
-    assert Cell.from_json(first.as_json()) == first
+    assert CloakingResult.from_json(first.as_json()) == first
 
 
 def test_what_was_computed_is_found_again(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_the_card_names_the_loss_networks() -> None:
 def test_a_mean_of_views_is_their_mean() -> None:
     crops = to_images(colored().faces.crops[:2])
     goal = PushAway([Color()], crops, keys=["a", "b"])
-    dark = Through(goal, lambda images: {"rgb": images["rgb"] * 0.98})
+    dark = TransformedObjective(goal, lambda images: {"rgb": images["rgb"] * 0.98})
     both = Mean([goal, dark])
     moved = {"rgb": (crops + 0.01).clamp(0, 1)}
     assert torch.allclose(both.loss(moved), (goal.loss(moved) + dark.loss(moved)) / 2)
@@ -392,7 +392,9 @@ def test_a_judge_without_anything_to_train_has_no_trained_tracker(tmp_path: Path
         def features(self, images: Tensor) -> Tensor:
             return images.mean(dim=(2, 3)) - 0.5 + 1e-4
 
-    there = Lab(colored(), tmp_path, recognizer={**MODELS, "fixed": Fixed()}.__getitem__, purifier=MODELS.__getitem__)
+    there = ExperimentCache(
+        colored(), tmp_path, recognizer={**MODELS, "fixed": Fixed()}.__getitem__, purifier=MODELS.__getitem__
+    )
     cells = measure(there, CLOAK, purifier="identity", tracker="whole_network", judges=["fixed", "color"], attackers=2)
     assert [cell.judge for cell in cells] == ["color"]
 

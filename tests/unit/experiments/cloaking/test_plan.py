@@ -25,14 +25,14 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.evaluation.transfer_matrix import names_of
 from facewarden.experiments.cloaking import cache as cloaking_lab
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.cache import Lab
+from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import identity_of
 from facewarden.experiments.cloaking.figures import budget_figure
 from facewarden.experiments.cloaking.judge_kinds import JudgeKind
-from facewarden.experiments.cloaking.measure import Cell as Measured
+from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.purifier_cost import _speed
-from facewarden.experiments.cloaking.results_grid import Grid
+from facewarden.experiments.cloaking.results_grid import CloakingGrid
 from facewarden.experiments.cloaking.tables import (
     UPPER_HALF,
     Goal,
@@ -44,8 +44,7 @@ from facewarden.experiments.cloaking.tables import (
     headline_table,
     headlines,
 )
-from facewarden.experiments.engine.kind import Cell as Planned
-from facewarden.experiments.engine.kind import CellResult, SettingError
+from facewarden.experiments.engine.kind import CellResult, PlanCell, SettingError
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown
 from facewarden.experiments.plans.cloaking import _lab, entry
@@ -219,6 +218,7 @@ def test_commas_of_settings_part_no_names() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("bfloat16_everywhere")
 def test_a_precision_is_a_setting_that_another_result_says() -> None:
     fast, exact = resolve_purifier('puface{"precision": "bfloat16"}'), resolve_purifier("puface")
     assert identity_of(fast) != identity_of(exact)
@@ -232,9 +232,9 @@ def test_a_precision_is_a_setting_that_another_result_says() -> None:
 
 def cell(
     rate: float, purifier: str = "none", judge: str = "f", kind: JudgeKind = "surrogate", **changes: Any
-) -> Measured:
+) -> CloakingResult:
     found = Interval(rate, max(0.0, rate - 0.1), min(1.0, rate + 0.1), 100, "bootstrap by subject")
-    plain = Measured(
+    plain = CloakingResult(
         "c",
         ("f",),
         purifier,
@@ -264,7 +264,7 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
         cell(0.1, judge="h", kind="unseen_family"), cell(0.0, "p", "h", "unseen_family"),
     ]  # fmt: skip
     found = headlines(
-        Grid({"t": cells}),
+        CloakingGrid({"t": cells}),
         purifiers=["none", "p", "b"],
         cloaks=["c"],
         trackers=["nearest"],
@@ -288,10 +288,10 @@ def test_only_the_judges_of_the_plan_make_a_headline() -> None:
         cell(0.8, judge="far", kind="unseen_family"), cell(0.4, "p", "far", "unseen_family"),
     ]  # fmt: skip
     named = {"purifiers": ["none", "p"], "cloaks": ["c"], "trackers": ["nearest"], "candidate": "p"}
-    own = headlines(Grid({"t": cells}), **named, judges=["f"])  # type: ignore[arg-type]
+    own = headlines(CloakingGrid({"t": cells}), **named, judges=["f"])  # type: ignore[arg-type]
     assert own.rates["p", "surrogate"].value == pytest.approx(0.2)
     assert (own.cells["surrogate"], own.cells["unseen_family"]) == (1, 0)
-    more = headlines(Grid({"t": cells}), **named, judges=["f", "far"])  # type: ignore[arg-type]
+    more = headlines(CloakingGrid({"t": cells}), **named, judges=["f", "far"])  # type: ignore[arg-type]
     assert more.rates["p", "unseen_family"].value == pytest.approx(0.4)
     assert more.rates["p", "surrogate"] == own.rates["p", "surrogate"]
 
@@ -306,7 +306,7 @@ def test_the_summary_pools_no_adapted_judge(photos: Path) -> None:
     }
     judges = {"main": ["one"], "rivals": ["an adapted one"]}
     results = [
-        CellResult(Planned(title, {"table": title, "judges": judges[title]}), {"cells": [one.as_json()]})
+        CellResult(PlanCell(title, {"table": title, "judges": judges[title]}), {"cells": [one.as_json()]})
         for title, cells in measured.items()
         for one in cells
     ]
@@ -318,7 +318,7 @@ def test_the_summary_pools_no_adapted_judge(photos: Path) -> None:
 def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
     cells = [cell(1.0), cell(0.5, "p"), cell(1.0, judge="g"), cell(0.1, "p", "g"), cell(0.0, "b")]
     found = headlines(
-        Grid({"t": cells}),
+        CloakingGrid({"t": cells}),
         purifiers=["none", "p", "b"],
         cloaks=["c"],
         trackers=["nearest"],
@@ -338,7 +338,7 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
     ]  # fmt: skip
     trackers = ["nearest", "end_to_end"]
     found = headlines(
-        Grid({"t": cells}),
+        CloakingGrid({"t": cells}),
         purifiers=["none", "p", "b", "absent"],
         cloaks=["c"],
         trackers=trackers,
@@ -355,8 +355,8 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
     said = headline_sentences(found, candidate="p", baselines=["b", "absent"], at_most=0.1)[0]
     assert "Best baseline: b" in said
     assert "lack some of these cells: absent." in said
-    assert UPPER_HALF in cells_table("t", cells, Grid({"t": cells})).note
-    assert UPPER_HALF not in cells_table("t", cells[:4], Grid({"t": cells})).note
+    assert UPPER_HALF in cells_table("t", cells, CloakingGrid({"t": cells})).note
+    assert UPPER_HALF not in cells_table("t", cells[:4], CloakingGrid({"t": cells})).note
 
 
 def test_the_plans_of_the_people_have_rivals_wherever_they_name_a_best_one() -> None:
@@ -392,7 +392,7 @@ def test_speed_counts_no_time_that_others_take(photos: Path, tmp_path: Path) -> 
         str(photos), people=4, photos=2, distractors=0, store=Store(tmp_path / "crops"), aligner="precropped"
     )
     before = torch.get_num_threads()
-    assert _speed(Lab(crowd, tmp_path, purifier=lambda name: Sleeps()), "sleeps") > 4 * 8 / 0.05
+    assert _speed(ExperimentCache(crowd, tmp_path, purifier=lambda name: Sleeps()), "sleeps") > 4 * 8 / 0.05
     assert threads == {1}
     assert torch.get_num_threads() == before
 
@@ -401,7 +401,7 @@ def test_goals_say_what_is() -> None:
     cells = [cell(1.0), cell(0.05, "p"), cell(0.6, "b"), cell(0.7, "b2"), cell(0.1, judge="s"), cell(0.05, "p", "s")]
     cells += [cell(1.0, judge="l"), cell(0.0, "p", "l", loss_networks=("l",))]
     table = goal_table(
-        Grid({"t": cells}), [Goal("c", ("f", "s", "l", "absent"), 0.076)], candidate="p", baselines=["b", "b2"]
+        CloakingGrid({"t": cells}), [Goal("c", ("f", "s", "l", "absent"), 0.076)], candidate="p", baselines=["b", "b2"]
     )
     assert [row[-1] for row in table.rows] == [
         "reached",
@@ -419,21 +419,21 @@ def test_the_price_is_that_of_the_worst_judge() -> None:
     kept = Interval(0.98, 0.9, 1.0, 10, "bootstrap by subject")
     cells = [cell(1.0, normal_accuracy=Interval(0.99, 0.9, 1.0, 10, "")), cell(0.0, "p", normal_accuracy=kept)]
     costs = {"p": {"judges": {"f": price(0.975, 0.011), "s": price(0.979, 0.014)}}}
-    said = cost_sentences(Grid({"t": cells}), costs, candidate="p")
+    said = cost_sentences(CloakingGrid({"t": cells}), costs, candidate="p")
     assert ["not kept" in sentence for sentence in said] == [True, False, True]
     assert "falls by 1.00 points" in said[0]
     assert "falls by 0.50 points" in said[1]
     assert "rises by 0.40 points" in said[2]
-    assert cost_sentences(Grid({}), {}, candidate="p") == ()
+    assert cost_sentences(CloakingGrid({}), {}, candidate="p") == ()
 
 
 def test_success_against_budget_needs_two_budgets() -> None:
     cells = [cell(0.2, cloak="four"), cell(0.9, cloak="eight")]
-    figure = budget_figure(Grid({"t": cells}), {"four": 4.0, "eight": 8.0}, purifiers=["none"], judge="f")
+    figure = budget_figure(CloakingGrid({"t": cells}), {"four": 4.0, "eight": 8.0}, purifiers=["none"], judge="f")
     assert figure is not None
     assert figure.data["series"][0]["x"] == [4.0, 8.0]
     assert figure.data["series"][0]["y"] == [0.2, 0.9]
-    assert budget_figure(Grid({"t": cells}), {"four": 4.0}, purifiers=["none"], judge="f") is None
+    assert budget_figure(CloakingGrid({"t": cells}), {"four": 4.0}, purifiers=["none"], judge="f") is None
 
 
 def test_the_verb_measures_a_small_grid(photos: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
 from facewarden.experiments.domain_generalization.cell import select, shuffled
-from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.plans.presentation import PresentationKind
 from facewarden.verbs.bench import BenchResult, bench
@@ -284,8 +284,8 @@ def test_published_layouts_train_and_test_without_boxes(tmp_path: Path) -> None:
     assert set(one["rows"]["dev"]["domain"]) == {"casia_surf", "casia_cefa", "padisi"}
     frames, videos = len(one["rows"]["test"]["video"]), len(set(one["rows"]["test"]["video"]))
     assert 1 < videos < frames
-    scores = Scores(lambda method, protocol, seed: one)
-    by_video = scores.measures("vit", "cps_w", 0, Look(video=True))
+    scores = ScoresOverSeeds(lambda method, protocol, seed: one)
+    by_video = scores.measures("vit", "cps_w", 0, ScoreSelection(video=True))
     assert by_video is not None
     assert by_video["hter"].n == videos
     sentence = "padisi: trials of the partition file that are not there: 1, first t0000x"
@@ -305,5 +305,5 @@ def test_cells_that_ran_before_a_training_could_gather_batches_keep_their_ids() 
         (cell,) = PresentationKind().cells(settings, root=Path())
         return cell.key("presentation")
 
-    assert key() == key(accumulate=1) == "63c9044f25278daf"
+    assert key() == key(accumulate=1) == "63e9459541a12d72"
     assert key(accumulate=2) != key()

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from facewarden.experiments.domain_generalization.figures_over_seeds import Look, Scores
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.domain_generalization.labels import percent
 from facewarden.experiments.domain_generalization.settings import read_settings
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
@@ -130,10 +130,13 @@ def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor()
 
 def test_pooled_and_averaged_targets_are_different_figures() -> None:
     plan = read_settings(SETTINGS)
-    scores = Scores(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
-    pooled = scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look())
-    averaged = scores.averaged("base", "ab_cd", "auc", seeds=(0,), look=Look())
-    each = [scores.over("base", "ab_cd", "auc", seeds=(0,), look=Look(target=name)) for name in ("cedar", "dogwood")]
+    scores = ScoresOverSeeds(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
+    pooled = scores.over("base", "ab_cd", "auc", seeds=(0,), look=ScoreSelection())
+    averaged = scores.averaged("base", "ab_cd", "auc", seeds=(0,), look=ScoreSelection())
+    each = [
+        scores.over("base", "ab_cd", "auc", seeds=(0,), look=ScoreSelection(target=name))
+        for name in ("cedar", "dogwood")
+    ]
     assert pooled is not None
     assert averaged is not None
     assert averaged.value == pytest.approx(np.mean([one.value for one in each if one is not None]))
@@ -154,23 +157,25 @@ def test_pooled_and_averaged_targets_are_different_figures() -> None:
 
 def test_videos_and_failed_cells() -> None:
     whole = find({"base": 1.0, "good": 2.0, "lucky": 0.0})
-    scores = Scores(whole)
-    frames = scores.measures("base", "bcd_a", 0, Look())
-    videos = scores.measures("base", "bcd_a", 0, Look(video=True))
+    scores = ScoresOverSeeds(whole)
+    frames = scores.measures("base", "bcd_a", 0, ScoreSelection())
+    videos = scores.measures("base", "bcd_a", 0, ScoreSelection(video=True))
     assert frames is not None
     assert videos is not None
     assert (frames["hter"].n, videos["hter"].n) == (120, 120)  # every capture here is a video of its own
-    lost = Scores(lambda method, protocol, seed: None if seed == 1 else whole(method, protocol, seed))
-    assert lost.over("base", "bcd_a", "hter", seeds=(0, 1, 2), look=Look()) is None  # unequal seeds are no pair
-    assert lost.over("base", "bcd_a", "hter", seeds=(0, 2), look=Look()) is not None
+    lost = ScoresOverSeeds(lambda method, protocol, seed: None if seed == 1 else whole(method, protocol, seed))
+    assert (
+        lost.over("base", "bcd_a", "hter", seeds=(0, 1, 2), look=ScoreSelection()) is None
+    )  # unequal seeds are no pair
+    assert lost.over("base", "bcd_a", "hter", seeds=(0, 2), look=ScoreSelection()) is not None
 
 
 def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> None:
     def among(people: int) -> float:
         one = made(shift=2.0, seed=1)
         dev = {**one["rows"]["dev"], "subject": [f"d{i // 2 % people}" for i in range(120)]}
-        scores = Scores(lambda method, protocol, seed: {**one, "rows": {**one["rows"], "dev": dev}})
-        found = scores.measures("base", "bcd_a", 0, Look())
+        scores = ScoresOverSeeds(lambda method, protocol, seed: {**one, "rows": {**one["rows"], "dev": dev}})
+        found = scores.measures("base", "bcd_a", 0, ScoreSelection())
         assert found is not None
         interval = found["hter"].interval()
         assert found["hter_at_target_eer"].interval().high > 0
@@ -200,7 +205,7 @@ def test_a_part_to_choose_by_shows_the_sources_dev_and_nothing_of_the_target() -
 def test_areas_are_told_by_protocol_under_either_rule() -> None:
     part = {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a", "acd_b"]}
     plan = read_settings({**SETTINGS, "parts": [part]})
-    scores = Scores(find({"base": 1.0, "good": 3.0}))
+    scores = ScoresOverSeeds(find({"base": 1.0, "good": 3.0}))
     tables = {table.title: table for table in summarize_transfer(plan, scores.find).tables}
     last = tables["Out: AUC %, last epoch"]
     oracle = tables["Out: Community rule †: AUC %, oracle_target_epoch"]
@@ -208,7 +213,9 @@ def test_areas_are_told_by_protocol_under_either_rule() -> None:
     assert oracle.columns == ("method", "BCD→A †", "ACD→B †", "mean †")
     for table, rule in ((last, "last_epoch"), (oracle, "oracle_target_epoch")):
         (row,) = [row for row in table.rows if row[0] == "good"]
-        one = [scores.over("good", name, "auc", seeds=(0, 1, 2), look=Look(rule)) for name in ("bcd_a", "acd_b")]
+        one = [
+            scores.over("good", name, "auc", seeds=(0, 1, 2), look=ScoreSelection(rule)) for name in ("bcd_a", "acd_b")
+        ]
         assert row[1:3] == tuple(percent(found) for found in one)
     only = read_settings({**SETTINGS, "parts": [part], "scored_epochs": "last"})
     titles = [table.title for table in summarize_transfer(only, scores.find).tables]

@@ -16,12 +16,12 @@ import pytest
 
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from facewarden.experiments.engine.executor import cell_keys, run_cells
-from facewarden.experiments.engine.kind import Cell
+from facewarden.experiments.engine.kind import PlanCell
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.verbs.bench import BenchResult, bench, run_plan
 from stand_in_kind import Draws
 
-TESTS = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[3]
 
 
 def plan(folder: Path, text: str) -> Path:
@@ -44,15 +44,15 @@ def summary(out: Path) -> dict[str, Any]:
 
 
 def test_an_id_depends_on_kind_and_settings_only() -> None:
-    one, same = Cell("a", {"x": 1, "y": [1, 2]}), Cell("b", {"y": (1, 2), "x": 1}, needs=("c",))
+    one, same = PlanCell("a", {"x": 1, "y": [1, 2]}), PlanCell("b", {"y": (1, 2), "x": 1}, needs=("c",))
     assert one.key("k") == same.key("k")
     assert one.key("k") == "89ee1ad2162e4456"  # a run of last year must still be found
-    assert len({one.key("k"), one.key("l"), Cell("a", {"x": 2, "y": [1, 2]}).key("k")}) == 3
+    assert len({one.key("k"), one.key("l"), PlanCell("a", {"x": 2, "y": [1, 2]}).key("k")}) == 3
 
 
 def test_settings_that_are_not_json_are_refused() -> None:
     with pytest.raises(ContractError, match="not JSON"):
-        Cell("a", {"x": float("nan")})
+        PlanCell("a", {"x": float("nan")})
 
 
 def test_resuming_runs_nothing_twice_and_a_plan_may_grow(tmp_path: Path) -> None:
@@ -157,14 +157,14 @@ def test_nobody_else_can_work_in_the_folder(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(BadInputError, match="another process"):
-            run_cells(Draws(), "draws", [Cell("a", {})], root=tmp_path)
+            run_cells(Draws(), "draws", [PlanCell("a", {})], root=tmp_path)
 
 
 def test_cells_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     for cells, message in (
-        ([Cell("a", {"x": 1}), Cell("a", {"x": 2})], "two cells are named"),
-        ([Cell("a", {"x": 1}), Cell("b", {"x": 1})], "same settings"),
-        ([Cell("a", {"x": 1}, needs=("b",)), Cell("b", {"x": 2})], "not before it"),
+        ([PlanCell("a", {"x": 1}), PlanCell("a", {"x": 2})], "two cells are named"),
+        ([PlanCell("a", {"x": 1}), PlanCell("b", {"x": 1})], "same settings"),
+        ([PlanCell("a", {"x": 1}, needs=("b",)), PlanCell("b", {"x": 2})], "not before it"),
     ):
         with pytest.raises(ContractError, match=message):
             run_cells(Draws(), "draws", cells, root=tmp_path)
@@ -247,7 +247,11 @@ def test_what_a_cell_needs_is_part_of_its_id() -> None:
     """A cell that builds on another one is another cell once that one changes; nothing stale is resumed."""
 
     def keys(eps: int) -> dict[str, str]:
-        cells = [Cell("train", {"eps": eps}), Cell("clean", {"x": 1}, ("train",)), Cell("attack", {"y": 1}, ("clean",))]
+        cells = [
+            PlanCell("train", {"eps": eps}),
+            PlanCell("clean", {"x": 1}, ("train",)),
+            PlanCell("attack", {"y": 1}, ("clean",)),
+        ]
         return cell_keys(cells, "k")
 
     two, eight = keys(2), keys(8)

@@ -12,16 +12,16 @@ from facewarden.nn.trunk import TrunkShape
 from facewarden.training.distill.changes import change, still
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student, distance
-from facewarden.training.distill.views import Kind, Views, centered, join, read_views, write_views
+from facewarden.training.distill.views import DistillationViews, Kind, centered, join, read_views, write_views
 
 SHAPE = TrunkShape(size=32, patch=16, width=16, depth=1, heads=2)
 
 
-def some(kind: Kind, count: int = 12) -> Views:
+def some(kind: Kind, count: int = 12) -> DistillationViews:
     draw = torch.Generator().manual_seed(len(kind))
     channels = 3 if kind == "photo" else 1
     vectors = torch.nn.functional.normalize(torch.randn(count, 6, generator=draw), dim=1)
-    return Views(
+    return DistillationViews(
         kind,
         torch.randint(0, 256, (count, channels, 36, 36), generator=draw, dtype=torch.uint8),
         {"ada": vectors},
@@ -60,7 +60,7 @@ def test_parts_join_in_order() -> None:
 
 def test_what_all_embeddings_share_is_taken_away() -> None:
     common = torch.tensor([[10.0, 1.0, 0.0], [10.0, -1.0, 0.0]])
-    views = Views(
+    views = DistillationViews(
         "photo", torch.zeros(2, 3, 4, 4, dtype=torch.uint8), {"ada": common}, torch.zeros(2, 1, 1, 1), ("a", "b")
     )
     assert centered(views).embeddings["ada"].tolist() == [[0, 1, 0], [0, -1, 0]]

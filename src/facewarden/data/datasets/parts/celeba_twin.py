@@ -13,7 +13,7 @@ from PIL import Image
 
 from facewarden.core.labels import ILLUMINATIONS
 from facewarden.data.datasets.parts.celeba_labels import VIRTUAL
-from facewarden.data.datasets.parts.twins import Shot, TwinWriter, Views, write_jpeg
+from facewarden.data.datasets.parts.twins import Shot, TwinFrame, TwinWriter, write_jpeg
 
 _SHOWN = {
     1: "print_bent", 2: "print_flat", 3: "print_flat", 4: "print_cutout", 5: "print_cutout", 6: "partial_glasses",
@@ -38,7 +38,7 @@ class _Row:
     test: bool
 
 
-class Twin(TwinWriter):
+class CelebaSpoofTwin(TwinWriter):
     """A twin of CelebA-Spoof: three bona fide images and four attacks a person, sizes and suffixes mixed.
 
     Defects that a reader lives with are in the three protocols' files and their images: a row whose folder says live
@@ -88,7 +88,7 @@ class Twin(TwinWriter):
             rows.append(_Row(key, [*marks, code, light, scene, int(spoof)], number % 3, test))
         return rows
 
-    def _image(self, key: str, views: Views, number: int) -> None:
+    def _image(self, key: str, views: TwinFrame, number: int) -> None:
         image, box = _framed(views, *_SIDES[number % len(_SIDES)])
         height, width = image.shape[:2]
         path = self.folder / key
@@ -155,7 +155,9 @@ class Twin(TwinWriter):
         path.write_text(json.dumps(values), encoding="utf-8")
 
 
-def _framed(views: Views, across: float, down: float) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
+def _framed(
+    views: TwinFrame, across: float, down: float
+) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
     """Cut the middle of a frame to other proportions and sizes; the box becomes x y w h in the new image."""
     height, width = views.rgb.shape[:2]
     side = min(1.0, across / down)

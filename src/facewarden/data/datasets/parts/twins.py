@@ -20,7 +20,7 @@ MARK = "simulated.json"
 """Its presence says that a folder holds no capture of a person."""
 
 
-class Views(NamedTuple):
+class TwinFrame(NamedTuple):
     """A frame and what is known of it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Shot:
     environment: str | None = None
 
 
-Render = Callable[[Shot], Views]
+Render = Callable[[Shot], TwinFrame]
 
 
 @dataclass
@@ -124,7 +124,7 @@ def noise(*, size: tuple[int, int] = (48, 64), seed: int = 0) -> Render:
     right, so that an exchange of channels shows.
     """
 
-    def render(shot: Shot) -> Views:
+    def render(shot: Shot) -> TwinFrame:
         height, width = size
         rng = np.random.default_rng(derive(seed, "twin", shot.key))
         grain = rng.integers(0, 40, (height, width)).astype(np.uint8)
@@ -135,6 +135,6 @@ def noise(*, size: tuple[int, int] = (48, 64), seed: int = 0) -> Render:
             color[:, channel * width // 3 : (channel + 1) * width // 3, channel] += 180
         infrared = np.ascontiguousarray(middle[:, ::-1]) // 2 + grain + 60
         box = (width / 4, height / 8, 3 * width / 4, 7 * height / 8)
-        return Views(color, middle + grain, infrared, box, "".join(rng.choice(list("01"), 40)))
+        return TwinFrame(color, middle + grain, infrared, box, "".join(rng.choice(list("01"), 40)))
 
     return render

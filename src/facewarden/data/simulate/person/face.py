@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewarden.data.simulate.person.celeba import celeba_attributes
 from facewarden.data.simulate.person.features import clothes_mask, paint_beard, paint_brows, paint_glasses
-from facewarden.data.simulate.person.geometry import FRAME_CENTER_Y, Grid, build_head
+from facewarden.data.simulate.person.geometry import FRAME_CENTER_Y, FaceGrid, build_head
 from facewarden.data.simulate.person.hair import paint_hair
 from facewarden.data.simulate.person.lattice import Map, Number, blur, sample, step
 from facewarden.data.simulate.person.maps import REGIONS, FaceMaps
@@ -79,7 +79,7 @@ class PreparedFace:
     identity: Identity
     size: int
     mm_per_pixel: Number
-    grid: Grid
+    grid: FaceGrid
     relief: Map
     color: Map
     surface: Map
@@ -221,7 +221,7 @@ def prepare(identity: Identity, *, size: int = 256, mm_per_pixel: Number = 1.4) 
         size: pixels per side of the frames that will be rendered.
         mm_per_pixel: their scale; 1.4 at 256 pixels shows the whole head with neck and shoulders.
     """
-    grid = Grid.build(size=size, mm_per_pixel=mm_per_pixel)
+    grid = FaceGrid.build(size=size, mm_per_pixel=mm_per_pixel)
     head = build_head(identity, grid)
     blank = np.zeros_like(grid.x)
     cover = np.maximum.reduce([step(head.skull, width=2.2), head.ears, head.neck, head.body])
@@ -304,7 +304,7 @@ def attributes(identity: Identity, expression: Expression) -> MappingProxyType[s
     )
 
 
-def _basic_regions(canvas: Canvas, identity: Identity, *, grid: Grid, skull: Map) -> None:
+def _basic_regions(canvas: Canvas, identity: Identity, *, grid: FaceGrid, skull: Map) -> None:
     shape = identity.shape
     canvas.regions[(skull < 0) & (grid.y > 40)] = REGIONS.index("neck")
     nose = (np.abs(grid.x) < 0.5 * shape.nose_width * np.clip(0.35 + grid.y / shape.nose_y, 0.3, 1)) & (

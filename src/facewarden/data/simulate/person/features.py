@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facewarden.data.simulate.person.curves import half_width, lip_curves
-from facewarden.data.simulate.person.geometry import Grid, Head
+from facewarden.data.simulate.person.geometry import FaceGrid, Head
 from facewarden.data.simulate.person.hair import hair_color, hair_nir
 from facewarden.data.simulate.person.lattice import Map, blur, bump, sample, step
 from facewarden.data.simulate.person.maps import REGIONS
@@ -30,7 +30,7 @@ def brow_curve(identity: Identity, s: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return x, y
 
 
-def paint_brows(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
+def paint_brows(canvas: Canvas, identity: Identity, *, grid: FaceGrid) -> None:
     """Draw both brows stroke by stroke on a fine sheet and lay the sheet over the skin."""
     hair = identity.hair
     rng = generator(identity.seed, "brows")
@@ -66,7 +66,7 @@ def paint_brows(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
     canvas.regions[alpha > 0.35] = REGIONS.index("brow")
 
 
-def paint_beard(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) -> None:
+def paint_beard(canvas: Canvas, identity: Identity, *, grid: FaceGrid, head: Head) -> None:
     """Lay stubble, moustache, goatee or full beard; men without a beard keep a faint bluish shadow."""
     if identity.female:
         return
@@ -107,7 +107,7 @@ def paint_beard(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) -
         canvas.regions[alpha > 0.4] = REGIONS.index("beard")
 
 
-def paint_glasses(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
+def paint_glasses(canvas: Canvas, identity: Identity, *, grid: FaceGrid) -> None:
     """Set frame, bridge and temples in front of the eyes and make the lenses glossy."""
     eyes, shape = identity.eyes, identity.shape
     if eyes.glasses == "none":
@@ -145,7 +145,7 @@ def paint_glasses(canvas: Canvas, identity: Identity, *, grid: Grid) -> None:
     canvas.regions[alpha > 0.5] = REGIONS.index("glasses")
 
 
-def clothes_mask(head: Head, identity: Identity, *, grid: Grid) -> Map:
+def clothes_mask(head: Head, identity: Identity, *, grid: FaceGrid) -> Map:
     """Coverage of clothes: the shoulders below a collar whose cut belongs to the person."""
     rng = generator(identity.seed, "collar")
     drop, vee = rng.uniform(4, 20), rng.uniform(0, 0.5) * (rng.random() < 0.5)

@@ -19,7 +19,7 @@ FRAME_CENTER_Y = 30.0
 
 
 @dataclass(frozen=True)
-class Grid:
+class FaceGrid:
     """Square lattice of face coordinates: millimeters from the pupil midpoint, x right, y down.
 
     Attributes:
@@ -35,7 +35,7 @@ class Grid:
     y: Map
 
     @classmethod
-    def build(cls, *, size: int, mm_per_pixel: Number, margin: Number = 1.13, oversample: Number = 1.18) -> Grid:
+    def build(cls, *, size: int, mm_per_pixel: Number, margin: Number = 1.13, oversample: Number = 1.18) -> FaceGrid:
         """Make the lattice that covers a frame of `size` pixels with some margin for turned heads."""
         mm = mm_per_pixel / oversample
         n = round(size * margin * oversample)
@@ -82,7 +82,7 @@ def signed_distance(inside: NDArray[np.bool_], *, mm: Number) -> Map:
     return np.asarray(cv2.GaussianBlur(inner - outer, (0, 0), 1.0) * np.float32(mm), np.float32)
 
 
-def build_head(identity: Identity, grid: Grid) -> Head:
+def build_head(identity: Identity, grid: FaceGrid) -> Head:
     """Build the neutral height field of one identity (about 200 numbers of anatomy, no data).
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facewarden.data.simulate.person.geometry import Grid, Head
+from facewarden.data.simulate.person.geometry import FaceGrid, Head
 from facewarden.data.simulate.person.lattice import Map, Real, bump, profile, step
 from facewarden.data.simulate.person.maps import REGIONS
 from facewarden.data.simulate.person.noise import field, fractal, generator
@@ -30,7 +30,7 @@ def hair_nir(hair: Hair) -> float:
     return float(0.18 + 0.30 * (1 - hair.eumelanin) + 0.15 * hair.gray * hair.eumelanin)
 
 
-def paint_hair(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) -> None:
+def paint_hair(canvas: Canvas, identity: Identity, *, grid: FaceGrid, head: Head) -> None:
     """Lay head hair over the canvas and raise its relief; nothing for bald heads but a faint shadow."""
     hair = identity.hair
     rng = generator(identity.seed, "hair")
@@ -73,7 +73,7 @@ def _window(hair: Hair, y: Map) -> Map:
     )
 
 
-def _mask(identity: Identity, *, grid: Grid, head: Head, edge: Map, strands: Map) -> tuple[Map, Map]:
+def _mask(identity: Identity, *, grid: FaceGrid, head: Head, edge: Map, strands: Map) -> tuple[Map, Map]:
     hair, shape = identity.hair, identity.shape
     x, y, ax = grid.x, grid.y, np.abs(grid.x)
     style = hair.style
@@ -127,7 +127,7 @@ def _shell(head: Head, *, outer: Real, lift: Real) -> Map:
     return np.asarray(np.maximum((head.relief + 0.7 * lift) * (head.skull > 0), rounded), np.float32)
 
 
-def _strands(identity: Identity, rng: np.random.Generator, *, grid: Grid, head: Head) -> tuple[Map, Map]:
+def _strands(identity: Identity, rng: np.random.Generator, *, grid: FaceGrid, head: Head) -> tuple[Map, Map]:
     hair, shape = identity.hair, identity.shape
     x, y = grid.x, grid.y
     wave = fractal(rng, x, y, wavelength=34, octaves=2)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.person.curves import lip_curves
-from facewarden.data.simulate.person.geometry import Grid
+from facewarden.data.simulate.person.geometry import FaceGrid
 from facewarden.data.simulate.person.lattice import Map, Number, bump, resize, sample, step
 from facewarden.data.simulate.person.noise import fractal, generator
 from facewarden.data.simulate.person.person import Identity
@@ -36,7 +36,7 @@ class Motion:
     smile: Map
 
     @classmethod
-    def build(cls, identity: Identity, *, grid: Grid, smile: Map) -> Motion:
+    def build(cls, identity: Identity, *, grid: FaceGrid, smile: Map) -> Motion:
         """Lay the lattice over `grid` and draw the asymmetry."""
         x = resize(grid.x, size=(_CELLS, _CELLS))
         y = resize(grid.y, size=(_CELLS, _CELLS))
@@ -83,7 +83,7 @@ class Motion:
         t = np.clip(np.abs(self.x) / np.float32(0.47 * self.identity.shape.mouth_width), 0, 1)
         return np.asarray(drop * (1 - t**2.4), np.float32)
 
-    def _sample(self, layer: Map, x: Map, y: Map, *, grid: Grid) -> Map:
+    def _sample(self, layer: Map, x: Map, y: Map, *, grid: FaceGrid) -> Map:
         ratio = _CELLS / grid.n
         s = np.float32(ratio / grid.mm)
         shift = (grid.n - 1) / 2 * ratio + (ratio - 1) / 2
@@ -92,18 +92,18 @@ class Motion:
         at_y = np.ascontiguousarray((y - np.float32(origin)) * s + np.float32(shift), np.float32)
         return sample(layer, at_x, at_y)
 
-    def source(self, x: Map, y: Map, moved: Map, *, grid: Grid) -> tuple[Map, Map]:
+    def source(self, x: Map, y: Map, moved: Map, *, grid: FaceGrid) -> tuple[Map, Map]:
         """Return the neutral, symmetric face millimeters of what lies at `x, y` under a displacement."""
         d = self._sample(moved, x, y, grid=grid)
         return np.asarray(x - d[..., 0], np.float32), np.asarray(y - d[..., 1], np.float32)
 
-    def below_lip(self, x: Map, y: Map, moved: Map, *, grid: Grid) -> Map:
+    def below_lip(self, x: Map, y: Map, moved: Map, *, grid: FaceGrid) -> Map:
         """Height in millimeters, asymmetry removed but the jaw still dropped, that the open mouth is painted in."""
         d = self._sample(self.asymmetry, x, y, grid=grid)
         smile = self._sample(np.ascontiguousarray(moved[..., 1] - self.asymmetry[..., 1]), x, y, grid=grid)
         return np.asarray(y - d[..., 1] - np.minimum(smile, 0), np.float32)
 
-    def destination(self, points: NDArray[np.float32], moved: Map, *, grid: Grid) -> NDArray[np.float32]:
+    def destination(self, points: NDArray[np.float32], moved: Map, *, grid: FaceGrid) -> NDArray[np.float32]:
         """Return where `(k, 2)` neutral points lie under a displacement."""
         here = points.copy()
         for _ in range(6):
@@ -111,7 +111,7 @@ class Motion:
             here = points + d
         return np.asarray(here, np.float32)
 
-    def posed_relief(self, relief: Map, moved: Map, *, grid: Grid, expression: Expression) -> Map:
+    def posed_relief(self, relief: Map, moved: Map, *, grid: FaceGrid, expression: Expression) -> Map:
         """Return the relief after the expression, on the fine grid."""
         d = resize(moved, size=(grid.n, grid.n))
         s = np.float32(1 / grid.mm)

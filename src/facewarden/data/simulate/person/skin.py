@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facewarden.data.simulate.person.curves import lid_coordinate, lid_curves, lip_curves
-from facewarden.data.simulate.person.geometry import Grid, Head
+from facewarden.data.simulate.person.geometry import FaceGrid, Head
 from facewarden.data.simulate.person.lattice import Map, Number, Real, bump, step
 from facewarden.data.simulate.person.noise import field, fractal, generator
 from facewarden.data.simulate.person.person import Identity
@@ -69,7 +69,7 @@ def skin_nir(melanin: Map | Number, *, hemoglobin: Map | Number) -> Map:
     return np.asarray(0.70 - 0.075 * np.asarray(melanin) - 0.04 * (np.asarray(hemoglobin) - 0.4), np.float32)
 
 
-def paint_skin(canvas: Canvas, identity: Identity, *, grid: Grid, head: Head) -> None:
+def paint_skin(canvas: Canvas, identity: Identity, *, grid: FaceGrid, head: Head) -> None:
     """Paint skin, lips and nostrils over the whole canvas and add their fine relief."""
     skin, shape = identity.skin, identity.shape
     x, y, ax = grid.x, grid.y, np.abs(grid.x)
@@ -125,7 +125,7 @@ def _shade_around_eyes(identity: Identity, *, ax: Map, y: Map) -> Map:
     return np.asarray(under + inner + lid + crease + rim, np.float32)
 
 
-def _spots(identity: Identity, *, grid: Grid) -> Map:
+def _spots(identity: Identity, *, grid: FaceGrid) -> Map:
     skin = identity.skin
     rng = generator(identity.seed, "spots")
     out = np.zeros_like(grid.x)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.scene.filters import blurred, moved, resized
 from facewarden.data.simulate.scene.light import photo_irradiance
-from facewarden.data.simulate.scene.view import F32, View
+from facewarden.data.simulate.scene.view import F32, PinholeView
 
 NOWHERE = np.float32(20000.0)
 """Depth (mm) of the sky and of everything that a layer does not cover."""
@@ -123,7 +123,7 @@ def cast_shadow(front: Surface, back: Surface, *, toward_light: NDArray[np.float
 
 
 def place_head(
-    maps: FaceMaps, view: View, *, distance: float, center: tuple[float, float], roll: float = 0.0
+    maps: FaceMaps, view: PinholeView, *, distance: float, center: tuple[float, float], roll: float = 0.0
 ) -> PlacedHead:
     """Set a head into the frame by weak perspective: one scale for the whole head, the true relief in its depth.
 

@@ -10,7 +10,7 @@ import numpy as np
 from facewarden.data.simulate.scene.filters import blurred, resized
 from facewarden.data.simulate.scene.light import Light
 from facewarden.data.simulate.scene.surface import NOWHERE, Surface, plain
-from facewarden.data.simulate.scene.view import F32, Placement, View, pixel_grid
+from facewarden.data.simulate.scene.view import F32, PinholeView, Placement, pixel_grid
 
 
 def smooth_noise(rng: np.random.Generator, size: int, *, cells: int) -> F32:
@@ -100,7 +100,7 @@ def _street(rng: np.random.Generator, size: int, *, light: Light) -> tuple[F32, 
 
 def fingers(
     rng: np.random.Generator,
-    view: View,
+    view: PinholeView,
     placement: Placement,
     *,
     half: tuple[float, float],

@@ -22,7 +22,7 @@ def pixel_grid(size: int) -> tuple[F32, F32]:
 
 
 @dataclass(frozen=True)
-class View:
+class PinholeView:
     """A square pinhole camera at the origin; x right, y down, z toward the camera, so the scene has z < 0.
 
     Args:
@@ -104,7 +104,7 @@ def tilted(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     return np.asarray(about_z @ about_x @ about_y, np.float64)
 
 
-def intersect(view: View, placement: Placement) -> SheetHit:
+def intersect(view: PinholeView, placement: Placement) -> SheetHit:
     """Meet every ray of the view with an endless sheet, flat or bent about its vertical axis.
 
     The bent case is solved by three fixed-point steps: the bend moves a point by much less than its distance, so the

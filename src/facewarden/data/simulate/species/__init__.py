@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from facewarden.data.simulate.species._stage import Presentation, Stage
+from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation
 from facewarden.data.simulate.species.bona_fide import bona_fide
 from facewarden.data.simulate.species.cutout import print_cutout
 from facewarden.data.simulate.species.glasses import partial_glasses
@@ -13,11 +13,11 @@ from facewarden.data.simulate.species.masks import mask_rigid, mask_silicone
 from facewarden.data.simulate.species.prints import print_bent, print_flat
 from facewarden.data.simulate.species.replay import replay_pc, replay_phone, replay_tablet
 
-PRESENT: Mapping[str, Callable[[Stage], Presentation]] = MappingProxyType({
+PRESENT: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingProxyType({
     build.__name__: build
     for build in (bona_fide, print_flat, print_bent, print_cutout, replay_phone, replay_tablet, replay_pc,
                   mask_rigid, mask_silicone, partial_glasses)
 })  # fmt: skip
 """The function that builds each species of `facewarden.core.labels.SPECIES`."""
 
-__all__ = ["PRESENT", "Presentation", "Stage"]
+__all__ = ["PRESENT", "SpeciesStage", "StagedPresentation"]

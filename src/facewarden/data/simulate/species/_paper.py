@@ -12,7 +12,7 @@ from facewarden.data.simulate.scene.grids import halftone, sampled
 from facewarden.data.simulate.scene.light import LUMA
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
-from facewarden.data.simulate.species._stage import Photo, Stage, decode
+from facewarden.data.simulate.species._stage import Photo, SpeciesStage, decode
 
 _SCREENS = (15.0, 75.0, 0.0)  # cyan works on red, magenta on green, yellow on blue
 
@@ -62,7 +62,7 @@ def sample_paper(rng: np.random.Generator, *, ink: str | None = None) -> Paper:
     )
 
 
-def printed(stage: Stage, paper: Paper, codes: F32, *, across: F32, down: F32, inked: F32) -> tuple[F32, F32]:
+def printed(stage: SpeciesStage, paper: Paper, codes: F32, *, across: F32, down: F32, inked: F32) -> tuple[F32, F32]:
     """Reflectance of printed paper, in color `(h, w, 3)` and near infrared `(h, w)`.
 
     Args:

@@ -14,13 +14,13 @@ from facewarden.data.simulate.scene.filters import blurred, through_jpeg
 from facewarden.data.simulate.scene.light import ENCODE, LUMA, Light, sample_light
 from facewarden.data.simulate.scene.shading import diffuse
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, over, place_head, plain
-from facewarden.data.simulate.scene.view import F32, View
+from facewarden.data.simulate.scene.view import F32, PinholeView
 
 Attributes = Mapping[str, str | int | float | bool]
 
 
 @dataclass(frozen=True)
-class Stage:
+class SpeciesStage:
     """One capture about to happen.
 
     Attributes:
@@ -39,7 +39,7 @@ class Stage:
     """
 
     rng: np.random.Generator
-    view: View
+    view: PinholeView
     distance: float
     face_pixels: float
     center: tuple[float, float]
@@ -57,7 +57,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Presentation:
+class StagedPresentation:
     """What is in front of the camera, with the face's place in the frame."""
 
     surface: Surface
@@ -82,7 +82,7 @@ def face_width(maps: FaceMaps) -> float:
     return float(maps.box[2] - maps.box[0]) * maps.mm_per_pixel
 
 
-def place(stage: Stage, maps: FaceMaps, *, distance: float | None = None) -> PlacedHead:
+def place(stage: SpeciesStage, maps: FaceMaps, *, distance: float | None = None) -> PlacedHead:
     """Put a head where the capture wants the face, at the distance that gives it the wanted width unless told."""
     real = stage.view.focal * face_width(maps) / stage.face_pixels if distance is None else distance
     return place_head(maps, stage.view, distance=real, center=stage.center, roll=stage.pick(-0.09, 0.09))
@@ -111,7 +111,7 @@ def jpeg(codes: F32, quality: int) -> F32:
 def photograph(rng: np.random.Generator, maps: FaceMaps) -> Photo:
     """Take the picture that the attacker prints or shows: own light, own plain background, blur and JPEG."""
     size = maps.albedo.shape[0]
-    view = View(size, 1000.0 / maps.mm_per_pixel)
+    view = PinholeView(size, 1000.0 / maps.mm_per_pixel)
     x0, y0, x1, y1 = (float(v) for v in maps.box)
     head = place_head(maps, view, distance=1000.0, center=((x0 + x1) / 2, (y0 + y1) / 2))
     light = sample_light(rng, "normal", environment="indoor" if rng.random() < 0.7 else "outdoor")

@@ -9,10 +9,10 @@ import numpy as np
 
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, place_head
 from facewarden.data.simulate.scene.view import F32, pixel_grid
-from facewarden.data.simulate.species._stage import Stage, face_width, region
+from facewarden.data.simulate.species._stage import SpeciesStage, face_width, region
 
 
-def both(stage: Stage) -> tuple[PlacedHead, PlacedHead]:
+def both(stage: SpeciesStage) -> tuple[PlacedHead, PlacedHead]:
     """The wearer's head and the victim's, turned alike and scaled so that eyes and mouths meet; wearer first."""
     roll = stage.pick(-0.08, 0.08)
     distance = stage.view.focal * face_width(stage.victim) / stage.face_pixels

@@ -11,7 +11,7 @@ from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_sha
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species._paper import printed, sample_paper
-from facewarden.data.simulate.species._stage import Photo, Presentation, Stage, photograph
+from facewarden.data.simulate.species._stage import Photo, SpeciesStage, StagedPresentation, photograph
 from facewarden.data.simulate.species._worn import both, ellipses, normals, oval
 
 
@@ -30,7 +30,7 @@ def warped(photo: Photo, head: PlacedHead) -> tuple[F32, F32, F32]:
     return np.asarray(codes, np.float32), across, down
 
 
-def paper_shell(stage: Stage, head: PlacedHead) -> F32:
+def paper_shell(stage: SpeciesStage, head: PlacedHead) -> F32:
     """Depth (mm) of paper curved around a face: bent about one axis, resting on the nose and the brow."""
     density = stage.view.pixels_per_mm(stage.distance)
     x0, _, x1, _ = (float(v) for v in head.box)
@@ -45,7 +45,7 @@ def paper_shell(stage: Stage, head: PlacedHead) -> F32:
     return np.asarray(nearest - 1.5 + bow[None, :] + crumple, np.float32)
 
 
-def print_cutout(stage: Stage) -> Presentation:
+def print_cutout(stage: SpeciesStage) -> StagedPresentation:
     """The victim's print curved around the wearer's face, the wearer's own skin in the holes."""
     wearer, victim = both(stage)
     photo = photograph(stage.rng, stage.victim)
@@ -73,7 +73,7 @@ def print_cutout(stage: Stage) -> Presentation:
     head = cast_shadow(wearer.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
     behind = over(wearer.surface, head)
     behind = replace(behind, albedo=behind.albedo * _cavity(outline, holes)[..., None])
-    return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
+    return StagedPresentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
                         {"ink": paper.ink, "holes": cut})  # fmt: skip
 
 

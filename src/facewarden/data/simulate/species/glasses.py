@@ -7,7 +7,7 @@ import numpy as np
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species._paper import printed, sample_paper
-from facewarden.data.simulate.species._stage import Presentation, Stage, photograph
+from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, photograph
 from facewarden.data.simulate.species._worn import both, ellipses, normals
 from facewarden.data.simulate.species.cutout import paper_shell, warped
 
@@ -28,7 +28,7 @@ def _strip(head: PlacedHead, *, high: float) -> F32:
     return np.asarray(np.clip(np.minimum(inside, -bridge) + 0.5, 0, 1), np.float32)
 
 
-def partial_glasses(stage: Stage) -> Presentation:
+def partial_glasses(stage: SpeciesStage) -> StagedPresentation:
     """Paper glasses: a printed strip, or opaque lenses with printed eyes in a frame; the rest is the wearer's skin."""
     wearer, victim = both(stage)
     photo = photograph(stage.rng, stage.victim)
@@ -54,5 +54,5 @@ def partial_glasses(stage: Stage) -> Presentation:
     )  # fmt: skip
     back = cast_shadow(wearer.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
     behind = cast_shadow(surface, over(wearer.surface, back), toward_light=stage.light.direction, strength=0.35)
-    return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
+    return StagedPresentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
                         {"ink": paper.ink, "form": "framed" if framed else "strip"})  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
-from facewarden.data.simulate.species._stage import Presentation, Stage, region
+from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, region
 from facewarden.data.simulate.species._worn import both, ellipses, eye_holes, normals, oval, sink
 from facewarden.data.simulate.species.cutout import mouth_middle
 
@@ -30,7 +30,7 @@ def _inward(head: PlacedHead, outline: F32, values: F32, sigma: float) -> F32:
     return np.asarray(_soft(values * weight, sigma) / _soft(weight, sigma), np.float32)
 
 
-def mask_rigid(stage: Stage) -> Presentation:
+def mask_rigid(stage: SpeciesStage) -> StagedPresentation:
     """A printed or cast shell: the victim's relief slightly wrong, flat paint, gloss, an edge, the wearer's eyes."""
     wearer, victim = both(stage)
     rng, density = stage.rng, stage.view.pixels_per_mm(stage.distance)
@@ -54,10 +54,12 @@ def mask_rigid(stage: Stage) -> Presentation:
     )  # fmt: skip
     behind = over(sink(wearer.surface, holes, stage.pick(2.0, 6.0)), _shadowed(stage, wearer))
     behind = _under(behind, surface, strength=0.5)
-    return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance, {"material": material})
+    return StagedPresentation(
+        over(surface, behind), victim.landmarks, victim.box, stage.distance, {"material": material}
+    )
 
 
-def mask_silicone(stage: Stage) -> Presentation:
+def mask_silicone(stage: SpeciesStage) -> StagedPresentation:
     """A flexible mask: it follows the wearer's bones, is waxy and even, and gapes at the eyes and the mouth."""
     wearer, victim = both(stage)
     rng, density = stage.rng, stage.view.pixels_per_mm(stage.distance)
@@ -90,11 +92,11 @@ def mask_silicone(stage: Stage) -> Presentation:
     )  # fmt: skip
     behind = over(sink(wearer.surface, gaps, stage.pick(1.5, 4.0)), _shadowed(stage, wearer))
     behind = _under(behind, surface, strength=0.3)
-    return Presentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
+    return StagedPresentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
                         {"material": "silicone", "full_head": full})  # fmt: skip
 
 
-def _shadowed(stage: Stage, wearer: PlacedHead) -> Surface:
+def _shadowed(stage: SpeciesStage, wearer: PlacedHead) -> Surface:
     return cast_shadow(wearer.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
 
 

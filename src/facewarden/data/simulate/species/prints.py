@@ -10,15 +10,15 @@ from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import fingers, smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.species._paper import lay, printed, sample_paper, soft_rectangle
-from facewarden.data.simulate.species._stage import Photo, Presentation, Stage, photograph, place, skin_of
+from facewarden.data.simulate.species._stage import Photo, SpeciesStage, StagedPresentation, photograph, place, skin_of
 
 
-def print_flat(stage: Stage) -> Presentation:
+def print_flat(stage: SpeciesStage) -> StagedPresentation:
     """A print on a stiff or hanging sheet, held with some tilt."""
     return _sheet(stage, radius=0.0)
 
 
-def print_bent(stage: Stage) -> Presentation:
+def print_bent(stage: SpeciesStage) -> StagedPresentation:
     """A print bent about its vertical axis, as attackers do to imitate a head's relief."""
     radius = stage.pick(75.0, 190.0) * (1 if stage.rng.random() < 0.85 else -1.4)
     return _sheet(stage, radius=radius)
@@ -33,7 +33,7 @@ def where_face(photo: Photo, *, scale: float) -> tuple[F32, F32]:
     return marks.astype(np.float32), ((corners - middle) * np.float32(scale)).astype(np.float32)
 
 
-def _sheet(stage: Stage, *, radius: float) -> Presentation:
+def _sheet(stage: SpeciesStage, *, radius: float) -> StagedPresentation:
     photo = photograph(stage.rng, stage.victim)
     paper = sample_paper(stage.rng)
     width = stage.pick(95.0, 165.0)  # printed face, mm: postcard to life size
@@ -83,10 +83,10 @@ def _sheet(stage: Stage, *, radius: float) -> Presentation:
     marks, corners = where_face(photo, scale=scale)
     points = stage.view.project(placement.points(np.concatenate([marks, corners])))
     box = np.concatenate([points[5:].min(0), points[5:].max(0)])
-    return Presentation(scene, points[:5], box, distance, attributes)
+    return StagedPresentation(scene, points[:5], box, distance, attributes)
 
 
-def waves(stage: Stage, normal: F32, *, amount: float) -> tuple[F32, F32]:
+def waves(stage: SpeciesStage, normal: F32, *, amount: float) -> tuple[F32, F32]:
     """The gentle waves of thin paper: height in mm and the normals that go with it."""
     size = normal.shape[0]
     height = np.float32(amount) * smooth_noise(stage.rng, size, cells=int(stage.rng.integers(2, 5)))

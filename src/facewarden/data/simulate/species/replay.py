@@ -12,7 +12,7 @@ from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import fingers
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.species._paper import lay, soft_rectangle
-from facewarden.data.simulate.species._stage import Presentation, Stage, decode, photograph, skin_of
+from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, decode, photograph, skin_of
 from facewarden.data.simulate.species.prints import where_face
 
 
@@ -45,22 +45,22 @@ DISPLAYS = {
 }
 
 
-def replay_phone(stage: Stage) -> Presentation:
+def replay_phone(stage: SpeciesStage) -> StagedPresentation:
     """A phone held near the camera."""
     return _replay(stage, "phone")
 
 
-def replay_tablet(stage: Stage) -> Presentation:
+def replay_tablet(stage: SpeciesStage) -> StagedPresentation:
     """A tablet held in both hands."""
     return _replay(stage, "tablet")
 
 
-def replay_pc(stage: Stage) -> Presentation:
+def replay_pc(stage: SpeciesStage) -> StagedPresentation:
     """A monitor or laptop in front of which the camera stands."""
     return _replay(stage, "pc")
 
 
-def _replay(stage: Stage, kind: str) -> Presentation:
+def _replay(stage: SpeciesStage, kind: str) -> StagedPresentation:
     rng, display = stage.rng, DISPLAYS[kind]
     photo = photograph(rng, stage.victim)
     wide, high = rng.uniform(*display.width), rng.uniform(*display.height)
@@ -113,7 +113,7 @@ def _replay(stage: Stage, kind: str) -> Presentation:
     marks, corners = where_face(photo, scale=scale)
     points = stage.view.project(placement.points(np.concatenate([marks, corners])))
     box = np.concatenate([points[5:].min(0), points[5:].max(0)])
-    return Presentation(scene, points[:5], box, distance, {"panel": "oled" if oled else "lcd"})
+    return StagedPresentation(scene, points[:5], box, distance, {"panel": "oled" if oled else "lcd"})
 
 
 def _shown(rng: np.random.Generator, codes: F32, *, oled: bool, lean: float) -> F32:
@@ -127,7 +127,7 @@ def _shown(rng: np.random.Generator, codes: F32, *, oled: bool, lean: float) -> 
     return np.asarray((black + (1 - black) * color) * tint, np.float32)
 
 
-def _subpixels(stage: Stage, across: F32, down: F32, *, pitch: float, oled: bool) -> F32:
+def _subpixels(stage: SpeciesStage, across: F32, down: F32, *, pitch: float, oled: bool) -> F32:
     """What the sensor's lattice makes of the panel's subpixels, `(h, w, 3)` around 1."""
     out = np.ones((*across.shape, 3), np.float32)
     defocus = stage.blur * stage.pick(0.8, 1.5)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from facewarden.core import registry
-from facewarden.core.attack import Attack, MeteredObjective
+from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.gradient_source import Reading
+from facewarden.core.gradient_source import GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
 from facewarden.core.roles import Detector
@@ -83,7 +83,7 @@ class AdversarialObjective(TrainingObjective):
     def learn(self, model: Detector, batch: FaceBatch, attacked: FaceBatch) -> Loss:
         """The loss of the clean samples and of what the attack made of them."""
 
-    def reading(self) -> Reading | None:
+    def reading(self) -> GradientSource | None:
         """Where the attack reads its gradients, if not at the image."""
         return None
 
@@ -101,7 +101,7 @@ class AdversarialObjective(TrainingObjective):
         """Attack a batch; the attacked batch, and the gradients that it took per sample."""
         seed = int(torch.randint(2**31 - 1, (1,)))  # the loop seeds torch anew for every step
         with evaluating(model):
-            metered = MeteredObjective(self.goal(model, batch), self.threat, seed, reading=self.reading())
+            metered = CountedObjective(self.goal(model, batch), self.threat, seed, reading=self.reading())
             images = metered.project(self.attack.perturb(metered))
         return batch.with_images({name: images[name].detach() for name in self.threat.modalities}), (
             metered.gradient_calls
