@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.training.pairs import CloakKind
 from facewarden.training.precision import check_training_precision
-from facewarden.training.recipe import FOLDER
+from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 KIND = "purifier"
+_FILES = RecipeFiles(FOLDER, what="recipe of a purifier", model="puface", replaced=("network",))
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,10 @@ class PurifierRecipe:
 def is_purifier_recipe(name: str) -> bool:
     """Whether a recipe's name or path leads to one of this kind; False also where nothing can be read there."""
     try:
-        values = json.loads(recipe_path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = json.loads(_FILES.path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, UnknownEntryError):
         return False
     return isinstance(values, dict) and values.get("kind") == KIND
-
-
-def recipe_path(name: str) -> Path:
-    """Where a recipe is: the path itself where it ends with .json, else a file of the package."""
-    return Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
 
 
 def read_purifier_recipe(name: str) -> PurifierRecipe:
@@ -146,36 +141,21 @@ def read_purifier_recipe(name: str) -> PurifierRecipe:
 
     Args:
         name: of one in the package, or the path of a JSON file. One that says `"like": "puface"` holds only what
-            differs from that recipe, the settings of training one by one.
+            differs from that recipe, the settings of training key by key.
 
     Raises:
         UnknownEntryError: the package has none of that name.
         BadInputError: the file is not a recipe of a purifier.
     """
-    path = recipe_path(name)
-    if path.parent == FOLDER and not path.is_file():
-        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
-        raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
+    values = _FILES.read(name)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("kind", None) != KIND:
             raise ValueError(f'no "kind": "{KIND}"')
-        model = values.pop("like", None)
-        if model is not None:
-            values = _varied(read_purifier_recipe(str(model)).plain(), values)
         kinds = tuple(CloakKind.read(kind) for kind in values.pop("pairs", []))
         training = _settings(values.pop("training", {}))
         return PurifierRecipe(**values, pairs=kinds, training=training)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BadInputError(
-            f"{path}: not a recipe of a purifier: {error}", hint="copy training/recipes/puface.json of the package"
-        ) from error
-
-
-def _varied(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    base.pop("kind")
-    training = {**base["training"], **changes.get("training", {})}
-    return {**base, **changes, "training": training}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _FILES.refuse(str(_FILES.path(name)), error) from error
 
 
 def _settings(values: Mapping[str, Any]) -> PurifierSettings:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.training.augment import Augmentation
 from facewarden.training.loop import TrainSettings
+from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 _REAL = ("rate", "decay", "warmup", "clip", "margin")
 
-FOLDER = Path(__file__).parent / "recipes"
+_FILES = RecipeFiles(FOLDER, what="training recipe", model="multi_cnn")
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,7 @@ def read_recipe(name: str) -> Recipe:
         UnknownEntryError: the package has none of that name.
         BadInputError: the file is not a recipe.
     """
-    path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
-    if path.parent == FOLDER and not path.is_file():
-        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
-        raise UnknownEntryError(f"no training recipe {name!r}; known: {known}", hint="or give the path of a .json file")
-    try:
-        values = _inherited(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _no_recipe(str(path), error) from error
-    return parse_recipe(values, source=str(path))
+    return parse_recipe(_FILES.read(name), source=str(_FILES.path(name)))
 
 
 def parse_recipe(values: Mapping[str, Any], *, source: str) -> Recipe:
@@ -102,31 +93,4 @@ def parse_recipe(values: Mapping[str, Any], *, source: str) -> Recipe:
         training = {k: float(v) if k in _REAL else v for k, v in training.items()}  # JSON may say 1 for 1.0
         return Recipe(**rest, training=TrainSettings(**training, augmentation=augmentation))
     except (ValueError, TypeError, AttributeError) as error:
-        raise _no_recipe(source, error) from error
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of `base` with those of `over` in their place; nested ones are merged one by one."""
-    return {
-        name: merged(base[name], over[name])
-        if isinstance(base.get(name), dict) and isinstance(over.get(name), dict)
-        else over.get(name, base.get(name))
-        for name in {**base, **over}
-    }
-
-
-def _no_recipe(source: str, error: Exception) -> BadInputError:
-    return BadInputError(
-        f"{source}: not a training recipe: {error}", hint="copy training/recipes/multi_cnn.json of the package"
-    )
-
-
-def _inherited(values: dict[str, Any]) -> dict[str, Any]:
-    """Fill what a recipe does not say from the one that it is like; nested settings are merged one by one."""
-    if "like" not in values:
-        return values
-    own = {name: value for name, value in values.items() if name != "like"}
-    base = FOLDER / f"{values['like']}.json"
-    if base.parent != FOLDER or not base.is_file():
-        raise ValueError(f"it is like {values['like']!r}, which is no recipe of the package")
-    return merged(_inherited(json.loads(base.read_text(encoding="utf-8"))), own)
+        raise _FILES.refuse(source, error) from error

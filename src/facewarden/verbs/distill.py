@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder, write_json
@@ -30,9 +29,10 @@ from facewarden.training.distill.changes import still
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
 from facewarden.training.distill.views import DistillationViews, centered, join
+from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 RESULTS = "results.json"
-_FOLDER = Path(__file__).parent.parent / "training" / "distill" / "recipes"
+_FILES = RecipeFiles(FOLDER.parent / "distill" / "recipes", what="distillation recipe", model="face_vit")
 _REAL = ("rate", "decay", "warmup", "clip", "patches", "whole", "simulated", "gray")
 
 
@@ -134,20 +134,13 @@ def read_distill_recipe(name: str) -> DistillRecipe:
         UnknownEntryError: the package has none of that name.
         BadInputError: the file is not a recipe.
     """
-    path = Path(name) if name.endswith(".json") else _FOLDER / f"{name}.json"
-    if path.parent == _FOLDER and not path.is_file():
-        known = ", ".join(sorted(found.stem for found in _FOLDER.glob("*.json")))
-        raise UnknownEntryError(f"no distillation recipe {name!r}; known: {known}", hint="or give a .json file")
+    values = _FILES.read(name)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
         training: dict[str, Any] = {k: float(v) if k in _REAL else v for k, v in values.pop("training", {}).items()}
         shape, teachers = TrunkShape(**values.pop("shape")), tuple(values.pop("teachers"))
         return DistillRecipe(shape=shape, teachers=teachers, training=DistillSettings(**training), **values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadInputError(
-            f"{path}: not a distillation recipe: {error}",
-            hint="copy training/distill/recipes/face_vit.json",
-        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _FILES.refuse(str(_FILES.path(name)), error) from error
 
 
 def held_out(person: str, one_in: int) -> bool:

@@ -20,7 +20,8 @@ from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest, Sample
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.purifier_recipe import is_purifier_recipe
-from facewarden.training.recipe import FOLDER, read_recipe
+from facewarden.training.recipe import read_recipe
+from facewarden.training.recipe_files import FOLDER
 from facewarden.verbs.train import train
 
 RECIPE = {

@@ -23,7 +23,8 @@ from facewarden.pad.multitask import Multitask
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.crops import load_crops
 from facewarden.training.head_results import learned_heads, measure_heads
-from facewarden.training.recipe import FOLDER, read_recipe
+from facewarden.training.recipe import read_recipe
+from facewarden.training.recipe_files import FOLDER
 from facewarden.training.results import dev_rule
 from facewarden.verbs.train import train
 

@@ -18,7 +18,8 @@ from facewarden.training.amplify import amplify, draw_batch, eight_bits, remaind
 from facewarden.training.features import EmbeddingDistance
 from facewarden.training.pairs import CloakKind, PairSet, read_pairs, write_shard
 from facewarden.training.purifier_loop import fit_purifier
-from facewarden.training.purifier_recipe import FOLDER, PurifierSettings, is_purifier_recipe, read_purifier_recipe
+from facewarden.training.purifier_recipe import PurifierSettings, is_purifier_recipe, read_purifier_recipe
+from facewarden.training.recipe_files import FOLDER
 from facewarden.verbs.train import train
 from stand_ins import TinyRecognizer, generator, make_faces
 

@@ -12,7 +12,8 @@ from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.engine.kind import SHARED, PlanCell, SettingError, check_keys
-from facewarden.training.recipe import Recipe, merged, parse_recipe, read_recipe
+from facewarden.training.recipe import Recipe, parse_recipe, read_recipe
+from facewarden.training.recipe_files import merged
 
 EVERY, LAST = "every", "last"
 _PLAN = ("title", "data", "seeds", "defaults", "methods", "parts", "whole_target", "scored_epochs", "missing")

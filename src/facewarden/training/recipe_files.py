@@ -1,0 +1,99 @@
+"""Files of recipes: a name of the package or a path, JSON, and `like` for what differs from another recipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError, UnknownEntryError
+
+FOLDER = Path(__file__).parent / "recipes"
+"""Recipes of detectors and purifiers that come with the package."""
+
+
+@dataclass(frozen=True)
+class RecipeFiles:
+    """One kind of recipe: where the package keeps it and what it is called.
+
+    Attributes:
+        folder: of the package's recipes, one JSON file each.
+        what: the kind in words, for messages.
+        model: name of a recipe of the package that is a good one to copy.
+        replaced: settings that a recipe which is like another replaces as a whole; others are merged key by key.
+    """
+
+    folder: Path
+    what: str
+    model: str
+    replaced: Collection[str] = ()
+
+    def path(self, name: str) -> Path:
+        """Return where a recipe is: the path itself where it ends with .json, else a file of the package.
+
+        Raises:
+            UnknownEntryError: the package has none of that name.
+        """
+        if name.endswith(".json"):
+            return Path(name)
+        path = self.folder / f"{name}.json"
+        if path.parent != self.folder or not path.is_file():
+            known = ", ".join(sorted(found.stem for found in self.folder.glob("*.json")))
+            raise UnknownEntryError(f"no {self.what} {name!r}; known: {known}", hint="or give the path of a .json file")
+        return path
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Read the JSON values of a recipe, those of the recipes that it is like included.
+
+        Args:
+            name: of one in the package, or the path of a JSON file. One that says `"like": NAME` holds only what
+                differs from that recipe.
+
+        Raises:
+            UnknownEntryError: the package has none of that name.
+            BadInputError: the file cannot be read or holds no mapping, or it is like none that there is.
+        """
+        return self._read(name, seen=())
+
+    def refuse(self, source: str, error: Exception) -> BadInputError:
+        """The error for values that are no recipe of this kind.
+
+        Args:
+            source: named in the message.
+            error: what was wrong.
+        """
+        return BadInputError(
+            f"{source}: not a {self.what}: {error}",
+            hint=f"copy {'/'.join(self.folder.parts[-2:])}/{self.model}.json of the package",
+        )
+
+    def _read(self, name: str, *, seen: tuple[Path, ...]) -> dict[str, Any]:
+        path = self.path(name)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError(f"it holds {type(values).__name__}, not a mapping")
+            if path in seen:
+                raise ValueError("it is like itself")
+        except (OSError, ValueError, RecursionError) as error:
+            raise self.refuse(str(path), error) from error
+        if "like" not in values:
+            return values
+        own = {key: value for key, value in values.items() if key != "like"}
+        try:
+            base = self._read(str(values["like"]), seen=(*seen, path))
+        except UnknownEntryError as error:
+            raise self.refuse(str(path), error) from error
+        return {**merged(base, own), **{key: own[key] for key in self.replaced if key in own}}
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of `base` with those of `over` in their place; nested ones are merged key by key."""
+    return {
+        name: merged(base[name], over[name])
+        if isinstance(base.get(name), dict) and isinstance(over.get(name), dict)
+        else over.get(name, base.get(name))
+        for name in {**base, **over}
+    }
