@@ -1,4 +1,4 @@
-"""Checks the Markdown files: links lead somewhere, commands exist, and results name the command that makes them."""
+"""Checks the Markdown files: links lead somewhere, lines are wrapped, commands exist, results name their command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)")
+WIDTH = 100
 SHELLS = ("sh", "bash", "console")
 
 
@@ -28,6 +29,28 @@ def broken_links(page: Path) -> list[str]:
         for target in local
         if not (page.parent / target).exists()
     ]
+
+
+def wide_lines(page: Path) -> list[str]:
+    """Prose lines of hand-written pages over 100 columns; tables, code, pictures and link targets may be wider."""
+    if page.parent not in (ROOT, ROOT / "docs", ROOT / "docs" / "results"):
+        return []  # below docs/results/NAME/ the program writes the pages
+    problems = []
+    for number, line in enumerate(_prose(page.read_text(encoding="utf-8")), start=1):
+        if len(re.sub(r"\]\([^)]*\)", "]", line)) > WIDTH:
+            problems.append(f"{page.name}:{number}: wider than {WIDTH} columns; wrap it")
+    return problems
+
+
+def _prose(text: str) -> list[str]:
+    """The lines of a page, with those that cannot be wrapped (code, tables, pictures) left empty."""
+    lines = []
+    fenced = False
+    for line in text.splitlines():
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        lines.append("" if fence or fenced or line.startswith(("|", "![", "    ")) else line)
+    return lines
 
 
 def shell_blocks(text: str) -> list[str]:
@@ -87,7 +110,7 @@ def main() -> int:
     problems = [
         p
         for page in pages()
-        for check in (broken_links, unknown_commands, results_without_command)
+        for check in (broken_links, wide_lines, unknown_commands, results_without_command)
         for p in check(page)
     ]
     sys.stdout.write("\n".join(problems) + ("\n" if problems else f"docs: {len(pages())} pages, no problem\n"))

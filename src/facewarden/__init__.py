@@ -1,4 +1,4 @@
-"""facewarden: measure and counter the three lies a face image can tell a recognition system.
+"""facewarden: measure three threats of face images to a recognition system, and defend against them.
 
 The verbs are functions in `facewarden.api`, the nouns live in `facewarden.core`. Importing the package imports nothing
 heavy.

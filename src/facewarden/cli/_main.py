@@ -14,7 +14,7 @@ from pathlib import Path
 from facewarden import __version__
 from facewarden.core.errors import FacewardenError
 
-_HEAD = "facewarden: measure and counter what a face image can lie about: presentation, perturbation, poisoning"
+_HEAD = "facewarden: measure three threats to face recognition: presentation, perturbation, poisoning"
 
 
 def verbs() -> dict[str, str]:

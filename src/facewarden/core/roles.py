@@ -234,7 +234,7 @@ class Purifier(ABC):
 
     @final
     def __call__(self, images: Tensor) -> Float[Tensor, "b 3 h w"]:
-        """Purify images.
+        """Remove perturbations from images; checks what goes in and what comes out.
 
         Args:
             images: `(b, 3, h, w)` RGB in [0, 1], any size.

@@ -38,7 +38,7 @@ def names_captures(source: str | Path) -> bool:
 
 
 def open_captures(source: str | Path) -> Manifest:
-    """Open captures.
+    """Open captures as samples, from a manifest or from a published set.
 
     Args:
         source: a manifest (.csv, .parquet, or its folder), or NAME:PATH for a published set in its layout.

@@ -71,7 +71,7 @@ class ModelSigns:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """One check.
+    """Outcome of one self-check.
 
     Attributes:
         check: what must hold.

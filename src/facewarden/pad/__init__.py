@@ -1,1 +1,1 @@
-"""."""
+"""Presentation attack detectors: one file is one detector, named as its registry entry."""

@@ -153,7 +153,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Section:
-    """One of the three lies: what was found and on what evidence.
+    """One of the three threats: the finding and its evidence.
 
     Attributes:
         name: which.

@@ -1,1 +1,1 @@
-"""."""
+"""Training of detectors and purifiers: recipes, data, objectives, the loop and its checkpoints."""

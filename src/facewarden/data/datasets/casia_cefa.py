@@ -29,7 +29,7 @@ class CasiaCefaTwin(TwinWriter):
     """
 
     def write(self) -> None:
-        """Write it."""
+        """Write the twin into its folder."""
         self.mark("CeFA")
         first = {"train": 0, "dev": 200, "test": 300}
         kinds = {"1_1_1": "bona_fide", "3_1_2": "print_bent", "3_1_4": "replay_tablet", "3_2_2": "print_flat"}

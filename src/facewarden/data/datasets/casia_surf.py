@@ -24,7 +24,7 @@ class CasiaSurfTwin(TwinWriter):
     """
 
     def write(self) -> None:
-        """Write it."""
+        """Write the twin into its folder."""
         self.mark("CASIA-SURF-CROP")
         prefix = "elsewhere/CASIA-SURF-CROP-2019/CASIA-SURF-CROP"
         for split, people in self.by_split().items():
@@ -48,7 +48,8 @@ class CasiaSurfTwin(TwinWriter):
 
 
 class CasiaSurf(ClipSet):
-    """`CASIA-SURF-CROP/{real,fake}_part/{real,fake}_{train,val,test}_part/CLKJ_WHO/CLIP.rssdk/{color,depth,ir}/N.jpg`.
+    """CASIA-SURF in the folders in which it is published:
+    `CASIA-SURF-CROP/{real,fake}_part/{real,fake}_{train,val,test}_part/CLKJ_WHO/CLIP.rssdk/{color,depth,ir}/N.jpg`.
 
     Rule: the official split is in the folders' names (val becomes dev); each clip gives three frames, evenly spread, a
     shorter clip's ones repeatedly. 300, 100 and 600 people with 1 real clip and 6 cut-outs give 6,300, 2,100 and

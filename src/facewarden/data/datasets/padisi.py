@@ -33,7 +33,7 @@ class PadisiTwin(TwinWriter):
     """
 
     def write(self) -> None:
-        """Write it."""
+        """Write the twin into its folder."""
         self.mark()
         truth = ["transaction_id,trial_id,trial_name,modality,ground_truth,participant_id"]
         parts = ["transaction_id,trial_id,trial_name,partition_name"]

@@ -49,7 +49,7 @@ class WmcaTwin(TwinWriter):
     """
 
     def write(self) -> None:
-        """Write it."""
+        """Write the twin into its folder."""
         self.mark("WMCA-Image", "archives")
         table = ["path,client,group"]
         rows: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}

@@ -93,7 +93,7 @@ def evaluate_cloaking(
 
 
 def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
-    """Read ATTACK:LEVEL.
+    """Read a cloak written as ATTACK:LEVEL.
 
     Raises:
         BadInputError: not of this form.

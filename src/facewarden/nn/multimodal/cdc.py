@@ -49,6 +49,6 @@ class CentralDifferenceConv2d(nn.Conv2d):
         return fold_central_difference(self.weight, theta=self.theta)
 
     def forward(self, maps: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o y x"]:
-        """Convolve maps."""
+        """Convolve feature maps by central differences."""
         output: Tensor = self._conv_forward(maps, self.folded, None)
         return output

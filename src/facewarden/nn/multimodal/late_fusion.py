@@ -56,7 +56,7 @@ class LateFusion(nn.Module):
     def forward(
         self, images: Mapping[Modality, Float[Tensor, "b c s s"]], *, present: Mapping[Modality, Bool[Tensor, " b"]]
     ) -> FusionOutput:
-        """Score crops.
+        """Score crops of several sensors.
 
         Args:
             images: modality -> crops in [0, 1]; a modality may be missing altogether.

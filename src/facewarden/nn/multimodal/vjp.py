@@ -40,7 +40,7 @@ class ReusableGelu(nn.GELU):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Apply GELU."""
+        """Apply the GELU function."""
         if torch.is_grad_enabled() and input.requires_grad and self.approximate == "none":
             output: Tensor = _Gelu.apply(input)  # type: ignore[no-untyped-call]
             return output

@@ -39,7 +39,7 @@ def serve(answer: Answer) -> tuple[str, ThreadingHTTPServer]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Drop the log line of a request."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True

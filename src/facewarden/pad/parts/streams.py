@@ -82,7 +82,7 @@ class ThreeStreams(Detector):
         """Score normalized images; `weight` is 0 where a modality is to be masked, None where it is filled instead."""
 
     def predict(self, batch: FaceBatch) -> PadOutput:
-        """Score faces."""
+        """Score a batch of faces."""
         return self.tiled(batch, self._respond, joined=_joined)
 
     def _respond(self, batch: FaceBatch) -> PadOutput:

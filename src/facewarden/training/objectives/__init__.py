@@ -1,1 +1,1 @@
-"""."""
+"""Training objectives: one file is one objective, named as its registry entry."""

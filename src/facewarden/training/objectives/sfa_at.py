@@ -149,7 +149,7 @@ class SfaAt(AdversarialObjective):
         self._refreshed = used / count
 
     def helpers(self) -> dict[str, torch.nn.Module]:
-        """The generators."""
+        """Return the generators of SFA, which train beside the detector."""
         return {"generators": self.pair}
 
     def state_dict(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class _Apart(Objective):
             self._score = model(batch).score.detach()
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
-        """The divergence."""
+        """Return the divergence between clean and attacked decisions."""
         return bernoulli_divergence(self._score, self._evade.detector(self._evade.batch.with_images(images)).score)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:

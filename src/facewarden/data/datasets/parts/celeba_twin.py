@@ -49,7 +49,7 @@ class CelebaSpoofTwin(TwinWriter):
     """
 
     def write(self) -> None:
-        """Write it."""
+        """Write the twin into its folder."""
         self.mark()
         rows: list[_Row] = []
         people = self.by_split()

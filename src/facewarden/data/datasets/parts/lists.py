@@ -11,7 +11,7 @@ from facewarden.data._text import printable
 
 @dataclass(frozen=True)
 class ListRow:
-    """One row.
+    """One row of a list file.
 
     Attributes:
         number: from 1.

@@ -18,7 +18,7 @@ from facewarden.training.objectives.parts.statistics import owned_norms
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """A loss.
+    """A training loss and its terms.
 
     Attributes:
         total: scalar to minimize.
