@@ -22,7 +22,8 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
-from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_samples, correct_batches, grid, run_grid
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_samples, grid, run_grid
+from facewarden.evaluation.decisions import correct_batches
 from facewarden.evaluation.presentation import PresentationResult, measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.self_checks import ModelSigns, look_at_classes

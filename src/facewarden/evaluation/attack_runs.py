@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
@@ -26,6 +25,7 @@ from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.decisions import correct_scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +86,10 @@ def choose_samples(
     seed: int,
 ) -> list[int]:
     """Choose correctly decided rows, the same number of each class where there are enough, subjects mixed by seed."""
+    correct = correct_scores(scores, labels, threshold=threshold)
     chosen: list[int] = []
     for label in (1, 0):
-        right = [
-            row
-            for row, (score, found) in enumerate(zip(scores, labels, strict=True))
-            if found == label and (score >= threshold) == bool(label)
-        ]
+        right = np.flatnonzero(correct & (np.asarray(labels) == label)).tolist()
         order = np.random.default_rng(derive(seed, "perturbation", label)).permutation(len(right))
         chosen += [right[i] for i in order[:per_class].tolist()]
     return sorted(chosen, key=lambda row: (labels[row], subjects[row], row))
@@ -163,16 +160,3 @@ def grid(
         for gray in eps
     ]
     return cells + [AttackRun("noise", noise, ThreatModel(eps=max(eps) / 255, modalities=where)) for where in sensors]
-
-
-def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:
-    """Keep the samples that the detector decides correctly, re-scored in the batches they will be attacked in."""
-    kept = []
-    for batch in batches:
-        with torch.inference_mode():
-            accepted = detector(batch).score >= threshold
-        assert batch.label is not None
-        rows = torch.nonzero(accepted == batch.label.bool()).flatten()
-        if len(rows):
-            kept.append(batch.select(rows))
-    return kept

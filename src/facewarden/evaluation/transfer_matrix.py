@@ -11,14 +11,12 @@ import numpy as np
 import torch
 
 from facewarden.core.attack import Attack
-from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, goal_of, labeled
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_detector
-from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.loading import iter_batches
@@ -26,6 +24,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.table import write_table
 from facewarden.evaluation.attack_options import check_gradients, check_reach, check_reads
+from facewarden.evaluation.decisions import decided_correctly
 from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
@@ -121,7 +120,7 @@ def transfer(
             if not bool(there.all()):
                 words = f"{unlabeled_words(head)} (of {source})"
                 unlabeled[words] = unlabeled.get(words, 0) + int((~there).sum())
-            wanted_rows = there & ~_wrong(models[source], batch, thresholds[source])
+            wanted_rows = there & decided_correctly(models[source], batch, threshold=thresholds[source])
             if not bool(wanted_rows.any()):
                 continue
             part = batch.select(wanted_rows)
@@ -134,8 +133,8 @@ def transfer(
             assert part.subject is not None
             assert part.label is not None
             for name in victims:
-                right = ~_wrong(models[name], part, thresholds[name])
-                fell = _wrong(models[name], moved, thresholds[name])
+                right = decided_correctly(models[name], part, threshold=thresholds[name])
+                fell = ~decided_correctly(models[name], moved, threshold=thresholds[name])
                 for row in torch.nonzero(right).flatten().tolist():
                     hits[name].append(bool(fell[row]))
                     people[name].append(part.subject[row])
@@ -172,11 +171,3 @@ def _picked(manifest: Manifest, *, samples: int, seed: int) -> list[Sample]:
         order = np.random.default_rng(derive(seed, "transfer", label)).permutation(len(rows))
         chosen += [rows[i] for i in sorted(order[:samples].tolist())]
     return chosen
-
-
-def _wrong(model: Detector, batch: FaceBatch, threshold: float) -> torch.Tensor:
-    with torch.no_grad():
-        accepted = model(batch).score >= threshold
-    assert batch.label is not None
-    wrong: torch.Tensor = accepted != batch.label.bool()
-    return wrong

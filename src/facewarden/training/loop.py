@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.precision import accelerator_for, check_training_precision
 from facewarden.training.sampling import balanced_epoch
+from facewarden.training.schedule import scheduled_rate, set_rate
 from facewarden.training.trainable import Trainable
 
 LOG, CHECKPOINTS = "training.jsonl", "checkpoints"
@@ -131,9 +131,8 @@ def fit(
         rate = 0.0
         for number in range(per_epoch):
             step = epoch * per_epoch + number
-            rate = _rate(step, total, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            rate = scheduled_rate(step, total, peak=settings.rate, warmup=settings.warmup)
+            set_rate(optimizer, rate)
             rows = order[number * settings.batch : (number + 1) * settings.batch]
             mine = rows[accelerator.process_index :: accelerator.num_processes]
             batch = augment(
@@ -218,10 +217,3 @@ def _groups(model: Detector, decay: float) -> list[dict[str, Any]]:
     matrices: list[Tensor] = [p for p in learning if p.ndim > 1]
     vectors: list[Tensor] = [p for p in learning if p.ndim <= 1]
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _rate(step: int, total: int, settings: TrainSettings) -> float:
-    rise = max(1, round(settings.warmup * total))
-    if step < rise:
-        return settings.rate * (step + 1) / rise
-    return settings.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))

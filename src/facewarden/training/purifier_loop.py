@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from facewarden.training.loop import CHECKPOINTS, LOG
 from facewarden.training.pairs import PairSet
 from facewarden.training.precision import accelerator_for
 from facewarden.training.purifier_recipe import PurifierSettings
+from facewarden.training.schedule import scheduled_rate, set_rate
 
 _UNDER_THE_ROOT = 1e-8
 _LOOKED_AT = 96
@@ -74,9 +74,8 @@ def fit_purifier(
         order = np.random.default_rng(derive(seed, "epoch", epoch)).permutation(len(pairs))
         sums: dict[str, float] = {}
         for number in range(per_epoch):
-            rate = _rate(epoch * per_epoch + number, total, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            rate = scheduled_rate(epoch * per_epoch + number, total, peak=settings.rate, warmup=settings.warmup)
+            set_rate(optimizer, rate)
             rows = order[number * settings.batch : (number + 1) * settings.batch]
             mine = rows[accelerator.process_index :: accelerator.num_processes].tolist()
             batch = Batch(*(
@@ -145,10 +144,3 @@ def _look(network: nn.Module, dev: PairSet) -> dict[str, float]:
 def _psnr(images: Tensor, wanted: Tensor) -> float:
     error = (images.clamp(0, 1) - wanted).double().square().flatten(1).mean(dim=1).clamp(min=1e-10)
     return float((-10 * torch.log10(error)).mean())
-
-
-def _rate(step: int, total: int, settings: PurifierSettings) -> float:
-    rise = max(1, round(settings.warmup * total))
-    if step < rise:
-        return settings.rate * (step + 1) / rise
-    return settings.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))

@@ -29,7 +29,8 @@ from facewarden.evaluation.attack_options import (
     read_budget,
 )
 from facewarden.evaluation.attack_pictures import picture_writer
-from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples, correct_batches
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples
+from facewarden.evaluation.decisions import correct_batches
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
 from facewarden.metrics.intervals import Interval, mean_by_subject

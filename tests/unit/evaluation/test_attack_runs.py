@@ -23,10 +23,10 @@ from facewarden.evaluation.attack_runs import (
     AttackSetup,
     attack_cell,
     choose_samples,
-    correct_batches,
     grid,
     run_grid,
 )
+from facewarden.evaluation.decisions import correct_batches
 from facewarden.evaluation.self_checks import MeasuredRow, ModelSigns
 from many_heads import ManyHeads, toy_faces
 
@@ -116,12 +116,6 @@ def test_only_correct_samples_are_chosen_and_both_classes() -> None:
     rows = choose_samples(scores, labels, threshold=0.0, subjects=list("abcde"), per_class=2, seed=3)
     assert rows == [2, 0, 4]
     assert choose_samples(scores, labels, threshold=0.0, subjects=list("abcde"), per_class=1, seed=3)[0] == 2
-
-
-def test_wrong_samples_leave_the_batches() -> None:
-    batch = faces([0.4, 0.6], [1, 1])
-    kept = correct_batches([batch], Mean(), threshold=0.0)
-    assert [b.key for b in kept] == [("s1",)]
 
 
 def test_samples_without_the_truth_of_the_head_are_no_failed_attacks() -> None:

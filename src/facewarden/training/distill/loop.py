@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from facewarden.training.distill.student import Student, distance
 from facewarden.training.distill.views import DistillationViews
 from facewarden.training.loop import CHECKPOINTS, LOG
 from facewarden.training.precision import check_training_precision
+from facewarden.training.schedule import scheduled_rate, set_rate
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ def distill_student(
         sums: dict[str, list[float]] = {}
         for number, (kind, rows) in enumerate(_batches(views, settings.batch, seed=seed, epoch=epoch)):
             step = epoch * per_epoch + number
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(step, total, settings)
+            set_rate(optimizer, scheduled_rate(step, total, peak=settings.rate, warmup=settings.warmup))
             losses = _losses(student, views[kind].select(rows), settings, seed=derive(seed, "distill", step))
             known = 1.0 if kind == "photo" else settings.simulated
             loss = known * losses["identity"] + settings.patches * losses["patches"] + settings.whole * losses["whole"]
@@ -140,10 +139,3 @@ def _losses(
     with autocast(settings.precision, images.device):
         said = student(images)
     return distance(said, embeddings=views.embeddings, maps=maps)
-
-
-def _rate(step: int, total: int, settings: DistillSettings) -> float:
-    rise = max(1, round(settings.warmup * total))
-    if step < rise:
-        return settings.rate * (step + 1) / rise
-    return settings.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))

@@ -1,0 +1,50 @@
+"""Which samples a detector decides correctly at its threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.roles import Detector
+
+
+def correct_scores(scores: ArrayLike, labels: ArrayLike, *, threshold: float) -> NDArray[np.bool_]:
+    """Tell which decisions on scores are correct: accept iff score >= threshold.
+
+    Args:
+        scores: one per sample, higher = more bona fide.
+        labels: 1 = bona fide, 0 = attack.
+        threshold: of the decision rule.
+    """
+    correct: NDArray[np.bool_] = (np.asarray(scores) >= threshold) == (np.asarray(labels) == 1)
+    return correct
+
+
+def decided_correctly(detector: Detector, batch: FaceBatch, *, threshold: float) -> Bool[Tensor, " b"]:
+    """Score labeled samples and tell which decisions are correct.
+
+    Args:
+        detector: that decides.
+        batch: with labels.
+        threshold: accept iff score >= threshold.
+    """
+    assert batch.label is not None
+    with torch.no_grad():
+        accepted: Tensor = detector(batch).score >= threshold
+    return accepted == batch.label.bool()
+
+
+def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:
+    """Keep the samples that a detector decides correctly, scored again in the batches that they will be attacked in."""
+    kept = []
+    for batch in batches:
+        rows = torch.nonzero(decided_correctly(detector, batch, threshold=threshold)).flatten()
+        if len(rows):
+            kept.append(batch.select(rows))
+    return kept
