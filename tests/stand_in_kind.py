@@ -82,3 +82,8 @@ class Draws(PlanKind):
 
 
 entry = Draws
+
+
+def die(*_: object) -> None:
+    """End the process at once, as a lack of memory does."""
+    os._exit(9)

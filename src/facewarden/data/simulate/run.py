@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
 from facewarden.data._columns import parse_row, to_row
 from facewarden.data.datasets import Dataset
@@ -126,9 +127,8 @@ def simulate(
         "maps": maps,
     }  # fmt: skip
     _claim(out, recipe)
-    if workers > 1:
-        rows = _in_processes(people, plans, out=out, maps=maps, workers=workers)
-    else:
+    rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None
+    if rows is None:
         rows = [_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating")]
     manifest = Manifest(tuple(row for some in rows for row in some), root=out, name=out.absolute().name)
     path = out / "manifest.csv"
@@ -185,13 +185,23 @@ def _task(task: tuple[People, tuple[SubjectPlan, ...], Path, bool]) -> list[list
 
 def _in_processes(
     people: People, plans: tuple[SubjectPlan, ...], *, out: Path, maps: bool, workers: int
-) -> list[list[Sample]]:
+) -> list[list[Sample]] | None:
+    """The rows of every subject; None where no process can do the work, of which what was finished stays."""
+    if needs_main(people):
+        note_one_process("the photos are read by a class of the script itself, which other processes do not know")
+        return None
     # Neighbors share attackers, whose preparation is cached in the process: hand out runs of subjects.
     run = max(1, min(8, -(-len(plans) // workers)))
     tasks = [(people, plans[i : i + run], out, maps) for i in range(0, len(plans), run)]
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
-        found = list(track(pool.map(_task, tasks), label="simulating", total=len(tasks)))
+    try:
+        with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
+            with without_main():
+                answers = pool.map(_task, tasks)
+            found = list(track(answers, label="simulating", total=len(tasks)))
+    except CANNOT_START as error:
+        note_one_process(f"the others could not be started or ended early ({type(error).__name__}: {error})")
+        return None
     return [[parse_row(cells) for cells in rows] for some in found for rows in some]
 
 

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
+from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
 from facewarden.core.run import DONE, write_json
 from facewarden.experiments.engine.kind import CELLS, CellResult, PlanCell, PlanKind
@@ -70,7 +71,11 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
     folders = {cell.name: root / CELLS / keys[cell.name] for cell in cells}
     with _alone(root):
         todo = [cell for cell in cells if not (folders[cell.name] / DONE).is_file()]
-        running = _here if workers == 1 else _elsewhere
+        alone = workers == 1 or not todo
+        if not alone and needs_main((kind, todo)):
+            note_one_process("the plan's kind is a class of the script itself, which other processes do not know")
+            alone = True
+        running = _here if alone else _elsewhere
         ended = running(kind, name, todo, folders, workers)
         failures: dict[str, Failure] = {}
         for cell, error in track(ended, label="cells", total=len(todo)):
@@ -143,17 +148,22 @@ def _blocked(cell: PlanCell, failed: set[str]) -> dict[str, Any] | None:
 
 
 def _here(
-    kind: PlanKind, name: str, todo: Sequence[PlanCell], folders: Mapping[str, Path], workers: int
+    kind: PlanKind,
+    name: str,
+    todo: Sequence[PlanCell],
+    folders: Mapping[str, Path],
+    workers: int,
+    failed: Set[str] = frozenset(),
 ) -> Iterator[_Ended]:
     import torch
 
-    threads, failed = torch.get_num_threads(), set[str]()
+    threads, lost = torch.get_num_threads(), set(failed)
     torch.set_num_threads(1)  # the numbers are those of several workers
     try:
         for cell in todo:
-            error = _blocked(cell, failed) or run_cell(kind, name, cell, folders[cell.name])
+            error = _blocked(cell, lost) or run_cell(kind, name, cell, folders[cell.name])
             if error is not None:
-                failed.add(cell.name)
+                lost.add(cell.name)
             yield cell, error
     finally:
         torch.set_num_threads(threads)
@@ -177,10 +187,19 @@ def _elsewhere(
                     failed.add(cell.name)
                     yield cell, error
                 elif len(active) < workers and not unfinished.intersection(cell.needs):
-                    waiting.remove(cell)
                     process = context.Process(target=_work, args=(kind, name, cell, folders[cell.name]))
-                    process.start()
+                    try:
+                        with without_main():
+                            process.start()
+                    except CANNOT_START as refused:
+                        note_one_process(f"no other could be started ({type(refused).__name__}: {refused})")
+                        workers = 0
+                        break
+                    waiting.remove(cell)
                     active[process.sentinel] = (process, cell)
+            if workers == 0 and not active:
+                yield from _here(kind, name, waiting, folders, workers, failed)
+                return
             for sentinel in wait(list(active)) if active else ():  # waiting for nothing would never end
                 assert isinstance(sentinel, int)
                 process, cell = active.pop(sentinel)
