@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text, writing
 
 WEIGHTS, CARD, RECIPE, RULE = "weights.safetensors", "card.json", "recipe.json", "decision.json"
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib"}
@@ -64,15 +65,16 @@ def save_artifact(
         folder.mkdir(parents=True, exist_ok=True)
         # cloned, since safetensors refuses tied weights that share their memory
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
-        save_file(plain, folder / WEIGHTS)
+        with writing(folder / WEIGHTS) as temporary:
+            save_file(plain, temporary)
         card = replace(card, sha256={WEIGHTS: sha256(folder / WEIGHTS)})
-        (folder / RECIPE).write_text(json.dumps(recipe, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write_text(folder / RECIPE, json.dumps(recipe, indent=2, sort_keys=True) + "\n")
         if rule is None:
             (folder / RULE).unlink(missing_ok=True)  # the rule of older weights says nothing of these
         else:
             rule.write(folder / RULE)
         card.write(folder / CARD)  # last: a folder with a card is complete
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise BadInputError(f"{folder}: cannot write the model: {error}", hint="choose a writable folder") from error
     return card
 

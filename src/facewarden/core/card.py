@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Card:
 
     def write(self, path: Path) -> None:
         """Write the card as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Card:

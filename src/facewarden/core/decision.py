@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.files import write_text
 from facewarden.core.labels import SPLITS
 
 
@@ -58,7 +59,7 @@ class DecisionRule:
 
     def write(self, path: Path) -> None:
         """Write the rule as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> DecisionRule:

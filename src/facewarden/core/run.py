@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import remove_stale, write_json
 
 DONE = "done.json"
 
@@ -35,6 +35,7 @@ class RunFolder:
         plain = json.loads(json.dumps(recipe, sort_keys=True))
         try:
             (path / "stages").mkdir(parents=True, exist_ok=True)
+            remove_stale(path)
             if (path / "recipe.json").is_file():
                 self._check_same(plain, resume=resume)
             else:
@@ -116,24 +117,6 @@ class RunFolder:
     def done(self) -> bool:
         """Whether the run has been finished."""
         return (self.path / DONE).is_file()
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees either the old file or the whole new one."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text in UTF-8 so that a reader sees either the old file or the whole new one; return its path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    return path
 
 
 def provenance() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.data._text import printable
 from facewarden.data.photo import MAX_PIXELS, is_colored, read_photo
 from facewarden.data.sample import Box
@@ -80,7 +81,8 @@ def read_depth_picture(path: Path) -> NDArray[np.uint8]:
 
 def write_depth(path: Path, depth: NDArray[np.uint16]) -> None:
     """Write `(h, w)` uint16 millimeters as a 16-bit PNG."""
-    Image.fromarray(np.ascontiguousarray(depth)).save(path, format="PNG")
+    with writing(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(depth)).save(temporary, format="PNG")
 
 
 def encode_depth(depth: NDArray[np.uint16], *, box: Box | None = None) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.core.labels import SPLITS, Modality, Split
 from facewarden.core.progress import track
 from facewarden.data.arrays import in_array
@@ -98,6 +99,7 @@ def _extracted(sample: Sample, manifest: Manifest, folder: Path) -> Sample:
         stem = sample.key.replace(":", "_").split("/")
         target = folder.joinpath(PICTURES, *stem[:-1], f"{stem[-1]}_{_SHORT[name]}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels.squeeze()).save(target)
+        with writing(target, sync=False) as temporary:  # the manifest that names it is written last
+            Image.fromarray(pixels.squeeze()).save(temporary)
         paths[name] = os.path.relpath(target, manifest.root)
     return replace(sample, **paths) if paths else sample  # type: ignore[arg-type]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json
 from facewarden.core.labels import MODALITIES
-from facewarden.core.run import write_json
 from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS, parse_row, to_row
 from facewarden.data._text import printable
 from facewarden.data.sample import Sample

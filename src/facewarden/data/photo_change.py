@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import os
 import warnings
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +13,11 @@ from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.data.photo import FORMATS, is_gray_mode, read_photo, usable_profile
 
 Kind = Literal["png", "jpeg"]
+_OF_JPEG = ("quality", "subsampling")
 
 # A TIFF file keeps what EXIF tells of a photo among the tags that lay out its own pixels; these are of the photo.
 _TOLD_IN_TIFF = frozenset(
@@ -37,7 +37,13 @@ class TransparencyError(BadInputError):
 
 
 def write_changed(
-    source: Path, changed: UInt8[np.ndarray, "h w 3"], target: Path, *, kind: Kind = "png", quality: int = 95
+    source: Path,
+    changed: UInt8[np.ndarray, "h w 3"],
+    target: Path,
+    *,
+    kind: Kind = "png",
+    quality: int = 95,
+    on_note: Callable[[str], None] | None = None,
 ) -> None:
     """Write what `read_photo(source)` gave, with other pixels, beside what it left out.
 
@@ -51,6 +57,7 @@ def write_changed(
         target: file to write, in one step.
         kind: "png" is lossless; "jpeg" is not, and cannot hold transparency.
         quality: of JPEG, 1 to 95, without chroma subsampling.
+        on_note: told what of the file could not be kept.
 
     Raises:
         TransparencyError: transparency in a JPEG.
@@ -85,23 +92,32 @@ def write_changed(
         options["icc_profile"] = profile
     if kind == "jpeg":
         options |= {"quality": quality, "subsampling": 0}
-    temporary = temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(temporary, format=kind.upper(), **options)
-        temporary.replace(target)
+        with writing(target) as temporary:
+            picture.save(temporary, format=kind.upper(), **options)
+            if not _opens(temporary, picture, exact=kind == "png"):
+                # Pillow writes profiles and EXIF that it refuses to read again: the pixels matter more
+                picture.save(temporary, format=kind.upper(), **{k: v for k, v in options.items() if k in _OF_JPEG})
+                if not _opens(temporary, picture, exact=kind == "png"):
+                    raise OSError("what was written cannot be read again")
+                if on_note is not None:
+                    on_note("color profile and EXIF dropped: too large to be read again")
     except (OSError, ValueError) as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             what = f"{target}: the file's name is too long for the output"
             raise BadInputError(what, hint="shorten the file's name") from error
         raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
 
 
-def temporary_beside(target: Path) -> Path:
-    """Where to write before the target is replaced: short, as the target's name may be as long as one can be."""
-    return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}.{os.getpid()}.tmp")
+def _opens(path: Path, picture: Image.Image, *, exact: bool) -> bool:
+    """Whether a written picture can be read again, with the same pixels where the format is lossless."""
+    try:
+        with Image.open(path) as again:
+            again.load()
+            return again.size == picture.size and (not exact or again.tobytes() == picture.tobytes())
+    except Exception:  # Pillow raises almost any type on what it cannot read
+        return False
 
 
 def _exif(image: Image.Image) -> bytes:

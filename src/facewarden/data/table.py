@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.data._text import printable
 
 SUFFIXES = (".parquet", ".csv")
@@ -43,21 +43,17 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]])
             f"{printable(path)}: columns must be equally long, got {lengths}", hint="one value a row and column"
         )
     types = {name: _type(values, where=f"{printable(path)}: column {name!r}") for name, values in lists.items()}
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if suffix == ".csv":
-            _write_csv(temporary, lists)
-        else:
-            _write_parquet(temporary, lists, types)
-        temporary.replace(path)
+        with writing(path) as temporary:
+            if suffix == ".csv":
+                _write_csv(temporary, lists)
+            else:
+                _write_parquet(temporary, lists, types)
     except (OSError, duckdb.Error) as error:
         raise BadInputError(
             f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def read_table(path: Path) -> dict[str, list[Any]]:

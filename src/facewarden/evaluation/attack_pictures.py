@@ -13,6 +13,7 @@ from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.core.threat import ThreatModel
 
 
@@ -45,7 +46,8 @@ def picture_writer(folder: Path, threat: ThreatModel) -> Callable[[FaceBatch, Fa
                 shown = 0.5 + 0.5 * change / max(largest, 1e-12)
                 panels = torch.cat([before, after, shown.clamp(0.0, 1.0)], dim=2)
                 try:
-                    _picture(panels).save(folder / f"{name}-{modality}.png")
+                    with writing(folder / f"{name}-{modality}.png", sync=False) as temporary:
+                        _picture(panels).save(temporary)
                 except OSError as error:
                     raise BadInputError(f"{folder}: cannot be written: {error}", hint="--pictures DIR") from error
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer
@@ -239,10 +240,8 @@ def _keep(path: Path | None, found: _Embedded) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}")
-        with temporary.open("wb") as out:
+        with writing(path) as temporary, temporary.open("wb") as out:
             np.savez(out, rows=found.rows, vectors=found.vectors, left_out=np.array(json.dumps(found.left_out)))
-        temporary.replace(path)
     except OSError as error:
         raise BadInputError(
             f"{path}: cannot be written: {error}", hint="choose a writable folder: --run DIR"

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import provenance, write_json
+from facewarden.core.files import write_json, write_text
+from facewarden.core.run import provenance
 from facewarden.evaluation.verification import Verification
 from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Metric
@@ -54,7 +55,7 @@ def write_verification(results: Sequence[Verification], folder: Path, *, command
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(paths[0], document)
-        paths[1].write_text(_markdown(results, command=command), encoding="utf-8")
+        write_text(paths[1], _markdown(results, command=command))
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be written: {error}", hint="choose a writable folder: --out") from error
     return paths

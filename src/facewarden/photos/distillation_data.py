@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from facewarden.align import align_face, find_face
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.core.seeding import derive
@@ -71,7 +72,8 @@ class Teachers:
         cells = maps.permute(0, 2, 3, 1)
         if self._basis is None:
             self._basis = principal(cells.flatten(0, 2), self.components)
-            save_file(self._basis, self._file)
+            with writing(self._file) as temporary:
+                save_file(self._basis, temporary)
         found = (cells - self._basis["mean"]) @ self._basis["axes"]
         return (found / self._basis["spread"]).permute(0, 3, 1, 2)
 

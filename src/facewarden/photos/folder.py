@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text
 from facewarden.core.roles import Aligner, FaceLocation
-from facewarden.core.run import write_text
 from facewarden.data._text import printable
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_below, unread_below
@@ -56,6 +56,10 @@ class PhotoFolder:
             self._keep_apart(out)
         self.notes: Counter[str] = Counter(unread_below(source))
         self.skipped: list[tuple[str, str]] = []
+
+    def note(self, what: str) -> None:
+        """Count a remark about one photo."""
+        self.notes[what] += 1
 
     def _keep_apart(self, out: Path) -> None:
         """Refuse an output that holds the input, where a result would be written among the originals."""

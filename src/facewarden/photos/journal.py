@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import write_text
+from facewarden.core.files import write_text
 
 
 class Record:

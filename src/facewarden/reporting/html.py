@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import write_text
+from facewarden.core.files import write_text
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import LETTERS, SECTIONS, Metric, Report, Section
 from facewarden.reporting.figures import draw_svg

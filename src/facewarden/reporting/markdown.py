@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import Report, Section, Table
 from facewarden.reporting.words import group_text, label, measured
@@ -48,8 +49,8 @@ def write_markdown(report: Report, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / "report.md"
-        page.write_text(render_markdown(report), encoding="utf-8")
-        (folder / "report.json").write_text(dump_report(report), encoding="utf-8")
+        write_text(page, render_markdown(report))
+        write_text(folder / "report.json", dump_report(report))
     except OSError as error:
         raise BadInputError(
             f"{folder}: cannot be written: {error}", hint="choose a writable folder: --out DIR"

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import write_text
+from facewarden.core.files import write_text
 from facewarden.reporting.document import Figure
 from facewarden.reporting.figures import Width, draw_svg, standalone
 from facewarden.reporting.html import finalize

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing_folder
 
 _NETWORK, _OPTIMIZER, _STATE = "network.safetensors", "optimizer.safetensors", "state.json"
 _OBJECTIVE = "objective.safetensors"
@@ -41,20 +41,17 @@ def save_checkpoint(
     Raises:
         BadInputError: the folder cannot be written.
     """
-    target, temporary = folder / f"step-{step:07d}", folder / f".{os.getpid()}.tmp"
+    target = folder / f"step-{step:07d}"
+    leaves = dict(_leaves(objective or {}))
+    values = {k: v for k, v in leaves.items() if not isinstance(v, Tensor)}
+    text = json.dumps({"step": step, "objective": values, **state}, allow_nan=False)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        save_file(_plain(network.state_dict()), temporary / _NETWORK)
-        save_file(_plain(_moments(optimizer)), temporary / _OPTIMIZER)
-        leaves = dict(_leaves(objective or {}))
-        save_file(_plain({k: v for k, v in leaves.items() if isinstance(v, Tensor)}), temporary / _OBJECTIVE)
-        values = {k: v for k, v in leaves.items() if not isinstance(v, Tensor)}
-        text = json.dumps({"step": step, "objective": values, **state}, allow_nan=False)
-        (temporary / _STATE).write_text(text + "\n", encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.replace(target)  # a checkpoint appears whole
-    except OSError as error:
+        with writing_folder(target) as temporary:
+            save_file(_plain(network.state_dict()), temporary / _NETWORK)
+            save_file(_plain(_moments(optimizer)), temporary / _OPTIMIZER)
+            save_file(_plain({k: v for k, v in leaves.items() if isinstance(v, Tensor)}), temporary / _OBJECTIVE)
+            (temporary / _STATE).write_text(text + "\n", encoding="utf-8")
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk by an error of its own
         raise BadInputError(
             f"{target}: cannot write the checkpoint: {error}", hint="choose a writable folder: --out DIR"
         ) from error

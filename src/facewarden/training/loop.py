@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
@@ -174,7 +175,7 @@ def fit(
                 state={"log": log},
                 objective=objective.state_dict(),
             )
-            (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+            write_text(run / LOG, "".join(json.dumps(line) + "\n" for line in log))
     model.requires_grad_(False).eval()
     return log
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.core.seeding import derive
 
 DEV_SHARE = 0.06
@@ -131,11 +131,10 @@ def write_shard(
         BadInputError: the folder cannot be written.
     """
     about = {"person": json.dumps(list(person)), "key": json.dumps(list(key)), "kind": json.dumps(list(kind))}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"clean": clean, "cloaked": cloaked}, temporary, metadata=about)
-        temporary.replace(path)
+        with writing(path) as temporary:
+            save_file({"clean": clean, "cloaked": cloaked}, temporary, metadata=about)
     except (OSError, SafetensorError) as error:
         raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable --out") from error
 

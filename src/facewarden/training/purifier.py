@@ -14,7 +14,8 @@ from facewarden.core import registry
 from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, UnknownEntryError
-from facewarden.core.run import RunFolder, write_json
+from facewarden.core.files import write_json
+from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.nn.restorer import build_restorer
 from facewarden.training.features import build_features

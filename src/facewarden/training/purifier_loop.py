@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
 from facewarden.training.amplify import Batch, draw_batch, eight_bits, remainder
@@ -99,7 +100,7 @@ def fit_purifier(
         last = epoch + 1 == settings.epochs
         if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(run / CHECKPOINTS, network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})
-            (run / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
+            write_text(run / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
     network.requires_grad_(False).eval()
     return log
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import provenance, write_json
+from facewarden.core.files import write_json
+from facewarden.core.run import provenance
 from facewarden.experiments.engine.executor import Failure, cell_keys, run_cells
 from facewarden.experiments.engine.kind import PlanCell, PlanKind, SettingError, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan

@@ -161,7 +161,7 @@ def cloak(
         for photo, pixels, gain, likelihood in made:
             try:
                 _check_still(photo)
-                write_changed(photo.path, pixels, photo.target, kind=format, quality=quality)
+                write_changed(photo.path, pixels, photo.target, kind=format, quality=quality, on_note=folder.note)
             except TransparencyError:
                 folder.leave_out(photo.path, "transparency, which JPEG cannot hold")
                 continue

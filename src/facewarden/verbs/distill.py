@@ -16,9 +16,10 @@ from torch import Tensor
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
-from facewarden.core.run import RunFolder, write_json
+from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text, writing
 from facewarden.core.labels import MODALITIES
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_detector
@@ -183,7 +184,8 @@ def _draw(
 def _saved(canvas: Canvas, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        canvas.savefig(path, metadata={"Software": None})
+        with writing(path) as temporary:
+            canvas.savefig(temporary, metadata={"Software": None})
     except OSError as error:
         raise BadInputError(f"{path}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
     return path
@@ -192,7 +194,7 @@ def _saved(canvas: Canvas, path: Path) -> Path:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise BadInputError(f"{path}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
 

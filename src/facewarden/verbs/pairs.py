@@ -17,12 +17,12 @@ from torch import Tensor
 from facewarden.align import face_region
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.roles import Recognizer
-from facewarden.core.run import write_json
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from facewarden.align import align_face
 from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.files import writing
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
-from facewarden.data.photo_change import temporary_beside, write_changed
+from facewarden.data.photo_change import write_changed
 from facewarden.data.table import write_table
 from facewarden.photos.aligned import purify as purify_tensor
 from facewarden.photos.aligned import to_images
@@ -128,7 +129,8 @@ def purify(
                 folder.leave_out(path, str(reason))
     finally:
         record.close()
-    stale = sum(name not in names and (out / row["file"]).exists() for name, row in record.rows.items())
+    present = set(names)
+    stale = sum(name not in present and (out / row["file"]).exists() for name, row in record.rows.items())
     if stale:
         folder.notes["of an earlier call is still in the output, though its photo is gone or left out now"] += stale
     manifest = out / "purified.csv"
@@ -188,7 +190,7 @@ class _Work:
         self, path: Path, name: str, before: NDArray[np.uint8], after: NDArray[np.uint8], *, faces: int
     ) -> dict[str, Any]:
         target = self._target(name)
-        write_changed(path, after, target)
+        write_changed(path, after, target, on_note=self.folder.note)
         psnr, alike = likeness(before, after)
         row = {"treatment": "purified", "psnr": psnr, "ssim": alike, "faces": faces}
         return self._row(name, target, row)
@@ -199,14 +201,11 @@ class _Work:
             raise BadInputError(
                 f"{target} is there already and is another file than {path}", hint="choose an empty --out"
             )
-        temporary = temporary_beside(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, temporary)
-            temporary.replace(target)
+            with writing(target) as temporary:
+                shutil.copyfile(path, temporary)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
         row = {"treatment": "copied", "psnr": 100.0, "ssim": 1.0, "faces": faces}
         return self._row(name, target, row) | {"likelihood": likelihood, "identity": 1.0 if self.judge else None}

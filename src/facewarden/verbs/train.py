@@ -12,8 +12,9 @@ from facewarden.core import registry
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json
 from facewarden.core.roles import Detector
-from facewarden.core.run import RunFolder, write_json
+from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import RunFolder, provenance, write_json
+from facewarden.core.files import write_json
+from facewarden.core.run import RunFolder, provenance
 
 
 def counting(value: Any) -> tuple[Callable[[], Any], list[int]]:
@@ -130,15 +131,15 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_file(tmp_path: Path) -> No
     script = """
         import os, sys
         from pathlib import Path
-        from facewarden.core.run import write_json
+        from facewarden.core.files import write_json
 
-        def cut(self, text, encoding, newline):
-            with self.open("w", encoding=encoding, newline=newline) as file:
-                file.write(text[: len(text) // 2])
+        def cut(self, data):
+            with self.open("wb") as file:
+                file.write(data[: len(data) // 2])
                 file.flush()
             os._exit(9)
 
-        Path.write_text = cut
+        Path.write_bytes = cut
         write_json(Path(sys.argv[1]), {"new": list(range(1000))})
     """
     process = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(path)], check=False)

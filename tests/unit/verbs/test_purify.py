@@ -233,11 +233,11 @@ def test_a_stopped_call_goes_on_where_it_was(
 ) -> None:
     plain, written = module.write_changed, []
 
-    def stops(*arguments: object) -> None:
+    def stops(*arguments: object, **keywords: object) -> None:
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(arguments)
-        plain(*arguments)  # type: ignore[arg-type]
+        plain(*arguments, **keywords)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "write_changed", stops)
     with pytest.raises(KeyboardInterrupt):

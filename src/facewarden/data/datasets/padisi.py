@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 from facewarden.core.labels import Modality, Split
 from facewarden.data._text import natural, printable
 from facewarden.data.arrays import channel_list
@@ -64,7 +65,8 @@ class PadisiTwin(TwinWriter):
         planes[0, 5:] = 0.5  # thermal and the rest: one gray, which no reader should take for a face
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, data=planes, label=np.array(attack))
+        with writing(path, sync=False) as temporary:
+            np.savez_compressed(temporary, data=planes, label=np.array(attack))
 
 
 class Padisi(CaptureSet):

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import remove_stale, write_text
 from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
 from facewarden.data._columns import parse_row, to_row
@@ -172,7 +173,7 @@ def _subject(people: People, plan: SubjectPlan, out: Path, *, maps: bool) -> lis
     rows = read_rows(done, out=out, keys=[spec.key for spec in plan.specs])
     if rows is None:
         rows = [write_capture(out, capture, maps=maps) for capture in captures_of(people, plan)]
-        write_rows(done, rows)
+        write_rows(done, rows, out=out)
     return rows
 
 
@@ -214,6 +215,7 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
     card = out / "card.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
+        remove_stale(out)
         held = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
         if held is None and (there := [name for name in _OURS if (out / name).exists()]):
             raise BadInputError(f"{out} holds {', '.join(there)} of something else", hint="an empty or a new folder")
@@ -224,8 +226,8 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
             )
         about = {name: site.about for name, site in DOMAINS.items() if name in recipe["domains"]}
         text = {"kind": "simulated captures", "simulated": True, "recipe": recipe, "domains": about}
-        card.write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-        (out / "README.md").write_text(_readme(recipe, about), encoding="utf-8")
+        write_text(card, json.dumps(text, indent=2) + "\n")
+        write_text(out / "README.md", _readme(recipe, about))
     except (OSError, ValueError, AttributeError) as error:
         raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder") from error
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.tasks import ATTRIBUTES
 from facewarden.data.captures import capture_set, capture_sets
@@ -152,7 +153,7 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
         if there and held != recipe:
             raise BadInputError(f"{out} holds {', '.join(sorted(there)[:4])}", hint="an empty or a new folder")
         about = {"kind": "simulated captures in a published layout", "simulated": True, "recipe": recipe}
-        card.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        (out / MARK).write_text('{"simulated": true}\n', encoding="utf-8")
+        write_text(card, json.dumps(about, indent=2) + "\n")
+        write_text(out / MARK, '{"simulated": true}\n')
     except (OSError, ValueError, AttributeError) as error:
         raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import sync_files, write_bytes, write_text
 from facewarden.data._columns import parse_row, to_row
 from facewarden.data.sample import Sample, as_split
 from facewarden.data.simulate.capture import Capture
@@ -23,12 +23,10 @@ def write_png(path: Path, image: NDArray[Any]) -> None:
     """Write an 8- or 16-bit image (gray, or RGB) in one step, so that a cut write leaves no half file."""
     pixels = image[..., ::-1] if image.ndim == 3 else image
     ok, packed = cv2.imencode(".png", np.ascontiguousarray(pixels), _FAST)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if not ok:
             raise OSError("encoding failed")
-        temporary.write_bytes(packed.tobytes())
-        temporary.replace(path)
+        write_bytes(path, packed.tobytes(), sync=False)  # `write_rows` syncs a subject's files at once
     except OSError as error:
         raise BadInputError(
             f"{path}: cannot be written: {error}", hint="choose a writable folder: --out DIR"
@@ -69,13 +67,26 @@ def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
     )  # fmt: skip
 
 
-def write_rows(path: Path, rows: list[Sample]) -> None:
-    """Write the rows of a finished subject in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def files_of(row: Sample) -> list[str]:
+    """Every file of a capture, relative to the set's folder."""
+    return [name for name in (row.rgb, row.depth, row.infrared, *row.extra.values()) if name]
+
+
+def write_rows(path: Path, rows: list[Sample], *, out: Path) -> None:
+    """Write the rows of a finished subject, once its images are safely on the disk.
+
+    Args:
+        path: file of the rows.
+        rows: captures of one subject.
+        out: the set's folder.
+
+    Raises:
+        BadInputError: the folder cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps([to_row(row) for row in rows]) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        sync_files(out / name for row in rows for name in files_of(row))
+        write_text(path, json.dumps([to_row(row) for row in rows]) + "\n")
     except OSError as error:
         raise BadInputError(
             f"{path}: cannot be written: {error}", hint="choose a writable folder: --out DIR"
@@ -90,5 +101,4 @@ def read_rows(path: Path, *, out: Path, keys: list[str]) -> list[Sample] | None:
         return None
     if [row.key for row in rows] != keys:
         return None
-    files = [name for row in rows for name in (row.rgb, row.depth, row.infrared, *row.extra.values()) if name]
-    return rows if all((out / name).is_file() for name in files) else None
+    return rows if all((out / name).is_file() for row in rows for name in files_of(row)) else None

@@ -12,10 +12,10 @@ from typing import Any
 from facewarden.core.artifact import save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
-from facewarden.core.run import write_json
 from facewarden.core.tasks import HEADS
 from facewarden.data.manifest import Manifest
 from facewarden.experiments.engine.kind import shared_folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 
 Arrays = Mapping[str, NDArray[Any]]
 _RECIPE = "recipe"
@@ -70,11 +70,9 @@ class Store:
         made = dict(make())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-            with temporary.open("wb") as out:
+            with writing(path) as temporary, temporary.open("wb") as out:
                 text = np.array(json.dumps(recipe, sort_keys=True))
                 np.savez_compressed(out, **{_RECIPE: text}, **made)  # type: ignore[arg-type]
-            temporary.replace(path)
         except OSError as error:
             raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable folder") from error
         return made

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import write_json
+from facewarden.core.files import write_json
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe

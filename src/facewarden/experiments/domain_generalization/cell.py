@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from facewarden.core import registry
+from facewarden.core.files import write_json
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
-from facewarden.core.run import write_json
 from facewarden.core.seeding import derive
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.missing_at_test import DROPS

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +14,9 @@ from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_json, writing_folder
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.progress import track
-from facewarden.core.run import write_json
 from facewarden.core.seeding import derive
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
@@ -154,17 +152,11 @@ def make_store(manifest: Manifest, model: Trainable, *, view: CropView, folder: 
     """
     if (folder / _INDEX).is_file():
         return open_store(folder)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.mkdir(parents=True)
-        _fill(manifest, model, view, partial)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)  # a store appears whole
+        with writing_folder(folder) as partial:  # a store appears whole
+            _fill(manifest, model, view, partial)
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return open_store(folder)
 
 

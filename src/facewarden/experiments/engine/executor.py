@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
+from facewarden.core.files import write_json
 from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
-from facewarden.core.run import DONE, write_json
+from facewarden.core.run import DONE
 from facewarden.experiments.engine.kind import CELLS, CellResult, PlanCell, PlanKind
 
 ERROR = "error.json"

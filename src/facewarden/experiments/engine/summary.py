@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.run import write_json
+from facewarden.core.files import write_json, write_text
 from facewarden.experiments.engine.executor import Failure
 from facewarden.experiments.engine.kind import Summary
 from facewarden.reporting.document import Table
@@ -45,10 +45,10 @@ def write_summary(
     try:
         for number, figure in enumerate(summary.figures, start=1):
             whole = standalone(draw_svg(figure, simulated=summary.simulated))
-            (folder / f"figure-{number}.svg").write_text(whole, encoding="utf-8")
+            write_text(folder / f"figure-{number}.svg", whole)
         page = folder / "summary.md"
-        page.write_text(render_markdown(summary, command=command, failed=failed), encoding="utf-8")
-        (folder / "summary.tex").write_text(render_latex(summary, command=command, failed=failed), encoding="utf-8")
+        write_text(page, render_markdown(summary, command=command, failed=failed))
+        write_text(folder / "summary.tex", render_latex(summary, command=command, failed=failed))
         write_json(folder / "summary.json", to_json(summary, command=command, settings=settings, failed=failed))
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be written: {error}", hint="a writable folder: --out DIR") from error

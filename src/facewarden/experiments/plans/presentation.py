@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from facewarden.core.errors import FacewardenError
+from facewarden.core.files import write_json
 from facewarden.core.labels import ATTACK, BONA_FIDE
-from facewarden.core.run import write_json
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text
 from facewarden.core.precision import autocast
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
@@ -110,7 +111,7 @@ def distill_student(
                 sums.setdefault(f"{name}_{kind}", []).append(float(value.detach()))
         log.append({"epoch": epoch + 1, **{name: sum(values) / len(values) for name, values in sums.items()}})
         save_checkpoint(run / CHECKPOINTS, student, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})
-        (run / LOG).write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+        write_text(run / LOG, "".join(json.dumps(line) + "\n" for line in log))
     student.eval()
     return log
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
 
 Kind = Literal["photo", "depth", "infrared"]
 
@@ -74,9 +75,8 @@ def write_views(path: Path, views: DistillationViews) -> None:
     tensors = {"pixels": views.pixels, "maps": views.maps.half()}
     tensors |= {f"embedding {name}": value.half() for name, value in views.embeddings.items()}
     text = {"kind": views.kind, "person": json.dumps(views.person)}
-    temporary = path.with_suffix(".tmp")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=text)
-    temporary.replace(path)
+    with writing(path) as temporary:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=text)
 
 
 def read_views(path: Path) -> DistillationViews:

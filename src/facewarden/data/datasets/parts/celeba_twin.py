@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facewarden.core.files import write_bytes, write_text, writing
 from facewarden.core.labels import ILLUMINATIONS
 from facewarden.data.datasets.parts.celeba_labels import VIRTUAL
 from facewarden.data.datasets.parts.twins import Shot, TwinFrame, TwinWriter, write_jpeg
@@ -65,7 +66,7 @@ class CelebaSpoofTwin(TwinWriter):
         stray = rows[0].key.replace("Data/train/", "Data/train_copy/")
         path = self.folder / stray
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes((self.folder / rows[0].key).read_bytes())
+        write_bytes(path, (self.folder / rows[0].key).read_bytes(), sync=False)
 
     def _person(self, person: int, *, test: bool, first: int) -> list[_Row]:
         rows = []
@@ -94,7 +95,8 @@ class CelebaSpoofTwin(TwinWriter):
         path = self.folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png":
-            Image.fromarray(image).save(path)
+            with writing(path, sync=False) as temporary:
+                Image.fromarray(image).save(temporary)
         else:
             write_jpeg(path, image)
         x, y, w, h = (
@@ -108,7 +110,7 @@ class CelebaSpoofTwin(TwinWriter):
         if text is None:
             path.unlink()
         else:
-            path.write_text(text + ("\n" if text else ""), encoding="utf-8")
+            write_text(path, text + ("\n" if text else ""), sync=False)
 
     def _spoil_boxes(self, rows: Sequence[_Row]) -> None:
         train = [row.key for row in rows if not row.test and "/spoof/" in row.key]
@@ -152,7 +154,7 @@ class CelebaSpoofTwin(TwinWriter):
     def _json(self, name: str, values: Mapping[str, list[int]]) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values), encoding="utf-8")
+        write_text(path, json.dumps(values), sync=False)
 
 
 def _framed(

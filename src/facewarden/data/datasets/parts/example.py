@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facewarden.core.files import writing
 from facewarden.core.seeding import derive
 
 
@@ -17,4 +18,5 @@ def write_pictures(folder: Path, names: Sequence[str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(derive(0, "example", name)).integers(0, 256, (16, 16), dtype=np.uint8)
-        Image.fromarray(pixels).save(path)
+        with writing(path, sync=False) as temporary:
+            Image.fromarray(pixels).save(temporary)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facewarden.core.files import write_bytes, write_text, writing
 from facewarden.core.labels import MODALITIES, Modality, Split
 from facewarden.core.seeding import derive
 
@@ -91,7 +92,7 @@ class TwinWriter(ABC):
         for name in ("", *folders):
             path = self.folder / name / MARK
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"kind": "simulated captures", "simulated": True}) + "\n", encoding="utf-8")
+            write_text(path, json.dumps({"kind": "simulated captures", "simulated": True}) + "\n", sync=False)
 
     def clip(self, where: str, folders: Mapping[Modality, str], shot: Shot, numbers: Sequence[str]) -> list[str]:
         """Write a clip's frames as JPEG, and return `rgb depth ir` of each as a list names them."""
@@ -108,13 +109,14 @@ class TwinWriter(ABC):
         """Write lines; without an end of the last one where `last` is false."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes((end.join(lines) + (end if last else "")).encode())
+        write_bytes(path, (end.join(lines) + (end if last else "")).encode(), sync=False)
 
 
 def write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
     """Write an image, gray or color."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path, format="JPEG", quality=92)
+    with writing(path, sync=False) as temporary:
+        Image.fromarray(image).save(temporary, format="JPEG", quality=92)
 
 
 def noise(*, size: tuple[int, int] = (48, 64), seed: int = 0) -> Render:
