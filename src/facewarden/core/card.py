@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.settings import read_json, read_settings
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,20 @@ class Card:
         Raises:
             BadInputError: missing, not JSON, or with fields that a card does not have or of another type.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:  # brackets nested without end exhaust the stack
+        values = read_json(path, what="a readable card", hint="a card is JSON, see docs/artifacts.md")
+        return read_settings(cls, values, source=str(path))
+
+    def require_role(self, role: str, *, source: str) -> None:
+        """Refuse the card of a model of another kind.
+
+        Args:
+            role: what the model is to be used as.
+            source: named in the error.
+
+        Raises:
+            BadInputError: the card says another role.
+        """
+        if self.role != role:
             raise BadInputError(
-                f"{path}: not a readable card: {error}", hint="a card is JSON, see docs/artifacts.md"
-            ) from error
-        if not isinstance(values, dict):
-            raise BadInputError(f"{path}: a card is a JSON object", hint="see docs/artifacts.md")
-        known = {item.name for item in fields(cls)}
-        unknown, missing = sorted(set(values) - known), sorted({"name", "summary", "role"} - set(values))
-        if unknown or missing:
-            raise BadInputError(
-                f"{path}: card has unknown fields {unknown} and lacks {missing}", hint=f"fields are {sorted(known)}"
+                f"{source}: role is {self.role!r}; allowed: {role!r}", hint=f'"role": "{role}" if it is one'
             )
-        mappings = {"sha256", "settings"}
-        wrong = sorted(k for k, v in values.items() if not isinstance(v, dict if k in mappings else str))
-        if not wrong and not all(isinstance(value, str) for value in values.get("sha256", {}).values()):
-            wrong = ["sha256"]
-        if wrong:
-            raise BadInputError(f"{path}: card fields of the wrong type: {wrong}", hint="text, or objects for hashes")
-        return cls(**values)

@@ -12,21 +12,23 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 import torch
+from annotated_types import MinLen
 from PIL import Image
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.settings import Count, NotNegative, Positive, SettingError, Whole, read_json, read_settings
 
 LOCAL = "http://127.0.0.1:8780/score"
 _LOCAL_NAMES = ("localhost",)
@@ -52,14 +54,25 @@ class HttpSettings:
     """
 
     url: str = LOCAL
-    modalities: tuple[Modality, ...] = ("rgb",)
+    modalities: Annotated[tuple[Modality, ...], MinLen(1)] = ("rgb",)
     output: Literal["logit", "probability"] = "logit"
     needs_box: bool = False
     remote: bool = False
-    batch: int = 16
-    timeout: float = 10.0
-    retries: int = 2
-    pause: float = 0.2
+    batch: Count = 16
+    timeout: Positive = 10.0
+    retries: Whole = 2
+    pause: NotNegative = 0.2
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts) or " " in self.url:
+            raise SettingError(f"url {self.url!r} is no address of a service", hint=LOCAL, at=("url",))
+        if not self.remote and not _is_local(parts.hostname):
+            raise SettingError(
+                f"{parts.hostname} is another machine, and faces would be sent there",
+                hint='a settings file with "remote": true, where you may send them',
+                at=("remote",),
+            )
 
 
 class HttpDetector(Detector):
@@ -203,21 +216,9 @@ def _read(service: Path | None) -> HttpSettings:
     text = str(service)
     scheme, slash, rest = text.partition(":/")  # a path has lost one of the two slashes
     if slash and scheme in ("http", "https"):
-        return _checked(HttpSettings(url=f"{scheme}://{rest.lstrip('/')}"), where="")
-    try:
-        values = json.loads(service.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInputError(f"{service}: not settings of a service: {error}", hint=_SETTINGS) from error
-    known = {item.name for item in fields(HttpSettings)}
-    if not isinstance(values, dict) or set(values) - known:
-        unknown = sorted(set(values) - known) if isinstance(values, dict) else []
-        raise BadInputError(f"{service}: unknown settings {unknown}", hint=f"known: {', '.join(sorted(known))}")
-    try:
-        values = {**values, "modalities": tuple(values.get("modalities", ("rgb",)))}
-        values |= {name: float(values[name]) for name in ("timeout", "pause") if name in values}
-        return _checked(HttpSettings(**values), where=f"{service}: ")
-    except (TypeError, ValueError) as error:
-        raise BadInputError(f"{service}: {error}", hint=_SETTINGS) from error
+        return HttpSettings(url=f"{scheme}://{rest.lstrip('/')}")
+    values = read_json(service, what="settings of a service", hint=_SETTINGS)
+    return read_settings(HttpSettings, values, source=str(service))
 
 
 def _has_port(parts: SplitResult) -> bool:
@@ -225,32 +226,6 @@ def _has_port(parts: SplitResult) -> bool:
         return parts.port is None or parts.port > 0
     except ValueError:
         return False
-
-
-def _checked(settings: HttpSettings, *, where: str) -> HttpSettings:
-    for item in ("needs_box", "remote"):  # the text "false" is true to Python, and faces would leave this machine
-        if not isinstance(getattr(settings, item), bool):
-            raise BadInputError(f"{where}{item} {getattr(settings, item)!r}", hint="true or false, without quotes")
-    for item in ("batch", "retries"):
-        if type(getattr(settings, item)) is not int:
-            raise BadInputError(f"{where}{item} {getattr(settings, item)!r}", hint=f'"{item}": a whole number')
-    if not (math.isfinite(settings.timeout) and math.isfinite(settings.pause)):
-        raise BadInputError(f"{where}timeout {settings.timeout}, pause {settings.pause}", hint="seconds")
-    parts = urlsplit(str(settings.url))
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts) or " " in settings.url:
-        raise BadInputError(f"{where}{settings.url!r} is no address of a service", hint=LOCAL)
-    if not settings.modalities or set(settings.modalities) - set(MODALITIES):
-        raise BadInputError(f"{where}modalities {list(settings.modalities)}", hint=f"among {', '.join(MODALITIES)}")
-    if settings.output not in ("logit", "probability"):
-        raise BadInputError(f"{where}output {settings.output!r}", hint="logit or probability")
-    if settings.batch < 1 or settings.timeout <= 0 or settings.retries < 0 or settings.pause < 0:
-        raise BadInputError(f"{where}batch, timeout, retries and pause must make sense", hint='"batch": 16')
-    if not settings.remote and not _is_local(parts.hostname):
-        raise BadInputError(
-            f"{where}{parts.hostname} is another machine, and faces would be sent there",
-            hint='a settings file with "remote": true, where you may send them',
-        )
-    return settings
 
 
 def _is_local(host: str) -> bool:

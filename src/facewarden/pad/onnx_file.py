@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,8 +16,9 @@ from facewarden.core.artifact import sha256
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import CHANNELS, MODALITIES, Modality
+from facewarden.core.labels import CHANNELS, Modality
 from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.settings import OneOrMore, Positive, SettingError, Whole, read_settings
 from facewarden.nn.crop import Border, crop_resize
 
 Output = Literal["logits", "probability", "logit"]
@@ -25,13 +27,6 @@ _HINT = (
     'settings: {"size": 80, "scale": 2.7, "border": "inside", "modality": "rgb", "order": "BGR", "mean": 0, "std": 1, '
     '"output": "logits", "bona_fide": 1}'
 )
-
-_WORDS: dict[str, tuple[Any, ...]] = {
-    "border": get_args(Border),
-    "order": ("RGB", "BGR"),
-    "output": get_args(Output),
-    "invert": (False, True),
-}
 
 
 @dataclass(frozen=True)
@@ -50,16 +45,26 @@ class OnnxSettings:
         invert: the single output is that of an attack.
     """
 
-    size: int
-    scale: float | None = None
+    size: Annotated[int, Ge(8), Le(1024)]
+    scale: Annotated[float, Gt(0), Le(10)] | None = None
     border: Border = "inside"
     modality: Modality = "rgb"
     order: Literal["RGB", "BGR"] = "RGB"
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
+    mean: Annotated[tuple[float, ...], OneOrMore()] = (0.0,)
+    std: Annotated[tuple[Positive, ...], OneOrMore()] = (1.0,)
     output: Output = "logits"
-    bona_fide: int = 1
+    bona_fide: Whole = 1
     invert: bool = False
+
+    def __post_init__(self) -> None:
+        channels = CHANNELS[self.modality]
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) not in (1, channels):
+                raise SettingError(
+                    f"{name} is {list(numbers)}; allowed for {self.modality}: one number or {channels}",
+                    hint=_HINT,
+                    at=(name,),
+                )
 
 
 class OnnxDetector(Detector):
@@ -89,7 +94,10 @@ class OnnxDetector(Detector):
             raise BadInputError(
                 f"{path}: its sha256 is {sha256(path)}, its card says {expected}", hint="restore the file or its card"
             )
-        self.settings = _settings(path, self.card.settings)
+        self.card.require_role("pad", source=str(beside))
+        self.settings = read_settings(
+            OnnxSettings, self.card.settings, source=str(beside), at=("settings",), hint=_HINT
+        )
         self.modalities = (self.settings.modality,)
         self.needs_box = self.settings.scale is not None
         self._path, self._session = path, _open(path)
@@ -199,39 +207,6 @@ def _open(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types exist only where it is installed
         raise BadInputError(f"{path}: not an ONNX file that can run: {error}", hint="export it again") from error
-
-
-def _settings(path: Path, values: dict[str, Any]) -> OnnxSettings:
-    def refuse(what: str) -> BadInputError:
-        return BadInputError(f"{path}: its card {what}", hint=_HINT)
-
-    known: dict[str, Any] = {item.name: item.default for item in fields(OnnxSettings)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise refuse(f"has settings that mean nothing here: {', '.join(unknown)}")
-    found: dict[str, Any] = {
-        **known,
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()},
-    }
-    channels = CHANNELS.get(found["modality"])
-    if channels is None:
-        raise refuse(f"names modality {found['modality']!r}, known are {', '.join(MODALITIES)}")
-    for name, allowed in _WORDS.items():
-        if found[name] not in allowed:
-            raise refuse(f"has {name} {found[name]!r}, allowed are {', '.join(map(str, allowed))}")
-    if not isinstance(found["size"], int) or not 8 <= found["size"] <= 1024:
-        raise refuse(f"has size {found['size']!r}, a number of pixels from 8 to 1024 is needed")
-    if found["scale"] is not None and not (isinstance(found["scale"], int | float) and 0 < found["scale"] <= 10):
-        raise refuse(f"has scale {found['scale']!r}, a factor on the face box is needed")
-    if not isinstance(found["bona_fide"], int):
-        raise refuse(f"has bona_fide {found['bona_fide']!r}, the index of a class is needed")
-    for name in ("mean", "std"):
-        numbers = found[name] if isinstance(found[name], tuple) else (found[name],)
-        fits = len(numbers) in (1, channels) and all(isinstance(n, int | float) and np.isfinite(n) for n in numbers)
-        if not fits or (name == "std" and min(numbers) <= 0):
-            raise refuse(f"has {name} {numbers}, one number or {channels} are needed")
-        found[name] = tuple(float(number) for number in numbers)
-    return OnnxSettings(**found)
 
 
 entry = OnnxDetector

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from onnx import TensorProto, save
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
@@ -16,10 +18,34 @@ from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
+from facewarden.core.settings import OneOrMore, Positive, SettingError, read_settings
 from facewarden.recognizers.parts.view import InputView
 
 _EXAMPLE_ENDS = (("x", ["n", 3, 112, 112]), ("y", ["n", 3, 1, 1]))
 _HINT = 'settings: {"size": 112, "order": "RGB", "layout": "NCHW", "mean": 127.5, "std": 127.5}'
+
+
+@dataclass(frozen=True)
+class OnnxRecognizerSettings:
+    """What a card says of an ONNX recognizer.
+
+    Attributes:
+        size: side of the square input in pixels.
+        order: channel order, "RGB" or "BGR".
+        layout: "NCHW" or "NHWC".
+        mean, std: the network sees (255 x - mean) / std; one number, or one per channel in the network's order.
+    """
+
+    size: Annotated[int, Ge(8), Le(1024)] = 112
+    order: Literal["RGB", "BGR"] = "RGB"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    mean: Annotated[tuple[float, ...], OneOrMore()] = (0.0,)
+    std: Annotated[tuple[Positive, ...], OneOrMore()] = (1.0,)
+
+    def __post_init__(self) -> None:
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) not in (1, 3):
+                raise SettingError(f"{name} is {list(numbers)}; allowed: one number or three", hint=_HINT, at=(name,))
 
 
 class OnnxRecognizer(Recognizer):
@@ -29,9 +55,8 @@ class OnnxRecognizer(Recognizer):
 
     Args:
         path: the ONNX file, with one input of pictures and the embedding as its first output.
-        card: default is the card file `NAME.json` beside `NAME.onnx`. Its `settings` say `size` (pixels, default 112),
-            `order` ("RGB" or "BGR"), `layout` ("NCHW" or "NHWC"), `mean` and `std` (in units of 0 to 255; one number or
-            one per channel in the network's order). Its `sha256`, where it names the file, must agree.
+        card: default is the card file `NAME.json` beside `NAME.onnx`; its role is "recognizer" and its `settings` are
+            those of `OnnxRecognizerSettings`. Its `sha256`, where it names the file, must agree.
 
     Raises:
         BadInputError: onnxruntime is not installed, a file is missing or no ONNX, or the card does not fit.
@@ -43,15 +68,15 @@ class OnnxRecognizer(Recognizer):
         super().__init__()
         self.card = Card.read(path.with_suffix(".json")) if card is None else card
         _check_hash(path, self.card)
-        settings = self.card.settings
-        self.order = _choice(path, settings, "order", ("RGB", "BGR"))
-        self.layout = _choice(path, settings, "layout", ("NCHW", "NHWC"))
-        self.mean, self.std = (
-            _channels(path, settings, name, default) for name, default in (("mean", 0.0), ("std", 1.0))
+        beside = str(path.with_suffix(".json"))
+        self.card.require_role("recognizer", source=beside)
+        settings = read_settings(
+            OnnxRecognizerSettings, self.card.settings, source=beside, at=("settings",), hint=_HINT
         )
-        side = settings.get("size", self.size)
-        if not isinstance(side, int) or not 8 <= side <= 1024:
-            raise BadInputError(f"{path}: card size {side!r} is not a number of pixels from 8 to 1024", hint=_HINT)
+        self.order, self.layout, side = settings.order, settings.layout, settings.size
+        self.mean, self.std = (
+            np.asarray(numbers, dtype=np.float32).reshape(1, -1, 1, 1) for numbers in (settings.mean, settings.std)
+        )
         self.view = InputView(0.0, 0.0, side=float(self.size), size=side)
         self._session = _open(path)
         self._input = self._session.get_inputs()[0]
@@ -131,23 +156,6 @@ def _check_hash(path: Path, card: Card) -> None:
         raise BadInputError(
             f"{path}: its sha256 is {sha256(path)}, its card says {expected}", hint="restore the file or its card"
         )
-
-
-def _choice(path: Path, settings: dict[str, Any], name: str, allowed: tuple[str, str]) -> str:
-    value = settings.get(name, allowed[0])
-    if value not in allowed:
-        raise BadInputError(f"{path}: card {name} {value!r} is not one of {', '.join(allowed)}", hint=_HINT)
-    return str(value)
-
-
-def _channels(path: Path, settings: dict[str, Any], name: str, default: float) -> NDArray[np.float32]:
-    try:
-        values = np.asarray(settings.get(name, default), dtype=np.float32)
-    except (TypeError, ValueError):
-        values = np.full(2, np.nan, dtype=np.float32)
-    if values.shape not in ((), (3,)) or not np.isfinite(values).all() or (name == "std" and (values <= 0).any()):
-        raise BadInputError(f"{path}: card {name} is not one number or three", hint=_HINT)
-    return np.asarray(np.broadcast_to(values, (3,)).reshape(1, 3, 1, 1))
 
 
 entry = OnnxRecognizer

@@ -35,13 +35,17 @@ def test_what_nobody_states_is_said_to_be_unstated() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({**GOOD, "weight": 1}, "unknown fields"),
-        ({"name": "x", "summary": "y"}, "lacks \\['role'\\]"),
-        ({**GOOD, "licence": 5}, "wrong type: \\['licence'\\]"),
-        ({**GOOD, "sha256": ["abc"]}, "wrong type: \\['sha256'\\]"),
-        ({**GOOD, "settings": None}, "wrong type: \\['settings'\\]"),
-        ([], "a JSON object"),
-        ("card", "a JSON object"),
+        ({**GOOD, "weight": 1}, "unknown setting 'weight'"),
+        ({**GOOD, "license": "MIT"}, "unknown setting 'license'; did you mean 'licence'"),
+        ({"name": "x", "summary": "y"}, "role is missing"),
+        ({**GOOD, "licence": 5}, "licence is 5; allowed: text"),
+        ({**GOOD, "sha256": ["abc"]}, "sha256 is .*; allowed: an object"),
+        ({**GOOD, "sha256": {"a": 1}}, "sha256.a is 1; allowed: text"),
+        ({**GOOD, "settings": None}, "settings is null; allowed: an object"),
+        ({**GOOD, "settings": {"a": [float("nan")]}}, r"settings.a\[0\] is nan; allowed: finite numbers"),
+        ({**GOOD, "settings": {"a": 10**400}}, "settings.a is a number of about 400 digits"),
+        ([], "allowed: an object with name, summary, role"),
+        ("card", "allowed: an object with name, summary, role"),
     ],
 )
 def test_a_card_with_other_fields_is_refused(tmp_path: Path, values: Any, message: str) -> None:

@@ -149,11 +149,14 @@ def test_a_service_that_is_slow_or_absent_says_so(make: Make, tmp_path: Path) ->
         ({"url": "http://example.org/score"}, "example.org is another machine"),
         ({"url": "ftp://127.0.0.1/score"}, "no address"),
         ({"url": "file:///etc/passwd"}, "no address"),
-        ({"link": "x"}, "unknown settings"),
+        ({"link": "x"}, "unknown setting 'link'"),
         ({"modalities": ["sound"]}, "sound"),
         ({"output": "class"}, "class"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": "soon"}, "soon"),
+        ({"timeout": 10**400}, "timeout is a number of about 400 digits"),
+        ({"remotes": True}, "did you mean 'remote'"),
+        ([], "allowed: an object with url"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:

@@ -90,16 +90,19 @@ def test_the_crop_is_the_cards(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"size": 0}, "size 0"),
-        ({"size": "big"}, "size 'big'"),
-        ({"order": "GRB"}, "order 'GRB'"),
+        ({"size": 0}, "settings.size is 0; allowed: a whole number from 8 to 1024"),
+        ({"size": "big"}, 'size is "big"; allowed: a whole number'),
+        ({"order": "GRB"}, 'order is "GRB"; allowed: RGB or BGR'),
         ({"modality": "thermal"}, "thermal"),
-        ({"std": 0}, "std"),
+        ({"std": 0}, "settings.std is 0; allowed: a number above 0"),
+        ({"size": True}, "size is true"),
+        ({"mean": 10**400}, "mean is a number of about 400 digits"),
         ({"mean": [1, 2]}, "mean"),
         ({"scale": -1}, "scale"),
         ({"output": "class"}, "output"),
         ({"bona_fide": 2}, "bona_fide 2"),
-        ({"colour": "RGB"}, "colour"),
+        ({"colour": "RGB"}, "unknown setting 'settings.colour'"),
+        ({"swap_rb": True, "input_mean": 3}, "swap_rb.*input_mean.*did you mean 'mean'"),
         ({"modality": "depth"}, "takes 3 channels, but depth has 1"),
         ({"size": 9}, "does not take what its card says"),
     ],
@@ -109,6 +112,14 @@ def test_a_card_that_does_not_fit_is_refused(tmp_path: Path, settings: dict[str,
     with pytest.raises(BadInputError, match=message) as caught:
         OnnxDetector(path)
     assert caught.value.hint
+
+
+def test_the_card_of_another_role_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, weights=[[1, 0, 0], [0, 1, 0]])
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**card, "role": "recognizer"}))
+    with pytest.raises(BadInputError, match=r"\.json: role is 'recognizer'; allowed: 'pad'"):
+        OnnxDetector(path)
 
 
 def test_one_output_cannot_be_classes(tmp_path: Path) -> None:

@@ -58,13 +58,30 @@ def test_no_gradients_and_it_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"order": "GRB"}, {"std": 0}, {"mean": [1, 2]}, {"std": "x"}, {"mean": float("nan")}],
+    ("settings", "message"),
+    [
+        ({"order": "GRB"}, 'settings.order is "GRB"; allowed: RGB or BGR'),
+        ({"std": 0}, "settings.std is 0; allowed: a number above 0"),
+        ({"mean": [1, 2]}, "settings.mean is .*; allowed: one number or three"),
+        ({"std": "x"}, "settings.std.* is .*x.*; allowed: a number"),
+        ({"mean": float("nan")}, "settings.mean is nan"),
+        ({"swap_rb": True}, "unknown setting 'settings.swap_rb'"),
+        ({"input_mean": 127.5}, "unknown setting 'settings.input_mean'; did you mean 'mean'"),
+    ],
 )
-def test_cards_that_make_no_sense_are_refused(tmp_path, settings):
-    with pytest.raises(BadInputError, match="card") as caught:
+def test_cards_that_make_no_sense_are_refused(tmp_path, settings, message):
+    with pytest.raises(BadInputError, match=rf"m\.json: {message}") as caught:
         OnnxRecognizer(write(tmp_path, **settings))
-    assert "settings" in caught.value.hint
+    assert "settings" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_the_card_of_another_role_is_refused(tmp_path):
+    path = write(tmp_path)
+    card = json.loads((tmp_path / "m.json").read_text())
+    (tmp_path / "m.json").write_text(json.dumps({**card, "role": "pad"}))
+    with pytest.raises(BadInputError, match=r"m\.json: role is 'pad'; allowed: 'recognizer'"):
+        OnnxRecognizer(path)
 
 
 def test_card_that_does_not_fit_the_network_is_refused(tmp_path):
@@ -76,7 +93,7 @@ def test_card_that_does_not_fit_the_network_is_refused(tmp_path):
         OnnxRecognizer(path)
     card["settings"]["size"] = "large"
     (tmp_path / "m.json").write_text(json.dumps(card))
-    with pytest.raises(BadInputError, match="size 'large'"):
+    with pytest.raises(BadInputError, match='size is "large"; allowed: a whole number from 8 to 1024'):
         OnnxRecognizer(path)
 
 

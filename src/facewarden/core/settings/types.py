@@ -1,0 +1,59 @@
+"""Annotations of settings: ranges, earlier spellings, and one value in place of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+
+Count = Annotated[int, Ge(1)]
+"""A whole number from 1."""
+Whole = Annotated[int, Ge(0)]
+"""A whole number from 0."""
+Positive = Annotated[float, Gt(0)]
+"""A number above 0."""
+NotNegative = Annotated[float, Ge(0)]
+"""A number from 0."""
+Share = Annotated[float, Ge(0), Le(1)]
+"""A number from 0 to 1."""
+ShareBelowOne = Annotated[float, Ge(0), Lt(1)]
+"""A number from 0 to below 1."""
+Text = Annotated[str, MinLen(1)]
+"""Text that is not empty."""
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """Mark of a field whose words were spelled otherwise in an earlier version; both are read.
+
+    Attributes:
+        words: earlier spelling, today's spelling, in turn.
+    """
+
+    words: tuple[tuple[str, str], ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        today = dict(self.words)
+        return core_schema.no_info_before_validator_function(
+            lambda value: today.get(value, value) if isinstance(value, str) else value, handler(source)
+        )
+
+
+@dataclass(frozen=True)
+class OneOrMore:
+    """Mark of a field that holds several values, of which a single one may be written without a list."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            lambda value: tuple(value) if isinstance(value, list | tuple) else (value,), handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Callable[[Any], Any]) -> Any:
+        several = handler(core_schema)
+        return {"anyOf": [several["items"], several]}
