@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
 
 
-class DIFGSM(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DIFGSM(GradientAttack):
     """The diverse inputs method: every gradient is read through a random size and place of the image.
 
     Args:
@@ -24,33 +24,13 @@ class DIFGSM(Attack):
     Source: Xie et al., Improving Transferability of Adversarial Examples with Input Diversity (2019), section 3.3.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        step_size: float | None = None,
-        decay: float = 0.0,
-        smallest: float = 0.9,
-        probability: float = 0.5,
-        random_start: bool = False,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.ascent = GradientAscent(
-            steps=steps,
-            step_size=step_size,
-            random_start=random_start,
-            restarts=restarts,
-            stop_at_success=stop_at_success,
-            precision=precision,
-            decay=decay,
-            diversity=Diversity(smallest, probability),
-        )
+    decay: float = 0.0
+    smallest: float = 0.9
+    probability: float = 0.5
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the last images of the walk, the best of all restarts."""
-        return self.ascent.run(objective)
+    def options(self) -> AscentOptions:
+        """Gradients through random sizes and places."""
+        return {"decay": self.decay, "diversity": Diversity(self.smallest, self.probability)}
 
 
 entry = DIFGSM

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from dataclasses import dataclass
+
+from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
 
 
-class NIFGSM(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NIFGSM(GradientAttack):
     """The Nesterov iterative method.
 
     Args:
@@ -21,31 +21,11 @@ class NIFGSM(Attack):
     Source: Lin et al., Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks (2020), section 3.1.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        step_size: float | None = None,
-        decay: float = 1.0,
-        random_start: bool = False,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.ascent = GradientAscent(
-            steps=steps,
-            step_size=step_size,
-            random_start=random_start,
-            restarts=restarts,
-            stop_at_success=stop_at_success,
-            precision=precision,
-            decay=decay,
-            look_ahead=True,
-        )
+    decay: float = 1.0
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the last images of the walk, the best of all restarts."""
-        return self.ascent.run(objective)
+    def options(self) -> AscentOptions:
+        """Momentum whose gradient is read ahead of the images."""
+        return {"decay": self.decay, "look_ahead": True}
 
 
 entry = NIFGSM

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from dataclasses import dataclass
+
+from facewarden.attacks.parts.gradient_attack import GradientAttack
 
 
-class PGD(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PGD(GradientAttack):
     """Projected gradient ascent in an Linf or L2 ball.
 
     Each modality of the threat model has a ball of its own: with L2, the length of the change is bounded per modality,
@@ -32,28 +32,7 @@ class PGD(Attack):
     Source: Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks (2018), section 2.1.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        step_size: float | None = None,
-        random_start: bool = True,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.ascent = GradientAscent(
-            steps=steps,
-            step_size=step_size,
-            random_start=random_start,
-            restarts=restarts,
-            stop_at_success=stop_at_success,
-            precision=precision,
-        )
-
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the last images of the walk, the best of all restarts."""
-        return self.ascent.run(objective)
+    random_start: bool = True
 
 
 entry = PGD

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
 
 
-class SIFGSM(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SIFGSM(GradientAttack):
     """The scale-invariant method (SI-NI-FGSM): copies of the image divided by 1, 2, 4 … look alike to many models.
 
     Args:
@@ -26,39 +25,18 @@ class SIFGSM(Attack):
     algorithm 1.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        step_size: float | None = None,
-        decay: float = 1.0,
-        scales: int = 5,
-        look_ahead: bool = True,
-        random_start: bool = False,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.ascent = GradientAscent(
-            steps=steps,
-            step_size=step_size,
-            random_start=random_start,
-            restarts=restarts,
-            stop_at_success=stop_at_success,
-            precision=precision,
-            decay=decay,
-            scales=scales,
-            look_ahead=look_ahead,
-        )
+    decay: float = 1.0
+    scales: int = 5
+    look_ahead: bool = True
 
     @classmethod
     def example(cls, folder: Path) -> SIFGSM:
         """A short walk for tests of every attack; nothing is written."""
         return cls(steps=5, scales=2)
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the last images of the walk, the best of all restarts."""
-        return self.ascent.run(objective)
+    def options(self) -> AscentOptions:
+        """Momentum, and gradients averaged over darker copies."""
+        return {"decay": self.decay, "scales": self.scales, "look_ahead": self.look_ahead}
 
 
 entry = SIFGSM

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
+from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
 from facewarden.attacks.parts.smoothing import Shape, make_kernel
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
 
 
-class TIFGSM(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TIFGSM(GradientAttack):
     """The translation-invariant method, with input diversity as in common libraries.
 
     Made for transfer: on the model whose gradients it reads it is weaker than `pgd`.
@@ -31,37 +31,20 @@ class TIFGSM(Attack):
     (2019), equation 8.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        step_size: float | None = None,
-        decay: float = 0.0,
-        kernel: Shape = "gaussian",
-        kernel_size: int = 15,
-        deviations: float = 3.0,
-        smallest: float = 0.9,
-        probability: float = 0.5,
-        random_start: bool = False,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.ascent = GradientAscent(
-            steps=steps,
-            step_size=step_size,
-            random_start=random_start,
-            restarts=restarts,
-            stop_at_success=stop_at_success,
-            precision=precision,
-            decay=decay,
-            diversity=Diversity(smallest, probability),
-            kernel=make_kernel(kernel, size=kernel_size, deviations=deviations),
-        )
+    decay: float = 0.0
+    kernel: Shape = "gaussian"
+    kernel_size: int = 15
+    deviations: float = 3.0
+    smallest: float = 0.9
+    probability: float = 0.5
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the last images of the walk, the best of all restarts."""
-        return self.ascent.run(objective)
+    def options(self) -> AscentOptions:
+        """Gradients through random geometry, smoothed by the kernel."""
+        return {
+            "decay": self.decay,
+            "diversity": Diversity(self.smallest, self.probability),
+            "kernel": make_kernel(self.kernel, size=self.kernel_size, deviations=self.deviations),
+        }
 
 
 entry = TIFGSM

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
 
 
-class VMIFGSM(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VMIFGSM(GradientAttack):
     """The variance-tuned momentum method.
 
     Args:
@@ -27,41 +26,24 @@ class VMIFGSM(Attack):
     algorithm 1.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        step_size: float | None = None,
-        decay: float = 1.0,
-        neighbors: int = 5,
-        radius: float = 1.5,
-        look_ahead: bool = False,
-        random_start: bool = False,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.ascent = GradientAscent(
-            steps=steps,
-            step_size=step_size,
-            random_start=random_start,
-            restarts=restarts,
-            stop_at_success=stop_at_success,
-            precision=precision,
-            decay=decay,
-            neighbors=neighbors,
-            radius=radius,
-            look_ahead=look_ahead,
-        )
+    decay: float = 1.0
+    neighbors: int = 5
+    radius: float = 1.5
+    look_ahead: bool = False
 
     @classmethod
     def example(cls, folder: Path) -> VMIFGSM:
         """A short walk for tests of every attack; nothing is written."""
         return cls(steps=5, neighbors=2)
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the last images of the walk, the best of all restarts."""
-        return self.ascent.run(objective)
+    def options(self) -> AscentOptions:
+        """Momentum corrected by the gradients around the image."""
+        return {
+            "decay": self.decay,
+            "neighbors": self.neighbors,
+            "radius": self.radius,
+            "look_ahead": self.look_ahead,
+        }
 
 
 entry = VMIFGSM
