@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from facewarden.data._text import printable
 
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 _LARGEST_CELL = 1 << 20  # characters; a longer cell is not a table of samples or scores
 
 
@@ -192,10 +195,25 @@ def _plain_name(path: Path) -> Iterator[Path]:
 
 
 def _write_csv(path: Path, lists: Mapping[str, list[Any]]) -> None:
+    rows = [[_inert(cell) for cell in row] for row in (tuple(lists), *zip(*lists.values(), strict=True))]
+    # a bare carriage return ends a row for readers, and Python's writer quotes it only where everything is quoted
+    torn = any(isinstance(cell, str) and "\r" in cell for row in rows for cell in row)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(lists)
-        writer.writerows(zip(*lists.values(), strict=True))
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC if torn else csv.QUOTE_MINIMAL)
+        writer.writerows(rows)
+
+
+def _inert(cell: Any) -> Any:
+    """A text that a spreadsheet would run as a formula, behind an apostrophe; `_text` takes it off again."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def _column(name: str) -> str:
+    return _text(name) or ""
+
+
+def _text(cell: str) -> str | None:
+    return (cell[1:] if _QUOTED_FORMULA.match(cell) else cell) or None
 
 
 def _read_csv(path: Path) -> dict[str, list[Any]]:
@@ -221,7 +239,7 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
                 f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
                 hint="quote cells that hold a comma",
             )
-    return {name: [row[i] or None for row in rows] for i, name in enumerate(header)}
+    return {name: [_text(row[i]) for row in rows] for i, name in enumerate(map(_column, header))}
 
 
 def _bounded(lines: Iterator[str]) -> Iterator[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import Report, Section, Table
+from facewarden.reporting.text import clean
 from facewarden.reporting.words import group_text, label, measured
+
+# what starts an image, a link, inline code, a cell or an escape; text from outside is text and nothing else
+_ACTIVE = re.compile(r"[\\`\[\]|]")
 
 
 def render_markdown(report: Report) -> str:
@@ -18,10 +23,10 @@ def render_markdown(report: Report) -> str:
         report: what to render; the same report gives the same text.
     """
     blocks = [
-        f"# {_cell(report.title)}",
+        f"# {inert(report.title)}",
         f"Made by the command below, preset {report.preset}, seed {report.seed}; numbers are value "
         "(95 % interval), sample count.",
-        f"```sh\n{report.command}\n```",
+        shell_block(report.command),
         render_table(
             Table(
                 "",
@@ -61,15 +66,15 @@ def write_markdown(report: Report, folder: Path) -> Path:
 def _section(section: Section) -> list[str]:
     blocks = [
         f"## {_titled(section)}",
-        _cell(section.finding),
-        f"Grade {section.grade or 'none'}: {_cell(section.reason)}",
+        inert(section.finding),
+        f"Grade {section.grade or 'none'}: {inert(section.reason)}",
     ]
     rows = tuple((label(m.name), group_text(m.group), measured(m), m.note) for m in section.metrics)
     if rows:
         blocks.append(render_table(Table("", ("Measure", "Of", "Measured", "Note"), rows)))
-    blocks += [f"**{_cell(table.title)}**\n\n{render_table(table)}" for table in section.tables if table.rows]
-    blocks += [f"Left out: {_cell(left.what)} ({_cell(left.why)}): `{left.command}`" for left in section.left_out]
-    blocks += [f"Skipped: {count} ({_cell(reason)})" for reason, count in section.skipped.items()]
+    blocks += [f"**{inert(table.title)}**\n\n{render_table(table)}" for table in section.tables if table.rows]
+    blocks += [f"Left out: {inert(left.what)} ({inert(left.why)}): {code(left.command)}" for left in section.left_out]
+    blocks += [f"Skipped: {count} ({inert(reason)})" for reason, count in section.skipped.items()]
     return blocks
 
 
@@ -83,11 +88,27 @@ def _hashes(sha256: object) -> str:
 
 def render_table(table: Table) -> str:
     """Render one table as Markdown; a `float` with three digits."""
-    lines = ["| " + " | ".join(map(_cell, table.columns)) + " |", "|" + "---|" * len(table.columns)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
+    lines = ["| " + " | ".join(map(inert, table.columns)) + " |", "|" + "---|" * len(table.columns)]
+    lines += ["| " + " | ".join(inert(cell) for cell in row) + " |" for row in table.rows]
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
+def inert(value: object) -> str:
+    """A value as one line of text that Markdown shows as it is; a `float` with three digits."""
     text = "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return _ACTIVE.sub(r"\\\g<0>", clean(text).replace("&", "&amp;").replace("<", "&lt;")).replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """A text as inline code; its own backticks cannot end it."""
+    line = clean(text).replace("\n", " ")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    pad = " " if line[:1] == "`" or line[-1:] == "`" else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def shell_block(command: str) -> str:
+    """A command as a fenced block that nothing in it can end."""
+    text = clean(command).replace("\n", " ")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}sh\n{text}\n{fence}"

@@ -13,7 +13,7 @@ from facewarden.core.files import write_text
 from facewarden.reporting.document import Figure
 from facewarden.reporting.figures import Width, draw_svg, standalone
 from facewarden.reporting.html import finalize
-from facewarden.reporting.markdown import render_table
+from facewarden.reporting.markdown import render_table, shell_block
 from facewarden.reporting.training import TrainingReport
 
 HTML, MARKDOWN, FIGURES = "training.html", "training.md", "training_figures"
@@ -62,7 +62,7 @@ def write_training(report: TrainingReport, folder: Path, *, markdown: bool = Fal
 
 def _write_markdown(report: TrainingReport, folder: Path) -> Path:
     mark = " (simulated)" if report.simulated else ""
-    blocks = [f"# {report.title}{mark}", report.summary, " · ".join(report.facts), f"```sh\n{report.command}\n```"]
+    blocks = [f"# {report.title}{mark}", report.summary, " · ".join(report.facts), shell_block(report.command)]
     (folder / FIGURES).mkdir(exist_ok=True)
     for chapter in report.chapters:
         blocks += [f"## {chapter.title}", chapter.text]

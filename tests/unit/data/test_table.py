@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
@@ -127,3 +128,18 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 def test_csv_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes("\ufeffkey,label\r\nx,1\r\n".encode())
     assert read_table(tmp_path / "t.csv") == {"key": ["x"], "label": ["1"]}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_cells_that_a_spreadsheet_would_run_or_that_tear_a_row_come_back(suffix: str, tmp_path: Path) -> None:
+    cells = ["=1+1", "+2", "-3", "@sum", "'=x", "''-x", "'quoted", "a\rb", "a\nb", "\tx", 'say "so"', "plain", "a,b"]
+    path = tmp_path / f"t{suffix}"
+    write_table(path, {"=key": cells, "value": [-1.5] * len(cells)})
+    table = read_table(path)
+    assert table["=key"] == cells
+    assert [float(value) for value in table["value"]] == [-1.5] * len(cells)
+    if suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        assert len(rows) == len(cells) + 1
+        assert not [cell for row in rows for cell in row[:1] if cell.startswith(("=", "+", "-", "@", "\t"))]

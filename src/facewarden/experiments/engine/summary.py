@@ -15,7 +15,7 @@ from facewarden.experiments.engine.executor import Failure
 from facewarden.experiments.engine.kind import Summary
 from facewarden.reporting.document import Table
 from facewarden.reporting.figures import draw_svg, standalone
-from facewarden.reporting.markdown import render_table
+from facewarden.reporting.markdown import inert, render_table, shell_block
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -60,9 +60,11 @@ def render_markdown(summary: Summary, *, command: str, failed: Sequence[Failure]
     blocks = [f"# {summary.title}{_simulated(summary, ' (*simulated*)')}"]
     if summary.simulated:
         blocks.append("Every number here is from *simulated* captures.")
-    blocks.append(f"```sh\n{command}\n```")
+    blocks.append(shell_block(command))
     if failed:
-        blocks.append(f"**{_lost(failed)}**\n\n" + "\n".join(f"- {f.cell.name}: {_line(f.message)}" for f in failed))
+        blocks.append(
+            f"**{_lost(failed)}**\n\n" + "\n".join(f"- {inert(f.cell.name)}: {inert(f.message)}" for f in failed)
+        )
     if summary.sentences:
         blocks.append("\n".join(f"- {sentence}" for sentence in summary.sentences))
     for table in summary.tables:
