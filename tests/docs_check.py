@@ -86,15 +86,18 @@ def unknown_commands(page: Path) -> list[str]:
 
 
 def _unknown_options(words: list[str]) -> list[str]:
-    import inspect
+    from facewarden.cli.parts.commands import RENAMED, load_command, sub_verbs, verbs
+    from facewarden.cli.parts.options import options_of
 
-    from facewarden import api
-
-    if words[1] not in dir(api):
+    verb = RENAMED.get(words[1], words[1])
+    if verb not in verbs():
         return []
-    known = set(inspect.signature(getattr(api, words[1])).parameters)
-    given = [word.partition("=")[0] for word in words[2:] if word.startswith("--")]
-    return [option for option in given if option[2:].replace("-", "_") not in known | {"help"}]
+    below = sub_verbs(verb)
+    if below and (len(words) < 3 or words[2] not in below):
+        return [] if len(words) < 3 or words[2].startswith("-") else [words[2]]
+    command = load_command(verb, *([words[2]] if below else []))
+    known = {one.flag for one in options_of(command.entry)} | {"--help", "--verbose", "--quiet", "--json"}
+    return [option for word in words[2:] if word.startswith("--") and (option := word.partition("=")[0]) not in known]
 
 
 def results_without_command(page: Path) -> list[str]:

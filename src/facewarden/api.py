@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+_FUNCTIONS = MappingProxyType(
+    {
+        **{
+            name: f"facewarden.verbs.{name}:{name}"
+            for name in (
+                "attack", "audit", "bench", "cloak", "data", "distill", "doctor", "evaluate", "explain", "pairs",
+                "purify", "report", "score", "sfa", "simulate", "train",
+            )
+        },
+        "fetch": "facewarden.assets:fetch",
+        "list": "facewarden.verbs.list:list_",
+    }
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_") or name not in __dir__():
+    if name not in _FUNCTIONS:
         raise AttributeError(f"module 'facewarden.api' has no attribute {name!r}")
-    return import_module(f"facewarden.cli.{name}").entry
+    module, _, function = _FUNCTIONS[name].partition(":")
+    return getattr(import_module(module), function)
 
 
 def __dir__() -> list[str]:
-    return sorted(path.stem for path in (Path(__file__).parent / "cli").glob("*.py") if path.stem[0] != "_")
+    return sorted(_FUNCTIONS)

@@ -49,7 +49,7 @@ class Poisoning:
 def run_poisoning(setting: Poisoning, run: RunFolder) -> dict[str, list[CloakingResult]]:
     """Measure every purifier with both trackers, one resumable stage each; purifier -> cells."""
     found = {}
-    for name in track(setting.purifiers, label="cloaked galleries by purifier"):
+    for name in track(setting.purifiers, label="cloaked galleries", unit="purifiers"):
         held = run.stage(f"poisoning-{name}", partial(_measured, setting, name))
         found[name] = [CloakingResult.from_json(values) for values in held]
     return found

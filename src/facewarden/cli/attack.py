@@ -2,14 +2,110 @@
 
 from __future__ import annotations
 
-from facewarden.evaluation.transfer_matrix import Transferred
-from facewarden.verbs.attack import Attacked, attack
+from pathlib import Path
+from typing import Annotated, Literal
+
+from facewarden.cli.parts.checks import check_detectors, check_path, check_purifiers, check_sets
+from facewarden.cli.parts.kinds import Captures, Folder, Model, Name, Setting
+from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.parse import without_commas
+
+groups = {
+    "models": ("detector", "surrogate", "surrogates", "victims"),
+    "attack": ("method", "set", "head", "towards", "modalities"),
+    "budget": ("eps", "norm"),
+    "where gradients are read": ("sfa", "offset", "route", "average", "through"),
+    "samples and output": ("samples", "seed", "out", "pictures"),
+}
 
 
-def show(result: Attacked | Transferred) -> int:
-    """Print success rates with intervals."""
-    for reason, count in result.skipped.items():
-        print(f"skipped {count}: {reason}")
+def attack(
+    captures: Captures,
+    /,
+    *,
+    detector: Model = "multi_cnn",
+    surrogate: Model | None = None,
+    surrogates: tuple[Model, ...] = (),
+    victims: tuple[Model, ...] = (),
+    method: Name = "pgd",
+    set: tuple[Setting, ...] = (),
+    head: Name | None = None,
+    towards: Annotated[str, "CLASS"] | None = None,
+    eps: float | Annotated[str, "N/255"] | None = None,
+    norm: Literal["linf", "l2"] = "linf",
+    modalities: tuple[Literal["rgb", "depth", "infrared"], ...] = ("rgb",),
+    sfa: Folder | None = None,
+    offset: Literal["none", "first", "decay", "fixed", "refresh", "random"] | None = None,
+    route: Literal["own", "contrast"] | None = None,
+    average: int = 1,
+    through: tuple[Model, ...] = (),
+    samples: int = 64,
+    seed: int = 0,
+    out: Path | None = None,
+    pictures: Folder | None = None,
+) -> Outcome:
+    """Attack a detector's decision on test captures that it decides correctly.
+
+    Args:
+        captures: captures with dev rows (for the threshold) and test rows (attacked).
+        detector: the detector under attack.
+        surrogate: detector whose gradients are read instead.
+        surrogates: several of them; with victims, the matrix of what the attacks of each do to each victim.
+        victims: the detectors of that matrix, anything that gives a score; the surrogates when left out.
+        method: an entry of facewarden list attacks.
+        set: options of the method, such as steps=20 restarts=2; the others keep their defaults.
+        head: head of a multitask detector whose loss is climbed; success is still the decision.
+        towards: class that the head is to name, as in --head spoof_type --towards live; without it the attack moves
+            away from the truth.
+        eps: largest change in gray levels (of 255) for linf, 8 when left out; for l2, which has no default, in [0, 1]
+            pixel units over the image.
+        norm: linf or l2.
+        modalities: sensors whose pixels the attacker reaches.
+        sfa: generators that facewarden sfa trained; gradients are then read where they say.
+        offset: when SFA's offset is used: first, decay (the default), fixed, refresh, random or none.
+        route: own (the default) adds the map of the image's own class, contrast subtracts it.
+        average: read each gradient at so many points within eps and average; counts as so many gradients.
+        through: purifiers through which gradients are averaged (expectation over transformation).
+        samples: how many of each class at most.
+        seed: of sample choice and random starts.
+        out: per-sample table to write, .parquet or .csv.
+        pictures: folder for a PNG of each sample and sensor: clean, attacked, and the change stretched to the budget.
+            They show faces; keep them where the faces may be kept. Not with a matrix.
+    """
+    surrogates = without_commas(surrogates, flag="--surrogates")
+    victims = without_commas(victims, flag="--victims")
+    through = without_commas(through, flag="--through")
+    check_sets([captures])
+    check_detectors([detector, *surrogates, *victims, *([surrogate] if surrogate else [])])
+    check_purifiers(through)
+    check_path(sfa)
+    from facewarden.evaluation.transfer_matrix import Transferred
+    from facewarden.verbs.attack import attack as run
+
+    result = run(
+        Path(captures),
+        detector=detector,
+        surrogate=surrogate,
+        surrogates=surrogates or None,
+        victims=victims or None,
+        method=method,
+        set=set,
+        head=head,
+        towards=towards,
+        eps=eps,
+        norm=norm,
+        modalities=modalities,
+        sfa=sfa,
+        offset=offset,
+        route=route,
+        average=average,
+        through=through or None,
+        samples=samples,
+        seed=seed,
+        out=out,
+        pictures=pictures,
+    )
+    lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
     mark = " (simulated)" if result.simulated else ""
     if isinstance(result, Transferred):
         width = max(len(name) for pair in result.rates for name in pair)
@@ -17,14 +113,14 @@ def show(result: Attacked | Transferred) -> int:
             words = "no sample that both decide correctly"
             if found is not None:
                 words = f"{found.value:6.1%} ({found.low:.1%} to {found.high:.1%}), n = {found.n}{mark}"
-            print(f"{source:<{width}} -> {victim:<{width}} {words}")
+            lines.append(f"{source:<{width}} -> {victim:<{width}} {words}")
     else:
         for name, rate in result.rates.items():
-            print(f"{name:<21} {rate.value:6.1%} ({rate.low:.1%} to {rate.high:.1%}), n = {rate.n}{mark}")
-        print(f"gradients per sample: {result.gradient_calls}")
+            lines.append(f"{name:<21} {rate.value:6.1%} ({rate.low:.1%} to {rate.high:.1%}), n = {rate.n}{mark}")
+        lines.append(f"gradients per sample: {result.gradient_calls}")
     if result.out is not None:
-        print(f"per sample: {result.out}")
-    return 0
+        lines.append(f"per sample: {result.out}")
+    return Outcome(result, lines)
 
 
 entry = attack

@@ -2,23 +2,76 @@
 
 from __future__ import annotations
 
-from facewarden.reporting.document import SECTIONS
-from facewarden.verbs.audit import AuditResult, audit
+from pathlib import Path
+from typing import Literal
+
+from facewarden.cli.parts.checks import check_detectors, check_recognizers, check_sets
+from facewarden.cli.parts.kinds import Captures, Faces, Folder, Model
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(result: AuditResult) -> int:
-    """Print the grades and where the report is; 1 when the gate failed."""
+def audit(
+    *,
+    detector: Model = "multi_cnn",
+    recognizer: Model = "mobilefacenet_512",
+    surrogate: tuple[Model, ...] = (),
+    faces: Faces | None = None,
+    captures: Captures | None = None,
+    preset: Literal["quick", "standard", "thorough"] = "standard",
+    policy: str = "eer",
+    seed: int = 0,
+    out: Folder = Path("runs/audit"),
+    fail_on: str | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Audit a detector and a recognizer and write one report on how face images deceive them.
+
+    Without arguments it audits the shipped detector on captures that it simulates, and a fetched recognizer on ORL.
+    What cannot be measured is left out and named in the report with the command that makes it possible.
+
+    Args:
+        detector: detector to audit.
+        recognizer: recognizer to audit: the one whose training gallery is poisoned.
+        surrogate: recognizers that the cloak is made on; by default two others than the audited one.
+        faces: photos of people: orl, lfw:FOLDER, or a folder with one folder per person. They are cloaked, and captures
+            are simulated from them unless --captures is given.
+        captures: real or simulated captures.
+        preset: how much is measured.
+        policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
+        seed: of all random choices.
+        out: folder of the run and its report.
+        fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
+        resume: continue a run that was stopped.
+    """
+    check_detectors([detector])
+    check_recognizers([recognizer, *surrogate])
+    check_sets([faces, captures])
+    from facewarden.reporting.document import SECTIONS
+    from facewarden.verbs.audit import audit as run
+
+    result = run(
+        detector=detector,
+        recognizer=recognizer,
+        surrogate=surrogate,
+        faces=faces,
+        captures=None if captures is None else Path(captures),
+        preset=preset,
+        policy=policy,
+        seed=seed,
+        out=out,
+        fail_on=fail_on,
+        resume=resume,
+    )
+    lines = []
     for name, section in zip(SECTIONS, result.report.sections, strict=True):
-        print(f"{name:<13} {section.grade or '-'}  {section.finding}")
-        for reason, count in section.skipped.items():
-            print(f"{'':<16} skipped {count}: {reason}")
+        lines.append(f"{name:<13} {section.grade or '-'}  {section.finding}")
+        lines += [f"{'':<16} skipped {count}: {reason}" for reason, count in section.skipped.items()]
         for left in section.left_out:
-            print(f"{'':<16} left out: {left.what} ({left.why})\n{'':<16} -> {left.command}")
+            lines += [f"{'':<16} left out: {left.what} ({left.why})", f"{'':<16} -> {left.command}"]
     if result.gate is not None:
-        print(f"gate {'passed' if result.gate.passed else 'FAILED'}: {result.gate.detail}")
-    print(f"report: {result.html}")
-    print(f"data:   {result.json}")
-    return 0 if result.gate is None or result.gate.passed else 1
+        lines.append(f"gate {'passed' if result.gate.passed else 'FAILED'}: {result.gate.detail}")
+    lines += [f"report: {result.html}", f"data:   {result.json}"]
+    return Outcome(result, lines, 0 if result.gate is None or result.gate.passed else 1)
 
 
 entry = audit

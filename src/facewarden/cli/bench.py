@@ -1,25 +1,39 @@
-"""Run a plan of experiments: methods, protocols and seeds as resumable cells, with a summary of what was found."""
+"""Run a plan of experiments: methods, protocols and seeds as resumable cells, with a summary of the results."""
 
 from __future__ import annotations
 
-import sys
+from typing import Annotated
 
-from facewarden.verbs.bench import BenchResult, bench
+from facewarden.cli.parts.kinds import Folder
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(result: BenchResult) -> int:
-    """Print the findings and where the summary is; 1 when a cell failed."""
+def bench(
+    plan: Annotated[str, "PLAN"], /, *, out: Folder | None = None, resume: bool = False, workers: int = 1
+) -> Outcome:
+    """Run the cells of a plan and write their summary; exit code 1 when a cell failed.
+
+    Cells that are done are not run again; they are known by their settings, so a plan may grow between two runs.
+
+    Args:
+        plan: name of a plan of the package (facewarden list plans), or the path of a YAML file.
+        out: folder to write; runs/NAME when left out.
+        resume: continue in a folder that holds a run; the numbers are those of an unbroken run.
+        workers: processes, each with one torch thread.
+    """
+    from facewarden.verbs.bench import bench as run
+
+    result = run(plan, out=out, resume=resume, workers=workers)
+    lines = []
     if result.summary is not None:
-        print(result.summary.title + (" (simulated)" if result.summary.simulated else ""))
-        for sentence in result.summary.sentences:
-            print(f"- {sentence}")
+        lines.append(result.summary.title + (" (simulated)" if result.summary.simulated else ""))
+        lines += [f"- {sentence}" for sentence in result.summary.sentences]
+    problems = []
     for failure in result.failed:
-        print(f"FAILED {failure.cell.name} ({failure.key}): {failure.message}", file=sys.stderr)
-        if failure.detail:
-            print(failure.detail, file=sys.stderr)
-    print(f"{result.cells - len(result.failed)} of {result.cells} cells done")
-    print(f"summary: {result.page}")
-    return 1 if result.failed else 0
+        problems.append(f"FAILED {failure.cell.name} ({failure.key}): {failure.message}")
+        problems += [failure.detail] if failure.detail else []
+    lines += [f"{result.cells - len(result.failed)} of {result.cells} cells done", f"summary: {result.page}"]
+    return Outcome(result, lines, 1 if result.failed else 0, problems)
 
 
 entry = bench

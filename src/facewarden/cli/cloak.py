@@ -2,22 +2,78 @@
 
 from __future__ import annotations
 
-from facewarden.verbs.cloak import Cloaked, cloak
+from pathlib import Path
+from typing import Annotated, Literal
+
+from facewarden.cli.parts.checks import check_path, check_recognizers
+from facewarden.cli.parts.kinds import Folder, Model, Name
+from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.parse import without_commas
 
 
-def show(result: Cloaked) -> int:
-    """Print counts and mean numbers."""
-    print(f"cloaked {result.done}, already there {result.kept}")
-    for reason, count in result.skipped.items():
-        print(f"skipped {count}: {reason}")
-    for note, count in result.notes.items():
-        print(f"note for {count}: {note}")
-    if result.suspicious:
-        print(f"suspicious {result.suspicious}: cloaked before, it seems; twice cloaked, a photo exceeds the budget")
-    for name, value in result.summary.items():
-        print(f"  {name:<24} {value:7.3f} (mean over photos)")
-    print(f"per photo: {result.manifest}")
-    return 0
+def cloak(
+    photos: Annotated[Path, "PHOTOS"],
+    /,
+    *,
+    out: Folder,
+    method: Name = "lowkey",
+    surrogates: tuple[Model, ...] = ("mobilefacenet_512", "dlib_resnet34"),
+    judges: tuple[Model, ...] = (),
+    strength: Literal["low", "mid", "high"] = "mid",
+    eps: float | None = None,
+    faces: Literal["all", "largest"] = "all",
+    aligner: Name = "yunet",
+    thorough: bool = False,
+    format: Literal["png", "jpeg"] = "png",
+    quality: int = 95,
+    batch: int = 8,
+    seed: int = 0,
+) -> Outcome:
+    """Cloak every face in a folder of photos; the input is never touched, and a stopped call continues.
+
+    A cloak spoils what a recognizer learns from photos published from now on. It does not make a photo unrecognizable
+    to people, nor to a system that knows clean photos of the person, and a purifier may remove it.
+
+    Args:
+        photos: a photo or a folder of photos at any depth.
+        out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
+        method: an entry of facewarden list attacks. Who is on a photo is not known here, so that fawkes_targeted and
+            tip_im aim at strangers that are far from each face, not from a person.
+        surrogates: recognizers that the cloak is made on, all different.
+        judges: further recognizers whose shift is reported, and which the cloak never sees.
+        strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
+        eps: largest change of a value in gray levels instead.
+        faces: every face of a photo, or the largest one.
+        aligner: how faces are found, an entry of facewarden list align.
+        thorough: with lowkey, the published 50 steps instead of the fast 14.
+        format: png is lossless; jpeg removes part of the cloak again, which the report shows.
+        quality: of JPEG, 1 to 95.
+        batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
+        seed: of random starts.
+    """
+    surrogates = without_commas(surrogates, flag="--surrogates")
+    judges = without_commas(judges, flag="--judges")
+    check_path(photos)
+    check_recognizers([*surrogates, *judges])
+    from facewarden.verbs.cloak import cloak as run
+
+    result = run(
+        photos,
+        out=out,
+        method=method,
+        surrogates=surrogates,
+        judges=judges,
+        strength=strength,
+        eps=eps,
+        faces=faces,
+        aligner=aligner,
+        thorough=thorough,
+        format=format,
+        quality=quality,
+        batch=batch,
+        seed=seed,
+    )
+    return Outcome(result, result.lines())
 
 
 entry = cloak

@@ -1,148 +1,21 @@
-"""Tell whether this machine is ready: torch build, devices, extras, assets, writable folders."""
+"""Check this machine: torch build, devices, extras, assets and folders; what is ready, and how to fix the rest."""
 
 from __future__ import annotations
 
-import importlib.util
-import json as _json
-import os
-import platform
-import shutil
-import tempfile
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from facewarden.cli.parts.outcome import Outcome
 
 
-@dataclass(frozen=True)
-class MachineFinding:
-    """One thing looked at: "ok", "absent" (fine unless wanted) or "bad", what was seen, and what mends it."""
+def doctor() -> Outcome:
+    """Check the machine; exit code 1 when something is wrong."""
+    from facewarden.verbs.doctor import doctor as run
 
-    name: str
-    state: str
-    seen: str
-    mend: str = ""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """All findings and how to print them."""
-
-    findings: tuple[MachineFinding, ...]
-    json: bool
-
-    @property
-    def healthy(self) -> bool:
-        """Whether nothing is bad."""
-        return all(finding.state != "bad" for finding in self.findings)
-
-
-_EXTRAS = {"onnxruntime": "pip install 'facewarden[onnx]'"}
-
-
-def doctor(*, json: bool = False) -> Diagnosis:
-    """Look at the machine and say what is missing and what brings it.
-
-    Args:
-        json: print JSON.
-    """
-    findings = [
-        MachineFinding("python", "ok", platform.python_version()),
-        *_torch(),
-        *_extras(),
-        *_tools(),
-        *_assets(),
-        _home(),
+    diagnosis = run()
+    width = max(len(finding.name) for finding in diagnosis.findings)
+    lines = [
+        f"{finding.state:<7} {finding.name:<{width}}  {finding.seen}" + (f"  -> {finding.fix}" if finding.fix else "")
+        for finding in diagnosis.findings
     ]
-    return Diagnosis(tuple(findings), json)
-
-
-def _torch() -> list[MachineFinding]:
-    import torch
-
-    from facewarden.core.compat import ensure_torchvision
-    from facewarden.core.precision import native_bfloat16, resolve_precision
-
-    vision = ensure_torchvision()
-    mend = "pip install -c constraints.txt torchvision" if vision == "absent" else ""
-    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return [
-        MachineFinding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
-        MachineFinding(
-            "precision auto", "ok", f"{resolve_precision('auto')} on this CPU: {native_bfloat16('cpu').reason}"
-        ),
-        MachineFinding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
-        MachineFinding("torchvision", "bad" if vision == "absent" else "ok", vision, mend),
-    ]
-
-
-def _extras() -> list[MachineFinding]:
-    return [
-        MachineFinding(name, "ok", "installed")
-        if importlib.util.find_spec(name)
-        else MachineFinding(name, "absent", "not installed", mend)
-        for name, mend in _EXTRAS.items()
-    ]
-
-
-def _tools() -> list[MachineFinding]:
-    npm = shutil.which("npm")
-    return [
-        MachineFinding("npm", "ok", "found")
-        if npm
-        else MachineFinding("npm", "absent", "not found", "install Node.js; some assets need it")
-    ]
-
-
-def _assets() -> list[MachineFinding]:
-    from facewarden.assets import known, locate
-    from facewarden.core.errors import AssetError, MissingAssetError
-
-    findings = []
-    for asset in known():
-        name = f"asset {asset.name}"
-        try:
-            locate(asset.name)
-            findings.append(MachineFinding(name, "ok", f"{asset.package} {asset.version}, hash verified"))
-        except MissingAssetError:
-            findings.append(MachineFinding(name, "absent", "not in the cache", f"facewarden fetch {asset.name}"))
-        except AssetError as error:
-            findings.append(MachineFinding(name, "bad", error.message, f"facewarden fetch {asset.name} --force"))
-    return findings
-
-
-def _home() -> MachineFinding:
-    from facewarden.assets import home
-
-    folder = home()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.NamedTemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        return MachineFinding(
-            "cache folder", "bad", f"{folder} cannot be written: {error.strerror}", "set FACEWARDEN_HOME"
-        )
-    free = shutil.disk_usage(existing).free / 2**30
-    offline = ", offline by FACEWARDEN_OFFLINE" if os.environ.get("FACEWARDEN_OFFLINE") else ""
-    return MachineFinding("cache folder", "ok", f"{_short(folder)}, {free:.0f} GiB free{offline}")
-
-
-def _short(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-
-
-def show(diagnosis: Diagnosis) -> int:
-    """Print the findings; 1 when something is bad."""
-    if diagnosis.json:
-        print(
-            _json.dumps({"healthy": diagnosis.healthy, "findings": [asdict(f) for f in diagnosis.findings]}, indent=2)
-        )
-    else:
-        width = max(len(finding.name) for finding in diagnosis.findings)
-        for finding in diagnosis.findings:
-            mend = f"  -> {finding.mend}" if finding.mend else ""
-            print(f"{finding.state:<7} {finding.name:<{width}}  {finding.seen}{mend}")
-    return 0 if diagnosis.healthy else 1
+    return Outcome(diagnosis, lines, 0 if diagnosis.healthy else 1)
 
 
 entry = doctor

@@ -1,49 +1,32 @@
-"""List detectors, recognizers, attacks, purifiers, aligners, datasets, protocols, objectives, assets and plans."""
+"""List detectors, recognizers, attacks, purifiers, datasets, protocols, assets, recipes, plans and more."""
 
 from __future__ import annotations
 
-import json as _json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import Annotated
 
-from facewarden.core.registry import GROUPS, Entry, list_entries
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Entries and how to print them."""
-
-    entries: tuple[Entry, ...]
-    json: bool
+from facewarden.cli.parts.outcome import Outcome
+from facewarden.verbs.list import list_ as listed
 
 
-def list_(group: str = "", /, *, json: bool = False) -> Listing:
-    """List registered entries without importing any of them.
+def list_(group: Annotated[str, "LIST"] = "", /) -> Outcome:
+    """List what can be named, without importing any of it.
 
     Args:
-        group: pad, recognizers, attacks, purifiers, align, datasets, protocols, objectives, assets or plans; all if
-            left out.
-        json: print JSON instead of a table.
+        group: detectors (or pad), recognizers, attacks, purifiers, align, datasets, protocols, objectives, assets,
+            plan-kinds, plans or recipes; all of them when left out.
     """
-    groups = [group] if group else list(GROUPS)
-    return Listing(tuple(entry for name in groups for entry in list_entries(name)), json)
-
-
-def show(listing: Listing) -> int:
-    """Print the entries by group."""
-    if listing.json:
-        print(_json.dumps([asdict(entry) for entry in listing.entries], indent=2))
-        return 0
-    width = max((len(entry.name) for entry in listing.entries), default=0)
-    group = ""
-    for entry in listing.entries:
-        if entry.group != group:
-            print(("\n" if group else "") + entry.group)
-            group = entry.group
-        print(
-            f"  {entry.name:<{width}}  {entry.summary}"
-            + (f"  [{entry.origin}]" if entry.origin != "facewarden" else "")
-        )
-    return 0
+    entries = listed(group)
+    width = max((len(entry.name) for entry in entries), default=0)
+    lines: list[str] = []
+    shown = ""
+    for entry in entries:
+        if entry.group != shown:
+            lines += ([""] if shown else []) + [entry.group]
+            shown = entry.group
+        origin = f"  [{entry.origin}]" if entry.origin != "facewarden" else ""
+        lines.append(f"  {entry.name:<{width}}  {entry.summary}{origin}")
+    return Outcome([asdict(entry) for entry in entries], lines)
 
 
 entry = list_

@@ -2,19 +2,67 @@
 
 from __future__ import annotations
 
-from facewarden.verbs.purify import Purified, purify
+from pathlib import Path
+from typing import Annotated, Literal
+
+from facewarden.cli.parts.checks import check_path, check_purifiers, check_recognizers
+from facewarden.cli.parts.kinds import Folder, Model, Name
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(result: Purified) -> int:
-    """Print the counts."""
+def purify(
+    photos: Annotated[Path, "PHOTOS"],
+    /,
+    *,
+    out: Folder,
+    purifier: Model = "puface",
+    only_suspicious: bool = False,
+    suspicion: float = 0.5,
+    region: Literal["face", "photo"] = "face",
+    aligner: Name = "yunet",
+    recognizer: Model = "mobilefacenet_512",
+    force: bool = False,
+) -> Outcome:
+    """Purify every face in a folder of photos before a recognizer learns from it; the input is never touched.
+
+    Photos keep their relative paths, transparency, EXIF data, color profile and everything outside of the faces, and
+    are written losslessly as PNG. A call that was stopped continues; what another purifier has left there, or what was
+    made from a photo that has changed, is purified again. Photos without a face are counted and left out: what could
+    not be purified does not belong into a gallery.
+
+    Args:
+        photos: a photo or a folder of photos at any depth.
+        out: another folder.
+        purifier: the purifier.
+        only_suspicious: purify photos with a face that is likely cloaked, and copy the others byte by byte.
+        suspicion: likelihood from which a face is suspicious.
+        region: face purifies the aligned faces and pastes the change back; photo purifies all pixels as they are,
+            without looking for faces: for filters, and for pictures that hold nothing but a face.
+        aligner: how faces are found; precropped takes every square picture as one aligned face.
+        recognizer: whose similarity before and after is reported; an empty name reports none.
+        force: purify again what is there.
+    """
+    check_path(photos)
+    check_purifiers([purifier])
+    check_recognizers([recognizer] if recognizer else [])
+    from facewarden.verbs.purify import purify as run
+
+    result = run(
+        photos,
+        out=out,
+        purifier=purifier,
+        only_suspicious=only_suspicious,
+        suspicion=suspicion,
+        region=region,
+        aligner=aligner,
+        recognizer=recognizer,
+        force=force,
+    )
     copied = f", copied as not suspicious {result.copied}" if result.copied else ""
-    print(f"purified {result.done}{copied}, already there {result.kept}")
-    for reason, count in result.skipped.items():
-        print(f"skipped {count}: {reason}")
-    for note, count in result.notes.items():
-        print(f"note for {count}: {note}")
-    print(f"per photo: {result.manifest}")
-    return 0
+    lines = [f"purified {result.done}{copied}, already there {result.kept}"]
+    lines += [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
+    lines += [f"note for {count}: {note}" for note, count in result.notes.items()]
+    return Outcome(result, [*lines, f"per photo: {result.manifest}"])
 
 
 entry = purify

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from facewarden.verbs.score import ScoreResult, score
+from pathlib import Path
+from typing import Annotated
+
+from facewarden.cli.parts.checks import check_detectors, check_sets
+from facewarden.cli.parts.kinds import Model
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(result: ScoreResult) -> int:
-    """Print the scores, or where they are."""
-    for reason, count in result.skipped.items():
-        print(f"skipped {count}: {reason}")
+def score(
+    source: Annotated[str, "CAPTURES|PHOTOS"], /, *, detector: Model = "multi_cnn", out: Path | None = None
+) -> Outcome:
+    """Score photos or captures with a presentation attack detector: a logit each, higher is more bona fide.
+
+    Args:
+        source: captures (a manifest, or NAME:PATH of a published set), a photo, or a folder of photos at any depth.
+        detector: the detector.
+        out: table to write, .parquet or .csv.
+    """
+    check_detectors([detector])
+    check_sets([source])
+    from facewarden.verbs.score import score as run
+
+    result = run(Path(source), detector=detector, out=out)
+    lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
     if result.out is not None:
-        print(f"{len(result.key)} scores: {result.out}")
-        return 0
-    for key, value in zip(result.key, result.score, strict=True):
-        print(f"{value:+9.4f}  {key}")
-    return 0
+        lines.append(f"{len(result.key)} scores: {result.out}")
+    else:
+        lines += [f"{value:+9.4f}  {key}" for key, value in zip(result.key, result.score, strict=True)]
+    return Outcome(result, lines)
 
 
 entry = score

@@ -1,16 +1,65 @@
-"""Train the generators with which SFA moves where attacks on a detector read their gradients."""
+"""Train the generators with which SFA moves the point where attacks on a detector read their gradients."""
 
 from __future__ import annotations
 
-from facewarden.verbs.sfa import SfaTrained, sfa
+from pathlib import Path
+from typing import Literal
+
+from facewarden.cli.parts.checks import check_detectors, check_sets
+from facewarden.cli.parts.kinds import Captures, Folder, Model
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(result: SfaTrained) -> int:
-    """Print the loss of every epoch and where the generators are."""
-    for number, line in enumerate(result.log, start=1):
-        print(f"epoch {number}: loss {line['loss']:.4f}, map at {line['size']:.0%} of its cap")
-    print(f"generators: {result.out} (use them with facewarden attack --sfa {result.out})")
-    return 0
+def sfa(
+    captures: Captures,
+    /,
+    *,
+    detector: Model,
+    out: Folder,
+    target: Literal["keep", "flip"] = "keep",
+    cap: float = 3.0,
+    gate: bool = True,
+    epochs: int = 5,
+    samples: int = 1200,
+    seed: int = 0,
+    resume: bool = False,
+) -> Outcome:
+    """Train the two generators of SFA on the train split of captures.
+
+    Args:
+        captures: captures whose train rows are learned from.
+        detector: whose decision they learn to move towards or across; its weights stay.
+        out: folder to write; `run` inside it holds checkpoints and may be deleted afterwards.
+        target: keep trains towards the decision boundary without crossing it, flip across it.
+        cap: largest value of the map in gray levels; at most a few times the eps of the attacks to come.
+        gate: let both generators act everywhere, instead of the local binary pattern choosing between them.
+        epochs: passes over the samples.
+        samples: captures to learn from at most, as many of each class as there are.
+        seed: of samples, weights and order.
+        resume: continue a run that was stopped; it ends with the same bits.
+    """
+    check_detectors([detector])
+    check_sets([captures])
+    from facewarden.verbs.sfa import sfa as run
+
+    result = run(
+        Path(captures),
+        detector=detector,
+        out=out,
+        target=target,
+        cap=cap,
+        gate=gate,
+        epochs=epochs,
+        samples=samples,
+        seed=seed,
+        resume=resume,
+    )
+    lines = [
+        f"epoch {number}: loss {line['loss']:.4f}, map at {line['size']:.0%} of its cap"
+        for number, line in enumerate(result.log, start=1)
+    ]
+    lines.append(f"generators: {result.out} (use them with facewarden attack --sfa {result.out})")
+    return Outcome(result, lines)
 
 
 entry = sfa

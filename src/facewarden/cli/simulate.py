@@ -2,22 +2,75 @@
 
 from __future__ import annotations
 
-from facewarden.data.simulate import SimulatedSet
-from facewarden.verbs.simulate import simulate
+from facewarden.cli.parts.checks import check_sets
+from facewarden.cli.parts.kinds import Faces, Folder, Name
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(result: SimulatedSet) -> int:
-    """Print counts and where the manifest is."""
-    for species, count in result.manifest.counts("species").items():
-        print(f"{count:6d}  {species}")
-    for reason, count in result.skipped.items():
-        print(f"skipped {count}: {reason}")
-    for note in result.manifest.notes:
-        print(f"note: {note}")
-    print(f"simulated captures: {result.path}")
+def simulate(
+    out: Folder,
+    /,
+    *,
+    subjects: int = 24,
+    captures_per_subject: int = 8,
+    domains: tuple[Name, ...] = (),
+    species: tuple[Name, ...] = (),
+    faces: Faces | None = None,
+    size: int = 224,
+    framing: float = 0.4,
+    seed: int = 0,
+    workers: int = 0,
+    maps: bool = False,
+    layout: Name | None = None,
+) -> Outcome:
+    """Simulate registered color, depth and near-infrared captures of bona fide and attack presentations.
+
+    Args:
+        out: folder to write: images, manifest.csv, card.json, README.md and a contact sheet.
+        subjects: how many people; each is captured in one sensor domain.
+        captures_per_subject: of each, half of them bona fide.
+        domains: sensor domains (alder, birch, cedar, dogwood); all of them when left out.
+        species: attack species; each domain's own mix when left out.
+        faces: photos of people instead of procedural ones: orl, lfw:FOLDER, or a folder with one folder per person.
+        size: width and height of the frames in pixels.
+        framing: width of the face as a share of the frame's width.
+        seed: of everything; the result does not depend on the number of workers.
+        workers: processes; all cores when 0.
+        maps: also write exact depth and reflection.
+        layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi,
+            celeba_spoof), with its known defects; subjects, faces, size, seed and one of domains apply.
+    """
+    check_sets([faces])
+    from facewarden.verbs.simulate import simulate as run
+
+    result = run(
+        out,
+        subjects=subjects,
+        captures_per_subject=captures_per_subject,
+        domains=domains,
+        species=species,
+        faces=faces,
+        size=size,
+        framing=framing,
+        seed=seed,
+        workers=workers,
+        maps=maps,
+        layout=layout,
+    )
+    species_counts = dict(result.manifest.counts("species"))
+    lines = [f"{count:6d}  {name}" for name, count in species_counts.items()]
+    lines += [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
+    lines += [f"note: {note}" for note in result.manifest.notes]
+    lines.append(f"simulated captures: {result.path}")
     sheet = result.path.parent / "sheet.png"
-    print(f"to look at: {sheet}" if sheet.is_file() else f"use them with --captures {result.path}")
-    return 0
+    lines.append(f"to look at: {sheet}" if sheet.is_file() else f"use them with --captures {result.path}")
+    found = {
+        "captures": result.path,
+        "species": species_counts,
+        "skipped": result.skipped,
+        "notes": result.manifest.notes,
+    }
+    return Outcome(found, lines)
 
 
 entry = simulate

@@ -1,21 +1,74 @@
-"""Train a detector by a recipe; a run that was killed resumes to the same bits."""
+"""Train a detector or a purifier by a recipe; a run that was stopped resumes to the same bits."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Annotated
 
-from facewarden.verbs.train import RESULTS, train
+from facewarden.cli.parts.checks import check_path, check_sets
+from facewarden.cli.parts.kinds import Captures, Folder
+from facewarden.cli.parts.outcome import Outcome
 
 
-def show(folder: Path) -> int:
-    """Print where the model is, and what a reader must know of the captures that it learned from."""
+def train(
+    recipe: Annotated[str, "RECIPE"] = "multi_cnn",
+    /,
+    *,
+    out: Folder,
+    captures: Captures | None = None,
+    data: tuple[Captures, ...] = (),
+    protocol: Annotated[str, "PROTOCOL"] | None = None,
+    pairs: Folder | None = None,
+    start: Folder | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
+
+    A detector learns from the train split, its threshold is set on dev, and test is measured once, at the end. A
+    purifier learns from pairs of natural and cloaked faces.
+
+    Args:
+        recipe: name of a recipe of the package (facewarden list recipes), or the path of a JSON file.
+        out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
+        captures: captures that a detector learns from, instead of simulated ones.
+        data: several sets of captures at once.
+        protocol: assigns domains to train, dev and test: a name of facewarden list protocols, NAME:ARGUMENT, or a short
+            name such as cps_w (which needs the published sets in --data) or abc_d; without it, the captures' own splits
+            stay.
+        pairs: folder of facewarden cloak-pairs that a purifier learns from.
+        start: folder of a trained purifier of the same network to continue from; otherwise the weights are random.
+        seed: of captures, initial weights and all random choices.
+        epochs: instead of the recipe's number.
+        resume: continue a run that was stopped; it ends with the same bits.
+    """
+    check_sets([captures, *data])
+    check_path(pairs)
+    check_path(start)
+    import json
+
+    from facewarden.verbs.train import RESULTS
+    from facewarden.verbs.train import train as run
+
+    folder = run(
+        recipe,
+        out=out,
+        captures=None if captures is None else Path(captures),
+        data=data,
+        protocol=protocol,
+        pairs=pairs,
+        start=start,
+        seed=seed,
+        epochs=epochs,
+        resume=resume,
+    )
     results = folder / RESULTS
     found = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
-    for sentence in (*found.get("notes", ()), *found.get("audit", {}).get("sentences", ())):
-        print(f"note: {sentence}")
-    print(f"model: {folder} (use it with --detector {folder})")
-    return 0
+    notes = (*found.get("notes", ()), *found.get("audit", {}).get("sentences", ()))
+    lines = [f"note: {note}" for note in notes]
+    lines.append(f"model: {folder} (use it with --detector {folder})")
+    return Outcome({"out": folder, "results": found}, lines)
 
 
 entry = train

@@ -14,7 +14,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -94,7 +94,7 @@ def load(group: str, name: str) -> Any:
     entries = {entry.name: entry for entry in list_entries(group)}
     if name not in entries:
         raise UnknownEntryError(
-            f"{group} has no entry {name!r}" + _did_you_mean(name, entries), hint=f"facewarden list {group}"
+            f"{group} has no entry {name!r}" + nearest(name, entries), hint=f"facewarden list {group}"
         )
     try:
         module = importlib.import_module(entries[name].module)
@@ -115,12 +115,19 @@ def load(group: str, name: str) -> Any:
 
 def _package(group: str) -> str:
     if group not in GROUPS:
-        raise UnknownEntryError(f"no registry {group!r}" + _did_you_mean(group, GROUPS), hint="facewarden list")
+        raise UnknownEntryError(f"no registry {group!r}" + nearest(group, GROUPS), hint="facewarden list")
     return GROUPS[group]
 
 
-def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The names that a person may have meant, as the end of a message; all of them where none is near.
+
+    Args:
+        name: as typed.
+        known: the names that there are.
+    """
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
 
 

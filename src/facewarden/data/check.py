@@ -147,7 +147,7 @@ def check(path: Path) -> CheckReport:
     found["other_file"] = list(inventory.other_files)
     found["unknown_column"] = list(inventory.unknown_columns)
     found["leaked_subject"] = _leaked_subjects(inventory.items)
-    looks = [(item, _look(item, found)) for item in track(inventory.items, label="checking images")]
+    looks = [(item, _look(item, found)) for item in track(inventory.items, label="checking", unit="images")]
     _compare([(item, look) for item, look in looks if look is not None and item.compared], found)
     findings = [FileFinding(kind, len(texts), tuple(texts[:NAMED])) for kind, texts in found.items() if texts]
     return _report(path, inventory, findings)

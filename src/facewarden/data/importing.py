@@ -82,7 +82,9 @@ def import_captures(
     made = capture_set(*named, lists=lists, protocol=protocol, missing=missing, dedup=dedup)
     manifest = made.manifest()
     if extract:
-        rows = tuple(_extracted(row, manifest, out.parent) for row in track(manifest.rows, label="extracting"))
+        rows = tuple(
+            _extracted(row, manifest, out.parent) for row in track(manifest.rows, label="extracting", unit="captures")
+        )
         manifest = replace(manifest, rows=rows)
     manifest.write(out)
     return Imported(manifest, out)

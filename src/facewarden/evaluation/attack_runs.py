@@ -103,7 +103,11 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
     rows: dict[str, list[Any]] = {"key": [], "label": [], "subject": [], "species": [], "success": []}
     calls = unlabeled = 0
     for whole in track(
-        setting.batches, label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}"
+        setting.batches,
+        label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}",
+        total=sum(map(len, setting.batches)),
+        unit="captures",
+        size=len,
     ):
         there = labeled(setting.source, whole, head=setting.head)
         unlabeled += int((~there).sum())

@@ -118,9 +118,7 @@ def _text(values: list[Any]) -> NDArray[Any]:
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
 
-def score_manifest(
-    detector: Detector, manifest: Manifest, *, batch: int = 32, label: str = "scoring captures"
-) -> Scores:
+def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, label: str = "scoring") -> Scores:
     """Score every capture of a manifest; unreadable ones are counted by reason.
 
     Raises:
@@ -132,7 +130,7 @@ def score_manifest(
     batches = iter_batches(
         manifest, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped
     )
-    for found in track(batches, label=label, total=-(-len(manifest) // batch)):
+    for found in track(batches, label=label, total=len(manifest), unit="captures", size=len):
         with torch.inference_mode():
             scores += detector(found).score.double().tolist()
         kept += [by_key[key] for key in found.key]

@@ -51,16 +51,22 @@ class Transferred:
     skipped: dict[str, int] = field(default_factory=dict)
 
 
-def names_of(text: str, *, flag: str) -> tuple[str, ...]:
-    """Split "a,b" into names.
+def names_of(names: str | Sequence[str], *, flag: str) -> tuple[str, ...]:
+    """The names of several models; one text with commas, as in the release before, is split.
+
+    Args:
+        names: different names.
+        flag: whose they are, for messages.
 
     Raises:
         BadInputError: an empty name, or one given twice.
     """
-    names = tuple(name.strip() for name in re.split(r",(?![^{]*\})", text))  # commas of settings part no names
-    if not all(names) or len(frozenset(names)) < len(names):
-        raise BadInputError(f"{flag} {text!r}", hint=f"{flag} a,b: different names with commas between them")
-    return names
+    if isinstance(names, str):
+        names = re.split(r",(?![^{]*\})", names)  # a comma inside settings separates no names
+    found = tuple(name.strip() for name in names)
+    if not all(found) or len(frozenset(found)) < len(found):
+        raise BadInputError(f"{flag} {' '.join(found)}", hint=f"{flag} A B: different names")
+    return found
 
 
 def transfer(
@@ -115,7 +121,9 @@ def transfer(
     for source in surrogates:
         hits: dict[str, list[bool]] = {name: [] for name in victims}
         people: dict[str, list[str]] = {name: [] for name in victims}
-        for batch in track(batches, label=f"{method} with {source}"):
+        for batch in track(
+            batches, label=f"{method} with {source}", total=sum(map(len, batches)), unit="captures", size=len
+        ):
             there = labeled(models[source], batch, head=head)
             if not bool(there.all()):
                 words = f"{unlabeled_words(head)} (of {source})"

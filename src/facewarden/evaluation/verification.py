@@ -151,7 +151,7 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
             vectors[name].append(embed_all(model, to_images(np.stack(chunk))))
         chunk.clear()
 
-    for row, photo in enumerate(track(photos, label="embedding faces")):
+    for row, photo in enumerate(track(photos, label="embedding", unit="faces")):
         try:
             image = read_photo(photo.path)
         except BadInputError as error:

@@ -100,7 +100,7 @@ def align_photos(dataset: Dataset, photos: Sequence[FacePhoto], *, aligner: Alig
     """
     crops, people, keys = [], [], []
     skipped: Counter[str] = Counter()
-    for photo in track(photos, label="aligning faces"):
+    for photo in track(photos, label="aligning", unit="photos"):
         try:
             image = read_photo(photo.path)
         except BadInputError as error:

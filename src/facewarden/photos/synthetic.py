@@ -26,7 +26,7 @@ def drawn_faces(*, people: int, each: int, seed: int) -> AlignedFaces:
         seed: of identities and captures.
     """
     crops, person, key = [], [], []
-    for number in track(range(people), label="drawing faces"):
+    for number in track(range(people), label="drawing faces", unit="people"):
         face = prepare(sample_identity(derive(seed, "identity", number)))
         for shot in range(each):
             name = f"drawn-{number:04d}-{shot:02d}"

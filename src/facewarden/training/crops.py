@@ -89,7 +89,7 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
     batches = iter_batches(
         manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip", skipped=skipped
     )
-    for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
+    for batch in track(batches, label=f"reading {manifest.name}", total=len(manifest), unit="captures", size=len):
         if batch.box is None and margin != 1:
             batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
         crop = model.crop(batch, size=size, scale=scale)

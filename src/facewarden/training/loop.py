@@ -120,7 +120,7 @@ def fit(
         objective.load_state_dict(state["objective"])
     total, log = per_epoch * settings.epochs, list(state["log"])
     first = state["step"] // per_epoch
-    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first):
+    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first, unit="epochs"):
         if stop_after is not None and epoch >= stop_after:
             break
         order = balanced_epoch(

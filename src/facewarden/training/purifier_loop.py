@@ -69,7 +69,7 @@ def fit_purifier(
     per_epoch = len(pairs) // settings.batch
     total, log = per_epoch * settings.epochs, list(state["log"])
     first = state["step"] // per_epoch
-    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first):
+    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first, unit="epochs"):
         if stop_after is not None and epoch >= stop_after:
             break
         order = np.random.default_rng(derive(seed, "epoch", epoch)).permutation(len(pairs))

@@ -58,7 +58,7 @@ def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[
     batches = iter_batches(
         manifest, _AT_ONCE, root=manifest.root, modalities=modalities, on_error="skip", skipped=skipped
     )
-    for batch in track(batches, label="measuring", total=-(-len(manifest) // _AT_ONCE)):
+    for batch in track(batches, label="measuring", total=len(manifest), unit="captures", size=len):
         with torch.inference_mode():
             scores = detector(batch).score.double().tolist()
         labels = [] if batch.label is None else batch.label.tolist()

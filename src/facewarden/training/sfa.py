@@ -113,7 +113,7 @@ def fit_pair(
     for parameter in held:
         parameter.requires_grad_(False)
     try:
-        for epoch in track(range(state["step"], settings.epochs), label="training SFA's generators"):
+        for epoch in track(range(state["step"], settings.epochs), label="training SFA's generators", unit="epochs"):
             if stop_after is not None and epoch >= stop_after:
                 break
             log.append(_epoch(detector, views, pair, optimizer, settings=settings, seed=seed, epoch=epoch))

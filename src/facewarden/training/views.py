@@ -57,7 +57,7 @@ def read_views(
         skipped=skipped,
     )
     groups: dict[tuple[int, ...], list[FaceBatch]] = {}
-    for batch in track(batches, label=f"reading {manifest.name}", total=-(-len(wanted) // _AT_ONCE)):
+    for batch in track(batches, label=f"reading {manifest.name}", total=len(wanted), unit="captures", size=len):
         view = batch
         if isinstance(detector, Trainable) and not whole:
             settings = detector.settings

@@ -17,8 +17,8 @@ from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed
 from facewarden.core.threat import ThreatModel
+from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
-from facewarden.data.manifest import Manifest
 from facewarden.data.table import check_target, write_table
 from facewarden.evaluation.attack_options import (
     build_attack,
@@ -65,8 +65,8 @@ def attack(
     *,
     detector: str = "multi_cnn",
     surrogate: str | None = None,
-    surrogates: str | None = None,
-    victims: str | None = None,
+    surrogates: str | Sequence[str] | None = None,
+    victims: str | Sequence[str] | None = None,
     method: str = "pgd",
     set: tuple[str, ...] = (),
     head: str | None = None,
@@ -78,7 +78,7 @@ def attack(
     offset: Schedule | None = None,
     route: Route | None = None,
     average: int = 1,
-    through: str | None = None,
+    through: str | Sequence[str] | None = None,
     samples: int = 64,
     seed: int = 0,
     out: Path | None = None,
@@ -90,8 +90,8 @@ def attack(
         captures: manifest with dev rows (for the threshold) and test rows (attacked).
         detector: the victim.
         surrogate: detector whose gradients are read instead of the victim's.
-        surrogates: several detectors, "a,b"; with victims, the matrix of what each one's attacks do to each victim.
-        victims: the detectors of that matrix, "c,d"; anything that gives a score. Default: the surrogates.
+        surrogates: several detectors; with victims, the matrix of what each one's attacks do to each victim.
+        victims: the detectors of that matrix; anything that gives a score. Default: the surrogates.
         method: an entry of facewarden list attacks.
         set: options of the method, as in `--set steps=20 --set restarts=2`; the others keep their defaults.
         head: head of a multitask detector whose loss is climbed; success stays the decision.
@@ -105,7 +105,7 @@ def attack(
         offset: when SFA's offset is used: first, decay (the default), fixed, refresh, random or none.
         route: own (the default) adds the map of the image's own class, contrast subtracts it.
         average: read each gradient at so many points within eps and average; counts as so many gradients.
-        through: purifiers, "a,b", through which gradients are averaged (expectation over transformation).
+        through: purifiers through which gradients are averaged (expectation over transformation).
         samples: how many of each class at most.
         seed: of sample choice and random starts.
         out: per-sample table to write, .parquet or .csv.
@@ -125,10 +125,10 @@ def attack(
     if out is not None:
         check_target(out)
     reading = _reading(sfa, offset=offset, route=route, average=average, through=through)
-    manifest = Manifest.read(captures)
+    manifest = open_captures(captures)
     if surrogates is not None or victims is not None:
         if surrogate is not None or surrogates is None:
-            raise BadInputError("a matrix needs --surrogates", hint="--surrogates a,b --victims c,d")
+            raise BadInputError("a matrix needs --surrogates", hint="--surrogates A B --victims C D")
         if pictures is not None:
             raise BadInputError("a matrix has no pictures", hint="--pictures with one --detector")
         return transfer(
@@ -217,7 +217,7 @@ def check_attackable(
 
 
 def _reading(
-    sfa: Path | None, *, offset: Schedule | None, route: Route | None, average: int, through: str | None
+    sfa: Path | None, *, offset: Schedule | None, route: Route | None, average: int, through: str | Sequence[str] | None
 ) -> GradientSource | None:
     inner: GradientSource | None = None
     if sfa is not None:

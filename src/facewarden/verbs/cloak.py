@@ -62,6 +62,18 @@ class Cloaked:
     suspicious: int
     notes: dict[str, int] = field(default_factory=dict)
 
+    def lines(self) -> tuple[str, ...]:
+        """Return counts and mean numbers, a line each."""
+        lines = [f"cloaked {self.done}, already there {self.kept}"]
+        lines += [f"skipped {count}: {reason}" for reason, count in self.skipped.items()]
+        lines += [f"note for {count}: {note}" for note, count in self.notes.items()]
+        if self.suspicious:
+            lines.append(
+                f"suspicious {self.suspicious}: cloaked before, it seems; twice cloaked, a photo exceeds the budget"
+            )
+        lines += [f"  {name:<24} {value:7.3f} (mean over photos)" for name, value in self.summary.items()]
+        return (*lines, f"per photo: {self.manifest}")
+
 
 @dataclass(frozen=True, eq=False)
 class _Photo:
@@ -79,8 +91,8 @@ def cloak(
     *,
     out: Path,
     method: str = "lowkey",
-    surrogates: str = "mobilefacenet_512,dlib_resnet34",
-    judges: str = "",
+    surrogates: str | Sequence[str] = ("mobilefacenet_512", "dlib_resnet34"),
+    judges: str | Sequence[str] = (),
     strength: Strength = "mid",
     eps: float | None = None,
     faces: Literal["all", "largest"] = "all",
@@ -101,7 +113,7 @@ def cloak(
         out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
         method: an entry of facewarden list attacks. Who is on a photo is not known here, so that fawkes_targeted and
             tip_im aim at strangers that are far from each face, not from a person.
-        surrogates: recognizers that the cloak is made on, with commas between them, all different.
+        surrogates: recognizers that the cloak is made on, all different.
         judges: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
         eps: largest change of a value in gray levels instead.
@@ -149,7 +161,7 @@ def cloak(
             rows[name] = row
     kept = len(rows)
     groups = [waiting[start : start + batch] for start in range(0, len(waiting), batch)]
-    for group in track(groups, label=f"cloaking with {method}, {batch} photos at a time"):
+    for group in track(groups, label=f"cloaking with {method}", total=len(waiting), unit="photos", size=len):
         photos = []
         for path, name, target in group:
             try:
@@ -176,11 +188,12 @@ def cloak(
     return _result(rows, folder, run=run, out=out, kept=kept)
 
 
-def _names(text: str, *, what: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
+def _names(given: str | Sequence[str], *, what: str) -> list[str]:
+    # one text with commas is how the release before had it
+    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given) if name.strip()]
     if len(set(names)) != len(names) or (what == "surrogates" and not names):
         raise BadInputError(
-            f"{what} {text!r} must be different names", hint=f"--{what} mobilefacenet_512,dlib_resnet34"
+            f"{what} {' '.join(names)!r} must be different names", hint=f"--{what} mobilefacenet_512 dlib_resnet34"
         )
     return names
 

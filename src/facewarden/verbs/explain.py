@@ -88,7 +88,7 @@ def explain(
     manifest = open_captures(source)
     pictures: list[Path] = []
     numbers: dict[str, Any] = {}
-    for sample in track(_chosen(manifest, keys, limit=limit).rows, label="explaining"):
+    for sample in track(_chosen(manifest, keys, limit=limit).rows, label="explaining", unit="captures"):
         batch = load_batch([sample], root=manifest.root)
         with torch.inference_mode():
             maps: Tensor = cast(Uncertain, model).streams(batch, maps=True).maps

@@ -72,9 +72,9 @@ def pairs(
     Args:
         faces: where the photos are, lfw:PATH or another set of facewarden list datasets.
         out: folder of the shards.
-        recipe: training recipe of a purifier, whose kinds of cloak are drawn from.
-        photos: how many photos are cloaked, drawn by seed.
-        first: how many of the drawn photos are passed over before.
+        recipe: training recipe of a purifier, which says how faces are cloaked.
+        photos: how many photos are cloaked, chosen by seed.
+        first: how many of the chosen photos are skipped before.
         part: this call's share of the shards, such as 1/2 and 2/2 for two calls at once.
         shard: photos in a shard.
         batch: faces cloaked at a time.
@@ -99,7 +99,8 @@ def pairs(
     starts = list(range(0, len(chosen), shard))[number - 1 :: of]
     done = kept = made = 0
     skipped: Counter[str] = Counter()
-    for start in track(starts, label=f"cloaking shards of {shard} faces"):
+    sizes = {start: len(chosen[start : start + shard]) for start in starts}
+    for start in track(starts, label="cloaking", total=sum(sizes.values()), unit="photos", size=sizes.__getitem__):
         path = out / f"pairs-{(first + start):06d}.safetensors"
         if path.is_file():
             kept += 1

@@ -110,7 +110,7 @@ def purify(
     names: list[str] = []
     counts: Counter[str] = Counter()
     try:
-        for path in track(folder.paths, label=f"purifying with {purifier}"):
+        for path in track(folder.paths, label=f"purifying with {purifier}", unit="photos"):
             try:
                 name = folder.name(path)
                 origin = work.origin(path)

@@ -77,7 +77,7 @@ def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Itera
         )
     aligner = load("align", "yunet")()
     base = source if source.is_dir() else source.parent
-    for path in track(photos_below(source), label="scoring photos"):
+    for path in track(photos_below(source), label="scoring", unit="photos"):
         try:
             image = read_photo(path)
         except BadInputError as error:

@@ -11,8 +11,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed
+from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped
-from facewarden.data.manifest import Manifest
 from facewarden.evaluation.sampling import balanced_samples
 from facewarden.nn.gradient_sources.generator_pair import ROLE
 from facewarden.training.sfa import SfaSettings, Target, fit_pair, pair_settings
@@ -69,7 +69,7 @@ def sfa(
     if samples < 2:
         raise BadInputError(f"{samples} samples to learn from", hint="--samples 1200")
     settings = SfaSettings(target=target, cap=cap, gate=gate, epochs=epochs)
-    manifest = Manifest.read(captures)
+    manifest = open_captures(captures)
     recipe = {**pair_settings(settings), "entry": ROLE, "detector": detector, "source": manifest.name,
               "samples": samples, "seed": seed}  # fmt: skip
     run = RunFolder(out / "run", recipe=recipe, resume=resume)

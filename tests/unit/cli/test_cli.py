@@ -10,8 +10,8 @@ import pytest
 
 from facewarden import api
 from facewarden.cli import main, verbs
-from facewarden.cli._progress import on_stderr
-from facewarden.cli.data import data
+from facewarden.cli.data.import_ import import_
+from facewarden.cli.parts.progress import on_stderr
 from facewarden.core.progress import shown_by, track
 from facewarden.data.captures import capture_sets
 
@@ -19,6 +19,8 @@ VERBS = (
     "attack",
     "audit",
     "cloak",
+    "cloak-pairs",
+    "completion",
     "data",
     "doctor",
     "evaluate",
@@ -84,7 +86,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_each_verb_is_the_public_function_of_its_name() -> None:
-    assert set(dir(api)) == set(verbs())
+    assert {name.replace("pairs", "cloak-pairs") for name in dir(api)} | {"completion"} == set(verbs())
     from facewarden.verbs.audit import audit
 
     assert api.audit is audit
@@ -96,12 +98,26 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys: pytest.Captu
     with on_stderr() as sink, shown_by(sink):
         assert list(track(range(8), label="counting")) == list(range(8))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "counting: 8 to do"
+    assert lines[0] == "counting: 8"
     assert [line.split(",")[0] for line in lines[1:]] == [
-        "counting: 2/8",
-        "counting: 4/8",
-        "counting: 6/8",
-        "counting: 8/8",
+        "counting: 2 of 8",
+        "counting: 4 of 8",
+        "counting: 6 of 8",
+        "counting: 8 of 8",
+    ]
+
+
+def test_progress_counts_samples_not_batches(capsys: pytest.CaptureFixture[str]) -> None:
+    batches = [list(range(32))] * 6 + [[1]]  # eleven of the 204 could not be read
+    with on_stderr() as sink, shown_by(sink):
+        assert len(list(track(batches, label="scoring", total=204, unit="captures", size=len))) == 7
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "scoring: 204 captures"
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        "scoring: 64 of 204 captures",
+        "scoring: 128 of 204 captures",
+        "scoring: 160 of 204 captures",
+        "scoring: 204 of 204 captures",
     ]
 
 
@@ -125,5 +141,5 @@ def test_a_defect_is_not_mistaken_for_a_failed_gate(
 
 
 def test_the_help_of_data_names_every_set_that_it_can_import() -> None:
-    words = str(data.__doc__)
+    words = str(import_.__doc__)
     assert [name for name in capture_sets() if name not in words] == []

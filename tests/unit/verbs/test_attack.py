@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from facewarden.cli._main import _gathered, main
+from facewarden.cli import main
+from facewarden.cli.parts.parse import gathered
 from facewarden.core.artifact import save_artifact
 from facewarden.core.errors import BadInputError
 from facewarden.data.loading import iter_batches
@@ -203,8 +204,8 @@ def test_pictures_come_on_request_only_and_name_nobody(here: Path) -> None:
 
 def test_the_flag_may_be_given_again_and_again() -> None:
     given = ["x.csv", "--set", "steps=2", "--eps", "4", "--set", "restarts=2", "--set=decay=1"]
-    assert _gathered(given, "--set") == ["x.csv", "--eps", "4", "--set", "steps=2", "restarts=2", "decay=1"]
-    assert _gathered(["x.csv"], "--set") == ["x.csv"]
+    assert gathered(given, "--set") == ["x.csv", "--eps", "4", "--set", "steps=2", "restarts=2", "decay=1"]
+    assert gathered(["x.csv"], "--set") == ["x.csv"]
 
 
 def test_the_command_line_prints_rates_and_a_matrix(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

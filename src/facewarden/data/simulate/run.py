@@ -130,7 +130,7 @@ def simulate(
     _claim(out, recipe)
     rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None
     if rows is None:
-        rows = [_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating")]
+        rows = [_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating", unit="people")]
     manifest = Manifest(tuple(row for some in rows for row in some), root=out, name=out.absolute().name)
     path = out / "manifest.csv"
     manifest.write(path)
@@ -199,7 +199,7 @@ def _in_processes(
         with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
             with without_main():
                 answers = pool.map(_task, tasks)
-            found = list(track(answers, label="simulating", total=len(tasks)))
+            found = list(track(answers, label="simulating", total=len(plans), unit="people", size=len))
     except CANNOT_START as error:
         note_one_process(f"the others could not be started or ended early ({type(error).__name__}: {error})")
         return None

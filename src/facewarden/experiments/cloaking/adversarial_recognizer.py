@@ -116,7 +116,7 @@ def _chosen(pairs: PairSet, how: AdaptiveTraining) -> PairSet:
 def _learn(base: Recognizer, below: Any, head: nn.Module, pairs: PairSet, how: AdaptiveTraining) -> None:
     """Teach the upper half to say of both copies what the published network says of the natural one."""
     lower, said = [], []
-    for start in track(range(0, len(pairs), 64), label="reading pairs"):
+    for start in track(range(0, len(pairs), 64), label="reading pairs", unit="batches"):
         some = slice(start, start + 64)
         clean, cloaked = to_images(pairs.clean[some]), to_images(pairs.cloaked[some])
         with torch.no_grad():
@@ -127,7 +127,7 @@ def _learn(base: Recognizer, below: Any, head: nn.Module, pairs: PairSet, how: A
     total = how.epochs * -(-len(inputs) // how.batch)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(steps, T_max=total)
     order = torch.Generator().manual_seed(derive(how.seed, "adapted"))
-    for _ in track(range(how.epochs), label=f"training {base.card.name} on cloaks"):
+    for _ in track(range(how.epochs), label=f"training {base.card.name} on cloaks", unit="epochs"):
         for rows in torch.split(torch.randperm(len(inputs), generator=order), how.batch):
             natural, cloaked = inputs[rows].float().unbind(dim=1)
             embedded = nn.functional.normalize(head(torch.cat([natural, cloaked])), dim=1)

@@ -75,14 +75,15 @@ class ExperimentCache:
     ) -> NDArray[np.uint8]:
         """Crops after a purifier, of the whole crowd, with some people's photos cloaked; `(n, 112, 112, 3)`."""
         treat = self.purifier(purifier)
-        label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
+        label, count = f"{cloak.name if cloak else 'natural faces'} after {purifier}", len(self.crowd.faces.crops)
         if cloak is None:
             if purifier not in self._natural_treated:
-                parts = [_bytes(purify(treat, to_images(crops))) for crops in track(list(self._natural()), label=label)]
+                strips = track(self._natural(), label=label, total=count, unit="faces", size=len)
+                parts = [_bytes(purify(treat, to_images(crops))) for crops in strips]
                 self._natural_treated[purifier] = np.concatenate(parts)
             return self._natural_treated[purifier]
         found = self.treated(purifier=purifier).copy()
-        for who in track(people, label=label):
+        for who in track(people, label=label, unit="people"):
             found[self.crowd.people[who]] = _bytes(purify(treat, to_images(self.cloaked(cloak, who))))
         return found
 
@@ -146,12 +147,14 @@ class ExperimentCache:
             held = {name: f"{kind} {purifier} {name}" for name in judges}
             new = [name for name in judges if held[name] not in self._natural_read]
             if new:
-                parts = list(self._chunks(kind, new, reader, treat, track(list(self._natural()), label=label)))
+                count = len(self.crowd.faces.crops)
+                strips = track(self._natural(), label=label, total=count, unit="faces", size=len)
+                parts = list(self._chunks(kind, new, reader, treat, strips))
                 self._natural_read |= {held[name]: np.concatenate([part[name] for part in parts]) for name in new}
             return {name: self._natural_read[held[name]] for name in judges}
         found = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
         whole = self.crowd.people
-        for who in track(people, label=label):
+        for who in track(people, label=label, unit="people"):
             rows = list(people[who]) if isinstance(people, Mapping) else whole[who]
             crops = self.cloaked(cloak, who, rows=rows)
             part = next(self._chunks(kind, judges, reader, treat, [crops]))

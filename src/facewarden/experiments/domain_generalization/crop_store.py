@@ -169,7 +169,7 @@ def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) ->
         manifest, _AT_ONCE, root=manifest.root, modalities=MODALITIES, on_error="skip", skipped=skipped
     )
     try:
-        for batch in track(batches, label=f"cutting {manifest.name}", total=-(-len(manifest) // _AT_ONCE)):
+        for batch in track(batches, label=f"cutting {manifest.name}", total=len(manifest), unit="captures", size=len):
             if batch.box is None and view.side != view.size:
                 batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
             crop = model.crop(batch, size=view.side, scale=view.scale)

@@ -79,7 +79,7 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
         running = _here if alone else _elsewhere
         ended = running(kind, name, todo, folders, workers)
         failures: dict[str, Failure] = {}
-        for cell, error in track(ended, label="cells", total=len(todo)):
+        for cell, error in track(ended, label="plan", total=len(todo), unit="cells"):
             if error is not None:
                 failures[cell.name] = Failure(cell, keys[cell.name], error["message"], error.get("detail", ""))
     done = [CellResult(cell, _result(folders[cell.name])) for cell in cells if cell.name not in failures]

@@ -91,7 +91,7 @@ def distill_student(
     per_epoch = sum(-(-len(held) // settings.batch) for held in views.values())
     total, log = per_epoch * settings.epochs, list(state["log"])
     first = state["step"] // per_epoch
-    for epoch in track(range(first, settings.epochs), label="distilling", total=settings.epochs - first):
+    for epoch in track(range(first, settings.epochs), label="distilling", total=settings.epochs - first, unit="epochs"):
         if stop_after is not None and epoch >= stop_after:
             break
         sums: dict[str, list[float]] = {}

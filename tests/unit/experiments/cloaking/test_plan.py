@@ -436,7 +436,9 @@ def test_success_against_budget_needs_two_budgets() -> None:
     assert budget_figure(CloakingGrid({"t": cells}), {"four": 4.0}, purifiers=["none"], judge="f") is None
 
 
-def test_the_verb_measures_a_small_grid(photos: Path, tmp_path: Path) -> None:
+def test_the_verb_measures_a_small_grid(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the recognizers of the fixture are in no registry, which the command line asks before anything is imported
+    monkeypatch.setattr("facewarden.cli.evaluate.cloaking.check_recognizers", lambda names: None)
     arguments = ["evaluate", "cloaking", "--dataset", str(photos), "--aligner", "precropped", "--cloak", "pgd:12"]
     arguments += ["--surrogate", "one", "--judge", "one", "three", "--users", "2", "--run", str(tmp_path / "kept")]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0

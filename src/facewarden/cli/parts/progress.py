@@ -28,30 +28,31 @@ class _Bars:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
-    def update(self, label: str, done: int, total: int | None) -> None:
+    def update(self, label: str, done: int, total: int | None, unit: str) -> None:
         if done == 0 or label not in self._tasks:
             if label in self._tasks:
                 self._progress.remove_task(self._tasks[label])
-            self._tasks[label] = self._progress.add_task(label, total=total)
+            self._tasks[label] = self._progress.add_task(label, total=total, unit=unit)
         self._progress.update(self._tasks[label], completed=done)
 
 
 class _Lines:
-    """A line at the start and at each quarter, for logs."""
+    """A line at the start and after each quarter, for logs."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
+        self._quarter: dict[str, int] = {}
 
-    def update(self, label: str, done: int, total: int | None) -> None:
+    def update(self, label: str, done: int, total: int | None, unit: str) -> None:
         if done == 0:
-            self._started[label] = time.monotonic()
-            self._write(f"{label}: {total if total is not None else '?'} to do")
-        elif total and (done == total or done * 4 // total != (done - 1) * 4 // total):
+            self._started[label], self._quarter[label] = time.monotonic(), 0
+            count = " ".join(str(part) for part in (total, unit) if part not in (None, ""))
+            self._write(f"{label}: {count}" if count else label)
+        elif total and done * 4 // total > self._quarter.get(label, 0):
+            self._quarter[label] = done * 4 // total
             spent = time.monotonic() - self._started.get(label, time.monotonic())
-            left = spent / done * (total - done)
-            self._write(
-                f"{label}: {done}/{total}, {spent:.0f} s" + (f", about {left:.0f} s left" if done < total else "")
-            )
+            left = f", about {spent / done * (total - done):.0f} s left" if done < total else ""
+            self._write(f"{label}: {done} of {total}{f' {unit}' if unit else ''}, {spent:.0f} s{left}")
 
     def _write(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
@@ -67,6 +68,7 @@ def on_stderr() -> Iterator[Sink]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

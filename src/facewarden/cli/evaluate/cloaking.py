@@ -1,0 +1,74 @@
+"""Measure cloaks: one person at a time cloaks their gallery photos, and trackers look for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from facewarden.cli.parts.checks import check_purifiers, check_recognizers, check_sets
+from facewarden.cli.parts.kinds import Faces, Folder, Model, Name
+from facewarden.cli.parts.outcome import Outcome
+
+old_flags = {"--judge": "--recognizer", "--passed-over": "--skip-people"}
+
+
+def cloaking(
+    *,
+    dataset: tuple[Faces, ...] = (),
+    cloak: tuple[Annotated[str, "ATTACK:LEVEL"], ...] = ("lowkey:8",),
+    surrogate: tuple[Model, ...] = ("mobilefacenet_512", "dlib_resnet34"),
+    purifier: tuple[Model, ...] = ("identity", "jpeg"),
+    tracker: tuple[Name, ...] = ("nearest",),
+    recognizer: tuple[Model, ...] = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres"),
+    users: int = 40,
+    skip_people: int = 0,
+    splits: int = 1,
+    aligner: Name = "yunet",
+    run: Folder = Path("runs/cloaking"),
+    seed: int = 0,
+    out: Folder | None = None,
+) -> Outcome:
+    """Measure how well cloaks protect people from being found, and what purifiers change.
+
+    Args:
+        dataset: photos of people, one set: orl, scrapshots, lfw:FOLDER, or a folder with one folder per person.
+        cloak: cloaks, such as lowkey:8 or fawkes:high.
+        surrogate: recognizers that every cloak is made on together.
+        purifier: what the tracker does to its gallery; identity does nothing.
+        tracker: nearest, linear, end_to_end or whole_network.
+        recognizer: recognizers that the tracker uses.
+        users: how many people cloak, one at a time.
+        skip_people: people of the order excluded before them; on LFW 16, by whom the recipe of puface was chosen.
+        splits: how many 70/30 splits, by the seed and those that follow it.
+        aligner: how faces are found.
+        run: folder that keeps cloaks and embeddings for the next time.
+        seed: of the first split.
+        out: folder for cloaking.json.
+    """
+    check_sets(dataset)
+    check_recognizers(name for name in (*surrogate, *recognizer) if "{" not in name)  # adapted{...} is no entry
+    check_purifiers(purifier)
+    from facewarden.cli.parts.evaluated import outcome_of
+    from facewarden.verbs.evaluate import evaluate
+
+    return outcome_of(
+        evaluate(
+            "cloaking",
+            dataset=dataset,
+            cloak=cloak,
+            surrogate=surrogate,
+            purifier=purifier,
+            tracker=tracker,
+            judge=recognizer,
+            users=users,
+            passed_over=skip_people,
+            splits=splits,
+            aligner=aligner,
+            run=run,
+            seed=seed,
+            out=out,
+        )
+    )
+
+
+entry = cloaking

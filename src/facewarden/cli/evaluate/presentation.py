@@ -1,0 +1,49 @@
+"""Measure a detector on the test split of captures, with the threshold of their dev split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facewarden.cli.parts.checks import check_detectors, check_path, check_sets
+from facewarden.cli.parts.kinds import Captures, Folder, Model
+from facewarden.cli.parts.outcome import Outcome
+
+
+def presentation(
+    *,
+    captures: Captures | None = None,
+    scores: Path | None = None,
+    detector: Model = "multi_cnn",
+    policy: str = "eer",
+    seed: int = 0,
+    out: Folder | None = None,
+) -> Outcome:
+    """Measure a detector with intervals and sample counts (ISO/IEC 30107-3).
+
+    Args:
+        captures: captures to score with --detector; or give --scores.
+        scores: table that facewarden score --out wrote for captures.
+        detector: the detector.
+        policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
+        seed: of the bootstrap.
+        out: folder for scores.parquet and decision.json.
+    """
+    check_sets([captures])
+    check_path(scores)
+    check_detectors([detector])
+    from facewarden.cli.parts.evaluated import outcome_of
+    from facewarden.verbs.evaluate import evaluate_presentation
+
+    return outcome_of(
+        evaluate_presentation(
+            captures=None if captures is None else Path(captures),
+            scores=scores,
+            detector=detector,
+            policy=policy,
+            seed=seed,
+            out=out,
+        )
+    )
+
+
+entry = presentation

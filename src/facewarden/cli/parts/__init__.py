@@ -1,0 +1,1 @@
+"""What all verbs share: how commands are found, parsed, run and printed."""

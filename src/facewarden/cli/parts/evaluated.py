@@ -1,0 +1,18 @@
+"""How the figures of an evaluation are printed."""
+
+from __future__ import annotations
+
+from facewarden.cli.parts.outcome import Outcome
+from facewarden.reporting.words import group_text, label, measured
+from facewarden.verbs.evaluate import Evaluated
+
+
+def outcome_of(result: Evaluated) -> Outcome:
+    """What was left out, every figure, and what was written."""
+    lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
+    for metric in result.metrics:
+        where = group_text(metric.group)
+        mark = "  simulated" if metric.simulated else ""
+        lines.append(f"{label(metric.name) + (f' ({where})' if where else ''):<56} {measured(metric)}{mark}")
+    lines += [f"wrote {path}" for path in result.files]
+    return Outcome(result, lines)

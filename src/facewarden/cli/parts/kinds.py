@@ -1,0 +1,24 @@
+"""What the values of options are, as the help shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+Model = Annotated[str, "MODEL"]
+"""A detector, recognizer or purifier as `facewarden help sources` says."""
+
+Captures = Annotated[str, "CAPTURES"]
+"""A manifest, or NAME:PATH of a published set of captures."""
+
+Faces = Annotated[str, "PHOTOS"]
+"""Photos of people: NAME, NAME:PATH, or a folder with one folder per person."""
+
+Name = Annotated[str, "NAME"]
+"""An entry of a registry."""
+
+Setting = Annotated[str, "KEY=VALUE"]
+"""One setting of what another option names."""
+
+Folder = Annotated[Path, "FOLDER"]
+"""A folder."""

@@ -1,0 +1,31 @@
+"""Warnings and notes of the `facewarden` logger on standard error, `facewarden: text`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+@contextmanager
+def logs_on_stderr(arguments: Sequence[str]) -> Iterator[None]:
+    """Show what facewarden logs while a command runs.
+
+    Args:
+        arguments: of the command line: `--quiet` shows errors alone, `-v` or `--verbose` everything.
+    """
+    logger = logging.getLogger("facewarden")
+    before = logger.level, logger.propagate
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("facewarden: %(message)s"))
+    quiet, verbose = "--quiet" in arguments, bool({"-v", "--verbose"} & set(arguments))
+    logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

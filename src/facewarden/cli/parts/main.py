@@ -1,0 +1,146 @@
+"""How a command line is run: find the command, show its help or run it, print what it found."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
+
+from facewarden import __version__
+from facewarden.cli.parts.commands import RENAMED, Command, description, is_verb, load_command, sub_verbs, verbs
+from facewarden.cli.parts.logs import logs_on_stderr
+from facewarden.cli.parts.outcome import Outcome, plain
+from facewarden.core.errors import FacewardenError
+
+_LOG = logging.getLogger("facewarden")
+_HELP = ("-h", "--help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments without the program's name; those of the process by default.
+
+    Returns:
+        0 when all went well, 1 when a gate failed or a check found something, 2 on bad input, 70 on a defect of
+        facewarden, 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["help"]:
+        return _help(arguments[1:])
+    if not arguments or arguments[0] in _HELP:
+        return _help([])
+    if arguments[0] in ("-V", "--version"):
+        print(f"facewarden {__version__}")
+        return 0
+    with logs_on_stderr(arguments):
+        return _dispatch(arguments)
+
+
+def _help(words: list[str]) -> int:
+    """Print the help of the program, of a command or of a topic."""
+    from facewarden.cli.parts.help import overview
+
+    if not words or words[0] in _HELP:
+        print(overview(verbs()))
+        return 0
+    if words == ["sources"]:
+        from facewarden.core.sources import GRAMMAR
+
+        print(GRAMMAR)
+        return 0
+    return _dispatch([*words, "--help"])
+
+
+def _dispatch(arguments: list[str]) -> int:
+    verb, rest = arguments[0], arguments[1:]
+    if verb in RENAMED:
+        _LOG.warning("the verb %s is now %s; the old name goes away in the next release", verb, RENAMED[verb])
+        verb = RENAMED[verb]
+    if not is_verb(verb):
+        return _unknown(verb, verbs(), what="verb", hint="facewarden --help")
+    below = sub_verbs(verb)
+    if not below:
+        return _command((verb,), rest)
+    if not rest or rest[0] in _HELP:
+        from facewarden.cli.parts.help import verb_help
+
+        print(verb_help(verb, description(verb), below))
+        return 0 if rest else 2
+    if rest[0] not in below:
+        return _unknown(rest[0], below, what=f"{verb} has no", hint=f"facewarden {verb} --help")
+    return _command((verb, rest[0]), rest[1:])
+
+
+def _unknown(word: str, known: Collection[str], *, what: str, hint: str) -> int:
+    close = difflib.get_close_matches(word, list(known), n=2, cutoff=0.5)
+    guess = f"; did you mean {' or '.join(close)}?" if close else ""
+    says = f"no verb {word!r}" if what == "verb" else f"{what} {word!r}"
+    print(f"facewarden: {says}{guess}\n  -> {hint}", file=sys.stderr)
+    return 2
+
+
+def _command(words: tuple[str, ...], arguments: list[str]) -> int:
+    command = load_command(*words)
+    if any(word in _HELP for word in arguments):
+        from facewarden.cli.parts.help import command_help
+
+        print(command_help(command))
+        return 0
+    from facewarden.cli.parts.parse import parse
+
+    name = " ".join(words)
+    parsed = parse(command, arguments)
+    try:
+        started = time.perf_counter()
+        outcome = _run(command, parsed.positional, parsed.named, quiet="--quiet" in arguments)
+        _LOG.info("%s took %.1f s", name, time.perf_counter() - started)
+        return _print(outcome, as_json=parsed.json)
+    except FacewardenError as error:
+        _LOG.debug("where it was raised:", exc_info=True)
+        print(f"facewarden {name}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `facewarden list | head`
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(f"\nfacewarden {name}: stopped; {_again(command.entry)}", file=sys.stderr)
+        return 130
+    except Exception:  # not 1: a gate that failed and a program that broke are not the same
+        traceback.print_exc()
+        print(
+            f"facewarden {name}: this is a defect of facewarden, please report it with the lines above", file=sys.stderr
+        )
+        return 70
+
+
+def _run(command: Command, positional: tuple[object, ...], named: dict[str, object], *, quiet: bool) -> Outcome:
+    from facewarden.cli.parts.progress import on_stderr
+    from facewarden.core.progress import shown_by
+
+    with nullcontext() if quiet else on_stderr() as sink, nullcontext() if sink is None else shown_by(sink):
+        return command.entry(*positional, **named)
+
+
+def _print(outcome: Outcome, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(plain(outcome.result), indent=2, ensure_ascii=False))
+    else:
+        for line in outcome.lines:
+            print(line)
+    for line in outcome.problems:
+        print(line, file=sys.stderr)
+    return outcome.code
+
+
+def _again(entry: Callable[..., object]) -> str:
+    """What to type after a stop: some verbs go on by themselves, others ask for it."""
+    resumes = "resume" in inspect.signature(entry).parameters
+    return "runs go on with --resume" if resumes else "give the same command again"

@@ -1,0 +1,137 @@
+"""Whether this machine is ready: torch build, devices, extras, assets, writable folders."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class MachineFinding:
+    """One thing that was checked.
+
+    Attributes:
+        name: what.
+        state: "ok", "absent" (fine unless it is needed) or "bad".
+        seen: what was found.
+        fix: how to fix it; empty where nothing is wrong.
+    """
+
+    name: str
+    state: str
+    seen: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything that was checked."""
+
+    findings: tuple[MachineFinding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is bad."""
+        return all(finding.state != "bad" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The findings as plain values."""
+        return {"healthy": self.healthy, "findings": [asdict(finding) for finding in self.findings]}
+
+
+_EXTRAS = {"onnxruntime": "pip install 'facewarden[onnx]'"}
+
+
+def doctor() -> Diagnosis:
+    """Check the machine: what is ready, and how to fix the rest."""
+    findings = [
+        MachineFinding("python", "ok", platform.python_version()),
+        *_torch(),
+        *_extras(),
+        *_tools(),
+        *_assets(),
+        _home(),
+    ]
+    return Diagnosis(tuple(findings))
+
+
+def _torch() -> list[MachineFinding]:
+    import torch
+
+    from facewarden.core.compat import ensure_torchvision
+    from facewarden.core.precision import native_bfloat16, resolve_precision
+
+    vision = ensure_torchvision()
+    fix = "pip install -c constraints.txt torchvision" if vision == "absent" else ""
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return [
+        MachineFinding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
+        MachineFinding(
+            "precision auto", "ok", f"{resolve_precision('auto')} on this CPU: {native_bfloat16('cpu').reason}"
+        ),
+        MachineFinding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
+        MachineFinding("torchvision", "bad" if vision == "absent" else "ok", vision, fix),
+    ]
+
+
+def _extras() -> list[MachineFinding]:
+    return [
+        MachineFinding(name, "ok", "installed")
+        if importlib.util.find_spec(name)
+        else MachineFinding(name, "absent", "not installed", fix)
+        for name, fix in _EXTRAS.items()
+    ]
+
+
+def _tools() -> list[MachineFinding]:
+    npm = shutil.which("npm")
+    return [
+        MachineFinding("npm", "ok", "found")
+        if npm
+        else MachineFinding("npm", "absent", "not found", "install Node.js; some assets need it")
+    ]
+
+
+def _assets() -> list[MachineFinding]:
+    from facewarden.assets import known, locate
+    from facewarden.core.errors import AssetError, MissingAssetError
+
+    findings = []
+    for asset in known():
+        name = f"asset {asset.name}"
+        try:
+            locate(asset.name)
+            findings.append(MachineFinding(name, "ok", f"{asset.package} {asset.version}, hash verified"))
+        except MissingAssetError:
+            findings.append(MachineFinding(name, "absent", "not in the cache", f"facewarden fetch {asset.name}"))
+        except AssetError as error:
+            findings.append(MachineFinding(name, "bad", error.message, f"facewarden fetch {asset.name} --force"))
+    return findings
+
+
+def _home() -> MachineFinding:
+    from facewarden.assets import home
+
+    folder = home()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return MachineFinding(
+            "cache folder", "bad", f"{folder} cannot be written: {error.strerror}", "set FACEWARDEN_HOME"
+        )
+    free = shutil.disk_usage(existing).free / 2**30
+    offline = ", offline by FACEWARDEN_OFFLINE" if os.environ.get("FACEWARDEN_OFFLINE") else ""
+    return MachineFinding("cache folder", "ok", f"{_short(folder)}, {free:.0f} GiB free{offline}")
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,0 +1,40 @@
+"""Write the report of an audit again from its report.json, or of a training run from its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from facewarden.core.errors import BadInputError
+from facewarden.reporting.codec import parse_report
+from facewarden.reporting.html import write_report
+from facewarden.reporting.markdown import write_markdown
+from facewarden.reporting.training import is_training_run, read_training
+from facewarden.reporting.training_page import write_training
+
+
+def report(run: Path, /, *, out: Path | None = None, form: Literal["html", "markdown"] = "html") -> Path:
+    """Render a run's report: an audit's from its report.json, a training run's from its log, also while it goes on.
+
+    Args:
+        run: folder of an audit or of a training run, or a report.json.
+        out: folder to write to; the run's own by default.
+        form: html, or markdown with the JSON beside it.
+    """
+    if not (run / "report.json").is_file() and is_training_run(run):
+        return write_training(read_training(run), out or run, markdown=form == "markdown")
+    source = run / "report.json" if run.is_dir() else run
+    if not source.is_file():
+        raise BadInputError(
+            f"{source}: no report here",
+            hint="the --out of facewarden audit (--resume finishes it) or of facewarden train",
+        )
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
+    folder, found = out or source.parent, parse_report(text)
+    if form == "markdown":
+        return write_markdown(found, folder)
+    page, _ = write_report(found, folder)
+    return page

@@ -1,0 +1,141 @@
+"""Help: of the root, verbs and sub-verbs, without importing anything heavy, with groups and readable defaults."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+
+from facewarden.cli import main, verbs
+from facewarden.cli.parts.commands import Command, load_command, sub_verbs
+from facewarden.cli.parts.help import command_help
+from facewarden.cli.parts.options import options_of
+from facewarden.cli.parts.outcome import Outcome
+
+COMMANDS = [[verb, *rest] for verb in verbs() for rest in ([[name] for name in sub_verbs(verb)] or [[]])]
+
+
+def sample(
+    captures: Annotated[str, "CAPTURES"],
+    /,
+    *,
+    out: Path | None = None,
+    names: tuple[str, ...] = (),
+    both: tuple[str, ...] = ("a", "b"),
+    seed: int = 0,
+    kind: Literal["x", "y"] = "x",
+    gate: bool = True,
+) -> Outcome:
+    """Show how help looks.
+
+    Args:
+        captures: where to start
+            from.
+        out: file to write.
+        names, both: several.
+        seed: of everything.
+        kind: x or y.
+        gate: leave the gate out.
+    """
+    return Outcome({"captures": captures})
+
+
+def test_no_help_imports_torch_numpy_or_duckdb_nor_even_the_parser() -> None:
+    code = """
+        import io, sys
+        from contextlib import redirect_stdout
+        from facewarden.cli import main, verbs
+        from facewarden.cli.parts.commands import sub_verbs
+        calls = [["--help"], ["help", "sources"]]
+        for verb in verbs():
+            calls += [[verb, "--help"], *([verb, name, "--help"] for name in sub_verbs(verb))]
+        for call in calls:
+            with redirect_stdout(io.StringIO()) as printed:
+                status = main(call)
+            heavy = sorted({name.split(".")[0] for name in sys.modules}
+                           & {"torch", "numpy", "duckdb", "pydantic", "PIL", "rich", "tyro", "jinja2", "cv2"})
+            if status or heavy or not printed.getvalue().strip():
+                sys.exit(f"{call}: exit code {status}, imported {heavy}")
+    """
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_says_every_option_and_explains_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--help"]) == 0
+    printed = capsys.readouterr().out
+    for option in options_of(load_command(*words).entry):
+        assert option.positional or option.flag in printed
+        assert len(option.help) > 5, f"{option.name} is not explained"
+    assert "None" not in printed
+    assert "(default: )" not in printed
+    assert "--quiet" in printed
+
+
+def test_optional_flags_and_empty_defaults_are_said_in_words() -> None:
+    lines = command_help(Command("sample", sample, {"lists": ("names", "both")})).splitlines()
+    words = " ".join(" ".join(lines).split())
+    assert lines[0] == "usage: facewarden sample CAPTURES [options]"
+    assert "CAPTURES where to start from (required)" in words
+    assert "--out PATH (optional) file to write (default: none)" in words
+    assert "--names TEXT ... (optional) several (default: none)" in words
+    assert "--both TEXT ... several (default: a b)" in words
+    assert "--seed INTEGER of everything (default: 0)" in words
+    assert "--kind x|y x or y (default: x)" in words
+    assert "--no-gate leave the gate out" in words
+    assert lines.index("options:") < lines.index("lists:") < lines.index("options of every verb:")
+
+
+def test_attack_has_its_options_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["attack", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for heading, flag in (("models:", "--victims"), ("budget:", "--eps"), ("where gradients are read:", "--sfa")):
+        assert flag in printed.split(f"\n{heading}\n")[1].split("\n\n")[0]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "data"])
+def test_a_verb_with_sub_verbs_lists_them(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n  {name} " in printed for name in sub_verbs(verb))
+    assert main([verb]) == 2
+    assert main([verb, "chek"]) == 2
+
+
+def test_help_sources_prints_the_grammar_in_its_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "sources"]) == 0
+    printed = capsys.readouterr().out
+    places = [printed.index(form) for form in ("http://", "existing path", "FILE.py:NAME", "NAME:PATH", "\n  NAME ")]
+    assert places == sorted(places)
+
+
+def test_a_wrong_name_path_or_flag_is_told_before_torch_is_imported() -> None:
+    code = """
+        import sys
+        from facewarden.cli import main
+        for call in (["score", "absent/photo.png"], ["score", ".", "--detector", "multi_cn"],
+                     ["attack", "absent.csv"], ["purify", ".", "--out", "o", "--purifier", "jpg"],
+                     ["train", "--out", "o", "--captures", "absent.csv"], ["audit", "--faces", "lwf:absent"],
+                     ["evaluate", "verification", "--recognizer", "x/y.onnx"], ["cloak", "absent", "--out", "o"]):
+            if main(call) != 2:
+                sys.exit(f"{call} was not refused")
+        try:
+            main(["score", ".", "--detektor", "multi_cnn"])
+        except SystemExit as stop:
+            if stop.code != 2:
+                sys.exit(f"flag: {stop.code}")
+        if "torch" in sys.modules:
+            sys.exit("torch was imported")
+    """
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "did you mean multi_cnn" in process.stderr
+    assert "absent/photo.png: no such file" in process.stderr
+    assert "did you mean lfw" in process.stderr
