@@ -102,13 +102,13 @@ def test_a_kind_of_plan_runs_and_is_summarized(package: Path, tmp_path: Path) ->
 def test_a_verb_gets_help_and_errors(package: Path) -> None:
     listed = python(package, "-m", "facewarden", "--help")
     assert "Count to a number" in listed.stdout
-    explained = python(package, "-m", "facewarden", "throw_away", "--help")
+    explained = python(package, "-m", "facewarden", "throw-away", "--help")
     assert "where to stop" in explained.stdout, explained.stderr
-    counted = python(package, "-m", "facewarden", "throw_away", "--number", "4")
+    counted = python(package, "-m", "facewarden", "throw-away", "--number", "4")
     assert counted.stdout.split() == ["1", "2", "3", "4"], counted.stderr
-    refused = python(package, "-m", "facewarden", "throw_away", "--number", "-1")
+    refused = python(package, "-m", "facewarden", "throw-away", "--number", "-1")
     assert refused.returncode == 2
-    assert "facewarden throw_away --number 3" in refused.stderr
+    assert "facewarden throw-away --number 3" in refused.stderr
 
 
 def test_files_of_another_distribution_join_by_entry_points(tmp_path: Path) -> None:

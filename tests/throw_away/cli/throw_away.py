@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from facewarden.cli.parts.outcome import Outcome
 from facewarden.core.errors import BadInputError
 
 
-def count(number: int = 3) -> list[int]:
+def count(*, number: int = 3) -> Outcome:
     """Count to a number.
 
     Args:
         number: where to stop.
-
-    Raises:
-        BadInputError: the number is negative.
     """
     if number < 0:
-        raise BadInputError(f"cannot count to {number}", hint="facewarden throw_away --number 3")
-    return list(range(1, number + 1))
-
-
-def show(result: list[int]) -> int:
-    """Print the numbers."""
-    print(*result)  # noqa: T201
-    return 0
+        raise BadInputError(f"cannot count to {number}", hint="facewarden throw-away --number 3")
+    numbers = list(range(1, number + 1))
+    return Outcome(numbers, [" ".join(map(str, numbers))])
 
 
 entry = count
