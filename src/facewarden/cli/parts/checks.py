@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.sources import check_source, is_there
+from facewarden.core.sources.grammar import check_source, is_there
 
 
 def check_detectors(names: Iterable[str]) -> None:

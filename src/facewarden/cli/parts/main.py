@@ -52,7 +52,7 @@ def _help(words: list[str]) -> int:
         print(overview(verbs()))
         return 0
     if words == ["sources"]:
-        from facewarden.core.sources import GRAMMAR
+        from facewarden.core.sources.grammar import GRAMMAR
 
         print(GRAMMAR)
         return 0
