@@ -14,8 +14,8 @@ from facewarden.evaluation.attack_runs import AttackRun
 from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
 from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
-from facewarden.reporting.words import measured, plain
 
 DIRECTIONS = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1}
 """Which flip -> the label of the samples that can make it."""

@@ -9,8 +9,8 @@ from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.metrics.intervals import Interval, mean_by_subject, sum_interval
 from facewarden.metrics.match import eer_threshold
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
-from facewarden.reporting.words import measured, plain
 
 Found = Mapping[str, Sequence[CloakingResult]]
 

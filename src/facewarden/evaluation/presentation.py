@@ -16,8 +16,8 @@ from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import Metric as Measured
 from facewarden.metrics.summary import presentation_summary
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
+from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
-from facewarden.reporting.words import measured, plain
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.reporting.document import LETTERS, Metric, Report, Section
+from facewarden.reporting.format import measured
 from facewarden.reporting.gate_syntax import ARITHMETIC, COMPARE, HINT, OF_MANY, address, is_grade, near, source
 from facewarden.reporting.grades import parse_eps
-from facewarden.reporting.words import measured
 
 ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "apcer": "apcer_worst_species"})
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from facewarden.reporting.document import LETTERS, Metric, SectionName
-from facewarden.reporting.words import group_text, label, measured, number
+from facewarden.reporting.format import group_text, label, measured, number
 
 
 @dataclass(frozen=True)

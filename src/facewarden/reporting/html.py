@@ -16,9 +16,9 @@ from facewarden.core.files import write_text
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import LETTERS, SECTIONS, Metric, Report, Section
 from facewarden.reporting.figures import draw_svg
+from facewarden.reporting.format import group_text, label, measured, number
 from facewarden.reporting.grades import ACCURACY_PRICE, BUDGET, E_BUDGET, SCALES
 from facewarden.reporting.text import clean
-from facewarden.reporting.words import group_text, label, measured, number
 
 KEY_NUMBERS = 12
 """How many metrics a section shows; the rest, in the section's order, stand in the appendix."""

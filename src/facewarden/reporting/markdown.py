@@ -9,8 +9,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import Report, Section, Table
+from facewarden.reporting.format import group_text, label, measured
 from facewarden.reporting.text import clean
-from facewarden.reporting.words import group_text, label, measured
 
 # what starts an image, a link, inline code, a cell or an escape; text from outside is text and nothing else
 _ACTIVE = re.compile(r"[\\`\[\]|]")

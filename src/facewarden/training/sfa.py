@@ -75,7 +75,7 @@ def fit_pair(
 
     Args:
         detector: differentiable; in evaluation mode.
-        views: labeled training samples as `facewarden.training.views.read_views` gives them.
+        views: labeled training samples as `facewarden.training.detector_inputs.read_views` gives them.
         settings: how.
         seed: decides initial weights and the order of samples.
         run: folder for checkpoints; without it a killed run starts again.

@@ -15,8 +15,8 @@ from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped
 from facewarden.evaluation.sampling import balanced_samples
 from facewarden.nn.gradient_sources.generator_pair import ROLE
+from facewarden.training.detector_inputs import read_views
 from facewarden.training.sfa import SfaSettings, Target, fit_pair, pair_settings
-from facewarden.training.views import read_views
 
 
 @dataclass(frozen=True)

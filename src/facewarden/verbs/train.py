@@ -19,10 +19,10 @@ from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.training.crops import load_crops
-from facewarden.training.dealing import audited, check_simulated, dealt
 from facewarden.training.head_results import learned_heads, measure_heads
 from facewarden.training.loop import fit
 from facewarden.training.objectives.parts.base import TrainingObjective
+from facewarden.training.protocol_splits import audited, check_simulated, dealt
 from facewarden.training.purifier import train_purifier
 from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifier_recipe
 from facewarden.training.recipe import Recipe, read_recipe

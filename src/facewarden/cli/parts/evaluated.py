@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.cli.parts.outcome import Outcome
-from facewarden.reporting.words import group_text, label, measured
+from facewarden.reporting.format import group_text, label, measured
 from facewarden.verbs.evaluate import Evaluated
 
 

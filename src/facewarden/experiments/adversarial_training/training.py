@@ -19,9 +19,9 @@ from facewarden.core.roles import Detector
 from facewarden.core.tasks import HEADS
 from facewarden.data.manifest import Manifest
 from facewarden.experiments.engine.kind import shared_folder
+from facewarden.training.cost_counter import Passes, counted
 from facewarden.training.crops import load_crops
 from facewarden.training.loop import fit
-from facewarden.training.passes import Passes, counted
 from facewarden.training.recipe import Recipe, parse_recipe
 from facewarden.training.results import dev_rule
 from facewarden.training.trainable import Trainable

@@ -22,9 +22,9 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, offset_sign
 from facewarden.nn.gradient_sources.sfa_offset import SfaOffset
+from facewarden.training.detector_inputs import joined
 from facewarden.training.objectives.parts.adversarial import AdversarialLoss, AdversarialObjective, evaluating, mixed
 from facewarden.training.objectives.parts.base import Loss
-from facewarden.training.views import joined
 
 _WIDTHS = (8, 16)
 _BATCH = 64

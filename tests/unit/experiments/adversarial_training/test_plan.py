@@ -11,7 +11,7 @@ import yaml
 from facewarden.experiments.adversarial_training.training import _Ledger
 from facewarden.experiments.engine.kind import SettingError
 from facewarden.experiments.plans.adversarial_training import AdversarialTraining
-from facewarden.training.passes import Passes
+from facewarden.training.cost_counter import Passes
 from facewarden.verbs.bench import bench
 from tiny_captures import write_captures
 

@@ -19,6 +19,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
+from facewarden.training.cost_counter import counted
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import TrainSettings, fit
 from facewarden.training.objectives.awp import Awp
@@ -26,7 +27,6 @@ from facewarden.training.objectives.parts.adversarial import bernoulli_divergenc
 from facewarden.training.objectives.pgd_at import PgdAt
 from facewarden.training.objectives.sfa_at import SfaAt, _some
 from facewarden.training.objectives.trades import Trades
-from facewarden.training.passes import counted
 from many_heads import ManyHeads, toy_faces
 
 EPS = 4 / 255

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from facewarden.reporting.document import Metric
+from facewarden.reporting.format import group_text, label, measured, number
 from facewarden.reporting.text import clean, short
-from facewarden.reporting.words import group_text, label, measured, number
 
 
 @pytest.mark.parametrize(
