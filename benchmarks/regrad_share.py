@@ -25,8 +25,8 @@ def main() -> None:
     options = parser.parse_args()
     names = json.loads((options.run / "plan.json").read_text(encoding="utf-8"))["cells"]
     epochs: dict[str, list[dict[str, float]]] = defaultdict(list)
-    for cell, name in names.items():
-        method, protocol, _ = name.split(" / ")
+    for cell, about in names.items():
+        method, protocol, _ = about["name"].split(" / ")
         log = options.run / "cells" / cell / "training.jsonl"
         if method in options.methods and protocol in PROTOCOLS:
             epochs[method] += [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]

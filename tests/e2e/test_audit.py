@@ -165,6 +165,18 @@ def test_a_run_does_not_go_on_with_an_edited_manifest(tmp_path: Path, captures: 
         audit(captures=edited, out=tmp_path / "run", resume=True)
 
 
+def test_a_run_does_not_go_on_with_other_images_of_the_same_names(tmp_path: Path, captures: Path) -> None:
+    shutil.copytree(captures.parent, tmp_path / "copy")
+    manifest = Manifest.read(tmp_path / "copy" / "manifest.csv")
+    audit(captures=tmp_path / "copy" / "manifest.csv", out=tmp_path / "run")
+    one, other = [manifest.path(sample, "rgb") for sample in manifest.where(split="test")][:2]
+    assert one is not None
+    assert other is not None
+    shutil.copy(other, one)
+    with pytest.raises(BadInputError, match="other settings: manifest"):
+        audit(captures=tmp_path / "copy" / "manifest.csv", out=tmp_path / "run", resume=True)
+
+
 def test_unreadable_captures_are_counted_not_hidden(tmp_path: Path, captures: Path) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(captures.parent, folder)

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from facewarden.auditing.presets import Preset
-from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import checked_seed
-from facewarden.data._text import opaque
 from facewarden.data.captures import open_captures
+from facewarden.data.content import captures_hash, photos_hash
 from facewarden.data.datasets import open_dataset
 from facewarden.metrics.pad import fit_rule
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
@@ -64,7 +63,7 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
     """Refuse what cannot work before the minutes of measuring, not after them; missing public parts are left out later.
 
     Returns:
-        Hashes of the captures' manifest and of the recognizers: a run resumes only with the same files.
+        Hashes of the captures, the faces and the recognizers: a run resumes only with files of the same bytes.
 
     Raises:
         BadInputError, UnknownEntryError: a negative seed, an unknown policy or recognizer, no such faces or captures.
@@ -77,12 +76,10 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
         hashes["recognizers"] = [model.card.sha256 for model in (judge, *surrogates_of(needs, judge))]
     with suppress(MissingAssetError):
         if needs.faces is not None:
-            open_dataset(needs.faces)
+            hashes["faces_sha256"] = photos_hash(open_dataset(needs.faces).photos())
     if needs.captures is not None:
-        manifest = open_captures(needs.captures)
-        file = needs.captures if needs.captures.is_file() else needs.captures / "manifest.csv"
-        rows = "\n".join(row.key for row in manifest)
-        hashes["manifest"] = sha256(file) if file.is_file() else opaque(rows)
+        # images of train are not read: nothing is trained here
+        hashes["manifest"] = captures_hash(open_captures(needs.captures), splits=("dev", "test"))
     return hashes
 
 

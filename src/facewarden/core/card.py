@@ -38,6 +38,10 @@ class Card:
     sha256: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def identity(self) -> list[Any]:
+        """What tells a model from any other, for the keys of what was computed with it: name, settings and hashes."""
+        return [self.name, self.settings, self.sha256]
+
     def write(self, path: Path) -> None:
         """Write the card as JSON."""
         write_json(path, asdict(self))

@@ -12,10 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from facewarden.core.code_version import say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_json
 
-DONE = "done.json"
+DONE, CODE = "done.json", "code.json"
+_KEPT = ("recipe.json", "provenance.json", "log.jsonl", CODE)  # of a run whose code changed
 
 
 class RunFolder:
@@ -24,22 +26,27 @@ class RunFolder:
     Args:
         path: the folder; made when absent.
         recipe: everything that decides the run's numbers.
+        code: version of the code that computes them, a constant of whoever calls. What another version left in the
+            folder moves to `code-VERSION` in it, and everything is computed anew.
         resume: go on with a run that is there already; its recipe must be the same.
 
     Raises:
         BadInputError: the folder cannot be written, holds another run, or resumes with another recipe.
     """
 
-    def __init__(self, path: Path, *, recipe: Mapping[str, Any], resume: bool = False) -> None:
+    def __init__(self, path: Path, *, recipe: Mapping[str, Any], code: int = 1, resume: bool = False) -> None:
         self.path = path
         plain = json.loads(json.dumps(recipe, sort_keys=True))
         try:
-            (path / "stages").mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
             remove_stale(path)
             if (path / "recipe.json").is_file():
                 self._check_same(plain, resume=resume)
+                self._set_aside(code)
             else:
                 write_json(path / "recipe.json", plain)
+            (path / "stages").mkdir(exist_ok=True)
+            write_json(path / CODE, {"code": code})
             write_json(path / "provenance.json", provenance())
             with (path / "log.jsonl").open("a", encoding="utf-8"):
                 pass
@@ -63,6 +70,23 @@ class RunFolder:
                 f"{self.path} holds a run with other settings: {', '.join(changed)}",
                 hint="another --out, or the same settings",
             )
+
+    def _set_aside(self, code: int) -> None:
+        """Move away what another version of the code computed; a folder that states none is of the first."""
+        try:
+            held = int(json.loads((self.path / CODE).read_text(encoding="utf-8"))["code"])
+        except FileNotFoundError:
+            held = 1
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInputError(f"{self.path / CODE}: cannot be read: {error}", hint="another --out") from error
+        if held == code:
+            return
+        aside = self.path / f"code-{held}"
+        aside.mkdir(exist_ok=True)
+        for path in self.path.iterdir():
+            if path.name not in _KEPT and not path.name.startswith("code-"):
+                path.replace(aside / path.name)
+        self.log(note=say_computed_anew(self.path.name, held=[held], now=code))
 
     def stage(self, name: str, compute: Callable[[], Any]) -> Any:
         """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it.

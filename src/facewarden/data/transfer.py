@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from facewarden.core.errors import UnknownEntryError
 from facewarden.core.labels import MODALITIES, Modality, Split
-from facewarden.data.arrays import array_file, in_array
+from facewarden.data.content import file_digest
 from facewarden.data.protocols.fixed_modalities import FixedModalities
 from facewarden.data.protocols.limited_sources import LimitedSources
 from facewarden.data.protocols.missing_at_test import MissingAtTest
@@ -106,7 +105,7 @@ def audit_splits(splits: Splits, *, root: Path) -> Audit:
         by_path[tuple(sample.path(name) for name in MODALITIES)].append(split)
         first = next(path for name in MODALITIES if (path := sample.path(name)) is not None)
         if first not in digests:
-            digests[first] = _digest(root / first)
+            digests[first] = file_digest(root / first)
         by_bytes[digests[first]][first] = split
     doubles = [found for found in by_path.values() if len(found) > 1]
     alike = [list(found.values()) for found in by_bytes.values() if len(found) > 1]
@@ -122,11 +121,3 @@ def audit_splits(splits: Splits, *, root: Path) -> Audit:
 
 def _crossing(groups: Iterable[Sequence[str]]) -> int:
     return sum(len(set(found)) > 1 for found in groups)
-
-
-def _digest(path: Path) -> bytes:
-    """The bytes of an image's file; of a place inside an array file, the place as well, since the file holds many."""
-    held = hashlib.sha256(array_file(path).read_bytes())
-    if in_array(path):
-        held.update(str(path).partition("#")[2].encode())
-    return held.digest()

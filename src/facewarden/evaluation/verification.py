@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
+from facewarden.core.code_version import code_of, say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer
+from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.photo import read_photo, why_unread
@@ -229,10 +231,16 @@ def _judge(
 def _kept_file(run: Path | None, photos: Sequence[FacePhoto], aligner: str, model: Recognizer) -> Path | None:
     if run is None:
         return None
-    # Everything that decides the vectors: the files as they are now, the aligner, the model and its settings.
-    stated = [(photo.key, (status := photo.path.stat()).st_size, status.st_mtime_ns) for photo in photos]
-    text = json.dumps([stated, aligner, model.card.name, model.card.sha256, model.card.settings], sort_keys=True)
-    return run / f"embeddings-{model.card.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    # Everything that decides the vectors: the photos' bytes, the aligner, the model's bytes and settings.
+    text = json.dumps([photos_hash(photos), aligner, model.card.identity()], sort_keys=True)
+    name, digest = f"embeddings-{model.card.name}", hashlib.sha256(text.encode()).hexdigest()[:16]
+    code = code_of("embeddings")
+    path = run / f"{name}-{digest}-{code}.npz"
+    stems = [file.stem.rpartition("-") for file in run.glob(f"{name}-{digest}-*.npz")]
+    others = [int(number) for _, _, number in stems if number.isdecimal() and int(number) != code]
+    if others and not path.is_file():
+        say_computed_anew(name, held=others, now=code)
+    return path
 
 
 def _keep(path: Path | None, found: _Embedded) -> None:

@@ -12,11 +12,11 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.core.artifact import sha256
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, Modality
+from facewarden.core.own_hash import with_onnx_hashes
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.settings import OneOrMore, Positive, SettingError, Whole, read_settings
 from facewarden.nn.crop import Border, crop_resize
@@ -73,7 +73,7 @@ class OnnxDetector(Detector):
     Args:
         path: the ONNX file, with one image input in NCHW.
         card: default is the card file `NAME.json` beside `NAME.onnx`; its `settings` are those of `OnnxSettings`. Its
-            `sha256`, where it names the file, must agree.
+            `sha256`, where it names the file, must agree; the detector's card holds the hash of the file in any case.
 
     Raises:
         BadInputError: onnxruntime is not installed, a file is missing or no ONNX, or the card does not fit.
@@ -88,12 +88,7 @@ class OnnxDetector(Detector):
         beside = path.with_suffix(".json")
         if card is None and not beside.is_file():
             raise BadInputError(f"{path}: no card beside it, expected {beside.name}", hint=_HINT)
-        self.card = Card.read(beside) if card is None else card
-        expected = self.card.sha256.get(path.name)
-        if expected is not None and expected != sha256(path):
-            raise BadInputError(
-                f"{path}: its sha256 is {sha256(path)}, its card says {expected}", hint="restore the file or its card"
-            )
+        self.card = with_onnx_hashes(Card.read(beside) if card is None else card, path)
         self.card.require_role("pad", source=str(beside))
         self.settings = read_settings(
             OnnxSettings, self.card.settings, source=str(beside), at=("settings",), hint=_HINT

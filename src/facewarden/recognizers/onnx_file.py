@@ -17,6 +17,7 @@ from torch import Tensor
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.own_hash import with_onnx_hashes
 from facewarden.core.roles import Recognizer
 from facewarden.core.settings import OneOrMore, Positive, SettingError, read_settings
 from facewarden.recognizers.parts.view import InputView
@@ -56,7 +57,8 @@ class OnnxRecognizer(Recognizer):
     Args:
         path: the ONNX file, with one input of pictures and the embedding as its first output.
         card: default is the card file `NAME.json` beside `NAME.onnx`; its role is "recognizer" and its `settings` are
-            those of `OnnxRecognizerSettings`. Its `sha256`, where it names the file, must agree.
+            those of `OnnxRecognizerSettings`. Its `sha256`, where it names the file, must agree; the card of the
+            recognizer holds the hash of the file itself in any case.
 
     Raises:
         BadInputError: onnxruntime is not installed, a file is missing or no ONNX, or the card does not fit.
@@ -66,8 +68,8 @@ class OnnxRecognizer(Recognizer):
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
         super().__init__()
-        self.card = Card.read(path.with_suffix(".json")) if card is None else card
-        _check_hash(path, self.card)
+        stated = Card.read(path.with_suffix(".json")) if card is None else card
+        self.card = with_onnx_hashes(stated, path)
         beside = str(path.with_suffix(".json"))
         self.card.require_role("recognizer", source=beside)
         settings = read_settings(
@@ -146,16 +148,6 @@ def _open(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise BadInputError(f"{path}: not an ONNX file that can run: {error}", hint="export it again") from error
-
-
-def _check_hash(path: Path, card: Card) -> None:
-    if not path.is_file():
-        raise BadInputError(f"{path}: no such file", hint="give an .onnx file")
-    expected = card.sha256.get(path.name)
-    if expected is not None and expected != sha256(path):
-        raise BadInputError(
-            f"{path}: its sha256 is {sha256(path)}, its card says {expected}", hint="restore the file or its card"
-        )
 
 
 entry = OnnxRecognizer

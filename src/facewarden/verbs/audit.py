@@ -13,6 +13,7 @@ from facewarden.auditing.detector import drop_captures, load_captures, perturbat
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
 from facewarden.auditing.request import AuditRequest, check_needs, model_part
+from facewarden.core.code_version import code_of
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.reporting.codec import parse_report
@@ -88,7 +89,7 @@ def audit(
         **needs.recipe(),
         **hashes,
     }
-    run = RunFolder(out, recipe=recipe, resume=resume)
+    run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report((out / "report.json").read_text(encoding="utf-8"))
         return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)

@@ -11,7 +11,7 @@ from facewarden.core import registry
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.run import provenance
-from facewarden.experiments.engine.executor import Failure, cell_keys, run_cells
+from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
 from facewarden.experiments.engine.kind import PlanCell, PlanKind, SettingError, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
 from facewarden.experiments.engine.summary import write_summary
@@ -64,12 +64,13 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
         raise read.located(error) from error
     if not cells:
         raise BadInputError(f"{read.path}:1: the plan has no cells", hint="look at its lists")
-    _open(out, read, cells, resume=resume)
+    _open(out, read, cells, code=kind.code, resume=resume)
     try:
         kind.prepare(read.settings, root=out)
     except SettingError as error:
         raise read.located(error) from error
     outcome = run_cells(kind, read.kind, cells, root=out, workers=workers)
+    _note_plan(out, read, cells, code=kind.code)
     command = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
     if not outcome.done:
         summary = Summary(f"Plan {read.path.stem}: every cell failed")
@@ -80,7 +81,7 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
     return BenchResult(summary if outcome.done else None, page, outcome.failed, len(cells))
 
 
-def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, resume: bool) -> None:
+def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int, resume: bool) -> None:
     held = out / "plan.json"
     if held.is_file() and not resume:
         raise BadInputError(f"{out} holds a run already", hint="--resume to go on with it, or another --out")
@@ -88,9 +89,15 @@ def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, resume: bool)
         if held.is_file() and (kind := json.loads(held.read_text(encoding="utf-8")).get("kind")) != read.kind:
             raise BadInputError(f"{out} holds a run of kind {kind!r}, not {read.kind!r}", hint="another --out")
         out.mkdir(parents=True, exist_ok=True)
-        names = {key: name for name, key in cell_keys(cells, read.kind).items()}
-        write_json(held, {"kind": read.kind, "settings": read.settings, "cells": names, "provenance": provenance()})
+        _note_plan(out, read, cells, code=code)
     except OSError as error:
         raise BadInputError(f"{out}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
     except (ValueError, AttributeError) as error:
         raise BadInputError(f"{held}: cannot be read: {error}", hint="another --out") from error
+
+
+def _note_plan(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int) -> None:
+    """Write what the folder holds: a cell that an earlier call computed keeps that call's provenance."""
+    origins = cell_origins(cells, cell_keys(cells, read.kind, code=code), out)
+    about = {"kind": read.kind, "settings": read.settings, "cells": origins, "provenance": provenance()}
+    write_json(out / "plan.json", about)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
+from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
@@ -144,7 +145,7 @@ def cloak(
     }  # fmt: skip
     recipe |= chosen.aim()
     folder.claim(out / "record" / "source")
-    run = RunFolder(out / "record", recipe=recipe, resume=True)
+    run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True)
     rows: dict[str, dict[str, Any]] = {}
     waiting: list[tuple[Path, str, Path]] = []
     for path in folder.paths:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
+from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.registry import load
@@ -95,7 +96,7 @@ def distill(
     training = plan.training if epochs is None else replace(plan.training, epochs=epochs)
     dataset = open_dataset(faces)
     written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
-    run = RunFolder(out / "run", recipe=written, resume=resume)
+    run = RunFolder(out / "run", recipe=written, code=code_of("distill"), resume=resume)
     if run.done and (out / CARD).is_file():
         return out
     cache = run.path / "teachers"

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face
+from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.files import writing
 from facewarden.core.progress import track
@@ -157,7 +158,8 @@ class _Work:
     def origin(self, path: Path) -> str:
         """What decides the result, as a hash: the purifier with settings and weights, and the photo's bytes."""
         card = self.model.card
-        made = json.dumps([card.name, card.settings, card.sha256, *self.settings], sort_keys=True, default=str)
+        code = [code_of("purify")] if code_of("purify") != 1 else []  # what the first version made keeps its origin
+        made = json.dumps([*card.identity(), *self.settings, *code], sort_keys=True, default=str)
         digest = hashlib.sha256(made.encode() + b"\0")
         try:
             with path.open("rb") as file:

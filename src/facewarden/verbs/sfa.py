@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
+from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder
@@ -72,7 +73,7 @@ def sfa(
     manifest = open_captures(captures)
     recipe = {**pair_settings(settings), "entry": ROLE, "detector": detector, "source": manifest.name,
               "samples": samples, "seed": seed}  # fmt: skip
-    run = RunFolder(out / "run", recipe=recipe, resume=resume)
+    run = RunFolder(out / "run", recipe=recipe, code=code_of("sfa"), resume=resume)
     model = resolve_detector(detector)
     chosen = balanced_samples(manifest.where(split="train"), samples, seed=seed)
     skipped: list[Skipped] = []

@@ -11,6 +11,7 @@ from typing import Any, cast
 from facewarden.core import registry
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
+from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.roles import Detector
@@ -92,7 +93,7 @@ def train(
             manifest = dealt(manifest, protocol, seed=seed)
     if manifest is not None:
         _check_splits(manifest)
-    run = RunFolder(out / "run", recipe=written, resume=resume)
+    run = RunFolder(out / "run", recipe=written, code=code_of("train"), resume=resume)
     command = _command(recipe, out=out, captures=captures, data=data, protocol=protocol, seed=seed, epochs=epochs)
     write_json(run.path / COMMAND, {"command": command})
     if run.done and (out / CARD).is_file():

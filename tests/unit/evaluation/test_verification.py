@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,6 +13,8 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from facewarden.core import code_version
+from facewarden.core.artifact import sha256
 from facewarden.core.errors import BadInputError
 from facewarden.evaluation.verification import verify
 from facewarden.verbs.evaluate import evaluate_verification
@@ -83,6 +87,36 @@ def test_embeddings_are_kept_and_used_until_a_photo_changes(colors, people, tmp_
     assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) != first
     kept.write_bytes(b"damaged")
     assert len(list(run.glob("*.npz"))) == 2
+
+
+def test_another_network_under_the_same_name_is_embedded_anew(colors, people, tmp_path):
+    run, path = tmp_path / "run", Path(colors)
+    (first,) = verify([colors], [str(people)], aligner="precropped", rounds=20, run=run)
+    model = onnx.load(colors)
+    model.graph.node[0].attribute[0].ints[:] = [1, 3]  # the brightness of each line, which three people have alike
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 112
+    onnx.save(model, colors)
+    (second,) = verify([colors], [str(people)], aligner="precropped", rounds=20, run=run)
+    assert second.summary.eer.value != first.summary.eer.value
+    assert first.weights[path.name] != second.weights[path.name] == sha256(path)
+
+
+def test_a_photo_of_other_bytes_but_the_same_size_and_date_is_embedded_anew(colors, people, tmp_path):
+    path, run = people / "Ann_Doe" / "Ann_Doe_0001.png", tmp_path / "run"
+    Image.new("RGB", (112, 112), "white").save(path, compress_level=0)
+    before, status = verify([colors], [str(people)], aligner="precropped", rounds=20, run=run), path.stat()
+    Image.new("RGB", (112, 112), "red").save(path, compress_level=0)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) != before
+
+
+def test_embeddings_of_older_code_are_not_used(colors, people, tmp_path, monkeypatch, caplog):
+    verify([colors], [str(people)], aligner="precropped", rounds=20, run=tmp_path / "run")
+    monkeypatch.setattr(code_version, "CODES", {**code_version.CODES, "embeddings": 2})
+    verify([colors], [str(people)], aligner="precropped", rounds=20, run=tmp_path / "run")
+    assert "embeddings-colors: kept by version 1 of its code, which is version 2 now" in caplog.text
+    assert len(list((tmp_path / "run").glob("*.npz"))) == 2
 
 
 def test_damaged_kept_embeddings_are_named(colors, people, tmp_path):

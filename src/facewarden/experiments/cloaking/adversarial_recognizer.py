@@ -93,7 +93,7 @@ class AdversarialRecognizer(Recognizer):
             raise BadInputError(f"{base.card.name} has no upper half to train", hint="mobilefacenet_512")
         chosen = _chosen(read_pairs(pairs).split()[0], how)
         settings: dict[str, Any] = {**asdict(how), "kinds": list(how.kinds)}
-        recipe = {"base": base.card.sha256, "name": base.card.name, "pairs": pixels_key(chosen.cloaked), **settings}
+        recipe = {"base": base.card.identity(), "pairs": pixels_key(chosen.cloaked), **settings}
         head = cut[1]
 
         def make() -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.core.code_version import code_of, say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 
@@ -40,10 +41,12 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._said: set[str] = set()
 
     def path(self, kind: str, recipe: Mapping[str, Any]) -> Path:
-        """Where the arrays of a recipe are kept."""
-        return self.folder / kind / f"{content_key(recipe)}.npz"
+        """Where the arrays of a recipe are kept: in a folder of the kind and of the version of its code."""
+        code = code_of(kind)
+        return self.folder / (kind if code == 1 else f"{kind}-{code}") / f"{content_key(recipe)}.npz"
 
     def has(self, kind: str, recipe: Mapping[str, Any]) -> bool:
         """Whether they are there."""
@@ -53,7 +56,7 @@ class Store:
         """Return the arrays of a recipe, making them unless they are there.
 
         Args:
-            kind: a folder's name.
+            kind: a folder's name, one of `facewarden.core.code_version.CODES`.
             recipe: JSON values, everything that decides the arrays; it is written beside them.
             make: computes them.
 
@@ -67,6 +70,9 @@ class Store:
                     return {name: held[name] for name in held.files if name != _RECIPE}
             except (OSError, ValueError, KeyError, BadZipFile) as error:
                 raise BadInputError(f"{path}: cannot be read: {error}", hint="delete it, it is made again") from error
+        if kind not in self._said and (held := self._held_by_other_code(path, kind)):
+            self._said.add(kind)
+            say_computed_anew(kind, held=held, now=code_of(kind))
         made = dict(make())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,3 +82,14 @@ class Store:
         except OSError as error:
             raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable folder") from error
         return made
+
+    def _held_by_other_code(self, path: Path, kind: str) -> list[int]:
+        """Versions of the code that kept the arrays of this recipe."""
+        folders = {1: self.folder / kind} | {
+            int(number): folder
+            for folder in self.folder.glob(f"{kind}-*")
+            if (number := folder.name.removeprefix(f"{kind}-")).isdecimal()
+        }
+        return [
+            number for number, folder in folders.items() if number != code_of(kind) and (folder / path.name).is_file()
+        ]

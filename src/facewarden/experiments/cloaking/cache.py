@@ -195,11 +195,10 @@ class ExperimentCache:
         return self.store.get(kind, about, make)["values"]
 
     def _about(self, crops: NDArray[np.uint8], treat: Purifier, judge: str) -> dict[str, Any]:
-        card = self.recognizer(judge).card
         return {
             "pixels": pixels_key(crops),
             "purifier": identity_of(treat),
-            "judge": [card.name, card.settings, card.sha256],
+            "judge": self.recognizer(judge).card.identity(),
         }
 
 

@@ -87,10 +87,10 @@ class CloakRecipe:
 
     def recipe(self, *, recognizer: Build, purifier: Build) -> dict[str, Any]:
         """Everything that decides the pixels, as JSON values, without `after`."""
-        hashes = {name: recognizer(name).card.sha256 for name in self.surrogates}
+        surrogates = {name: recognizer(name).card.identity() for name in self.surrogates}
         planned = [identity_of(purifier(name)) for name in self.through]
         return {
-            "attack": self.attack, "level": self.level, "settings": dict(self.settings), "surrogates": hashes,
+            "attack": self.attack, "level": self.level, "settings": dict(self.settings), "surrogates": surrogates,
             "weights": self.weights(), "through": planned, "seed": self.seed,
             **self._method().aim(),
         }  # fmt: skip
@@ -152,7 +152,7 @@ def goal_of(
 
 def identity_of(purifier: Purifier) -> list[Any]:
     """What makes a purifier this one: name, settings and the hashes of its weights."""
-    return [purifier.card.name, purifier.card.settings, purifier.card.sha256]
+    return purifier.card.identity()
 
 
 def _short(spec: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_aligner
 from facewarden.core.seeding import derive
+from facewarden.data.content import photos_hash
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.experiments.cloaking.array_store import Store, pixels_key
@@ -122,8 +123,7 @@ def load_crowd(
         pool, extra = found, []
     chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed)
     chosen += _one_each(extra, distractors, seed=seed)
-    listed = [(photo.key, photo.path.stat().st_size) for photo in chosen]
-    recipe: dict[str, Any] = {"set": dataset.name, "photos": listed, "aligner": aligner}
+    recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
 
     def make() -> dict[str, Any]:
         made = align_photos(dataset, chosen, aligner=resolve_aligner(aligner))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.code_version import code_of, say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json, writing_folder
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
@@ -46,8 +47,10 @@ class CropView:
 
     @property
     def key(self) -> str:
-        """Name of the store's folder."""
-        return f"{derive(0, self.cutter, self.size, self.side, repr(self.scale)):016x}"
+        """Name of the store's folder: what decides the crops, and the version of the code that cuts them."""
+        name = f"{derive(0, self.cutter, self.size, self.side, repr(self.scale)):016x}"
+        code = code_of("capture_crops")
+        return name if code == 1 else f"{name}-{code}"
 
 
 def view_of(model: Trainable, *, margin: float) -> CropView:
@@ -152,12 +155,23 @@ def make_store(manifest: Manifest, model: Trainable, *, view: CropView, folder: 
     """
     if (folder / _INDEX).is_file():
         return open_store(folder)
+    _say_other_code(folder)
     try:
         with writing_folder(folder) as partial:  # a store appears whole
             _fill(manifest, model, view, partial)
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
     return open_store(folder)
+
+
+def _say_other_code(folder: Path) -> None:
+    """Say that crops of the same view are there, cut by another version of the code."""
+    code = code_of("capture_crops")
+    plain = folder.name if code == 1 else folder.name.removesuffix(f"-{code}")
+    others = [path.name.removeprefix(plain).removeprefix("-") or "1" for path in folder.parent.glob(f"{plain}*")]
+    held = [int(number) for number in others if number.isdecimal() and int(number) != code]
+    if held:
+        say_computed_anew("crops of captures", held=held, now=code)
 
 
 def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) -> None:

@@ -10,21 +10,23 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from facewarden.core.code_version import say_computed_anew
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
-from facewarden.core.run import DONE
+from facewarden.core.run import DONE, provenance
 from facewarden.experiments.engine.kind import CELLS, CellResult, PlanCell, PlanKind
 
 ERROR = "error.json"
+_ORIGIN = ("code", "provenance")
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,10 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
     """
     if workers < 1:
         raise BadInputError(f"{workers} workers", hint="--workers 1, or more")
-    keys = cell_keys(cells, name)
+    keys = cell_keys(cells, name, code=kind.code)
     folders = {cell.name: root / CELLS / keys[cell.name] for cell in cells}
     with _alone(root):
+        _say_other_code(root / CELLS, name, kind.code)
         todo = [cell for cell in cells if not (folders[cell.name] / DONE).is_file()]
         alone = workers == 1 or not todo
         if not alone and needs_main((kind, todo)):
@@ -86,7 +89,7 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
     return CellOutcomes(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
 
 
-def cell_keys(cells: Sequence[PlanCell], name: str) -> dict[str, str]:
+def cell_keys(cells: Sequence[PlanCell], name: str, *, code: int = 1) -> dict[str, str]:
     """Cell name -> id; a cell's id changes with those of the cells that it needs, so that nothing stale is resumed."""
     keys: dict[str, str] = {}
     owner: dict[str, str] = {}
@@ -96,11 +99,40 @@ def cell_keys(cells: Sequence[PlanCell], name: str) -> dict[str, str]:
         missing = [need for need in cell.needs if need not in keys]
         if missing:
             raise ContractError(f"cell {cell.name!r} needs {missing[0]!r}, which is not before it", hint="reorder")
-        key = cell.key(name, needs=[keys[need] for need in cell.needs])
+        key = cell.key(name, needs=[keys[need] for need in cell.needs], code=code)
         if key in owner:
             raise ContractError(f"cells {owner[key]!r} and {cell.name!r} have the same settings", hint="drop one")
         keys[cell.name], owner[key] = key, cell.name
     return keys
+
+
+def cell_origins(cells: Sequence[PlanCell], keys: Mapping[str, str], root: Path) -> dict[str, dict[str, Any]]:
+    """Id -> name, version of the code and provenance of every cell, as they were when it was computed.
+
+    Args:
+        cells: of the plan.
+        keys: cell name -> id.
+        root: the plan's folder.
+
+    A cell that is not done has its name only, and one of facewarden 0.1 states no provenance.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for cell in cells:
+        path = root / CELLS / keys[cell.name] / DONE
+        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        found[keys[cell.name]] = {"name": cell.name, **{key: about[key] for key in _ORIGIN if key in about}}
+    return found
+
+
+def _say_other_code(cells: Path, name: str, code: int) -> None:
+    """Say how many cells were done by another version of the code."""
+    held: list[int] = []
+    for path in cells.glob(f"*/{DONE}"):
+        with suppress(OSError, ValueError, AttributeError):
+            held.append(int(json.loads(path.read_text(encoding="utf-8")).get("code", 1)))
+    others = [version for version in held if version != code]
+    if others and code not in held:
+        say_computed_anew(f"{len(others)} cells of {name}", held=others, now=code)
 
 
 @contextmanager
@@ -124,7 +156,8 @@ def run_cell(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> dict[st
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ERROR).unlink(missing_ok=True)
-        about = {"kind": name, "name": cell.name, "settings": cell.settings}
+        about = {"kind": name, "name": cell.name, "settings": cell.settings, "code": kind.code,
+                 "provenance": provenance()}  # fmt: skip
         write_json(folder / "cell.json", about)
         value = kind.run(cell, folder=folder)
         try:

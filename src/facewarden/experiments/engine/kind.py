@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.reporting.document import Figure, Table
@@ -42,14 +42,16 @@ class PlanCell:
             raise ContractError(f"settings of cell {self.name!r} are not JSON: {error}", hint="plain values") from error
         object.__setattr__(self, "settings", plain)
 
-    def key(self, kind: str, *, needs: Sequence[str] = ()) -> str:
+    def key(self, kind: str, *, needs: Sequence[str] = (), code: int = 1) -> str:
         """The stable id: a hash of the kind's name and the settings, so that renaming or reordering costs nothing.
 
         Args:
             kind: the kind's registry name.
             needs: ids of the cells that this one builds on: where those change, its result is another one too.
+            code: version of the code that runs it; the first is in no id, so that what it computed keeps its own.
         """
-        text = json.dumps([kind, self.settings, *([list(needs)] if needs else [])], sort_keys=True)
+        versioned = [{"code": code}] if code != 1 else []
+        text = json.dumps([kind, self.settings, *([list(needs)] if needs else []), *versioned], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -85,7 +87,13 @@ class PlanKind(ABC):
     """A kind of experiment. It is made without arguments and keeps no state: cells may run in other processes.
 
     A plan's folder holds `cells/ID/` for each cell and `shared/` for what `prepare` makes.
+
+    Attributes:
+        code: version of the code that runs the cells: raised by hand where their numbers change, so that a plan that
+            resumes computes them anew.
     """
+
+    code: ClassVar[int] = 1
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:  # noqa: B027 - most kinds share nothing
         """Make what the cells share, below `root / "shared"`; called once before the cells, in the main process.

@@ -1,0 +1,53 @@
+"""The hashes of a model's own files on its card: what identifies a model is its bytes, not what a card states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from facewarden.core.artifact import sha256
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+
+
+def with_onnx_hashes(card: Card, path: Path) -> Card:
+    """A card that holds the hash of an ONNX file, and of the files beside it that keep its weights.
+
+    Args:
+        card: as it was written; a hash that it states of one of these files must be right.
+        path: the ONNX file.
+
+    Raises:
+        BadInputError: a file is not there, or the card states another hash of it.
+    """
+    if not path.is_file():
+        raise BadInputError(f"{path}: no such file", hint="give an .onnx file")
+    own = {name: _hash(path.parent / name, of=path) for name in (path.name, *_weights_beside(path))}
+    for name, found in own.items():
+        stated = card.sha256.get(name, found)
+        if stated != found:
+            raise BadInputError(
+                f"{path.parent / name}: its sha256 is {found}, its card says {stated}",
+                hint="restore the file or its card",
+            )
+    return replace(card, sha256={**card.sha256, **own})
+
+
+def _hash(file: Path, *, of: Path) -> str:
+    try:
+        return sha256(file)
+    except OSError as error:
+        raise BadInputError(f"{of}: its weights in {file.name} cannot be read: {error}", hint="copy both") from error
+
+
+def _weights_beside(path: Path) -> list[str]:
+    """Names of the files in which an ONNX file keeps tensors, relative to its folder."""
+    from onnx import TensorProto, load
+    from onnx.external_data_helper import ExternalDataInfo
+
+    try:
+        graph = load(str(path), load_external_data=False).graph
+    except Exception:  # no ONNX: whoever opens it says so
+        return []
+    outside = [tensor for tensor in graph.initializer if tensor.data_location == TensorProto.EXTERNAL]
+    return sorted({ExternalDataInfo(tensor).location for tensor in outside})

@@ -1,0 +1,73 @@
+"""What may differ between two commits whose numbers are equal: every entry says why."""
+
+from __future__ import annotations
+
+import re
+
+IGNORED_FILES = {
+    r"(^|/)provenance\.json$": "versions of packages and the machine",
+    r"(^|/)log\.jsonl$": "times of day and durations",
+    r"(^|/)command\.json$": "the command line as typed",
+    r"(^|/)stages/created\.json$": "time of day",
+    r"(^|/)code\.json$": "version of the code of a run, which 0.1 did not state",
+    r"(^|/)lock$": "empty, held while a plan runs",
+    r"(^|/)checkpoints?(/|\.|-)": "state of an unfinished training; what it ends in is compared",
+    r"(^|/)\.": "temporary files",
+    r"\.source$": "which folder a result was made of",
+    r"(^|/)record/source$": "which folder a result was made of",
+}
+"""Files that are not compared: pattern of the path -> reason."""
+
+MOVED_FILES: dict[str, str] = {}
+"""Old path -> new path, as patterns for `re.sub`."""
+
+IGNORED_KEYS = {
+    "provenance": "versions of packages and the machine",
+    "created": "time of day",
+    "generated": "time of day",
+    "time": "time of day",
+    "seconds": "a duration",
+    "seconds_of_training": "a duration",
+    "milliseconds": "a duration",
+    "per_second": "a duration",
+    "speed": "a duration",
+    "command": "the command line as typed; flags were renamed",
+    "version": "of the package, or of the code that computed a cell",
+    "code": "version of the code that computed a cell, which 0.1 did not state",
+    "precision": "a recipe's bf16 or bfloat16 became auto, which is float32 wherever this script is of use",
+    "sha256": "0.1 left the hash of a file of one's own empty; weights themselves are compared",
+    "detector_sha256": "as sha256",
+    "recognizers": "as sha256, in the recipe of an audit",
+    "recipe_sha256": "hash of a recipe whose precision is spelled otherwise",
+    "cells": "ids of cells: they hash the code's version and the settings",
+    "cutter": "module path of the class that cuts crops",
+    "manifest": "hash of the captures in the recipe of an audit: of their bytes, which 0.1 took of the table alone",
+    "faces_sha256": "hash of the faces in the recipe of an audit, which 0.1 did not state",
+    "schema": "address of the report's schema",
+}
+"""Keys, at any depth, that are not compared: key -> reason."""
+
+RENAMED_KEYS = {
+    "passed_over": "skip_people",
+    "readings": "gradients",
+    "reading": "gradient",
+    "judges": "evaluation_recognizers",
+    "judge": "evaluation_recognizer",
+}
+"""Old key -> the word that it may have become: both are read as the new one."""
+
+ADDED_KEYS: dict[str, str] = {}
+"""Keys that only the new commit writes: key -> reason."""
+
+RENAMED_VALUES: dict[str, str] = {}
+"""Old value of a text without blanks, such as a name -> new value."""
+
+PROSE = "a text with a blank is prose: words were made plainer, so that only the numbers in it are compared"
+
+HASH = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{12,64}(?![0-9a-zA-Z])")
+"""Hashes in names of files and in texts: of settings with renamed keys, so that equal work has another one."""
+
+
+def ignored_file(name: str) -> bool:
+    """Whether a file, named relative to the folder of its side, is not compared."""
+    return any(re.search(pattern, name) for pattern in IGNORED_FILES)

@@ -1,0 +1,86 @@
+"""The comparison of two commits sees a number, a pixel, a key or a file that differs, and nothing that is listed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from golden.same import differences
+
+ONE, TWO = "0123456789abcdef", "fedcba9876543210"
+
+
+def write(folder: Path, cell: str = ONE) -> Path:
+    """A small plan's folder."""
+    place = folder / "cells" / cell
+    place.mkdir(parents=True)
+    (place / "cell.json").write_text(json.dumps({"name": "mmdg / seed 0"}))
+    (place / "done.json").write_text(json.dumps({"seconds": len(cell), "result": {"auc": 0.1 + 0.2, "n": [1, 2]}}))
+    (folder / "summary.md").write_text("AUC 0.30 (0.1 to 0.5), n = 7")
+    (folder / "table.csv").write_text("key,score\na,0.5\n")
+    np.savez(folder / f"faces-{cell}.npz", crops=np.arange(6, dtype=np.uint8))
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(folder / "face.png")
+    return folder
+
+
+def test_equal_results_under_other_ids_are_equal(tmp_path: Path) -> None:
+    lines, count = differences(write(tmp_path / "a"), write(tmp_path / "b", TWO))
+    assert lines == []
+    assert count == 9
+
+
+def rewrite(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+def pixel(folder: Path) -> None:
+    """Change one value of one pixel by one."""
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pixels[1, 1, 2] = 1
+    Image.fromarray(pixels).save(folder / "face.png")
+
+
+def array(folder: Path) -> None:
+    """Keep the values but not their type."""
+    np.savez(folder / f"faces-{ONE}.npz", crops=np.arange(6, dtype=np.int16))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (rewrite(f"cells/{ONE}/done.json", "0.30000000000000004", "0.3"), "auc"),
+        (rewrite(f"cells/{ONE}/done.json", '"n": [1, 2]', '"n": [1, 2.0]'), "n[1]"),
+        (rewrite(f"cells/{ONE}/done.json", '"n"', '"m"'), "m[0]: new"),
+        (rewrite("summary.md", "n = 7", "n = 8"), "summary.md"),
+        (rewrite("table.csv", "a,0.5", "a,0.50"), "score[0]"),
+        (lambda folder: (folder / "table.csv").unlink(), "table.csv: 1 files, now 0"),
+        (pixel, "face.png: pixels"),
+        (array, "crops"),
+    ],
+)
+def test_every_other_value_is_seen(change: Callable[[Path], Any], named: str, tmp_path: Path) -> None:
+    old = write(tmp_path / "a")
+    new = Path(shutil.copytree(old, tmp_path / "b"))
+    change(new)
+    assert named in "\n".join(differences(old, new)[0])
+
+
+def test_what_is_listed_may_differ(tmp_path: Path) -> None:
+    old = write(tmp_path / "a")
+    new = Path(shutil.copytree(old, tmp_path / "b"))
+    rewrite(f"cells/{ONE}/done.json", '"seconds": 16', '"seconds": 3')(new)
+    rewrite("summary.md", "AUC", "area under the curve")(new)
+    (new / "provenance.json").write_text("{}")
+    assert differences(old, new)[0] == []
