@@ -118,18 +118,22 @@ def cell_origins(cells: Sequence[PlanCell], keys: Mapping[str, str], root: Path)
     """
     found: dict[str, dict[str, Any]] = {}
     for cell in cells:
-        path = root / CELLS / keys[cell.name] / DONE
-        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        about = _marker(root / CELLS / keys[cell.name] / DONE)
         found[keys[cell.name]] = {"name": cell.name, **{key: about[key] for key in _ORIGIN if key in about}}
     return found
 
 
+def _marker(path: Path) -> dict[str, Any]:
+    """What a done-marker states; nothing where it is absent or damaged, which its result's reader says."""
+    with suppress(OSError, ValueError):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return about if isinstance(about, dict) else {}
+    return {}
+
+
 def _say_other_code(cells: Path, name: str, code: int) -> None:
     """Say how many cells were done by another version of the code."""
-    held: list[int] = []
-    for path in cells.glob(f"*/{DONE}"):
-        with suppress(OSError, ValueError, AttributeError):
-            held.append(int(json.loads(path.read_text(encoding="utf-8")).get("code", 1)))
+    held = [int(about.get("code", 1)) for path in cells.glob(f"*/{DONE}") if (about := _marker(path))]
     others = [version for version in held if version != code]
     if others and code not in held:
         say_computed_anew(f"{len(others)} cells of {name}", held=others, now=code)

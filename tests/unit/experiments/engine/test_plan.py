@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -66,6 +67,33 @@ def test_resuming_runs_nothing_twice_and_a_plan_may_grow(tmp_path: Path) -> None
     go(plan(tmp_path, "seeds: [2, 1, 0]"), out, resume=True)
     assert calls(out) == ["seed 0", "seed 1", "seed 2"]
     assert [row[0] for row in summary(out)["tables"][0]["rows"]] == ["seed 2", "seed 1", "seed 0"]
+
+
+def test_cells_of_older_code_are_computed_anew_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    go(plan(tmp_path, "seeds: [0, 1]\nafter: {1: [0]}"), out)
+    monkeypatch.setattr(Draws, "code", 2)
+    go(plan(tmp_path, "seeds: [0, 1]\nafter: {1: [0]}"), out, resume=True)
+    assert calls(out) == ["seed 0", "seed 0", "seed 1", "seed 1"]
+    assert "2 cells of draws: kept by version 1 of its code, which is version 2 now; computed anew" in caplog.text
+    go(plan(tmp_path, "seeds: [0, 1]\nafter: {1: [0]}"), out, resume=True)
+    assert len(calls(out)) == 4
+    assert caplog.text.count("computed anew") == 1
+    assert {cell["code"] for cell in json.loads((out / "plan.json").read_text())["cells"].values()} == {2}
+
+
+def test_a_cell_keeps_the_provenance_of_the_call_that_computed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    go(plan(tmp_path, "seeds: [0]"), out)
+    monkeypatch.setattr("facewarden.experiments.engine.executor.provenance", lambda: {"python": "4.0"})
+    go(plan(tmp_path, "seeds: [0, 1]"), out, resume=True)
+    cells = json.loads((out / "plan.json").read_text())["cells"].values()
+    versions = {cell["name"]: cell["provenance"]["python"] for cell in cells}
+    assert versions == {"seed 0": platform.python_version(), "seed 1": "4.0"}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
