@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.code_version import say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_json
+from facewarden.core.identity.code_version import say_computed_anew
 
 DONE, CODE = "done.json", "code.json"
 _KEPT = ("recipe.json", "provenance.json", "log.jsonl", CODE)  # of a run whose code changed

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face, find_face
-from facewarden.core.code_version import code_of, say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
+from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer

@@ -15,8 +15,8 @@ from torch import Tensor
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.own_hash import with_onnx_hashes
 from facewarden.core.labels import CHANNELS, Modality
-from facewarden.core.own_hash import with_onnx_hashes
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.settings import OneOrMore, Positive, SettingError, Whole, read_settings
 from facewarden.nn.crop import Border, crop_resize

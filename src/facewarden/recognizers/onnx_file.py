@@ -17,7 +17,7 @@ from torch import Tensor
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.own_hash import with_onnx_hashes
+from facewarden.core.identity.own_hash import with_onnx_hashes
 from facewarden.core.roles import Recognizer
 from facewarden.core.settings import OneOrMore, Positive, SettingError, read_settings
 from facewarden.recognizers.parts.view import InputView

@@ -13,9 +13,9 @@ from torch import nn
 from facewarden.core import registry
 from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, save_artifact
 from facewarden.core.card import Card
-from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.files import write_json
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.nn.restorer import build_restorer

@@ -13,7 +13,7 @@ from facewarden.auditing.detector import drop_captures, load_captures, perturbat
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
 from facewarden.auditing.request import AuditRequest, check_needs, model_part
-from facewarden.core.code_version import code_of
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.reporting.codec import parse_report

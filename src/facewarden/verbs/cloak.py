@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
-from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
-from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder

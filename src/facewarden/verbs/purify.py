@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face
-from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.files import writing
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
-from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed

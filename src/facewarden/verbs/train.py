@@ -11,9 +11,9 @@ from typing import Any, cast
 from facewarden.core import registry
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
-from facewarden.core.code_version import code_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.identity.code_version import code_of
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive

@@ -13,9 +13,9 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from facewarden.core import code_version
 from facewarden.core.artifact import sha256
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity import code_version
 from facewarden.evaluation.verification import verify
 from facewarden.verbs.evaluate import evaluate_verification
 

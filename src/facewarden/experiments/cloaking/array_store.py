@@ -12,9 +12,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.core.code_version import code_of, say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
+from facewarden.core.identity.code_version import code_of, say_computed_anew
 
 Arrays = Mapping[str, NDArray[Any]]
 _RECIPE = "recipe"
@@ -56,7 +56,7 @@ class Store:
         """Return the arrays of a recipe, making them unless they are there.
 
         Args:
-            kind: a folder's name, one of `facewarden.core.code_version.CODES`.
+            kind: a folder's name, one of `facewarden.core.identity.code_version.CODES`.
             recipe: JSON values, everything that decides the arrays; it is written beside them.
             make: computes them.
 

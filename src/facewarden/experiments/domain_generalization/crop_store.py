@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.code_version import code_of, say_computed_anew
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json, writing_folder
+from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive

@@ -17,9 +17,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.code_version import say_computed_anew
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.files import write_json
+from facewarden.core.identity.code_version import say_computed_anew
 from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
 from facewarden.core.run import DONE, provenance

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import facewarden
-from facewarden.core import code_version
-from facewarden.core.code_version import CODES
+from facewarden.core.identity import code_version
+from facewarden.core.identity.code_version import CODES
 from facewarden.core.run import RunFolder
 
 GUARDED = {

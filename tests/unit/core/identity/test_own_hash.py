@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.own_hash import with_onnx_hashes
+from facewarden.core.identity.own_hash import with_onnx_hashes
 
 CARD = Card("mine", "a network", "recognizer")
 
