@@ -9,7 +9,7 @@ AUDIT_PARTS := yunet faceplugin_recognizer facesdk_mobilefacenet dlib_face_api o
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: audit test lint docs-check setup setup-test fetch fetch-all clean
+.PHONY: audit test lint gpu-check docs-check setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
@@ -22,6 +22,9 @@ lint: setup-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+gpu-check: setup-test
+	$(BIN)/python benchmarks/gpu_check.py
 
 docs-check: setup-test
 	$(BIN)/python tests/docs_check.py

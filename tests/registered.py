@@ -7,12 +7,15 @@ brings it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, MissingAssetError
@@ -29,6 +32,16 @@ def build(group: str, name: str) -> Any:
         return _build(group, name)
     except MissingAssetError as error:
         pytest.skip(f"{error.message}: {error.hint}")
+
+
+@contextlib.contextmanager
+def placed(model: Any, device: torch.device) -> Iterator[Any]:
+    """A model of `build` on a device for a while; nothing happens to one that has no weights."""
+    model.to(device)
+    try:
+        yield model
+    finally:
+        model.to(torch.device("cpu"))
 
 
 @functools.cache

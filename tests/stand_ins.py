@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.roles import Detector, PadOutput, Recognizer
+from facewarden.training.crops import CropSet
 
 
 def generator(seed: int) -> torch.Generator:
@@ -39,6 +41,31 @@ def make_batch(
     )
 
 
+def crop_set(count: int = 16, *, side: int = 32) -> CropSet:
+    """Random crops of all sensors, both labels, two domains."""
+    draw = torch.Generator().manual_seed(0)
+    images = {
+        name: torch.randint(0, 256, (count, CHANNELS[name], side, side), generator=draw).to(torch.uint8)
+        for name in MODALITIES
+    }
+    return CropSet(
+        images=images, present={name: torch.ones(count, dtype=torch.bool) for name in MODALITIES},
+        key=tuple(f"{i}" for i in range(count)), label=torch.arange(count) % 2, species=("",) * count,
+        subject=tuple(f"{i // 2}" for i in range(count)), domain=tuple("ab"[i // 2 % 2] for i in range(count)),
+    )  # fmt: skip
+
+
+def frames_for(detector: Detector, count: int = 2) -> FaceBatch:
+    """Frames of the size that a detector is best given, with a face box in the middle."""
+    size = detector.frame_size
+    coarse = make_batch(count, size=14, modalities=[name for name in MODALITIES if name in detector.modalities])
+    images = {
+        name: nn.functional.interpolate(image, size=size, mode="bilinear").clamp(0, 1)
+        for name, image in coarse.images.items()
+    }
+    return replace(coarse, images=images, box=torch.tensor([[0.3, 0.25, 0.7, 0.75]]).repeat(count, 1) * size)
+
+
 class TinyDetector(Detector):
     """A smooth three-modality detector with a depth head; its gradients never vanish."""
 
@@ -54,7 +81,10 @@ class TinyDetector(Detector):
             self.weights[name] = nn.Parameter(weight, requires_grad=False)
 
     def predict(self, batch: FaceBatch) -> PadOutput:
-        score, maps = torch.zeros(len(batch)), torch.zeros(len(batch), 1, 1, 1)
+        score, maps = (
+            torch.zeros(len(batch), device=batch.device),
+            torch.zeros(len(batch), 1, 1, 1, device=batch.device),
+        )
         for name, weight in self.weights.items():
             response = torch.tanh(nn.functional.conv2d(batch.images[name], weight, stride=2))
             score = score + response.mean(dim=(1, 2, 3)) * 4.0

@@ -105,7 +105,7 @@ def perturbation_of(
     source, source_threshold, how = detector, rule.threshold, "white box"
     if not detector.differentiable:
         try:
-            source = resolve_detector("multi_cnn")
+            source = resolve_detector("multi_cnn", device=needs.device)
         except FacewardenError as error:
             return not_measured("perturbation", LeftOut("attacks on the detector", error.message, error.hint))
         how, source_threshold = f"transfer from {source.card.name}", 0.0

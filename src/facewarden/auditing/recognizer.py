@@ -33,7 +33,7 @@ _JUDGE = "judge"
 def poisoning_of(needs: AuditRequest, run: RunFolder) -> tuple[Section, tuple[AuditedPart, ...]]:
     """Cloak photos on a surrogate and see whether the audited recognizer still finds their owners."""
     try:
-        judge = resolve_recognizer(needs.recognizer)
+        judge = resolve_recognizer(needs.recognizer, device=needs.device)
         surrogates = surrogates_of(needs, judge)
     except MissingAssetError as error:
         return not_measured("poisoning", LeftOut("cloaking of gallery photos", error.message, error.hint)), ()

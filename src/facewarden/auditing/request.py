@@ -27,7 +27,7 @@ SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What the audit was asked for, besides the detector."""
+    """What the audit was asked for, besides the detector; `device` decides no number and so is in no recipe."""
 
     recognizer: str
     surrogate: tuple[str, ...]
@@ -36,11 +36,13 @@ class AuditRequest:
     sizes: Preset
     policy: str
     seed: int
+    device: str = "auto"
 
     def recipe(self) -> dict[str, Any]:
         """What decides the numbers, JSON-able."""
         captures = None if self.captures is None else str(self.captures)
-        return {**asdict(self), "captures": captures}
+        asked = {name: value for name, value in asdict(self).items() if name != "device"}
+        return {**asked, "captures": captures}
 
     def options(self) -> dict[str, str | None]:
         """Command line options that were not left at their defaults."""
@@ -51,6 +53,7 @@ class AuditRequest:
             "--captures": None if self.captures is None else str(self.captures),
             "--policy": None if self.policy == "eer" else self.policy,
             "--seed": str(self.seed) if self.seed else None,
+            "--device": None if self.device == "auto" else self.device,
         }
 
 
@@ -96,13 +99,13 @@ def surrogates_of(needs: AuditRequest, judge: Recognizer) -> tuple[Recognizer, .
             hint="a headline never uses the judge as surrogate; leave --surrogate out",
         )
     if needs.surrogate:
-        return tuple(resolve_recognizer(name) for name in needs.surrogate)
+        return tuple(resolve_recognizer(name, device=needs.device) for name in needs.surrogate)
     found: list[Recognizer] = []
     missing: list[MissingAssetError] = []
     for name in SURROGATES:
         if name != judge.card.name and len(found) < 2:
             try:
-                found.append(resolve_recognizer(name))
+                found.append(resolve_recognizer(name, device=needs.device))
             except MissingAssetError as error:
                 missing.append(error)
     if not found:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from facewarden.cli.parts.checks import check_detectors, check_path, check_purifiers, check_sets
-from facewarden.cli.parts.kinds import Captures, Folder, Model, Name, Setting
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
 
@@ -15,7 +15,7 @@ groups = {
     "attack": ("method", "set", "head", "towards", "modalities"),
     "budget": ("eps", "norm"),
     "where gradients are read": ("sfa", "offset", "route", "average", "through"),
-    "samples and output": ("samples", "seed", "out", "pictures"),
+    "samples and output": ("samples", "seed", "device", "out", "pictures"),
 }
 
 
@@ -41,6 +41,7 @@ def attack(
     through: tuple[Model, ...] = (),
     samples: int = 64,
     seed: int = 0,
+    device: Device = "auto",
     out: Path | None = None,
     pictures: Folder | None = None,
 ) -> Outcome:
@@ -68,6 +69,7 @@ def attack(
         through: purifiers through which gradients are averaged (expectation over transformation).
         samples: how many of each class at most.
         seed: of sample choice and random starts.
+        device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: per-sample table to write, .parquet or .csv.
         pictures: folder for a PNG of each sample and sensor: clean, attacked, and the change stretched to the budget.
             They show faces; keep them where the faces may be kept. Not with a matrix.
@@ -102,6 +104,7 @@ def attack(
         through=through or None,
         samples=samples,
         seed=seed,
+        device=device,
         out=out,
         pictures=pictures,
     )

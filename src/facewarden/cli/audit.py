@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.cli.parts.checks import check_detectors, check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Captures, Faces, Folder, Model
+from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -20,6 +20,7 @@ def audit(
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
+    device: Device = "auto",
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
     resume: bool = False,
@@ -39,6 +40,7 @@ def audit(
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of all random choices.
+        device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: folder of the run and its report.
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         resume: continue a run that was stopped.
@@ -58,6 +60,7 @@ def audit(
         preset=preset,
         policy=policy,
         seed=seed,
+        device=device,
         out=out,
         fail_on=fail_on,
         resume=resume,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from facewarden.cli.parts.checks import check_sets
-from facewarden.cli.parts.kinds import Faces, Folder
+from facewarden.cli.parts.kinds import Device, Faces, Folder
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -17,6 +17,7 @@ def distill(
     faces: Faces,
     seed: int = 0,
     epochs: int | None = None,
+    device: Device = "auto",
     resume: bool = False,
 ) -> Outcome:
     """Distill a trunk and write its folder: weights in half precision, card, recipe and results.
@@ -30,12 +31,13 @@ def distill(
         faces: photos of people: lfw:FOLDER, or a folder with one folder per person.
         seed: of initial weights and all random choices.
         epochs: instead of the recipe's number.
+        device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         resume: continue a run that was stopped; it ends with the same bits.
     """
     check_sets([faces])
     from facewarden.verbs.distill import distill as run
 
-    folder = run(recipe, out=out, faces=faces, seed=seed, epochs=epochs, resume=resume)
+    folder = run(recipe, out=out, faces=faces, seed=seed, epochs=epochs, device=device, resume=resume)
     return Outcome({"out": folder}, [f"trunk: {folder} (use it as the setting `trunk` of a detector's recipe)"])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from facewarden.cli.parts.checks import check_path, check_sets
-from facewarden.cli.parts.kinds import Captures, Folder
+from facewarden.cli.parts.kinds import Captures, Device, Folder
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -22,6 +22,7 @@ def train(
     start: Folder | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    device: Device = "auto",
     resume: bool = False,
 ) -> Outcome:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
@@ -41,6 +42,7 @@ def train(
         start: folder of a trained purifier of the same network to continue from; otherwise the weights are random.
         seed: of captures, initial weights and all random choices.
         epochs: instead of the recipe's number.
+        device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         resume: continue a run that was stopped; it ends with the same bits.
     """
     check_sets([captures, *data])
@@ -61,6 +63,7 @@ def train(
         start=start,
         seed=seed,
         epochs=epochs,
+        device=device,
         resume=resume,
     )
     results = folder / RESULTS

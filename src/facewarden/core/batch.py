@@ -152,7 +152,10 @@ class FaceBatch:
         return FaceBatch(**{item.name: pick(getattr(self, item.name)) for item in fields(self)})  # type: ignore[arg-type]
 
     def to(self, device: torch.device | str) -> FaceBatch:
-        """Return the batch with every tensor on a device."""
+        """Return the batch with every tensor on a device; the batch itself where they are there already."""
+        tensors = [*self.images.values(), *self.present.values(), *self.tasks.values(), self.box, self.label]
+        if all(tensor is None or tensor.device == torch.device(device) for tensor in tensors):
+            return self
 
         def move(value: object) -> object:
             if isinstance(value, Tensor):

@@ -124,8 +124,8 @@ def labeled(detector: Detector, batch: FaceBatch, *, head: str | None) -> Bool[T
         BadInputError: the detector has no such head, or the batch not its truth.
     """
     if head is None or (head == "live" and head not in detector.heads):
-        return torch.ones(len(batch), dtype=torch.bool)
-    truth = _truth_of(detector, batch, check_head(detector, head)).cpu()
+        return torch.ones(len(batch), dtype=torch.bool, device=batch.device)
+    truth = _truth_of(detector, batch, check_head(detector, head)).to(batch.device)
     if head in HEADS:
         return known(head, truth)
     if truth.ndim == 1 and not truth.is_floating_point():

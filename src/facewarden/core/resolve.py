@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
+import torch
+
 from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
+from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
@@ -31,41 +34,54 @@ def resolve_aligner(name: str) -> Aligner:
     return cast(Aligner, build())
 
 
-def resolve_detector(spec: str) -> Detector:
+def resolve_detector(spec: str, *, device: str | torch.device = "cpu") -> Detector:
     """Build a presentation attack detector.
 
     Args:
         spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, or `model.onnx`
             with its card `model.json` beside it.
+        device: where it is placed, as in `facewarden.core.compute.device.resolve_device`.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
-    return cast(Detector, _resolve("pad", spec, role=Detector).eval())
+    home = resolve_device(device)
+    return cast(Detector, _resolve("pad", spec, role=Detector).eval().to(home))
 
 
-def resolve_recognizer(spec: str) -> Recognizer:
-    """Build a face recognizer from a registry name, `name:PATH` or an ONNX file with its card."""
-    return cast(Recognizer, _resolve("recognizers", spec, role=Recognizer).eval())
+def resolve_recognizer(spec: str, *, device: str | torch.device = "cpu") -> Recognizer:
+    """Build a face recognizer.
+
+    Args:
+        spec: a registry name, `name:PATH`, or an ONNX file with its card.
+        device: where it is placed.
+
+    Raises:
+        BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
+    """
+    home = resolve_device(device)
+    return cast(Recognizer, _resolve("recognizers", spec, role=Recognizer).eval().to(home))
 
 
-def resolve_purifier(spec: str) -> Purifier:
+def resolve_purifier(spec: str, *, device: str | torch.device = "cpu") -> Purifier:
     """Build a purifier.
 
     Args:
         spec: a registry name, `name:PATH` for one with weights, or a folder that `facewarden train` wrote; settings may
             follow as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`.
+        device: where its network is placed.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
+    home = resolve_device(device)
     where, settings = parsed(spec)
     if not settings:
-        return cast(Purifier, _resolve("purifiers", where, role=Purifier))
+        return cast(Purifier, _resolve("purifiers", where, role=Purifier).to(home))
     name, _, argument = where.partition(":")
     if Path(where).is_dir():
         name, argument = _entry_of("purifiers", Path(where)), where
-    return cast(Purifier, _built("purifiers", name, argument, settings))
+    return cast(Purifier, _built("purifiers", name, argument, settings).to(home))
 
 
 def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:

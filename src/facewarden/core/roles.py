@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from facewarden.core.batch import FaceBatch, check_unit_range
 from facewarden.core.card import Card
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import ContractError
 from facewarden.core.labels import Modality
 
@@ -72,6 +73,16 @@ class PadOutput:
     features: Tensor | None = None
     tasks: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def to(self, device: torch.device) -> PadOutput:
+        """Return the output with every tensor on a device."""
+        if all(tensor.device == device for tensor in (self.score, *self.tasks.values())) and (
+            self.features is None or self.features.device == device
+        ):
+            return self
+        features = None if self.features is None else self.features.to(device)
+        tasks = {name: task.to(device) for name, task in self.tasks.items()}
+        return replace(self, score=self.score.to(device), features=features, tasks=tasks)
+
 
 class Detector(nn.Module, ABC):
     """A presentation attack detector: `FaceBatch` in, `PadOutput` out.
@@ -115,11 +126,16 @@ class Detector(nn.Module, ABC):
     def forward(self, batch: FaceBatch) -> PadOutput:
         """Score a batch.
 
+        Args:
+            batch: on any device; it is computed where the detector's weights are, and the output comes back to where
+                the images were.
+
         Raises:
             ContractError: a modality or the box is missing, or `predict` returned something that is not a finite
                 score for each sample.
         """
-        name = type(self).__name__
+        name, caller = type(self).__name__, batch.device
+        batch = batch.to(device_of(self) or caller)
         for modality in self.modalities:
             if modality in self.optional:
                 continue
@@ -144,7 +160,7 @@ class Detector(nn.Module, ABC):
             raise ContractError(
                 f"{name} gives heads {sorted(output.tasks)} but declares {self.heads}", hint="declare them"
             )
-        return output
+        return output.to(caller)
 
 
 class Recognizer(nn.Module, ABC):
@@ -186,7 +202,7 @@ class Recognizer(nn.Module, ABC):
         """Embed aligned faces as unit vectors.
 
         Args:
-            images: `(b, 3, 112, 112)` RGB in [0, 1].
+            images: `(b, 3, 112, 112)` RGB in [0, 1], on any device; the vectors come back to the same.
 
         Raises:
             ContractError: wrong shape or range, or a network that returned something else than finite `(b, dim)` of
@@ -199,14 +215,15 @@ class Recognizer(nn.Module, ABC):
                 hint="align first: facewarden.align.align_face",
             )
         check_unit_range(images, what=name)
-        with left_alone([images], owner=name):
-            raw = self.features(images)
+        here = images.to(device_of(self) or images.device)
+        with left_alone([here], owner=name):
+            raw = self.features(here)
         expected, shape = (images.shape[0], self.dim), tuple(getattr(raw, "shape", ()))
         if shape != expected or not bool(torch.isfinite(raw.detach()).all()):
             raise ContractError(f"{name} must give finite {expected}, got {shape}", hint="")
         if bool((raw.detach().norm(dim=1) < _SHORTEST).any()):
             raise ContractError(f"{name} gave a zero vector, which has no direction", hint="look at its weights")
-        return nn.functional.normalize(raw, dim=1)
+        return nn.functional.normalize(raw, dim=1).to(images.device)
 
     @final  # type: ignore[misc]
     def forward(self, images: Tensor) -> Float[Tensor, "b d"]:
@@ -219,10 +236,12 @@ class Purifier(ABC):
 
     Attributes:
         differentiable: whether gradients flow through `purify`.
+        network: what it computes with; None for one without weights, which computes where the images are.
     """
 
     card: Card
     differentiable: bool = False
+    network: nn.Module | None = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -232,12 +251,18 @@ class Purifier(ABC):
     def purify(self, images: Tensor) -> Tensor:
         """Purify checked images `(b, 3, h, w)` in [0, 1]."""
 
+    def to(self, device: torch.device | str) -> Purifier:
+        """Place its network on a device."""
+        if self.network is not None:
+            self.network.to(device)
+        return self
+
     @final
     def __call__(self, images: Tensor) -> Float[Tensor, "b 3 h w"]:
         """Remove perturbations from images; checks what goes in and what comes out.
 
         Args:
-            images: `(b, 3, h, w)` RGB in [0, 1], any size.
+            images: `(b, 3, h, w)` RGB in [0, 1], any size, on any device; the result comes back to the same.
 
         Raises:
             ContractError: input or output out of shape or range, or an output of another dtype.
@@ -246,8 +271,11 @@ class Purifier(ABC):
         if images.ndim != 4 or images.shape[1] != 3:
             raise ContractError(f"{name} expects (b, 3, h, w), got {tuple(images.shape)}", hint="give RGB images")
         check_unit_range(images, what=name)
-        with left_alone([images], owner=name):
-            output = self.purify(images)
+        device = None if self.network is None else device_of(self.network)
+        here = images.to(device or images.device)
+        with left_alone([here], owner=name):
+            output = self.purify(here)
+        output = output.to(images.device) if isinstance(output, Tensor) else output
         before, after = _form(images), _form(output)
         if before != after:
             raise ContractError(f"{name} turned {before} into {after}", hint="keep shape and dtype")

@@ -15,6 +15,7 @@ import numpy as np
 
 from facewarden.core.attack import Attack
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.device import device_of
 from facewarden.core.decision_goal import Evade
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import goal_of, labeled
@@ -102,6 +103,7 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
     """
     rows: dict[str, list[Any]] = {"key": [], "label": [], "subject": [], "species": [], "success": []}
     calls = unlabeled = 0
+    device = device_of(setting.source)  # the whole walk stays there, not only each pass through the model
     for whole in track(
         setting.batches,
         label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}",
@@ -114,6 +116,7 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
         if not bool(there.any()):
             continue
         batch = whole if bool(there.all()) else whole.select(there)
+        batch = batch.to(device or batch.device)
         goal: Objective = Evade(setting.source, batch, threshold=setting.source_threshold)
         if setting.head is not None:
             goal = goal_of(

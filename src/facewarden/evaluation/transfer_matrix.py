@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from facewarden.core.attack import Attack
+from facewarden.core.compute.device import device_of
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
@@ -82,6 +83,7 @@ def transfer(
     reading: GradientSource | None = None,
     samples: int = 64,
     seed: int = 0,
+    device: str | torch.device = "cpu",
     out: Path | None = None,
 ) -> Transferred:
     """Attack each surrogate on the same test captures and ask each victim what it decides of the results.
@@ -95,12 +97,13 @@ def transfer(
         towards: code of the class that the head is to name.
         samples: of each class at most.
         seed: of sample choice and random starts.
+        device: where the models compute.
         out: per-sample table to write.
 
     Raises:
         BadInputError: a surrogate without gradients, a sensor that one of them does not read, or no capture left.
     """
-    models = {name: resolve_detector(name) for name in dict.fromkeys((*surrogates, *victims))}
+    models = {name: resolve_detector(name, device=device) for name in dict.fromkeys((*surrogates, *victims))}
     for name, model in models.items():
         check_reads(model, threat.modalities, what=name)
     for name in surrogates:
@@ -121,9 +124,11 @@ def transfer(
     for source in surrogates:
         hits: dict[str, list[bool]] = {name: [] for name in victims}
         people: dict[str, list[str]] = {name: [] for name in victims}
-        for batch in track(
+        home = device_of(models[source])
+        for held in track(
             batches, label=f"{method} with {source}", total=sum(map(len, batches)), unit="captures", size=len
         ):
+            batch = held.to(home or held.device)
             there = labeled(models[source], batch, head=head)
             if not bool(there.all()):
                 words = f"{unlabeled_words(head)} (of {source})"

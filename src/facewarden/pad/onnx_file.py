@@ -117,7 +117,7 @@ class OnnxDetector(Detector):
         channels = CHANNELS[settings.modality]
         mean, std = (torch.tensor(value).reshape(1, -1, 1, 1) for value in (settings.mean, settings.std))
         network_input = ((crop.cpu().float() * 255 - mean) / std).expand(-1, channels, -1, -1)
-        return PadOutput(score=self._score(self._run(network_input.numpy())).to(images.device))
+        return PadOutput(score=self._score(self._run(network_input.cpu().numpy())).to(images.device))
 
     def _score(self, raw: NDArray[np.float32]) -> Tensor:
         values, settings = torch.from_numpy(raw).double(), self.settings

@@ -17,13 +17,23 @@ _FLOOR = 1e-6
 
 
 class FeatureDistance(ABC):
-    """How different two batches of faces look to one frozen network."""
+    """How different two batches of faces look to one frozen network.
+
+    Attributes:
+        model: the network; None where the distance has none.
+    """
 
     name: str
+    model: nn.Module | None = None
 
     @abstractmethod
     def __call__(self, found: Float[Tensor, "b 3 h w"], wanted: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:
         """A mean distance, 0 for equal images; differentiable in the first argument."""
+
+    def to(self, device: torch.device) -> None:
+        """Place the network where the images are."""
+        if self.model is not None:
+            self.model.to(device)
 
 
 class EmbeddingDistance(FeatureDistance):
@@ -37,7 +47,7 @@ class EmbeddingDistance(FeatureDistance):
         model = registry.load("recognizers", name)()
         if not isinstance(model, Recognizer) or not model.differentiable:
             raise BadInputError(f"{name} gives no gradients", hint='"features": ["faceres"]')
-        self.name, self.model = name, model.requires_grad_(False).eval()
+        self.name, self.model, self._recognizer = name, model.requires_grad_(False).eval(), model
         convolutions = [part for part in model.modules() if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1)]
         self._watched = convolutions[1:-1:2]  # every second pointwise layer: what the network sees at each size
 
@@ -56,7 +66,7 @@ class EmbeddingDistance(FeatureDistance):
         held: list[Tensor] = []
         hooks = [part.register_forward_hook(lambda _m, _i, output: held.append(output)) for part in self._watched]
         try:
-            embedding = self.model.embed(images.clamp(0.0, 1.0))
+            embedding = self._recognizer.embed(images.clamp(0.0, 1.0))
         finally:
             for hook in hooks:
                 hook.remove()

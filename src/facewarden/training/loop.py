@@ -81,6 +81,7 @@ def fit(
     settings: TrainSettings,
     seed: int,
     run: Path,
+    device: str | torch.device = "auto",
     stop_after: int | None = None,
     observe: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
@@ -89,12 +90,13 @@ def fit(
     Every random number has an address (seed, epoch or step, key), so there is no generator state to keep.
 
     Args:
-        model: trainable; left in evaluation mode, frozen.
+        model: trainable; left in evaluation mode, frozen, on the device that trained it.
         source: crops with the margin of the settings.
         objective: what to minimize.
         settings: how.
         seed: decides everything.
         run: folder for checkpoints and the log (one JSON line per epoch).
+        device: where to train, as in `facewarden.core.compute.device.resolve_device`.
         stop_after: leave after this many epochs, as if killed.
         observe: called with the number of epochs done, after each, before its checkpoint; the model is in evaluation
             mode then, and what is done there has no part in the training.
@@ -104,12 +106,12 @@ def fit(
         them, and the learning rate at its end.
 
     Raises:
-        BadInputError: the model cannot be trained, or checkpoints cannot be read or written.
+        BadInputError: the model cannot be trained, the device is not there, or checkpoints cannot be read or written.
     """
     if not isinstance(model, Trainable):
         raise BadInputError(f"{type(model).__name__} cannot be trained here", hint="facewarden train multi_cnn")
     model.requires_grad_(True).train()
-    accelerator = accelerator_for(settings.precision)
+    accelerator = accelerator_for(settings.precision, device)
     optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
     prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
     per_epoch = -(-len(source) // settings.batch)

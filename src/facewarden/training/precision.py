@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
+from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.precision import Precision, accelerate_precision, check_precision
 
@@ -23,11 +26,28 @@ def check_training_precision(precision: str) -> Precision:
     return checked
 
 
-def accelerator_for(precision: str) -> Accelerator:
-    """An Accelerator on this machine's training device that computes in the resolved precision."""
+def accelerator_for(precision: str, device: str | torch.device = "auto") -> Accelerator:
+    """An Accelerator on a device that computes in the resolved precision.
+
+    Args:
+        precision: what was asked for.
+        device: as in `facewarden.core.compute.device.resolve_device`. Of several processes each has the device that its
+            launcher gave it, and only "auto" or the kind of that device may be asked for.
+
+    Raises:
+        BadInputError: the device is not there.
+    """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, PartialState
 
-    # Accelerate keeps the first precision of a process for good; a plan trains in several
+    # Accelerate keeps the first precision and device of a process for good; a plan trains in several
     AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=accelerate_precision(precision, PartialState().device))
+    process = PartialState()
+    if process.num_processes == 1:
+        process.device = resolve_device(device)
+    elif str(device) not in ("auto", process.device.type):
+        raise BadInputError(
+            f"device {str(device)!r} was asked for, but the launcher gave this process {process.device}",
+            hint="--device auto",
+        )
+    return Accelerator(mixed_precision=accelerate_precision(precision, process.device))

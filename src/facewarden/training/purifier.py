@@ -29,7 +29,14 @@ RESULTS = "results.json"
 
 
 def train_purifier(
-    plan: PurifierRecipe, *, out: Path, pairs: Path | None, seed: int, resume: bool, start: Path | None = None
+    plan: PurifierRecipe,
+    *,
+    out: Path,
+    pairs: Path | None,
+    seed: int,
+    resume: bool,
+    start: Path | None = None,
+    device: str = "auto",
 ) -> Path:
     """Train a purifier and write its folder: weights, card, recipe and what was seen on dev.
 
@@ -40,6 +47,7 @@ def train_purifier(
         seed: decides initial weights and every draw.
         resume: go on with a run that was killed.
         start: folder of a trained purifier of the same network whose weights the training begins with; None draws them.
+        device: where to train.
 
     Returns:
         `out`.
@@ -64,7 +72,9 @@ def train_purifier(
     settings = plan.training
     features = build_features(settings.features) if settings.feature > 0 else []
     started = time.perf_counter()
-    log = fit_purifier(network, learned, dev=dev, features=features, settings=settings, seed=seed, run=run.path)
+    log = fit_purifier(
+        network, learned, dev=dev, features=features, settings=settings, seed=seed, run=run.path, device=device
+    )
     counts: dict[str, Any] = {
         "pairs": len(learned),
         "people": len(set(learned.person)),

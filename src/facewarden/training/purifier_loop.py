@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.files import write_text
 from facewarden.core.progress import track
@@ -37,34 +38,38 @@ def fit_purifier(
     settings: PurifierSettings,
     seed: int,
     run: Path,
+    device: str | torch.device = "auto",
     stop_after: int | None = None,
 ) -> list[dict[str, Any]]:
     """Train a network in place; a run that was killed goes on from its last checkpoint and ends with the same bits.
 
     Args:
-        network: maps images in [0, 1] to images; left in evaluation mode, frozen.
+        network: maps images in [0, 1] to images; left in evaluation mode, frozen, on the device that trained it.
         pairs: natural and cloaked crops to learn from.
         dev: pairs of other people, measured after every epoch; None measures nothing.
         features: networks whose features are compared; unused where the settings give them no weight.
         settings: how.
         seed: decides everything.
         run: folder for checkpoints and the log (one JSON line per epoch).
+        device: where to train, as in `facewarden.core.compute.device.resolve_device`.
         stop_after: leave after this many epochs, as if killed.
 
     Returns:
         The log: per epoch the mean losses and, on dev, PSNR in dB of natural and cloaked faces after the network.
 
     Raises:
-        BadInputError: fewer pairs than a batch, or checkpoints that cannot be read or written.
+        BadInputError: fewer pairs than a batch, an absent device, or checkpoints that cannot be read or written.
         ContractError: the loss is not a finite number.
     """
     if len(pairs) < settings.batch:
         raise BadInputError(f"{len(pairs)} pairs are less than a batch", hint="facewarden pairs makes more")
     network.requires_grad_(True).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    accelerator = accelerator_for(settings.precision)
+    accelerator = accelerator_for(settings.precision, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
     prepared, optimizer = accelerator.prepare(network, optimizer)
+    for distance in features:
+        distance.to(accelerator.device)
     state = load_checkpoint(run / CHECKPOINTS, network, optimizer) or {"step": 0, "log": []}
     per_epoch = len(pairs) // settings.batch
     total, log = per_epoch * settings.epochs, list(state["log"])
@@ -127,11 +132,12 @@ def _losses(
 def _look(network: nn.Module, dev: PairSet) -> dict[str, float]:
     """PSNR to the natural faces of other people: of their cloaks, and of both after the network."""
     network.eval()
+    device = device_of(network)
     some = dev.rows(range(min(len(dev), _LOOKED_AT)))
     clean, cloaked = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255 for crops in (some.clean, some.cloaked))
     with torch.no_grad():
         purified, natural = (
-            torch.cat([eight_bits(network(chunk).float()) for chunk in torch.split(images, 32)])
+            torch.cat([eight_bits(network(chunk.to(device)).float()).cpu() for chunk in torch.split(images, 32)])
             for images in (cloaked, clean)
         )
     network.train()

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
@@ -82,7 +83,8 @@ def fit_pair(
         stop_after: leave after this many epochs, as if killed.
 
     Returns:
-        The generators, frozen, and per epoch the mean loss and the mean size of the map relative to its cap.
+        The generators, frozen, on the detector's device, and per epoch the mean loss and the mean size of the map
+        relative to its cap.
 
     Raises:
         BadInputError: a detector without gradients, one that does not read color, or only one class of samples.
@@ -103,7 +105,8 @@ def fit_pair(
             widths=settings.widths,
             generators=settings.generators,
         )
-    pair.to(views[0].device)
+    device = device_of(detector) or views[0].device
+    pair.to(device)
     optimizer = torch.optim.Adam(pair.parameters(), lr=settings.rate)
     state: dict[str, Any] = {"step": 0, "log": []}
     if run is not None:
@@ -136,7 +139,8 @@ def _epoch(
     epoch: int,
 ) -> dict[str, float]:
     losses, sizes = [], []
-    for batch in _batches(views, settings.batch, seed=seed, epoch=epoch):
+    device = next(pair.parameters()).device
+    for batch in (part.to(device) for part in _batches(views, settings.batch, seed=seed, epoch=epoch)):
         assert batch.label is not None
         offset = pair(batch.images["rgb"])
         moved = (batch.images["rgb"] - offset_sign(batch.label) * offset).clamp(0.0, 1.0)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from facewarden.core.compute.device import device_of
 from facewarden.nn.residue import residue_statistics
 from facewarden.training.pairs import PairSet
 
@@ -42,6 +43,8 @@ def fit_suspicion(network: nn.Module, pairs: PairSet) -> dict[str, Any]:
 def statistics(network: nn.Module, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Statistics of eight-bit crops `(n, h, w, 3)`, `(n, 8)`."""
     images: Tensor = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+    device = device_of(network)
     with torch.no_grad():
-        found = [residue_statistics(part, network(part).clamp(0, 1)) for part in images.split(32)]  # type: ignore[no-untyped-call]
+        cleaned = (network(part.to(device)).clamp(0, 1).to(part.device) for part in images.split(32))  # type: ignore[no-untyped-call]
+        found = [residue_statistics(part, after) for part, after in zip(images.split(32), cleaned, strict=True)]  # type: ignore[no-untyped-call]
     return torch.cat(found).double().numpy()

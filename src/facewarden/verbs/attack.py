@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
+from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, class_code
@@ -81,6 +83,7 @@ def attack(
     through: str | Sequence[str] | None = None,
     samples: int = 64,
     seed: int = 0,
+    device: str = "auto",
     out: Path | None = None,
     pictures: Path | None = None,
 ) -> Attacked | Transferred:
@@ -108,6 +111,7 @@ def attack(
         through: purifiers through which gradients are averaged (expectation over transformation).
         samples: how many of each class at most.
         seed: of sample choice and random starts.
+        device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: per-sample table to write, .parquet or .csv.
         pictures: folder for a PNG of each sample and sensor: clean, attacked, and the change stretched to the budget.
             They show faces; keep them where the faces may be kept. Not with a matrix.
@@ -124,7 +128,8 @@ def attack(
     aim = None if towards is None else class_code(head or "live", towards)
     if out is not None:
         check_target(out)
-    reading = _reading(sfa, offset=offset, route=route, average=average, through=through)
+    home = resolve_device(device)
+    reading = _reading(sfa, offset=offset, route=route, average=average, through=through, device=home)
     manifest = open_captures(captures)
     if surrogates is not None or victims is not None:
         if surrogate is not None or surrogates is None:
@@ -143,10 +148,11 @@ def attack(
             reading=reading,
             samples=samples,
             seed=seed,
+            device=device,
             out=out,
         )
-    victim = resolve_detector(detector)
-    source = victim if surrogate is None else resolve_detector(surrogate)
+    victim = resolve_detector(detector, device=device)
+    source = victim if surrogate is None else resolve_detector(surrogate, device=device)
     check_attackable(source, method=method, attacker=attacker, modalities=modalities, head=head,
                      name=surrogate or detector)  # fmt: skip
     check_reads(victim, modalities, what=detector)
@@ -217,15 +223,21 @@ def check_attackable(
 
 
 def _reading(
-    sfa: Path | None, *, offset: Schedule | None, route: Route | None, average: int, through: str | Sequence[str] | None
+    sfa: Path | None,
+    *,
+    offset: Schedule | None,
+    route: Route | None,
+    average: int,
+    through: str | Sequence[str] | None,
+    device: torch.device,
 ) -> GradientSource | None:
     inner: GradientSource | None = None
     if sfa is not None:
-        inner = SfaOffset(GeneratorPair.from_artifact(sfa), offset=offset or "decay", route=route or "own")
+        inner = SfaOffset(GeneratorPair.from_artifact(sfa).to(device), offset=offset or "decay", route=route or "own")
     elif offset is not None or route is not None:
         given = " and ".join(f"--{name}" for name, value in (("offset", offset), ("route", route)) if value)
         raise BadInputError(f"{given} without SFA's generators does nothing", hint="--sfa DIR")
-    views = [resolve_purifier(name) for name in names_of(through, flag="--through")] if through else []
+    views = [resolve_purifier(name, device=device) for name in names_of(through, flag="--through")] if through else []
     for view in views:
         if not view.differentiable:
             raise BadInputError(f"no gradient flows through {view.card.name}", hint="facewarden list purifiers")

@@ -48,6 +48,7 @@ def audit(
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
+    device: str = "auto",
     out: Path = Path("runs/audit"),
     fail_on: str | None = None,
     resume: bool = False,
@@ -67,6 +68,7 @@ def audit(
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of everything random.
+        device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         resume: go on with a run that was stopped.
@@ -77,8 +79,8 @@ def audit(
     """
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
-    victim = resolve_detector(detector)
-    needs = AuditRequest(recognizer, surrogate, faces, captures, sizes, policy, seed)
+    victim = resolve_detector(detector, device=device)
+    needs = AuditRequest(recognizer, surrogate, faces, captures, sizes, policy, seed, device)
     hashes = check_needs(needs)
     recipe = {
         "verb": "audit",

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
+from facewarden.core.compute.device import device_of, resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
@@ -70,6 +71,7 @@ def distill(
     faces: str,
     seed: int = 0,
     epochs: int | None = None,
+    device: str = "auto",
     resume: bool = False,
 ) -> Path:
     """Distill a trunk and write its folder: weights in half precision, card, recipe and results.
@@ -83,6 +85,7 @@ def distill(
         faces: photos of people: lfw:DIR, or a folder with one folder per person.
         seed: decides initial weights and every draw.
         epochs: another number than the recipe's.
+        device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Returns:
@@ -92,6 +95,7 @@ def distill(
         BadInputError: the folder holds another run, or there are too few faces.
         MissingAssetError: a teacher is not fetched.
     """
+    home = resolve_device(device)
     plan = read_distill_recipe(recipe)
     training = plan.training if epochs is None else replace(plan.training, epochs=epochs)
     dataset = open_dataset(faces)
@@ -109,7 +113,7 @@ def distill(
     student = Student(plan.shape, teachers=teachers, components=plan.components, seed=derive(seed, "distill"))
     started = time.perf_counter()
     views = {kind: centered(held) for kind, held in {"photo": learned, **drawn}.items()}
-    log = distill_student(student, views, settings=training, seed=seed, run=run.path)
+    log = distill_student(student, views, settings=training, seed=seed, run=run.path, device=home)
     weights = weights_of(student.trunk, "float16")
     results = {
         "verification": verification(student, judged, teachers=plan.teachers, seed=seed),
@@ -173,9 +177,10 @@ def _of_several(person: Sequence[str]) -> list[int]:
 
 
 def _class_tokens(student: Student, pixels: Tensor) -> NDArray[np.float64]:
-    size = int(student.trunk.patch_embed.img_size[0])
+    size, device = int(student.trunk.patch_embed.img_size[0]), device_of(student)
     with torch.inference_mode():
-        tokens = torch.cat([student.tokens(part)[:, 0] for part in torch.split(still(pixels, size=size), 32)]).double()
+        parts = [student.tokens(part.to(device))[:, 0].cpu() for part in torch.split(still(pixels, size=size), 32)]
+    tokens = torch.cat(parts).double()
     found: NDArray[np.float64] = (tokens - tokens.mean(dim=0)).numpy()
     return found
 

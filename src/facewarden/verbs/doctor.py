@@ -65,17 +65,21 @@ def _torch() -> list[MachineFinding]:
     import torch
 
     from facewarden.core.compat import ensure_torchvision
+    from facewarden.core.compute.device import available_devices, resolve_device
     from facewarden.core.precision import native_bfloat16, resolve_precision
 
     vision = ensure_torchvision()
     fix = "pip install -c constraints.txt torchvision" if vision == "absent" else ""
-    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    devices = ", ".join(
+        f"{name} ({torch.cuda.get_device_name(name)})" if name.startswith("cuda") else name
+        for name in available_devices()
+    )
     return [
         MachineFinding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads"),
         MachineFinding(
             "precision auto", "ok", f"{resolve_precision('auto')} on this CPU: {native_bfloat16('cpu').reason}"
         ),
-        MachineFinding("accelerators", "ok" if devices else "absent", ", ".join(devices) or "none, the CPU is used"),
+        MachineFinding("devices", "ok", f"{devices}; --device auto takes {resolve_device('auto')}"),
         MachineFinding("torchvision", "bad" if vision == "absent" else "ok", vision, fix),
     ]
 

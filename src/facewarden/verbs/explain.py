@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text, writing
 from facewarden.core.labels import MODALITIES
@@ -91,7 +92,8 @@ def explain(
     for sample in track(_chosen(manifest, keys, limit=limit).rows, label="explaining", unit="captures"):
         batch = load_batch([sample], root=manifest.root)
         with torch.inference_mode():
-            maps: Tensor = cast(Uncertain, model).streams(batch, maps=True).maps
+            seen = batch.to(device_of(model) or batch.device)
+            maps: Tensor = cast(Uncertain, model).streams(seen, maps=True).maps.cpu()
         grids = uncertainty(maps[:, 0].float(), block=block)
         present = {name: bool(batch.present[name][0]) for name in MODALITIES if name in batch.present}
         shown: dict[str, NDArray[np.float32]] = {

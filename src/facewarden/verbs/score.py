@@ -41,18 +41,21 @@ class ScoreResult:
     skipped: dict[str, int]
 
 
-def score(source: Path, /, *, detector: str = "multi_cnn", out: Path | None = None) -> ScoreResult:
+def score(
+    source: Path, /, *, detector: str = "multi_cnn", device: str = "auto", out: Path | None = None
+) -> ScoreResult:
     """Score photos or captures with a presentation attack detector.
 
     Args:
         source: a manifest (.csv, .parquet), wmca:PATH or another published set of captures, a photo, or a folder of
             photos at any depth.
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: table to write, .parquet or .csv.
     """
     if out is not None:
         check_target(out)
-    model = resolve_detector(detector)
+    model = resolve_detector(detector, device=device)
     if names_captures(source):
         scores = score_manifest(model, open_captures(source))
         if out is not None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from facewarden.core import registry
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
+from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
@@ -45,6 +46,7 @@ def train(
     start: Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    device: str = "auto",
     resume: bool = False,
 ) -> Path:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
@@ -63,19 +65,21 @@ def train(
         start: folder of a trained purifier of the same network to go on from; left out, the weights are drawn.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
+        device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Returns:
         `out`.
 
     Raises:
-        BadInputError: the folder holds another run, or the captures lack a split or a class.
+        BadInputError: the folder holds another run, the captures lack a split or a class, or the device is not there.
     """
+    resolve_device(device)  # an absent one is told before anything is read
     if is_purifier_recipe(recipe):
         if captures is not None or data or protocol is not None:
             raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
         purifier = read_purifier_recipe(recipe).with_epochs(epochs)
-        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, resume=resume, start=start)
+        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, device=device, resume=resume, start=start)
     if start is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which has no --start", hint="leave --start out")
     if pairs is not None:
@@ -111,7 +115,7 @@ def train(
         targets=learned_heads(model),
     )  # fmt: skip
     objective: TrainingObjective = registry.load("objectives", plan.objective)(**plan.objective_settings)
-    fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path)
+    fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path, device=device)
     seconds = time.perf_counter() - started
     network = cast(Trainable, model).network
     weights = weights_of(network, plan.stored)

@@ -38,7 +38,7 @@ class WhereBright(Aligner):
 
 @pytest.fixture(autouse=True)
 def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "resolve_detector", lambda spec: Brightness())
+    monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Brightness())
     monkeypatch.setattr(module, "load", lambda group, name: WhereBright)
 
 
@@ -72,7 +72,7 @@ def test_a_single_photo(folder: Path) -> None:
 def test_a_table_that_cannot_be_written_is_refused_before_anything_is_scored(
     name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "resolve_detector", lambda spec: pytest.fail("scored"))
+    monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: pytest.fail("scored"))
     with pytest.raises(BadInputError, match=r"scores\."):
         score(folder, out=tmp_path / name)
 

@@ -22,3 +22,6 @@ Setting = Annotated[str, "KEY=VALUE"]
 
 Folder = Annotated[Path, "FOLDER"]
 """A folder."""
+
+Device = Annotated[str, "DEVICE"]
+"""Where networks compute: auto, cpu, cuda, cuda:1, mps."""

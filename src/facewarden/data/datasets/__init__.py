@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import logging
 from pathlib import Path
 
 from facewarden.core import registry
@@ -11,8 +10,6 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.data._text import printable
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto
 from facewarden.data.datasets.parts.captures import CaptureSet
-
-_LOG = logging.getLogger("facewarden")
 
 __all__ = ["CaptureSet", "Dataset", "FacePhoto", "open_dataset"]
 
@@ -57,11 +54,7 @@ def _made(name: str, path: Path | None) -> Dataset:
         )
     if not (isinstance(made, type) and issubclass(made, Dataset)):
         raise ContractError(f"datasets entry {name!r} is not a Dataset class", hint="entry = TheClass")
-    opened = made(path)
-    for line in (opened.understood, *opened.notes):
-        if line:
-            _LOG.info("%s", line)
-    return opened
+    return made(path)
 
 
 def _is_captures(made: object) -> bool:

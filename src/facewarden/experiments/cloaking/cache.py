@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facewarden.core.compute.device import device_of
 from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
@@ -120,12 +121,13 @@ class ExperimentCache:
         model = self.recognizer(judge)
         cut = model.halves()
         assert cut is not None  # asked for by `offers_halves` only
-        below = cut[0]
+        below, device = cut[0], device_of(model)
 
         def reader(_: str) -> Reader:
             def read(images: Tensor) -> NDArray[np.float16]:
                 with torch.inference_mode():
-                    return np.asarray(torch.cat([below(part) for part in torch.split(images, 32)]).half().numpy())
+                    parts = [below(part.to(device)).cpu() for part in torch.split(images, 32)]
+                    return np.asarray(torch.cat(parts).half().numpy())
 
             return read
 

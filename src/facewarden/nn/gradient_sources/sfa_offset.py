@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import AttackView, GradientQuery, GradientSource
 from facewarden.core.objective import Images
@@ -84,5 +85,6 @@ class SfaOffset(GradientSource):
         return [GradientQuery({**images, "rgb": (rgb + state["sign"] * shift).clamp(0.0, 1.0)})]
 
     def _map(self, rgb: Tensor) -> Tensor:
+        device = device_of(self.pair) if isinstance(self.pair, nn.Module) else None
         with torch.no_grad():
-            return self.pair(rgb).detach()
+            return self.pair(rgb.to(device or rgb.device)).detach().to(rgb.device)

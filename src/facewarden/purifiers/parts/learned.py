@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.card import Card
@@ -34,6 +34,7 @@ class LearnedPurifier(Purifier):
     """
 
     name: ClassVar[str]
+    network: nn.Module
     differentiable = True
 
     def __init__(self, weights: Path | str | None = None, *, precision: str = "float32") -> None:
@@ -72,9 +73,6 @@ class LearnedPurifier(Purifier):
         """Return the restored images, cut at black and white."""
         if len(images) == 0:
             return images
-        device = next(self.network.parameters()).device
-        if device != images.device:
-            self.network.to(images.device)
         single = images.float().contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, images.device):
             restored = self.network(single).float()

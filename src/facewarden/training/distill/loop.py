@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
 from facewarden.core.precision import autocast
@@ -64,25 +65,28 @@ def distill_student(
     settings: DistillSettings,
     seed: int,
     run: Path,
+    device: str | torch.device = "auto",
     stop_after: int | None = None,
 ) -> list[dict[str, Any]]:
     """Distill in place; a run that was killed goes on from its last epoch and ends with the same bits.
 
     Args:
-        student: learns.
+        student: learns; left on the device that trained it.
         views: by kind.
         settings: how.
         seed: decides everything.
         run: folder for checkpoints and the log (one JSON line per epoch).
+        device: where to train, as in `facewarden.core.compute.device.resolve_device`.
         stop_after: leave after this many epochs, as if killed.
 
     Returns:
         The log: per epoch the means of the losses by kind.
 
     Raises:
-        BadInputError: checkpoints cannot be read or written.
+        BadInputError: the device is not there, or checkpoints cannot be read or written.
     """
-    student.train()
+    home = resolve_device(device)
+    student.to(home).train()
     decayed = [p for p in student.parameters() if p.ndim > 1]
     others = [p for p in student.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}]
@@ -98,7 +102,8 @@ def distill_student(
         for number, (kind, rows) in enumerate(_batches(views, settings.batch, seed=seed, epoch=epoch)):
             step = epoch * per_epoch + number
             set_rate(optimizer, scheduled_rate(step, total, peak=settings.rate, warmup=settings.warmup))
-            losses = _losses(student, views[kind].select(rows), settings, seed=derive(seed, "distill", step))
+            drawn = derive(seed, "distill", step)
+            losses = _losses(student, views[kind].select(rows), settings, seed=drawn, device=home)
             known = 1.0 if kind == "photo" else settings.simulated
             loss = known * losses["identity"] + settings.patches * losses["patches"] + settings.whole * losses["whole"]
             if not bool(torch.isfinite(loss)):
@@ -129,7 +134,7 @@ def _batches(
 
 
 def _losses(
-    student: Student, views: DistillationViews, settings: DistillSettings, *, seed: int
+    student: Student, views: DistillationViews, settings: DistillSettings, *, seed: int, device: torch.device
 ) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     size = int(student.trunk.patch_embed.img_size[0])
@@ -137,6 +142,7 @@ def _losses(
         views.pixels.float() / 255, views.maps.float(), kind=views.kind, size=size, gray=settings.gray,
         generator=generator,
     )  # fmt: skip
-    with autocast(settings.precision, images.device):
-        said = student(images)
-    return distance(said, embeddings=views.embeddings, maps=maps)
+    embeddings = {name: vectors.to(device) for name, vectors in views.embeddings.items()}
+    with autocast(settings.precision, device):
+        said = student(images.to(device))
+    return distance(said, embeddings=embeddings, maps=maps.to(device))

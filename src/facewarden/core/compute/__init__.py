@@ -1,0 +1,1 @@
+"""Where networks compute: the devices of this machine."""
