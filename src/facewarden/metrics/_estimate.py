@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from facewarden.metrics._core import Floats
-from facewarden.metrics.intervals import BOOTSTRAP, Interval, is_bootstrap, percentile_interval, sum_interval
+from facewarden.metrics.intervals import Interval, is_ordinary, percentile_interval
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A share on the rows as they are and on every resample.
+    """A figure between 0 and 1 of the whole curve, on the rows as they are and on every resample.
 
     Attributes:
         value: on the rows as they are.
@@ -38,39 +39,34 @@ class Estimate:
     @property
     def varies(self) -> bool:
         """Whether resamples differ at all."""
-        return is_bootstrap(self.interval(0.95))
+        usable = self.replicates[np.isfinite(self.replicates)]
+        return bool(usable.size and np.ptp(usable) > 1e-12)
 
     def interval(self, confidence: float) -> Interval:
-        """Percentile interval, or Wilson over subjects where resamples do not differ."""
+        """Percentile interval, never narrower than people not seen allow."""
         return percentile_interval(self.value, self.replicates, n=self.n, subjects=self.subjects, confidence=confidence)
 
 
-def worst_of(found: dict[str, Estimate], confidence: float) -> tuple[Interval, str]:
+def worst_of(found: Mapping[str, Callable[[float], Interval]], confidence: float) -> tuple[Interval, str]:
     """Interval of the largest figure over species, and which species has it.
 
     Resampling the maximum itself is biased upward, the more the closer the species are. Instead: the true maximum is
     above its own species' upper bound no more often than that bound fails, so the highest upper bound is safe; the
     lower bound is the weakest species' own, at a level divided by the number of species because it was picked as the
     weakest.
+
+    Args:
+        found: species -> its interval at a confidence.
+        confidence: of the bounds.
     """
-    weakest = max(found, key=lambda name: found[name].value)
-    level = 1 - (1 - confidence) / len(found)
-    upper = {name: one.interval(confidence) for name, one in found.items()}
-    widest = max(upper, key=lambda name: upper[name].high)
-    method = upper[widest].method
+    each = {name: interval(confidence) for name, interval in found.items()}
+    weakest = max(each, key=lambda name: each[name].value)
+    widest = max(each, key=lambda name: each[name].high)
+    method = each[widest].method
     return Interval(
-        value=found[weakest].value,
-        low=found[weakest].interval(level).low,
-        high=upper[widest].high,
-        n=found[weakest].n,
-        method=method if method == BOOTSTRAP else f"upper bound of {widest}, {method}",
+        value=each[weakest].value,
+        low=found[weakest](1 - (1 - confidence) / len(found)).low,
+        high=each[widest].high,
+        n=each[weakest].n,
+        method=method if is_ordinary(method) else f"upper bound of {widest}, {method}",
     ), weakest
-
-
-def mean_of(one: Estimate, two: Estimate, confidence: float) -> Interval:
-    """Interval of the mean of two shares on the same resamples."""
-    value, n = (one.value + two.value) / 2, one.n + two.n
-    if one.varies and two.varies:
-        both = (one.replicates + two.replicates) / 2
-        return Estimate(value, both, n=n, subjects=min(one.subjects, two.subjects)).interval(confidence)
-    return sum_interval(value, [(0.5, one.interval(confidence)), (0.5, two.interval(confidence))], n=n)

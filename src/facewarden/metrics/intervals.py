@@ -1,12 +1,14 @@
-"""Intervals: Wilson for proportions, and the bootstrap that resamples whole subjects.
+"""Intervals: shares of rows by `facewarden.metrics.shares`, other figures by a bootstrap of whole subjects.
 
 Two presentations of one person are more alike than those of two, so rows are not independent and an interval that
-treats them so is too narrow. The bootstrap here draws persons with replacement and keeps all their rows together.
+treats them so is too narrow. Counts know it by their design effect; the bootstrap draws persons with replacement and
+keeps all their rows together. How often both hold the truth is in docs/results/intervals.md.
 
-**Where a bootstrap has nothing to vary** (an error rate of exactly 0 or 1, or a single subject) every replicate is
-equal and the percentile interval would be a point, which would claim certainty. Proportions then get a Wilson interval
-with the number of *subjects* as the sample size, because rows of one subject repeat each other; `Interval.method` says
-"wilson over subjects". So 0 errors on 2000 rows of 20 subjects is reported as at most 16 %.
+**A bootstrap only knows the people it has.** At an EER of 0 every resample is equal, and near it almost: a percentile
+interval would claim certainty. People of a kind that nobody has seen may have a share of up to that of 0 errors in so
+many rows of so many subjects, and be all wrong, or all right. No bootstrap interval of a share is narrower than what
+they could change, so that nothing jumps where resamples begin to differ. So 0 errors on 2000 rows of 20 subjects is
+reported as at most 8 %.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ import numpy as np
 from facewarden.core.errors import BadInputError
 from facewarden.metrics._core import Array, Floats, checked_scores, codes_of, nonempty, same_length
 from facewarden.metrics._resample import Resampling, rate_replicates, resampling
+from facewarden.metrics.shares import share_bounds, unseen_share
 
 BOOTSTRAP = "bootstrap by subject"
+COUNTS = "Clopper-Pearson on the effective sample, by subject"
+UNSEEN = ", widened for people not seen"
 WILSON = "wilson"
 FEW_SUBJECTS = 10
-WILSON_SUBJECTS = "wilson over subjects"
 
 
 @dataclass(frozen=True)
@@ -82,33 +86,52 @@ def wilson(successes: int | float, n: int, *, confidence: float = 0.95) -> Inter
     return Interval(value=share, low=low, high=high, n=n, method=WILSON)
 
 
+def count_interval(errors: Array, rows: Array, *, confidence: float = 0.95) -> Interval:
+    """Interval of a share of rows from the counts of every subject, without a random draw.
+
+    Args:
+        errors: (subjects,) how many rows of each subject count.
+        rows: (subjects,) how many rows each has; subjects without rows say nothing and are left out.
+        confidence: of the two-sided interval.
+    """
+    counts, sizes = np.asarray(errors, np.float64), np.asarray(rows, np.float64)
+    nonempty(sizes[sizes > 0], what="data")
+    counts, sizes = counts[sizes > 0], sizes[sizes > 0]
+    value = float(counts.sum() / sizes.sum())
+    low, high = share_bounds(counts, sizes, confidence=_checked_confidence(confidence))
+    return Interval(value, min(low, value), max(high, value), n=int(sizes.sum()), method=COUNTS + _rough(sizes.size))
+
+
 def percentile_interval(
     value: float, replicates: Floats, *, n: int, subjects: int, confidence: float = 0.95, proportion: bool = True
 ) -> Interval:
-    """Percentile interval of bootstrap replicates, or Wilson over subjects where all replicates are equal.
+    """Percentile interval of bootstrap replicates, never narrower than what people not seen could change.
 
     The bounds always include the value: a skewed figure on few subjects may lie outside its own percentiles.
 
     Args:
         value: the figure on the rows as they are.
         replicates: (rounds,) the figure on each resample; NaN where a resample has no row of a class, not counted.
-        n: rows, for the record.
-        subjects: how many subjects have rows in this figure; the sample size of the fallback. Below ten of them a
-            bootstrap is rough, and the method says so.
+        n: rows.
+        subjects: how many subjects have rows in this figure. Below ten of them a bootstrap is rough, and the method
+            says so.
         confidence: of the two-sided interval.
-        proportion: whether the figure lies in [0, 1] so that the fallback makes sense.
+        proportion: whether the figure lies in [0, 1], so that people not seen can change it by a known amount.
     """
+    tail = (1 - _checked_confidence(confidence)) / 2
     usable = replicates[np.isfinite(replicates)]
-    if usable.size and usable.max() - usable.min() > 1e-12:
-        tail = (1 - _checked_confidence(confidence)) / 2
-        low, high = np.quantile(usable, [tail, 1 - tail])
-        few = f", rough: only {subjects} subjects" if subjects < FEW_SUBJECTS else ""
-        low, high = min(float(low), value), max(float(high), value)
-        return Interval(value=value, low=low, high=high, n=n, method=BOOTSTRAP + few)
-    if not proportion:
+    varies = bool(usable.size and usable.max() - usable.min() > 1e-12)
+    if not varies and not proportion:
         return Interval(value=value, low=value, high=value, n=n, method="degenerate: all resamples are equal")
-    bounds = wilson(value * subjects, subjects, confidence=confidence)
-    return Interval(value=value, low=bounds.low, high=bounds.high, n=n, method=WILSON_SUBJECTS)
+    low, high = (float(end) for end in np.quantile(usable, [tail, 1 - tail])) if varies else (value, value)
+    low, high = min(low, value), max(high, value)
+    method = BOOTSTRAP + _rough(subjects)
+    if proportion:
+        unseen = unseen_share(n, subjects, confidence=confidence)
+        floor, ceiling = value - unseen * value, value + unseen * (1 - value)
+        method += UNSEEN if floor < low or ceiling > high else ""
+        low, high = min(low, floor), max(high, ceiling)
+    return Interval(value=value, low=low, high=high, n=n, method=method)
 
 
 def bootstrap_by_subject(
@@ -130,12 +153,12 @@ def bootstrap_by_subject(
         seed: same seed, same interval.
         rounds: how many resamples.
         confidence: of the two-sided interval.
-        proportion: whether the figure lies in [0, 1]; if so a degenerate bootstrap falls back to Wilson.
+        proportion: whether the figure lies in [0, 1], see `percentile_interval`.
 
-    >>> errors = np.array([0.0, 1, 0, 0, 1, 0])
+    >>> lengths = np.array([3.0, 4, 2, 2, 5, 2])
     >>> people = np.array(["a", "a", "b", "b", "c", "c"])
-    >>> bootstrap_by_subject(lambda w: float(w @ errors / w.sum()), people, seed=0, rounds=200).high
-    0.5
+    >>> bootstrap_by_subject(lambda w: float(w @ lengths / w.sum()), people, seed=0, proportion=False).high
+    3.5
     """
     drawn = _drawn(subjects, seed=seed, rounds=rounds)
     replicates = np.array([statistic(weights[drawn.unit].astype(np.float64)) for weights in drawn.weights])
@@ -150,19 +173,23 @@ def bootstrap_by_subject(
 
 
 def mean_by_subject(
-    values: Array, subjects: Array, *, seed: int, rounds: int = 1000, confidence: float = 0.95
+    values: Array, subjects: Array, *, seed: int, rounds: int = 1000, confidence: float = 0.95, proportion: bool = True
 ) -> Interval:
-    """Mean of per-row values (hits, errors, distances) with a subject-bootstrap interval; all rounds at once.
+    """Mean of per-row values (hits, errors, distances) with an interval that knows whose rows they are.
 
     Args:
-        values: (n,) numbers or booleans. If all lie in [0, 1] a degenerate bootstrap falls back to Wilson.
+        values: (n,) numbers or booleans. All 0 or 1 make a share, see `count_interval`; others a bootstrap.
         subjects: (n,) who is on each row.
-        seed: same seed, same interval.
+        seed: same seed, same interval; a share draws nothing.
         rounds: how many resamples.
         confidence: of the two-sided interval.
+        proportion: whether values between 0 and 1 are shares, which could be 0 or 1 for a person not seen.
     """
     rows = checked_scores(values, what="values")
     same_length(rows, np.asarray(subjects), names="values and subjects")
+    if proportion and rows.size and bool(((rows == 0) | (rows == 1)).all()):
+        codes, _ = codes_of(np.asarray(subjects))
+        return count_interval(np.bincount(codes, weights=rows), np.bincount(codes), confidence=confidence)
     drawn = _drawn(subjects, seed=seed, rounds=rounds)
     return percentile_interval(
         float(rows.mean()),
@@ -170,7 +197,7 @@ def mean_by_subject(
         n=rows.size,
         subjects=drawn.subjects,
         confidence=confidence,
-        proportion=bool(rows.min() >= 0 and rows.max() <= 1),
+        proportion=proportion and bool(rows.min() >= 0 and rows.max() <= 1),
     )
 
 
@@ -190,8 +217,8 @@ def paired_bootstrap_difference(
         confidence: of the two-sided interval.
 
     Returns:
-        The difference. Where the bootstrap has nothing to vary and values are 0/1-like, the bounds are widened by the
-        Wilson half of "no further row differs", over subjects.
+        The difference. Where fewer than ten subjects have a row that differs and no value exceeds 1, the bounds are
+        widened for people not seen: in full where no row differs, and less with each subject that has one.
     """
     ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
     same_length(ours, theirs, names="first and second")
@@ -206,16 +233,20 @@ def paired_bootstrap_difference(
         confidence=confidence,
         proportion=False,
     )
-    if not is_bootstrap(found) and np.abs(np.concatenate([ours, theirs])).max() <= 1:
-        slack = wilson(0, drawn.subjects, confidence=confidence).high
-        return Interval(
-            value=found.value,
-            low=max(-1.0, found.value - slack),
-            high=min(1.0, found.value + slack),
-            n=found.n,
-            method=WILSON_SUBJECTS,
-        )
-    return found
+    if np.abs(np.concatenate([ours, theirs])).max() > 1:
+        return found
+    differ = int(np.count_nonzero(np.bincount(codes_of(np.asarray(subjects))[0], weights=np.abs(difference))))
+    slack = unseen_share(found.n, drawn.subjects, confidence=confidence) * max(0.0, 1 - differ / FEW_SUBJECTS)
+    if not slack:
+        return found
+    low, high = max(-1.0, found.value - slack), min(1.0, found.value + slack)
+    return Interval(
+        found.value,
+        min(found.low, low),
+        max(found.high, high),
+        n=found.n,
+        method=BOOTSTRAP + _rough(drawn.subjects) + UNSEEN,
+    )
 
 
 def paired_bootstrap_percent(
@@ -233,7 +264,8 @@ def paired_bootstrap_percent(
 
     Returns:
         The percent; resamples in which `second` is zero are left out of the interval. None where it is zero at all.
-        Where the bootstrap has nothing to vary, the bounds are those of the difference, in percent of `second`.
+        Where fewer than ten subjects have a row that differs, it holds the bounds of the difference, in percent of
+        `second`.
     """
     ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
     same_length(ours, theirs, names="first and second")
@@ -252,28 +284,26 @@ def paired_bootstrap_percent(
         confidence=confidence,
         proportion=False,
     )
-    if is_bootstrap(found):
-        return found
     apart = paired_bootstrap_difference(
         ours, theirs, subjects=subjects, seed=seed, rounds=rounds, confidence=confidence
     )
+    if not apart.method.endswith(UNSEEN):
+        return found
     scale = 100.0 / float(theirs.mean())
-    low, high = max(-100.0, scale * apart.low), scale * apart.high
-    return Interval(
-        value=found.value, low=min(low, found.value), high=max(high, found.value), n=found.n, method=apart.method
-    )
+    low, high = min(found.low, scale * apart.low), max(found.high, scale * apart.high)
+    return Interval(found.value, min(max(-100.0, low), found.value), high, n=found.n, method=apart.method)
 
 
-def is_bootstrap(found: Interval) -> bool:
-    """Whether the bounds come from resamples that differ."""
-    return found.method.startswith(BOOTSTRAP)
+def is_ordinary(method: str) -> bool:
+    """Whether bounds were found as those of its kind always are, so that a table need not say how."""
+    return method in (BOOTSTRAP, COUNTS, f"combined from {COUNTS}")
 
 
 def sum_interval(value: float, parts: list[tuple[float, Interval]], *, n: int) -> Interval:
     """Interval of a weighted sum of independent proportions from the parts' own intervals.
 
-    Each bound moves away from the value by the root of the summed squares of the parts' distances to theirs. Used where
-    one part's bootstrap is degenerate (an APCER of 0) and a bootstrap of the sum would forget that part's doubt.
+    Each bound moves away from the value by the root of the summed squares of the parts' distances to theirs, so that it
+    rises with every part's value and bound.
 
     Source: Zou and Donner, Statistics in Medicine 27, 2008 (method of variance estimates recovery).
     """
@@ -289,6 +319,10 @@ def _checked_confidence(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise BadInputError(f"confidence must lie between 0 and 1, got {confidence}", hint="write 95 % as 0.95")
     return confidence
+
+
+def _rough(subjects: int) -> str:
+    return f", rough: only {subjects} subjects" if subjects < FEW_SUBJECTS else ""
 
 
 def _drawn(subjects: Array, *, seed: int, rounds: int) -> Resampling:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,9 +25,9 @@ from facewarden.metrics._core import (
     threshold_for_accepts,
 )
 from facewarden.metrics._curves import CurveReplicates, thin
-from facewarden.metrics._estimate import Estimate, mean_of, worst_of
-from facewarden.metrics._resample import Resampling, rate_replicates, resampling
-from facewarden.metrics.intervals import BOOTSTRAP, Interval, sum_interval
+from facewarden.metrics._estimate import Estimate, worst_of
+from facewarden.metrics._resample import Resampling, resampling
+from facewarden.metrics.intervals import Interval, count_interval, is_ordinary, sum_interval
 
 BPCER_AT = {"bpcer10": 0.10, "bpcer20": 0.05, "bpcer100": 0.01}
 
@@ -77,7 +79,7 @@ def presentation_summary(
     rounds: int = 1000,
     confidence: float = 0.95,
 ) -> list[Metric]:
-    """All error rates of one detector on one set, with subject-bootstrap intervals.
+    """All error rates of one detector on one set, with intervals by subject.
 
     Args:
         scores: (n,) higher = more bona fide.
@@ -124,32 +126,34 @@ def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array,
 def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[Metric]:
     accepted = (rows.scores >= threshold).astype(np.float64)
 
-    def rate(chosen: Bools | Ints, errors: Floats) -> Estimate:
-        picked = errors[chosen]
-        return Estimate(
-            value=float(picked.mean()),
-            replicates=rate_replicates(picked, rows.drawn.unit[chosen], rows.drawn.weights),
-            n=picked.size,
-            subjects=rows.subjects_among(chosen),
-        )
+    def rate(chosen: Bools | Ints, errors: Floats) -> Callable[[float], Interval]:
+        who = rows.subject[chosen]
+        counts = np.bincount(who, weights=errors[chosen], minlength=rows.drawn.subjects)
+        return partial(_counted, counts, np.bincount(who, minlength=rows.drawn.subjects))
 
     by_species = {name: rate(chosen, accepted) for name, chosen in rows.species.items()}
-    pooled, bpcer = rate(~rows.bona_fide, accepted), rate(rows.bona_fide, 1.0 - accepted)
+    pooled = rate(~rows.bona_fide, accepted)(confidence)
+    rejected = rate(rows.bona_fide, 1.0 - accepted)(confidence)
     worst, weakest = worst_of(by_species, confidence)
-    rejected = bpcer.interval(confidence)
-    half_worst = sum_interval(
-        (worst.value + rejected.value) / 2, [(0.5, worst), (0.5, rejected)], n=worst.n + rejected.n
-    )
-    half_pooled = mean_of(pooled, bpcer, confidence)
+    half_worst, half_pooled = (_half(part, rejected) for part in (worst, pooled))
     return [
-        *(metric_of(f"apcer/{name}", found.interval(confidence)) for name, found in by_species.items()),
+        *(metric_of(f"apcer/{name}", found(confidence)) for name, found in by_species.items()),
         metric_of("apcer_worst_species", worst, note=f"weakest species: {weakest}"),
-        metric_of("apcer_pooled", pooled.interval(confidence)),
+        metric_of("apcer_pooled", pooled),
         metric_of("bpcer", rejected),
         metric_of("acer_worst_species", half_worst, note=f"weakest species: {weakest}"),
         metric_of("acer_pooled", half_pooled),
         metric_of("hter", half_pooled),
     ]
+
+
+def _counted(errors: Floats, rows: Ints, confidence: float) -> Interval:
+    return count_interval(errors, rows, confidence=confidence)
+
+
+def _half(one: Interval, two: Interval) -> Interval:
+    """The mean of two error rates of different rows."""
+    return sum_interval((one.value + two.value) / 2, [(0.5, one), (0.5, two)], n=one.n + two.n)
 
 
 def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
@@ -186,7 +190,7 @@ def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
         }
         # A species that never binds has the same doubt about the bona fide rows as the others and adds none of its own.
         highest = max(one.value for one in by_species.values())
-        binding = {kind: one for kind, one in by_species.items() if one.varies or one.value == highest}
+        binding = {kind: one.interval for kind, one in by_species.items() if one.varies or one.value == highest}
         worst, weakest = worst_of(binding, confidence)
         found.append(metric_of(f"{name}_worst_species", worst, note=f"weakest species: {weakest}"))
         pooled = bpcer_at(target, attack, replicated.pooled)
@@ -195,6 +199,6 @@ def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
 
 
 def metric_of(name: str, found: Interval, *, note: str = "") -> Metric:
-    """A metric whose note says how the bounds were found, unless by the ordinary subject bootstrap."""
-    text = "; ".join(part for part in (note, "" if found.method == BOOTSTRAP else found.method) if part)
+    """A metric whose note says how the bounds were found, unless as those of its kind always are."""
+    text = "; ".join(part for part in (note, "" if is_ordinary(found.method) else found.method) if part)
     return Metric(name=name, value=found.value, low=found.low, high=found.high, n=found.n, note=text)

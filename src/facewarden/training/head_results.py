@@ -86,7 +86,10 @@ def _collect(detector: Detector, manifest: Manifest) -> tuple[dict[str, Tensor],
 def _of_head(head: str, output: Tensor, target: Tensor, label: Rows, subject: Rows, *, seed: int) -> list[Metric]:
     def mean(name: str, values: Rows, rows: Rows) -> list[Metric]:
         chosen = rows & ~np.isnan(values)
-        return [metric_of(name, mean_by_subject(values[chosen], subject[chosen], seed=seed))] if chosen.any() else []
+        if not chosen.any():
+            return []
+        share = head not in MAPS
+        return [metric_of(name, mean_by_subject(values[chosen], subject[chosen], seed=seed, proportion=share))]
 
     every, attack = np.ones(len(label), bool), label == 0
     if head == "live" or head in CODES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from facewarden.core.errors import BadInputError
 from facewarden.metrics.intervals import (
     BOOTSTRAP,
-    WILSON_SUBJECTS,
+    COUNTS,
+    Interval,
     bootstrap_by_subject,
     mean_by_subject,
     paired_bootstrap_difference,
@@ -65,7 +67,7 @@ def test_mean_of_all_rounds_equals_one_round_at_a_time() -> None:
 
 def test_same_seed_same_bounds_and_names_do_not_matter() -> None:
     rng = np.random.default_rng(3)
-    values, subjects = rng.random(60), rng.integers(0, 9, 60)
+    values, subjects = 3 * rng.random(60), rng.integers(0, 9, 60)
     first = mean_by_subject(values, subjects, seed=5)
     assert mean_by_subject(values, subjects, seed=5) == first
     assert mean_by_subject(values, subjects.astype(str), seed=5) == first
@@ -99,25 +101,54 @@ def test_bounds_hold_the_truth_about_as_often_as_they_say(people: int, rows: int
 
 
 def test_no_error_at_all_is_not_certainty() -> None:
-    # 2000 rows of 20 subjects without an error: Wilson of 0 in 20, not of 0 in 2000, and not [0, 0].
+    # 2000 rows of 20 subjects without an error. A correlation of 0.5 within a person leaves n = 2000 / 50.5 rows, and
+    # t quantiles of 1999 and 19 degrees of freedom take the square of 1.96115 / 2.09302 of that: 34.77. The upper end u
+    # solves (1 - u) ** 34.77 = 0.025.
     subjects = np.repeat(np.arange(20), 100)
     found = mean_by_subject(np.zeros(2000), subjects, seed=0)
-    assert (found.value, found.low, found.n, found.method) == (0.0, 0.0, 2000, WILSON_SUBJECTS)
-    assert found.high == pytest.approx(wilson(0, 20).high)
-    assert mean_by_subject(np.ones(2000), subjects, seed=0).low == pytest.approx(wilson(20, 20).low)
+    assert (found.value, found.low, found.n, found.method) == (0.0, 0.0, 2000, COUNTS)
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 34.77), rel=1e-3)
+    assert mean_by_subject(np.ones(2000), subjects, seed=0).low == pytest.approx(1 - found.high)
 
 
 def test_a_single_subject_carries_almost_no_evidence() -> None:
     found = mean_by_subject(np.array([0.0, 1.0]), np.array(["a", "a"]), seed=0)
-    assert found.method == WILSON_SUBJECTS
+    assert found.method == f"{COUNTS}, rough: only 1 subjects"
     assert found.high - found.low > 0.7
 
 
 def test_few_subjects_are_mentioned_and_bounds_hold_the_value() -> None:
-    found = mean_by_subject(np.array([0.0, 1, 1]), np.array(["a", "b", "c"]), seed=0)
+    found = mean_by_subject(np.array([0.0, 0.5, 1]), np.array(["a", "b", "c"]), seed=0)
     assert found.method == f"{BOOTSTRAP}, rough: only 3 subjects"
-    outside = percentile_interval(0.5, np.array([0.6, 0.7, np.nan]), n=3, subjects=30)
+    outside = percentile_interval(0.5, np.array([0.6, 0.7, np.nan]), n=3, subjects=30, proportion=False)
     assert (outside.low, outside.high) == (0.5, pytest.approx(0.6975))
+
+
+def test_a_figure_joins_the_edge_without_a_jump() -> None:
+    # An EER of 0, then ever more resamples that are above it: 40 people with 9 rows each.
+    none = percentile_interval(0.0, np.zeros(400), n=360, subjects=40)
+    ends = [
+        percentile_interval(value, np.full(400, value) + value * np.sin(np.arange(400)), n=360, subjects=40).high
+        for value in (1e-9, 1e-4, 1e-3, 1e-2)
+    ]
+    assert none.high == pytest.approx(mean_by_subject(np.zeros(360), np.arange(360) // 9, seed=0).high)
+    assert none.high <= ends[0] < ends[1] < ends[2] < ends[3] < none.high + 0.011
+    assert ends[0] - none.high < 1e-8
+    full = percentile_interval(1.0, np.ones(400), n=360, subjects=40)
+    assert (full.low, full.high) == (pytest.approx(1 - none.high), 1.0)
+
+
+def test_a_difference_joins_no_difference_in_small_steps() -> None:
+    # In 40 people with 9 rows, one person after the other has one row that differs.
+    subjects = np.repeat(np.arange(40), 9)
+    lows = []
+    for people in range(16):
+        first = np.zeros(360)
+        first[: 9 * people : 9] = 1.0
+        lows.append(paired_bootstrap_difference(first, np.zeros(360), subjects=subjects, seed=0).low)
+    assert lows[0] == pytest.approx(-mean_by_subject(np.zeros(360), subjects, seed=0).high)
+    assert max(abs(one - other) for one, other in pairwise(lows)) < 0.011
+    assert lows[-1] > 0
 
 
 def test_other_figures_do_not_pretend_to_be_shares() -> None:
@@ -142,24 +173,26 @@ def test_paired_difference_is_narrower_than_the_parts() -> None:
 def test_equal_models_differ_by_no_more_than_was_seen() -> None:
     errors = np.array([0.0, 1.0] * 20)
     found = paired_bootstrap_difference(errors, errors, subjects=np.repeat(np.arange(20), 2), seed=0)
-    assert (found.value, found.high) == (0.0, pytest.approx(wilson(0, 20).high))
+    # nobody differs: as much as 0 of 40 rows allow, 40 / 1.5 of them effective, times the squared ratio of t quantiles
+    effective = 40 / 1.5 * (2.022691 / 2.093024) ** 2
+    assert (found.value, found.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / effective)))
     assert found.low == -found.high
 
 
-def test_sum_of_a_varying_and_a_degenerate_part() -> None:
-    # Half of [0, 0.16] above 0, and half of 0.1 with 0.06 above it: sqrt(0.08^2 + 0.03^2) above 0.05.
-    apcer = percentile_interval(0.0, np.zeros(5), n=100, subjects=20)
-    bpcer = percentile_interval(0.1, np.array([0.04, 0.16]), n=100, subjects=20, confidence=1 - 1e-9)
+def test_sum_of_two_parts() -> None:
+    # Half of [0, u] above 0, and half of 0.1 with 0.06 above it: the root of the sum of squares above 0.05.
+    apcer = mean_by_subject(np.zeros(100), np.arange(100), seed=0)
+    bpcer = Interval(0.1, 0.04, 0.16, 100, BOOTSTRAP)
     found = sum_interval(0.05, [(0.5, apcer), (0.5, bpcer)], n=200)
     assert found.high == pytest.approx(0.05 + math.hypot(apcer.high / 2, 0.03), abs=1e-6)
     assert found.low == pytest.approx(0.05 - 0.03, abs=1e-6)
-    assert "wilson" in found.method
-    assert "bootstrap" in found.method
+    assert COUNTS in found.method
+    assert BOOTSTRAP in found.method
 
 
 def test_rounds_and_rows_are_needed() -> None:
     with pytest.raises(BadInputError, match="one round"):
-        mean_by_subject(np.ones(2), np.arange(2), seed=0, rounds=0)
+        mean_by_subject(np.full(2, 3.0), np.arange(2), seed=0, rounds=0)
     with pytest.raises(BadInputError, match="no data"):
         mean_by_subject(np.zeros(0), np.zeros(0, int), seed=0)
     with pytest.raises(BadInputError, match="one entry per row"):
@@ -178,7 +211,17 @@ def test_a_paired_percent_is_the_bootstrap_of_the_ratio() -> None:
         return 100.0 * (float(weights @ first) / below - 1.0) if below else float("nan")
 
     slow = bootstrap_by_subject(ratio, people, seed=3, proportion=False)
+    points = paired_bootstrap_difference(first, second, subjects=people, seed=3)
+    assert found.low == pytest.approx(max(-100.0, min(slow.low, 100 * points.low / second.mean())))
+    assert found.high == pytest.approx(max(slow.high, 100 * points.high / second.mean()))
+    many = np.concatenate([first] * 6), np.concatenate([second] * 6)
+    who = np.arange(36) // 2  # rows of twelve people differ: nothing is widened
+    found = paired_bootstrap_percent(*many, subjects=who, seed=3)
+    first, second = many
+    slow = bootstrap_by_subject(ratio, who, seed=3, proportion=False)
+    assert found is not None
     assert (found.low, found.high) == (pytest.approx(slow.low), pytest.approx(slow.high))
+    first, second = first[:6], second[:6]
     assert paired_bootstrap_percent(first, np.zeros(6), subjects=people, seed=3) is None
     # no row differs: "no change" is no certainty with three people
     same = paired_bootstrap_percent(second, second, subjects=people, seed=3)
