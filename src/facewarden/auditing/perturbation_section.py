@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewarden.core.labels import Modality
 from facewarden.evaluation.attack_runs import AttackRun
 from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
-from facewarden.metrics.intervals import bootstrap_by_subject, mean_by_subject
+from facewarden.metrics.intervals import mean_by_subject
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
@@ -111,24 +111,29 @@ def _rates(found: AttackGrid, cell: AttackRun) -> Iterator[Metric]:
 
 
 def _half_budget(found: AttackGrid, sensors: tuple[Modality, ...]) -> Iterator[Metric]:
-    """Smallest budget that flips half, where the tried budgets reach it."""
+    """Smallest budget that flips half, where the tried budgets reach it.
+
+    Its interval holds the budgets at which one half lies within the interval of the success rate: from where the upper
+    ends reach half to where the lower ends do.
+    """
     curve = found.curve(sensors)
-    hits = np.stack([found.column(cell, "success").astype(float) for cell in curve])
     grays = np.array([cell.threat.eps * 255 for cell in curve])
-
-    def statistic(weights: NDArray[np.float64]) -> float:
-        # a resample that never reaches half counts with the largest budget tried: that bound is then a lower one
-        crossing = half_crossing(hits @ weights / weights.sum(), grays)
-        return float(grays[-1]) if crossing is None else crossing
-
-    if half_crossing(hits.mean(axis=1), grays) is None:
+    rates = [mean_by_subject(found.column(c, "success"), found.column(c, "subject"), seed=found.seed) for c in curve]
+    value, low, high = (
+        half_crossing(np.array([getattr(rate, end) for rate in rates]), grays) for end in ("value", "high", "low")
+    )
+    if value is None or low is None:
         return
-    at = bootstrap_by_subject(statistic, found.column(curve[0], "subject"), seed=found.seed, proportion=False)
-    note = f"interpolated between the budgets tried, the largest of which is {grays[-1]:g}/255; {at.method}"
+    note = (
+        f"interpolated between the budgets tried, the largest of which is {grays[-1]:g}/255; ends where those of the "
+    )
+    note += "success rate reach half"
+    if high is None:
+        note += "; the upper end is the largest budget tried and may lie above it"
     group = {"attack": curve[0].name, "modalities": "+".join(sensors)}
-    # resamples that all agree would claim certainty: then there is no interval, and the grade does not use it
-    low, high = (at.low, at.high) if at.low < at.high else (None, None)
-    yield Metric("eps_half", at.value, low, high, at.n, found.simulated, "/255", group, note)
+    # ends of the rates need not rise with the budget where samples differ: the interval holds the value anyway
+    low, high = min(low, value), max(float(grays[-1]) if high is None else high, value)
+    yield Metric("eps_half", value, low, high, rates[0].n, found.simulated, "/255", group, note)
 
 
 def half_crossing(rates: NDArray[np.float64], budgets: NDArray[np.float64]) -> float | None:
@@ -160,7 +165,8 @@ def _table(found: AttackGrid, metrics: Sequence[Metric]) -> Table:
         "Attack success rate",
         ("Attack", "Sensors touched", "Budget (L∞)", "Pooled", "Attack accepted", "Bona fide rejected"),
         tuple(rows),
-        note=f"Gradients: {found.source}. Noise is uniform at random, the control that every attack must beat.",
+        note=f"Gradients: {found.source}. What fell within a budget counts as fallen within every larger one. Noise is "
+        "uniform at random, the control that every attack must beat.",
         simulated=found.simulated,
     )
 
@@ -173,7 +179,7 @@ def _self_checks(found: AttackGrid) -> tuple[CheckOutcome, ...]:
             attack=cell.name,
             source="noise" if cell.name == "noise" else gradients,
             eps=cell.threat.eps * 255,
-            success=found.column(cell, "success").astype(bool),
+            success=found.column(cell, "success_alone").astype(bool),
             where="+".join(cell.threat.modalities),
         )
         for cell in found.cells

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from facewarden.auditing.poisoning import Poisoning, cloak_psnr, verification_pairs
 from facewarden.experiments.cloaking.measure import CloakingResult
-from facewarden.metrics.intervals import Interval, mean_by_subject, sum_interval
+from facewarden.metrics.combine import rate_difference
+from facewarden.metrics.intervals import Interval, bootstrap_by_subject, mean_by_subject, sum_interval
 from facewarden.metrics.match import eer_threshold
+from facewarden.metrics.psnr import SET_PSNR
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.format import measured, plain
-from facewarden.reporting.grades import grade
+from facewarden.reporting.grades import RECOGNIZER_FAILS, grade
 
 Found = Mapping[str, Sequence[CloakingResult]]
 
@@ -25,11 +28,7 @@ def poisoning_section(setting: Poisoning, found: Found, *, left_out: Sequence[Le
     """
     simulated = setting.lab.crowd.faces.simulated
     metrics = [metric for name, cells in found.items() for metric in _of_purifier(setting, name, cells)]
-    psnr, owner = cloak_psnr(setting)
-    quality = mean_by_subject(psnr, owner, seed=setting.seed)
-    note = f"of the 8-bit cloaked crop; {quality.method}"
-    bounds = (quality.value, quality.low, quality.high, quality.n)
-    metrics.append(Metric("cloak_psnr", *bounds, simulated, "dB", {"cloak": setting.cloak.name}, note))
+    metrics += _quality(setting)
     verdict = grade("poisoning", metrics)
     return Section(
         name="poisoning",
@@ -43,6 +42,20 @@ def poisoning_section(setting: Poisoning, found: Found, *, left_out: Sequence[Le
         skipped=dict(setting.lab.crowd.faces.skipped),
         simulated=simulated,
     )
+
+
+def _quality(setting: Poisoning) -> Iterator[Metric]:
+    """PSNR of the cloaked crops as a set: of all their pixels together, of the middle crop and of the worst ones.
+
+    A mean of PSNRs would be ruled by crops that hardly changed.
+    """
+    psnr, owner = cloak_psnr(setting)
+    simulated = setting.lab.crowd.faces.simulated
+    for name, (what, statistic) in SET_PSNR.items():
+        found = bootstrap_by_subject(partial(statistic, psnr), owner, seed=setting.seed, proportion=False)
+        about = {"cloak": setting.cloak.name}
+        note = f"{what} of the 8-bit cloaked crops; {found.method}"
+        yield Metric(name, found.value, found.low, found.high, found.n, simulated, "dB", about, note)
 
 
 def _of_purifier(setting: Poisoning, purifier: str, cells: Sequence[CloakingResult]) -> Iterator[Metric]:
@@ -60,6 +73,8 @@ def _of_purifier(setting: Poisoning, purifier: str, cells: Sequence[CloakingResu
         )
         yield metric("protection_rate", cell.protection, note, tracker=cell.tracker, cloak=cell.cloak)
         yield metric("natural_error", cell.natural_error, note, tracker=cell.tracker)
+        beyond = rate_difference(cell.protection, cell.natural_error)
+        yield metric("excess_protection_rate", beyond, note, tracker=cell.tracker, cloak=cell.cloak)
         others = "everybody else's probes"
         yield metric("normal_accuracy", cell.normal_accuracy, others, tracker=cell.tracker, cloak=cell.cloak)
     kept = _verification(setting, purifier)
@@ -130,14 +145,23 @@ def _figure(setting: Poisoning, metrics: Sequence[Metric]) -> Figure:
 
 
 def _finding(setting: Poisoning, metrics: Sequence[Metric]) -> str:
-    untreated = _named(metrics, "protection_rate", "identity")
-    treated = [_named(metrics, "protection_rate", name) for name in setting.purifiers if name != "identity"]
+    untreated, missed = (_named(metrics, name, "identity") for name in ("protection_rate", "natural_error"))
+    treated = [_named(metrics, "excess_protection_rate", name) for name in setting.purifiers if name != "identity"]
     judge = setting.lab.recognizer(setting.judge).card.name
+    if missed.value > RECOGNIZER_FAILS:
+        return (
+            f"{judge} misses {measured(missed)} of the searches for people who do not cloak, and {measured(untreated)} "
+            f"with a cloak of at most {setting.cloak.eps:g} gray levels: it fails before any cloak does."
+        )
+    beyond = _named(metrics, "excess_protection_rate", "identity")
     text = (
         f"A cloak of at most {setting.cloak.eps:g} gray levels hides its owner from {judge} in {measured(untreated)} "
-        "of the searches when the gallery is used as it comes."
+        f"of the searches when the gallery is used as it comes; {measured(missed)} are missed without a cloak, so the "
+        f"cloak adds {measured(beyond)}."
     )
     if treated:
-        best = min(treated, key=lambda metric: metric.value)
-        text += f" After the best purifier here, {plain(best.group['purifier'])}, it is {measured(best)}."
+        best = min(treated, key=lambda metric: (metric.value, metric.group["purifier"]))
+        name = plain(best.group["purifier"])
+        which = f"{name}, the best of {len(treated)} purifiers by this number," if len(treated) > 1 else name
+        text += f" After {which} it adds {measured(best)}."
     return text

@@ -6,7 +6,7 @@ Random noise of the same size is the control that every attack must beat.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -145,15 +145,59 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
 
 
 def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Run every cell, one resumable stage each; stage name -> rows."""
+    """Run every cell, one resumable stage each; stage name -> rows, with success carried upward."""
     frozen = [parameter for parameter in setting.source.parameters() if parameter.requires_grad]
     for parameter in frozen:  # gradients of weights would be computed for nothing
         parameter.requires_grad_(False)
     try:
-        return {cell.stage: run.stage(cell.stage, partial(attack_cell, setting, cell)) for cell in cells}
+        found = {cell.stage: run.stage(cell.stage, partial(attack_cell, setting, cell)) for cell in cells}
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
+    return carried_upward(cells, found)
+
+
+def carried_upward(cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Count what fell within a budget as fallen within every larger one, sample by sample: balls are nested.
+
+    An attack may end worse with more room, which says something of the attack and nothing of the model. Only cells of
+    one attack on the same sensors are nested.
+
+    Args:
+        cells: the grid.
+        found: stage name -> rows of `attack_cell`.
+
+    Returns:
+        The rows with `success` carried upward; `success_alone` is what the attack of this budget did by itself.
+    """
+    carried = {stage: {**rows, "success_alone": list(rows["success"])} for stage, rows in found.items()}
+    fallen: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.threat.eps):
+        rows = carried[cell.stage]
+        before = fallen.setdefault((cell.name, tuple(cell.threat.modalities)), set())
+        before |= {key for key, hit in zip(rows["key"], rows["success_alone"], strict=True) if hit}
+        rows["success"] = [int(key in before) for key in rows["key"]]
+    return carried
+
+
+def nested_success(success: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Carry success upward among lists named "BUDGET|READING" of the same samples, for each reading by itself.
+
+    A budget of zero is a check of the measurement and is carried nowhere.
+
+    >>> nested_success({"2|plain": [1, 0, 0], "8|plain": [0, 1, 0], "8|sfa": [0, 0, 1]})
+    {'2|plain': [1, 0, 0], '8|plain': [1, 1, 0], '8|sfa': [0, 0, 1]}
+    """
+    carried = {name: [int(hit) for hit in hits] for name, hits in success.items()}
+    fallen: dict[str, list[int]] = {}
+    for name in sorted(carried, key=lambda name: float(name.partition("|")[0])):
+        eps, _, reading = name.partition("|")
+        if float(eps) > 0.0:
+            before = fallen.get(reading, [0] * len(carried[name]))
+            fallen[reading] = carried[name] = [
+                int(one or other) for one, other in zip(before, carried[name], strict=True)
+            ]
+    return {name: carried[name] for name in success}
 
 
 def grid(

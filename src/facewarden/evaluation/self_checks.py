@@ -24,6 +24,7 @@ from facewarden.core.threat import ThreatModel
 Source = Literal["white_box", "score", "transfer", "noise"]
 
 _DOUBT = 0.05  # chance of a drop this large among flips that are coin tosses, below which a check fails
+_ROUNDING = 0.0005  # half of the last digit that is printed
 _ENSEMBLE = "auto_binary"
 _FLAT = 0.1  # share of samples without gradient above which white-box numbers mean little
 
@@ -143,7 +144,9 @@ def self_checks(
     """Check measured rows against each other and against the model.
 
     Rates are compared sample by sample: a check fails where one side wins so often among the samples on which two rows
-    differ that a fair coin would not (one-sided sign test at 5 %). Smaller contradictions are named in the detail.
+    differ that a fair coin would not (one-sided sign test at 5 %); smaller contradictions are named in the detail.
+    Success that falls by more than rounding as the budget grows fails at once: balls are nested, so it is the attack's
+    own doing.
 
     Args:
         rows: everything measured on the same samples; rows with other samples belong into another call.
@@ -188,15 +191,20 @@ def _grows(rows: Sequence[MeasuredRow], where: str) -> Iterator[CheckOutcome]:
             by_steps.setdefault((row.attack, row.source, row.eps), []).append(row)
     budgets = [sorted(group, key=lambda row: row.eps) for group in by_eps.values()]
     steps = [sorted(group, key=lambda row: row.steps or 0) for group in by_steps.values()]
-    yield _rising("success grows with the budget", where, budgets, _at)
+    yield _rising("success grows with the budget", where, budgets, _at, strict=True)
     yield _rising("success grows with the steps", where, steps, lambda row: f"{row.attack} of {row.steps} steps")
 
 
 def _rising(
-    check: str, where: str, groups: Sequence[Sequence[MeasuredRow]], name: Callable[[MeasuredRow], str]
+    check: str,
+    where: str,
+    groups: Sequence[Sequence[MeasuredRow]],
+    name: Callable[[MeasuredRow], str],
+    *,
+    strict: bool = False,
 ) -> CheckOutcome:
     pairs = [pair for group in groups for pair in pairwise(group)]
-    return _compared(check, where, [(high, low) for low, high in pairs], name)
+    return _compared(check, where, [(high, low) for low, high in pairs], name, strict=strict)
 
 
 def _knowledge(rows: Sequence[MeasuredRow], where: str) -> Iterator[CheckOutcome]:
@@ -254,9 +262,14 @@ def _at(row: MeasuredRow) -> str:
 
 
 def _compared(
-    check: str, where: str, pairs: Sequence[tuple[MeasuredRow, MeasuredRow]], name: Callable[[MeasuredRow], str]
+    check: str,
+    where: str,
+    pairs: Sequence[tuple[MeasuredRow, MeasuredRow]],
+    name: Callable[[MeasuredRow], str],
+    *,
+    strict: bool = False,
 ) -> CheckOutcome:
-    """The first row of each pair must succeed at least as often as the second."""
+    """The first row of each pair must succeed at least as often as the second; only strict checks forbid chance."""
     if not pairs:
         return CheckOutcome(check, where, None)
     small = ""
@@ -268,5 +281,7 @@ def _compared(
         detail = f"{name(strong)} flips {strong.rate:.1%}, {name(weak)} {weak.rate:.1%}"
         if _coin(lost, lost + won) < _DOUBT:
             return CheckOutcome(check, where, False, detail)
-        small = small or f"{detail}, within chance"
+        if strict and weak.rate - strong.rate > _ROUNDING:
+            return CheckOutcome(check, where, False, f"{detail}; chance could do it")
+        small = small or f"{detail}, within {'rounding' if strict else 'chance'}"
     return CheckOutcome(check, where, True, small)

@@ -147,7 +147,7 @@ def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[Metr
     ]
 
 
-def _counted(errors: Floats, rows: Ints, confidence: float) -> Interval:
+def _counted(errors: Array, rows: Array, confidence: float) -> Interval:
     return count_interval(errors, rows, confidence=confidence)
 
 

@@ -9,6 +9,8 @@ Names that the grades, the gate and the page know (other metrics are welcome, th
 | perturbation | `success_rate` | `eps` as "8/255", and e.g. `attack`, `goal`, `modalities` | % |
 | perturbation | `eps_half`: smallest budget that flips half of the samples, in gray levels | e.g. `attack` | /255 |
 | poisoning | `protection_rate`: share of cloaked persons the judge fails to find | `cloak`, `purifier` | % |
+| poisoning | `natural_error`: the same share while nobody cloaks | `purifier` | % |
+| poisoning | `excess_protection_rate`: the first less the second | `cloak`, `purifier` | % |
 | poisoning | `verification_accuracy` of the judge after purifying uncloaked faces | `purifier` | % |
 """
 

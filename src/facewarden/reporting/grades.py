@@ -42,7 +42,7 @@ SCALES: Mapping[SectionName, Scale] = MappingProxyType(
     {
         "presentation": Scale("acer_worst_species", (0.025, 0.05, 0.10, 0.20, 0.35), min_n=50),
         "perturbation": Scale("success_rate", (0.05, 0.15, 0.30, 0.50), min_n=20),
-        "poisoning": Scale("protection_rate", (0.05, 0.10, 0.20, 0.40, 0.70), min_n=20),
+        "poisoning": Scale("excess_protection_rate", (0.05, 0.10, 0.20, 0.40, 0.70), min_n=20),
     }
 )
 """Section -> its limits. Perturbation stops at D: past that, `E_BUDGET` parts E from F."""
@@ -55,6 +55,9 @@ E_BUDGET = 2.0
 
 ACCURACY_PRICE = 0.02
 """A purifier that costs more verification accuracy than this is no defense and cannot be the best one."""
+
+RECOGNIZER_FAILS = 0.20
+"""A recognizer that misses a larger share of people who do not cloak tells nothing of cloaks: no grade."""
 
 UNPURIFIED = ("none", "identity")
 """Purifier names that stand for training on the images as they come."""
@@ -99,7 +102,10 @@ def grade_perturbation(metrics: tuple[Metric, ...]) -> Verdict:
     verdict = _by_worst(scale, at_budget, where=f" at a budget of {BUDGET}")
     if verdict.letter != LETTERS[len(scale.limits)]:
         return verdict
-    halves = [metric for metric in _named(metrics, "eps_half") if metric.low is not None and metric.n >= scale.min_n]
+    half = _named(metrics, "eps_half")
+    if not half and all(metric.value < 0.5 for metric in at_budget):
+        return Verdict("E", f"{verdict.reason} No measured budget flips half of the samples, so it is E and not F.")
+    halves = [metric for metric in half if metric.low is not None and metric.n >= scale.min_n]
     if not halves:
         return Verdict("F", f"{verdict.reason} No measured budget that flips half lifts it to E.")
     weakest = min(halves, key=_low)
@@ -112,14 +118,24 @@ def grade_perturbation(metrics: tuple[Metric, ...]) -> Verdict:
 
 
 def grade_poisoning(metrics: tuple[Metric, ...]) -> Verdict:
-    """Grade by what cloaks still hide behind the best purifier whose price in accuracy is bearable.
+    """Grade by what cloaks add to the error without a cloak, behind a purifier whose price in accuracy is bearable.
 
-    For each purifier the most protective cloak counts; the best purifier is the one that leaves least. The owner of a
-    training pipeline wants this low.
+    For each purifier the most protective cloak counts. The best purifier is the one with the lowest point value, ties
+    by name; the grade is the best one that any purifier is shown to reach. The owner of a training pipeline wants this
+    low. A recognizer that misses people who do not cloak is not graded, and where the error without a cloak was not
+    measured the whole protection rate counts.
     """
     scale = SCALES["poisoning"]
+    missed = [metric for metric in _named(metrics, "natural_error") if _purifier(metric) in UNPURIFIED]
+    surest = min(missed, key=lambda metric: metric.value, default=None)
+    if surest is not None and surest.value > RECOGNIZER_FAILS:
+        return Verdict(
+            None,
+            f"Not graded: the recognizer misses {measured(surest)} of the searches for people who do not cloak, more "
+            f"than {number(RECOGNIZER_FAILS, unit='%')}; what a cloak adds says little then.",
+        )
     by_purifier: dict[str, list[Metric]] = {}
-    for metric in _named(metrics, scale.metric):
+    for metric in _named(metrics, scale.metric) or _named(metrics, "protection_rate"):
         by_purifier.setdefault(_purifier(metric), []).append(metric)
     accuracy = {_purifier(metric): metric for metric in _named(metrics, "verification_accuracy")}
     plain = next((accuracy[name] for name in UNPURIFIED if name in accuracy), None)
@@ -133,12 +149,23 @@ def grade_poisoning(metrics: tuple[Metric, ...]) -> Verdict:
     graded = {name: found for name, found in bearable.items() if all(_usable(metric, scale) for metric in found)}
     if not graded:
         return _by_worst(scale, [metric for found in bearable.values() for metric in found])
-    best = min(graded, key=lambda name: max(_high(metric) for metric in graded[name]))
-    verdict = _by_worst(scale, graded[best], where=f" behind the best purifier ({best.replace('_', ' ')})")
-    kept = accuracy.get(best)
+    best = min(graded, key=lambda name: (max(metric.value for metric in graded[name]), name))
+    surely = min(graded, key=lambda name: (_highest(graded[name]), name != best, name))
+    if scale.letter(_highest(graded[surely])) == scale.letter(_highest(graded[best])):
+        surely = best
+    where, other = f" behind {surely.replace('_', ' ')}", ""
+    if len(graded) > 1:
+        many = f"best of {len(graded)} by the number itself"
+        where += f", {many}" if surely == best else ""
+        lowest = measured(max(graded[best], key=_high))
+        other = (
+            "" if surely == best else f" The {many} is {best.replace('_', ' ')} ({lowest}), whose interval is wider."
+        )
+    verdict = _by_worst(scale, graded[surely], where=where)
+    kept = accuracy.get(surely)
     price = f"verification accuracy is then {measured(kept)}" if kept else "verification accuracy was not measured"
     before = f", {number(plain.value, unit=plain.unit)} without purifying" if plain and plain is not kept else ""
-    return Verdict(verdict.letter, f"{verdict.reason} Its price: {price}{before}.")
+    return Verdict(verdict.letter, f"{verdict.reason}{other} Its price: {price}{before}.")
 
 
 def parse_eps(text: str) -> float:
@@ -151,7 +178,7 @@ def parse_eps(text: str) -> float:
 
 def _by_worst(scale: Scale, found: list[Metric], *, where: str = "") -> Verdict:
     """Grade by the metric with the highest upper end among those of one name."""
-    what = label(scale.metric) + where
+    what = label(found[0].name if found else scale.metric) + where
     if not found:
         return Verdict(None, f"Not graded: {what} was not measured.")
     usable = [metric for metric in found if _usable(metric, scale)]
@@ -189,6 +216,10 @@ def _bearable(kept: Metric | None, plain: Metric | None, *, name: str) -> bool:
 
 def _purifier(metric: Metric) -> str:
     return metric.group.get("purifier", UNPURIFIED[0])
+
+
+def _highest(found: list[Metric]) -> float:
+    return max(_high(metric) for metric in found)
 
 
 def _high(metric: Metric) -> float:

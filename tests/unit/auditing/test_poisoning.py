@@ -89,6 +89,13 @@ def test_the_section_adds_up_and_resumes(tmp_path: Path) -> None:
     assert "cloak on color" in hidden.note
     missed = [m.value for m in section.metrics if m.name == "natural_error"]
     assert missed == [0.0] * 4
+    beyond = [m for m in section.metrics if m.name == "excess_protection_rate"]
+    assert [m.value for m in beyond] == [m.value for m in section.metrics if m.name == "protection_rate"]
+    assert "0.0\u00a0%" in section.finding
+    assert "are missed without a cloak" in section.finding
+    psnr = {m.name: m.value for m in section.metrics if m.unit == "dB"}
+    assert psnr["cloak_psnr_worst"] <= psnr["cloak_psnr"] <= max(cloak_psnr(experiment)[0])
+    assert psnr["cloak_psnr_median"] in cloak_psnr(experiment)[0]
     assert section.simulated
     assert section.skipped == {"no face found": 2}
     assert len(section.figures[0].data["rows"]) == 4

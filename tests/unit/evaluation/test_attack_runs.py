@@ -13,8 +13,10 @@ import torch
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
 from facewarden.auditing.perturbation_section import AttackGrid, half_crossing, perturbation_section
+from facewarden.core.attack import CountedObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
+from facewarden.core.objective import Images
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
 from facewarden.core.threat import ThreatModel
@@ -24,6 +26,7 @@ from facewarden.evaluation.attack_runs import (
     attack_cell,
     choose_samples,
     grid,
+    nested_success,
     run_grid,
 )
 from facewarden.evaluation.decisions import correct_batches
@@ -73,6 +76,36 @@ def test_success_is_what_the_geometry_says(tmp_path: Path) -> None:
     assert by_eps[8.0] == [1, 1, 0, 1, 1, 0]
 
 
+class Fickle(PGD):
+    """Finds its way within 2 gray levels and loses it within 8."""
+
+    def perturb(self, objective: CountedObjective) -> Images:
+        return super().perturb(objective) if objective.threat.eps < 3 / 255 else objective.clean
+
+
+def test_what_fell_within_a_budget_has_fallen_within_larger_ones(tmp_path: Path) -> None:
+    victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255, 0.5 + 12 / 255], [0, 1, 1])
+    setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attack=Fickle(), noise=Noise(), transfer=False)
+    found = AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
+    small, large = found.curve(("rgb",))
+    assert found.column(small, "success").tolist() == found.column(large, "success").tolist() == [1, 1, 0]
+    assert found.column(large, "success_alone").tolist() == [0, 0, 0]
+    section = perturbation_section(found)
+    rates = {m.group["eps"]: m.value for m in section.metrics if m.name == "success_rate" and m.group["attack"] == "pgd"
+             and m.group["direction"] == "pooled"}  # fmt: skip
+    assert rates == pytest.approx({"2/255": 2 / 3, "8/255": 2 / 3})
+    assert "in doubt" in section.finding  # the attack of the larger budget did worse: a warning beside the number
+    outcomes = {str(row[0]): str(row[2]) for row in section.tables[1].rows}
+    assert outcomes["success grows with the budget"].startswith("FAILED: pgd at 8 flips 0.0%")
+
+
+def test_nested_budgets_are_carried_for_each_reading_alone() -> None:
+    found = nested_success({"8|plain": [0, 1, 0], "0|plain": [0, 0, 1], "2|plain": [1, 0, 0], "8|sfa": [0, 0, 0]})
+    assert found == {"8|plain": [1, 1, 0], "0|plain": [0, 0, 1], "2|plain": [1, 0, 0], "8|sfa": [0, 0, 0]}
+    assert list(found) == ["8|plain", "0|plain", "2|plain", "8|sfa"]
+
+
 def test_the_section_reports_it_and_checks_itself(tmp_path: Path) -> None:
     section = perturbation_section(measured(tmp_path))
     pooled = {
@@ -94,13 +127,15 @@ def test_a_stopped_grid_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
     assert first.rows == again.rows
 
 
-def test_no_interval_where_every_resample_agrees(tmp_path: Path) -> None:
+def test_half_is_no_certainty_where_every_sample_agrees(tmp_path: Path) -> None:
     victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255], [0, 1])
     setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
     cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
     found = AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
     half = next(m for m in perturbation_section(found).metrics if m.name == "eps_half")
-    assert (half.value, half.low, half.high) == (1.0, None, None)
+    # two of two fall at 2/255, of which Clopper and Pearson say 16 to 100 %: half may need more than was tried
+    assert (half.value, half.low, half.high) == (1.0, 1.0, 8.0)
+    assert "may lie above it" in half.note
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,21 @@ def test_each_contradiction_fails_its_own_check(rows: list[MeasuredRow], check: 
 
 
 def test_a_drop_that_a_coin_could_give_is_named_but_does_not_fail() -> None:
-    outcomes = self_checks([row("pgd", "white_box", 0.1, 21), row("pgd", "white_box", 0.2, 20)])
-    grows = next(outcome for outcome in outcomes if outcome.check == "success grows with the budget")
+    outcomes = self_checks([row("pgd", "white_box", 0.1, 21, steps=5), row("pgd", "white_box", 0.1, 20, steps=9)])
+    grows = next(outcome for outcome in outcomes if outcome.check == "success grows with the steps")
     assert grows.holds is True
-    assert grows.words == "holds (pgd at 0.2 flips 50.0%, pgd at 0.1 52.5%, within chance)"
+    assert grows.words == "holds (pgd of 9 steps flips 50.0%, pgd of 5 steps 52.5%, within chance)"
+
+
+def test_success_that_falls_with_the_budget_fails_by_whatever_more_than_rounding() -> None:
+    # 18.8, 21.9, 18.8 and 17.2 % of 64 at 1, 2, 4 and 8 gray levels: balls are nested, chance is no excuse
+    rows = [row("pgd", "white_box", eps, wins, n=64) for eps, wins in ((1.0, 12), (2.0, 14), (4.0, 12), (8.0, 11))]
+    grows = next(outcome for outcome in self_checks(rows) if outcome.check == "success grows with the budget")
+    assert grows.holds is False
+    assert grows.words == "FAILED: pgd at 4 flips 18.8%, pgd at 2 21.9%; chance could do it"
+    rounded = [row("pgd", "white_box", 1.0, 1500, n=4000), row("pgd", "white_box", 2.0, 1499, n=4000)]
+    grows = next(outcome for outcome in self_checks(rounded) if outcome.check == "success grows with the budget")
+    assert grows.words == "holds (pgd at 2 flips 37.5%, pgd at 1 37.5%, within rounding)"
 
 
 def test_only_rows_of_one_place_are_compared_and_what_was_not_measured_says_so() -> None:

@@ -84,6 +84,54 @@ def poisoned(**accuracy: float) -> list[Metric]:
     return found + [rate("verification_accuracy", value, purifier=name) for name, value in accuracy.items()]
 
 
+def test_without_a_budget_that_flips_half_it_is_e_as_long_as_half_resist() -> None:
+    at_eight = rate("success_rate", 0.62, value=0.45, eps="8/255", attack="pgd")
+    verdict = grade("perturbation", [at_eight])
+    assert verdict.letter == "E"
+    assert "No measured budget flips half" in verdict.reason
+    assert grade("perturbation", [at_eight, half(1.5)]).letter == "F"
+
+
+def test_the_best_purifier_is_that_of_the_point_value_and_the_reason_says_of_how_many() -> None:
+    # the case: none of 32 missed behind puface, two of 32 behind jpeg, and an interval that ended lower for the latter
+    found = [
+        rate("excess_protection_rate", 0.099, value=0.0, n=32, purifier="puface", cloak="x"),
+        rate("excess_protection_rate", 0.095, value=0.0625, n=32, purifier="jpeg", cloak="x"),
+        rate("excess_protection_rate", 0.9, n=32, purifier="none", cloak="x"),
+        *(rate("verification_accuracy", 0.98, purifier=name) for name in ("none", "jpeg", "puface")),
+    ]
+    verdict = grade("poisoning", found)
+    assert verdict.letter == "B"
+    assert "behind puface, best of 3 by the number itself" in verdict.reason
+    tie = [rate("excess_protection_rate", 0.1, value=0.0, purifier=name, cloak="x") for name in ("median", "jpeg")]
+    prices = [rate("verification_accuracy", 0.98, purifier=name) for name in ("none", "jpeg", "median")]
+    assert "behind jpeg, best of 2" in grade("poisoning", [*tie, *prices]).reason
+
+
+def test_a_lower_number_with_a_wider_interval_takes_no_grade_away() -> None:
+    found = [
+        rate("excess_protection_rate", 0.25, value=0.10, purifier="jpeg", cloak="x"),
+        rate("excess_protection_rate", 0.17, value=0.11, purifier="median", cloak="x"),
+        *(rate("verification_accuracy", 0.98, purifier=name) for name in ("none", "jpeg", "median")),
+    ]
+    verdict = grade("poisoning", found)
+    assert verdict.letter == "C"
+    assert "behind median is" in verdict.reason
+    assert "The best of 2 by the number itself is jpeg" in verdict.reason
+
+
+def test_the_cloak_is_not_blamed_for_a_recognizer_that_finds_nobody() -> None:
+    hidden = rate("protection_rate", 0.9, value=0.833, purifier="none", cloak="x")
+    lost = rate("natural_error", 0.9, value=0.833, purifier="none", tracker="nearest")
+    verdict = grade("poisoning", [hidden, lost, rate("excess_protection_rate", 0.09, value=0.0, purifier="none")])
+    assert verdict.letter is None
+    assert "83.3\u00a0%" in verdict.reason
+    assert "do not cloak" in verdict.reason
+    fair = rate("natural_error", 0.2, value=0.15, purifier="none", tracker="nearest")
+    assert grade("poisoning", [hidden, fair, rate("excess_protection_rate", 0.75, value=0.7)]).letter == "F"
+    assert grade("poisoning", [hidden, fair, rate("excess_protection_rate", 0.7, value=0.6)]).letter == "E"
+
+
 def test_poisoning_takes_the_best_bearable_purifier_on_its_worst_cloak() -> None:
     verdict = grade("poisoning", poisoned(none=0.98, jpeg=0.98, median=0.96, blackout=0.5))
     assert verdict.letter == "C"  # the median: at most 19 %, below jpeg's 30 %; blackout costs too much

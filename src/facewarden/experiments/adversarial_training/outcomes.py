@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from facewarden.evaluation.attack_runs import nested_success
 from facewarden.experiments.engine.kind import CellResult
+from facewarden.experiments.vulnerability.results_grid import nested_victim
 from facewarden.metrics.intervals import Interval, mean_by_subject, paired_bootstrap_difference
 
 Sample = tuple[int, str]
@@ -85,13 +87,13 @@ class Outcomes:
 def read_outcomes(
     results: Sequence[CellResult], method_of: Mapping[str, str], clean: Mapping[str, Mapping[str, Any]]
 ) -> dict[tuple[str, str], Outcomes]:
-    """(method, "attack through head at eps [with SFA]") -> outcomes."""
+    """(method, "attack through head at eps [with SFA]") -> outcomes; what fell within a budget falls in larger ones."""
     found: dict[tuple[str, str], Outcomes] = {}
     for result in results:
         settings, value = result.cell.settings, result.value
         if settings["do"] == "attack":
             model = str(settings["model"])
-            for name, hits in value["success"].items():
+            for name, hits in nested_success(value["success"]).items():
                 eps, _, reading = name.partition("|")
                 through = "" if settings["head"] == "live" else f" through {settings['head']}"
                 column = f"{settings['attack']}{through} {eps}/255" + (" with SFA" if reading == "sfa" else "")
@@ -102,7 +104,7 @@ def read_outcomes(
                     subject=_subjects(clean[model]),
                 )
         if settings["do"] == "transfer":
-            for victim, rates in value["victims"].items():
+            for victim, rates in ((name, nested_victim(found)) for name, found in value["victims"].items()):
                 for eps in value["eps"]:
                     rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
                     found.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(
