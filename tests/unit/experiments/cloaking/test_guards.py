@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import stats
 from torch import Tensor, nn
 
 from facewarden.attacks.fawkes import Fawkes
@@ -36,7 +37,6 @@ from facewarden.experiments.cloaking.small_grid import cell_metrics
 from facewarden.experiments.cloaking.tables import cells_table
 from facewarden.experiments.cloaking.trackers import UserOutcome
 from facewarden.experiments.engine.plan_file import read_plan
-from facewarden.metrics.intervals import wilson
 from facewarden.photos.aligned import AlignedFaces, embed_all, to_images
 from facewarden.photos.cloak_attack import choose_method
 from facewarden.training.pairs import PairSet
@@ -133,16 +133,18 @@ def test_excess_is_what_the_cloak_adds_to_the_natural_error(tmp_path: Path, monk
 def test_more_seeds_of_the_same_people_narrow_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     says(monkeypatch, lambda who: ([False] * 9, [True] * 9, [True] * 9))
     cell = run(make_lab(tmp_path), seeds=[0, 1, 2])
-    assert cell.protection.low == pytest.approx(wilson(4, 4).low)
-    assert cell.natural_error.high == pytest.approx(wilson(0, 4).high)
-    assert cell.normal_accuracy.low == pytest.approx(wilson(4, 4).low)
+    # four people, whose rows may repeat each other: Clopper and Pearson of 4 in 4 and 0 in 4
+    assert cell.protection.low == pytest.approx(0.025**0.25)
+    assert cell.natural_error.high == pytest.approx(1 - 0.025**0.25)
+    assert cell.normal_accuracy.low == pytest.approx(0.025**0.25)
     found = ["p0", "p1"]
     says(monkeypatch, lambda who: ([who in found] * 9, [who == "p0"] * 9, [name in found for name in others(who)] * 3))
     cell = run(make_lab(tmp_path), seeds=[0, 1, 2])
     for interval in (cell.protection, cell.natural_error, cell.normal_accuracy):
         assert interval.method.endswith("only 4 subjects")
     for interval in (cell.protection, cell.normal_accuracy):  # two of four are found, every time
-        assert (interval.low, interval.value, interval.high) == (0.0, 0.5, 1.0)
+        ends = stats.beta.ppf(0.025, 2, 3), stats.beta.ppf(0.975, 3, 2)
+        assert (interval.low, interval.value, interval.high) == pytest.approx((ends[0], 0.5, ends[1]))
     assert sorted(cell.hidden) == [0, 0, 1, 1]
 
 
