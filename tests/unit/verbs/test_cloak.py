@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from facewarden.core import run as run_folder
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
@@ -297,7 +298,7 @@ def test_a_full_disk_is_said_and_the_rest_follows_later(
 
     def fills(plain: Any) -> Any:
         def write(self: Any, *arguments: Any, **options: Any) -> Any:
-            ours = place == "photo" or Path(self).name.startswith(".photo-")
+            ours = place == "photo" or Path(self).name.startswith("photo-")
             if ours and not room[0]:
                 raise OSError(28, "No space left on device")
             room[0] -= ours
@@ -305,7 +306,7 @@ def test_a_full_disk_is_said_and_the_rest_follows_later(
 
         return write
 
-    owner, name = (Image.Image, "save") if place == "photo" else (Path, "write_text")
+    owner, name = (Image.Image, "save") if place == "photo" else (run_folder, "write_json")
     with monkeypatch.context() as full:
         full.setattr(owner, name, fills(getattr(owner, name)))
         with pytest.raises(BadInputError, match="No space left"):
