@@ -94,13 +94,13 @@ class YuNet(Aligner):
     def _find(self, image: NDArray[np.uint8]) -> tuple[FaceLocation, ...]:
         longer = max(image.shape[:2])
         scale = min(2.0 if longer <= _SMALL else 1.0, self.side / longer)
-        found = self._search(image, scale)
-        if found and all(_width(face) * scale <= _EXACT_WIDTH for face in found):
-            return found
+        faces = self._search(image, scale)
+        if faces and all(_width(face) * scale <= _EXACT_WIDTH for face in faces):
+            return faces
         coarse = self._search(image, scale / 2) if longer * scale > self.side / 4 else ()
-        if not found:
+        if not faces:
             return coarse
-        return tuple(_nearest(face, coarse) if _width(face) * scale > _EXACT_WIDTH else face for face in found)
+        return tuple(_nearest(face, coarse) if _width(face) * scale > _EXACT_WIDTH else face for face in faces)
 
     def _search(self, image: NDArray[np.uint8], scale: float) -> tuple[FaceLocation, ...]:
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])

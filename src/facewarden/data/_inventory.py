@@ -114,10 +114,10 @@ def _of_folder(root: Path) -> Inventory:
         people = [(folder, None) for folder in folders]
     items, empty = [], []
     for person, split in people:
-        found = images_below(person)
-        if not found:
+        pictures = images_below(person)
+        if not pictures:
             empty.append(printable(person.relative_to(root)))
-        items += [_photo(path, root, printable(person.name), split) for path in found]
+        items += [_photo(path, root, printable(person.name), split) for path in pictures]
     if not items:  # a flat folder: one person a stem, as the dataset `folder` reads it
         items = [_photo(path, root, printable(path.stem), None) for path in images_in(root)]
     return Inventory("folder", tuple(items), tuple(empty), tuple(_other_files(root)))

@@ -35,7 +35,7 @@ def first_near(
         unlike: `(n,)`; where given, only pairs with different values count.
         limit: bits.
     """
-    found = []
+    pairs = []
     for start in range(0, len(hashes), _ROWS):
         rows = hashes[start : start + _ROWS]
         stop = start + len(rows)
@@ -44,5 +44,5 @@ def first_near(
         if unlike is not None:
             near &= unlike[start:stop, None] != unlike[None, :stop]
         for row in np.flatnonzero(near.any(axis=1)):
-            found.append((int(near[row].argmax()), start + int(row)))
-    return found
+            pairs.append((int(near[row].argmax()), start + int(row)))
+    return pairs

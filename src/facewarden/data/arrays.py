@@ -60,10 +60,10 @@ def _split(path: str) -> tuple[str, str]:
 def _read(file: Path, dataset: str, name: str) -> NDArray[Any]:
     try:
         if file.suffix == ".npz":
-            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
-                if dataset not in held:
-                    raise BadInputError(f"{name}: no array {dataset!r}", hint=f"it holds {', '.join(held.files[:9])}")
-                return np.asarray(held[dataset])
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+                if dataset not in arrays:
+                    raise BadInputError(f"{name}: no array {dataset!r}", hint=f"it holds {', '.join(arrays.files[:9])}")
+                return np.asarray(arrays[dataset])
         return _read_hdf5(file, dataset, name)
     except BadInputError:
         raise
@@ -76,11 +76,11 @@ def _read(file: Path, dataset: str, name: str) -> NDArray[Any]:
 def _read_hdf5(file: Path, dataset: str, name: str) -> NDArray[Any]:
     import h5py
 
-    with h5py.File(file, "r") as held:
-        found = held.get(dataset)
-        if not isinstance(found, h5py.Dataset):
-            raise BadInputError(f"{name}: no dataset {dataset!r}", hint=f"it holds {', '.join(list(held)[:9])}")
-        return np.asarray(found[()])
+    with h5py.File(file, "r") as archive:
+        node = archive.get(dataset)
+        if not isinstance(node, h5py.Dataset):
+            raise BadInputError(f"{name}: no dataset {dataset!r}", hint=f"it holds {', '.join(list(archive)[:9])}")
+        return np.asarray(node[()])
 
 
 def hdf5_groups(file: Path) -> list[str]:
@@ -92,8 +92,8 @@ def hdf5_groups(file: Path) -> list[str]:
     import h5py
 
     try:
-        with h5py.File(file, "r") as held:
-            return list(held)
+        with h5py.File(file, "r") as archive:
+            return list(archive)
     except OSError as error:
         raise BadInputError(f"{printable(file)}: not an HDF5 file: {error}", hint="copy the file again") from error
 
@@ -146,7 +146,7 @@ def hdf5_shape(file: Path, dataset: str) -> tuple[int, ...]:
     import h5py
 
     try:
-        with h5py.File(file, "r") as held:
-            return tuple(held[dataset].shape)
+        with h5py.File(file, "r") as archive:
+            return tuple(archive[dataset].shape)
     except (OSError, KeyError, AttributeError) as error:
         raise BadInputError(f"{printable(file)}: no dataset {dataset}: {error}", hint="copy the file again") from error

@@ -28,8 +28,8 @@ __all__ = [
 
 def capture_sets() -> tuple[str, ...]:
     """Names of the published sets of captures that can be read."""
-    found = (entry.name for entry in registry.list_entries("datasets"))
-    return tuple(name for name in found if _is_captures(registry.load("datasets", name)))
+    names = (entry.name for entry in registry.list_entries("datasets"))
+    return tuple(name for name in names if _is_captures(registry.load("datasets", name)))
 
 
 def names_captures(source: str | Path) -> bool:
@@ -71,10 +71,10 @@ def capture_set(
     made = registry.load("datasets", name)
     if not _is_captures(made):
         raise BadInputError(f"{name} is no set of captures", hint=f"one of {', '.join(capture_sets())}")
-    found = made(path.expanduser(), lists=lists, protocol=protocol, missing=missing, dedup=dedup)
-    if not isinstance(found, CaptureSet):
-        raise ContractError(f"datasets entry {name!r} made a {type(found).__name__}", hint="entry = TheClass")
-    return found
+    opened = made(path.expanduser(), lists=lists, protocol=protocol, missing=missing, dedup=dedup)
+    if not isinstance(opened, CaptureSet):
+        raise ContractError(f"datasets entry {name!r} made a {type(opened).__name__}", hint="entry = TheClass")
+    return opened
 
 
 def named_set(text: str) -> tuple[str, Path] | None:
@@ -89,15 +89,15 @@ def check_name(text: str) -> None:
     Raises:
         UnknownEntryError: with the set that was meant.
     """
-    found = re.fullmatch(r"(\w[\w-]+):(.*)", text, re.DOTALL)
-    if found is None or Path(text).suffix.lower() in SUFFIXES or Path(text).exists():
+    match = re.fullmatch(r"(\w[\w-]+):(.*)", text, re.DOTALL)
+    if match is None or Path(text).suffix.lower() in SUFFIXES or Path(text).exists():
         return
     known = capture_sets()
-    close = difflib.get_close_matches(found[1].lower(), known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(match[1].lower(), known, n=1, cutoff=0.6)
     if not close and Path(text).suffix:
         return  # a file such as photo:1.jpg, of which whoever reads it says what is wrong
     raise UnknownEntryError(
-        f"no set of captures {found[1]!r}" + (f"; did you mean {close[0]}:{found[2]}?" if close else ""),
+        f"no set of captures {match[1]!r}" + (f"; did you mean {close[0]}:{match[2]}?" if close else ""),
         hint=f"one of {', '.join(f'{name}:PATH' for name in known)}, or a manifest",
     )
 

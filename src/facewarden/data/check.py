@@ -142,14 +142,14 @@ def check(path: Path) -> CheckReport:
         BadInputError: no such path, no pictures in it, or a manifest that cannot be read.
     """
     inventory = take_inventory(path)
-    found: dict[str, list[str]] = {kind: [] for kind in _MEANING}
-    found["empty_identity"] = list(inventory.empty)
-    found["other_file"] = list(inventory.other_files)
-    found["unknown_column"] = list(inventory.unknown_columns)
-    found["leaked_subject"] = _leaked_subjects(inventory.items)
-    looks = [(item, _look(item, found)) for item in track(inventory.items, label="checking", unit="images")]
-    _compare([(item, look) for item, look in looks if look is not None and item.compared], found)
-    findings = [FileFinding(kind, len(texts), tuple(texts[:NAMED])) for kind, texts in found.items() if texts]
+    file_findings: dict[str, list[str]] = {kind: [] for kind in _MEANING}
+    file_findings["empty_identity"] = list(inventory.empty)
+    file_findings["other_file"] = list(inventory.other_files)
+    file_findings["unknown_column"] = list(inventory.unknown_columns)
+    file_findings["leaked_subject"] = _leaked_subjects(inventory.items)
+    looks = [(item, _look(item, file_findings)) for item in track(inventory.items, label="checking", unit="images")]
+    _compare([(item, look) for item, look in looks if look is not None and item.compared], file_findings)
+    findings = [FileFinding(kind, len(texts), tuple(texts[:NAMED])) for kind, texts in file_findings.items() if texts]
     return _report(path, inventory, findings)
 
 
@@ -168,16 +168,16 @@ def _report(path: Path, inventory: Inventory, findings: Sequence[FileFinding]) -
     )
 
 
-def _look(item: Item, found: dict[str, list[str]]) -> Look | None:
+def _look(item: Item, findings: dict[str, list[str]]) -> Look | None:
     file = array_file(item.path)
     try:
         there, size = file.is_file(), file.stat().st_size
     except (OSError, ValueError):
         there, size = False, 0
     if not there:
-        found["missing"].append(item.name)
+        findings["missing"].append(item.name)
     elif size == 0:
-        found["zero_byte"].append(item.name)
+        findings["zero_byte"].append(item.name)
     else:
         try:
             image = read_image(item.path, item.modality, depth_encoding=item.depth_encoding)
@@ -189,7 +189,7 @@ def _look(item: Item, found: dict[str, list[str]]) -> Look | None:
             return hashlib.sha256(pixels.tobytes()).digest(), perceptual_hash(pixels)
         except (BadInputError, OSError) as error:
             reason = error.message if isinstance(error, BadInputError) else str(error)
-            found["unreadable"].append(f"{item.name}: {reason}")
+            findings["unreadable"].append(f"{item.name}: {reason}")
     return None
 
 
@@ -201,7 +201,7 @@ def _leaked_subjects(items: Iterable[Item]) -> list[str]:
     return [f"{who} in {', '.join(sorted(splits))}" for who, splits in sorted(homes.items()) if len(splits) > 1]
 
 
-def _compare(looks: Sequence[tuple[Item, Look]], found: dict[str, list[str]]) -> None:
+def _compare(looks: Sequence[tuple[Item, Look]], findings: dict[str, list[str]]) -> None:
     if not looks:
         return
     items, digests = [item for item, _ in looks], [digest for _, (digest, _) in looks]
@@ -213,16 +213,16 @@ def _compare(looks: Sequence[tuple[Item, Look]], found: dict[str, list[str]]) ->
     for places in by_digest.values():
         for place in places[1:]:
             pair = f"{items[places[0]].name} = {items[place].name}"
-            found["duplicate" if people[place] == people[places[0]] else "two_identities"].append(pair)
+            findings["duplicate" if people[place] == people[places[0]] else "two_identities"].append(pair)
     for earlier, later in first_near(hashes, unlike=splits):
         sign = "=" if digests[earlier] == digests[later] else "~"
-        found["leaked_image"].append(
+        findings["leaked_image"].append(
             f"{items[earlier].name} ({items[earlier].split}) {sign} {items[later].name} ({items[later].split})"
         )
     for earlier, later in first_near(hashes):
         if digests[earlier] != digests[later] and splits[earlier] == splits[later]:
             whose = "" if people[earlier] == people[later] else ", two identities"
-            found["near_duplicate"].append(f"{items[earlier].name} ~ {items[later].name}{whose}")
+            findings["near_duplicate"].append(f"{items[earlier].name} ~ {items[later].name}{whose}")
 
 
 def _codes(values: Sequence[str]) -> NDArray[np.int64]:

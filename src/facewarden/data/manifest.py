@@ -76,10 +76,16 @@ class Manifest:
             split, species, domain, subject, illumination: one value or several; None leaves the column alone.
             label: 1 or 0; None for both.
         """
-        asked = {"split": split, "species": species, "domain": domain, "subject": subject, "illumination": illumination}
+        criteria = {
+            "split": split,
+            "species": species,
+            "domain": domain,
+            "subject": subject,
+            "illumination": illumination,
+        }
         wanted = {
             name: {value} if isinstance(value, str) else set(value)
-            for name, value in asked.items()
+            for name, value in criteria.items()
             if value is not None
         }
         rows = (row for row in self.rows if label is None or row.label == label)
@@ -144,9 +150,9 @@ class Manifest:
         if not manifests:
             raise BadInputError("no sets to join", hint="name at least one")
         root = Path(os.path.commonpath([item.root.absolute() for item in manifests]))
-        held = Counter(row.key for item in manifests for row in item)
+        counts = Counter(row.key for item in manifests for row in item)
         rows = (
-            replace(row, key=f"{item.name}/{row.key}") if held[row.key] > 1 else row
+            replace(row, key=f"{item.name}/{row.key}") if counts[row.key] > 1 else row
             for item in manifests
             for row in item._relative_to(root)
         )
@@ -204,12 +210,12 @@ def _read_notes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        notes = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{printable(path)}: not JSON: {error}", hint="remove it, the manifest is whole") from error
-    if not isinstance(found, list) or not all(isinstance(note, str) for note in found):
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise BadInputError(f"{printable(path)}: not a list of sentences", hint="remove it, the manifest is whole")
-    return tuple(found)
+    return tuple(notes)
 
 
 def _find(path: Path) -> Path:

@@ -124,16 +124,16 @@ def _exif(image: Image.Image) -> bytes:
     """What the file tells of the photo, without orientation and thumbnail; nothing where it is damaged."""
     kept, deeper = Image.Exif(), (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
     try:
-        found = image.getexif()
-        kept.endian = found.endian  # a comment in Unicode has the byte order of the whole
-        for tag, value in found.items():
-            told = tag in _TOLD_IN_TIFF if image.format == "TIFF" else tag != ExifTags.Base.Orientation
-            if told and tag not in deeper:
+        exif = image.getexif()
+        kept.endian = exif.endian  # a comment in Unicode has the byte order of the whole
+        for tag, value in exif.items():
+            excluded = tag in _TOLD_IN_TIFF if image.format == "TIFF" else tag != ExifTags.Base.Orientation
+            if excluded and tag not in deeper:
                 kept[tag] = value
         for part in deeper:
-            if tags := dict(found.get_ifd(part)):
+            if tags := dict(exif.get_ifd(part)):
                 if ExifTags.IFD.Interop in tags:
-                    tags[ExifTags.IFD.Interop] = dict(found.get_ifd(ExifTags.IFD.Interop))
+                    tags[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
                 kept[part] = tags
         return kept.tobytes() if len(kept) else b""
     except Exception:  # Pillow raises almost any type on damaged data, as in read_photo

@@ -107,14 +107,14 @@ def audit_splits(splits: Splits, *, root: Path) -> Audit:
         if first not in digests:
             digests[first] = file_digest(root / first)
         by_bytes[digests[first]][first] = split
-    doubles = [found for found in by_path.values() if len(found) > 1]
-    alike = [list(found.values()) for found in by_bytes.values() if len(found) > 1]
+    doubles = [paths for paths in by_path.values() if len(paths) > 1]
+    alike = [list(paths.values()) for paths in by_bytes.values() if len(paths) > 1]
     return Audit(
         counts=dict(counts),
         subjects={key: len(names) for key, names in people.items()},
         shared_subjects=tuple(sorted(name for name, where in homes.items() if len(where) > 1)),
-        same_path=sum(len(found) - 1 for found in doubles),
-        same_content=sum(len(found) - 1 for found in alike),
+        same_path=sum(len(paths) - 1 for paths in doubles),
+        same_content=sum(len(paths) - 1 for paths in alike),
         across_splits=_crossing(doubles) + _crossing(alike),
     )
 

@@ -133,13 +133,13 @@ class MiniFasNetwork(nn.Module):
         Raises:
             BadInputError: another number of tensors, or another shape somewhere.
         """
-        found, wanted = list(tensors), list(self.named_parameters())
-        if len(found) != len(wanted):
+        given, wanted = list(tensors), list(self.named_parameters())
+        if len(given) != len(wanted):
             raise BadInputError(
-                f"{source}: {len(found)} tensors, this variant has {len(wanted)}",
+                f"{source}: {len(given)} tensors, this variant has {len(wanted)}",
                 hint=f"known variants: {', '.join(PLANS)}",
             )
-        for (name, parameter), value in zip(wanted, found, strict=True):
+        for (name, parameter), value in zip(wanted, given, strict=True):
             if parameter.numel() != value.numel():
                 raise BadInputError(
                     f"{source}: {name} has shape {tuple(value.shape)}, expected {tuple(parameter.shape)}",

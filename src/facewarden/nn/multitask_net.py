@@ -104,11 +104,13 @@ class MultitaskNet(nn.Module):
         normal = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         spatial = self.trunk(normal)
         pooled = spatial.mean(dim=(2, 3))
-        found = {head: layer(pooled) for head, layer in self.vectors.items()}
+        outputs = {head: layer(pooled) for head, layer in self.vectors.items()}
         for head, layer in self.maps.items():
             small = torch.sigmoid(layer(spatial))
-            found[head] = functional.interpolate(small, size=(MAP_SIDE, MAP_SIDE), mode="bilinear", align_corners=False)
-        return {head: found[head] for head in self.heads}, pooled
+            outputs[head] = functional.interpolate(
+                small, size=(MAP_SIDE, MAP_SIDE), mode="bilinear", align_corners=False
+            )
+        return {head: outputs[head] for head in self.heads}, pooled
 
 
 class _Trunk(nn.Module):
@@ -120,8 +122,8 @@ class _Trunk(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         network: Any = self.network
-        found: Tensor = network(images)[-1] if self.listed else network.forward_features(images)
-        return found.permute(0, 3, 1, 2) if self.last else found
+        maps: Tensor = network(images)[-1] if self.listed else network.forward_features(images)
+        return maps.permute(0, 3, 1, 2) if self.last else maps
 
 
 def _trunk(shape: Backbone, size: int) -> tuple[_Trunk, int]:

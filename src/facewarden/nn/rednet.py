@@ -45,15 +45,15 @@ class REDNet(nn.Module):
         """Restore images in [0, 1]; the output is at least 0 but may exceed 1, so that gradients stay alive there."""
         height, width = images.shape[-2:]
         padded = even_sides(images) if self.stride == 2 else images
-        x, held = padded, []
+        x, skips = padded, []
         for number, layer in enumerate(self.encoder, start=1):
             x = torch.relu(layer(x))
             if number in self.skips:
-                held.append(x)
+                skips.append(x)
         for number, layer in enumerate(self.decoder[:-1], start=1):
             x = torch.relu(layer(x))
-            if held and number % 2 == 1:
-                x = torch.relu(x + held.pop())
+            if skips and number % 2 == 1:
+                x = torch.relu(x + skips.pop())
         return torch.relu(self.decoder[-1](x) + padded)[..., :height, :width]
 
 

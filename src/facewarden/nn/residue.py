@@ -12,14 +12,14 @@ _FAINTEST = 1e-8
 
 def octaves(images: Float[Tensor, "b c h w"]) -> list[Tensor]:
     """Split images into three octaves of detail, finest first, and the coarse rest; their sum is the image."""
-    found, now = [], images
+    bands, now = [], images
     for _ in range(3):
         height, width = now.shape[-2:]
         coarse = functional.avg_pool2d(now, 2, ceil_mode=True, count_include_pad=False)
         grown = functional.interpolate(coarse, scale_factor=2, mode="nearest")[..., :height, :width]
-        found.append(now - grown)
+        bands.append(now - grown)
         now = coarse
-    return [*found, now]
+    return [*bands, now]
 
 
 def residue_statistics(images: Float[Tensor, "b 3 h w"], purified: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 8"]:

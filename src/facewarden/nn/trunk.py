@@ -114,8 +114,8 @@ def trunk_identity(name: str, *, pretrained: bool) -> str:
     ensure_torchvision()
     import timm
 
-    held = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-    return f"hub:{name if held is None else held.hf_hub_id or held.url or name}"
+    published = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    return f"hub:{name if published is None else published.hf_hub_id or published.url or name}"
 
 
 def make_trunk(shape: TrunkShape, *, seed: int, size: int | None = None) -> nn.Module:

@@ -62,14 +62,14 @@ class UNet(nn.Module):
         """Restore images in [0, 1]; the output may leave that range, so that gradients stay alive there."""
         height, width = images.shape[-2:]
         padded = even_sides(images, multiple=self.multiple)
-        x, held = self._seen(padded), []
+        x, skips = self._seen(padded), []
         for number, block in enumerate(self.down):
             x = block(x if number == 0 else nn.functional.avg_pool2d(x, 2))
-            held.append(x)
-        held.pop()
+            skips.append(x)
+        skips.pop()
         for shrink, block in zip(self.shrink, self.up, strict=True):
             x = nn.functional.interpolate(shrink(x), scale_factor=2, mode="nearest")
-            x = block(torch.cat([x, held.pop()], dim=1))
+            x = block(torch.cat([x, skips.pop()], dim=1))
         return (padded + self.gain * nn.functional.pixel_shuffle(self.last(x), 2))[..., :height, :width]
 
     def _seen(self, images: Tensor) -> Tensor:

@@ -122,8 +122,8 @@ class HttpDetector(Detector):
 
     def _ask(self, part: FaceBatch) -> Tensor:
         samples = [_sample(part, row, self.modalities) for row in range(len(part))]
-        found = self._post(json.dumps({"version": 1, "samples": samples}).encode())
-        scores = found.get("scores") if isinstance(found, Mapping) else None
+        answer = self._post(json.dumps({"version": 1, "samples": samples}).encode())
+        scores = answer.get("scores") if isinstance(answer, Mapping) else None
         if not isinstance(scores, list) or len(scores) != len(part):
             count = f"{len(scores)} scores" if isinstance(scores, list) else "no list of scores"
             raise ContractError(
@@ -180,13 +180,13 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 
 def _sample(part: FaceBatch, row: int, modalities: tuple[Modality, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {"key": part.key[row]}
+    sample: dict[str, Any] = {"key": part.key[row]}
     for name in modalities:
         if name in part.images and bool(part.present[name][row]):
-            found[name] = base64.b64encode(_png(part.images[name][row], name)).decode()
+            sample[name] = base64.b64encode(_png(part.images[name][row], name)).decode()
     if part.box is not None:
-        found["box"] = [float(value) for value in part.box[row].tolist()]
-    return found
+        sample["box"] = [float(value) for value in part.box[row].tolist()]
+    return sample
 
 
 def _png(image: Tensor, modality: Modality) -> bytes:

@@ -84,8 +84,8 @@ class MultiCnn(Detector):
         Raises:
             ContractError: a sample has no modality at all.
         """
-        held = [name for name in MODALITIES if name in batch.images]
-        if not bool(torch.stack([batch.present[name] for name in held]).any(dim=0).all()):
+        given = [name for name in MODALITIES if name in batch.images]
+        if not bool(torch.stack([batch.present[name] for name in given]).any(dim=0).all()):
             raise ContractError("a sample has none of rgb, depth and infrared", hint="drop it, it cannot be scored")
         crops = self.crop(batch, size=self.settings["size"], scale=self.settings["scale"])
         output = self.network(crops.images, present=crops.present)

@@ -150,14 +150,14 @@ class Multitask(Detector):
     def targets(self, batch: FaceBatch) -> Mapping[str, Tensor]:
         """What the heads should say of a batch: the label for `live`, maps of this detector's view at 14x14."""
         size, scale = int(self.settings["size"]), float(self.settings["scale"])
-        found = {"live": batch.label} if batch.label is not None else {}
+        by_head = {"live": batch.label} if batch.label is not None else {}
         for name, value in batch.tasks.items():
             if name in MAPS:
                 view = self._view(batch, value, size=size, scale=scale)
-                found[name] = functional.adaptive_avg_pool2d(view, MAP_SIDE)
+                by_head[name] = functional.adaptive_avg_pool2d(view, MAP_SIDE)
             else:
-                found[name] = value
-        return {name: value for name, value in found.items() if name in self.heads}
+                by_head[name] = value
+        return {name: value for name, value in by_head.items() if name in self.heads}
 
     def _view(self, batch: FaceBatch, images: Tensor, *, size: int, scale: float) -> Tensor:
         box = batch.box

@@ -143,7 +143,7 @@ class OnnxDetector(Detector):
     def _run(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         fixed = self._input.shape[0]
         step = fixed if isinstance(fixed, int) and fixed > 0 else len(pictures)
-        found = []
+        outputs = []
         for start in range(0, len(pictures), step):
             lot = pictures[start : start + step]
             rows = np.minimum(np.arange(step), len(lot) - 1)  # a fixed batch is filled up with copies
@@ -151,8 +151,8 @@ class OnnxDetector(Detector):
                 (out, *_) = self._session.run(None, {self._input.name: np.ascontiguousarray(lot[rows])})
             except Exception as error:  # onnxruntime's own types exist only where it is installed
                 raise BadInputError(f"{self._path}: does not take what its card says: {error}", hint=_HINT) from error
-            found.append(np.asarray(out, dtype=np.float32).reshape(step, -1)[: len(lot)])
-        return np.concatenate(found)
+            outputs.append(np.asarray(out, dtype=np.float32).reshape(step, -1)[: len(lot)])
+        return np.concatenate(outputs)
 
     def _check_input(self) -> None:
         shape, channels = self._input.shape, CHANNELS[self.settings.modality]

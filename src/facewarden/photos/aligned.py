@@ -71,7 +71,7 @@ def choose_people(
     by_person: dict[str, list[FacePhoto]] = {}
     for photo in photos:
         by_person.setdefault(photo.identity, []).append(photo)
-    enough = sorted(person for person, held in by_person.items() if len(held) >= at_least)
+    enough = sorted(person for person, photos_of_person in by_person.items() if len(photos_of_person) >= at_least)
     if len(enough) < 2:
         raise BadInputError(
             f"only {len(enough)} of {len(by_person)} people have {at_least} photos or more",
@@ -81,9 +81,9 @@ def choose_people(
     chosen = sorted(draw.permutation(enough)[:people].tolist())
     picked: list[FacePhoto] = []
     for person in chosen:
-        held = sorted(by_person[person], key=lambda photo: photo.key)
-        order = np.random.default_rng(derive(seed, "photos", person)).permutation(len(held))[:at_most]
-        picked += [held[i] for i in sorted(order.tolist())]
+        photos_of_person = sorted(by_person[person], key=lambda photo: photo.key)
+        order = np.random.default_rng(derive(seed, "photos", person)).permutation(len(photos_of_person))[:at_most]
+        picked += [photos_of_person[i] for i in sorted(order.tolist())]
     return tuple(picked)
 
 
@@ -106,11 +106,11 @@ def align_photos(dataset: Dataset, photos: Sequence[FacePhoto], *, aligner: Alig
         except BadInputError as error:
             skipped[why_unread(photo.path, error)] += 1
             continue
-        found = aligner.locate(image)
-        if not found:
+        faces = aligner.locate(image)
+        if not faces:
             skipped["no face found"] += 1
             continue
-        largest = max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+        largest = max(faces, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
         crops.append(align_face(image, largest.landmarks))
         people.append(photo.identity)
         keys.append(photo.key)

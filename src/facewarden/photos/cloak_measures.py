@@ -38,7 +38,7 @@ def measure_photo(
     with torch.no_grad():
         inside = 1 - 2 * float(dssim(clean, cloaked).mean())
     psnr, whole = likeness(before, after)
-    found: dict[str, int | float] = {
+    measures: dict[str, int | float] = {
         "faces": len(faces),
         "psnr": psnr,
         "ssim": whole,
@@ -46,5 +46,5 @@ def measure_photo(
     }
     for name, model in models.items():
         cosine = (embed_all(model, clean) * embed_all(model, cloaked)).sum(axis=1)
-        found[f"shift_{name}"] = float(1 - cosine.mean())
-    return found
+        measures[f"shift_{name}"] = float(1 - cosine.mean())
+    return measures

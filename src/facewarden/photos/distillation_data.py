@@ -74,8 +74,8 @@ class Teachers:
             self._basis = principal(cells.flatten(0, 2), self.components)
             with writing(self._file) as temporary:
                 save_file(self._basis, temporary)
-        found = (cells - self._basis["mean"]) @ self._basis["axes"]
-        return (found / self._basis["spread"]).permute(0, 3, 1, 2)
+        reduced = (cells - self._basis["mean"]) @ self._basis["axes"]
+        return (reduced / self._basis["spread"]).permute(0, 3, 1, 2)
 
 
 def principal(rows: Tensor, components: int) -> dict[str, Tensor]:
@@ -159,7 +159,7 @@ def _chunks(
     folder: Path,
     each: int = CHUNK,
 ) -> list[DistillationViews]:
-    found: list[DistillationViews] = []
+    chunks: list[DistillationViews] = []
     for number in track(range(-(-len(items) // each)), label=label):
         kept = sorted(folder.glob(f"{name}-{number:04d}-*.safetensors"))
         done = folder / f"{name}-{number:04d}.done"
@@ -171,8 +171,8 @@ def _chunks(
                 kept.append(folder / f"{name}-{number:04d}-{views.kind}.safetensors")
                 write_views(kept[-1], views)
             done.touch()
-        found += [read_views(path) for path in kept]
-    return found
+        chunks += [read_views(path) for path in kept]
+    return chunks
 
 
 def _readable(photo: FacePhoto, skipped: Counter[str]) -> NDArray[np.uint8] | None:
@@ -185,14 +185,14 @@ def _readable(photo: FacePhoto, skipped: Counter[str]) -> NDArray[np.uint8] | No
 
 def _view(planes: Pixels, box: Sequence[float], *, side: int, kind: Kind) -> Pixels:
     """The detector's view with room around it, `(c, side, side)`."""
-    found = crop_resize(
+    crops = crop_resize(
         torch.from_numpy(planes)[None],
         torch.tensor([list(box)], dtype=torch.float32),
         scale=SCALE * 8 / 7,
         size=side,
         antialias=kind != "depth",
     )
-    view: Pixels = found[0].clamp(0, 1).numpy()
+    view: Pixels = crops[0].clamp(0, 1).numpy()
     return view
 
 

@@ -109,14 +109,14 @@ class PhotoFolder:
             Unusable: there is none.
         """
         try:
-            found = tuple(finder.locate(photo))
+            located = tuple(finder.locate(photo))
         except BadInputError:
-            found = ()
-        if not found:
+            located = ()
+        if not located:
             raise Unusable("no face found")
-        if min(face.box[2] - face.box[0] for face in found) < TINY:
+        if min(face.box[2] - face.box[0] for face in located) < TINY:
             self.notes[f"has a face below {TINY:.0f} pixels, about which little is known"] += 1
-        return found
+        return located
 
     def claim(self, mark: Path) -> None:
         """Take an output for this folder alone: photos of two folders may have the same names.

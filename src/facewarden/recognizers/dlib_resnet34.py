@@ -138,8 +138,8 @@ class DlibResNet34(Recognizer):
 
         def below(images: Tensor) -> Tensor:
             x = (self.view(images) * 255 - self.mean) / 256
-            found: Tensor = lower(F.max_pool2d(F.relu(self.network.stem(x)), 3, stride=2))
-            return found
+            features: Tensor = lower(F.max_pool2d(F.relu(self.network.stem(x)), 3, stride=2))
+            return features
 
         above = copy.deepcopy(nn.Sequential(self.network.blocks[place:], _Pooled(), self.network.project))
         return below, above.requires_grad_(True)

@@ -73,8 +73,8 @@ class MobileFaceNet128(Recognizer):
 
         def below(images: Tensor) -> Tensor:
             ordered = images if self.order == "RGB" else images.flip(1)
-            found: Tensor = body((ordered - self.mean) / self.std)
-            return found
+            features: Tensor = body((ordered - self.mean) / self.std)
+            return features
 
         return below, head
 

@@ -56,8 +56,8 @@ class MobileFaceNet512(Recognizer):
         body, head = cut(self.network)
 
         def below(images: Tensor) -> Tensor:
-            found: Tensor = body((images * 255 - 127) / 128)
-            return found
+            features: Tensor = body((images * 255 - 127) / 128)
+            return features
 
         return below, head
 

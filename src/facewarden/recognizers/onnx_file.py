@@ -114,8 +114,8 @@ class OnnxRecognizer(Recognizer):
 
     def features(self, images: Tensor) -> Tensor:
         """Raw embedding of crops `(b, 3, 112, 112)` in [0, 1], cut off from the images' gradients."""
-        found = self._run(self.view(images).detach().cpu().float().numpy())
-        return torch.from_numpy(found).to(images)
+        embeddings = self._run(self.view(images).detach().cpu().float().numpy())
+        return torch.from_numpy(embeddings).to(images)
 
     def _run(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         ordered = pictures if self.order == "RGB" else pictures[:, ::-1]
@@ -125,13 +125,13 @@ class OnnxRecognizer(Recognizer):
         # Many exported networks take a fixed number of pictures; the last lot is filled up with copies.
         fixed = self._input.shape[0]
         step = fixed if isinstance(fixed, int) and fixed > 0 else len(batch)
-        found = []
+        outputs = []
         for start in range(0, len(batch), step):
             lot = batch[start : start + step]
             rows = np.minimum(np.arange(step), len(lot) - 1)
             (out, *_) = self._session.run(None, {self._input.name: np.ascontiguousarray(lot[rows])})
-            found.append(np.asarray(out, dtype=np.float32).reshape(step, -1)[: len(lot)])
-        return np.concatenate(found)
+            outputs.append(np.asarray(out, dtype=np.float32).reshape(step, -1)[: len(lot)])
+        return np.concatenate(outputs)
 
 
 def _open(path: Path) -> Any:

@@ -37,10 +37,10 @@ def validate(data: object) -> None:
     Raises:
         BadInputError: names the first place that does not fit and counts the rest.
     """
-    found = problems(_loads(data) if isinstance(data, str) else data)
-    if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise BadInputError(f"not a report: {found[0]}{more}", hint="docs/report.md describes the schema")
+    problem_list = problems(_loads(data) if isinstance(data, str) else data)
+    if problem_list:
+        more = f" (and {len(problem_list) - 1} more)" if len(problem_list) > 1 else ""
+        raise BadInputError(f"not a report: {problem_list[0]}{more}", hint="docs/report.md describes the schema")
 
 
 def _report(data: dict[str, Any]) -> Report:

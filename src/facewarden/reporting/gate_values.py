@@ -85,10 +85,10 @@ class GateEvaluator:
             assert isinstance(node.func, ast.Name)
             if node.func.id not in OF_MANY:
                 return self._metric(node.args[0])
-            found = self._matching(node.args[0], one=False)
-            return OF_MANY[node.func.id](found) if found else None
-        found = self._matching(node, one=True)
-        return found[0] if found else None
+            matches = self._matching(node.args[0], one=False)
+            return OF_MANY[node.func.id](matches) if matches else None
+        matches = self._matching(node, one=True)
+        return matches[0] if matches else None
 
     def _matching(self, node: ast.expr, *, one: bool) -> list[Metric]:
         section_name, name, group = address(node)
@@ -104,16 +104,16 @@ class GateEvaluator:
             raise BadInputError(
                 f"gate: {section_name} has no metric {name!r}{near(name, known)}", hint="the names are in report.json"
             )
-        found = [metric for metric in named if _fits(metric.group, group)]
-        exact = [metric for metric in found if len(metric.group) == len(group)]
-        found = exact if one and len(exact) == 1 else found
-        if not found or (one and len(found) > 1):
-            labels = ", ".join(f"{section_name}.{metric.label}" for metric in (found or named)[:6])
-            count = "none" if not found else f"{len(found)} metrics"
+        matches = [metric for metric in named if _fits(metric.group, group)]
+        exact = [metric for metric in matches if len(metric.group) == len(group)]
+        matches = exact if one and len(exact) == 1 else matches
+        if not matches or (one and len(matches) > 1):
+            labels = ", ".join(f"{section_name}.{metric.label}" for metric in (matches or named)[:6])
+            count = "none" if not matches else f"{len(matches)} metrics"
             raise BadInputError(
                 f"gate: {count} fit {source(node)}; there are {labels}", hint="name one, or use max(...) or min(...)"
             )
-        return found
+        return matches
 
 
 def _fits(group: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -100,9 +100,9 @@ def read_training(folder: Path) -> TrainingReport:
 
 def _command(run: Path, recipe: Mapping[str, Any]) -> str:
     """As the run wrote it; of one that did not, what its recipe tells, with the rest in capitals."""
-    told = _json(run / "command.json").get("command")
-    if told:
-        return str(told)
+    command = _json(run / "command.json").get("command")
+    if command:
+        return str(command)
     protocol = f"--protocol {recipe['protocol']} " if "protocol" in recipe else ""
     simulated = str(recipe.get("source", "simulated")) == "simulated"
     data = "" if simulated else "--data CAPTURES "
@@ -162,8 +162,10 @@ def _chapters(log: Log, *, simulated: bool, prototypes: bool) -> list[Chapter]:
         ("gradients", "Gradients", "What reaches the parameters of each sensor.", gradient),
         ("certainty", "Certainty", "How sure each sensor is of itself, which weighs what it may tell others.", certain),
     ]  # fmt: skip
-    found = [(name, title, text, tuple(f for f in figures if f is not None)) for name, title, text, figures in wanted]
-    return [Chapter(name, title, text, figures) for name, title, text, figures in found if figures]
+    chapters = [
+        (name, title, text, tuple(f for f in figures if f is not None)) for name, title, text, figures in wanted
+    ]
+    return [Chapter(name, title, text, figures) for name, title, text, figures in chapters if figures]
 
 
 def _losses(log: Log, simulated: bool) -> Figure | None:  # noqa: FBT001 - used once, above
@@ -188,13 +190,13 @@ def _by_modality(
 
 
 def _series(log: Log, key: str, name: str) -> dict[str, Any]:
-    held = [line for line in log if key in line]
+    lines = [line for line in log if key in line]
     steps = int(log[0].get("steps", 0))
     return {
         "name": name,
-        "x": [int(line["epoch"]) for line in held],
-        "y": [float(line[key]) for line in held],
-        "n": steps or len(held),
+        "x": [int(line["epoch"]) for line in lines],
+        "y": [float(line[key]) for line in lines],
+        "n": steps or len(lines),
     }
 
 
@@ -228,8 +230,8 @@ def _results(results: Mapping[str, Any], *, simulated: bool) -> list[Chapter]:
     groups += [(f"{name} alone", listed) for name, listed in results.get("by_modality", {}).items()]
     rows = []
     for title, listed in groups:
-        held = {metric["name"]: metric for metric in listed}
-        rows.append((title, *(_measured(held.get(name)) for name in ("auc", "eer", "hter", "bpcer"))))
+        by_name = {metric["name"]: metric for metric in listed}
+        rows.append((title, *(_measured(by_name.get(name)) for name in ("auc", "eer", "hter", "bpcer"))))
     table = Table(
         "Test split", ("Of", "AUC", "EER", "HTER", "BPCER"), tuple(rows),
         note="Value (95 % interval). The threshold was set on dev with all sensors.", simulated=simulated,
@@ -250,7 +252,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: cannot be read: {error}", hint="facewarden train --resume") from error
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -80,30 +80,30 @@ def paste_change(
     touched = sampling.adjoint((wanted.abs().amax(dim=2, keepdim=True) > 0).float()) > 0
     low = torch.where(touched, (base - limit).clamp(min=0.0) - now, 0.0)
     high = torch.where(touched, (base + limit).clamp(max=1.0) - now, 0.0)
-    found = _least_squares(sampling, wanted, low, high)
+    solution = _least_squares(sampling, wanted, low, high)
     result = photo.copy()
-    result[where] = ((now + found) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    result[where] = ((now + solution) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
     arrived = align_face(result, landmarks).astype(np.float64) - align_face(photo, landmarks)
-    asked = change.astype(np.float64) * 255
-    energy = float((asked**2).sum())
+    target = change.astype(np.float64) * 255
+    energy = float((target**2).sum())
     if energy == 0:
         return Pasted(result, 1.0, 0.0)
     return Pasted(
-        result, float((arrived * asked).sum()) / energy, float(np.sqrt(((arrived - asked) ** 2).sum() / energy))
+        result, float((arrived * target).sum()) / energy, float(np.sqrt(((arrived - target) ** 2).sum() / energy))
     )
 
 
 def _least_squares(sampling: Sampling, wanted: Tensor, low: Tensor, high: Tensor) -> Tensor:
     # rows of the map sum to at most one, so its largest column sum bounds the curvature
     curvature = float(sampling.adjoint(torch.ones(CROP_SIZE, CROP_SIZE, 1)).max().clamp(min=1e-6))
-    found = ahead = torch.zeros_like(low)
+    solution = ahead = torch.zeros_like(low)
     pace = 1.0
     for _ in range(_STEPS):
         miss = sampling.forward(ahead) - wanted
         moved = torch.clamp(ahead - sampling.adjoint(miss) / curvature, low, high)
         faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
-        found, ahead, pace = moved, moved + (pace - 1) / faster * (moved - found), faster
-    return found
+        solution, ahead, pace = moved, moved + (pace - 1) / faster * (moved - solution), faster
+    return solution
 
 
 def _unit(pixels: NDArray[np.uint8]) -> Tensor:

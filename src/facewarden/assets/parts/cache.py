@@ -58,8 +58,8 @@ def _verify_part(asset: Asset, part: ArchivePart, path: Path) -> None:
         raise CutDownloadError(
             f"{path}: {size} of {part.size} bytes are there", hint=f"facewarden fetch {asset.name} --force"
         )
-    found = part_sha256(part, path)
-    if found != part.sha256:
+    digest = part_sha256(part, path)
+    if digest != part.sha256:
         raise WrongHashError(
-            f"{path}: expected sha256 {part.sha256}, found {found}", hint=f"facewarden fetch {asset.name} --force"
+            f"{path}: expected sha256 {part.sha256}, found {digest}", hint=f"facewarden fetch {asset.name} --force"
         )

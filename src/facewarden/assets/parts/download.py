@@ -52,10 +52,10 @@ def download(asset: Asset, folder: Path) -> Path:
         raise CutDownloadError(
             f"{asset.archive}: the download was cut, {size} of {asset.archive_size} bytes came", hint=again
         )
-    found = file_sha256(archive)
-    if found != asset.archive_sha256:
+    digest = file_sha256(archive)
+    if digest != asset.archive_sha256:
         raise WrongHashError(
-            f"{asset.archive}: expected sha256 {asset.archive_sha256}, found {found}",
+            f"{asset.archive}: expected sha256 {asset.archive_sha256}, found {digest}",
             hint=f"the registry or a mirror serves another file; check your index settings, then {again}",
         )
     return archive
@@ -127,5 +127,5 @@ def _explain(asset: Asset, status: int, output: str) -> AssetError:
 
 
 def _reason(output: str, fallback: str) -> str:
-    found = _REASON.search(output)
-    return found[0].removeprefix("reason: ").strip() if found else fallback
+    match = _REASON.search(output)
+    return match[0].removeprefix("reason: ").strip() if match else fallback

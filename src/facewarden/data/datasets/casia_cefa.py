@@ -58,8 +58,8 @@ class CasiaCefaTwin(TwinWriter):
         rows = []
         for code, species in kinds.items():
             where = f"CeFA/CeFA-Race/{race}/{race}-{number:03d}/{prefix}_{number:03d}_{code}"
-            found = self.clip(where, CasiaCefa.folders, Shot(where, person, species, split), ("0006", "0026", "0046"))
-            rows += [f"{row} {int(species == 'bona_fide')}" for row in found]
+            frames = self.clip(where, CasiaCefa.folders, Shot(where, person, species, split), ("0006", "0026", "0046"))
+            rows += [f"{row} {int(species == 'bona_fide')}" for row in frames]
         return rows
 
 
@@ -85,10 +85,10 @@ class CasiaCefa(ClipSet):
 
     def clip_of(self, parts: Parts) -> Clip | None:
         """Return what a clip's folder tells; None for EA."""
-        if len(parts) == 4 and parts[0] == "CeFA-Mask" and parts[1] in MASKS and (found := _MASK.fullmatch(parts[3])):
+        if len(parts) == 4 and parts[0] == "CeFA-Mask" and parts[1] in MASKS and (match := _MASK.fullmatch(parts[3])):
             return Clip(
                 video=f"{parts[1]}/{parts[3]}",
-                subject=f"{parts[1]}-{found[1]}",
+                subject=f"{parts[1]}-{match[1]}",
                 label=0,
                 species=MASKS[parts[1]],
                 group=parts[1],

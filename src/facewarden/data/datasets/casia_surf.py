@@ -37,9 +37,9 @@ class CasiaSurfTwin(TwinWriter):
                     # numbers as published: not padded, with gaps; the last cut-out of everybody is a short clip
                     numbers = ("7", "31") if kind == CUTOUTS[-1] else ("1", "11", "131", "141")
                     shot = Shot(where, person, "bona_fide" if kind == "real" else "print_cutout", split)
-                    found = self.clip(f"CASIA-SURF-CROP/{where}", CasiaSurf.folders, shot, numbers)
+                    frames = self.clip(f"CASIA-SURF-CROP/{where}", CasiaSurf.folders, shot, numbers)
                     label = int(kind == "real")
-                    rows += [f"{row} {label}" for row in found[:3]]
+                    rows += [f"{row} {label}" for row in frames[:3]]
             rows = [row.replace("CASIA-SURF-CROP/", f"{prefix}/") for row in rows]
             if split == "train":
                 absent = rows[-1].replace("/depth/31.jpg", "/depth/151.jpg")

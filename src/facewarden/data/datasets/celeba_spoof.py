@@ -175,8 +175,8 @@ class CelebaSpoof(CaptureSet):
         return box or (0.0, 0.0, float(width), float(height)), wrong
 
     def _extra(self, wrong: str) -> dict[str, str]:
-        found = {"box": f"whole image: the box is {wrong}"} if wrong else {}
-        return {**found, "maps": PSEUDO} if self.maps == PSEUDO else found
+        columns = {"box": f"whole image: the box is {wrong}"} if wrong else {}
+        return {**columns, "maps": PSEUDO} if self.maps == PSEUDO else columns
 
     def _report(self, tally: _Tally) -> None:
         if tally.shared:

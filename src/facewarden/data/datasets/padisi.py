@@ -161,19 +161,21 @@ class Padisi(CaptureSet):
     @cached_property
     def _trials(self) -> dict[str, dict[Modality, str]]:
         """Trial -> where its images are."""
-        found: dict[str, dict[Modality, str]] = {}
+        trials: dict[str, dict[Modality, str]] = {}
         for file in sorted(self.root.rglob("*.npz"), key=lambda path: natural(path.name)):
             trial = _trial_of(file.name)
             relative = file.relative_to(self.base).as_posix()
-            if trial in found:
-                raise BadInputError(f"trial {trial} is there twice: {found[trial]['rgb']}, {relative}", hint="keep one")
-            found[trial] = _in_file(relative)
+            if trial in trials:
+                raise BadInputError(
+                    f"trial {trial} is there twice: {trials[trial]['rgb']}, {relative}", hint="keep one"
+                )
+            trials[trial] = _in_file(relative)
         for file in sorted(self.root.rglob(_FILES["rgb"])):
             there = {name: file.parent / inner for name, inner in _FILES.items() if (file.parent / inner).is_file()}
-            found.setdefault(
+            trials.setdefault(
                 file.parent.name, {name: path.relative_to(self.base).as_posix() for name, path in there.items()}
             )
-        return found
+        return trials
 
 
 def _trial_of(name: str) -> str:
@@ -188,12 +190,12 @@ def _in_file(relative: str) -> dict[Modality, str]:
 
 
 def _species(code: str | None) -> tuple[str, str]:
-    found = _CODE.fullmatch(code or "")
-    if found is None:
+    match = _CODE.fullmatch(code or "")
+    if match is None:
         return "other", "unknown"
-    if found[1] == "0":
+    if match[1] == "0":
         return "bona_fide", "bona fide"
-    return ("makeup" if found[2] == _MAKEUP else "other"), f"code {found[2]}"
+    return ("makeup" if match[2] == _MAKEUP else "other"), f"code {match[2]}"
 
 
 entry = Padisi

@@ -42,18 +42,18 @@ class ScrapShots(Dataset):
             BadInputError: the file is missing or holds something else.
         """
         path = self.root / "coords.txt"
-        found = {}
+        positions = {}
         try:
             for line in path.read_text(encoding="ascii").splitlines():
                 key, *numbers = line.split()
                 ax, ay, bx, by = map(float, numbers)
                 left, right = sorted([(ax, ay), (bx, by)])
-                found[key] = (left, right)
+                positions[key] = (left, right)
         except (OSError, ValueError) as error:
             raise BadInputError(
                 f"{printable(path)}: not a list of eye positions: {error}", hint="KEY x y x y in each line"
             ) from error
-        return found
+        return positions
 
     @classmethod
     def _default(cls) -> Path:

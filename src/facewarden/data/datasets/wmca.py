@@ -78,13 +78,13 @@ class WmcaTwin(TwinWriter):
         for archive in ("RGB", "CDIT"):
             file = self.folder / "archives" / archive / "face-station" / "01.02.18" / f"{video}.hdf5"
             file.parent.mkdir(parents=True, exist_ok=True)
-            with h5py.File(file, "w") as held:
+            with h5py.File(file, "w") as hdf5:
                 for place, number in enumerate(numbers):
                     views = self.render(Shot(f"{video} {number}", person, species, split))
                     gray = views.rgb.mean(axis=2).astype(np.uint8)
                     planes = (gray, views.depth, views.infrared, np.full_like(gray, 128))
                     array = views.rgb.transpose(2, 0, 1) if archive == "RGB" else np.stack(planes)
-                    held.create_dataset(f"Frame_{place}/array", data=array)
+                    hdf5.create_dataset(f"Frame_{place}/array", data=array)
         return [f"{row} {int(species == 'bona_fide')}" for row in rows]
 
 
@@ -123,21 +123,21 @@ class Wmca(ClipSet):
 
     def clip_of(self, parts: Parts) -> Clip | None:
         """Return what a video's name tells; its split is that of the official file, where that is read."""
-        found = _VIDEO.fullmatch(parts[-1])
-        if found is None or (int(found[4]), int(found[5])) not in GROUP_OF:
+        match = _VIDEO.fullmatch(parts[-1])
+        if match is None or (int(match[4]), int(match[5])) not in GROUP_OF:
             raise BadInputError(
                 f"{'/'.join(parts)} is not a video of wmca", hint="CLIENT_SESSION_PRESENTER_TYPE_PAI: 100_01_015_1_02"
             )
-        group, species = GROUP_OF[int(found[4]), int(found[5])]
+        group, species = GROUP_OF[int(match[4]), int(match[5])]
         return Clip(
             video=parts[-1],
-            subject=found[1],
+            subject=match[1],
             label=int(species == "bona_fide"),
             species=species,
             group=group,
             split=None if self.lists else self.splits.get(parts[-1]),
-            session=found[2],
-            attributes={"presenter": found[3], "pai": f"{found[4]}-{found[5]}"},
+            session=match[2],
+            attributes={"presenter": match[3], "pai": f"{match[4]}-{match[5]}"},
         )
 
     @cached_property

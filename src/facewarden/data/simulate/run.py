@@ -73,8 +73,8 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
         attacker = None
         if spec.species != "bona_fide":
             # Of whoever holds a screen only the hand is seen: any picture of the attacker will do.
-            held = spec.species.startswith("replay")
-            attacker = people.maps(plan.attacker, key="holds" if held else f"attacks {spec.key}")
+            in_hand = spec.species.startswith("replay")
+            attacker = people.maps(plan.attacker, key="holds" if in_hand else f"attacks {spec.key}")
         yield make_capture(spec, victim, wearer=attacker)
 
 
@@ -199,11 +199,11 @@ def _in_processes(
         with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
             with without_main():
                 answers = pool.map(_task, tasks)
-            found = list(track(answers, label="simulating", total=len(plans), unit="people", size=len))
+            rows_by_subject = list(track(answers, label="simulating", total=len(plans), unit="people", size=len))
     except CANNOT_START as error:
         note_one_process(f"the others could not be started or ended early ({type(error).__name__}: {error})")
         return None
-    return [[parse_row(cells) for cells in rows] for some in found for rows in some]
+    return [[parse_row(cells) for cells in rows] for some in rows_by_subject for rows in some]
 
 
 _OURS = ("card.json", "README.md", "manifest.csv", "captures", "rows")
@@ -216,11 +216,11 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         remove_stale(out)
-        held = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
-        if held is None and (there := [name for name in _OURS if (out / name).exists()]):
+        recipe_there = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        if recipe_there is None and (there := [name for name in _OURS if (out / name).exists()]):
             raise BadInputError(f"{out} holds {', '.join(there)} of something else", hint="an empty or a new folder")
-        if held is not None and held != recipe:
-            changed = sorted(name for name in {*held, *recipe} if held.get(name) != recipe.get(name))
+        if recipe_there is not None and recipe_there != recipe:
+            changed = sorted(name for name in {*recipe_there, *recipe} if recipe_there.get(name) != recipe.get(name))
             raise BadInputError(
                 f"{out} holds a simulated set made with other settings: {', '.join(changed)}", hint="another folder"
             )

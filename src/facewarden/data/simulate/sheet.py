@@ -40,23 +40,23 @@ def contact_sheet(captures: Iterable[Capture], *, columns: int = 4, side: int = 
     """
     rows: dict[str, list[NDArray[np.uint8]]] = {}
     for capture in captures:
-        held = rows.setdefault(capture.spec.species, [])
-        if len(held) < columns:
+        row = rows.setdefault(capture.spec.species, [])
+        if len(row) < columns:
             gray = np.repeat(capture.infrared[..., None], 3, axis=2)
             pictures = [capture.rgb, depth_colors(capture.depth, capture.box), gray]
             small = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
-            held.append(np.hstack(small).astype(np.uint8))
+            row.append(np.hstack(small).astype(np.uint8))
     if not rows:
         raise BadInputError("no captures to show", hint="simulate some first")
     blank = np.zeros((side, 3 * side, 3), np.uint8)
     label = side // 7
     lines = []
     for species in (name for name in SPECIES if name in rows):
-        held = rows[species] + [blank] * (columns - len(rows[species]))
+        row = rows[species] + [blank] * (columns - len(rows[species]))
         strip = np.zeros((label, columns * 3 * side, 3), np.uint8)
         text = f"{species} (simulated)"
         cv2.putText(strip, text, (4, label - 6), cv2.FONT_HERSHEY_SIMPLEX, label / 45, (230, 230, 230), 1, cv2.LINE_AA)
-        lines += [strip, np.hstack(held)]
+        lines += [strip, np.hstack(row)]
     return np.vstack(lines)
 
 

@@ -149,8 +149,8 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
         out.mkdir(parents=True, exist_ok=True)
         there = [path.name for path in out.iterdir() if not path.name.startswith(".")]
         card = out / "card.json"
-        held = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
-        if there and held != recipe:
+        recipe_there = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        if there and recipe_there != recipe:
             raise BadInputError(f"{out} holds {', '.join(sorted(there)[:4])}", hint="an empty or a new folder")
         about = {"kind": "simulated captures in a published layout", "simulated": True, "recipe": recipe}
         write_text(card, json.dumps(about, indent=2) + "\n")

@@ -28,8 +28,8 @@ def method_checks(results: Sequence[CellResult], method_of: Mapping[str, str]) -
         white, moved, signs = _read(results, {model for model, of in method_of.items() if of == method})
         rows = [*_rows(white), *_with_transfer(white, moved)]
         yield from ((method, one) for one in self_checks(rows, unlimited=255 / 2))
-        for head, found in signs.items():
-            yield from ((f"{method}, {head}", one) for one in self_checks([], _pooled(list(found.values()))))
+        for head, sign in signs.items():
+            yield from ((f"{method}, {head}", one) for one in self_checks([], _pooled(list(sign.values()))))
 
 
 def _read(
@@ -50,16 +50,16 @@ def _read(
             for name, hits in value["success"].items():
                 eps, _, reading = name.partition("|")
                 if reading == PLAIN:
-                    held = white.setdefault((str(settings["attack"]), float(eps)), {})
-                    held.update({(int(settings["seed"]), key): bool(hit)
+                    by_model = white.setdefault((str(settings["attack"]), float(eps)), {})
+                    by_model.update({(int(settings["seed"]), key): bool(hit)
                                  for key, hit in zip(value["key"], hits, strict=True)})  # fmt: skip
         if settings["do"] == "transfer":
             for victim in models & set(value["victims"]):
                 rates = value["victims"][victim]
                 for eps in value["eps"]:
                     rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
-                    held = moved.setdefault((str(settings["method"]), float(eps)), {})
-                    held.update({(int(settings["seed"]), key): bool(hit) for key, right, hit in rows if right})
+                    by_model = moved.setdefault((str(settings["method"]), float(eps)), {})
+                    by_model.update({(int(settings["seed"]), key): bool(hit) for key, right, hit in rows if right})
     return white, moved, signs
 
 
@@ -73,7 +73,7 @@ def _rows(white: Hits) -> Iterator[MeasuredRow]:
 def _with_transfer(white: Hits, moved: Hits) -> Iterator[MeasuredRow]:
     """Rows of a budget that both were measured at, over the samples that both models decide correctly."""
     for (attack, eps), hits in moved.items():
-        others = {name: found for (name, other), found in white.items() if other == eps}
+        others = {name: counts for (name, other), counts in white.items() if other == eps}
         if not others:
             continue
         samples = sorted(set(hits).intersection(*map(set, others.values())))
@@ -83,7 +83,7 @@ def _with_transfer(white: Hits, moved: Hits) -> Iterator[MeasuredRow]:
         yield MeasuredRow(best, "white_box", eps, np.array([others[best][s] for s in samples], bool), where=where)
 
 
-def _pooled(found: Sequence[Mapping[str, float]]) -> ModelSigns:
-    n = int(sum(signs["n"] for signs in found))
-    flat, unsteady = (sum(s[what] * s["n"] for s in found) / n if n else 0.0 for what in ("flat", "unsteady"))
+def _pooled(per_seed: Sequence[Mapping[str, float]]) -> ModelSigns:
+    n = int(sum(signs["n"] for signs in per_seed))
+    flat, unsteady = (sum(s[what] * s["n"] for s in per_seed) / n if n else 0.0 for what in ("flat", "unsteady"))
     return ModelSigns(float(flat), float(unsteady), n)

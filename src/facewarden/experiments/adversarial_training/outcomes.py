@@ -31,7 +31,7 @@ class Outcomes:
     right: dict[Sample, bool] = field(default_factory=dict)
     subject: dict[Sample, str] = field(default_factory=dict)
 
-    def add(self, seed: int, asked: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
+    def add(self, seed: int, keys: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
         """Add one seed.
 
         Args:
@@ -40,7 +40,7 @@ class Outcomes:
             hit: key -> whether the attack succeeds, of those that are decided correctly when clean.
             subject: key -> who it is.
         """
-        for key in asked:
+        for key in keys:
             sample = (seed, key)
             self.right[sample] = key in hit
             self.held[sample] = key in hit and not hit[key]
@@ -57,8 +57,8 @@ class Outcomes:
     def seeds(self) -> list[float]:
         """Robust accuracy of each seed."""
         by_seed: dict[int, list[bool]] = {}
-        for (seed, _), held in self.held.items():
-            by_seed.setdefault(seed, []).append(held)
+        for (seed, _), robust in self.held.items():
+            by_seed.setdefault(seed, []).append(robust)
         return [float(np.mean(values)) for values in by_seed.values()]
 
     def against(self, other: Outcomes, *, what: Literal["robust", "success"]) -> Interval | None:
@@ -97,7 +97,7 @@ def read_outcomes(
                 eps, _, reading = name.partition("|")
                 through = "" if settings["head"] == "live" else f" through {settings['head']}"
                 column = f"{settings['attack']}{through} {eps}/255" + (" with SFA" if reading == "sfa" else "")
-                found.setdefault((method_of[model], column), Outcomes()).add(
+                outcomes.setdefault((method_of[model], column), Outcomes()).add(
                     int(settings["seed"]),
                     value["asked"],
                     hit=dict(zip(value["key"], hits, strict=True)),
@@ -107,13 +107,13 @@ def read_outcomes(
             for victim, rates in ((name, nested_victim(found)) for name, found in value["victims"].items()):
                 for eps in value["eps"]:
                     rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
-                    found.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(
+                    outcomes.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(
                         int(settings["seed"]),
                         value["key"],
                         hit={key: wrong for key, right, wrong in rows if right},
                         subject=_subjects(clean[victim]),
                     )
-    return found
+    return outcomes
 
 
 def _subjects(clean: Mapping[str, Any]) -> dict[str, str]:

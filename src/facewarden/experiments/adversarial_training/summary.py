@@ -27,22 +27,22 @@ def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Sum
     method_of = {str(r.cell.settings["model"]): str(r.cell.settings["method_name"]) for r in results
                  if r.cell.settings["do"] == "clean"}  # fmt: skip
     methods = list(dict.fromkeys(method_of.values()))
-    found = read_outcomes(results, method_of, clean)
+    outcomes = read_outcomes(results, method_of, clean)
     accuracy = _accuracy(clean, method_of, methods)
     trained = [r for r in results if r.cell.settings["do"] == "train" and "passes" in r.value]
     backward = {str(r.cell.settings["method_name"]): float(r.value["passes"]["model"][1]) for r in trained}
     checks = check_report(list(method_checks(results, method_of)))
     return Summary(
         title=str(settings.get("title", "Adversarial training")),
-        sentences=(*_sentences(methods, found, accuracy, backward), *failures(checks)),
+        sentences=(*_sentences(methods, outcomes, accuracy, backward), *failures(checks)),
         tables=(
             _clean_table(results, clean, method_of, methods),
-            _short_table(methods, found),
+            _short_table(methods, outcomes),
             *((checks,) if checks.rows else ()),
-            _long_table(methods, found),
+            _long_table(methods, outcomes),
         ),
-        figures=tuple(_trade_off(methods, found, accuracy)),
-        simulated=any(bool(found.get("simulated")) for found in clean.values()),
+        figures=tuple(_trade_off(methods, outcomes, accuracy)),
+        simulated=any(bool(outcomes.get("simulated")) for outcomes in clean.values()),
     )
 
 
@@ -91,19 +91,19 @@ def _accuracy(
     }
 
 
-def _columns(found: Found) -> list[str]:
-    return list(dict.fromkeys(column for _, column in found))
+def _columns(outcomes: Found) -> list[str]:
+    return list(dict.fromkeys(column for _, column in outcomes))
 
 
 def _reference(methods: Sequence[str]) -> str | None:
     return next((name for name in PLAIN if name in methods), None)
 
 
-def _short_table(methods: Sequence[str], found: Found) -> Table:
-    columns = _columns(found)
+def _short_table(methods: Sequence[str], outcomes: Found) -> Table:
+    columns = _columns(outcomes)
     rows = []
     for method in methods:
-        rates = [o.robust() if (o := found.get((method, column))) else None for column in columns]
+        rates = [o.robust() if (o := outcomes.get((method, column))) else None for column in columns]
         rows.append((method, *(None if rate is None else f"{rate.value:.0%}" for rate in rates)))
     return Table(
         "Robust accuracy",
@@ -115,15 +115,15 @@ def _short_table(methods: Sequence[str], found: Found) -> Table:
     )
 
 
-def _long_table(methods: Sequence[str], found: Found) -> Table:
+def _long_table(methods: Sequence[str], outcomes: Found) -> Table:
     plain = _reference(methods)
     rows = []
-    for column in _columns(found):
+    for column in _columns(outcomes):
         for method in methods:
-            here = found.get((method, column))
+            here = outcomes.get((method, column))
             if here is None:
                 continue
-            other = None if plain in (None, method) else found.get((str(plain), column))
+            other = None if plain in (None, method) else outcomes.get((str(plain), column))
             changes = [None if other is None else here.against(other, what=what) for what in ("robust", "success")]
             seeds = here.seeds()
             spread = f"{min(seeds):.1%} to {max(seeds):.1%}" if len(seeds) > 1 else None
@@ -142,18 +142,20 @@ def _long_table(methods: Sequence[str], found: Found) -> Table:
     )  # fmt: skip
 
 
-def _points(found: Interval | None) -> str | None:
-    if found is None:
+def _points(interval: Interval | None) -> str | None:
+    if interval is None:
         return None
-    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f}), n = {found.n}"
+    return f"{100 * interval.value:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f}), n = {interval.n}"
 
 
-def _strongest(methods: Sequence[str], found: Found) -> str | None:
+def _strongest(methods: Sequence[str], outcomes: Found) -> str | None:
     """The white-box attack that leaves the least robust accuracy, mean over methods, of those that all have."""
-    shared = [c for c in _columns(found) if all((m, c) in found for m in methods) and not c.startswith("transfer")]
+    shared = [
+        c for c in _columns(outcomes) if all((m, c) in outcomes for m in methods) and not c.startswith("transfer")
+    ]
 
     def left(column: str) -> float:
-        rates = [found[method, column].robust() for method in methods]
+        rates = [outcomes[method, column].robust() for method in methods]
         return float(np.mean([1.0 if rate is None else rate.value for rate in rates]))
 
     return min(shared, key=left, default=None)
@@ -161,12 +163,12 @@ def _strongest(methods: Sequence[str], found: Found) -> str | None:
 
 def _sentences(
     methods: Sequence[str],
-    found: Found,
+    outcomes: Found,
     accuracy: Mapping[str, NDArray[np.float64]],
     backward: Mapping[str, float],
 ) -> Iterator[str]:
     """One for each method, against the reference."""
-    plain, strongest = _reference(methods), _strongest(methods, found)
+    plain, strongest = _reference(methods), _strongest(methods, outcomes)
     if plain is None:
         return
     for method in methods:
@@ -174,14 +176,14 @@ def _sentences(
             continue
         words = []
         if strongest is not None:
-            here, other = found[method, strongest], found[plain, strongest]
+            here, other = outcomes[method, strongest], outcomes[plain, strongest]
             change = here.against(other, what="robust")
             if change is not None:
                 words.append(
                     f"robust accuracy under {strongest} {in_words(here.robust())}, {_points(change)} in points "
                     f"against {plain}, paired by seed and sample"
                 )
-        words.append(_tally(method, plain, found))
+        words.append(_tally(method, plain, outcomes))
         if len(accuracy[method]) == len(accuracy[plain]):
             apart = 100 * (accuracy[method] - accuracy[plain])
             words.append(f"clean accuracy {apart.mean():+.1f} points, {_over(apart)}")
@@ -197,11 +199,11 @@ def _over(apart: NDArray[np.float64]) -> str:
     return f"mean over {len(apart)} seeds ({apart.min():+.1f} to {apart.max():+.1f})"
 
 
-def _tally(method: str, plain: str, found: Found) -> str:
+def _tally(method: str, plain: str, outcomes: Found) -> str:
     """In how many attacks the paired interval is clear of zero."""
     changes = []
-    for column in _columns(found):
-        here, other = found.get((method, column)), found.get((plain, column))
+    for column in _columns(outcomes):
+        here, other = outcomes.get((method, column)), outcomes.get((plain, column))
         if here is not None and other is not None:
             changes.append(here.against(other, what="robust"))
     known = [change for change in changes if change is not None]
@@ -211,14 +213,16 @@ def _tally(method: str, plain: str, found: Found) -> str:
     return f"with an interval clear of zero it is higher in {up} and lower in {down} of {len(known)} attacks"
 
 
-def _trade_off(methods: Sequence[str], found: Found, accuracy: Mapping[str, NDArray[np.float64]]) -> Iterator[Figure]:
+def _trade_off(
+    methods: Sequence[str], outcomes: Found, accuracy: Mapping[str, NDArray[np.float64]]
+) -> Iterator[Figure]:
     """Clean accuracy against robust accuracy under the strongest white-box attack that all methods have."""
-    strongest = _strongest(methods, found)
+    strongest = _strongest(methods, outcomes)
     if strongest is None:
         return
     series = []
     for method in methods:
-        rate = found[method, strongest].robust()
+        rate = outcomes[method, strongest].robust()
         if rate is not None:
             series.append({"name": method, "x": [float(accuracy[method].mean())], "y": [rate.value],
                            "low": [rate.low], "high": [rate.high], "n": rate.n})  # fmt: skip

@@ -83,7 +83,7 @@ class _Ledger:
 
     def note(self, epoch: int) -> None:
         """Write down what the epoch took that has just ended."""
-        now = {name: (found.forward, found.backward) for name, found in self._passes.items()}
+        now = {name: (counter.forward, counter.backward) for name, counter in self._passes.items()}
         taken = {name: [a - b for a, b in zip(now[name], self._before[name], strict=True)] for name in now}
         self._before = now
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,8 @@ class _Ledger:
     def _epochs(self) -> dict[str, dict[str, list[int]]]:
         if not self._path.is_file():
             return {}
-        found: dict[str, dict[str, list[int]]] = json.loads(self._path.read_text(encoding="utf-8"))
-        return found
+        epochs: dict[str, dict[str, list[int]]] = json.loads(self._path.read_text(encoding="utf-8"))
+        return epochs
 
 
 def _start(recipe: Recipe, settings: Mapping[str, Any], folder: Path) -> Detector:

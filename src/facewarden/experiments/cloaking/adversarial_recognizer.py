@@ -72,8 +72,8 @@ class AdversarialRecognizer(Recognizer):
 
     def features(self, images: Tensor) -> Tensor:
         """Raw embedding of crops in [0, 1]."""
-        found: Tensor = self.above(self._below(images))
-        return found
+        embedding: Tensor = self.above(self._below(images))
+        return embedding
 
     @classmethod
     def learned(cls, base: Recognizer, pairs: Path, *, how: AdaptiveTraining, store: Store) -> AdversarialRecognizer:
@@ -100,9 +100,9 @@ class AdversarialRecognizer(Recognizer):
             _learn(base, cut[0], head, chosen, how)
             return {name: value.numpy() for name, value in head.state_dict().items()}
 
-        held = store.get("adapted", recipe, make)
-        head.load_state_dict({name: torch.from_numpy(value) for name, value in held.items()})
-        mark = hashlib.sha256(b"".join(held[name].tobytes() for name in sorted(held))).hexdigest()
+        arrays = store.get("adapted", recipe, make)
+        head.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        mark = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
         return cls(base, head, mark=mark, settings=settings)
 
 

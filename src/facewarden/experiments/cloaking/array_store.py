@@ -66,8 +66,8 @@ class Store:
         path = self.path(kind, recipe)
         if path.is_file():
             try:
-                with np.load(path, allow_pickle=False) as held:
-                    return {name: held[name] for name in held.files if name != _RECIPE}
+                with np.load(path, allow_pickle=False) as arrays:
+                    return {name: arrays[name] for name in arrays.files if name != _RECIPE}
             except (OSError, ValueError, KeyError, BadZipFile) as error:
                 raise BadInputError(f"{path}: cannot be read: {error}", hint="delete it, it is made again") from error
         if kind not in self._said and (held := self._held_by_other_code(path, kind)):

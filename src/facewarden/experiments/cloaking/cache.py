@@ -83,10 +83,10 @@ class ExperimentCache:
                 parts = [_bytes(purify(treat, to_images(crops))) for crops in strips]
                 self._natural_treated[purifier] = np.concatenate(parts)
             return self._natural_treated[purifier]
-        found = self.treated(purifier=purifier).copy()
+        all_crops = self.treated(purifier=purifier).copy()
         for who in track(people, label=label, unit="people"):
-            found[self.crowd.people[who]] = _bytes(purify(treat, to_images(self.cloaked(cloak, who))))
-        return found
+            all_crops[self.crowd.people[who]] = _bytes(purify(treat, to_images(self.cloaked(cloak, who))))
+        return all_crops
 
     def vectors(
         self,
@@ -146,23 +146,23 @@ class ExperimentCache:
         treat = self.purifier(purifier)
         label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
         if cloak is None:
-            held = {name: f"{kind} {purifier} {name}" for name in judges}
-            new = [name for name in judges if held[name] not in self._natural_read]
+            cache_keys = {name: f"{kind} {purifier} {name}" for name in judges}
+            new = [name for name in judges if cache_keys[name] not in self._natural_read]
             if new:
                 count = len(self.crowd.faces.crops)
                 strips = track(self._natural(), label=label, total=count, unit="faces", size=len)
                 parts = list(self._chunks(kind, new, reader, treat, strips))
-                self._natural_read |= {held[name]: np.concatenate([part[name] for part in parts]) for name in new}
-            return {name: self._natural_read[held[name]] for name in judges}
-        found = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
+                self._natural_read |= {cache_keys[name]: np.concatenate([part[name] for part in parts]) for name in new}
+            return {name: self._natural_read[cache_keys[name]] for name in judges}
+        embeddings = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
         whole = self.crowd.people
         for who in track(people, label=label, unit="people"):
             rows = list(people[who]) if isinstance(people, Mapping) else whole[who]
             crops = self.cloaked(cloak, who, rows=rows)
             part = next(self._chunks(kind, judges, reader, treat, [crops]))
             for name in judges:
-                found[name][rows] = part[name]
-        return found
+                embeddings[name][rows] = part[name]
+        return embeddings
 
     def _base(
         self, kind: str, judges: Sequence[str], reader: Callable[[str], Reader], purifier: str

@@ -10,13 +10,13 @@ from facewarden.experiments.cloaking.tables import KIND_WORDS, Headlines
 from facewarden.reporting.document import Figure
 
 
-def protection_figure(found: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
+def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
     """Protection by purifier with intervals, one series per kind of judge."""
     rows = [
         {"name": name, "series": KIND_WORDS[kind], "value": one.value, "low": one.low, "high": one.high, "n": one.n}
         for name in purifiers
         for kind in JUDGE_KINDS
-        if (one := found.rates.get((name, kind))) is not None
+        if (one := headlines.rates.get((name, kind))) is not None
     ]
     if not rows:
         return None

@@ -107,7 +107,7 @@ def end_to_end(
         seed: of the order of photos.
     """
     names = [*attackers, *(who for who in halves.split.gallery if who not in attackers)][: max(how.people, 2)]
-    found: dict[str, UserOutcome] = {}
+    outcomes: dict[str, UserOutcome] = {}
     for number in range(min(how.groups, len(attackers))):
         group = list(attackers[number :: how.groups])
         base = _Run(halves, names, above=above, how=how, seed=derive(seed, "group", number))
@@ -120,9 +120,9 @@ def end_to_end(
             turn.learn(names, epochs=how.after, cloaks=who)
             right = turn.right()
             others = np.concatenate([hits for name, hits in right.items() if name != who])
-            asked = [name for name, hits in right.items() if name != who for _ in hits]
-            found[who] = UserOutcome(right[who], natural[who], others, asked)
-    return found
+            owners = [name for name, hits in right.items() if name != who for _ in hits]
+            outcomes[who] = UserOutcome(right[who], natural[who], others, owners)
+    return outcomes
 
 
 class _Run:
@@ -177,12 +177,12 @@ class _Run:
 
     def right(self) -> dict[str, NDArray[np.bool_]]:
         """Whether every person's probes are taken for that person."""
-        found = {}
+        hits = {}
         with torch.no_grad():
             for place, who in enumerate(self.names):
                 scores = self.model(_tensor(self.halves.probes[list(self.halves.split.probes[who])]))
-                found[who] = (scores.argmax(dim=1) == place).numpy()
-        return found
+                hits[who] = (scores.argmax(dim=1) == place).numpy()
+        return hits
 
 
 def _tensor(half: NDArray[Any]) -> Tensor:

@@ -129,8 +129,8 @@ def measure(
         raise BadInputError(f"no tracker {tracker!r}", hint=f"one of {', '.join([*TRACKERS, *TRAINED])}")
     cells = []
     models = [lab.recognizer(name) for name in cloak.surrogates]
-    for judge, found in outcomes.items():
-        hidden, missed, others, owner, everyone = _collected(found, people)
+    for judge, by_seed in outcomes.items():
+        hidden, missed, others, owner, everyone = _collected(by_seed, people)
         protection = mean_by_subject(hidden, owner, seed=0)
         natural = mean_by_subject(missed, owner, seed=0)
         cells.append(
@@ -168,22 +168,26 @@ def _by_training(
     *,
     whole: bool,
 ) -> Outcomes:
-    found: Outcomes = {}
+    outcomes: Outcomes = {}
     for judge in judges:
         model = lab.recognizer(judge)
         if not (any(True for _ in model.parameters()) if whole else model.halves() is not None):
             continue
         read = lab.treated if whole else partial(lab.halves, judge)
         natural, cloaked = read(purifier=purifier), read(purifier=purifier, cloak=cloak, people=people)
-        asked = read() if probes == "raw" else natural
+        probe_inputs = read() if probes == "raw" else natural
         above = partial(Whole if whole else _above, model)
-        found[judge] = [
+        outcomes[judge] = [
             end_to_end(
-                Halves(lab.crowd.split(seed), natural, cloaked, asked), people, above=above, how=tuning, seed=seed
+                Halves(lab.crowd.split(seed), natural, cloaked, probe_inputs),
+                people,
+                above=above,
+                how=tuning,
+                seed=seed,
             )
             for seed in seeds
         ]
-    return found
+    return outcomes
 
 
 def _above(judge: Recognizer) -> nn.Module:
@@ -205,20 +209,20 @@ def _by_embedding(
     raw = lab.vectors(judges)
     natural = lab.vectors(judges, purifier=purifier)
     cloaked = lab.vectors(judges, purifier=purifier, cloak=cloak, people=people)
-    asked = raw if probes == "raw" else natural
+    probe_vectors = raw if probes == "raw" else natural
     splits = [lab.crowd.split(seed) for seed in seeds]
     return {
         judge: [
-            TRACKERS[tracker](Gallery(split, natural[judge], cloaked[judge], asked[judge]), list(people))
+            TRACKERS[tracker](Gallery(split, natural[judge], cloaked[judge], probe_vectors[judge]), list(people))
             for split in splits
         ]
         for judge in judges
     }
 
 
-def _collected(found: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:
+def _collected(outcomes: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:
     """Misses of all seeds as rows with the attacker's number; hits on the others as rows with the person asked for."""
-    cells = [(place, outcome[who]) for outcome in found for place, who in enumerate(people)]
+    cells = [(place, outcome[who]) for outcome in outcomes for place, who in enumerate(people)]
     hidden = np.concatenate([~cell.cloaked for _, cell in cells]).astype(np.float64)
     missed = np.concatenate([~cell.natural for _, cell in cells]).astype(np.float64)
     owner = np.concatenate([np.full(len(cell.cloaked), place) for place, cell in cells])

@@ -60,8 +60,8 @@ class Population:
     @property
     def people(self) -> dict[str, list[int]]:
         """Person -> rows, without distractors and without people of one photo."""
-        found = self.faces.by_person()
-        return {who: rows for who, rows in found.items() if not who.startswith(_DISTRACTOR) and len(rows) > 1}
+        by_person = self.faces.by_person()
+        return {who: rows for who, rows in by_person.items() if not who.startswith(_DISTRACTOR) and len(rows) > 1}
 
     def split(self, seed: int) -> Split:
         """Split every person's photos 70/30 by seed, at least one on each side.
@@ -115,12 +115,12 @@ def load_crowd(
         BadInputError: no such set, or too few people in it.
     """
     dataset = open_dataset(spec)
-    found = dataset.photos()
+    all_photos = dataset.photos()
     if isinstance(dataset, Lfw):
         pool = dataset.part("users")
         extra = [photo for photo in dataset.part("train") if only_looked_at(photo.identity)]
     else:
-        pool, extra = found, []
+        pool, extra = all_photos, []
     chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed)
     chosen += _one_each(extra, distractors, seed=seed)
     recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
@@ -136,12 +136,12 @@ def load_crowd(
             "counts": np.array(list(skipped.values()), dtype=np.int64),
         }
 
-    held = store.get("crops", recipe, make)
-    skipped = dict(zip(held["reasons"].tolist(), held["counts"].tolist(), strict=True))
+    arrays = store.get("crops", recipe, make)
+    skipped = dict(zip(arrays["reasons"].tolist(), arrays["counts"].tolist(), strict=True))
     faces = AlignedFaces(
-        held["crops"],
-        tuple(held["person"].tolist()),
-        tuple(held["key"].tolist()),
+        arrays["crops"],
+        tuple(arrays["person"].tolist()),
+        tuple(arrays["key"].tolist()),
         dataset.name,
         dataset.simulated,
         skipped,
@@ -156,8 +156,8 @@ def judges_of_purifiers(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:
 
 def _ordered(people: Iterable[str]) -> list[str]:
     """People in a fixed random order, those by whom the recipe was chosen before all others."""
-    found: list[str] = np.random.default_rng(derive(0, "attackers")).permutation(sorted(people)).tolist()
-    return [*(who for who in CHOSEN_BY if who in found), *(who for who in found if who not in CHOSEN_BY)]
+    ordered: list[str] = np.random.default_rng(derive(0, "attackers")).permutation(sorted(people)).tolist()
+    return [*(who for who in CHOSEN_BY if who in ordered), *(who for who in ordered if who not in CHOSEN_BY)]
 
 
 def crowd_of(faces: AlignedFaces) -> Population:

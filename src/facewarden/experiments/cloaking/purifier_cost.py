@@ -42,7 +42,7 @@ def cost_of(
     """
     treat = lab.purifier(purifier)
     people = lab.crowd.people
-    rows = [row for held in people.values() for row in held]
+    rows = [row for person_rows in people.values() for row in person_rows]
     drawn = np.random.default_rng(derive(seed, "looked at")).permutation(rows)[:_LOOKED_AT]
     clean = to_images(lab.crowd.faces.crops[np.sort(drawn)])
     after = purify(treat, clean)
@@ -84,23 +84,23 @@ def _of_judge(
 ) -> dict[str, Any]:
     first, second, who_first, who_second = _pairs(lab, seed=seed)
     same = who_first == who_second
-    found: dict[str, Any] = {"pairs": len(same)}
+    costs: dict[str, Any] = {"pairs": len(same)}
     for name, one, two in (("before", raw, raw), ("gallery", treated, raw), ("both", treated, treated)):
         similarity = np.einsum("nd,nd->n", one[first].astype(np.float64), two[second].astype(np.float64))
         summary = verification_summary(
             similarity, same, first=who_first, second=who_second, seed=seed, rounds=rounds, fars=(0.001,)
         )
         eer, tar = summary.eer, summary.tar[0][1]
-        found[name] = {"eer": [eer.value, eer.low, eer.high], "tar_at_far_0.1%": [tar.value, tar.low, tar.high]}
-    found["rank1"] = {"before": _rank1(lab, raw, raw, seed=seed), "after": _rank1(lab, raw, treated, seed=seed)}
-    return found
+        costs[name] = {"eer": [eer.value, eer.low, eer.high], "tar_at_far_0.1%": [tar.value, tar.low, tar.high]}
+    costs["rank1"] = {"before": _rank1(lab, raw, raw, seed=seed), "after": _rank1(lab, raw, treated, seed=seed)}
+    return costs
 
 
 def _pairs(lab: ExperimentCache, *, seed: int) -> tuple[NDArray[Any], ...]:
     """All pairs of one person, and drawn pairs of two people."""
     people = lab.crowd.people
-    rows = np.array([row for held in people.values() for row in held])
-    who = np.array([name for name, held in people.items() for _ in held])
+    rows = np.array([row for person_rows in people.values() for row in person_rows])
+    who = np.array([name for name, person_rows in people.items() for _ in person_rows])
     first, second = np.triu_indices(len(rows), 1)
     same = who[first] == who[second]
     strangers = np.flatnonzero(~same)
@@ -112,13 +112,13 @@ def _pairs(lab: ExperimentCache, *, seed: int) -> tuple[NDArray[Any], ...]:
 def _rank1(lab: ExperimentCache, probes: NDArray[np.float32], gallery: NDArray[np.float32], *, seed: int) -> float:
     """Share of probes found when everybody has one gallery photo; mean over draws of that photo."""
     split = lab.crowd.split(seed)
-    asked = [row for rows in split.probes.values() for row in rows]
+    probe_rows = [row for rows in split.probes.values() for row in rows]
     owners = np.array([who for who, rows in split.probes.items() for _ in rows])
     names = np.array([*split.gallery, *[f"stranger {row}" for row in split.distractors]])
     draw = np.random.default_rng(derive(seed, "one photo"))
     shares = []
     for _ in range(_DRAWS):
         one = [int(draw.choice(rows)) for rows in split.gallery.values()] + list(split.distractors)
-        hits = rank_hits(probes[asked] @ gallery[one].T, owners, gallery_ids=names)
+        hits = rank_hits(probes[probe_rows] @ gallery[one].T, owners, gallery_ids=names)
         shares.append(float(hits.mean()))
     return float(np.mean(shares))

@@ -27,8 +27,8 @@ class CloakingGrid:
 
     def all(self) -> Iterator[CloakingResult]:
         """Every cell, table by table."""
-        for found in self.cells.values():
-            yield from found
+        for cells in self.cells.values():
+            yield from cells
 
     def find(
         self, *, cloak: str, purifier: str, tracker: str, judge: str, probes: str = "raw"
@@ -103,10 +103,10 @@ class CloakingGrid:
         value = headline(rates)
         people = min(len(cell.hidden) for cell in cells)
         rows = np.array([cell.hidden[:people] for cell in cells])
-        found = mean_by_subject(rows.mean(axis=0), np.arange(people), seed=0)
-        shift = value - found.value  # attackers have unequal numbers of probes, and some cells more attackers
-        low, high = max(0.0, found.low + min(shift, 0.0)), min(1.0, found.high + max(shift, 0.0))
-        return Interval(value, low, high, len(cells), f"{found.method}, {len(cells)} cells")
+        interval = mean_by_subject(rows.mean(axis=0), np.arange(people), seed=0)
+        shift = value - interval.value  # attackers have unequal numbers of probes, and some cells more attackers
+        low, high = max(0.0, interval.low + min(shift, 0.0)), min(1.0, interval.high + max(shift, 0.0))
+        return Interval(value, low, high, len(cells), f"{interval.method}, {len(cells)} cells")
 
 
 def best_baseline(cells: Sequence[CloakingResult | None]) -> CloakingResult | None:

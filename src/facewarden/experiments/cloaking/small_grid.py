@@ -108,7 +108,7 @@ def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
 
 def cell_metrics(cells: Sequence[CloakingResult], *, simulated: bool) -> tuple[Metric, ...]:
     """Cells as metrics whose group says everything: cloak, surrogates, purifier, tracker, judge and what it is."""
-    found = []
+    metrics = []
     for cell in cells:
         group = {
             "cloak": cell.cloak, "surrogates": "+".join(cell.surrogates), "purifier": cell.purifier,
@@ -121,5 +121,5 @@ def cell_metrics(cells: Sequence[CloakingResult], *, simulated: bool) -> tuple[M
         }  # fmt: skip
         for name, value in figures.items():
             note = f"{cell.attackers} attackers, seeds {', '.join(map(str, cell.seeds))}; {value.method}"
-            found.append(Metric(name, value.value, value.low, value.high, value.n, simulated, "%", group, note))
-    return tuple(found)
+            metrics.append(Metric(name, value.value, value.low, value.high, value.n, simulated, "%", group, note))
+    return tuple(metrics)

@@ -36,17 +36,17 @@ class Goal:
     at_most: float
 
 
-def rate(found: Interval) -> str:
+def rate(interval: Interval) -> str:
     """A rate with its interval, in percent."""
-    return f"{100 * found.value:.1f} ({100 * found.low:.1f}–{100 * found.high:.1f})"
+    return f"{100 * interval.value:.1f} ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
 
 
 def _excess(cell: CloakingResult) -> str:
     """Protection beyond the natural error, with its interval over the people, each compared with themselves."""
-    found = paired_bootstrap_difference(
+    interval = paired_bootstrap_difference(
         np.array(cell.hidden), np.array(cell.missed), subjects=np.arange(len(cell.hidden)), seed=0
     )
-    return f"{100 * cell.excess:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return f"{100 * cell.excess:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
 
 
 def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, baselines: Sequence[str]) -> Table:
@@ -54,14 +54,14 @@ def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, bas
     rows = []
     for goal in goals:
         for judge in goal.judges:
-            found = {
+            cells = {
                 name: grid.find(cloak=goal.cloak, purifier=name, tracker="nearest", judge=judge)
                 for name in (NONE, candidate, *baselines)
             }
-            bare, ours = found[NONE], found[candidate]
+            bare, ours = cells[NONE], cells[candidate]
             if bare is None:
                 continue
-            best = best_baseline([found[name] for name in baselines])
+            best = best_baseline([cells[name] for name in baselines])
             if ours is None:
                 verdict = "not measured"
             elif judge in ours.loss_networks:
@@ -157,15 +157,15 @@ def size_of(cells: Sequence[CloakingResult]) -> str:
 
 def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], limit: float, candidate: str) -> Table:
     """Headlines by purifier; the kinds of judges stay apart."""
-    kinds = [kind for kind in JUDGE_KINDS if found.cells[kind]]
+    kinds = [kind for kind in JUDGE_KINDS if rates.cells[kind]]
     rows = []
     for name in purifiers:
-        cells = [found.rates.get((name, kind)) for kind in kinds]
+        cells = [rates.rates.get((name, kind)) for kind in kinds]
         if any(cells):
             rows.append((name, *("" if cell is None else rate(cell) for cell in cells)))
-    barred = f" Judges left out as loss networks of {candidate}: {', '.join(found.barred)}." if found.barred else ""
-    measured = "".join(f" {tracker}: {size}." for tracker, size in found.sizes.items())
-    halves = f" {UPPER_HALF}" if END_TO_END in found.sizes else ""
+    barred = f" Judges left out as loss networks of {candidate}: {', '.join(rates.barred)}." if rates.barred else ""
+    measured = "".join(f" {tracker}: {size}." for tracker, size in rates.sizes.items())
+    halves = f" {UPPER_HALF}" if END_TO_END in rates.sizes else ""
     return Table(
         f"{title}: mean protection %; goal ≤ {100 * limit:g}",
         ("Purifier", *(f"{KIND_WORDS[kind]} ({found.cells[kind]} cells)" for kind in kinds)),
@@ -178,7 +178,7 @@ def headline_sentences(found: Headlines, *, candidate: str, baselines: Sequence[
     """Each headline in words, with its verdicts."""
     said = []
     for kind in JUDGE_KINDS:
-        ours, bare = found.rates.get((candidate, kind)), found.rates.get((NONE, kind))
+        ours, bare = rates.rates.get((candidate, kind)), rates.rates.get((NONE, kind))
         if ours is None or bare is None:
             said.append(f"Judge is {KIND_WORDS[kind]}: no cell in which the cloak protects and the judge may be used.")
             continue
@@ -269,8 +269,8 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
     )
 
 
-def _points(found: Sequence[float]) -> str:
-    value, low, high = (100 * one for one in found)
+def _points(values: Sequence[float]) -> str:
+    value, low, high = (100 * one for one in values)
     return f"{value:.2f} ({low:.2f}–{high:.2f})"
 
 

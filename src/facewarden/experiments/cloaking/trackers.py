@@ -75,23 +75,23 @@ def nearest(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome
         gallery: what it learns from.
         attackers: who cloaks, one at a time.
     """
-    split, asked = gallery.split, gallery.asked
+    split, probes = gallery.split, gallery.asked
     names = list(split.gallery)
-    best = np.stack([(asked @ gallery.natural[list(split.gallery[who])].T).max(axis=1) for who in names], axis=1)
+    best = np.stack([(probes @ gallery.natural[list(split.gallery[who])].T).max(axis=1) for who in names], axis=1)
     if split.distractors:
-        strangers = (asked @ gallery.natural[list(split.distractors)].T).max(axis=1)
+        strangers = (probes @ gallery.natural[list(split.distractors)].T).max(axis=1)
         best = np.concatenate([best, strangers[:, None]], axis=1)
     owners = np.array(gallery.owners)
     own = np.array([names.index(who) for who in owners])
     natural = _first(best, own)
-    found = {}
+    outcomes = {}
     for who in attackers:
         column = names.index(who)
         moved = best.copy()
-        moved[:, column] = (asked @ gallery.cloaked[list(split.gallery[who])].T).max(axis=1)
+        moved[:, column] = (probes @ gallery.cloaked[list(split.gallery[who])].T).max(axis=1)
         hits, mine = _first(moved, own), own == column
-        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
-    return found
+        outcomes[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
+    return outcomes
 
 
 def _first(best: NDArray[np.float32], own: NDArray[np.int64]) -> Hits:
@@ -115,20 +115,20 @@ def linear(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome]
         ContractError: a fit did not converge.
     """
     split = gallery.split
-    rows = [row for held in split.gallery.values() for row in held]
-    labels = np.array([who for who, held in split.gallery.items() for _ in held])
-    owners, asked = np.array(gallery.owners), gallery.asked
+    rows = [row for gallery_rows in split.gallery.values() for row in gallery_rows]
+    labels = np.array([who for who, gallery_rows in split.gallery.items() for _ in gallery_rows])
+    owners, probes = np.array(gallery.owners), gallery.asked
     base = _fit(gallery.natural[rows], labels, start=None)
-    natural = _says(base, asked) == owners
-    found = {}
+    natural = _says(base, probes) == owners
+    outcomes = {}
     for who in attackers:
         poisoned = gallery.natural.copy()
-        held = list(split.gallery[who])
-        poisoned[held] = gallery.cloaked[held]
-        hits = _says(_fit(poisoned[rows], labels, start=base), asked) == owners
+        gallery_rows = list(split.gallery[who])
+        poisoned[gallery_rows] = gallery.cloaked[gallery_rows]
+        hits = _says(_fit(poisoned[rows], labels, start=base), probes) == owners
         mine = owners == who
-        found[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
-    return found
+        outcomes[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
+    return outcomes
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,5 +154,5 @@ def _fit(features: NDArray[np.float32], labels: NDArray[Any], *, start: _Probe |
 
 
 def _says(probe: _Probe, features: NDArray[np.float32]) -> NDArray[Any]:
-    found: NDArray[Any] = probe.model.predict(probe.scaler.transform(features.astype(np.float64)))
-    return found
+    predicted: NDArray[Any] = probe.model.predict(probe.scaler.transform(features.astype(np.float64)))
+    return predicted

@@ -61,12 +61,12 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     only: tuple[Modality, ...] = tuple(settings["only"])
     labels = shuffled(train, seed=seed, protocol=str(settings["protocol"])) if settings["shuffle"] else None
 
-    def scored(samples: Sequence[Sample], told: Collection[Modality]) -> list[float]:
-        return score(model, store, samples, only=told)
+    def scored(samples: Sequence[Sample], modalities: Collection[Modality]) -> list[float]:
+        return score(model, store, samples, only=modalities)
 
     def observe(epoch: int) -> None:
-        found = {"dev": scored(dev, only), "test": scored(test, only)}
-        write_json(folder / f"epoch-{epoch}.json", found)
+        scores = {"dev": scored(dev, only), "test": scored(test, only)}
+        write_json(folder / f"epoch-{epoch}.json", scores)
 
     objective = registry.load("objectives", recipe.objective)(**recipe.objective_settings)
     crops = store.crops(train, only=only, labels=labels)
@@ -109,11 +109,11 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
 def score(model: Detector, store: CropStore, samples: Sequence[Sample], *, only: Collection[Modality]) -> list[float]:
     """Scores of samples from the modalities that are told."""
     device = next(model.parameters()).device
-    found: list[float] = []
+    scores: list[float] = []
     with torch.no_grad():
         for batch in store.views(samples, batch=_AT_ONCE, only=only):
-            found += model(batch.to(device)).score.double().tolist()
-    return found
+            scores += model(batch.to(device)).score.double().tolist()
+    return scores
 
 
 def select(
@@ -127,10 +127,10 @@ def select(
     curve = [
         {
             "epoch": float(epoch),
-            "dev_eer": eer(np.array(found["dev"]), np.array(dev)),
-            "target_hter": hter_at_target_eer(np.array(found["test"]), np.array(test)).hter,
+            "dev_eer": eer(np.array(measures["dev"]), np.array(dev)),
+            "target_hter": hter_at_target_eer(np.array(measures["test"]), np.array(test)).hter,
         }
-        for epoch, found in sorted(by_epoch.items())
+        for epoch, measures in sorted(by_epoch.items())
     ]
     chosen = {LAST_EPOCH: max(by_epoch)}
     if len(by_epoch) > 1:

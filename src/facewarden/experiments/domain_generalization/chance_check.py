@@ -56,13 +56,15 @@ class Chance:
 
 def chance_of(part: TablePart, scores: ScoresOverSeeds, name: str) -> Chance | None:
     """Mean AUC of a method at the last epoch over its runs; None where a run is missing."""
-    held = [
+    runs_of_seeds = [
         scores.measures(name, protocol, seed, ScoreSelection()) for protocol in part.protocols for seed in part.seeds
     ]
-    runs = np.array([one["auc"].value for one in held if one is not None])
-    if runs.size < len(held):
+    runs = np.array([one["auc"].value for one in runs_of_seeds if one is not None])
+    if runs.size < len(runs_of_seeds):
         return None
     if runs.size == 1:
         return Chance(Interval(float(runs[0]), 0.0, 1.0, 1, "one run"), None)
-    found = t_interval(runs)
-    return Chance(replace(found, low=max(0.0, found.low), high=min(1.0, found.high)), (found.high - found.low) / 2)
+    interval = t_interval(runs)
+    return Chance(
+        replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high)), (interval.high - interval.low) / 2
+    )

@@ -126,11 +126,11 @@ class CropStore:
             labels: other labels than the samples', for checks.
         """
         place = torch.tensor([self.place[sample.key] for sample in samples], dtype=torch.long)
-        told = [sample.label for sample in samples] if labels is None else list(labels)
+        known = [sample.label for sample in samples] if labels is None else list(labels)
         return MappedCrops(
             images=self.images,
             present={name: here[place] & (name in only) for name, here in self.present.items()},
-            key=tuple(sample.key for sample in samples), label=torch.tensor(told, dtype=torch.long),
+            key=tuple(sample.key for sample in samples), label=torch.tensor(known, dtype=torch.long),
             species=tuple(sample.species for sample in samples), subject=tuple(sample.subject for sample in samples),
             domain=tuple(sample.domain for sample in samples), place=place,
         )  # fmt: skip
@@ -139,11 +139,11 @@ class CropStore:
         self, samples: Sequence[Sample], *, batch: int, only: Collection[Modality] = MODALITIES
     ) -> Iterator[FaceBatch]:
         """The model's own views of samples, in their order, without margin."""
-        held = self.crops(samples, only=only)
+        crops = self.crops(samples, only=only)
         edge = (self.view.side - self.view.size) // 2
         inside = slice(edge, edge + self.view.size)
-        for start in range(0, len(held), batch):
-            whole = held.batch(range(start, min(start + batch, len(held))))
+        for start in range(0, len(crops), batch):
+            whole = crops.batch(range(start, min(start + batch, len(crops))))
             yield replace(whole, images={n: image[..., inside, inside] for n, image in whole.images.items()})
 
 
@@ -197,8 +197,8 @@ def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) ->
     if not keys:
         raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
     lost = [[item.key, item.reason] for item in skipped]
-    held = {"size": view.size, "side": view.side, "scale": view.scale, "cutter": view.cutter}
-    write_json(folder / _INDEX, {"view": held, "keys": keys, "present": present, "skipped": lost})
+    recipe = {"size": view.size, "side": view.side, "scale": view.scale, "cutter": view.cutter}
+    write_json(folder / _INDEX, {"view": recipe, "keys": keys, "present": present, "skipped": lost})
 
 
 def open_store(folder: Path) -> CropStore:

@@ -61,8 +61,8 @@ class ScoresOverSeeds:
         self, method: str, protocol: str, name: str, *, seeds: Sequence[int], look: ScoreSelection
     ) -> Replicated | None:
         """One measure, mean over the seeds; None where a seed is missing, since unequal seeds would not be paired."""
-        found = {seed: self.measures(method, protocol, seed, look) for seed in seeds}
-        parts = {seed: one[name] for seed, one in found.items() if one is not None}
+        by_seed = {seed: self.measures(method, protocol, seed, look) for seed in seeds}
+        parts = {seed: one[name] for seed, one in by_seed.items() if one is not None}
         return over_seeds(parts, seed=0) if len(parts) == len(seeds) else None
 
     def mean(
@@ -93,20 +93,20 @@ class ScoresOverSeeds:
             return None
         rows, scores = result["rows"]["test"], result["scores"][LAST_EPOCH]
         rule = fit_rule(np.array(scores["dev"]), np.array(result["rows"]["dev"]["label"]), policy="eer", split="dev")
-        found = presentation_summary(
+        summary = presentation_summary(
             np.array(scores["test"]), np.array(rows["label"]), species=np.array(rows["species"]),
             subjects=np.array(rows["subject"]), rule=rule, seed=0, rounds=200,
         )  # fmt: skip
-        return {metric.name: metric for metric in found}
+        return {metric.name: metric for metric in summary}
 
 
 def _measured(result: Mapping[str, Any], protocol: str, look: ScoreSelection) -> dict[str, Replicated] | None:
-    held = result["scores"].get(look.rule)
-    if held is None or (look.missing and look.missing not in result["missing"]):
+    scores = result["scores"].get(look.rule)
+    if scores is None or (look.missing and look.missing not in result["missing"]):
         return None
-    dev, dev_rows = np.array(held["dev"]), _columns(result["rows"]["dev"])
+    dev, dev_rows = np.array(scores["dev"]), _columns(result["rows"]["dev"])
     test, rows = (
-        np.array(result["missing"][look.missing] if look.missing else held["test"]),
+        np.array(result["missing"][look.missing] if look.missing else scores["test"]),
         _columns(result["rows"]["test"]),
     )
     if look.target != POOLED:

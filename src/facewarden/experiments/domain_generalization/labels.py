@@ -15,11 +15,11 @@ SIZE = "parameters trained / all, millions"
 ONE_RUN = "one training run: what another seed would give is not in it"
 
 
-def percent(found: Replicated | None, *, proportion: bool = True) -> str | None:
+def percent(replicated: Replicated | None, *, proportion: bool = True) -> str | None:
     """A figure in percent with its 95 % interval."""
-    if found is None:
+    if replicated is None:
         return None
-    return in_percent(found.interval(proportion=proportion))
+    return in_percent(replicated.interval(proportion=proportion))
 
 
 def in_percent(interval: Interval) -> str:

@@ -59,15 +59,15 @@ def _results(plan: PresentationPlan, find: Find) -> list[Mapping[str, Any]]:
 
 
 def _sentences(made: PartTables) -> list[str]:
-    part, found = made.part, []
+    part, sentences = made.part, []
     if part.check == "chance":
         for name in part.methods:
             chance = chance_of(part, made.scores, name)
             if chance is not None:
-                found.append(f"{part.title}, {chance.sentence(made.plan.methods[name].label)}")
-        return found
+                sentences.append(f"{part.title}, {chance.sentence(made.plan.methods[name].label)}")
+        return sentences
     if part.baseline is None:
-        return found
+        return sentences
     base = made.plan.methods[part.baseline].label
     pooled = ", targets pooled" if any(map(has_several, part.protocols)) else ""
     for name in part.methods:
@@ -77,13 +77,13 @@ def _sentences(made: PartTables) -> list[str]:
         if apart is None:
             continue
         label = made.plan.methods[name].label
-        found.append(
+        sentences.append(
             f"{part.title}: {label} against {base}, HTER at the frozen threshold "
             f"{percent(apart, proportion=False)} points ({_words(apart, seeds=len(part.seeds))}; "
             f"{counted(len(part.protocols), 'protocol')}{pooled}, {counted(len(part.seeds), 'seed')}, "
             f"{apart.n} captures)."
         )
-    return found
+    return sentences
 
 
 def _words(apart: Replicated, *, seeds: int) -> str:
@@ -118,20 +118,20 @@ def _figure(made: PartTables) -> Figure | None:
 
 
 def _audits(plan: PresentationPlan, find: Find) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
+    audits: dict[str, Mapping[str, Any]] = {}
     for part in plan.parts:
         for protocol in part.protocols:
             results = (find(m, protocol, s) for m in part.methods for s in part.seeds)
             result = next((one for one in results if one is not None), None)
             if result is not None:
-                found.setdefault(protocol, result["audit"])
-    return found
+                audits.setdefault(protocol, result["audit"])
+    return audits
 
 
 def _notes(plan: PresentationPlan, find: Find) -> list[str]:
     """What readers of the sets had to say, once each."""
-    found = (note for audit in _audits(plan, find).values() for note in audit.get("notes", ()))
-    return [f"Note on the captures: {note}." for note in dict.fromkeys(found)]
+    notes = (note for audit in _audits(plan, find).values() for note in audit.get("notes", ()))
+    return [f"Note on the captures: {note}." for note in dict.fromkeys(notes)]
 
 
 def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table]:

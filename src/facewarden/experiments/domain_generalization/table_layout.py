@@ -52,12 +52,12 @@ class PartLayout:
         ]
 
         def cells(method: str) -> list[str | None]:
-            found = []
+            rows = []
             for name in self.part.protocols:
-                found.append(percent(self.scores.over(method, name, measure, seeds=self.part.seeds, look=look)))
+                rows.append(percent(self.scores.over(method, name, measure, seeds=self.part.seeds, look=look)))
                 if has_several(name):
-                    found.append(percent(self._averaged(method, name, measure, look)))
-            return found
+                    rows.append(percent(self._averaged(method, name, measure, look)))
+            return rows
 
         return columns, cells
 
@@ -76,8 +76,8 @@ class PartLayout:
 
     def _averaged(self, method: str, protocol: str, measure: str, look: ScoreSelection) -> Replicated | None:
         """Mean over the targets of a protocol, of which there may be one."""
-        found = self.scores.averaged if has_several(protocol) else self.scores.over
-        return found(method, protocol, measure, seeds=self.part.seeds, look=look)
+        average = self.scores.averaged if has_several(protocol) else self.scores.over
+        return average(method, protocol, measure, seeds=self.part.seeds, look=look)
 
     def _several(self) -> bool:
         return any(map(has_several, self.part.protocols))
@@ -104,8 +104,10 @@ class PartLayout:
         return any(result["missing"] for name in self.part.methods for result in self._results(name))
 
     def _results(self, name: str) -> Iterator[Mapping[str, Any]]:
-        found = (self.scores.find(name, protocol, seed) for protocol in self.part.protocols for seed in self.part.seeds)
-        return (one for one in found if one is not None)
+        results = (
+            self.scores.find(name, protocol, seed) for protocol in self.part.protocols for seed in self.part.seeds
+        )
+        return (one for one in results if one is not None)
 
     def _size(self, name: str) -> str | None:
         """Trainable and all parameters, in millions."""
@@ -119,8 +121,8 @@ class PartLayout:
             one = next(self._results(name), None)
             if one is not None:
                 by_fill.setdefault(str(one["missing_fill"]), []).append(self._label(name))
-        told = "; ".join(f"{fill} in {', '.join(labels)}" for fill, labels in by_fill.items())
-        return f"What stands for a missing sensor (missing_fill): {told}. "
+        fills = "; ".join(f"{fill} in {', '.join(labels)}" for fill, labels in by_fill.items())
+        return f"What stands for a missing sensor (missing_fill): {fills}. "
 
     def _table(
         self,
@@ -142,7 +144,7 @@ class PartLayout:
     def _count(self) -> int:
         total = 0
         for protocol in self.part.protocols:
-            found = (self.scores.find(n, protocol, s) for n in self.part.methods for s in self.part.seeds)
-            result = next((one for one in found if one is not None), None)
+            results = (self.scores.find(n, protocol, s) for n in self.part.methods for s in self.part.seeds)
+            result = next((one for one in results if one is not None), None)
             total += 0 if result is None else len(result["rows"]["test"]["label"])
         return total

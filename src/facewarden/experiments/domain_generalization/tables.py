@@ -93,11 +93,11 @@ class PartTables(PartLayout):
         wanted = ("apcer_pooled", "apcer_worst_species", "bpcer", "acer_worst_species")
 
         def row(name: str) -> tuple[str | None, ...]:
-            found = [
+            entries = [
                 self.scores.rates(name, protocol, seed) for protocol in self.part.protocols for seed in self.part.seeds
             ]
-            known = [one for one in found if one is not None]
-            if len(known) < len(found):
+            known = [one for one in entries if one is not None]
+            if len(known) < len(entries):
                 return (None,) * len(wanted)
             cells = []
             for measure in wanted:
@@ -155,10 +155,10 @@ class PartTables(PartLayout):
         columns, cells = self._by_protocol("auc", _PLAIN)
 
         def row(name: str) -> tuple[str | None, ...]:
-            found = chance_of(self.part, self.scores, name)
-            if found is None:
+            result = chance_of(self.part, self.scores, name)
+            if result is None:
                 return (*cells(name), None, None, None)
-            return (*cells(name), in_percent(found.interval), found.verdict, found.detectable)
+            return (*cells(name), in_percent(result.interval), result.verdict, result.detectable)
 
         runs = len(self.part.protocols) * len(self.part.seeds)
         note = (

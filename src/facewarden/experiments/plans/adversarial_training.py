@@ -95,11 +95,11 @@ def _recipe(name: str, change: Any, *, at: tuple[str, ...]) -> dict[str, Any]:
 
 def _over(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Nested settings with changes in their place."""
-    found = dict(base)
+    merged = dict(base)
     for name, value in change.items():
-        both = isinstance(value, Mapping) and isinstance(found.get(name), Mapping)
-        found[name] = _over(found[name], value) if both else value
-    return found
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _over(merged[name], value) if both else value
+    return merged
 
 
 def _of_seed(

@@ -76,7 +76,7 @@ class _Plan:
 
     def known(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Purifiers and cloaks -> the purifiers behind them, as they are now; and those that are missing, with why."""
-        found: dict[str, Any] = {}
+        recipes: dict[str, Any] = {}
         missing: dict[str, str] = {}
         wanted: dict[str, tuple[str, list[str]]] = {
             name: ("cloaks", list(c.through)) for name, c in self.cloaks.items()
@@ -84,12 +84,12 @@ class _Plan:
         wanted |= {name: ("purifiers", [spec]) for name, spec in self.purifiers.items()}
         for name, (where, specs) in wanted.items():
             try:
-                found[name] = [identity_of(resolve_purifier(spec)) for spec in specs]
+                recipes[name] = [identity_of(resolve_purifier(spec)) for spec in specs]
             except FacewardenError as error:
                 if not self.settings.get("skip_missing", False):
                     raise SettingError(error.message, hint=error.hint, at=(where, name)) from error
                 missing[name] = error.message
-        return found, missing
+        return recipes, missing
 
 
 class Cloaking(PlanKind):
@@ -116,7 +116,7 @@ class Cloaking(PlanKind):
         plan = _Plan(settings)
         cloaks, (known, _) = plan.cloaks, plan.known()
         common = _common(settings)
-        found = []
+        listed = []
         for place, table in enumerate(settings["tables"]):
             for cloak, purifier, tracker in _combinations(table, place, cloaks, plan):
                 if purifier not in known or cloak not in known:
@@ -135,7 +135,7 @@ class Cloaking(PlanKind):
                     "tuning": table.get("tuning", {}) if tracker in TRAINED else {},
                     **common,
                 }
-                found.append(PlanCell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
+                listed.append(PlanCell(f"{table['title']} / {cloak} / {purifier} / {tracker}", values))
         for place, wanted in enumerate(settings.get("headline", ())):
             check_keys(wanted, _HEADLINE, required=_HEADLINE[:4], at=("headline", place))
         for name in settings.get("cost", ()):
@@ -144,29 +144,33 @@ class Cloaking(PlanKind):
             if name in known:
                 values = {"cost": [name, plan.purifiers[name], known[name]], "judges": plan.judges, **common}
                 values["rounds"] = settings.get("rounds", 200)
-                found.append(PlanCell(f"cost / {name}", values))
-        return found
+                listed.append(PlanCell(f"cost / {name}", values))
+        return listed
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Measure a cell; what it shares with others is computed by whoever comes first."""
-        held = cell.settings
-        lab = _lab(*(_common(held).values()), shared_folder(folder))
-        if "cost" in held:
-            return {"cost": cost_of(lab, held["cost"][1], judges=held["judges"], rounds=held["rounds"])}
-        name, spec, _ = held["purifier"]
-        values = dict(held["cloak"])
+        cell_settings = cell.settings
+        lab = _lab(*(_common(cell_settings).values()), shared_folder(folder))
+        if "cost" in cell_settings:
+            return {
+                "cost": cost_of(
+                    lab, cell_settings["cost"][1], judges=cell_settings["judges"], rounds=cell_settings["rounds"]
+                )
+            }
+        name, spec, _ = cell_settings["purifier"]
+        values = dict(cell_settings["cloak"])
         cloak = values.pop("name")
         cells = measure(
             lab,
             _cloak(cloak, values),
             purifier=spec,
-            tracker=held["tracker"],
-            judges=held["judges"],
-            attackers=held["users"],
-            passed_over=held["passed_over"],
-            seeds=held["seeds"],
-            probes=held["probes"],
-            tuning=FineTuning(**held["tuning"]),
+            tracker=cell_settings["tracker"],
+            judges=cell_settings["judges"],
+            attackers=cell_settings["users"],
+            passed_over=cell_settings["passed_over"],
+            seeds=cell_settings["seeds"],
+            probes=cell_settings["probes"],
+            tuning=FineTuning(**cell_settings["tuning"]),
         )
         named = [replace(one, cloak=cloak, purifier=name).as_json() for one in cells]
         return {"cells": named, "simulated": lab.crowd.faces.simulated, "skipped": dict(lab.crowd.faces.skipped)}
@@ -178,14 +182,14 @@ class Cloaking(PlanKind):
         costs: dict[str, Mapping[str, Any]] = {}
         called: dict[str, str] = {}
         for result in results:
-            held = result.cell.settings
-            if "cost" in held:
-                costs[held["cost"][0]] = result.value["cost"]
+            cell_settings = result.cell.settings
+            if "cost" in cell_settings:
+                costs[cell_settings["cost"][0]] = result.value["cost"]
             else:
                 measured = [CloakingResult.from_json(one) for one in result.value["cells"]]
-                tables.setdefault(held["table"], []).extend(measured)
-                if len(measured) == len(held["judges"]):  # some judges have nothing to train
-                    called |= {spec: one.judge for spec, one in zip(held["judges"], measured, strict=True)}
+                tables.setdefault(cell_settings["table"], []).extend(measured)
+                if len(measured) == len(cell_settings["judges"]):  # some judges have nothing to train
+                    called |= {spec: one.judge for spec, one in zip(cell_settings["judges"], measured, strict=True)}
         grid = CloakingGrid(tables)
         names = [name for name in plan.purifiers if any(cell.purifier == name for cell in grid.all())]
         shown: list[Table] = []
@@ -199,7 +203,7 @@ class Cloaking(PlanKind):
             chosen = [n for n in names if n in (NONE, ours) or n in rivals]
             for number, wanted in enumerate(settings["headline"]):
                 most, title = float(wanted["at_most"]), str(wanted["title"])
-                found = headlines(
+                rates = headlines(
                     grid,
                     purifiers=chosen,
                     cloaks=wanted["cloaks"],
@@ -211,7 +215,7 @@ class Cloaking(PlanKind):
                 said = headline_sentences(found, candidate=ours, baselines=rivals, limit=most)
                 sentences += [f"{title}. {one}" for one in said]
                 if number == 0:
-                    figures.append(protection_figure(found, purifiers=chosen))
+                    figures.append(protection_figure(rates, purifiers=chosen))
         figures += _budgets(grid, plan, names, judges=[called.get(spec, spec) for spec in plan.judges])
         if costs:
             shown.append(cost_table(costs))
@@ -243,10 +247,10 @@ def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _expanded(spec: str) -> str:
     """A set's path may name an environment variable, so that a plan says nothing of a machine."""
-    found = os.path.expandvars(spec)
-    if "$" in found:
+    expanded = os.path.expandvars(spec)
+    if "$" in expanded:
         raise SettingError(f"{spec}: the variable is not set", hint="export it, or write the path", at=("set",))
-    return found
+    return expanded
 
 
 @lru_cache(maxsize=2)

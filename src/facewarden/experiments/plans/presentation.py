@@ -53,8 +53,8 @@ class PresentationKind(PlanKind):
             if not path.is_file():
                 audit = audit_splits(splits, root=manifest.root)
                 subjects = [[*key, count] for key, count in sorted(audit.subjects.items())]
-                found = {"rows": audit.rows(), "subjects": subjects, "sentences": audit.sentences()}
-                write_json(path, {**found, "notes": list(manifest.notes)})
+                summary = {"rows": audit.rows(), "subjects": subjects, "sentences": audit.sentences()}
+                write_json(path, {**summary, "notes": list(manifest.notes)})
         used = {name for part in plan.parts for name in part.methods}
         for method in (plan.methods[name] for name in sorted(used)):
             model = cast(Trainable, untrained(method.recipe, seed=0))
@@ -66,7 +66,7 @@ class PresentationKind(PlanKind):
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell a method, protocol and seed; parts that ask for the same one share it."""
         plan = read_settings(settings)
-        found: dict[str, PlanCell] = {}
+        distinct: dict[str, PlanCell] = {}
         for part in plan.parts:
             for protocol in part.protocols:
                 for seed in part.seeds:
@@ -74,8 +74,8 @@ class PresentationKind(PlanKind):
                         cell = PlanCell(
                             cell_name(name, protocol, seed), _settings(plan, plan.methods[name], protocol, seed)
                         )
-                        found[cell.name] = cell
-        return _distinct(list(found.values()))
+                        distinct[cell.name] = cell
+        return _distinct(list(distinct.values()))
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Train by the recipe on the protocol's sources, score the sources' dev and the target."""
@@ -108,8 +108,8 @@ def check_measurable(protocol: str, splits: Splits) -> None:
     for sample in splits["test"]:
         groups.setdefault(f"target {sample.domain}", []).append(sample)
     for where, rows in groups.items():
-        held = {sample.label for sample in rows}
-        lacking = [word for label, word in ((BONA_FIDE, "bona fide"), (ATTACK, "attack")) if label not in held]
+        labels = {sample.label for sample in rows}
+        lacking = [word for label, word in ((BONA_FIDE, "bona fide"), (ATTACK, "attack")) if label not in labels]
         if lacking:
             raise SettingError(
                 f"protocol {protocol}: {where} has no {' and no '.join(lacking)} presentation that can be read, "
@@ -142,10 +142,10 @@ def _settings(plan: PresentationPlan, method: TrainedMethod, protocol: str, seed
 
 def _distinct(cells: Sequence[PlanCell]) -> list[PlanCell]:
     """Two methods of one recipe are one cell."""
-    found: dict[str, PlanCell] = {}
+    distinct: dict[str, PlanCell] = {}
     for cell in cells:
-        found.setdefault(cell.key("presentation"), cell)
-    return list(found.values())
+        distinct.setdefault(cell.key("presentation"), cell)
+    return list(distinct.values())
 
 
 def _captures(plan: PresentationPlan, folder: Path) -> Manifest:

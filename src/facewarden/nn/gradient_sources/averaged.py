@@ -53,14 +53,14 @@ class AveragedReading(GradientSource):
         first = [GradientQuery(images)]
         if self.inner is not None:
             first = list(self.inner.looks(images, objective=objective, state=state))
-        found = []
+        queries = []
         for number in range(self.points * max(1, len(self.views))):
             for look in first:
                 through = look.through
                 if self.views:
                     through = _behind(through, self.views[number % len(self.views)])
-                found.append(GradientQuery(self._moved(look.images, objective, number), through))
-        return found
+                queries.append(GradientQuery(self._moved(look.images, objective, number), through))
+        return queries
 
     def _moved(self, images: Images, objective: AttackView, number: int) -> Images:
         threat = objective.threat

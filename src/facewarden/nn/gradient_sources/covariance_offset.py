@@ -40,7 +40,7 @@ class CovarianceOffset(GradientSource):
                 hint="two or more images of each class, cap=3/255",
             )
         self.cap = cap
-        self._centered = {label: found - found.mean(dim=0) for label, found in images.items()}
+        self._centered = {label: stack - stack.mean(dim=0) for label, stack in images.items()}
 
     def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[GradientQuery]:
         """One look, at the image plus the draw.

@@ -62,10 +62,10 @@ class GeneratorPair(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """The signed map D of images in [0, 1]."""
         texture = lbp(images, pattern=self.pattern) if self.gate else images.new_full((), 0.5)
-        found = torch.tanh(self.live(images) - images) * texture
+        difference = torch.tanh(self.live(images) - images) * texture
         if self.spoof is not None:
-            found = found - torch.tanh(self.spoof(images) - images) * (1.0 - texture)
-        return self.cap * found
+            difference = difference - torch.tanh(self.spoof(images) - images) * (1.0 - texture)
+        return self.cap * difference
 
     @classmethod
     def from_artifact(cls, folder: Path) -> GeneratorPair:
@@ -93,14 +93,14 @@ def offset_sign(label: Tensor) -> Float[Tensor, "b 1 1 1"]:
     return (label.float() * 2.0 - 1.0).view(-1, 1, 1, 1)
 
 
-def _settings(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _settings(card: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     try:
         return {
-            "cap": float(found["cap"]),
-            "gate": bool(found["gate"]),
-            "pattern": found["pattern"],
-            "widths": tuple(int(width) for width in found["widths"]),
-            "generators": int(found.get("generators", 2)),
+            "cap": float(card["cap"]),
+            "gate": bool(card["gate"]),
+            "pattern": card["pattern"],
+            "widths": tuple(int(width) for width in card["widths"]),
+            "generators": int(card.get("generators", 2)),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{folder}: the card lacks a setting: {error}", hint="copy the folder again") from error

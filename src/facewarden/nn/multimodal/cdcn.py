@@ -74,11 +74,11 @@ class MultimodalCdcn(nn.Module):
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
     ) -> tuple[Float[Tensor, "b 1 t t"], Float[Tensor, "b d"]]:
         """Map, near 1 where a face is bona fide, and the fused features' mean; `weight` 0 silences a branch."""
-        found = []
+        features = []
         for i, m in enumerate(MODALITIES):
             maps = self.branches[m](images[i])
-            found.append(maps if weight is None else maps * weight[i, :, None, None, None].to(maps.dtype))
-        fused = self.fuse(torch.cat(found, dim=1))
+            features.append(maps if weight is None else maps * weight[i, :, None, None, None].to(maps.dtype))
+        fused = self.fuse(torch.cat(features, dim=1))
         return self.paint(fused), fused.mean(dim=(2, 3))
 
     def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:

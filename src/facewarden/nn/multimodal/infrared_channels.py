@@ -102,9 +102,9 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]
     down, right = (1 if last_row > row else -1), (1 if last_column > column else -1)
     steep = rows > columns
     long, short = (rows, columns) if steep else (columns, rows)
-    error, found = 2 * short - long, []
+    error, pixels = 2 * short - long, []
     for _ in range(long):
-        found.append((row, column))
+        pixels.append((row, column))
         while error >= 0:
             if steep:
                 column += right
@@ -116,4 +116,4 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]
         else:
             column += right
         error += 2 * short
-    return [*found, (last_row, last_column)]
+    return [*pixels, (last_row, last_column)]

@@ -85,8 +85,8 @@ class LateFusion(nn.Module):
         whole = len(rows) == len(images)
         crops = (images if whole else images[rows]).contiguous(memory_format=torch.channels_last)
         maps: Tensor = self.trunks[name](crops * 4 - 2)
-        found: Tensor = self.projections[name](maps.mean(dim=(2, 3)))
-        return found if whole else empty.index_copy(0, rows, found)
+        embedding: Tensor = self.projections[name](maps.mean(dim=(2, 3)))
+        return embedding if whole else empty.index_copy(0, rows, embedding)
 
 
 def _trunk(backbone: str, channels: int) -> tuple[nn.Module, int]:

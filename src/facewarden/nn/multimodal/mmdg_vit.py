@@ -125,9 +125,9 @@ class MmdgVit(nn.Module):
                 stream, certainty = self._block(index, stream, batch=batch, weight=weight)
                 certainties.append(certainty)
         tokens = at_least_single(self.norm(stream[:, 0]).reshape(streams, batch, -1))
-        heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
-        with full_precision(heard):
-            logits = self.head(heard.transpose(0, 1).flatten(1))
+        weighted = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
+        with full_precision(weighted):
+            logits = self.head(weighted.transpose(0, 1).flatten(1))
         return StreamOutput(
             logits=logits,
             tokens=tokens,

@@ -61,9 +61,9 @@ class SsdgVit(nn.Module):
     def forward(self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None) -> SsdgOutput:
         """Score normalized images; where `weight` is 0 a modality does not reach the embedding."""
         tokens = at_least_single(self.streams(images, weight=weight))
-        heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
-        with full_precision(heard):
-            features = F.normalize(self.embed(heard.transpose(0, 1).flatten(1)), dim=1)
+        weighted = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
+        with full_precision(weighted):
+            features = F.normalize(self.embed(weighted.transpose(0, 1).flatten(1)), dim=1)
             return SsdgOutput(
                 logits=self.sharpness * F.linear(features, F.normalize(self.classify.weight, dim=1)),
                 features=features,

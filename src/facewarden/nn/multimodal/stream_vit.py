@@ -125,10 +125,10 @@ class StreamClassifier(nn.Module):
     ) -> StreamScores:
         """Score normalized images; where `weight` is 0 a modality does not reach the joint classifier."""
         tokens = at_least_single(self.streams(images, weight=weight))
-        heard = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
-        with full_precision(heard):
+        weighted = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
+        with full_precision(weighted):
             single = [self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)] if self.alone else []
-            score = self.head(heard.transpose(0, 1).flatten(1))[:, 0]
+            score = self.head(weighted.transpose(0, 1).flatten(1))[:, 0]
         return StreamScores(
             score=score,
             features=tokens.transpose(0, 1).flatten(1),

@@ -64,9 +64,9 @@ class UAdapter(nn.Module):
         The plain form, one adapter at a time: `run_adapters` computes all four of a block at once.
         """
         keep = quick_gelu(self.down_receiver(receiver))
-        asked = self.query(quick_gelu(self.down_helper(helper))).transpose(1, 2)
+        queries = self.query(quick_gelu(self.down_helper(helper))).transpose(1, 2)
         key, value = self.key(keep).transpose(1, 2), self.value(keep).transpose(1, 2)
-        logits = asked[..., :, None] * key[..., None, :] * certainty[:, None, :, None]
+        logits = queries[..., :, None] * key[..., None, :] * certainty[:, None, :, None]
         mixed = (logits.softmax(dim=-1) @ value[..., None]).squeeze(-1).transpose(1, 2)
         tokens = self.norm(self.out(mixed) + keep)
         side = grid_side(tokens.shape[1] - 1)
@@ -111,16 +111,16 @@ def run_adapters(
     """
     first = adapters[0]
     streams, batch, count, _ = tokens.shape
-    keep, asked = _project_down(adapters, routes, tokens, rows=1 if class_only else count)
+    keep, queries = _project_down(adapters, routes, tokens, rows=1 if class_only else count)
     pool = len(adapters) * batch
 
     def mix(x: Tensor, layers: Sequence[nn.Linear]) -> Tensor:
         stacked = torch.stack([layer.weight for layer in layers])
         return (x.flatten(1, 2) @ stacked.transpose(1, 2)).view(len(x), batch, -1, x.shape[-1])
 
-    rows = asked.shape[2]
+    rows = queries.shape[2]
     gate = torch.stack([certainty[helper, :, :rows] for helper, _ in routes])
-    query = mix(asked, [a.query for a in adapters]) * gate[..., None].to(asked.dtype)
+    query = mix(queries, [a.query for a in adapters]) * gate[..., None].to(queries.dtype)
     key, value = mix(keep, [a.key for a in adapters]), mix(keep, [a.value for a in adapters])
     with torch.autocast(tokens.device.type, enabled=False):  # heads of width 1 gain nothing from bfloat16
         wide = [at_least_single(x).reshape(pool, -1, first.hidden) for x in (query, key, value)]
@@ -143,7 +143,7 @@ def _project_down(
 ) -> tuple[Tensor, Tensor]:
     """Receiver's and helper's narrow tokens of each adapter: one product per stream instead of two per adapter."""
     keep: list[Tensor | None] = [None] * len(adapters)
-    asked: list[Tensor | None] = [None] * len(adapters)
+    queries: list[Tensor | None] = [None] * len(adapters)
     for stream, own in enumerate(tokens.unbind(0)):  # one unbind: indexing would cost a zero-filled gradient each
         takes = [i for i, (_, receiver) in enumerate(routes) if receiver == stream]
         gives = [i for i, (helper, _) in enumerate(routes) if helper == stream]
@@ -153,8 +153,8 @@ def _project_down(
         for i, part in zip(takes, parts, strict=False):
             keep[i] = part
         for i, part in zip(gives, parts[len(takes) :], strict=True):
-            asked[i] = part[:, :rows]
-    return torch.stack([x for x in keep if x is not None]), torch.stack([x for x in asked if x is not None])
+            queries[i] = part[:, :rows]
+    return torch.stack([x for x in keep if x is not None]), torch.stack([x for x in queries if x is not None])
 
 
 def _convolve(adapters: Sequence[UAdapter], kept: Tensor) -> Tensor:

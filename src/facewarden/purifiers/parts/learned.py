@@ -44,7 +44,7 @@ class LearnedPurifier(Purifier):
                 f"{self.name} came without its weights",
                 hint=f"facewarden train {self.name} --pairs DIR --out DIR",
             )
-        asked = check_precision(precision)
+        checked = check_precision(precision)
         artifact = load_artifact(folder)
         if artifact.card.name != self.name:
             raise BadInputError(
@@ -59,10 +59,10 @@ class LearnedPurifier(Purifier):
                 f"{folder}: weights of another network: {error}", hint="copy the folder again"
             ) from error
         self.network = self.network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.precision = asked
+        self.precision = checked
         # the default goes unsaid, so that what was made before it could be chosen is known again
-        told = {} if asked == "float32" else {"precision": asked}
-        self.card: Card = replace(artifact.card, settings={**artifact.card.settings, **told})
+        options = {} if checked == "float32" else {"precision": checked}
+        self.card: Card = replace(artifact.card, settings={**artifact.card.settings, **options})
 
     @classmethod
     def from_artifact(cls, folder: Path) -> LearnedPurifier:

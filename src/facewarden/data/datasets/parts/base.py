@@ -77,16 +77,16 @@ class Dataset(ABC):
         Raises:
             BadInputError: nothing is there, a file that tells where faces are is damaged, or two photos have one key.
         """
-        found = tuple(self._photos())
-        if not found:
+        listed = tuple(self._photos())
+        if not listed:
             raise BadInputError(f"{printable(self.root)}: no photos for {self.name}", hint=type(self).summary)
-        if len({photo.key for photo in found}) < len(found):
-            keys = [photo.key for photo in found]
+        if len({photo.key for photo in listed}) < len(listed):
+            keys = [photo.key for photo in listed]
             raise BadInputError(
                 f"{printable(self.root)}: two photos are named {next(key for key in keys if keys.count(key) > 1)}",
                 hint="rename one of them",
             )
-        return found
+        return listed
 
     @abstractmethod
     def _photos(self) -> Iterator[FacePhoto]:
@@ -136,10 +136,10 @@ def relative_key(path: Path, root: Path) -> str:
 
 def _entries(root: Path) -> list[Path]:
     try:
-        found = list(root.iterdir())
+        entries = list(root.iterdir())
     except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(root)}: cannot be listed: {error}", hint="give a folder") from error
-    return [path for path in sorted(found, key=lambda path: natural(path.name)) if not path.name.startswith(".")]
+    return [path for path in sorted(entries, key=lambda path: natural(path.name)) if not path.name.startswith(".")]
 
 
 def _exists(path: Path) -> bool:

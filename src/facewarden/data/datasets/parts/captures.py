@@ -205,7 +205,7 @@ class CaptureSet(ABC):
     def _existing(self, frames: list[Frame]) -> list[Frame]:
         """Frames of lists: every file is looked for."""
         there: dict[Path, bool] = {}
-        found, incomplete, absent = [], set(), []
+        existing, incomplete, absent = [], set(), []
         for frame in frames:
             kept: dict[Modality, str] = {}
             for name, path in frame.paths.items():
@@ -216,13 +216,13 @@ class CaptureSet(ABC):
                     kept[name] = path
                 else:
                     absent.append(printable(array_file(path)))
-            found.append(replace(frame, paths=kept) if len(kept) < len(frame.paths) else frame)
+            existing.append(replace(frame, paths=kept) if len(kept) < len(frame.paths) else frame)
             if len(kept) < len(frame.paths):
-                incomplete.add(id(found[-1]))
+                incomplete.add(id(existing[-1]))
         if not absent:
-            return found
+            return existing
         unique = list(dict.fromkeys(absent))
-        return self._without(found, incomplete, unique, what="files that lists name and that are not there")
+        return self._without(existing, incomplete, unique, what="files that lists name and that are not there")
 
     def _without(self, frames: list[Frame], bad: set[int], named: list[str], *, what: str) -> list[Frame]:
         first = ", ".join(named[:NAMED]) + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")

@@ -95,13 +95,13 @@ def read_labels(path: Path) -> dict[str, Any]:
         raise BadInputError(f"{printable(path)}: no label file: {error}", hint="copy metas again") from error
     if not isinstance(pairs, _Pairs):
         raise BadInputError(f"{printable(path)}: not one JSON object of image -> labels", hint="copy metas again")
-    found: dict[str, Any] = {}
+    labels: dict[str, Any] = {}
     for key, values in pairs:
         name = normal_key(key)
-        if name in found:
+        if name in labels:
             raise BadInputError(f"{printable(path)}: {name} is there twice", hint="keep one of its rows")
-        found[name] = values
-    return found
+        labels[name] = values
+    return labels
 
 
 def normal_key(key: str) -> str:

@@ -177,5 +177,5 @@ def subfolders(folder: Path) -> list[Path]:
     """Folders inside one, in a fixed order; none where it is not there."""
     if not folder.is_dir():
         return []
-    found = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return sorted(found, key=lambda path: natural(path.name))
+    folders = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(folders, key=lambda path: natural(path.name))

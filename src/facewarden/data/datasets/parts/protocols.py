@@ -25,12 +25,12 @@ def find_one(root: Path, patterns: tuple[str, ...], *, what: str, hint: str) -> 
         BadInputError: none, or several equally deep.
     """
     for depth in ("", "*/", "*/*/"):
-        found = sorted({path for pattern in patterns for path in root.glob(depth + pattern) if path.is_file()})
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(printable(path.relative_to(root)) for path in found[:5])
-            raise BadInputError(f"{printable(root)}: {len(found)} files could be the {what}: {names}", hint=hint)
+        matches = sorted({path for pattern in patterns for path in root.glob(depth + pattern) if path.is_file()})
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = ", ".join(printable(path.relative_to(root)) for path in matches[:5])
+            raise BadInputError(f"{printable(root)}: {len(matches)} files could be the {what}: {names}", hint=hint)
     raise BadInputError(f"{printable(root)}: no {what}", hint=hint)
 
 
@@ -57,20 +57,20 @@ def read_splits(path: Path, name_of: Callable[[str], str | None]) -> dict[str, S
     Raises:
         BadInputError: unreadable, no row with a video and a split, or a video in two splits.
     """
-    found: dict[str, Split] = {}
+    splits: dict[str, Split] = {}
     for row in _cells(path):
         names = [name for cell in row if (name := name_of(cell)) is not None]
         groups = [GROUPS[cell.strip().lower()] for cell in row if cell.strip().lower() in GROUPS]
-        if names and groups and found.setdefault(names[0], groups[0]) != groups[0]:
+        if names and groups and splits.setdefault(names[0], groups[0]) != groups[0]:
             raise BadInputError(
-                f"{printable(path)}: {names[0]} is in {found[names[0]]} and {groups[0]}", hint="copy the file again"
+                f"{printable(path)}: {names[0]} is in {splits[names[0]]} and {groups[0]}", hint="copy the file again"
             )
-    if not found:
+    if not splits:
         raise BadInputError(
             f"{printable(path)}: no row names a video and one of {', '.join(GROUPS)}",
             hint="the official file of splits",
         )
-    return found
+    return splits
 
 
 def _cells(path: Path) -> Iterator[list[str]]:

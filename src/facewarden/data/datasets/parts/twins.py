@@ -82,10 +82,10 @@ class TwinWriter(ABC):
     def by_split(self) -> dict[Split, list[int]]:
         """Which people are in which split; every split has somebody."""
         pattern: Sequence[Split] = ("train", "dev", "test", "train", "test")
-        found: dict[Split, list[int]] = {"train": [], "dev": [], "test": []}
+        people: dict[Split, list[int]] = {"train": [], "dev": [], "test": []}
         for person in range(max(3, self.people)):
-            found[pattern[person % len(pattern)]].append(person)
-        return found
+            people[pattern[person % len(pattern)]].append(person)
+        return people
 
     def mark(self, *folders: str) -> None:
         """Say in the folder, and in these below it, that nothing in it is real."""

@@ -63,8 +63,8 @@ class Protocol(ABC):
         name = type(self).__module__.rpartition(".")[2]
         _check_disjoint(result, name)
         for split in self.both_classes:
-            held = {sample.label for sample in result[split]}
-            lacking = [word for label, word in ((BONA_FIDE, "bona fide"), (ATTACK, "attack")) if label not in held]
+            labels = {sample.label for sample in result[split]}
+            lacking = [word for label, word in ((BONA_FIDE, "bona fide"), (ATTACK, "attack")) if label not in labels]
             if lacking:
                 raise BadInputError(
                     f"{name}: {split} has no {' and no '.join(lacking)} presentations, {len(result[split])} samples",

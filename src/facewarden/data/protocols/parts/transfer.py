@@ -84,16 +84,19 @@ class DomainTransfer(Protocol):
         Raises:
             BadInputError: the samples lack one of them, or have two that one letter stands for.
         """
-        held = sorted({sample.domain for sample in samples})
+        present = sorted({sample.domain for sample in samples})
         if self.name is None:
             wanted = (self.sources, self.targets)
         else:
             before, after = letters_of(self.name)
-            wanted = (tuple(_meant(letter, held) for letter in before), tuple(_meant(letter, held) for letter in after))
-        lacking = [domain for part in wanted for domain in part if domain not in held]
+            wanted = (
+                tuple(_meant(letter, present) for letter in before),
+                tuple(_meant(letter, present) for letter in after),
+            )
+        lacking = [domain for part in wanted for domain in part if domain not in present]
         if lacking:
             raise BadInputError(
-                f"no captures of domain {' and '.join(map(repr, lacking))}; there are {', '.join(held)}",
+                f"no captures of domain {' and '.join(map(repr, lacking))}; there are {', '.join(present)}",
                 hint="give every set of the protocol: wmca:PATH, casia_surf:PATH, casia_cefa:PATH, padisi:PATH",
             )
         return wanted
@@ -121,12 +124,12 @@ def check_sources(train: Iterable[Sample], sources: Sequence[str]) -> None:
     Raises:
         BadInputError: a source has no train rows, or only one class; all such sources are named.
     """
-    held: dict[str, dict[int, int]] = {name: {BONA_FIDE: 0, ATTACK: 0} for name in sources}
+    counts: dict[str, dict[int, int]] = {name: {BONA_FIDE: 0, ATTACK: 0} for name in sources}
     for sample in train:
-        held[sample.domain][sample.label] += 1
+        counts[sample.domain][sample.label] += 1
     bad = [
         f"{name} has {count[BONA_FIDE]} bona fide and {count[ATTACK]} attack presentations"
-        for name, count in held.items()
+        for name, count in counts.items()
         if not (count[BONA_FIDE] and count[ATTACK])
     ]
     if bad:
@@ -138,8 +141,8 @@ def check_sources(train: Iterable[Sample], sources: Sequence[str]) -> None:
 
 def plain_name(name: str) -> str:
     """A protocol's name in lower case with one underscore: "CPS→W" is cps_w."""
-    found = _NAME.fullmatch(name.strip().lower().replace(" ", ""))
-    return f"{found[1]}_{found[2]}" if found else name.strip().lower()
+    match = _NAME.fullmatch(name.strip().lower().replace(" ", ""))
+    return f"{match[1]}_{match[2]}" if match else name.strip().lower()
 
 
 def letters_of(name: str) -> tuple[str, str]:
@@ -148,8 +151,8 @@ def letters_of(name: str) -> tuple[str, str]:
     return before, after
 
 
-def _meant(letter: str, held: Sequence[str]) -> str:
-    among = [domain for domain in LETTERS[letter] if domain in held]
+def _meant(letter: str, present: Sequence[str]) -> str:
+    among = [domain for domain in LETTERS[letter] if domain in present]
     if len(among) > 1:
         raise BadInputError(
             f"letter {letter!r} may mean {' or '.join(among)}, and both are there", hint="give sources= and targets="

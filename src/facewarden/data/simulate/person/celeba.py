@@ -24,7 +24,7 @@ def celeba_attributes(identity: Identity, expression: Expression) -> str:
     bald, gray = hair.style == "bald", hair.gray > 0.45
     colored = not bald and not gray
     plain = hair.style in ("short", "side_part", "fringe", "long", "long_fringe", "tied")
-    told = {
+    known = {
         "5_o_Clock_Shadow": hair.beard == "stubble",
         "Arched_Eyebrows": hair.brow_arch > 10.0,
         "Bags_Under_Eyes": skin.under_eye > 0.5,
@@ -58,4 +58,4 @@ def celeba_attributes(identity: Identity, expression: Expression) -> str:
         "Young": skin.age < 40,
         **dict.fromkeys(_NEVER, False),
     }
-    return "".join(str(int(told[name])) if name in told else "?" for name in ATTRIBUTES)
+    return "".join(str(int(known[name])) if name in known else "?" for name in ATTRIBUTES)

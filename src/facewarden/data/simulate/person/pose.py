@@ -155,7 +155,7 @@ def visible(
 def _first_crossing(height: Map, x: Map, y: Map, *, slope: tuple[float, float], high: Map, low: Map, steps: int) -> Map:
     """Step along rays from `high` to `low`; between two samples ray and surface are taken as straight."""
     dx, dy = np.float32(slope[0]), np.float32(slope[1])
-    found = low.copy()
+    crossing = low.copy()
     ahead = np.ones(x.shape, bool)
     span = (high - low) / np.float32(steps - 1)
     z = high.copy()
@@ -164,11 +164,11 @@ def _first_crossing(height: Map, x: Map, y: Map, *, slope: tuple[float, float], 
         under = sample(height, x + dx * z, y + dy * z) - z
         hit = ahead & (under >= 0)
         if k == 0:
-            found[hit] = z[hit]
+            crossing[hit] = z[hit]
         else:
             gap = before[hit]
-            found[hit] = z[hit] + span[hit] * (1 - gap / np.minimum(gap - under[hit], np.float32(-1e-3)))
+            crossing[hit] = z[hit] + span[hit] * (1 - gap / np.minimum(gap - under[hit], np.float32(-1e-3)))
         ahead &= ~hit
         before = under
         z -= span
-    return found
+    return crossing
