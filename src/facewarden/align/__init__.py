@@ -1,4 +1,4 @@
-"""Find faces and put them onto the five-point template that recognizers expect."""
+"""Face finders and alignment to the five-point template that recognizers expect."""
 
 from facewarden.align.parts.choose import find_face
 from facewarden.align.parts.paste import Pasted, face_region, paste_change

@@ -1,4 +1,4 @@
-"""Takes five landmarks that are given: by a manifest, or by a text file beside each photo."""
+"""Uses given landmarks: from a manifest, or from a text file beside each photo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facewarden.core.roles import Aligner, FaceLocation
 
 
 class Landmarks(Aligner):
-    """Gives back the landmarks that it was made with.
+    """Returns the landmarks given at construction.
 
     Args:
         points: five (x, y) in pixels, as seen: left eye, right eye, nose tip, left and right mouth corner.

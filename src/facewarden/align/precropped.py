@@ -1,4 +1,4 @@
-"""Takes the picture as the aligned crop that it already is: the whole square, five points on the template."""
+"""Uses a picture that is an aligned crop already: the whole square, five landmarks on the template."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facewarden.core.roles import Aligner, FaceLocation
 
 
 class Precropped(Aligner):
-    """For sets that were aligned to the ArcFace template before; any size, but square."""
+    """For sets that are aligned to the ArcFace template already; any size, but square."""
 
     def locate(self, image: NDArray[np.uint8]) -> tuple[FaceLocation, ...]:
         """Return the whole picture as the one face.

@@ -28,7 +28,7 @@ _EDGE = 4.0
 
 
 class YuNet(Aligner):
-    """Finds faces of about 10 to 300 pixels; larger photos are reduced first, and the answer is scaled back.
+    """Finds faces of about 10 to 300 pixels; larger photos are reduced first, and the boxes are scaled back.
 
     In very large photos small faces would vanish by that: they are searched a second time in overlapping tiles that are
     reduced by two only, and what is found twice is merged.

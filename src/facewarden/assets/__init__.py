@@ -1,4 +1,4 @@
-"""Public parts that are not ours: fetched from package registries, pinned by hash, re-verified at every load."""
+"""Public parts of other projects: fetched from package registries, pinned by hash, verified at every load."""
 
 from facewarden.assets.parts.asset import ArchivePart, Asset
 from facewarden.assets.parts.cache import home

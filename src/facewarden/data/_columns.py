@@ -1,4 +1,4 @@
-"""A manifest's columns: from a row's cells to a `Sample` and back."""
+"""A manifest's columns: a row's cells become a `Sample`, and the other way round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File names as text that can be printed and stored, whatever bytes they are made of."""
+"""File names as text that can be printed and stored, for any bytes in the name."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ ARRAY_SUFFIXES = (".npz", ".hdf5", ".h5")
 
 
 def array_file(path: str | Path) -> Path:
-    """Return the file of an image's name: what stands before `#` where that is an array file, else all of it."""
+    """Return the file of an image's name: the part before `#` if that is an array file, else the whole name."""
     return Path(_split(str(path))[0])
 
 
 def in_array(path: str | Path) -> bool:
-    """Whether a name points into an array file."""
+    """Whether a name addresses an image inside an array file."""
     return bool(_split(str(path))[1])
 
 
@@ -133,7 +133,7 @@ def _unit(planes: NDArray[Any], name: str) -> NDArray[np.float32]:
 
 
 def channel_list(numbers: Sequence[int]) -> str:
-    """Return channels as an address writes them."""
+    """Return channels in the form of an address."""
     return ",".join(map(str, numbers))
 
 

@@ -1,4 +1,4 @@
-"""Open a set of captures by what a person types: a manifest, or the name of a published set and its folder."""
+"""Open a set of captures from an argument: a manifest, or the name of a published set and its folder."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def named_set(text: str) -> tuple[str, Path] | None:
 
 
 def check_name(text: str) -> None:
-    """Refuse what looks like NAME:PATH and names no set; files may have colons in their names, drives one letter.
+    """Refuse NAME:PATH whose name is no set; file names may contain colons, drives have one letter.
 
     Raises:
         UnknownEntryError: with the set that was meant.

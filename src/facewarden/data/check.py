@@ -1,4 +1,4 @@
-"""Looks for what spoils a result in a manifest or a folder of photos: unreadable, missing, duplicate, leaked."""
+"""Finds files that make results wrong, in a manifest or photo folder: unreadable, missing, duplicate, leaked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NOTES = {"near_duplicate", "other_file", "unknown_column"}
 
 @dataclass(frozen=True)
 class FileFinding:
-    """One kind of trouble.
+    """One kind of problem, and the files that have it.
 
     Attributes:
         kind: "missing", "zero_byte", "unreadable", "empty_identity", "leaked_subject", "leaked_image",
@@ -59,7 +59,7 @@ class FileFinding:
 
     @property
     def problem(self) -> bool:
-        """Whether results would be wrong; else it is a note."""
+        """Whether results would be wrong; otherwise it is a note."""
         return self.kind not in _NOTES
 
     @property
@@ -70,7 +70,7 @@ class FileFinding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found.
+    """The findings of `check`.
 
     Attributes:
         path: what was looked at, printable.
@@ -128,7 +128,7 @@ class CheckReport:
 
 
 def check(path: Path) -> CheckReport:
-    """Check a set before it decides anything.
+    """Check a set before it is used.
 
     Every picture is decoded. Two are the same when their bytes are, and nearly the same when their perceptual hashes
     differ in at most `facewarden.data._similar.NEAR` of 256 bits; of a capture with several modalities the first of

@@ -39,7 +39,7 @@ class Imported:
     out: Path
 
     def lines(self) -> tuple[str, ...]:
-        """Return what a person should know, a line each."""
+        """Return the notes for the user, one per line."""
         counts = []
         for split in SPLITS:
             part = self.manifest.where(split=split)

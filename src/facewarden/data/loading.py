@@ -1,4 +1,4 @@
-"""From samples on disk to `FaceBatch`es: reads, resizes, encodes depth, and counts what cannot be read."""
+"""Loads samples from disk as `FaceBatch`es: reads, resizes, encodes depth, and counts unreadable files."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def _load(
 
 
 def _check_inside(box: Box, width: int, height: int, *, key: str) -> None:
-    """Raise when a box can be none of a face in this frame: a detector would score the void beside it."""
+    """Raise when a box cannot be a face in this frame: a detector would score pixels outside it."""
     apart = box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0
     if apart or max(box[2] - box[0], box[3] - box[1]) > _LARGEST_BOX * max(width, height):
         rounded = tuple(float(f"{value:.4g}") for value in box)

@@ -138,7 +138,7 @@ class Manifest:
 
     @classmethod
     def joined(cls, manifests: Sequence[Manifest], *, name: str) -> Manifest:
-        """Put several sets one after the other; a key that two of them use gets its set's name before it.
+        """Concatenate several sets; a key that two of them use gets its set's name as prefix.
 
         Args:
             manifests: at least one; their folders may lie anywhere.
@@ -202,7 +202,7 @@ class Manifest:
 
 
 def notes_of(path: Path) -> Path:
-    """Where the notes of a manifest are: a list of sentences beside it, so that the table stays a plain table."""
+    """Path of a manifest's notes: a list of sentences in a file beside it, so that the table stays a plain table."""
     return path.with_name(f"{path.name}.notes.json")
 
 

@@ -1,4 +1,4 @@
-"""Read a photo from a file that nobody vouches for: upright 8-bit RGB, or an error that names the file."""
+"""Read a photo from an untrusted file: upright 8-bit RGB, or an error that names the file."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
 
 
 def why_unread(path: str | os.PathLike[str], error: BadInputError) -> str:
-    """Why `read_photo` refused a file, in words under which alike ones can be counted: no name and no details."""
+    """Why `read_photo` refused a file, as a reason that can be counted: no file name and no details."""
     if f"{MAX_PIXELS // 10**6} MP" in error.hint:
         return f"more than {MAX_PIXELS // 10**6} MP"
     what = error.message.removeprefix(f"{printable(path)} ").partition(":")[0].removeprefix("is ")
@@ -83,7 +83,7 @@ def why_unread(path: str | os.PathLike[str], error: BadInputError) -> str:
 
 
 def is_colored(image: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
-    """Whether the channels of a picture tell different things; gray pictures are often stored as three equal ones.
+    """Whether the channels of a picture differ; gray pictures are often stored as three equal channels.
 
     Args:
         image: `(h, w, c)`, bytes or numbers from 0 to 1.
@@ -99,7 +99,7 @@ def is_gray_mode(image: Image.Image) -> bool:
 
 
 def usable_profile(image: Image.Image) -> bytes | None:
-    """The color profile of a picture, where it still tells something of pixels that `read_photo` gave.
+    """The color profile of a picture, if it still applies to the pixels that `read_photo` returned.
 
     A profile of CMYK or LAB pixels says nothing about the RGB made of them, nor one of RGB about gray, or of gray
     about color.
@@ -117,7 +117,7 @@ def _space(profile: bytes) -> str:
 
 
 def _deep(image: Image.Image, path: Path) -> str:
-    """What more than 8 bits a channel are, "" where they are not; Pillow's mode is RGB for 8 and 16 bits."""
+    """Description of a depth above 8 bits per channel, else ""; Pillow's mode is RGB for 8 and 16 bits."""
     bits, gray = 8, False
     if image.format == "PNG":
         with path.open("rb") as file:

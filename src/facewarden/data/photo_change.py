@@ -1,4 +1,4 @@
-"""Write a changed photo with all that the file held beside its pixels: transparency, EXIF, color profile."""
+"""Write a changed photo with everything in the file besides pixels: transparency, EXIF, color profile."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TOLD_IN_TIFF = frozenset(
 
 
 class TransparencyError(BadInputError):
-    """The photo is transparent somewhere, and the format cannot hold that."""
+    """The photo has transparent pixels, and the format cannot store them."""
 
 
 def write_changed(
@@ -45,7 +45,7 @@ def write_changed(
     quality: int = 95,
     on_note: Callable[[str], None] | None = None,
 ) -> None:
-    """Write what `read_photo(source)` gave, with other pixels, beside what it left out.
+    """Write a photo with new pixels, and with the transparency, EXIF data and color profile of its source.
 
     The change of every pixel is added to the colors that the file holds, under its transparency. The picture is stored
     upright, so the EXIF orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A
@@ -121,7 +121,7 @@ def _opens(path: Path, picture: Image.Image, *, exact: bool) -> bool:
 
 
 def _exif(image: Image.Image) -> bytes:
-    """What the file tells of the photo, without orientation and thumbnail; nothing where it is damaged."""
+    """The file's EXIF data without orientation and thumbnail; empty where it is damaged."""
     kept, deeper = Image.Exif(), (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
     try:
         exif = image.getexif()

@@ -1,4 +1,4 @@
-"""`Sample`: one capture and what is known of it, checked when it is made."""
+"""`Sample`: one capture with its labels, checked at construction."""
 
 from __future__ import annotations
 

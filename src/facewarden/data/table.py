@@ -82,7 +82,7 @@ def read_table(path: Path) -> dict[str, list[Any]]:
 
 
 def check_target(path: Path) -> None:
-    """Refuse a table's path before the work whose result it is to hold.
+    """Refuse a table's path before the results are computed.
 
     Raises:
         BadInputError: an unknown suffix, or a folder that cannot be written.

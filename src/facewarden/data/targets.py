@@ -1,4 +1,4 @@
-"""What the heads of a multitask detector are to say of a sample: codes, attributes, depth and reflection maps."""
+"""Training targets of a multitask detector's heads: class codes, attributes, depth and reflection maps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TYPE_OF_SPECIES = {species: SPOOF_TYPES.index(name) for species, name in _TYPE_O
 
 
 def read_target(head: str, sample: Sample, *, root: Path, frame: NDArray[np.float32] | None) -> Target:
-    """Read or make what a head should say of a sample.
+    """Read or compute the target of one head for a sample.
 
     A bona fide presentation has type 0, illumination 0 and no reflection; an attack has no attributes and no depth, as
     in CelebA-Spoof and AENet. Everything else comes from the sample: the columns `spoof_type` (a code, otherwise the

@@ -1,4 +1,4 @@
-"""Protocols of domain generalization by the short names that papers use, and the audit of what they deal out."""
+"""Protocols of domain generalization by the short names that papers use, and the audit of their splits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def transfer_protocol(name: str, *, drop: Sequence[Modality] = (), whole_target:
 
 @dataclass(frozen=True)
 class Audit:
-    """What a protocol's splits hold.
+    """Contents of a protocol's splits.
 
     Attributes:
         counts: (split, domain, species) -> captures.
@@ -76,7 +76,7 @@ class Audit:
         return tuple((*key, self.counts[key]) for key in keys)
 
     def sentences(self) -> tuple[str, ...]:
-        """What a reader must know of overlaps and doubles."""
+        """Sentences about overlaps and duplicates for the reader."""
         people = f": {', '.join(self.shared_subjects[:5])}" if self.shared_subjects else ""
         return (
             f"subjects in more than one split: {len(self.shared_subjects)}{people}",
@@ -86,10 +86,10 @@ class Audit:
 
 
 def audit_splits(splits: Splits, *, root: Path) -> Audit:
-    """Count what is in each split, and look for people and pictures that are in it twice or in two of them.
+    """Count the samples of each split, and find people and pictures that occur twice or in two splits.
 
     Args:
-        splits: as a protocol dealt them out.
+        splits: of a protocol.
         root: the folder that the samples' paths are relative to.
     """
     counts: Counter[tuple[str, str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""Where half precision must not go: sums, softmaxes and losses are computed in float32 or what is wider."""
+"""Parts that must not run in half precision: sums, softmaxes and losses use float32 or wider."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def at_least_single(x: Tensor) -> Tensor:
-    """The tensor in float32 where it is narrower, as it is where it is float32 or float64."""
+    """Return the tensor in float32 if it is narrower; float32 and float64 stay unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 

@@ -13,7 +13,7 @@ _SKIPS: dict[int, tuple[int, ...]] = {10: (), 20: (2, 4, 6, 8), 30: (2, 4, 6, 8,
 
 
 class REDNet(nn.Module):
-    """Encoder and decoder of equal length; the output is the rectified sum of the input and what the decoder says.
+    """Encoder and decoder of equal length; the output is the rectified sum of the input and the decoder's output.
 
     The first convolution halves the image and the last transposed one doubles it again; everything between works at
     half size. Images of odd size are extended by a mirrored row or column and cut back.

@@ -1,4 +1,4 @@
-"""Statistics of what a purifier takes out of a face: large where there was a cloak, small where there was none."""
+"""Statistics of the perturbation that a purifier removes: large for a cloaked face, small for a natural one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def octaves(images: Float[Tensor, "b c h w"]) -> list[Tensor]:
 
 
 def residue_statistics(images: Float[Tensor, "b 3 h w"], purified: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 8"]:
-    """Logarithms of the mean energy, octave by octave, of what was taken out and of the image itself.
+    """Logarithms of the mean energy, octave by octave, of the removed perturbation and of the image itself.
 
     Args:
         images: what the purifier was given.

@@ -1,4 +1,4 @@
-"""The body of a learned purifier by its settings: RED-Net as described, or the faster U-Net."""
+"""Builds the network of a learned purifier from its settings: RED-Net as published, or the faster U-Net."""
 
 from __future__ import annotations
 

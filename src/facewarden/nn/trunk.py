@@ -1,4 +1,4 @@
-"""Vision transformers to build detectors on: timm's by name, the one that comes with the package, or a folder."""
+"""Vision transformers to build detectors on: from timm by name, from the package, or from a folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FRESH = ":fresh"
 
 @dataclass(frozen=True)
 class TrunkShape:
-    """What decides a plain vision transformer with one class token.
+    """Shape of a plain vision transformer with one class token.
 
     Attributes:
         size: side of the input in pixels that its position embeddings are made for.
@@ -91,7 +91,7 @@ def is_random(name: str, *, pretrained: bool) -> bool:
 
 
 def trunk_identity(name: str, *, pretrained: bool) -> str:
-    """Which weights a trunk starts from, for ids that must change with them; nothing is loaded or fetched.
+    """Which weights a trunk starts from, for ids that must change with the weights; nothing is loaded or downloaded.
 
     Args:
         name, pretrained: as of `load_trunk`.

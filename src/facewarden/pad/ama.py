@@ -34,7 +34,7 @@ class AmaSettings(TransformerSettings):
 
 
 class Ama(ThreeStreams):
-    """One model for every subset of sensors: adapters gather what is there, the mean class token is scored.
+    """One model for every subset of sensors: adapters combine the present sensors, the mean class token is scored.
 
     Train it with modalities dropped, else it meets its first missing one in the test.
 
@@ -63,7 +63,7 @@ class Ama(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> Ama:
-        """A tiny untrained one whose adapters act, for tests."""
+        """Return a tiny untrained detector whose adapters are active, for tests."""
         detector = cls(AmaSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
         generator = torch.Generator().manual_seed(7)
         for name, parameter in detector.network.named_parameters():

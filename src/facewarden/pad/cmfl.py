@@ -15,7 +15,7 @@ from facewarden.pad.parts.streams import ThreeStreams
 
 
 class Cmfl(ThreeStreams):
-    """The detector of the cross-modal focal loss: what it is, is its loss (objective `cmfl`).
+    """The detector of the cross-modal focal loss (objective `cmfl`).
 
     The heads "rgb", "depth" and "infrared" are the logits of each modality alone, which the loss weighs against each
     other; the score is the joint head's.
@@ -45,7 +45,7 @@ class Cmfl(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> Cmfl:
-        """A tiny untrained one, for tests."""
+        """Return a tiny untrained detector, for tests."""
         return cls(TransformerSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
 
 

@@ -1,4 +1,4 @@
-"""Any detector behind an HTTP endpoint of yours: faces are posted as JSON, scores come back; no gradients."""
+"""Your detector behind an HTTP endpoint: faces are posted as JSON, scores are returned; no gradients."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class HttpSettings:
 
 
 class HttpDetector(Detector):
-    """Asks a service for scores; made for black-box and transfer attacks on a system of one's own.
+    """Queries a service for scores, for black-box and transfer attacks on your own system.
 
     The request is `POST`, JSON: `{"version": 1, "samples": [{"key": "...", "rgb": "<base64 PNG>", "box": [x0, y0, x1,
     y1]}, ...]}`. Color is an 8-bit RGB PNG, infrared an 8-bit gray PNG, depth a 16-bit gray PNG of the encoded depth
@@ -169,7 +169,7 @@ class HttpDetector(Detector):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """An answer that points elsewhere is an error: faces go where the user said and nowhere else."""
+    """A redirect is an error: faces are sent only to the given address."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None

@@ -1,4 +1,4 @@
-"""Multi-modal CDCN: three branches of central difference convolutions that paint one map of what is bona fide."""
+"""Multi-modal CDCN: three branches of central difference convolutions that predict one map of bona fide regions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class MmCdcn(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> MmCdcn:
-        """A tiny untrained one, for tests."""
+        """Return a tiny untrained detector, for tests."""
         return cls(CdcnSettings(size=32, width=8))
 
 

@@ -79,7 +79,7 @@ class Mmdg(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> Mmdg:
-        """A tiny untrained detector whose adapters and head act, for tests."""
+        """Return a tiny untrained detector whose adapters and head are active, for tests."""
         detector = cls(MmdgSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
         generator = torch.Generator().manual_seed(7)
         for name, parameter in detector.network.named_parameters():

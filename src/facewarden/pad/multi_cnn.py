@@ -58,7 +58,7 @@ class MultiCnn(Detector):
 
     @classmethod
     def untrained(cls, settings: Mapping[str, Any] | None = None, *, seed: int) -> MultiCnn:
-        """Return one with random weights, ready to learn.
+        """Return a detector with random weights, ready for training.
 
         Args:
             settings: overrides of `SETTINGS`.
@@ -75,7 +75,7 @@ class MultiCnn(Detector):
 
     @classmethod
     def from_artifact(cls, folder: Path) -> MultiCnn:
-        """Read a trained one from its folder."""
+        """Read a trained detector from its folder."""
         return cls(folder)
 
     def predict(self, batch: FaceBatch) -> PadOutput:

@@ -46,7 +46,7 @@ SHIPPED = Path(__file__).parent.parent / "weights" / "multitask"
 
 
 class Multitask(Detector):
-    """AENet's heads on a backbone of one's choice; every head can be read, trained and attacked by its name.
+    """AENet's heads on a chosen backbone; every head can be read, trained and attacked by its name.
 
     `PadOutput.tasks` holds each head's raw output: logits of `live` (attack, bona fide), `attributes`, `spoof_type` and
     `illumination`, and the maps in [0, 1]. The score is the difference of the two live logits. Batches without boxes
@@ -79,7 +79,7 @@ class Multitask(Detector):
 
     @classmethod
     def untrained(cls, settings: Mapping[str, Any] | None = None, *, seed: int) -> Multitask:
-        """Return one with random weights (the backbone's from ImageNet where the settings say so), ready to learn.
+        """Return one with random weights (the backbone's from ImageNet where the settings say so), ready for training.
 
         Args:
             settings: overrides of `SETTINGS`.
@@ -116,7 +116,7 @@ class Multitask(Detector):
 
     @classmethod
     def from_artifact(cls, folder: Path) -> Multitask:
-        """Read a trained one from its folder."""
+        """Read a trained detector from its folder."""
         return cls(folder)
 
     @classmethod
@@ -148,7 +148,7 @@ class Multitask(Detector):
         return replace(batch, images={"rgb": image}, present={"rgb": batch.present["rgb"]}, box=None, tasks=tasks)
 
     def targets(self, batch: FaceBatch) -> Mapping[str, Tensor]:
-        """What the heads should say of a batch: the label for `live`, maps of this detector's view at 14x14."""
+        """Return the targets of the heads for a batch: the label for `live`, maps of this detector's view at 14x14."""
         size, scale = int(self.settings["size"]), float(self.settings["scale"])
         by_head = {"live": batch.label} if batch.label is not None else {}
         for name, value in batch.tasks.items():

@@ -1,4 +1,4 @@
-"""Any detector of yours as an ONNX file with a card beside it: onnx_file:PATH; not differentiable."""
+"""Your detector as an ONNX file with a card beside it: onnx_file:PATH; not differentiable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HINT = (
 
 @dataclass(frozen=True)
 class OnnxSettings:
-    """What a card says of an ONNX detector.
+    """Settings of an ONNX detector, as its card states them.
 
     Attributes:
         size: side of the square input in pixels.

@@ -17,7 +17,7 @@ from facewarden.pad.parts.streams import ThreeStreams
 
 @dataclass(frozen=True)
 class SsdgSettings(TransformerSettings):
-    """Settings of the transformer, and of what stands on it.
+    """Settings of the transformer, and of the layers on it.
 
     Attributes:
         width: of the embedding.
@@ -65,7 +65,7 @@ class Ssdg(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> Ssdg:
-        """A tiny untrained one, for tests."""
+        """Return a tiny untrained detector, for tests."""
         return cls(SsdgSettings(trunk="vit_tiny_patch16_224", size=32, depth=2, width=32))
 
 

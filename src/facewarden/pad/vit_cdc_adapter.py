@@ -66,7 +66,7 @@ class VitCdcAdapter(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> VitCdcAdapter:
-        """A tiny untrained one whose adapters act, for tests."""
+        """Return a tiny untrained detector whose adapters are active, for tests."""
         detector = cls(CdcAdapterSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
         generator = torch.Generator().manual_seed(7)
         for module in detector.network.modules():

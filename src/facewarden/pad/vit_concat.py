@@ -37,7 +37,7 @@ class VitConcat(ThreeStreams):
 
     @classmethod
     def example(cls, folder: Path) -> VitConcat:
-        """A tiny untrained one, for tests."""
+        """Return a tiny untrained detector, for tests."""
         return cls(TransformerSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
 
 

@@ -1,4 +1,4 @@
-"""Aligned faces for recognizers: from photos of a dataset, or drawn by the simulator when there are none."""
+"""Aligned faces for recognizers: from photos of a dataset, or rendered by the simulator."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def choose_people(
 
 
 def align_photos(dataset: Dataset, photos: Sequence[FacePhoto], *, aligner: Aligner) -> AlignedFaces:
-    """Read, locate and align photos; what cannot be used is counted by reason.
+    """Read, locate and align photos; unusable photos are counted by reason.
 
     Args:
         dataset: where the photos are from.

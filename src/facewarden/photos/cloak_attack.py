@@ -1,4 +1,4 @@
-"""From a method's name and one dial to an attack and its budget, and the face to look like where it wants one."""
+"""Builds a cloak attack and its budget from a method's name and strength, and chooses target faces."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CloakMethod:
         return ThreatModel(norm="linf", eps=self.eps / 255)
 
     def aim(self) -> dict[str, str]:
-        """What a record of its cloaks says of how targets are chosen; nothing where that was always the same."""
+        """How targets are chosen, for records of cloaks; empty for methods whose rule never changed."""
         return {"aim": "centroid"} if self.attack.wants_target and self.attack.targets == 1 else {}
 
     def targets(
@@ -62,7 +62,7 @@ class CloakMethod:
         seed: int,
         own: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Return faces to look like, one for every face or several to choose from, the farthest stranger's first.
+        """Return target faces, one per face or several to choose from, the most different person first.
 
         All of them are drawn: no real face is put onto another's. An attack with one target takes it as Fawkes does:
         the stranger whose centroid is farthest from the nearest of the person's photos, and of that stranger a photo
@@ -140,7 +140,7 @@ def farthest(faces: np.ndarray, candidates: np.ndarray) -> int:
 def choose_method(
     method: str, *, strength: str, eps: float | None, thorough: bool, settings: Mapping[str, Any] | None = None
 ) -> CloakMethod:
-    """Build the attack of a method at a strength.
+    """Build the attack of a method with a given strength.
 
     Args:
         method: an entry of facewarden list attacks.

@@ -1,4 +1,4 @@
-"""Is a face cloaked? Judged by what a trained purifier would take out of it."""
+"""Likelihood that a face is cloaked, from the perturbation that a trained purifier would remove."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUSPICIOUS = 0.5
 
 @runtime_checkable
 class TellsCloaks(Protocol):
-    """A purifier that says how likely a face is cloaked."""
+    """A purifier that estimates how likely a face is cloaked."""
 
     def likelihood(self, images: Tensor) -> Tensor:
         """Likelihood `(b,)` of aligned faces `(b, 3, h, w)`."""

@@ -1,4 +1,4 @@
-"""What a cloak did to a photo, read from the stored file: visible change, and shift for every recognizer."""
+"""Measures a cloak on the stored file: visible change, and embedding shift for every recognizer."""
 
 from __future__ import annotations
 

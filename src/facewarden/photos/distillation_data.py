@@ -1,4 +1,4 @@
-"""What a trunk learns from: photos of people and drawn people before random sensors, and what the teachers say."""
+"""Distillation data: photos and synthetic people captured by random sensors, and the teachers' outputs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Teachers:
     def ask(
         self, kind: Kind, views: Sequence[Pixels], crops: Sequence[NDArray[np.uint8]], person: list[str]
     ) -> DistillationViews:
-        """What they say of views `(c, s, s)` in [0, 1], and of the same people's aligned color crops."""
+        """Return the teachers' outputs for views `(c, s, s)` in [0, 1] and for the people's aligned color crops."""
         images = to_images(np.stack(crops))
         shown = torch.from_numpy(np.stack(views))
         said = {name: torch.from_numpy(embed_all(model, images)) for name, model in self.recognizers.items()}
@@ -118,7 +118,7 @@ def photo_views(
 
 
 def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folder: Path) -> list[DistillationViews]:
-    """Depth and infrared of drawn people, each capture before a site drawn at random; only bona fide presentations.
+    """Depth and infrared of synthetic people, each capture at a random site; only bona fide presentations.
 
     The teachers' embeddings are those of the registered color image, which the student does not see.
     """

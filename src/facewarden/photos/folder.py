@@ -1,4 +1,4 @@
-"""Photos that a verb changes one by one: their names, what cannot be used and why, and what is worth a note."""
+"""A folder of photos that a verb changes: names, unusable photos with reasons, and notes."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _ON_WHITE = "its transparent parts are laid on white"
 
 
 class Unusable(Exception):
-    """A photo that is left out; the message is the reason that is counted."""
+    """A photo that cannot be used; the message is the reason that is counted."""
 
 
 class PhotoFolder:
-    """The input of a verb, and what is to be said of it.
+    """The input folder of a verb, with counts and notes.
 
     Args:
         source: a photo or a folder of photos at any depth.
@@ -62,7 +62,7 @@ class PhotoFolder:
         self.notes[what] += 1
 
     def _keep_apart(self, out: Path) -> None:
-        """Refuse an output that holds the input, where a result would be written among the originals."""
+        """Refuse an output folder that contains the input if a result would be written among the originals."""
         base = self.base.resolve()
         for folder in {path.relative_to(self.base).parent for path in self.paths}:
             if (out / folder).resolve().is_relative_to(base):
@@ -87,7 +87,7 @@ class PhotoFolder:
         return name
 
     def read(self, path: Path) -> NDArray[np.uint8]:
-        """Read a photo, noting what is lost by it.
+        """Read a photo, and note what reading loses.
 
         Raises:
             Unusable: it cannot be read, or is too large.
@@ -119,7 +119,7 @@ class PhotoFolder:
         return located
 
     def claim(self, mark: Path) -> None:
-        """Take an output for this folder alone: photos of two folders may have the same names.
+        """Reserve an output folder for this input folder: photos of two folders may have the same names.
 
         Args:
             mark: file in the output that remembers the folder, by a hash, since outputs may be published.
@@ -142,7 +142,7 @@ class PhotoFolder:
             )
 
     def leave_out(self, path: Path, reason: str) -> None:
-        """Remember a photo that is left out."""
+        """Record a photo that is excluded."""
         self.skipped.append((printable(path.relative_to(self.base).as_posix()), reason))
 
     @property
@@ -151,11 +151,11 @@ class PhotoFolder:
         return dict(Counter(reason for _, reason in self.skipped))
 
     def rows(self) -> list[dict[str, str]]:
-        """Rows of a table for the photos that are left out: `source`, and `treatment` with the reason."""
+        """Rows of a table for the excluded photos: `source`, and `treatment` with the reason."""
         return [{"source": name, "treatment": f"{_SKIPPED}{reason}"} for name, reason in self.skipped]
 
     def nothing_done(self, done: str, *, manifest: Path) -> BadInputError:
-        """The error for a call of which nothing came.
+        """Return the error for a call that produced no result.
 
         Args:
             done: what was to be done, "cloaked".

@@ -1,4 +1,4 @@
-"""The journal of a purified folder: one line for each finished photo, so that a stopped call loses nothing."""
+"""The journal of a purified folder: one line for each finished photo, so that a stopped call can resume."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facewarden.core.files import write_text
 
 
 class Record:
-    """Rows by photo, read from what earlier calls wrote and written on as photos are finished.
+    """Rows by photo, read from earlier calls and extended when a photo is finished.
 
     Args:
         path: of the journal; a last line that was cut off is ignored.
@@ -49,7 +49,7 @@ class Record:
             return None
 
     def add(self, row: dict[str, Any]) -> None:
-        """Write down a finished photo.
+        """Record a finished photo.
 
         Raises:
             BadInputError: the disk is full or read-only.

@@ -1,4 +1,4 @@
-"""How alike a photo and its changed copy are, without holding more than a strip of either as numbers."""
+"""Similarity of a photo and its changed copy, computed in strips to bound memory."""
 
 from __future__ import annotations
 

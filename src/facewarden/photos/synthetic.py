@@ -1,4 +1,4 @@
-"""Drawn faces for recognizers, where there are no photos: bona fide captures of procedural people, aligned."""
+"""Synthetic faces for recognizers, where there are no photos: bona fide captures of procedural people, aligned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOMAIN = "alder"
 
 
 def drawn_faces(*, people: int, each: int, seed: int) -> AlignedFaces:
-    """Draw people, capture each several times in other poses, expressions and lights, and align by known landmarks.
+    """Render people, each several times in other poses, expressions and light, and align by known landmarks.
 
     Args:
         people: how many identities.

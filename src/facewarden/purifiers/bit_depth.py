@@ -1,4 +1,4 @@
-"""Bit depth: rounds every value to a few levels, which swallows changes smaller than a level."""
+"""Bit depth: rounds every value to a few levels, which removes changes smaller than a level."""
 
 from __future__ import annotations
 

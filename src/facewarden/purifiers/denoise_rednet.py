@@ -6,7 +6,7 @@ from facewarden.purifiers.parts.learned import LearnedPurifier
 
 
 class DenoiseREDNet(LearnedPurifier):
-    """What a purifier must beat to show that it has learned cloaks and not just denoising.
+    """The control: a purifier must beat it to show that it has learned cloaks and not only denoising.
 
     It has the body of the shipped `puface` and was trained by the recipe denoise_rednet on the same faces.
     """

@@ -1,4 +1,4 @@
-"""Gaussian noise: drowns a cloak in noise that is drawn from the image's own content, so that runs repeat."""
+"""Gaussian noise: adds noise that is stronger than a cloak; its seed is the image's content, so runs repeat."""
 
 from __future__ import annotations
 

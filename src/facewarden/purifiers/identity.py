@@ -1,4 +1,4 @@
-"""Identity: returns every image as it is, the control that a purifier must beat."""
+"""Identity: returns every image unchanged, the control that a purifier must beat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from facewarden.core.roles import Purifier
 
 
 class Identity(Purifier):
-    """Leaves images alone, bit by bit."""
+    """Returns images unchanged, bit by bit."""
 
     differentiable = True
 

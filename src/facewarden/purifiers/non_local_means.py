@@ -1,4 +1,4 @@
-"""Non-local means: averages pixels whose surroundings look alike, wherever they lie nearby."""
+"""Non-local means: averages pixels with similar surroundings in a search window."""
 
 from __future__ import annotations
 

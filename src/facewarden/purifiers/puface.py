@@ -1,4 +1,4 @@
-"""PuFace: a network that has learned from amplified cloaks to take cloaks out of faces."""
+"""PuFace: a network that removes cloak perturbations from faces, trained on amplified cloaks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from facewarden.purifiers.parts.learned import LearnedPurifier
 
 
 class PuFace(LearnedPurifier):
-    """Restores aligned faces; what it changes in a natural face is small.
+    """Restores aligned faces; it changes natural faces only slightly.
 
     The shipped weights are a U-Net; RED-Net-30 as described is trained by the recipe puface_rednet. Besides image and
     feature loss the recipe minimizes how much of the cloak itself is left, see `facewarden.training.amplify.remainder`.

@@ -1,4 +1,4 @@
-"""Resize: shrinks and enlarges again, which loses what is finer than the small image can hold."""
+"""Resize: shrinks and enlarges again, which removes details finer than the small image's pixels."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _STD = (0.229, 0.224, 0.225)
 
 
 class MobileFaceNet128(Recognizer):
-    """The published state dict in a torch module of ours: frozen, differentiable, about 1 million parameters.
+    """The published state dict in our torch module: frozen, differentiable, about 1 million parameters.
 
     Args:
         order: "RGB" or "BGR", what the network sees. The package's own code feeds BGR; RGB verifies slightly better on

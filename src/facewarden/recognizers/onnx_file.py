@@ -1,4 +1,4 @@
-"""Any embedder of yours as an ONNX file with a card beside it; not differentiable."""
+"""Your embedder as an ONNX file with a card beside it; not differentiable."""
 
 from __future__ import annotations
 

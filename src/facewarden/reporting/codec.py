@@ -1,4 +1,4 @@
-"""Report to JSON text and back; what comes back was checked against the schema first."""
+"""Report to JSON text and back; text is checked against the schema before it is read."""
 
 from __future__ import annotations
 

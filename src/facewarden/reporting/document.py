@@ -1,4 +1,4 @@
-"""The report as data: frozen records that become `report.json` and come back from it without a changed bit.
+"""The report as data: frozen records that `report.json` stores without loss.
 
 Names that the grades, the gate and the page know (other metrics are welcome, they are shown as they are):
 
@@ -193,7 +193,7 @@ class Section:
 
 @dataclass(frozen=True)
 class AuditedPart:
-    """A model or a data set that took part.
+    """A model or a data set that the audit used.
 
     Attributes:
         role: "detector", "recognizer", "faces", "captures", "judge" ...

@@ -108,7 +108,7 @@ def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, 
 
 
 def standalone(svg: str) -> str:
-    """What `draw_svg` gave as a file of its own: with the namespaces and the font that a page would have."""
+    """Return an SVG of `draw_svg` as a separate file, with the namespaces and the font of a page."""
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return svg.replace("<svg ", f'<svg {spaces} font-family="sans-serif" ', 1)
 

@@ -42,7 +42,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
 
 
 def label(name: str) -> str:
-    """A metric's name as a reader knows it."""
+    """A metric's name for display."""
     return LABELS.get(name, name.replace("_", " ").strip().capitalize())
 
 
@@ -50,7 +50,7 @@ _OBVIOUS = ("species", "attack", "goal", "modality", "modalities", "domain", "il
 
 
 def group_text(group: Mapping[str, str]) -> str:
-    """What tells a metric apart, e.g. "pgd, rgb, ε = 8/255" or "cloak push away, purifier none"."""
+    """The group of a metric as text, e.g. "pgd, rgb, ε = 8/255" or "cloak push away, purifier none"."""
     return ", ".join(_pair(key, value) for key, value in group.items())
 
 

@@ -1,4 +1,4 @@
-"""The syntax of the gate: what may stand in an expression, and what a reference to a metric names."""
+"""The syntax of the gate: the allowed expressions, and references to metrics."""
 
 from __future__ import annotations
 
@@ -118,11 +118,11 @@ def is_grade(node: ast.expr) -> bool:
 
 
 def source(node: ast.expr) -> str:
-    """Write the expression as a person typed it, without the quotes that brackets are read with."""
+    """Write the expression as it was typed, without the quotes that the parser adds in brackets."""
     return re.sub(r"\['([^']*)'\]", r"[\1]", ast.unparse(node))
 
 
 def near(name: str, known: list[str]) -> str:
-    """Say which names come near a wrong one, or all of them."""
+    """Return the names nearest to a wrong one, or all names."""
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     return f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""The values of a gate: what a report says of every reference in a checked expression."""
+"""The values of a gate: the metrics of a report for every reference in a checked expression."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "ap
 
 
 class GateEvaluator:
-    """Evaluates a checked tree and writes down every number it looked at."""
+    """Evaluates a checked tree and records every number that it used."""
 
     def __init__(self, report: Report) -> None:
         self.sections: dict[str, Section] = {section.name: section for section in report.sections}

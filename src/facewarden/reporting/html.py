@@ -85,7 +85,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
 
 
 def finalize(value: Any) -> Any:
-    """Every text that enters the page passes here; what is markup already was made by this package."""
+    """Clean every text of the page; markup from this package stays unchanged."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return _RANGE.sub("\u2060–\u2060", clean(value))  # word joiners: an interval is not broken at its dash
@@ -151,7 +151,7 @@ def _versions(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _scales() -> list[dict[str, Any]]:
-    """The grading tables in words."""
+    """The grading tables as text."""
     extra = {
         "presentation": "",
         "perturbation": f"Strongest attack at a budget of {BUDGET}. Above the limit of D: E while half of the samples "

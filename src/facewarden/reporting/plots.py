@@ -1,4 +1,4 @@
-"""What each kind of figure looks like; every one shows its sample counts and its 95 % intervals."""
+"""Draws each kind of figure; every figure shows its sample counts and its 95 % intervals."""
 
 from __future__ import annotations
 

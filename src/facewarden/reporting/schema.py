@@ -24,7 +24,7 @@ def schema() -> dict[str, Any]:
 
 
 def problems(data: Any, rules: Mapping[str, Any] | None = None) -> list[str]:
-    """What does not fit the schema, each as "place: what is wrong"; empty when all does.
+    """Return violations of the schema as "place: problem"; empty when there is none.
 
     Args:
         data: plain values, as `json.loads` gives them.
@@ -36,7 +36,7 @@ def problems(data: Any, rules: Mapping[str, Any] | None = None) -> list[str]:
 
 def _check(value: Any, rules: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
     unknown = set(rules) - _KEYWORDS
-    if unknown:  # a keyword passed over in silence would be a check that never fails
+    if unknown:  # an ignored keyword would be a check that never fails
         raise NotImplementedError(f"schema keywords {sorted(unknown)}")
     if "$ref" in rules:
         yield from _check(value, root["$defs"][rules["$ref"].removeprefix("#/$defs/")], root, place)

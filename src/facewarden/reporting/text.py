@@ -1,4 +1,4 @@
-"""Text from outside made fit for a page: no control characters, no direction tricks, always valid UTF-8."""
+"""Sanitizes external text for a page: no control or direction characters, always valid UTF-8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff
 
 
 def clean(text: str) -> str:
-    """Replace what a page cannot show by the replacement character; half characters of odd file names become "?"."""
+    """Replace characters that a page cannot show; incomplete characters of file names become "?"."""
     return _UNFIT.sub("\ufffd", text).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The report of a training run: how losses, gradients, conflicts and certainties of the sensors went over time."""
+"""The report of a training run: losses, gradients, conflicts and certainties of the sensors over time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def is_training_run(folder: Path) -> bool:
 
 
 def read_training(folder: Path) -> TrainingReport:
-    """Build the report of a run, which may still be going on.
+    """Build the report of a run, finished or still running.
 
     Args:
         folder: what `facewarden train` was told as `--out`, or the `run` inside it.
@@ -99,7 +99,7 @@ def read_training(folder: Path) -> TrainingReport:
 
 
 def _command(run: Path, recipe: Mapping[str, Any]) -> str:
-    """As the run wrote it; of one that did not, what its recipe tells, with the rest in capitals."""
+    """The command that the run recorded; else one from its recipe, with unknown parts in capitals."""
     command = _json(run / "command.json").get("command")
     if command:
         return str(command)
@@ -205,7 +205,7 @@ def _from_to(series: Mapping[str, Any]) -> str:
 
 
 def _balance(log: Log, *, prototypes: bool) -> str:
-    """Who leads, in words."""
+    """Which sensor learns fastest, as a sentence."""
     last = {name: log[-1].get(f"loss/{name}") for name in MODALITIES}
     known = {name: value for name, value in last.items() if value is not None}
     if len(known) < 2:
@@ -222,7 +222,7 @@ def _balance(log: Log, *, prototypes: bool) -> str:
 
 
 def _results(results: Mapping[str, Any], *, simulated: bool) -> list[Chapter]:
-    """What the finished model is worth on the test split; nothing while the run goes on."""
+    """Results of the finished model on the test split; empty while the run is not finished."""
     if not isinstance(results.get("all"), list):
         return []
     groups = [("all sensors", results["all"])]

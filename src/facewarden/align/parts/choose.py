@@ -1,4 +1,4 @@
-"""What to do when a photo shows no face, or several: said by the caller, never silently."""
+"""Policies for photos with no face or several faces; the caller chooses one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def find_face(
     several: Several = "largest",
     name: str = "the photo",
 ) -> FaceLocation | None:
-    """Find the one face of a photo that counts.
+    """Find the one face of a photo that is used.
 
     Args:
         image: `(h, w, 3)` uint8 RGB photo.

@@ -1,4 +1,4 @@
-"""Put a change of the aligned crop back into the photo so that it arrives when the photo is aligned again."""
+"""Paste a change of the aligned crop back into the photo, so that aligning the photo again reproduces it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CENTER, _AXES, _FEATHER = (56.0, 64.0), (47.0, 60.0), 0.12
 
 @dataclass(frozen=True, eq=False)
 class Pasted:
-    """A photo with a change in it, and how much of the change arrives.
+    """A changed photo, and the share of the change that alignment reproduces.
 
     Attributes:
         photo: `(h, w, 3)` uint8.

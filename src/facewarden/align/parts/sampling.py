@@ -1,4 +1,4 @@
-"""What alignment does to a photo, as a linear map with its adjoint: crop pixels are averages of photo pixels."""
+"""Alignment as a linear map with its adjoint: crop pixels are weighted averages of photo pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where five facial points lie in the crops that recognizers learned from."""
+"""Positions of five facial landmarks in the crops that recognizers are trained on."""
 
 from __future__ import annotations
 

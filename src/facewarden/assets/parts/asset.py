@@ -1,4 +1,4 @@
-"""What is pinned about one public part: where it is published, its hashes, its licence as stated, what is unknown."""
+"""Pinned facts of one public part: where it is published, hashes, licence as stated, unknown facts."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def folder_sha256(folder: Path, suffixes: tuple[str, ...]) -> str:
 
 
 def part_sha256(part: ArchivePart, path: Path) -> str:
-    """Return the hash of a part as it lies on disk, to be compared with `part.sha256`."""
+    """Return the hash of a part on disk, to compare with `part.sha256`."""
     return folder_sha256(path, part.suffixes) if part.is_folder else file_sha256(path)
 
 
 def part_size(part: ArchivePart, path: Path) -> int:
-    """Return the bytes of a part as it lies on disk, to be compared with `part.size`."""
+    """Return the size in bytes of a part on disk, to compare with `part.size`."""
     if part.is_folder:
         return sum(file.stat().st_size for _, file in _files(path, part.suffixes))
     return path.stat().st_size

@@ -1,4 +1,4 @@
-"""Where fetched parts lie, and whether they are still the pinned ones."""
+"""The cache of fetched parts, and the check that they still have the pinned hashes."""
 
 from __future__ import annotations
 

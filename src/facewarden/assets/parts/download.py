@@ -1,4 +1,4 @@
-"""Bring one pinned archive from its registry with the registry's own client: pip or npm."""
+"""Download one pinned archive from its registry with the registry's own client: pip or npm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways in which fetching a public part fails, each with its own name and its own way out."""
+"""Errors of fetching a public part, one class per cause, each with its own hint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class WrongHashError(AssetError):
 
 
 class CutDownloadError(AssetError):
-    """A download ended before all bytes had arrived."""
+    """A download ended before all bytes were received."""
 
 
 class NoNetworkError(AssetError):

@@ -30,7 +30,7 @@ class Fetched:
 
 
 def get(name: str) -> Asset:
-    """Return what is pinned about one asset.
+    """Return the pinned facts of one asset.
 
     Raises:
         UnknownEntryError: no asset has that name.

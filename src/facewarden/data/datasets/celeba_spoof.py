@@ -43,7 +43,7 @@ SPECIES = (
 
 @dataclass
 class _Tally:
-    """What was found on the way."""
+    """Counts of defects seen while reading."""
 
     conflicts: int = 0
     contradictions: int = 0

@@ -1,1 +1,1 @@
-"""Which samples train, tune and test: one protocol a file, checked for leaks before anything sees them."""
+"""Protocols: which samples are train, dev and test; one protocol per file, checked for leaks before use."""

@@ -8,7 +8,7 @@ from facewarden.data.protocols.parts.transfer import LEAVE_ONE_OUT, DomainTransf
 
 
 class FixedModalities(DomainTransfer):
-    """Three sources train, a fourth that nobody saw tests; color, depth and infrared are always there.
+    """Train on three source domains, test on an unseen fourth; color, depth and infrared are always present.
 
     C is casia_cefa, P padisi, S casia_surf, W wmca; of the simulated domains A is alder, B birch, C cedar, D dogwood.
 

@@ -16,7 +16,7 @@ class LeaveOneDomainOut(Protocol):
     """Train and dev come from the other domains, split by subject; test is the domain left out.
 
     Published domains show different people. Where a subject is in the left-out domain and in another one too, it is
-    dealt to one side by seed and its samples on the other side are left out, so that no face is seen twice.
+    assigned to one side by seed and its samples on the other side are excluded, so that no face is in both.
 
     Args:
         domain: the one to leave out.

@@ -1,4 +1,4 @@
-"""Two sources train, two unseen targets test: CW→PS and PS→CW, and the same over simulated domains."""
+"""Train on two sources, test on two unseen targets: CW→PS and PS→CW, and the same over simulated domains."""
 
 from __future__ import annotations
 

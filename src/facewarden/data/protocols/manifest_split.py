@@ -10,12 +10,12 @@ from facewarden.data.sample import Sample
 
 
 class ManifestSplit(Protocol):
-    """Takes the column `split` as it is."""
+    """Uses the column `split` unchanged."""
 
     summary = "the manifest's own split column"
 
     def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
-        """Return the samples of each split; the seed has no part in it."""
+        """Return the samples of each split; the seed is not used."""
         return {split: [sample for sample in samples if sample.split == split] for split in SPLITS}
 
 

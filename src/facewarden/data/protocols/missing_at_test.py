@@ -1,4 +1,4 @@
-"""Leave-one-out whose test captures lost depth, infrared or both; training keeps everything and color is never lost."""
+"""Leave-one-out with depth, infrared or both missing at test; training has all modalities, color is never missing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class MissingAtTest(DomainTransfer):
 
 
 def without(sample: Sample, drop: Sequence[Modality]) -> Sample:
-    """The sample as if those sensors had not been there.
+    """Return the sample without the images of those sensors.
 
     Raises:
         BadInputError: nothing would be left.

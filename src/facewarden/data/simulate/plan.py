@@ -1,4 +1,4 @@
-"""Which captures a set holds: subjects to sites and splits, species and light to captures, all from one seed."""
+"""The captures of a set: assigns subjects to sites and splits, species and light to captures, by one seed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SubjectPlan:
 
 
 def check_frame(size: int, framing: float) -> None:
-    """Refuse frames that hold no face, or that no memory holds, before anything is made for them.
+    """Refuse frames that are too small for a face or too large for memory, before anything is rendered.
 
     Raises:
         BadInputError: it is one.

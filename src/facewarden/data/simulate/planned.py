@@ -1,4 +1,4 @@
-"""What `simulate` would make, as rows without pictures: a protocol can be tried on them before anything is rendered."""
+"""Rows that `simulate` would write, without pictures: to check a protocol before anything is rendered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def planned_samples(
     workers: int = 1,
     maps: bool = False,
 ) -> tuple[Sample, ...]:
-    """Rows that `simulate` would write for the same arguments; their color images are named and are not there.
+    """Rows that `simulate` would write for the same arguments; their color images have names but do not exist.
 
     Args:
         subjects, captures_per_subject, domains, species, faces, locate, size, framing, seed: as for `simulate`.

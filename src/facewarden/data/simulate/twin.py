@@ -47,7 +47,7 @@ def simulate_layout(
     size: int = 112,
     seed: int = 0,
 ) -> Manifest:
-    """Write simulated captures as a published set would lie on disk, defects included, and read them back by its rule.
+    """Write simulated captures in a published set's layout, defects included, and read them back by its rule.
 
     Besides what the rule reads there are list files in `lists/`, whose defects (a row twice, a file that is not there)
     are those that readers must find.
@@ -55,7 +55,7 @@ def simulate_layout(
     Args:
         out: folder to write to, new or empty.
         layout: a set of captures from `facewarden list datasets`.
-        subjects: how many people, at least 3; they are dealt to train, dev and test.
+        subjects: how many people, at least 3; they are assigned to train, dev and test.
         sensors: simulated site, from `facewarden.data.simulate.sensor.domains.DOMAINS`; each layout has its own.
         faces, locate: photos of people, as in `simulate`.
         size: side of the cut-out faces in pixels.

@@ -1,4 +1,4 @@
-"""Captures to disk: PNGs, one manifest row each, a file per finished subject so that a killed run goes on."""
+"""Writes captures to disk: PNGs, manifest rows, and one file per finished subject so that runs can resume."""
 
 from __future__ import annotations
 

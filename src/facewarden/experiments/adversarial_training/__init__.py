@@ -1,1 +1,1 @@
-"""Adversarial training at equal gradients: methods, attacks on what they trained, clean and robust rates."""
+"""Adversarial training at equal gradients: methods, attacks on the trained detectors, clean and robust rates."""

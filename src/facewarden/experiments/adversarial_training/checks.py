@@ -1,4 +1,4 @@
-"""What must hold of an `adversarial_training` plan's attacks if they work, of each method over all its seeds."""
+"""Self-checks of the attacks of an `adversarial_training` plan, for each method over all its seeds."""
 
 from __future__ import annotations
 

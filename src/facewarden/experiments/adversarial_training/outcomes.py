@@ -1,4 +1,4 @@
-"""What became of single samples of an `adversarial_training` plan, by method and attack, for rates paired by sample."""
+"""Outcomes of single samples of an `adversarial_training` plan, by method and attack, for paired rates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Sample = tuple[int, str]
 
 @dataclass(eq=False)
 class Outcomes:
-    """What became of single samples of one method under one attack, gathered over seeds.
+    """Outcomes of single samples of one method under one attack, over all seeds.
 
     Attributes:
         held: (seed, key) -> whether the decision is right when clean and under attack.
@@ -32,7 +32,7 @@ class Outcomes:
     subject: dict[Sample, str] = field(default_factory=dict)
 
     def add(self, seed: int, keys: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
-        """Add one seed.
+        """Add the outcomes of one seed.
 
         Args:
             seed: of the training.

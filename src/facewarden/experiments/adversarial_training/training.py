@@ -1,4 +1,4 @@
-"""The training cell of an `adversarial_training` plan: go on from a detector or begin one, and keep it."""
+"""The training cell of an `adversarial_training` plan: continue from a detector or start a new one, and store it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from facewarden.training.trainable import Trainable
 
 
 def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Train one method with one seed; a killed cell goes on from its last epoch.
+    """Train one method with one seed; a stopped cell continues after its last epoch.
 
     Returns:
         The training log's last line, gradients per sample and step, how many epochs there were, and the passes that a
@@ -75,14 +75,14 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 class _Ledger:
-    """Passes of every epoch, in a file: a killed training goes on counting, and counts no epoch twice."""
+    """Forward and backward passes of every epoch, in a file, so that a resumed training counts no epoch twice."""
 
     def __init__(self, path: Path, passes: Mapping[str, Passes]) -> None:
         self._path, self._passes = path, passes
         self._before = dict.fromkeys(passes, (0, 0))
 
     def note(self, epoch: int) -> None:
-        """Write down what the epoch took that has just ended."""
+        """Record the passes of the epoch that just ended."""
         now = {name: (counter.forward, counter.backward) for name, counter in self._passes.items()}
         taken = {name: [a - b for a, b in zip(now[name], self._before[name], strict=True)] for name in now}
         self._before = now

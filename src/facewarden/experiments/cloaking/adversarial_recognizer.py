@@ -1,4 +1,4 @@
-"""A rival of purification: the tracker makes its recognizer robust by training it on cloaks of its own.
+"""The alternative to purification: the tracker trains its recognizer on cloaks that it made itself.
 
 FaceCure's adaptive tracker cloaks a public set with the known tools, and trains the whole extractor as a classifier of
 natural and cloaked copies. Ours trains the upper half only, whose lower half is read once, and asks it for what the
@@ -77,7 +77,7 @@ class AdversarialRecognizer(Recognizer):
 
     @classmethod
     def learned(cls, base: Recognizer, pairs: Path, *, how: AdaptiveTraining, store: Store) -> AdversarialRecognizer:
-        """Train the upper half on pairs, or read what was trained.
+        """Train the upper half on pairs, or read the stored weights.
 
         Args:
             base: a recognizer that offers halves.
@@ -114,7 +114,7 @@ def _chosen(pairs: PairSet, how: AdaptiveTraining) -> PairSet:
 
 
 def _learn(base: Recognizer, below: Any, head: nn.Module, pairs: PairSet, how: AdaptiveTraining) -> None:
-    """Teach the upper half to say of both copies what the published network says of the natural one."""
+    """Train the upper half to give both copies the published network's embedding of the natural one."""
     lower, said = [], []
     for start in track(range(0, len(pairs), 64), label="reading pairs", unit="batches"):
         some = slice(start, start + 64)

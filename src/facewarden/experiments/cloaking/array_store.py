@@ -1,4 +1,4 @@
-"""Arrays kept on disk by what made them: computed once, found again by every cell, run and process."""
+"""Arrays on disk, addressed by their recipe: computed once, shared by all cells, runs and processes."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Store:
         return self.folder / (kind if code == 1 else f"{kind}-{code}") / f"{content_key(recipe)}.npz"
 
     def has(self, kind: str, recipe: Mapping[str, Any]) -> bool:
-        """Whether they are there."""
+        """Whether the arrays of a recipe are stored."""
         return self.path(kind, recipe).is_file()
 
     def get(self, kind: str, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a recipe, making them unless they are there.
+        """Return the arrays of a recipe; compute and store them if they are missing.
 
         Args:
             kind: a folder's name, one of `facewarden.core.identity.code_version.CODES`.

@@ -30,7 +30,7 @@ _EMPTY = "identity"
 
 
 class ExperimentCache:
-    """A crowd with everything that was computed of it.
+    """A population with everything that was computed for it.
 
     Args:
         crowd: the faces.
@@ -74,7 +74,7 @@ class ExperimentCache:
     def treated(
         self, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Sequence[str] = ()
     ) -> NDArray[np.uint8]:
-        """Crops after a purifier, of the whole crowd, with some people's photos cloaked; `(n, 112, 112, 3)`."""
+        """Crops after a purifier, of the whole population, with some people's photos cloaked; `(n, 112, 112, 3)`."""
         treat = self.purifier(purifier)
         label, count = f"{cloak.name if cloak else 'natural faces'} after {purifier}", len(self.crowd.faces.crops)
         if cloak is None:
@@ -96,7 +96,7 @@ class ExperimentCache:
         cloak: CloakRecipe | None = None,
         people: Rows | Sequence[str] = (),
     ) -> dict[str, Vectors]:
-        """Embeddings after a purifier, of the whole crowd or of some people's cloaked photos.
+        """Embeddings after a purifier, of the whole population or of some people's cloaked photos.
 
         Args:
             judges: recognizers.
@@ -117,7 +117,7 @@ class ExperimentCache:
     def halves(
         self, judge: str, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Rows | Sequence[str] = ()
     ) -> NDArray[np.float16]:
-        """What leaves the lower, fixed half of a judge's network, for trackers that train the upper one."""
+        """Features of the lower, fixed half of an evaluation recognizer, for trackers that train the upper half."""
         model = self.recognizer(judge)
         cut = model.halves()
         assert cut is not None  # asked for by `offers_halves` only
@@ -182,7 +182,7 @@ class ExperimentCache:
         treat: Purifier,
         chunks: Iterator[NDArray[np.uint8]] | Sequence[NDArray[np.uint8]],
     ) -> Iterator[dict[str, NDArray[Any]]]:
-        """Read chunks of faces by every judge; a chunk is purified once for all judges that have not read it yet."""
+        """Embed chunks of faces by every evaluation recognizer; a chunk is purified once for all of them."""
         for crops in chunks:
             about = {name: self._about(crops, treat, name) for name in judges}
             missing = [name for name in judges if not self.store.has(kind, about[name])]

@@ -1,4 +1,4 @@
-"""How a cloak of the experiment is made: attack, budget, surrogates, and what it was planned to survive."""
+"""How a cloak of the experiment is made: attack, budget, surrogates, and the transformations to survive."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CloakRecipe:
 
     @property
     def name(self) -> str:
-        """What tables call it, without the surrogates."""
+        """Name in tables, without the surrogates."""
         planned = f", through {' and '.join(map(_short, self.through))}" if self.through else ""
         later = f", then {' and '.join(map(_short, self.after))}" if self.after else ""
         return f"{self.attack} {self.level}{planned}{later}"
@@ -134,7 +134,7 @@ def goal_of(
     seed: int,
     own: Tensor | None = None,
 ) -> Objective:
-    """What a cloak climbs: away from the person, or towards whichever of its targets is nearest.
+    """Objective of a cloak: away from the person, or towards the nearest of its targets.
 
     Args:
         method: with how many targets it aims at.
@@ -164,7 +164,7 @@ def _seen_by(purifier: Purifier) -> Callable[[Images], Images]:
 
 
 class _Several(Objective):
-    """Goals on the same samples, seen together."""
+    """Several goals on the same samples."""
 
     def __init__(self, parts: Sequence[Objective]) -> None:
         if not parts:
@@ -184,7 +184,7 @@ class _Several(Objective):
 
 
 class Best(_Several):
-    """Any of several goals will do: each sample climbs the one that it is nearest to."""
+    """Any of several goals is enough: each sample pursues the nearest one."""
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """The largest loss of the parts."""
@@ -200,7 +200,7 @@ class Best(_Several):
 
 
 class Mean(_Several):
-    """The mean of several views of one goal: an attacker who is not sure what will happen to the photo."""
+    """The mean of several views of one goal: the attacker does not know which transformation the photo meets."""
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Mean loss of the parts."""

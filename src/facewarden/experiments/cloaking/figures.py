@@ -11,7 +11,7 @@ from facewarden.reporting.document import Figure
 
 
 def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
-    """Protection by purifier with intervals, one series per kind of judge."""
+    """Protection by purifier with intervals, one series per kind of evaluation recognizer."""
     rows = [
         {"name": name, "series": KIND_WORDS[kind], "value": one.value, "low": one.low, "high": one.high, "n": one.n}
         for name in purifiers
@@ -33,7 +33,7 @@ def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figu
 def budget_figure(
     grid: CloakingGrid, cloaks: Mapping[str, float], *, purifiers: Sequence[str], judge: str, tracker: str = "nearest"
 ) -> Figure | None:
-    """Success of the cloak against its budget, one curve per purifier, on one judge."""
+    """Success of the cloak against its budget, one curve per purifier, on one evaluation recognizer."""
     series = []
     for name in purifiers:
         points = sorted(

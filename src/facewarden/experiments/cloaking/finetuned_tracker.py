@@ -97,7 +97,7 @@ class _Tracker(nn.Module):
 def end_to_end(
     halves: Halves, attackers: Sequence[str], *, above: Callable[[], nn.Module], how: FineTuning, seed: int
 ) -> dict[str, UserOutcome]:
-    """Train a tracker for every attacker and ask it.
+    """Train a tracker for every person who cloaks, and identify the probes.
 
     Args:
         halves: what it learns from and is asked.
@@ -176,7 +176,7 @@ class _Run:
         self.known.update(new)
 
     def right(self) -> dict[str, NDArray[np.bool_]]:
-        """Whether every person's probes are taken for that person."""
+        """Whether every person's probes are identified as that person."""
         hits = {}
         with torch.no_grad():
             for place, who in enumerate(self.names):

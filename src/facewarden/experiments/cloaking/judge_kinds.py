@@ -1,4 +1,4 @@
-"""What a judge is to a cloak and to a purifier, and a mean that refuses to pool what must stay apart."""
+"""The role of an evaluation recognizer for a cloak and a purifier; rates of different roles are never pooled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTS_FROM = 0.2
 
 @dataclass(frozen=True)
 class JudgedRate:
-    """A protection rate that knows who judged it.
+    """A protection rate with the evaluation recognizer that measured it.
 
     Attributes:
         rate: in [0, 1].
@@ -38,12 +38,12 @@ class JudgedRate:
 
     @property
     def counts(self) -> bool:
-        """Whether the cloak protects without a purifier, so that there is something to remove."""
+        """Whether the cloak protects without a purifier, so that a purifier can have an effect."""
         return self.untreated >= COUNTS_FROM
 
     @property
     def eligible(self) -> bool:
-        """Whether a headline may use it: it counts, and the purifier was not trained on the judge's features."""
+        """Whether a headline may use it: it counts, and the purifier was not trained on the recognizer's features."""
         return self.counts and self.judge not in self.loss_networks
 
 
@@ -69,7 +69,7 @@ def headline(rates: Sequence[JudgedRate]) -> float:
 
 
 def judge_kind(judge: Recognizer, surrogates: Sequence[Recognizer]) -> JudgeKind:
-    """What a judge is to a cloak made on these surrogates."""
+    """Role of an evaluation recognizer for a cloak made on these surrogates."""
     names = {judge.card.name, judge.card.settings.get("base")}  # a retrained copy of a surrogate is still one
     if any(model.card.name in names for model in surrogates):
         return "surrogate"

@@ -1,4 +1,4 @@
-"""From a plan's words to judges of the cloaking experiment: recognizers, and recognizers made robust."""
+"""Builds the evaluation recognizers that a plan names: recognizers, and adversarially trained ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ADAPTED = "adapted"
 
 
 def build_recognizer(spec: str, *, store: Store) -> Recognizer:
-    """Build a judge.
+    """Build an evaluation recognizer.
 
     Args:
         spec: as everywhere, or `adapted{"base": NAME, "pairs": FOLDER}`: a recognizer whose upper half the tracker has

@@ -39,7 +39,7 @@ Outcomes = dict[str, list[Mapping[str, UserOutcome]]]
 
 @dataclass(frozen=True)
 class CloakingResult:
-    """One cell of the grid, with everything a reader must know of it.
+    """One cell of the grid, with all facts that a reader needs.
 
     Attributes:
         cloak, surrogates: how it was cloaked and on what; "none" and empty where nobody cloaks.
@@ -79,7 +79,7 @@ class CloakingResult:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> CloakingResult:
-        """Read what `as_json` gave."""
+        """Read a result from the JSON values of `as_json`."""
         lists = ("surrogates", "loss_networks", "seeds", "hidden", "missed")
         figures = ("protection", "natural_error", "normal_accuracy")
         made = dict(values) | {name: tuple(values[name]) for name in lists}
@@ -100,7 +100,7 @@ def measure(
     tuning: FineTuning = _TUNING,
     gallery_only: bool = False,
 ) -> list[CloakingResult]:
-    """Measure one cloak, purifier and tracker on every judge.
+    """Measure one cloak, purifier and tracker on every evaluation recognizer.
 
     Args:
         lab: the crowd and what is known of it.

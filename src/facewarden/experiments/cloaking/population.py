@@ -1,4 +1,4 @@
-"""Who is in the cloaking experiment: people with several photos, split into gallery and probes, and distractors."""
+"""People of the cloaking experiment: several photos each, split into gallery and probes, and distractors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DISTRACTOR = "distractor:"
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of the crowd by their part.
+    """Rows of the population by their part.
 
     Attributes:
         gallery, probes: person -> rows; a person's photos are in one or the other.
@@ -85,11 +85,11 @@ class Population:
         return Split(gallery, probes, others)
 
     def attackers(self, count: int, *, passed_over: int = 0) -> tuple[str, ...]:
-        """The people who cloak, one at a time: of a fixed random order, so that more contain fewer.
+        """The people who cloak, one at a time, in a fixed random order: a larger count contains the smaller ones.
 
         Args:
             count: at most so many.
-            passed_over: how many come before them: those by whom something was chosen must not judge it.
+            passed_over: how many people before them are skipped: people used for model selection are excluded.
         """
         return tuple(_ordered(self.people)[passed_over : passed_over + count])
 
@@ -150,23 +150,23 @@ def load_crowd(
 
 
 def judges_of_purifiers(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:
-    """Photos of the users of Labeled Faces in the Wild, without those by whom the recipe of puface was chosen."""
+    """Photos of the users of Labeled Faces in the Wild, without the people used to select the recipe of puface."""
     return tuple(photo for photo in photos if photo.identity not in CHOSEN_BY)
 
 
 def _ordered(people: Iterable[str]) -> list[str]:
-    """People in a fixed random order, those by whom the recipe was chosen before all others."""
+    """People in a fixed random order; people used for model selection come first."""
     ordered: list[str] = np.random.default_rng(derive(0, "attackers")).permutation(sorted(people)).tolist()
     return [*(who for who in CHOSEN_BY if who in ordered), *(who for who in ordered if who not in CHOSEN_BY)]
 
 
 def crowd_of(faces: AlignedFaces) -> Population:
-    """Make a crowd of faces that are aligned already."""
+    """Make a population of faces that are already aligned."""
     return Population(faces, pixels_key(faces.crops))
 
 
 def only_looked_at(identity: str) -> bool:
-    """Whether a training person is one whose faces the training of purifiers looks at and never learns from."""
+    """Whether a training person belongs to the validation people of purifier training, who are not trained on."""
     return derive(0, "dev", identity) % 1000 < 1000 * DEV_SHARE
 
 

@@ -1,4 +1,4 @@
-"""What a purifier costs natural faces: visible change, verification, rank-1 from one photo, and time."""
+"""Cost of a purifier for natural faces: visible change, verification, rank-1 from one photo, and time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOOKED_AT, _TIMED, _IMPOSTORS, _DRAWS = 200, 32, 30000, 100
 def cost_of(
     lab: ExperimentCache, purifier: str, *, judges: Sequence[str], seed: int = 0, rounds: int = 200
 ) -> dict[str, Any]:
-    """Measure what a purifier does to natural faces, JSON-able.
+    """Measure the effect of a purifier on natural faces, as JSON values.
 
     Args:
         lab: the crowd.

@@ -1,4 +1,4 @@
-"""The grid of the cloaking experiment, measured: finding cells, and means over cells that may be pooled."""
+"""Results of the cloaking experiment: look-up of cells, and means over cells that may be pooled."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CloakingGrid:
         return self.find(cloak=cell.cloak, purifier=NONE, tracker=cell.tracker, judge=cell.judge)
 
     def judged(self, cell: CloakingResult) -> JudgedRate | None:
-        """A cell as a rate that knows whether it counts; None where its untreated cell is missing."""
+        """A cell as a rate with the flag whether it counts; None where its untreated cell is missing."""
         bare = self.untreated(cell)
         if bare is None:
             return None
@@ -69,7 +69,7 @@ class CloakingGrid:
         judges: Sequence[str],
         barred: Sequence[str],
     ) -> list[CloakingResult]:
-        """Cells that a headline of one kind of judge may use, raw probes only.
+        """Cells that a headline of one kind of evaluation recognizer may use, raw probes only.
 
         Args:
             purifier: whose.
@@ -110,7 +110,7 @@ class CloakingGrid:
 
 
 def best_baseline(cells: Sequence[CloakingResult | None]) -> CloakingResult | None:
-    """The cell with the lowest protection; picked after the fact, which flatters the baselines."""
+    """The cell with the lowest protection; selected on the measured cells, which favors the baselines."""
     there = [cell for cell in cells if cell is not None]
     return min(there, key=lambda cell: cell.protection.value) if there else None
 

@@ -35,7 +35,7 @@ def evaluate_cloaking(
     run: Path = Path("runs/cloaking"),
     out: Path | None = None,
 ) -> tuple[tuple[Metric, ...], tuple[Path, ...], dict[str, int]]:
-    """Measure every combination of cloaks, purifiers, trackers and judges.
+    """Measure every combination of cloaks, purifiers, trackers and evaluation recognizers.
 
     Args:
         dataset: photos of people, a set of facewarden list datasets or a folder.
@@ -45,7 +45,7 @@ def evaluate_cloaking(
         tracker: nearest, linear, end_to_end or whole_network.
         judge: recognizers that the tracker uses.
         users: how many people cloak, one at a time.
-        passed_over: how many of the order are left out before them; 16 on LFW, by whom the recipe of puface was chosen.
+        passed_over: people excluded from the start of the order; 16 on LFW, on whom puface's recipe was selected.
         photos: at most so many of each person.
         distractors: people of one photo who are never searched for, where the set has any.
         aligner: how faces are found.
@@ -63,7 +63,7 @@ def evaluate_cloaking(
         raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
     if users < 1 or photos < 2 or min(passed_over, distractors) < 0:
         raise BadInputError(
-            f"{users} users, {passed_over} passed over, {photos} photos, {distractors} distractors",
+            f"{users} users, {passed_over} excluded, {photos} photos, {distractors} distractors",
             hint="--users 40 --passed-over 0 --photos 10 --distractors 300",
         )
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}

@@ -29,7 +29,7 @@ UPPER_HALF = f"{END_TO_END} trains the upper half of the judge's network with a 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a purifier is to reach on the cells of a cloak, 1-NN, raw probes."""
+    """Target of a purifier on the cells of a cloak, 1-NN, raw probes."""
 
     cloak: str
     judges: tuple[str, ...]
@@ -93,7 +93,7 @@ def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, bas
 
 @dataclass(frozen=True)
 class Headlines:
-    """Headline of each purifier by kind of judge, and the cells that went into it.
+    """Headline of each purifier by kind of evaluation recognizer, and the cells in it.
 
     Attributes:
         rates: purifier and kind of judge -> mean protection.
@@ -117,7 +117,7 @@ def headlines(
     candidate: str,
     judges: Sequence[str],
 ) -> Headlines:
-    """Mean protection per kind of judge, over the cells that no purifier and the candidate share.
+    """Mean protection per kind of evaluation recognizer, over the cells that no purifier and the candidate share.
 
     A purifier that lacks one of them gets no headline: means over other cells could not be compared. Only the judges
     that are named count: a retrained surrogate is of the kind of a surrogate and would be pooled with it.
@@ -147,7 +147,7 @@ def headlines(
 
 
 def size_of(cells: Sequence[CloakingResult]) -> str:
-    """How many people cloaked and which splits were drawn, in words; empty without cells."""
+    """Number of people who cloaked and of splits, as text; empty without cells."""
     people = sorted({cell.attackers for cell in cells})
     seeds = sorted({seed for cell in cells for seed in cell.seeds})
     if not cells:
@@ -204,7 +204,7 @@ def headline_sentences(found: Headlines, *, candidate: str, baselines: Sequence[
 
 
 def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid) -> Table:
-    """Every cell with everything a reader must know of it."""
+    """Table of every cell with all facts that a reader needs."""
     rows = []
     for cell in cells:
         bare = grid.untreated(cell)
@@ -241,7 +241,7 @@ def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid)
 
 
 def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
-    """What every purifier costs natural faces."""
+    """Table of the cost of every purifier for natural faces."""
     judges = sorted({judge for cost in costs.values() for judge in cost["judges"]})
     rows = []
     for name, cost in costs.items():

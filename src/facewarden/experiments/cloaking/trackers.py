@@ -23,7 +23,7 @@ _TOLERANCE, _MOST = 1e-4, 5000
 
 @dataclass(frozen=True)
 class UserOutcome:
-    """What a tracker says when one person cloaks.
+    """Identification results of a tracker when one person cloaks.
 
     Attributes:
         cloaked: hits on the person's clean probes.
@@ -40,7 +40,7 @@ class UserOutcome:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """What a tracker scraped and what it is asked, as embeddings of one judge.
+    """A tracker's gallery and probes, as embeddings of one evaluation recognizer.
 
     Attributes:
         split: who is where.
@@ -56,7 +56,7 @@ class Gallery:
 
     @property
     def owners(self) -> list[str]:
-        """Whose probe each is, in the order of the people."""
+        """Owner of each probe, in the order of the people."""
         return [who for who, rows in self.split.probes.items() for _ in rows]
 
     @property

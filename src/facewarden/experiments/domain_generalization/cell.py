@@ -1,4 +1,4 @@
-"""One cell of a plan of kind `presentation`: train by a recipe on a protocol's sources, score dev and target."""
+"""One cell of a plan of kind `presentation`: train a recipe on a protocol's sources, score dev and target."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
 
 
 def score(model: Detector, store: CropStore, samples: Sequence[Sample], *, only: Collection[Modality]) -> list[float]:
-    """Scores of samples from the modalities that are told."""
+    """Scores of samples from the given modalities."""
     device = next(model.parameters()).device
     scores: list[float] = []
     with torch.no_grad():
@@ -119,7 +119,7 @@ def score(model: Detector, store: CropStore, samples: Sequence[Sample], *, only:
 def select(
     by_epoch: Mapping[int, Mapping[str, Sequence[float]]], *, dev: Sequence[int], test: Sequence[int]
 ) -> tuple[list[dict[str, float]], dict[str, int]]:
-    """Which epoch each rule takes; of equals the earliest.
+    """Epoch that each rule selects; the earliest of equal ones.
 
     Returns:
         For every scored epoch its number, EER on dev and HTER at the target's EER; rule -> epoch.
@@ -150,12 +150,12 @@ def _rows(samples: Sequence[Sample]) -> dict[str, list[Any]]:
 
 
 def shuffled(samples: Sequence[Sample], *, seed: int, protocol: str) -> list[int]:
-    """Labels dealt out anew within each domain: the share of each class stays, what it says of a face is gone.
+    """Labels permuted within each domain: the share of each class stays, its relation to the face is removed.
 
     Args:
         samples: of the sources.
         seed: of the run.
-        protocol: its name, part of the draw: runs of two protocols that share a source must not share its deal.
+        protocol: its name, part of the draw: runs of two protocols that share a source must not share its permutation.
     """
     labels = np.array([sample.label for sample in samples])
     domains = np.array([sample.domain for sample in samples])

@@ -1,4 +1,4 @@
-"""The check that a method which can have learned nothing is at chance, and how far off it would have had to be."""
+"""Check that a method trained on shuffled labels is at chance, with the smallest detectable deviation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDE = 0.1
 
 @dataclass(frozen=True)
 class Chance:
-    """Mean AUC of a method over runs that each had labels dealt out by their own draw.
+    """Mean AUC of a method over runs, each with its own permutation of labels.
 
     Attributes:
         interval: Student's t over the runs, cut at 0 and 1; all of it where there is one run.
@@ -37,11 +37,11 @@ class Chance:
 
     @property
     def detectable(self) -> str | None:
-        """How many points from 50 % the mean could have been without being noticed."""
+        """Largest deviation of the mean from 50 %, in points, that would not be detected."""
         return None if self.half is None else f"± {100 * self.half:.1f}"
 
     def sentence(self, label: str) -> str:
-        """The finding in words."""
+        """The finding as a sentence."""
         said = f"{label}: mean AUC {in_percent(self.interval)} over {counted(self.interval.n, 'run')}"
         if self.half is None:
             return f"{said} is of one run, which decides nothing."

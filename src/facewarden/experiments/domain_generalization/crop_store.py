@@ -1,4 +1,4 @@
-"""Crops on disk: decoded and cut once for a plan, mapped into memory by every process that trains on them."""
+"""Crops on disk: decoded and cropped once per plan, memory-mapped by every training process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INDEX = "crops.json"
 
 @dataclass(frozen=True)
 class CropView:
-    """What decides a crop: which detector cuts, how large, how many pixels.
+    """Parameters of a crop: which detector's crop, its size, its number of pixels.
 
     Attributes:
         cutter: where the detector's `crop` is defined.
@@ -112,13 +112,13 @@ class CropStore:
     skipped: tuple[tuple[str, str], ...]
 
     def readable(self, samples: Sequence[Sample]) -> list[Sample]:
-        """Those of the samples that are here."""
+        """The samples whose crops are in the store."""
         return [sample for sample in samples if sample.key in self.place]
 
     def crops(
         self, samples: Sequence[Sample], *, only: Collection[Modality] = MODALITIES, labels: Sequence[int] | None = None
     ) -> MappedCrops:
-        """Samples to learn from.
+        """Training samples as crops.
 
         Args:
             samples: all readable.
@@ -148,7 +148,7 @@ class CropStore:
 
 
 def make_store(manifest: Manifest, model: Trainable, *, view: CropView, folder: Path) -> CropStore:
-    """Cut every capture once; a store that is there already is opened.
+    """Crop every capture once; an existing store is opened.
 
     Raises:
         BadInputError: nothing can be read, or the folder cannot be written.
@@ -202,7 +202,7 @@ def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) ->
 
 
 def open_store(folder: Path) -> CropStore:
-    """Map a store that was made.
+    """Open an existing store by memory mapping.
 
     Raises:
         BadInputError: it is not there or not whole.

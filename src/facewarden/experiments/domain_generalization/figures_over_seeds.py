@@ -1,4 +1,4 @@
-"""Scores of many cells as figures over seeds, targets and protocols, resampled so that methods can be compared."""
+"""Metrics over seeds, targets and protocols from the scores of many cells, resampled for paired comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Find = Callable[[str, str, int], Mapping[str, Any] | None]
 
 @dataclass(frozen=True)
 class ScoreSelection:
-    """How scores are looked at.
+    """Which scores and rules a metric uses.
 
     Attributes:
         rule: which selects the epoch.
@@ -40,7 +40,7 @@ class ScoreSelection:
 
 @dataclass
 class ScoresOverSeeds:
-    """Results of a plan's cells, and what was computed of them already.
+    """Results of a plan's cells, with a cache of computed measures.
 
     Attributes:
         find: (method, protocol, seed) -> the cell's result, None where it failed.

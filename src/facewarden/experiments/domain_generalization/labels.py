@@ -1,4 +1,4 @@
-"""Words of the tables of kind `presentation`: percentages, protocols, the dagger of what peeks, what seeds cover."""
+"""Labels in tables of kind `presentation`: percentages, protocols, the dagger of target-tuned figures, seeds."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def has_several(protocol: str) -> bool:
 
 
 def peeks(measure: str, look: ScoreSelection) -> bool:
-    """Whether a figure knows the target's labels, by its threshold or by the epoch that was chosen."""
+    """Whether a figure uses the target's labels, for its threshold or for the choice of the epoch."""
     return measure in TARGET_PEEKING or look.rule == ORACLE_TARGET_EPOCH
 
 
 def marked(title: str, measure: str, look: ScoreSelection) -> str:
-    """A title with the dagger where its figure peeks."""
+    """A title, with the dagger if its figure uses the target's labels."""
     return f"{title} {DAGGER}" if peeks(measure, look) else title
 
 

@@ -1,4 +1,4 @@
-"""What a plan of kind `presentation` says: data, methods as training recipes, and which protocols they meet."""
+"""Settings of a plan of kind `presentation`: data, methods as training recipes, and their protocols."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TrainedMethod:
         name: in the plan.
         label: what tables call it.
         recipe: how it is trained.
-        shuffle: train on labels that were dealt out anew within each source.
+        shuffle: train on labels that are permuted within each source.
         only: the modalities that it is given, in training and test.
         start: which weights its network starts from, part of the id of its cells; None where all are fresh.
     """
@@ -77,7 +77,7 @@ class TablePart:
 
 @dataclass(frozen=True)
 class PresentationPlan:
-    """A plan whose every name is known.
+    """A plan whose names have all been checked.
 
     Attributes:
         title: of the summary.
@@ -216,5 +216,5 @@ def _seeds(value: Any, *, at: tuple[str | int, ...]) -> tuple[int, ...]:
 
 
 def known_folder(root: Path, data: Mapping[str, Any]) -> Path:
-    """Where a plan keeps what it made of its data, by the data's settings."""
+    """Folder of a plan's prepared data, by the data's settings."""
     return root / SHARED / f"data-{PlanCell('data', {'data': data}).key('data')}"

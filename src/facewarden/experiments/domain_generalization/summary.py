@@ -1,4 +1,4 @@
-"""What a plan of kind `presentation` found: sentences, tables, figures, and the audit of the data."""
+"""Summary of a plan of kind `presentation`: sentences, tables, figures, and the audit of the data."""
 
 from __future__ import annotations
 
@@ -129,13 +129,13 @@ def _audits(plan: PresentationPlan, find: Find) -> dict[str, Mapping[str, Any]]:
 
 
 def _notes(plan: PresentationPlan, find: Find) -> list[str]:
-    """What readers of the sets had to say, once each."""
+    """Notes of the data sets' readers, once each."""
     notes = (note for audit in _audits(plan, find).values() for note in audit.get("notes", ()))
     return [f"Note on the captures: {note}." for note in dict.fromkeys(notes)]
 
 
 def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table]:
-    """What every split holds, by protocol and domain; species are in the JSON."""
+    """Contents of every split, by protocol and domain; species are in the JSON."""
     rows: list[tuple[str | int | None, ...]] = []
     for protocol, audit in _audits(plan, find).items():
         for split, domain, people in audit["subjects"]:
@@ -151,7 +151,7 @@ def _audit(plan: PresentationPlan, find: Find, *, simulated: bool) -> list[Table
 
 
 def _data(part: TablePart, scores: ScoresOverSeeds) -> dict[str, Any]:
-    """Every figure by method, protocol and seed, for who computes on.
+    """Every figure by method, protocol and seed, for further computation.
 
     `peeks` says that the target chose the epoch, so that all figures of the row know it; `peeking` names those that do.
     """

@@ -1,4 +1,4 @@
-"""How a table of a plan of kind `presentation` is laid out: columns by protocol, means, marks and the note."""
+"""Layout of the tables of a plan of kind `presentation`: columns by protocol, means, marks and the note."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class PartLayout:
         return None if one is None else f"{one['trainable'] / 1e6:.2f} / {one['parameters'] / 1e6:.2f}"
 
     def _fills(self) -> str:
-        """What stands for a missing sensor, as each method's runs recorded it."""
+        """Fill value of a missing sensor, as each method's runs recorded it."""
         by_fill: dict[str, list[str]] = {}
         for name in self.part.methods:
             one = next(self._results(name), None)

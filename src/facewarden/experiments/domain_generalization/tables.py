@@ -1,4 +1,4 @@
-"""The tables of a plan of kind `presentation`; what peeks at the target carries a dagger and says so."""
+"""The tables of a plan of kind `presentation`; figures that use the target's labels are marked with a dagger."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PartTables(PartLayout):
         return tuple(made)
 
     def main(self) -> Table:
-        """HTER at the threshold frozen on source dev, last epoch, by protocol."""
+        """HTER at the threshold set on source dev, last epoch, by protocol."""
         return self._rates_table(
             "HTER % at the threshold frozen on the sources' dev, last epoch", "hter", _PLAIN,
             "Nothing of the target decides threshold or epoch; every resample draws the dev subjects too and sets the "
@@ -70,7 +70,7 @@ class PartTables(PartLayout):
         )
 
     def rules(self) -> Table:
-        """What each rule of selection and threshold makes of the same runs, mean over protocols."""
+        """Results of the same runs under each rule of selection and threshold, mean over protocols."""
         rules: list[tuple[str, str, ScoreSelection]] = [
             ("HTER, dev threshold, last_epoch", "hter", _PLAIN),
             ("the same per video", "hter", ScoreSelection(video=True)),
@@ -151,7 +151,7 @@ class PartTables(PartLayout):
         )
 
     def chance(self) -> Table:
-        """AUC of methods that must have learned nothing, and whether the interval over runs holds one half."""
+        """AUC of methods trained on shuffled labels, and whether the interval over runs contains one half."""
         columns, cells = self._by_protocol("auc", _PLAIN)
 
         def row(name: str) -> tuple[str | None, ...]:
@@ -162,14 +162,14 @@ class PartTables(PartLayout):
 
         runs = len(self.part.protocols) * len(self.part.seeds)
         note = (
-            f"The mean's interval is Student's t over {counted(runs, 'run')}, each with labels dealt out by its own "
+            f"The mean's interval is Student's t over {counted(runs, 'run')}, each with labels permuted by its own "
             "draw; a mean off by less than the half-width holds 50 % too, so a smaller leak does not show."
         )
         columns = [*columns, "mean over runs", "holds 50 %", "half-width, points"]
         return self._table("AUC % that must be chance", ("method", *columns), row, f"{note} {self.part.note}".strip())
 
     def dev(self) -> Table:
-        """EER and AUC on the sources' own dev, last epoch: what a rate may be chosen by."""
+        """EER and AUC on the sources' dev, last epoch: the basis on which a learning rate may be chosen."""
 
         def row(name: str) -> tuple[str | None, ...]:
             runs = []

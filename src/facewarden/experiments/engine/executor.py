@@ -1,4 +1,4 @@
-"""The executor of plans: every cell once, in one process or several, whatever was killed before and whatever fails."""
+"""The executor of plans: every cell once, in one process or several; resumes after a stop and after a failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ORIGIN = ("code", "provenance")
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that gave no result.
+    """A cell without a result, and why.
 
     Attributes:
         cell: which.
@@ -48,7 +48,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class CellOutcomes:
-    """What the cells gave, in their order."""
+    """Results of the cells, in their order."""
 
     done: tuple[CellResult, ...]
     failed: tuple[Failure, ...]
@@ -141,7 +141,7 @@ def _say_other_code(cells: Path, name: str, code: int) -> None:
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """Hold the plan's folder; the lock goes when the process ends, however it ends."""
+    """Lock the plan's folder; the lock is released when the process ends in any way."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("w") as file:
         try:
@@ -154,7 +154,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def run_cell(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> dict[str, Any] | None:
-    """Run one cell into its folder; None when it is done, else what went wrong."""
+    """Run one cell into its folder; None when it is done, else the failure."""
     started = time.perf_counter()
     error: dict[str, Any]
     try:
@@ -210,7 +210,7 @@ def _here(
 def _elsewhere(
     kind: PlanKind, name: str, todo: Sequence[PlanCell], folders: Mapping[str, Path], workers: int
 ) -> Iterator[_Ended]:
-    """A process a cell, forked from one that has imported what the kind needs: a killed one takes no other with it."""
+    """One process per cell, forked from one with the kind's imports: a killed process ends no other cell."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", type(kind).__module__])
     waiting, failed = list(todo), set[str]()
@@ -262,7 +262,7 @@ def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """A cell whose plan was killed would work on beside the resumed one."""
+    """End this process with its parent: otherwise it would run beside the resumed plan."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""The heads that a plan names, looked up in its detectors before anything is computed."""
+"""Check of the heads that a plan names, before anything is computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Place = tuple[str | int, ...]
 
 
 def check_heads(models: Mapping[str, Detector], wanted: Sequence[tuple[str, Place]]) -> None:
-    """Look whether every model has every head; the decision, "live", is one of all of them.
+    """Check that every model has every head; the decision, "live", is one of all of them.
 
     Args:
         models: name in the plan -> detector.

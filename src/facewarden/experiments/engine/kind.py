@@ -1,4 +1,4 @@
-"""`PlanKind`: an experiment as cells that run alone, and a summary of what they found; one kind a file in `plans`."""
+"""`PlanKind`: an experiment as independent cells and a summary of their results; one kind per file in `plans`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CELLS, SHARED = "cells", "shared"
 
 @dataclass(frozen=True)
 class PlanCell:
-    """One piece of work that needs no other one unless it says so.
+    """One unit of work; it depends only on the cells that it names.
 
     Attributes:
-        name: for a person to read, unique in its plan, e.g. "mmdg / cedar / seed 0".
+        name: for display, unique in its plan, e.g. "mmdg / cedar / seed 0".
         settings: everything that decides the cell's numbers, JSON values.
         needs: names of cells that must be done before this one starts.
 
@@ -65,11 +65,11 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a plan found.
+    """Summary of a plan's results.
 
     Attributes:
         title: one line.
-        sentences: the findings in words, each with its interval and count.
+        sentences: the findings, each with its interval and count.
         tables, figures: the evidence.
         simulated: whether any sample was simulated; every writer then says so.
         data: more JSON values for who computes on; only the JSON file has them.
@@ -96,7 +96,7 @@ class PlanKind(ABC):
     code: ClassVar[int] = 1
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:  # noqa: B027 - most kinds share nothing
-        """Make what the cells share, below `root / "shared"`; called once before the cells, in the main process.
+        """Compute what the cells share, below `root / "shared"`; called once before the cells, in the main process.
 
         Args:
             settings: the plan's, without `kind`.
@@ -131,7 +131,7 @@ class PlanKind(ABC):
 
     @abstractmethod
     def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
-        """Turn results into tables and sentences; only the cells that worked are in them, in the order of `cells`."""
+        """Turn results into tables and sentences; they contain only the successful cells, in the order of `cells`."""
 
 
 class SettingError(BadInputError):

@@ -41,7 +41,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan as it was read.
+    """A plan file after reading.
 
     Attributes:
         path: the file.
@@ -94,7 +94,7 @@ def read_plan(name: str) -> PlanFile:
 
 
 def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | int, ...], int]) -> dict[str, Any]:
-    """A plan that says `like: NAME` has the settings of that plan of the package, but for those it gives itself."""
+    """A plan with `like: NAME` takes the settings of that shipped plan, except those that it sets itself."""
     if "like" not in values:
         return values
     name = values.pop("like")

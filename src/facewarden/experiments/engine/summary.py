@@ -88,7 +88,7 @@ def render_latex(summary: Summary, *, command: str, failed: Sequence[Failure] = 
 def to_json(
     summary: Summary, *, command: str, settings: Mapping[str, Any], failed: Sequence[Failure] = ()
 ) -> dict[str, Any]:
-    """The summary as JSON values; nothing in it depends on when, where or how often the plan ran."""
+    """The summary as JSON values; it does not depend on when, where or how often the plan ran."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(summary)))
     lost = [{"cell": f.cell.name, "id": f.key, "message": f.message} for f in failed]
     return {**plain, "command": command, "plan": settings, "failed": lost}

@@ -1,4 +1,4 @@
-"""What adversarial training costs and buys: clean errors and success of attacks that were not trained on, by seed."""
+"""Adversarial training: clean errors, and success of attacks that were not used in training, by seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START = "start"
 
 
 class AdversarialTraining(PlanKind):
-    """Methods that go on from the same ordinarily trained detector, each for as many gradients, on several seeds.
+    """Methods that continue from the same normally trained detector, at equal gradients, on several seeds.
 
     The YAML holds `captures` (a manifest), `recipe` (of the package), `start` (what the first training changes of it),
     `methods` (name -> what its training changes), `seeds`, `samples` of each class that are attacked, `attacks` (as in
@@ -31,7 +31,7 @@ class AdversarialTraining(PlanKind):
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
-        """Look whether the captures are there, and whether the detector has the heads that are named."""
+        """Check that the captures exist and that the detector has the named heads."""
         if not Path(str(settings["captures"])).exists():
             raise SettingError(
                 f"{settings['captures']}: no such captures", hint="facewarden simulate", at=("captures",)
@@ -94,7 +94,7 @@ def _recipe(name: str, change: Any, *, at: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _over(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings with changes in their place."""
+    """Nested settings with changes applied."""
     merged = dict(base)
     for name, value in change.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)

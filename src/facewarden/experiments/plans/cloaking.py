@@ -1,4 +1,4 @@
-"""Cloaks against trackers that purify: who cloaks, what the tracker does, how it searches, and who judges."""
+"""Cloaks against trackers that purify: people, purifiers, trackers and evaluation recognizers."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Plan:
         return list(self.settings["judges"])
 
     def known(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Purifiers and cloaks -> the purifiers behind them, as they are now; and those that are missing, with why."""
+        """Identity of every purifier and cloak that the plan names, and the missing ones with the reason."""
         recipes: dict[str, Any] = {}
         missing: dict[str, str] = {}
         wanted: dict[str, tuple[str, list[str]]] = {
@@ -93,7 +93,7 @@ class _Plan:
 
 
 class Cloaking(PlanKind):
-    """The grid of cloaks, purifiers, trackers and judges, in tables of a plan.
+    """The grid of cloaks, purifiers, trackers and evaluation recognizers, in tables of a plan.
 
     Settings: `set` (photos), `photos` a person, `distractors`, `users` who cloak in turn, `passed_over` (how many of
     the order are left out before them, because something was chosen by them), `seeds` of the splits, `judges`;
@@ -107,11 +107,11 @@ class Cloaking(PlanKind):
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
-        """Align the crowd's faces once."""
+        """Align the population's faces once."""
         _lab(*(_common(settings).values()), root / "shared")
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
-        """One cell for every cloak, purifier and tracker of a table, all judges together; and one per cost."""
+        """One cell for every cloak, purifier and tracker of a table, with all recognizers; and one per cost."""
         check_keys(settings, _KEYS, required=("set", "judges", "cloaks", "purifiers", "tables"))
         plan = _Plan(settings)
         cloaks, (known, _) = plan.cloaks, plan.known()
@@ -148,7 +148,7 @@ class Cloaking(PlanKind):
         return listed
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
-        """Measure a cell; what it shares with others is computed by whoever comes first."""
+        """Measure a cell; the first cell that needs a shared result computes it."""
         cell_settings = cell.settings
         lab = _lab(*(_common(cell_settings).values()), shared_folder(folder))
         if "cost" in cell_settings:
@@ -235,7 +235,7 @@ class Cloaking(PlanKind):
 
 
 def name_of_set(spec: str) -> str:
-    """What reports call a set: its reader, or the folder's own name, never where it lies on this machine."""
+    """Name of a set in reports: its reader or the folder's name, never its path on this machine."""
     head, colon, _ = spec.partition(":")
     return head if colon else Path(spec).name
 
@@ -246,7 +246,7 @@ def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _expanded(spec: str) -> str:
-    """A set's path may name an environment variable, so that a plan says nothing of a machine."""
+    """Expand environment variables in a set's path, so that a plan contains no machine path."""
     expanded = os.path.expandvars(spec)
     if "$" in expanded:
         raise SettingError(f"{spec}: the variable is not set", hint="export it, or write the path", at=("set",))
@@ -289,7 +289,7 @@ def _combinations(
 
 
 def _budgets(grid: CloakingGrid, plan: _Plan, names: Sequence[str], *, judges: Sequence[str]) -> list[Figure | None]:
-    """Success against eps, a figure for each judge, for the cloaks that differ by their level only."""
+    """Success against eps, one figure per evaluation recognizer, for cloaks that differ only in level."""
     cloaks = plan.cloaks
     first: Mapping[str, Any] = next(iter(plan.settings.get("headline", [])), {})
     wanted = first.get("cloaks", list(cloaks))

@@ -1,4 +1,4 @@
-"""Anti-spoofing methods on unseen domains: recipes by protocols by seeds, honest rules beside the community's."""
+"""Anti-spoofing methods on unseen domains: recipes by protocols by seeds, under source-dev and community rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from facewarden.training.trainable import Trainable
 
 
 class PresentationKind(PlanKind):
-    """Methods are training recipes; protocols deal out published or simulated sets; every cell trains and scores once.
+    """Methods are training recipes; protocols split published or simulated sets; every cell trains and scores once.
 
     Settings: `data` (`simulate:` arguments of the simulator, or `captures:` a list of NAME:PATH or manifests), `seeds`,
     `defaults` (parts of every recipe), `methods` (name -> recipe and changes to it, `shuffle`, `only`), `parts` (title,
@@ -36,7 +36,7 @@ class PresentationKind(PlanKind):
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
-        """Simulate or open the captures, check and audit every protocol, cut every view that a method needs, once."""
+        """Simulate or open the captures, check and audit every protocol, crop every view that a method needs, once."""
         plan = read_settings(settings)
         folder = known_folder(root, plan.data)
         manifest = _captures(plan, folder)
@@ -64,7 +64,7 @@ class PresentationKind(PlanKind):
                 check_measurable(name, {split: store.readable(rows) for split, rows in whole.items()})
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
-        """One cell a method, protocol and seed; parts that ask for the same one share it."""
+        """One cell per method, protocol and seed; parts that need the same cell share it."""
         plan = read_settings(settings)
         distinct: dict[str, PlanCell] = {}
         for part in plan.parts:
@@ -83,7 +83,7 @@ class PresentationKind(PlanKind):
         return run_transfer_cell(cell.settings, data=data, folder=folder)
 
     def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
-        """Tables by part, each rule named, what peeks at the target marked."""
+        """Tables by part, with the name of each rule and a mark on figures that use the target's labels."""
         by_key = {result.cell.key("presentation"): result.value for result in results}
         plan = read_settings(settings)
 
@@ -95,11 +95,11 @@ class PresentationKind(PlanKind):
 
 
 def check_measurable(protocol: str, splits: Splits) -> None:
-    """Refuse, before anything is trained, what could not be measured after it.
+    """Refuse, before training, protocols whose results could not be measured.
 
     Args:
         protocol: named in the error.
-        splits: as it deals them out.
+        splits: of the protocol.
 
     Raises:
         SettingError: all sources' dev, or one target domain, lacks a class.
@@ -120,7 +120,7 @@ def check_measurable(protocol: str, splits: Splits) -> None:
 
 
 def cell_name(method: str, protocol: str, seed: int) -> str:
-    """What a cell is called."""
+    """The display name of a cell."""
     return f"{method} / {protocol} / seed {seed}"
 
 
@@ -141,7 +141,7 @@ def _settings(plan: PresentationPlan, method: TrainedMethod, protocol: str, seed
 
 
 def _distinct(cells: Sequence[PlanCell]) -> list[PlanCell]:
-    """Two methods of one recipe are one cell."""
+    """Merge equal cells: two methods of one recipe are one cell."""
     distinct: dict[str, PlanCell] = {}
     for cell in cells:
         distinct.setdefault(cell.key("presentation"), cell)

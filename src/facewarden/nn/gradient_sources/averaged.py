@@ -1,4 +1,4 @@
-"""Gradients averaged over points around the image, or over what may happen to it before the model (EOT)."""
+"""Gradients averaged over points around the image, or over transformations before the model (EOT)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ View = Callable[[Tensor], Tensor]
 
 
 class AveragedReading(GradientSource):
-    """The mean gradient of several looks for each that another reading asks for.
+    """Replaces each gradient query of another source by the mean of several queries.
 
     As many gradients are counted as are taken: an attack of T steps with k looks costs T k, so that the fair
     comparison gives the others k times the steps.
@@ -45,7 +45,7 @@ class AveragedReading(GradientSource):
         self.inner, self.points, self.radius, self.views = inner, points, radius, tuple(views)
 
     def begin(self, objective: AttackView) -> dict[str, Tensor]:
-        """What the inner reading prepares."""
+        """Return what the inner source prepares."""
         return {} if self.inner is None else self.inner.begin(objective)
 
     def looks(self, images: Images, *, objective: AttackView, state: dict[str, Tensor]) -> list[GradientQuery]:

@@ -1,4 +1,4 @@
-"""A detector as the plain network that outside attack libraries expect: images in, one tensor of logits out."""
+"""A detector as a plain network for outside attack libraries: images in, one tensor of logits out."""
 
 from __future__ import annotations
 

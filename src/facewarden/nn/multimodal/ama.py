@@ -1,4 +1,4 @@
-"""Adapters that gather local patterns of all modalities at once and hand each one as much as it asks for."""
+"""Adapters that convolve the tokens of all modalities together and weight the result for each modality."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class FlexibleVit(nn.Module):
     def forward(
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
     ) -> tuple[Float[Tensor, " b"], Float[Tensor, "m b d"]]:
-        """Score and class tokens of normalized images; where `weight` is 0 a modality is not heard anywhere."""
+        """Score and class tokens of normalized images; where `weight` is 0 a modality has no influence."""
         tokens = at_least_single(self.streams(images, weight=weight))
         shares = torch.ones_like(tokens[..., :1]) if weight is None else weight[..., None].to(tokens.dtype)
         mean = (tokens * shares).sum(dim=0) / shares.sum(dim=0).clamp(min=1)
@@ -79,7 +79,7 @@ class FlexibleVit(nn.Module):
             return self.head(mean)[:, 0], tokens
 
     def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
+        """Enable gradients for the parameters that a preset trains."""
         choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
 
     def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:

@@ -1,4 +1,4 @@
-"""Three modalities through one plain vision transformer, side by side: the ground that the baselines stand on."""
+"""Three modalities through one plain vision transformer, side by side: the common base of the baselines."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class StreamVit(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class StreamScores:
-    """What a classifier over three streams says.
+    """Output of a classifier over three streams.
 
     Attributes:
         score: `(b,)` logit of all modalities together.

@@ -23,7 +23,7 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 
 class UAdapter(nn.Module):
-    """What one modality (the helper) tells another (the receiver) inside a transformer block.
+    """Adds features of one modality (the helper) to another (the receiver) inside a transformer block.
 
     Query from the helper, key, value and residual from the receiver, logits of row i times the helper's certainty of
     token i, then a central difference convolution over the patches. The up-projection starts at zero, so a fresh

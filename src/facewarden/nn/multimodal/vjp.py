@@ -1,4 +1,4 @@
-"""What makes several backward passes through one graph on a CPU cheap: reusable GELU slopes, the faster attention."""
+"""Cheap repeated backward passes through one graph on a CPU: reusable GELU slopes, the faster attention."""
 
 from __future__ import annotations
 

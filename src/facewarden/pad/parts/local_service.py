@@ -1,4 +1,4 @@
-"""A service in a thread of this process that answers like one of a user, for examples and tests."""
+"""A local service in a thread of this process, in place of a user's service, for examples and tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an MMDG detector can be told."""
+"""Settings of an MMDG detector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the silent-face detectors share: BGR input in 0..255, the published crop, and a score from class logits."""
+"""Shared parts of the silent-face detectors: BGR input in 0..255, the published crop, and a score from class logits."""
 
 from __future__ import annotations
 

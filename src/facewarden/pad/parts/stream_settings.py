@@ -1,4 +1,4 @@
-"""What detectors of three registered sensors can be told: how they see, and which transformer they are built on."""
+"""Settings of detectors of three registered sensors: the view of the face, and the transformer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Trained = Literal["paper", "released", "full"]
 
 @dataclass(frozen=True)
 class ViewSettings:
-    """How three sensors are seen; part of what is recorded in a card.
+    """The view of the face in three sensors; it is recorded in the card.
 
     Attributes:
         size: side of the input in pixels.
@@ -70,7 +70,7 @@ _Settings = TypeVar("_Settings", bound=ViewSettings)
 
 
 def check_choices(kind: type[ViewSettings], values: Mapping[str, Any], *, source: str) -> None:
-    """Raise for a word that a setting does not know.
+    """Raise for a value that a setting does not allow.
 
     Raises:
         BadInputError: there is one.
@@ -111,7 +111,7 @@ def make_trunk(settings: TransformerSettings) -> nn.Module:
 
 
 def check_start(settings: TransformerSettings, *, source: str) -> None:
-    """Refuse to freeze what was never trained.
+    """Refuse to freeze a trunk with random weights.
 
     Raises:
         BadInputError: the preset leaves the trunk frozen, and the trunk would have random weights unasked.

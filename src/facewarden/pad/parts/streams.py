@@ -1,4 +1,4 @@
-"""What detectors of three registered sensors share: their view, what stands for an absent one, tiling, artifacts."""
+"""Shared parts of detectors of three registered sensors: view, fill of an absent sensor, tiling, artifacts."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class ThreeStreams(Detector):
         return torch.stack(views), torch.stack(masks)
 
     def requires_grad_(self: _Made, requires_grad: bool = True) -> _Made:  # noqa: FBT001, FBT002 - the signature of torch
-        """Let gradients reach what the preset trains, or nothing."""
+        """Enable gradients for the parameters that the preset trains, or for none."""
         super().requires_grad_(False)
         self.frozen = not requires_grad
         if requires_grad:
@@ -164,7 +164,7 @@ class ThreeStreams(Detector):
 
     @classmethod
     def untrained(cls: type[_Made], settings: Mapping[str, Any] | None = None, *, seed: int) -> _Made:
-        """Return one with fresh layers, ready to learn.
+        """Return a detector with fresh layers, ready for training.
 
         Args:
             settings: overrides of the settings.
@@ -181,7 +181,7 @@ class ThreeStreams(Detector):
 
     @classmethod
     def start(cls, settings: Mapping[str, Any]) -> str | None:
-        """Which weights an untrained one of these settings starts from; None where all of them are fresh by nature.
+        """Return which weights training starts from; None where all layers are fresh by design.
 
         Raises:
             BadInputError: wrong settings, or weights that are not there.

@@ -1,4 +1,4 @@
-"""Put weights read from a published file into a network of ours, and freeze it."""
+"""Load weights from a published file into our network, and freeze it."""
 
 from __future__ import annotations
 

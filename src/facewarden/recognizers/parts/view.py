@@ -1,4 +1,4 @@
-"""The square window of the 112x112 crop that a network learned from, resampled to its size."""
+"""The square window of the 112x112 crop that a network was trained on, resampled to its size."""
 
 from __future__ import annotations
 

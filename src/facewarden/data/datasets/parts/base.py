@@ -1,4 +1,4 @@
-"""What a set of face photos must offer: who is in which file."""
+"""The contract of a set of face photos: which person is in which file."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Dataset(ABC):
 
     @final
     def photos(self) -> tuple[FacePhoto, ...]:
-        """Return every photo, in a fixed order.
+        """Return all photos in a fixed order.
 
         Raises:
             BadInputError: nothing is there, a file that tells where faces are is damaged, or two photos have one key.

@@ -1,4 +1,4 @@
-"""What a published set of captures must offer: a manifest, made by the set's own rule or from list files."""
+"""The contract of a published set of captures: a manifest, made by the set's own rule or from list files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a published set as its layout tells it, before anything was checked.
+    """One frame of a published set as its layout describes it, before any check.
 
     Attributes:
         video: the clip or trial that it is from, unique in the set.
@@ -64,11 +64,11 @@ class CaptureSet(ABC):
     """A published layout of multi-modal captures; subclasses implement `frames_by_rule` and `frame_of_row`.
 
     Samples have the set's name as domain, the clip in `extra["video"]`, the frame's number in `extra["frame"]`, and
-    the set's own word for the attack in `attributes["attack_group"]`. They have no box: frames are faces cut out.
+    the set's own term for the attack in `attributes["attack_group"]`. They have no box: frames are faces cut out.
 
     Attributes:
         summary: one sentence.
-        twin: writes invented captures in this layout.
+        twin: writes simulated captures in this layout.
         depth_encoding: how the set stores depth.
         modalities: what a complete capture of the set has.
         root: the folder that was given.
@@ -153,7 +153,7 @@ class CaptureSet(ABC):
         """
 
     def note(self, text: str) -> None:
-        """Keep a sentence that readers of results must know."""
+        """Keep a note that readers of results must know."""
         if text not in self._notes:
             self._notes.append(text)
 

@@ -23,7 +23,7 @@ Listing = Iterable[tuple[Parts, Mapping[Modality, Sequence[str]]]]
 
 @dataclass(frozen=True)
 class Clip:
-    """What the name of a clip's folder tells.
+    """Properties of a clip that its folder's name contains.
 
     Attributes:
         video: the clip, unique in the set.

@@ -1,4 +1,4 @@
-"""Official files of splits: any table in which a cell names a video or trial and another one its group."""
+"""Official split files: any table in which one cell names a video or trial and another one its group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twins of published sets: invented captures in a set's exact layout, with its known defects on purpose."""
+"""Twins of published sets: simulated captures in a set's exact layout, with its known defects on purpose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARK = "simulated.json"
 
 
 class TwinFrame(NamedTuple):
-    """A frame and what is known of it.
+    """A rendered frame with its face box and attributes.
 
     Attributes:
         rgb, depth, infrared: `(h, w, 3)`, `(h, w)` and `(h, w)` bytes, red first, near is bright.
@@ -39,7 +39,7 @@ class TwinFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame to invent.
+    """Description of a frame to render.
 
     Attributes:
         key: unique in the twin; the address of its random draws.
@@ -66,7 +66,7 @@ class TwinWriter(ABC):
 
     Attributes:
         folder: where to, new or empty.
-        render: invents frames.
+        render: renders frames.
         people: how many bona fide people in all, at least 3.
     """
 
@@ -88,7 +88,7 @@ class TwinWriter(ABC):
         return people
 
     def mark(self, *folders: str) -> None:
-        """Say in the folder, and in these below it, that nothing in it is real."""
+        """Mark the folder, and these below it, as simulated."""
         for name in ("", *folders):
             path = self.folder / name / MARK
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a protocol must offer, and the check that no protocol can skip."""
+"""The contract of a protocol, and the leak check that no protocol can skip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facewarden.data.sample import Sample
 
 
 class Protocol(ABC):
-    """Deals samples out to train, dev and test.
+    """Assigns samples to train, dev and test.
 
     Attributes:
         summary: one sentence.
@@ -32,11 +32,11 @@ class Protocol(ABC):
 
     @abstractmethod
     def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
-        """Return the samples of each split; a sample that is in none is left out."""
+        """Return the samples of each split; a sample may be in none."""
 
     @final
     def assign(self, samples: Iterable[Sample], *, seed: int = 0) -> dict[Split, tuple[Sample, ...]]:
-        """Deal samples out and check the result.
+        """Assign samples to splits and check the result.
 
         Args:
             samples: a `Manifest` or any samples.
@@ -74,7 +74,7 @@ class Protocol(ABC):
 
 
 def ranked(names: Iterable[str], *, seed: int, what: str) -> list[str]:
-    """Return names in an order drawn by seed; adding a name leaves the order of the others as it is."""
+    """Return names in random order by seed; adding a name does not change the order of the others."""
     return sorted(set(names), key=lambda name: (derive(seed, what, name), name))
 
 

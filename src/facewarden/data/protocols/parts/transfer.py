@@ -1,4 +1,4 @@
-"""What the protocols of multi-modal domain generalization share: which domains train, which one is unseen."""
+"""Shared parts of the domain generalization protocols: source domains for training, unseen target domains."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class DomainTransfer(Protocol):
         return wanted
 
     def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
-        """Return the samples of each split; the seed has no part in it.
+        """Return the samples of each split; the seed is not used.
 
         Raises:
             BadInputError: a domain is not there, or a source has one class only.
@@ -119,7 +119,7 @@ class DomainTransfer(Protocol):
 
 
 def check_sources(train: Iterable[Sample], sources: Sequence[str]) -> None:
-    """Refuse a source that cannot teach the difference: its domain would become the label.
+    """Refuse a source with one class only: a detector could learn its domain instead of the class.
 
     Raises:
         BadInputError: a source has no train rows, or only one class; all such sources are named.

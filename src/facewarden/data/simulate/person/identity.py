@@ -57,7 +57,7 @@ def sample_identity(seed: int) -> Identity:
 
 
 def mean_identity(*, samples: int = 64) -> Identity:
-    """Average the proportions of sampled people into one bare, beardless head: the stand-in for an unknown shape.
+    """Average the proportions of sampled people into one bare, beardless head: the default for an unknown shape.
 
     Args:
         samples: how many people to average.

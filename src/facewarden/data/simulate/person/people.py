@@ -1,4 +1,4 @@
-"""Whose heads are captured: procedural people, or people from photos, as face maps on demand."""
+"""The people who are captured: procedural, or from photos; their face maps are made on demand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Locate = Callable[[NDArray[np.uint8]], NDArray[np.floating] | None]
 
 @runtime_checkable
 class People(Protocol):
-    """A crowd whose members are numbered."""
+    """A population with numbered members."""
 
     def name(self, person: int) -> str:
         """An opaque name."""
@@ -107,7 +107,7 @@ def _from_photo(portrait: Portrait, size: int, scale: float) -> FaceMaps:
 
 @dataclass(frozen=True)
 class PhotoPeople:
-    """People of whom there are photos.
+    """People rendered from their photos.
 
     Args:
         seed: of the set.

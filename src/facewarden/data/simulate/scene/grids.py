@@ -1,4 +1,4 @@
-"""What a camera makes of a periodic structure, display subpixels or halftone dots: the moire that is really there.
+"""How a camera samples a periodic structure, display subpixels or halftone dots: physically correct moire.
 
 The pixels of a camera integrate light over their aperture and then sample it on the lattice of the color filter
 array. For a periodic structure both steps are exact in the frequency domain: each harmonic is weakened by the lens and

@@ -1,4 +1,4 @@
-"""What the camera sees before light falls on it: one layer of matter per pixel, and how layers cover each other."""
+"""Surfaces before light falls on them: one layer of matter per pixel, and how layers cover each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presentation attack instruments: one function a species, from a stage to what stands before the camera."""
+"""Presentation attack instruments: one function per species, which builds what is in front of the camera."""
 
 from __future__ import annotations
 

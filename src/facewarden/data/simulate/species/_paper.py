@@ -1,4 +1,4 @@
-"""Printed paper: what a printer makes of a photo, in color and in the near infrared."""
+"""Printed paper: a photo after printing, in color and in the near infrared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every species is given to build its presentation from, and what it gives back."""
+"""Input and output of every species: the stage of a capture, and the presentation built on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Attributes = Mapping[str, str | int | float | bool]
 
 @dataclass(frozen=True)
 class SpeciesStage:
-    """One capture about to happen.
+    """Everything that a species needs to build one presentation.
 
     Attributes:
         rng: source of every choice of the species.

@@ -1,4 +1,4 @@
-"""Bringing two heads into one place: the wearer's own face and what is worn over it."""
+"""Registers two heads: the wearer's own face and the mask worn over it."""
 
 from __future__ import annotations
 
