@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--surrogate", nargs="+", default=["mobilefacenet_512", "dlib_resnet34"])
     parser.add_argument("--purifier", default="puface")
     parser.add_argument("--users", type=int, default=40)
-    parser.add_argument("--passed-over", type=int, default=0)
+    parser.add_argument("--skip-people", type=int, default=0)
     parser.add_argument("--photos", type=int, default=10)
     parser.add_argument("--distractors", type=int, default=0)
     parser.add_argument("--run", type=Path, default=Path("runs/cloaking"))
@@ -50,7 +50,7 @@ def main() -> None:
     detector = CloakDetector(options.purifier)
     store = Store(options.run)
     crowd = load_crowd(options.faces, people=10**6, photos=options.photos, distractors=options.distractors, store=store)
-    lab, people = ExperimentCache(crowd, options.run), crowd.attackers(options.users, passed_over=options.passed_over)
+    lab, people = ExperimentCache(crowd, options.run), crowd.attackers(options.users, skip_people=options.skip_people)
     natural = {who: detector(crowd.faces.images(crowd.people[who])) for who in people}
     rows: list[dict[str, Any]] = []
     for text in options.cloak:
@@ -64,7 +64,7 @@ def main() -> None:
               "n = {cloaked} + {natural} of {people} people".format_map(rows[-1]))  # fmt: skip
     if options.out:
         settings = {
-            name: getattr(options, name) for name in ("purifier", "users", "passed_over", "photos", "distractors")
+            name: getattr(options, name) for name in ("purifier", "users", "skip_people", "photos", "distractors")
         }
         options.out.mkdir(parents=True, exist_ok=True)
         told = {"faces": options.faces.partition(":")[0], **settings, "rounds": ROUNDS, "cloaks": rows}

@@ -94,7 +94,7 @@ def measure(
     tracker: str,
     judges: Sequence[str],
     attackers: int,
-    passed_over: int = 0,
+    skip_people: int = 0,
     seeds: Sequence[int] = (0,),
     probes: Probes = "raw",
     tuning: FineTuning = _TUNING,
@@ -117,7 +117,7 @@ def measure(
     Raises:
         BadInputError: an unknown tracker.
     """
-    people = lab.crowd.attackers(attackers, passed_over=passed_over)
+    people = lab.crowd.attackers(attackers, skip_people=skip_people)
     if tracker in TRACKERS:
         split = lab.crowd.split(seeds[0])
         whose = {who: split.gallery[who] for who in people} if gallery_only and len(seeds) == 1 else people

@@ -84,14 +84,14 @@ class Population:
         others = tuple(row for row, who in enumerate(self.faces.person) if who.startswith(_DISTRACTOR))
         return Split(gallery, probes, others)
 
-    def attackers(self, count: int, *, passed_over: int = 0) -> tuple[str, ...]:
+    def attackers(self, count: int, *, skip_people: int = 0) -> tuple[str, ...]:
         """The people who cloak, one at a time, in a fixed random order: a larger count contains the smaller ones.
 
         Args:
             count: at most so many.
-            passed_over: how many people before them are skipped: people used for model selection are excluded.
+            skip_people: how many people before them are skipped: people used for model selection are excluded.
         """
-        return tuple(_ordered(self.people)[passed_over : passed_over + count])
+        return tuple(_ordered(self.people)[skip_people : skip_people + count])
 
 
 def load_crowd(

@@ -81,7 +81,7 @@ def evaluate_cloaking(
                     tracker=name,
                     judges=judge,
                     attackers=users,
-                    passed_over=passed_over,
+                    skip_people=passed_over,
                     seeds=seeds,
                 )
     files: tuple[Path, ...] = ()

@@ -96,9 +96,9 @@ def nearest(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome
 
 def _first(best: NDArray[np.float32], own: NDArray[np.int64]) -> Hits:
     rows = np.arange(len(own))
-    rivals = best.copy()
-    rivals[rows, own] = -np.inf
-    return np.asarray(best[rows, own] > rivals.max(axis=1))
+    others = best.copy()
+    others[rows, own] = -np.inf
+    return np.asarray(best[rows, own] > others.max(axis=1))
 
 
 def linear(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome]:

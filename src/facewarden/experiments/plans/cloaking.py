@@ -42,10 +42,14 @@ from facewarden.experiments.engine.kind import (
 from facewarden.reporting.document import Figure, Table
 
 _KEYS = (
-    "set", "photos", "distractors", "aligner", "users", "passed_over", "seeds", "judges", "cloaks", "purifiers",
+    "set", "photos", "distractors", "aligner", "users", "skip_people", "passed_over", "seeds", "judges", "cloaks",
+    "purifiers",
     "candidate", "baselines", "tables", "goals", "headline", "cost", "skip_missing", "rounds",
 )  # fmt: skip
-_TABLE = ("title", "cloaks", "purifiers", "trackers", "probes", "seeds", "judges", "users", "passed_over", "tuning")
+_TABLE = (
+    "title", "cloaks", "purifiers", "trackers", "probes", "seeds", "judges", "users", "skip_people", "passed_over",
+    "tuning",
+)  # fmt: skip
 _HEADLINE = ("title", "cloaks", "trackers", "at_most", "judges")
 _RECIPE = tuple(field.name for field in fields(CloakRecipe))
 
@@ -95,12 +99,12 @@ class _Plan:
 class Cloaking(PlanKind):
     """The grid of cloaks, purifiers, trackers and evaluation recognizers, in tables of a plan.
 
-    Settings: `set` (photos), `photos` a person, `distractors`, `users` who cloak in turn, `passed_over` (how many of
-    the order are left out before them, because something was chosen by them), `seeds` of the splits, `judges`;
+    Settings: `set` (photos), `photos` a person, `distractors`, `users` who cloak in turn, `skip_people` (how many
+    people before them are excluded, because they were used for model selection), `seeds` of the splits, `judges`;
     `cloaks`: name -> {attack, level, surrogates, and what else `CloakRecipe` has}; `purifiers`: name -> what
     `--purifier` takes, with settings as JSON behind it where needed ("none" is always there); `candidate` and
     `baselines` by these names; `tables`: a list of {title, cloaks, purifiers, trackers}, each with its own `probes`,
-    `seeds`, `judges`, `users`, `passed_over` or `tuning` where they differ; `goals`: {cloak, judges, at_most};
+    `seeds`, `judges`, `users`, `skip_people` or `tuning` where they differ; `goals`: {cloak, judges, at_most};
     `headline`: a list of {title, cloaks, trackers, at_most}, the first of which is drawn, each over the plan's `judges`
     unless it has its own; `cost`: purifiers whose cost
     is measured, with `rounds` of the bootstrap; `skip_missing`: leave out purifiers whose weights are not there.
@@ -131,7 +135,7 @@ class Cloaking(PlanKind):
                     "seeds": table.get("seeds", settings.get("seeds", [0, 1, 2])),
                     "judges": table.get("judges", plan.judges),
                     "users": table.get("users", settings.get("users", 40)),
-                    "passed_over": table.get("passed_over", settings.get("passed_over", 0)),
+                    "passed_over": _skip_people(table, settings),  # the old name: ids of finished cells hold it
                     "tuning": table.get("tuning", {}) if tracker in TRAINED else {},
                     **common,
                 }
@@ -167,7 +171,7 @@ class Cloaking(PlanKind):
             tracker=cell_settings["tracker"],
             judges=cell_settings["judges"],
             attackers=cell_settings["users"],
-            passed_over=cell_settings["passed_over"],
+            skip_people=cell_settings["passed_over"],
             seeds=cell_settings["seeds"],
             probes=cell_settings["probes"],
             tuning=FineTuning(**cell_settings["tuning"]),
@@ -195,12 +199,12 @@ class Cloaking(PlanKind):
         shown: list[Table] = []
         sentences: list[str] = []
         figures: list[Figure | None] = []
-        ours, rivals = plan.candidate, [name for name in plan.baselines if name in names]
+        ours, baselines = plan.candidate, [name for name in plan.baselines if name in names]
         goals = [Goal(g["cloak"], tuple(g["judges"]), float(g["at_most"])) for g in settings.get("goals", ())]
         if goals:
-            shown.append(goal_table(grid, goals, candidate=ours, baselines=rivals))
+            shown.append(goal_table(grid, goals, candidate=ours, baselines=baselines))
         if "headline" in settings and tables:
-            chosen = [n for n in names if n in (NONE, ours) or n in rivals]
+            chosen = [n for n in names if n in (NONE, ours) or n in baselines]
             for number, wanted in enumerate(settings["headline"]):
                 most, title = float(wanted["at_most"]), str(wanted["title"])
                 rates = headlines(
@@ -269,6 +273,12 @@ def _cloak(name: str, values: Mapping[str, Any]) -> CloakRecipe:
     except FacewardenError as error:
         raise SettingError(error.message, hint=error.hint, at=("cloaks", name)) from error
     return recipe
+
+
+def _skip_people(table: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    """The setting of the table, else of the plan; plans of version 0.1 call it `passed_over`."""
+    named = (place[key] for place in (table, settings) for key in ("skip_people", "passed_over") if key in place)
+    return int(next(named, 0))
 
 
 def _combinations(

@@ -41,14 +41,14 @@ class PresentationKind(PlanKind):
         folder = known_folder(root, plan.data)
         manifest = _captures(plan, folder)
         protocols = sorted({name for part in plan.parts for name in part.protocols})
-        dealt: dict[str, Splits] = {}
+        splits_of: dict[str, Splits] = {}
         for name in protocols:
             try:
                 splits = transfer_protocol(name, whole_target=plan.whole_target).assign(manifest)
             except FacewardenError as error:
                 raise SettingError(f"protocol {name}: {error.message}", hint=error.hint, at=("data",)) from error
             check_measurable(name, splits)
-            dealt[name] = splits
+            splits_of[name] = splits
             path = folder / f"audit-{name}.json"
             if not path.is_file():
                 audit = audit_splits(splits, root=manifest.root)
@@ -60,7 +60,7 @@ class PresentationKind(PlanKind):
             model = cast(Trainable, untrained(method.recipe, seed=0))
             view = view_of(model, margin=method.recipe.training.margin)
             store = make_store(manifest, model, view=view, folder=folder / f"crops-{view.key}")
-            for name, whole in dealt.items():  # captures that cannot be read may have been all of a class
+            for name, whole in splits_of.items():  # captures that cannot be read may have been all of a class
                 check_measurable(name, {split: store.readable(rows) for split, rows in whole.items()})
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:

@@ -266,7 +266,7 @@ def test_those_who_chose_the_recipe_judge_no_purifier_in_any_copy_of_the_set(oth
     faces = AlignedFaces(crops, who, keys, "set", simulated=True, skipped={})
     assert crowd_of(faces).attackers(14) == CHOSEN_BY[:14]
     assert {one.identity for one in judges_of_purifiers(photos)} == set(there[14:])
-    assert len(set(CHOSEN_BY)) == read_plan("cloaking_lfw").settings["passed_over"] == 16
+    assert len(set(CHOSEN_BY)) == read_plan("cloaking_lfw").settings["skip_people"] == 16
 
 
 @pytest.mark.parametrize(("attack", "targets"), [("fawkes_targeted", 1), ("tip_im", 5)])

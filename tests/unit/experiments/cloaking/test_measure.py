@@ -122,7 +122,7 @@ def test_gallery_and_probes_share_nothing_and_split_70_30() -> None:
 def test_fewer_attackers_are_contained_in_more() -> None:
     crowd = colored(people=6)
     assert crowd.attackers(5)[:2] == crowd.attackers(2)
-    assert crowd.attackers(3, passed_over=2) == crowd.attackers(5)[2:]
+    assert crowd.attackers(3, skip_people=2) == crowd.attackers(5)[2:]
 
 
 @pytest.mark.parametrize("tracker", ["nearest", "linear", "end_to_end", "whole_network"])
