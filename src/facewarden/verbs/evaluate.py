@@ -102,7 +102,7 @@ def evaluate(
             tracker=tracker,
             judge=judge,
             users=users,
-            passed_over=passed_over,
+            skip_people=passed_over,
             aligner=aligner,
             seeds=tuple(range(seed, seed + splits)),
             run=Path("runs/cloaking") if run is None else run,

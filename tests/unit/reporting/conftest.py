@@ -154,7 +154,7 @@ def poisoning() -> Section:
             Figure(
                 "bars",
                 "Protection rate by purifier",
-                {"rows": rows, "percent": True, "xlabel": "persons that the judge fails to find"},
+                {"rows": rows, "percent": True, "xlabel": "people whom the recognizer fails to identify"},
                 "Bars: without purifying 80 percent stay hidden, after a blur 18 percent.",
             ),
         ),

@@ -24,7 +24,7 @@ def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figu
         "interval_dots",
         "Protection that the cloak keeps after each purifier",
         {"xlabel": "protection rate", "percent": True, "rows": rows},
-        alt="Mean protection rate with its interval for every purifier and kind of judge; lower is better for the "
+        alt="Mean protection rate with its interval for every purifier and kind of recognizer; lower is better for the "
         "tracker.",
         note="n is the number of cells in the mean.",
     )
@@ -56,7 +56,7 @@ def budget_figure(
         return None
     return Figure(
         "curves",
-        f"Success against budget, judge {judge}, {tracker}",
+        f"Success against budget, recognizer {judge}, {tracker}",
         {"xlabel": "eps in gray levels", "ylabel": "protection rate", "percent": True, "series": series},
-        alt=f"Protection rate against the cloak's budget for every purifier, judged by {judge}.",
+        alt=f"Protection rate against the cloak's budget for every purifier, measured with {judge}.",
     )

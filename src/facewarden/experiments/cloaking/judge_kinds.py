@@ -55,16 +55,16 @@ def headline(rates: Sequence[JudgedRate]) -> float:
             whose cloak protects nobody.
     """
     if not rates:
-        raise ContractError("a headline of no cells", hint="select eligible cells of one kind of judge")
+        raise ContractError("a headline of no cells", hint="select eligible cells of one kind of recognizer")
     kinds = {rate.kind for rate in rates}
     if len(kinds) > 1:
         raise ContractError(
-            f"judges of the kinds {', '.join(sorted(kinds))} are never pooled", hint="one headline for each kind"
+            f"recognizers of the kinds {', '.join(sorted(kinds))} are never pooled", hint="one headline for each kind"
         )
     for rate in rates:
         if not rate.eligible:
             why = "is the purifier's loss network" if rate.counts else "sees a cloak that protects nobody untreated"
-            raise ContractError(f"judge {rate.judge} {why}", hint="leave cells out that are not eligible")
+            raise ContractError(f"recognizer {rate.judge} {why}", hint="exclude cells that are not eligible")
     return sum(rate.rate for rate in rates) / len(rates)
 
 

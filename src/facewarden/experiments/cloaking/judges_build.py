@@ -28,12 +28,14 @@ def build_recognizer(spec: str, *, store: Store) -> Recognizer:
     if settings is None:
         return resolve_recognizer(name)
     if name != _ADAPTED or not {"base", "pairs"} <= set(settings):
-        raise BadInputError(f"judge {spec!r}", hint='adapted{"base": "mobilefacenet_512", "pairs": "FOLDER"}')
+        raise BadInputError(
+            f"not an adapted recognizer: {spec!r}", hint='adapted{"base": "mobilefacenet_512", "pairs": "FOLDER"}'
+        )
     rest = {key: value for key, value in settings.items() if key not in ("base", "pairs")}
     try:
         how = AdaptiveTraining(**rest)
     except TypeError as error:
-        raise BadInputError(f"judge {spec!r}: {error}", hint="photos, epochs, batch, rate, seed") from None
+        raise BadInputError(f"adapted recognizer {spec!r}: {error}", hint="photos, epochs, batch, rate, seed") from None
     return AdversarialRecognizer.learned(
         resolve_recognizer(settings["base"]), Path(settings["pairs"]), how=how, store=store
     )

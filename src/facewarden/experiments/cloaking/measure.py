@@ -33,7 +33,7 @@ TRACKERS: Mapping[str, Tracker] = MappingProxyType({"nearest": nearest, "linear"
 END_TO_END = "end_to_end"
 WHOLE_NETWORK = "whole_network"
 TRAINED = (END_TO_END, WHOLE_NETWORK)
-"""Trackers that train the judge's network: its upper half, or all of it."""
+"""Trackers that train the recognizer's network: its upper half, or all of it."""
 Outcomes = dict[str, list[Mapping[str, UserOutcome]]]
 
 

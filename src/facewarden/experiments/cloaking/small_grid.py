@@ -27,7 +27,7 @@ def evaluate_cloaking(
     tracker: Sequence[str] = ("nearest",),
     judge: Sequence[str] = JUDGES,
     users: int = 40,
-    passed_over: int = 0,
+    skip_people: int = 0,
     photos: int = 10,
     distractors: int = 300,
     aligner: str = "yunet",
@@ -45,7 +45,7 @@ def evaluate_cloaking(
         tracker: nearest, linear, end_to_end or whole_network.
         judge: recognizers that the tracker uses.
         users: how many people cloak, one at a time.
-        passed_over: people excluded from the start of the order; 16 on LFW, on whom puface's recipe was selected.
+        skip_people: people excluded from the start of the order; 16 on LFW, on whom puface's recipe was selected.
         photos: at most so many of each person.
         distractors: people of one photo who are never searched for, where the set has any.
         aligner: how faces are found.
@@ -61,10 +61,10 @@ def evaluate_cloaking(
     """
     if not (cloak and purifier and tracker and judge and seeds):
         raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
-    if users < 1 or photos < 2 or min(passed_over, distractors) < 0:
+    if users < 1 or photos < 2 or min(skip_people, distractors) < 0:
         raise BadInputError(
-            f"{users} users, {passed_over} excluded, {photos} photos, {distractors} distractors",
-            hint="--users 40 --passed-over 0 --photos 10 --distractors 300",
+            f"{users} users, {skip_people} excluded, {photos} photos, {distractors} distractors",
+            hint="--users 40 --skip-people 0 --photos 10 --distractors 300",
         )
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
     crowd = load_crowd(dataset, **sizes, store=Store(run), aligner=aligner)
@@ -81,7 +81,7 @@ def evaluate_cloaking(
                     tracker=name,
                     judges=judge,
                     attackers=users,
-                    skip_people=passed_over,
+                    skip_people=skip_people,
                     seeds=seeds,
                 )
     files: tuple[Path, ...] = ()
@@ -107,7 +107,7 @@ def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
 
 
 def cell_metrics(cells: Sequence[CloakingResult], *, simulated: bool) -> tuple[Metric, ...]:
-    """Cells as metrics whose group says everything: cloak, surrogates, purifier, tracker, judge and what it is."""
+    """Cells as metrics; the group names cloak, surrogates, purifier, tracker, recognizer and its role."""
     metrics = []
     for cell in cells:
         group = {

@@ -163,7 +163,9 @@ def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], li
         cells = [rates.rates.get((name, kind)) for kind in kinds]
         if any(cells):
             rows.append((name, *("" if cell is None else rate(cell) for cell in cells)))
-    barred = f" Judges left out as loss networks of {candidate}: {', '.join(rates.barred)}." if rates.barred else ""
+    barred = (
+        f" Recognizers excluded as loss networks of {candidate}: {', '.join(rates.barred)}." if rates.barred else ""
+    )
     measured = "".join(f" {tracker}: {size}." for tracker, size in rates.sizes.items())
     halves = f" {UPPER_HALF}" if END_TO_END in rates.sizes else ""
     return Table(
@@ -178,9 +180,13 @@ def headline_sentences(found: Headlines, *, candidate: str, baselines: Sequence[
     """Each headline in words, with its verdicts."""
     said = []
     for kind in JUDGE_KINDS:
-        ours, bare = rates.rates.get((candidate, kind)), rates.rates.get((NONE, kind))
+        ours, bare, role = (
+            rates.rates.get((candidate, kind)),
+            rates.rates.get((NONE, kind)),
+            f"Evaluation recognizer is {KIND_WORDS[kind]}",
+        )
         if ours is None or bare is None:
-            said.append(f"Judge is {KIND_WORDS[kind]}: no cell in which the cloak protects and the judge may be used.")
+            said.append(f"{role}: no cell in which the cloak protects and the recognizer may be used.")
             continue
         rivals = {name: value for name in baselines if (value := found.rates.get((name, kind))) is not None}
         best = min(rivals, key=lambda name: (rivals[name].value, name)) if rivals else None
@@ -198,7 +204,7 @@ def headline_sentences(found: Headlines, *, candidate: str, baselines: Sequence[
             text += f" (5 wanted: {at_least(ahead, 0.05)})." if wanted else "."
         absent = [name for name in baselines if name not in rivals]
         if absent:
-            text += f" Baselines left out, as they lack some of these cells: {', '.join(absent)}."
+            text += f" Baselines excluded, because they lack some of these cells: {', '.join(absent)}."
         said.append(text)
     return tuple(said)
 
@@ -211,7 +217,7 @@ def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid)
         weak = bare is not None and not counts(bare)
         marks = [
             *(["weak cloak"] if weak else []),
-            *(["judge = loss network"] if cell.judge in cell.loss_networks else []),
+            *(["recognizer = loss network"] if cell.judge in cell.loss_networks else []),
         ]
         rows.append(
             (

@@ -12,7 +12,7 @@ PEEKS = (
     f"{DAGGER} target-peeking: the threshold is the target's own EER point, and of oracle_target_epoch the epoch too"
 )
 SIZE = "parameters trained / all, millions"
-ONE_RUN = "one training run: what another seed would give is not in it"
+ONE_RUN = "one training run: the interval does not include the variation between seeds"
 
 
 def percent(replicated: Replicated | None, *, proportion: bool = True) -> str | None:

@@ -343,6 +343,6 @@ def test_tables_and_metrics_name_the_loss_networks(tmp_path: Path, monkeypatch: 
     table = cells_table("t", cells, CloakingGrid({"t": cells}))
     column = table.columns.index("Loss networks")
     assert [row[column] for row in table.rows] == ["faceres, arcface", "none", "faceres, arcface"]
-    assert ["judge = loss network" in str(row[-1]) for row in table.rows] == [False, False, True]
+    assert ["recognizer = loss network" in str(row[-1]) for row in table.rows] == [False, False, True]
     groups = [metric.group["loss_networks"] for metric in cell_metrics(cells, simulated=True)]
     assert groups == [*["faceres+arcface"] * 3, *["none"] * 3, *["faceres+arcface"] * 3]

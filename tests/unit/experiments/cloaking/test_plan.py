@@ -125,8 +125,8 @@ def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:
     assert "counts for nothing" in page
     assert str(photos) not in page
     assert [figure.kind for figure in summary.figures] == ["interval_dots", "curves", "curves"]
-    assert ["judge one" in figure.title for figure in summary.figures[1:]] == [True, False]
-    assert "judge three" in summary.figures[2].title
+    assert ["recognizer one" in figure.title for figure in summary.figures[1:]] == [True, False]
+    assert "recognizer three" in summary.figures[2].title
     one = next(cell for cell in summary.data["cells"] if (cell["cloak"], cell["purifier"]) == ("strong", "none"))
     assert (one["kind"], one["judge"], one["protection"]["value"]) == ("surrogate", "one", 1.0)
     cost = summary.data["costs"]["fine"]

@@ -261,7 +261,10 @@ def test_one_training_run_claims_nothing_of_another() -> None:
         figure = str(found.figures[0].data["xlabel"])
         assert ("of one training run" in figure) is alone
         for table in found.tables[:-1]:
-            lone = "over subjects; one training run: what another seed would give is not in it]" in table.note
+            lone = (
+                "over subjects; one training run: the interval does not include the variation between seeds]"
+                in table.note
+            )
             assert lone is alone
             assert ("subjects and seeds]; 2 seeds," in table.note) is not alone
         paired = next(table for table in found.tables if "Paired difference" in table.title)

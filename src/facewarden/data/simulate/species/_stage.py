@@ -83,7 +83,7 @@ def face_width(maps: FaceMaps) -> float:
 
 
 def place(stage: SpeciesStage, maps: FaceMaps, *, distance: float | None = None) -> PlacedHead:
-    """Put a head where the capture wants the face, at the distance that gives it the wanted width unless told."""
+    """Put a head where the capture wants the face, at a given distance or where it gets the wanted width."""
     real = stage.view.focal * face_width(maps) / stage.face_pixels if distance is None else distance
     return place_head(maps, stage.view, distance=real, center=stage.center, roll=stage.pick(-0.09, 0.09))
 
