@@ -47,7 +47,7 @@ from facewarden.experiments.cloaking.tables import (
 from facewarden.experiments.engine.kind import CellResult, PlanCell, SettingError
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown
-from facewarden.experiments.plans.cloaking import _lab, entry
+from facewarden.experiments.plans.cloaking import Cloaking, _lab, entry
 from facewarden.metrics.intervals import Interval
 
 
@@ -152,6 +152,15 @@ def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_used_is_named(photos: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises((SettingError, UnknownEntryError), match=message):
         entry().cells(settings(photos, **changes), root=photos)
+
+
+def test_the_old_name_of_skip_people_gives_the_same_cells(photos: Path) -> None:
+    new, old, none = (
+        [cell.key("cloaking") for cell in Cloaking().cells(settings(photos, **changes), root=photos)]
+        for changes in ({"skip_people": 1}, {"passed_over": 1}, {})
+    )
+    assert new == old
+    assert new != none
 
 
 def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> None:
