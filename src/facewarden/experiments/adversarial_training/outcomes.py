@@ -88,7 +88,7 @@ def read_outcomes(
     results: Sequence[CellResult], method_of: Mapping[str, str], clean: Mapping[str, Mapping[str, Any]]
 ) -> dict[tuple[str, str], Outcomes]:
     """(method, "attack through head at eps [with SFA]") -> outcomes; what fell within a budget falls in larger ones."""
-    found: dict[tuple[str, str], Outcomes] = {}
+    outcomes: dict[tuple[str, str], Outcomes] = {}
     for result in results:
         settings, value = result.cell.settings, result.value
         if settings["do"] == "attack":
@@ -104,7 +104,7 @@ def read_outcomes(
                     subject=_subjects(clean[model]),
                 )
         if settings["do"] == "transfer":
-            for victim, rates in ((name, nested_victim(found)) for name, found in value["victims"].items()):
+            for victim, rates in ((name, nested_victim(outcomes)) for name, outcomes in value["victims"].items()):
                 for eps in value["eps"]:
                     rows = zip(value["key"], rates["right"], rates[f"{eps:g}"], strict=True)
                     outcomes.setdefault((method_of[victim], f"transfer {eps:g}/255"), Outcomes()).add(

@@ -24,7 +24,7 @@ KIND_WORDS: Mapping[JudgeKind, str] = {
 
 _BARE = "no interval"
 
-UPPER_HALF = f"{END_TO_END} trains the upper half of the judge's network with a softmax layer; the lower half is fixed."
+UPPER_HALF = f"{END_TO_END} trains the recognizer's upper half with a softmax layer; the lower half is fixed."
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ def size_of(cells: Sequence[CloakingResult]) -> str:
     return f"{', '.join(map(str, people))} attackers one at a time, splits by seeds {', '.join(map(str, seeds))}"
 
 
-def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], limit: float, candidate: str) -> Table:
-    """Headlines by purifier; the kinds of judges stay apart."""
+def headline_table(title: str, rates: Headlines, *, purifiers: Sequence[str], limit: float, candidate: str) -> Table:
+    """Headlines by purifier, separate for each kind of evaluation recognizer."""
     kinds = [kind for kind in JUDGE_KINDS if rates.cells[kind]]
     rows = []
     for name in purifiers:
@@ -170,14 +170,14 @@ def headline_table(title: str, found: Headlines, *, purifiers: Sequence[str], li
     halves = f" {UPPER_HALF}" if END_TO_END in rates.sizes else ""
     return Table(
         f"{title}: mean protection %; goal ≤ {100 * limit:g}",
-        ("Purifier", *(f"{KIND_WORDS[kind]} ({found.cells[kind]} cells)" for kind in kinds)),
+        ("Purifier", *(f"{KIND_WORDS[kind]} ({rates.cells[kind]} cells)" for kind in kinds)),
         tuple(rows),
         note=f"Only cells whose cloak protects at least 20 % untreated; probes raw.{barred}{measured}{halves}",
     )
 
 
-def headline_sentences(found: Headlines, *, candidate: str, baselines: Sequence[str], limit: float) -> tuple[str, ...]:
-    """Each headline in words, with its verdicts."""
+def headline_sentences(rates: Headlines, *, candidate: str, baselines: Sequence[str], limit: float) -> tuple[str, ...]:
+    """Each headline as a sentence, with its verdicts."""
     said = []
     for kind in JUDGE_KINDS:
         ours, bare, role = (
@@ -188,21 +188,20 @@ def headline_sentences(found: Headlines, *, candidate: str, baselines: Sequence[
         if ours is None or bare is None:
             said.append(f"{role}: no cell in which the cloak protects and the recognizer may be used.")
             continue
-        rivals = {name: value for name in baselines if (value := found.rates.get((name, kind))) is not None}
-        best = min(rivals, key=lambda name: (rivals[name].value, name)) if rivals else None
+        compared = {name: value for name in baselines if (value := rates.rates.get((name, kind))) is not None}
+        best = min(compared, key=lambda name: (compared[name].value, name)) if compared else None
         text = (
-            f"Judge is {KIND_WORDS[kind]} ({found.cells[kind]} cells): {rate(bare)} % without a purifier, "
+            f"{role} ({rates.cells[kind]} cells): {rate(bare)} % without a purifier, "
             f"{rate(ours)} % after {candidate}; goal ≤ {100 * limit:g} %: {at_most(ours, limit)}."
         )
         if best is not None:
-            ahead = rate_difference(rivals[best], ours)
+            ahead = rate_difference(compared[best], ours)
             points = f"{100 * ahead.value:+.1f} ({100 * ahead.low:+.1f} to {100 * ahead.high:+.1f})"
-            text += (
-                f" Best of {len(rivals)} baselines: {best}, {rate(rivals[best])} %, {points} points above {candidate}"
-            )
-            wanted = rivals[best].value > 0.1
+            text += f" Best of {len(compared)} baselines: {best}, {rate(compared[best])} %, {points} points above"
+            text += f" {candidate}"
+            wanted = compared[best].value > 0.1
             text += f" (5 wanted: {at_least(ahead, 0.05)})." if wanted else "."
-        absent = [name for name in baselines if name not in rivals]
+        absent = [name for name in baselines if name not in compared]
         if absent:
             text += f" Baselines excluded, because they lack some of these cells: {', '.join(absent)}."
         said.append(text)
@@ -301,7 +300,7 @@ def cost_sentences(grid: CloakingGrid, costs: Mapping[str, Mapping[str, Any]], *
             alone = worst.method == _BARE
             ends = "" if alone else f" ({100 * worst.low:.2f} to {100 * worst.high:.2f})"
             said.append(
-                f"Price of {candidate} at its worst judge: {what} {100 * worst.value:.2f}{ends} points, "
+                f"Cost of {candidate} on its worst evaluation recognizer: {what} {100 * worst.value:.2f}{ends} points, "
                 f"limit {most:g}: {at_most(worst, most / 100)}{', by the number alone' if alone else ''}."
             )
     return tuple(said)

@@ -215,8 +215,8 @@ class Cloaking(PlanKind):
                     candidate=ours,
                     judges=[called.get(spec, spec) for spec in wanted.get("judges", plan.judges)],
                 )
-                shown.append(headline_table(title, found, purifiers=chosen, limit=most, candidate=ours))
-                said = headline_sentences(found, candidate=ours, baselines=rivals, limit=most)
+                shown.append(headline_table(title, rates, purifiers=chosen, limit=most, candidate=ours))
+                said = headline_sentences(rates, candidate=ours, baselines=baselines, limit=most)
                 sentences += [f"{title}. {one}" for one in said]
                 if number == 0:
                     figures.append(protection_figure(rates, purifiers=chosen))
