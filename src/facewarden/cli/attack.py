@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_detectors, check_path, check_purifiers, check_sets
+from facewarden.cli.parts.checks import check_attack, check_detectors, check_path, check_purifiers, check_sets
 from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
+from facewarden.cli.parts.settings import as_pairs
 
 groups = {
     "models": ("detector", "surrogate", "surrogates", "victims"),
@@ -53,8 +54,8 @@ def attack(
         surrogate: detector whose gradients are read instead.
         surrogates: several of them; with victims, the matrix of what the attacks of each do to each victim.
         victims: the detectors of that matrix, anything that gives a score; the surrogates when left out.
-        method: an entry of facewarden list attacks.
-        set: options of the method, such as steps=20 restarts=2; the others keep their defaults.
+        method: an entry of facewarden list attacks; its settings may follow in braces.
+        set: settings of the method, such as steps=20 restarts=2; the others keep their defaults.
         head: head of a multitask detector whose loss is climbed; success is still the decision.
         towards: class that the head is to name, as in --head spoof_type --towards live; without it the attack moves
             away from the truth.
@@ -80,6 +81,8 @@ def attack(
     check_sets([captures])
     check_detectors([detector, *surrogates, *victims, *([surrogate] if surrogate else [])])
     check_purifiers(through)
+    method, set = as_pairs(method, set)
+    check_attack(method)
     check_path(sfa)
     from facewarden.evaluation.transfer_matrix import Transferred
     from facewarden.verbs.attack import attack as run

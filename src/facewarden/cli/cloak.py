@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_path, check_recognizers
+from facewarden.cli.parts.checks import check_attack, check_path, check_recognizers
 from facewarden.cli.parts.kinds import Folder, Model, Name
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
@@ -54,6 +54,7 @@ def cloak(
     surrogates = without_commas(surrogates, flag="--surrogates")
     judges = without_commas(judges, flag="--judges")
     check_path(photos)
+    check_attack(method)
     check_recognizers([*surrogates, *judges])
     from facewarden.verbs.cloak import cloak as run
 

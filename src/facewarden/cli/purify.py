@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from facewarden.cli.parts.checks import check_path, check_purifiers, check_recognizers
-from facewarden.cli.parts.kinds import Folder, Model, Name
+from facewarden.cli.parts.kinds import Folder, Model, Name, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import with_settings
 
 
 def purify(
@@ -16,6 +17,7 @@ def purify(
     *,
     out: Folder,
     purifier: Model = "puface",
+    set: tuple[Setting, ...] = (),
     only_suspicious: bool = False,
     suspicion: float = 0.5,
     region: Literal["face", "photo"] = "face",
@@ -33,7 +35,8 @@ def purify(
     Args:
         photos: a photo or a folder of photos at any depth.
         out: another folder.
-        purifier: the purifier.
+        purifier: the purifier; its settings may follow in braces.
+        set: settings of the purifier, such as quality=30 with --purifier jpeg.
         only_suspicious: purify photos with a face that is likely cloaked, and copy the others byte by byte.
         suspicion: likelihood from which a face is suspicious.
         region: face purifies the aligned faces and pastes the change back; photo purifies all pixels as they are,
@@ -43,6 +46,7 @@ def purify(
         force: purify again what is there.
     """
     check_path(photos)
+    purifier = with_settings(purifier, set)
     check_purifiers([purifier])
     check_recognizers([recognizer] if recognizer else [])
     from facewarden.verbs.purify import purify as run

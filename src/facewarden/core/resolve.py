@@ -1,4 +1,4 @@
-"""From what a person types to a model: a registry name, `name:PATH`, an artifact folder or an ONNX file."""
+"""From what a person types to a model, by the grammar of `facewarden help sources`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import torch
 
 from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
 from facewarden.core.compute.device import resolve_device
-from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.errors import BadInputError
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
+from facewarden.core.sources.grammar import Source, parse_source, split_settings
+from facewarden.core.sources.user_file import load_object
 
 
 def resolve_aligner(name: str) -> Aligner:
@@ -38,8 +40,8 @@ def resolve_detector(spec: str, *, device: str | torch.device = "cpu") -> Detect
     """Build a presentation attack detector.
 
     Args:
-        spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, or `model.onnx`
-            with its card `model.json` beside it.
+        spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, `model.onnx` with
+            its card `model.json` beside it, `FILE.py:NAME` or a URL; settings may follow as JSON in braces.
         device: where it is placed, as in `facewarden.core.compute.device.resolve_device`.
 
     Raises:
@@ -53,7 +55,7 @@ def resolve_recognizer(spec: str, *, device: str | torch.device = "cpu") -> Reco
     """Build a face recognizer.
 
     Args:
-        spec: a registry name, `name:PATH`, or an ONNX file with its card.
+        spec: a registry name, `name:PATH`, an ONNX file with its card, or `FILE.py:NAME`.
         device: where it is placed.
 
     Raises:
@@ -75,13 +77,7 @@ def resolve_purifier(spec: str, *, device: str | torch.device = "cpu") -> Purifi
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
     home = resolve_device(device)
-    where, settings = parsed(spec)
-    if not settings:
-        return cast(Purifier, _resolve("purifiers", where, role=Purifier).to(home))
-    name, _, argument = where.partition(":")
-    if Path(where).is_dir():
-        name, argument = _entry_of("purifiers", Path(where)), where
-    return cast(Purifier, _built("purifiers", name, argument, settings).to(home))
+    return cast(Purifier, _resolve("purifiers", spec, role=Purifier).to(home))
 
 
 def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:
@@ -90,23 +86,8 @@ def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:
     Raises:
         BadInputError: what is in the braces is no JSON.
     """
-    name, brace, rest = spec.partition("{")
-    if not brace or _there(spec) or _there(spec.partition(":")[2]):  # the name of a folder may hold a brace
-        return spec, None
-    try:
-        settings = json.loads(brace + rest)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(
-            f"{spec[:80]!r}: settings are no JSON: {str(error)[:80]}", hint='jpeg{"quality": 30}'
-        ) from None
-    return name, dict(settings)
-
-
-def _there(path: str) -> bool:
-    try:
-        return bool(path) and Path(path).exists()
-    except OSError:  # longer than any name
-        return False
+    name, settings = split_settings(spec)
+    return name, settings if name != spec else None
 
 
 def _checked(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,22 +113,43 @@ def _checked(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -
 
 def _resolve(group: str, spec: str, *, role: type) -> Any:
     names = {entry.name for entry in list_entries(group)}
-    name, _, argument = spec.partition(":")
-    path = Path(spec)
-    if name in names:
-        model = _built(group, name, argument)
-    elif path.suffix.lower() == ".onnx" and "onnx_file" in names:
-        model = load(group, "onnx_file")(path)
-    elif path.is_dir():
-        model = _from_artifact(group, path)
-    elif path.exists():
-        refuse_pickle(path)
-        raise BadInputError(f"{path}: neither an artifact folder nor an .onnx file", hint=f"facewarden list {group}")
+    source = parse_source(spec, known=names, what=group)
+    if source.kind == "url":
+        model = _at_url(group, source)
+    elif source.kind == "object":
+        model = load_object(cast(Path, source.path), source.name, role=role, settings=source.settings)
+    elif source.kind == "path":
+        model = _at_path(group, cast(Path, source.path), source.settings, onnx="onnx_file" in names)
     else:
-        _unknown(group, spec)
+        model = _built(group, source.name, source.text.partition(":")[2], source.settings)
     if not isinstance(model, role):
         raise BadInputError(f"{spec!r} is not a {role.__name__}", hint=f"facewarden list {group}")
     return model
+
+
+def _at_url(group: str, source: Source) -> Any:
+    if group != "pad":
+        raise BadInputError(f"{source.text}: only detectors are reached by a URL", hint="facewarden help sources")
+    if source.settings:
+        raise BadInputError(
+            f"{source.text}: a URL takes no settings", hint="http_detector:FILE.json with the URL and its settings"
+        )
+    return load("pad", "http_detector")(Path(source.text))
+
+
+def _at_path(group: str, path: Path, settings: Mapping[str, Any], *, onnx: bool) -> Any:
+    if path.suffix.lower() == ".onnx" and onnx:
+        if settings:
+            raise BadInputError(f"{path}: an ONNX file takes no settings", hint=f"its card {path.stem}.json")
+        return load(group, "onnx_file")(path)
+    if path.is_dir():
+        if settings:
+            return _built(group, _entry_of(group, path), str(path), settings)
+        return _from_artifact(group, path)
+    refuse_pickle(path)
+    if path.suffix == ".py":
+        raise BadInputError(f"{path}: what of this file?", hint=f"{path}:NAME, see facewarden help sources")
+    raise BadInputError(f"{path}: neither an artifact folder nor an .onnx file", hint=f"facewarden list {group}")
 
 
 def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | None = None) -> Any:
@@ -188,13 +190,3 @@ def _entry_of(group: str, folder: Path) -> str:
             f"{folder}: not a model folder ({RECIPE} with an `entry` and {CARD} are needed)",
             hint="facewarden train writes such folders",
         ) from error
-
-
-def _unknown(group: str, spec: str) -> None:
-    """Raise the registry's own did-you-mean error, or a file error for what looks like a path."""
-    if "/" in spec or "\\" in spec or spec.startswith("."):
-        raise BadInputError(f"{spec}: no such file or folder", hint=f"facewarden list {group}")
-    try:
-        load(group, spec.partition(":")[0])
-    except UnknownEntryError as error:
-        raise UnknownEntryError(error.message, hint=f"{error.hint}, or give a path") from None

@@ -15,6 +15,8 @@ from facewarden.cli.parts.commands import Command
 from facewarden.cli.parts.logs import logs_on_stderr
 from facewarden.cli.parts.outcome import Outcome, plain
 from facewarden.cli.parts.parse import parse, without_commas
+from facewarden.cli.parts.settings import as_pairs, with_settings
+from facewarden.core.errors import BadInputError
 
 
 def command(*, names: tuple[str, ...] = (), seed: int = 0, skip_people: int = 0) -> Outcome:
@@ -55,6 +57,27 @@ def test_commas_work_and_say_how_lists_are_written_now(caplog: pytest.LogCapture
     caplog.clear()
     assert without_commas(['jpeg{"quality": 3, "x": 1}'], flag="--through") == ('jpeg{"quality": 3, "x": 1}',)
     assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("spec", "pairs"),
+    [
+        ('jpeg{"quality": 30, "name": "x"}', ()),
+        ('jpeg{"quality": 30}', ("name=x",)),
+        ("jpeg", ("quality=30", "name=x")),
+    ],
+)
+def test_settings_in_braces_and_by_flag_mean_the_same(spec: str, pairs: tuple[str, ...]) -> None:
+    assert with_settings(spec, pairs) == 'jpeg{"quality": 30, "name": "x"}'
+    assert as_pairs(spec, pairs) == ("jpeg", ("quality=30", "name=x"))
+
+
+def test_a_setting_is_given_once() -> None:
+    for given in (("quality=40",), ("q",), ("=3",)):
+        with pytest.raises(BadInputError):
+            with_settings('jpeg{"quality": 30}', given)
+    with pytest.raises(BadInputError):
+        as_pairs('pgd{"steps": 30}', ["steps=3"])
 
 
 def test_the_old_verb_works_and_says_the_new_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.registry import list_entries, nearest
 from facewarden.core.sources.grammar import check_source, is_there
 
 
@@ -22,6 +23,13 @@ def check_recognizers(names: Iterable[str]) -> None:
 def check_purifiers(names: Iterable[str]) -> None:
     """Refuse a purifier that is neither an entry, nor a path that is there."""
     _check("purifiers", names)
+
+
+def check_attack(name: str) -> None:
+    """Refuse an attack that is no entry."""
+    known = [entry.name for entry in list_entries("attacks")]
+    if name not in known:
+        raise UnknownEntryError(f"attacks has no entry {name!r}{nearest(name, known)}", hint="facewarden list attacks")
 
 
 def check_sets(names: Iterable[str | None]) -> None:
