@@ -85,6 +85,7 @@ def verify(
     aligner: str = "yunet",
     seed: int = 0,
     rounds: int = 1000,
+    device: str = "cpu",
     run: Path | None = None,
 ) -> tuple[Verification, ...]:
     """Compare pairs of faces by cosine and report error rates with intervals.
@@ -97,13 +98,14 @@ def verify(
         datasets: "orl", "scrapshots", "lfw:PATH", or a folder with one folder per person.
         aligner: the face finder.
         seed, rounds: of the bootstrap over people.
+        device: where the recognizers compute.
         run: a folder that keeps the embeddings, so that a second try does not compute them again.
 
     Raises:
         BadInputError: a set without pairs of both kinds, or no face in it.
     """
     finder = resolve_aligner(aligner)
-    models = {name: resolve_recognizer(name) for name in recognizers}
+    models = {name: resolve_recognizer(name, device=device) for name in recognizers}
     results = []
     for spec in datasets:
         dataset = open_dataset(spec)

@@ -59,6 +59,7 @@ def evaluate(
     splits: int = 1,
     run: Path | None = None,
     seed: int = 0,
+    device: str = "auto",
     out: Path | None = None,
 ) -> Evaluated:
     """Measure one model with intervals and sample counts.
@@ -85,11 +86,12 @@ def evaluate(
         splits: for cloaking: how many 70/30 splits, by the seed and those that follow it.
         run: for verification and cloaking: folder that keeps what is costly for the next time.
         seed: of the bootstrap.
+        device: for presentation and verification: where networks compute, as in score.
         out: folder for scores.parquet and decision.json, or verification.json and verification.md.
     """
     if experiment == "verification":
         return evaluate_verification(
-            recognizer=recognizer, dataset=dataset, aligner=aligner, seed=seed, run=run, out=out
+            recognizer=recognizer, dataset=dataset, aligner=aligner, seed=seed, device=device, run=run, out=out
         )
     if experiment == "cloaking":
         if len(dataset) != 1:
@@ -109,7 +111,9 @@ def evaluate(
             out=out,
         )
         return Evaluated(metrics, None, any(metric.simulated for metric in metrics), files, skipped)
-    return evaluate_presentation(captures=captures, scores=scores, detector=detector, policy=policy, seed=seed, out=out)
+    return evaluate_presentation(
+        captures=captures, scores=scores, detector=detector, policy=policy, seed=seed, device=device, out=out
+    )
 
 
 def evaluate_presentation(
@@ -119,6 +123,7 @@ def evaluate_presentation(
     detector: str,
     policy: str,
     seed: int,
+    device: str = "auto",
     out: Path | None,
 ) -> Evaluated:
     """Measure a detector on a manifest's test split with the threshold of its development split.
@@ -129,6 +134,7 @@ def evaluate_presentation(
         detector: which detector, where captures are given.
         policy: how the threshold is set.
         seed: of the bootstrap.
+        device: where the detector computes.
         out: folder for scores.parquet and decision.json.
     """
     checked_seed(seed)
@@ -138,7 +144,7 @@ def evaluate_presentation(
         )
     if captures is not None:
         manifest = open_captures(captures).where(split=("dev", "test"))
-        found = score_manifest(resolve_detector(detector), manifest)
+        found = score_manifest(resolve_detector(detector, device=device), manifest)
     else:
         assert scores is not None
         found = Scores.read(scores, source=scores.stem)
@@ -157,6 +163,7 @@ def evaluate_verification(
     dataset: tuple[str, ...],
     aligner: str,
     seed: int,
+    device: str = "auto",
     run: Path | None,
     out: Path | None,
 ) -> Evaluated:
@@ -167,6 +174,7 @@ def evaluate_verification(
         dataset: which sets.
         aligner: the face finder.
         seed: of the bootstrap.
+        device: where the recognizers compute.
         run: folder that keeps the embeddings.
         out: folder for verification.json and verification.md.
     """
@@ -176,7 +184,7 @@ def evaluate_verification(
             "verification needs recognizers and sets",
             hint="facewarden evaluate verification --recognizer mobilefacenet_512 --dataset orl",
         )
-    results = verify(recognizer, dataset, aligner=aligner, seed=seed, run=run)
+    results = verify(recognizer, dataset, aligner=aligner, seed=seed, device=device, run=run)
     left_out: dict[str, int] = {}
     for reason, count in {result.dataset: result.left_out for result in results}.items():
         left_out |= {f"{what} in {reason}": number for what, number in count.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.cli.parts.checks import check_detectors, check_path, check_sets
-from facewarden.cli.parts.kinds import Captures, Folder, Model
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -16,6 +16,7 @@ def presentation(
     detector: Model = "multi_cnn",
     policy: str = "eer",
     seed: int = 0,
+    device: Device = "auto",
     out: Folder | None = None,
 ) -> Outcome:
     """Measure a detector with intervals and sample counts (ISO/IEC 30107-3).
@@ -26,6 +27,7 @@ def presentation(
         detector: the detector.
         policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
         seed: of the bootstrap.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: folder for scores.parquet and decision.json.
     """
     check_sets([captures])
@@ -41,6 +43,7 @@ def presentation(
             detector=detector,
             policy=policy,
             seed=seed,
+            device=device,
             out=out,
         )
     )

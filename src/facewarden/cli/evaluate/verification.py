@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.cli.parts.checks import check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Faces, Folder, Model, Name
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -14,6 +14,7 @@ def verification(
     aligner: Name = "yunet",
     run: Folder | None = None,
     seed: int = 0,
+    device: Device = "auto",
     out: Folder | None = None,
 ) -> Outcome:
     """Measure recognizers on pairs of photos, with intervals and sample counts.
@@ -24,6 +25,7 @@ def verification(
         aligner: how faces are found.
         run: folder that keeps the embeddings for the next time.
         seed: of the bootstrap.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: folder for verification.json and verification.md.
     """
     check_recognizers(recognizer)
@@ -32,7 +34,9 @@ def verification(
     from facewarden.verbs.evaluate import evaluate_verification
 
     return outcome_of(
-        evaluate_verification(recognizer=recognizer, dataset=dataset, aligner=aligner, seed=seed, run=run, out=out)
+        evaluate_verification(
+            recognizer=recognizer, dataset=dataset, aligner=aligner, seed=seed, device=device, run=run, out=out
+        )
     )
 
 
