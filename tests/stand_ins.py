@@ -95,7 +95,7 @@ class TinyDetector(Detector):
 class TinyRecognizer(Recognizer):
     """A smooth embedder of pooled pixels."""
 
-    card = Card(name="tiny", summary="A stand-in.", role="recognizer")
+    card = Card(name="tiny", summary="A stand-in.", role="recognizer", match_threshold=0.25)
     dim = 8
 
     def __init__(self, seed: int = 4) -> None:

@@ -107,7 +107,7 @@ def parts(*, first: bool) -> dict[str, list[list[str]]]:
     """
     photos, captures = f"{INPUTS}/photos", f"{INPUTS}/captures/manifest.csv"
     cloaked = ["cloak", photos, "--out", "cloaked", *several("--surrogates", SURROGATES, first=first)]
-    attack = ["attack", captures, "--detector", "multi_cnn", "--method", "pgd", "--eps", "4", "--out", "attack"]
+    attack = ["attack", captures, "--detector", "multi_cnn", "--method", "pgd", "--eps", "4", "--out", "attack.parquet"]
     found = {
         "simulate": [["simulate", "captures", *SIMULATE, "--maps"]],
         "cloak": [cloaked],

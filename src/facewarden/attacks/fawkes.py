@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from facewarden.attacks.parts.dissimilar import DissimilarityWalk
 from facewarden.attacks.parts.steps import check_count
@@ -12,6 +13,7 @@ from facewarden.core.objective import Images
 
 _MODES = {"low": (0.004, 40, 25.0), "mid": (0.012, 75, 20.0), "high": (0.017, 150, 15.0)}
 _PENALTY = 1e6
+_BOUND = 15.0  # gray levels, the hard bound of the released tool
 
 
 class Fawkes(Attack):
@@ -43,6 +45,12 @@ class Fawkes(Attack):
     def example(cls, folder: Path) -> Fawkes:
         """Return a short walk for the conformance tests; no file is needed."""
         return cls(steps=8)
+
+    @classmethod
+    def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
+        """The published mode of this name, within the tool's hard bound."""
+        super().cloak_strength(strength, thorough=thorough)
+        return {"mode": strength}, _BOUND
 
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the best images within the budget of dissimilarity."""

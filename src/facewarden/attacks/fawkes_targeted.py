@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from facewarden.attacks.parts.dissimilar import DissimilarityWalk
 from facewarden.attacks.parts.steps import check_count
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
+
+_THRESHOLDS = {"low": 0.004, "mid": 0.007, "high": 0.012}
+_BOUND = 15.0  # gray levels, the hard bound of the released tool
 
 
 class FawkesTargeted(Attack):
@@ -40,6 +43,12 @@ class FawkesTargeted(Attack):
     def example(cls, folder: Path) -> FawkesTargeted:
         """Return a short walk for the conformance tests; no file is needed."""
         return cls(steps=8)
+
+    @classmethod
+    def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
+        """Thresholds around the paper's 0.007, within the hard bound of the released tool."""
+        super().cloak_strength(strength, thorough=thorough)
+        return {"threshold": _THRESHOLDS[strength]}, _BOUND
 
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the best images within the budget of dissimilarity."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -67,6 +69,12 @@ class LowKey(Attack):
             if not 0.0 <= value < float("inf"):
                 raise BadInputError(f"{name} must be a number >= 0, got {value}", hint=f"{name}=1.0")
         self.smoothing, self.price, self.precision = smoothing, price, precision
+
+    @classmethod
+    def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
+        """The swift pace, or the published one where a cloak is to be thorough."""
+        _, eps = super().cloak_strength(strength)
+        return {"pace": "published" if thorough else "swift"}, eps
 
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, or the clean ones where it gained nothing."""

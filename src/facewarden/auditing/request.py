@@ -19,10 +19,8 @@ from facewarden.data.captures import open_captures
 from facewarden.data.content import captures_hash, photos_hash
 from facewarden.data.datasets import open_dataset
 from facewarden.metrics.pad import fit_rule
+from facewarden.recognizers.parts.ensembles import AUDIT_SURROGATES
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
-
-SURROGATES = ("mobilefacenet_128", "dlib_resnet34", "mobilefacenet_512")
-"""Recognizers to make the cloak on: the first two that are in the cache and are not the judge."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def surrogates_of(needs: AuditRequest, judge: Recognizer) -> tuple[Recognizer, .
         return tuple(resolve_recognizer(name, device=needs.device) for name in needs.surrogate)
     found: list[Recognizer] = []
     missing: list[MissingAssetError] = []
-    for name in SURROGATES:
+    for name in AUDIT_SURROGATES:
         if name != judge.card.name and len(found) < 2:
             try:
                 found.append(resolve_recognizer(name, device=needs.device))

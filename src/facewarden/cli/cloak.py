@@ -9,6 +9,7 @@ from facewarden.cli.parts.checks import check_attack, check_path, check_recogniz
 from facewarden.cli.parts.kinds import Folder, Model, Name
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
+from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 
 
 def cloak(
@@ -17,7 +18,7 @@ def cloak(
     *,
     out: Folder,
     method: Name = "lowkey",
-    surrogates: tuple[Model, ...] = ("mobilefacenet_512", "dlib_resnet34"),
+    surrogates: tuple[Model, ...] = CLOAK_SURROGATES,
     judges: tuple[Model, ...] = (),
     strength: Literal["low", "mid", "high"] = "mid",
     eps: float | None = None,

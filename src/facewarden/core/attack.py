@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, final
 
 import torch
@@ -19,7 +20,10 @@ from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import forbid_override
 from facewarden.core.threat import ThreatModel
 
-__all__ = ["Attack", "AttackResult", "CountedObjective"]
+__all__ = ["CLOAK_LEVELS", "Attack", "AttackResult", "CountedObjective"]
+
+CLOAK_LEVELS: Mapping[str, float] = MappingProxyType({"low": 4.0, "mid": 8.0, "high": 16.0})
+"""Strength of a cloak -> its budget in gray levels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,24 @@ class Attack(ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         forbid_override(cls, Attack, "__call__")
+
+    @classmethod
+    def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
+        """The settings and the budget in gray levels of a cloak at a strength.
+
+        Args:
+            strength: "low", "mid" or "high": 4, 8 or 16 gray levels, unless a method has published others.
+            thorough: the slower of two paces, of a method that has two.
+
+        Raises:
+            BadInputError: an unknown strength, or a method of one pace.
+        """
+        if strength not in CLOAK_LEVELS:
+            raise BadInputError(f"strength {strength!r}", hint=f"one of: {', '.join(CLOAK_LEVELS)}")
+        if thorough:
+            method = cls.__module__.rpartition(".")[2]
+            raise BadInputError(f"{method} has one pace only", hint="leave --thorough out")
+        return {}, CLOAK_LEVELS[strength]
 
     @abstractmethod
     def perturb(self, objective: CountedObjective) -> Images:

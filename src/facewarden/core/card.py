@@ -25,6 +25,8 @@ class Card:
         intended_use, limits: in plain words.
         sha256: file name -> hash of every weight file.
         settings: constructor arguments and preprocessing that drive the model (sizes, channel order, crop scale …).
+        match_threshold: of a recognizer, the cosine from which two photos are of one person, at the equal error rate of
+            LFW's official list (`facewarden evaluate verification`); None where nobody has measured it.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Card:
     limits: str = ""
     sha256: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    match_threshold: float | None = None
 
     def identity(self) -> list[Any]:
         """What tells a model from any other, for the keys of what was computed with it: name, settings and hashes."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
-import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -16,8 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Detector
-
-_FRACTION = re.compile(r"^\s*([-+.\d]+)\s*/\s*(\d+)\s*$")
+from facewarden.core.settings.budget import read_number
 
 
 def build_attack(method: str, options: Mapping[str, Any]) -> Attack:
@@ -111,65 +108,6 @@ def check_reads(model: Detector, modalities: Sequence[Modality], *, what: str) -
         )
 
 
-def read_budget(eps: float | str | None, *, norm: Literal["linf", "l2"]) -> float:
-    """A budget as a person types it: gray levels for linf, 8 if nothing is said; for l2 pixel units, never by default.
-
-    Raises:
-        BadInputError: no number, a share such as 8/255 where gray levels are counted, or a budget out of range.
-    """
-    if eps is None:
-        if norm == "l2":
-            raise BadInputError("an l2 attack needs a budget of its own", hint="--eps 2.0 with --norm l2")
-        return 8.0
-    if isinstance(eps, str):
-        fraction = _FRACTION.match(eps)
-        try:
-            value = float(fraction[1]) / int(fraction[2]) if fraction else float(eps)
-        except (ValueError, ZeroDivisionError):
-            raise BadInputError(f"--eps {eps!r} is no number", hint="--eps 8") from None
-        if fraction and norm == "linf":
-            raise BadInputError(
-                f"--eps {eps} of the pixel range: --eps counts gray levels", hint=f"--eps {value * 255:g}"
-            )
-        eps = value
-    if norm == "linf":
-        return check_gray(eps)
-    if not 0 < eps < math.inf:
-        raise BadInputError(f"a budget of {eps:g} changes nothing", hint="--eps 2.0 with --norm l2")
-    return eps
-
-
-def check_gray(eps: float) -> float:
-    """Return a budget in gray levels of 255.
-
-    Raises:
-        BadInputError: zero or less, more than all of them, or so small that [0, 1] pixel units were meant.
-    """
-    if eps <= 0.0:
-        raise BadInputError(f"a budget of {eps:g} gray levels changes nothing", hint="--eps 8")
-    if eps > 255.0:
-        raise BadInputError(f"a budget of {eps:g} gray levels", hint="--eps between 0 and 255, usually 8")
-    if eps < 0.25:
-        raise BadInputError(
-            f"a budget of {eps:g} gray levels changes nothing that a file can hold; is it in [0, 1] pixel units?",
-            hint=f"--eps counts gray levels: {eps:g} of the pixel range is --eps {eps * 255:g}",
-        )
-    return eps
-
-
-def check_unit(eps: float, *, flag: str = "eps") -> float:
-    """Return an Linf budget in [0, 1] pixel units.
-
-    Raises:
-        BadInputError: zero or less, or more than one, which asks whether gray levels were meant.
-    """
-    if eps <= 0.0:
-        raise BadInputError(f"{flag} {eps:g} is no budget", hint=f"{flag} 8/255")
-    if eps > 1.0:
-        raise BadInputError(f"{flag} {eps:g} is outside the pixel range [0, 1]", hint=f"{eps:g}/255?")
-    return eps
-
-
 def options_of(method: str) -> dict[str, Any]:
     """Names and types of an attack's options."""
     init = getattr(load("attacks", method), "__init__", None)
@@ -202,9 +140,8 @@ def _typed(value: Any, kind: Any, *, what: str) -> Any:
                 raise ValueError("not whole")
             return int(number)
         if kind is float:
-            fraction = _FRACTION.match(value) if isinstance(value, str) else None
-            return float(fraction[1]) / int(fraction[2]) if fraction else float(value)
-    except (ValueError, KeyError, TypeError, ZeroDivisionError):
+            return read_number(value) if isinstance(value, str) else float(value)
+    except (ValueError, KeyError, TypeError):
         word = {bool: "true or false", int: "a whole number", float: "a number such as 0.01 or 2/255"}[kind]
         raise BadInputError(f"{what} is {value!r}", hint=f"{what.rpartition(' ')[2]}: {word}") from None
     return str(value)

@@ -17,19 +17,13 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
+from facewarden.core.settings.budget import check_gray
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import AlignedFaces, embed_all
 from facewarden.photos.synthetic import drawn_faces
 
-_LEVELS = {"low": 4.0, "mid": 8.0, "high": 16.0}
-_FAWKES_LEVELS = 15.0
-_FAWKES_THRESHOLD = {"low": 0.004, "mid": 0.007, "high": 0.012}
 _STRANGERS = 20  # candidates among which the farthest is taken, as in the paper of Fawkes
 _SHOTS = 4  # drawn photos of each of them, for its centroid
-
-THRESHOLD = {"mobilefacenet_512": 0.245, "mobilefacenet_128": 0.244, "dlib_resnet34": 0.906, "faceres": 0.52}
-"""Cosine at the equal error rate on LFW's official list (`facewarden evaluate verification`)."""
-_USUAL = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +95,28 @@ def _embedded(surrogates: Sequence[Recognizer], images: Tensor) -> NDArray[np.fl
     return np.concatenate([embed_all(model, images) for model in surrogates], axis=1)
 
 
-def surrogate_weights(names: Sequence[str]) -> list[float]:
-    """Weight of every surrogate's term in the goal of a cloak: the root of 1 / (1 - its threshold).
+def surrogate_weights(surrogates: Sequence[Recognizer]) -> list[float]:
+    """Weight of every surrogate's term in the goal of a cloak: the root of 1 / (1 - its match threshold).
 
     No surrogate is left behind whose cosines live in a narrow band. Without the root the others fall behind; with it
     the cloak is the strongest of the three on surrogates and unseen networks alike.
 
     Args:
-        names: recognizers, as they are typed; of one that is not known the usual threshold is taken.
+        surrogates: recognizers, each with a match threshold on its card.
+
+    Raises:
+        BadInputError: a card states none; there is no usual value that would be right for an unknown network.
     """
-    return [round((1 - THRESHOLD.get(name, _USUAL)) ** -0.5, 2) for name in names]
+    weights = []
+    for model in surrogates:
+        threshold = model.card.match_threshold
+        if threshold is None or not -1.0 < threshold < 1.0:
+            raise BadInputError(
+                f"no threshold: the card of {model.card.name} states match_threshold {threshold}",
+                hint="facewarden evaluate verification measures it: write the cosine at the equal error rate there",
+            )
+        weights.append(round((1 - threshold) ** -0.5, 2))
+    return weights
 
 
 def by_distance(faces: np.ndarray, candidates: np.ndarray) -> np.ndarray:
@@ -153,18 +159,10 @@ def choose_method(
         BadInputError: an unknown strength or setting, an eps outside of (0, 255], or thorough with another method.
         UnknownEntryError: no such method.
     """
-    if strength not in _LEVELS or (eps is not None and not 0.0 < eps <= 255.0):
-        raise BadInputError(f"strength {strength!r}, eps {eps}", hint="low, mid or high; eps in gray levels, eps=8")
-    if thorough and method != "lowkey":
-        raise BadInputError(f"{method} has one pace only", hint="leave --thorough out")
+    if eps is not None:
+        check_gray(eps)
     build = load("attacks", method)
-    usual, given = _LEVELS[strength], dict[str, Any]()
-    if method == "lowkey":
-        given = {"pace": "published" if thorough else "swift"}
-    elif method == "fawkes":
-        given, usual = {"mode": strength}, _FAWKES_LEVELS
-    elif method == "fawkes_targeted":
-        given, usual = {"threshold": _FAWKES_THRESHOLD[strength]}, _FAWKES_LEVELS
+    given, usual = build.cloak_strength(strength, thorough=thorough)
     try:
         attack = build(**{**given, **(settings or {})})
     except TypeError as error:

@@ -119,6 +119,7 @@ class DlibResNet34(Recognizer):
             intended_use=asset.use,
             limits="takes its chip from the aligned crop, not by dlib's own landmarks; compare by cosine",
             sha256={name: part.sha256 for name, part in asset.files.items() if name in (_WEIGHTS, _MANIFEST)},
+            match_threshold=0.906,
             settings={"size": CHIP, "order": "RGB", "mean": list(_MEAN), "std": 256.0, "window": list(_WINDOW)},
         )
 

@@ -80,6 +80,7 @@ class FaceRes(Recognizer):
             intended_use=asset.use,
             limits="the weakest of the recognizers here; compare by cosine",
             sha256={name: asset.files[name].sha256 for name in ("faceres.bin", "faceres.json")},
+            match_threshold=0.52,
             settings={"size": _SIZE, "order": "RGB", "mean": 0.0, "std": 1 / 255, "window": list(_WINDOW)},
         )
 

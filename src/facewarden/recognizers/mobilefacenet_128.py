@@ -58,6 +58,7 @@ class MobileFaceNet128(Recognizer):
             intended_use=asset.use,
             limits="training faces unknown; licence only by a classifier; compare by cosine",
             sha256={path.name: asset.files[path.name].sha256},
+            match_threshold=0.244,
             settings={"size": 112, "order": order, "mean": list(_MEAN), "std": list(_STD)},
         )
 

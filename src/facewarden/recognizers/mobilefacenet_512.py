@@ -43,6 +43,7 @@ class MobileFaceNet512(Recognizer):
             intended_use=asset.use,
             limits="training faces unknown; compare by cosine",
             sha256={path.name: asset.files[path.name].sha256},
+            match_threshold=0.245,
             settings={"size": 112, "order": "RGB", "mean": 127.0, "std": 128.0},
         )
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.settings.budget import same_budget
 from facewarden.reporting.document import LETTERS, Metric, Report, Section
 from facewarden.reporting.format import measured
 from facewarden.reporting.gate_syntax import ARITHMETIC, COMPARE, HINT, OF_MANY, address, is_grade, near, source
-from facewarden.reporting.grades import parse_eps
 
 ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "apcer": "apcer_worst_species"})
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""
@@ -121,4 +121,4 @@ def _fits(group: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def _same(one: str, other: str) -> bool:
-    return one == other or abs(parse_eps(one) - parse_eps(other)) < 1e-9
+    return one == other or same_budget(one, other)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from types import MappingProxyType
 
+from facewarden.core.settings.budget import same_budget
 from facewarden.reporting.document import LETTERS, Metric, SectionName
 from facewarden.reporting.format import group_text, label, measured, number
 
@@ -97,8 +97,7 @@ def grade_presentation(metrics: tuple[Metric, ...]) -> Verdict:
 def grade_perturbation(metrics: tuple[Metric, ...]) -> Verdict:
     """Grade by the strongest attack at a budget of 8/255 and, past D, by the smallest budget that flips half."""
     scale = SCALES["perturbation"]
-    budget = parse_eps(BUDGET)
-    at_budget = [m for m in _named(metrics, scale.metric) if _close(parse_eps(m.group.get("eps", "")), budget)]
+    at_budget = [m for m in _named(metrics, scale.metric) if same_budget(m.group.get("eps", ""), BUDGET)]
     verdict = _by_worst(scale, at_budget, where=f" at a budget of {BUDGET}")
     if verdict.letter != LETTERS[len(scale.limits)]:
         return verdict
@@ -166,14 +165,6 @@ def grade_poisoning(metrics: tuple[Metric, ...]) -> Verdict:
     price = f"verification accuracy is then {measured(kept)}" if kept else "verification accuracy was not measured"
     before = f", {number(plain.value, unit=plain.unit)} without purifying" if plain and plain is not kept else ""
     return Verdict(verdict.letter, f"{verdict.reason}{other} Its price: {price}{before}.")
-
-
-def parse_eps(text: str) -> float:
-    """A budget written as "8/255" or "0.031" as a number; NaN when it is neither."""
-    try:
-        return float(Fraction(text.replace(" ", "")))
-    except (ValueError, ZeroDivisionError):
-        return math.nan
 
 
 def _by_worst(scale: Scale, found: list[Metric], *, where: str = "") -> Verdict:

@@ -18,6 +18,7 @@ from facewarden.core.labels import Modality
 from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed
+from facewarden.core.settings.budget import read_budget
 from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
@@ -28,7 +29,6 @@ from facewarden.evaluation.attack_options import (
     check_reach,
     check_reads,
     parse_options,
-    read_budget,
 )
 from facewarden.evaluation.attack_pictures import picture_writer
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples

@@ -33,6 +33,7 @@ from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.photos.cloak_measures import measure_photo
 from facewarden.photos.folder import PhotoFolder, Unusable
+from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 
 Strength = Literal["low", "mid", "high"]
 _FIRST = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")
@@ -92,7 +93,7 @@ def cloak(
     *,
     out: Path,
     method: str = "lowkey",
-    surrogates: str | Sequence[str] = ("mobilefacenet_512", "dlib_resnet34"),
+    surrogates: str | Sequence[str] = CLOAK_SURROGATES,
     judges: str | Sequence[str] = (),
     strength: Strength = "mid",
     eps: float | None = None,
@@ -136,7 +137,7 @@ def cloak(
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
     names = _names(surrogates, what="surrogates")
     models = {name: resolve_recognizer(name) for name in dict.fromkeys([*names, *_names(judges, what="judges")])}
-    weights = surrogate_weights(names)
+    weights = surrogate_weights([models[name] for name in names])
     finder, detector = resolve_aligner(aligner), CloakDetector()
     recipe = {
         "method": method, "surrogates": names, "weights": weights, "judges": [n for n in models if n not in names],

@@ -16,6 +16,7 @@ from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.verification import verify
 from facewarden.evaluation.verification_report import verification_metrics, write_verification
 from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
+from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
 
 
@@ -50,10 +51,10 @@ def evaluate(
     dataset: tuple[str, ...] = (),
     aligner: str = "yunet",
     cloak: tuple[str, ...] = ("lowkey:8",),
-    surrogate: tuple[str, ...] = ("mobilefacenet_512", "dlib_resnet34"),
+    surrogate: tuple[str, ...] = CLOAK_SURROGATES,
     purifier: tuple[str, ...] = ("identity", "jpeg"),
     tracker: tuple[str, ...] = ("nearest",),
-    judge: tuple[str, ...] = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres"),
+    judge: tuple[str, ...] = EVALUATION_RECOGNIZERS,
     users: int = 40,
     passed_over: int = 0,
     splits: int = 1,

@@ -28,7 +28,7 @@ class Color(Recognizer):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.card = Card(name, "mean color", "recognizer")
+        self.card = Card(name, "mean color", "recognizer", match_threshold=0.25)
 
     def features(self, images: Tensor) -> Tensor:
         return images.mean(dim=(2, 3)) - 0.5 + 1e-4

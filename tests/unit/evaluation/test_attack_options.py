@@ -9,9 +9,7 @@ from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.evaluation.attack_options import (
     build_attack,
     check_gradients,
-    check_gray,
     check_reach,
-    check_unit,
     parse_options,
     score_based,
 )
@@ -70,21 +68,6 @@ def test_a_model_without_gradients_is_sent_to_the_score_based_attacks() -> None:
         check_gradients("pgd", build_attack("pgd", {}), closed, what="model.onnx")
     assert "square" in raised.value.hint
     check_gradients("square", build_attack("square", {}), closed, what="model.onnx")
-
-
-def test_budgets_in_the_wrong_unit_ask_back() -> None:
-    with pytest.raises(BadInputError) as raised:
-        check_unit(8.0)
-    assert raised.value.hint == "8/255?"
-    with pytest.raises(BadInputError) as raised:
-        check_gray(8 / 255)
-    assert "--eps 8" in raised.value.hint
-    for zero in (0.0, -1.0):
-        with pytest.raises(BadInputError):
-            check_gray(zero)
-        with pytest.raises(BadInputError):
-            check_unit(zero)
-    assert check_gray(8.0) == 8.0
 
 
 @pytest.mark.parametrize(

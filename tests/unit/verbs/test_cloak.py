@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ from stand_ins import TinyRecognizer, make_faces
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(name: str) -> Recognizer:
-        return TinyRecognizer(sum(name.encode()))
+        model = TinyRecognizer(sum(name.encode()))
+        model.card = replace(model.card, match_threshold={"dlib_resnet34": 0.906}.get(name, 0.245))
+        return model
 
     monkeypatch.setattr(module, "resolve_recognizer", resolve)
 
@@ -213,7 +216,8 @@ def test_the_surrogates_weigh_as_much_as_in_the_measured_cloaks(
     names = "mobilefacenet_512,dlib_resnet34"
     out = tmp_path / "out"
     cloak(folder / "a.png", out=out, surrogates=names, aligner="precropped", method="pgd")
-    assert seen == [CloakRecipe("pgd", "8", tuple(names.split(","))).weights()]
+    assert seen == [CloakRecipe("pgd", "8", tuple(names.split(","))).weights(module.resolve_recognizer)]
+    assert seen == [[1.15, 3.26]]
     assert len(set(seen[0])) == 2  # type: ignore[call-overload]
     assert json.loads((out / "record" / "recipe.json").read_text())["weights"] == seen[0]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from facewarden.cli.parts.checks import check_purifiers, check_recognizers, check_sets
 from facewarden.cli.parts.kinds import Faces, Folder, Model, Name
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 
 old_flags = {"--judge": "--recognizer", "--passed-over": "--skip-people"}
 
@@ -16,10 +17,10 @@ def cloaking(
     *,
     dataset: tuple[Faces, ...] = (),
     cloak: tuple[Annotated[str, "ATTACK:LEVEL"], ...] = ("lowkey:8",),
-    surrogate: tuple[Model, ...] = ("mobilefacenet_512", "dlib_resnet34"),
+    surrogate: tuple[Model, ...] = CLOAK_SURROGATES,
     purifier: tuple[Model, ...] = ("identity", "jpeg"),
     tracker: tuple[Name, ...] = ("nearest",),
-    recognizer: tuple[Model, ...] = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres"),
+    recognizer: tuple[Model, ...] = EVALUATION_RECOGNIZERS,
     users: int = 40,
     skip_people: int = 0,
     splits: int = 1,

@@ -12,11 +12,13 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facewarden.core.attack import CLOAK_LEVELS
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
+from facewarden.core.settings.budget import read_budget, read_number
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
@@ -72,18 +74,19 @@ class CloakRecipe:
         return choose_method(self.attack, **self._strength(), thorough=False, settings=self.settings)
 
     def _strength(self) -> dict[str, Any]:
-        if self.level in ("low", "mid", "high"):
+        if self.level in CLOAK_LEVELS:
             return {"strength": self.level, "eps": None}
         try:
-            return {"strength": "mid", "eps": float(self.level)}
+            eps = read_number(self.level)
         except ValueError:
             raise BadInputError(f"{self.level!r} is no strength", hint="low, mid, high, or gray levels: 8") from None
+        return {"strength": "mid", "eps": read_budget(self.level if "/" in self.level else eps, norm="linf")}
 
-    def weights(self) -> list[float]:
-        """Weight of every surrogate's term."""
+    def weights(self, recognizer: Build) -> list[float]:
+        """Weight of every surrogate's term; `recognizer` builds one by name."""
         if not self.scaled:
             return [1.0] * len(self.surrogates)
-        return surrogate_weights(self.surrogates)
+        return surrogate_weights([recognizer(name) for name in self.surrogates])
 
     def recipe(self, *, recognizer: Build, purifier: Build) -> dict[str, Any]:
         """Everything that decides the pixels, as JSON values, without `after`."""
@@ -91,7 +94,7 @@ class CloakRecipe:
         planned = [identity_of(purifier(name)) for name in self.through]
         return {
             "attack": self.attack, "level": self.level, "settings": dict(self.settings), "surrogates": surrogates,
-            "weights": self.weights(), "through": planned, "seed": self.seed,
+            "weights": self.weights(recognizer), "through": planned, "seed": self.seed,
             **self._method().aim(),
         }  # fmt: skip
 
@@ -109,12 +112,13 @@ class CloakRecipe:
         attack = method.attack
         models: list[Recognizer] = [recognizer(name) for name in self.surrogates]
         views: list[Purifier] = [purifier(name) for name in self.through]
+        weights = self.weights(recognizer)
         seed = derive(self.seed, "cloak of users")
         parts, own = [], to_images(crops)
         for start in range(0, len(crops), _BATCH):
             clean = to_images(crops[start : start + _BATCH])
             named = list(keys[start : start + _BATCH])
-            goal = goal_of(method, models, clean, keys=named, weights=self.weights(), seed=seed, own=own)
+            goal = goal_of(method, models, clean, keys=named, weights=weights, seed=seed, own=own)
             if views:
                 goal = Mean(
                     [TransformedObjective(goal, _seen_by(view), differentiable=view.differentiable) for view in views]

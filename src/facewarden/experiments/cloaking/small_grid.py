@@ -13,19 +13,18 @@ from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.metrics.intervals import Interval
+from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
-
-JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
 
 
 def evaluate_cloaking(
     *,
     dataset: str,
     cloak: Sequence[str] = ("lowkey:8",),
-    surrogate: Sequence[str] = ("mobilefacenet_512", "dlib_resnet34"),
+    surrogate: Sequence[str] = CLOAK_SURROGATES,
     purifier: Sequence[str] = ("identity", "jpeg"),
     tracker: Sequence[str] = ("nearest",),
-    judge: Sequence[str] = JUDGES,
+    judge: Sequence[str] = EVALUATION_RECOGNIZERS,
     users: int = 40,
     skip_people: int = 0,
     photos: int = 10,

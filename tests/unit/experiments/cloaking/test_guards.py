@@ -47,7 +47,7 @@ Pixels = NDArray[np.uint8]
 
 class Color(Recognizer):
     dim = 3
-    card = Card("color", "mean color", "recognizer")
+    card = Card("color", "mean color", "recognizer", match_threshold=0.25)
 
     def __init__(self) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ class Color(Recognizer):
 
     def __init__(self, name: str = "color", turn: float = 0.0) -> None:
         super().__init__()
-        self.card = Card(name, "mean color", "recognizer")
+        self.card = Card(name, "mean color", "recognizer", match_threshold=0.25)
         self.turn = nn.Parameter(torch.tensor(turn), requires_grad=False)
 
     def features(self, images: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Patches(Recognizer):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.card = Card(name, "patches", "recognizer")
+        self.card = Card(name, "patches", "recognizer", match_threshold=0.25)
         turn = torch.randn(48, 48, generator=torch.Generator().manual_seed(len(name)))
         self.turn = torch.nn.Parameter(turn, requires_grad=False)
 
