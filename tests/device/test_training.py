@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from facewarden.training.distill.views import DistillationViews
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +24,6 @@ from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.augment import Augmentation
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
-from facewarden.training.distill.views import DistillationViews
 from facewarden.training.features import FeatureDistance
 from facewarden.training.loop import TrainSettings, fit
 from facewarden.training.objectives.cross_entropy import CrossEntropy

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from facewarden.training.trainable import Trainable
 
 from facewarden.core import registry
 from facewarden.core.artifact import weights_of
@@ -23,7 +24,6 @@ from facewarden.training.loop import fit
 from facewarden.training.purifier_recipe import is_purifier_recipe
 from facewarden.training.recipe import FOLDER, read_recipe
 from facewarden.training.results import dev_rule, measure
-from facewarden.training.trainable import Trainable
 from facewarden.verbs.audit import audit
 from registered import build, names, placed
 from stand_ins import TinyDetector, frames_for, make_batch, make_faces

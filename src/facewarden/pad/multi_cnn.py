@@ -14,8 +14,9 @@ from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, ContractError, MissingAssetError
 from facewarden.core.labels import MODALITIES
-from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
+from facewarden.core.trainable import Trainable
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multimodal.late_fusion import LateFusion
 
@@ -26,7 +27,7 @@ SETTINGS: Mapping[str, Any] = {"backbone": "mobilenetv3_small_050", "width": 64,
 """Backbone (timm name), feature width, side of the crop in pixels, factor on the face box."""
 
 
-class MultiCnn(Detector):
+class MultiCnn(Trainable):
     """Three small convolutional trunks (color, depth, infrared) whose features are merged by gates.
 
     Any nonempty subset of the sensors is scored: what is absent is masked and the gates of the others renormalized. The
@@ -44,6 +45,7 @@ class MultiCnn(Detector):
     modalities = MODALITIES
     optional = MODALITIES
     heads = MODALITIES
+    network: LateFusion
 
     def __init__(self, weights: Path | None = None) -> None:
         super().__init__()
@@ -65,12 +67,12 @@ class MultiCnn(Detector):
             seed: decides the weights.
         """
         made = cls.__new__(cls)
-        Detector.__init__(made)
+        Trainable.__init__(made)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "initial weights"))
             made._build({**SETTINGS, **(settings or {})})
         made.rule = None
-        made.card = Card("multi_cnn", "Three-sensor baseline with random weights", "pad", settings=made.settings)
+        made.card = Card("multi_cnn", "Three-sensor baseline with random weights", "pad", settings=dict(made.settings))
         return made
 
     @classmethod

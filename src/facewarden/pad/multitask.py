@@ -18,9 +18,10 @@ from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.labels import Modality
-from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.core.tasks import HEADS, MAPS
+from facewarden.core.trainable import Trainable
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multitask_net import MAP_SIDE, MultitaskNet
 from facewarden.pad.parts.imagenet import load_imagenet
@@ -45,7 +46,7 @@ SHIPPED = Path(__file__).parent.parent / "weights" / "multitask"
 """The weights that come with the package."""
 
 
-class Multitask(Detector):
+class Multitask(Trainable):
     """AENet's heads on a chosen backbone; every head can be read, trained and attacked by its name.
 
     `PadOutput.tasks` holds each head's raw output: logits of `live` (attack, bona fide), `attributes`, `spoof_type` and
@@ -63,6 +64,7 @@ class Multitask(Detector):
 
     modalities: tuple[Modality, ...] = ("rgb",)
     heads: tuple[str, ...] = HEADS
+    network: MultitaskNet
 
     def __init__(self, weights: Path | None = None) -> None:
         super().__init__()
@@ -93,7 +95,7 @@ class Multitask(Detector):
         if unknown:
             raise BadInputError(f"multitask has no setting {', '.join(unknown)}", hint=f"one of: {', '.join(SETTINGS)}")
         made = cls.__new__(cls)
-        Detector.__init__(made)
+        Trainable.__init__(made)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "initial weights"))
             made._build({**SETTINGS, **(settings or {})})
@@ -110,7 +112,7 @@ class Multitask(Detector):
             training_data="none",
             intended_use="to be trained: facewarden train multitask",
             limits="its scores mean nothing yet",
-            settings=made.settings,
+            settings=dict(made.settings),
         )
         return made
 

@@ -1,4 +1,4 @@
-"""Amplified cloaks x + k d with k drawn for every sample, and how much of a cloak is left after a purifier."""
+"""Amplified cloaks x + k d with a random k per sample, and the residual cloak after a purifier."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def eight_bits(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     return images + (stored - images).detach()
 
 
-def remainder(left: Float[Tensor, "b c h w"], change: Float[Tensor, "b c h w"], *, grid: int = 4) -> Float[Tensor, ""]:
+def residual_cloak(
+    left: Float[Tensor, "b c h w"], change: Float[Tensor, "b c h w"], *, grid: int = 4
+) -> Float[Tensor, ""]:
     """Mean square of the share of the change that is left, octave by octave and region by region.
 
     The share is the component of what is left along the change, in units of the latter: 1 before purification, 0 where
@@ -119,7 +121,7 @@ def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings:
     change = both[:1] - both[1:]
     if rng.random() < settings.stored:
         low, high = settings.quality
-        both = _stored(both, quality=int(rng.integers(low, high + 1)))
+        both = _as_jpeg(both, quality=int(rng.integers(low, high + 1)))
     batch = Batch(both[:1], both[1:], change)
     return Batch(*(part.flip(3) for part in batch)) if settings.mirror and rng.random() < 0.5 else batch
 
@@ -143,7 +145,7 @@ def _warped(images: Tensor, rng: np.random.Generator) -> Tensor:
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def _stored(images: Tensor, *, quality: int) -> Tensor:
+def _as_jpeg(images: Tensor, *, quality: int) -> Tensor:
     """Write and read every image as JPEG."""
     found = []
     for image in images:

@@ -1,4 +1,4 @@
-"""Counting what a training really costs: samples that a network saw, and those that came back as gradients."""
+"""Count what a training costs: forward and backward passes of samples through a network."""
 
 from __future__ import annotations
 

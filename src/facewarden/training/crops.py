@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import Modality
 from facewarden.core.progress import track
+from facewarden.core.trainable import Trainable
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
-from facewarden.training.trainable import Trainable
 
 _AT_ONCE = 32
 _COARSE = 4  # map heads draw 14x14; a quarter of the side is more than enough to move a map by subpixels
@@ -81,17 +81,17 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
     Raises:
         BadInputError: nothing could be read, or only one class is there.
     """
-    size, scale = round(model.settings["size"] * margin), float(model.settings["scale"]) * margin
+    size, scale = round(model.view_size * margin), model.view_scale * margin
     skipped: list[Skipped] = []
     crops: list[FaceBatch] = []
-    modalities = tuple(getattr(model, "modalities", MODALITIES))
+    modalities = model.modalities
     pixels: dict[Modality, list[Tensor]] = {name: [] for name in modalities}
     batches = iter_batches(
         manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip", skipped=skipped
     )
     for batch in track(batches, label=f"reading {manifest.name}", total=len(manifest), unit="captures", size=len):
         if batch.box is None and margin != 1:
-            batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
+            batch = replace(batch, box=whole_box(batch, scale=model.view_scale))
         crop = model.crop(batch, size=size, scale=scale)
         for name, image in crop.images.items():
             pixels[name].append((image * 255 + 0.5).to(torch.uint8))

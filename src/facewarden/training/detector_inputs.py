@@ -1,4 +1,4 @@
-"""What a detector sees of captures, kept in memory: its own crops, or whole frames where it crops inside."""
+"""Detector inputs in memory: the detector's own crops of captures, or whole frames where it crops inside."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
+from facewarden.core.trainable import Trainable
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
-from facewarden.training.trainable import Trainable
 
 _AT_ONCE = 32
 
@@ -60,8 +60,7 @@ def read_views(
     for batch in track(batches, label=f"reading {manifest.name}", total=len(wanted), unit="captures", size=len):
         view = batch
         if isinstance(detector, Trainable) and not whole:
-            settings = detector.settings
-            view = detector.crop(batch, size=int(settings["size"]), scale=float(settings["scale"]))
+            view = detector.crop(batch, size=detector.view_size, scale=detector.view_scale)
         first = next(iter(view.images.values()))
         groups.setdefault((*first.shape[-2:], int(view.box is not None)), []).append(view)
     if not groups:
@@ -70,7 +69,7 @@ def read_views(
 
 
 def joined(batches: Sequence[FaceBatch]) -> FaceBatch:
-    """One batch of several with images of one size and the same modalities, truths and words."""
+    """Join batches whose images have one size and that have the same modalities and labels."""
     first = batches[0]
 
     def cat(values: Sequence[Any]) -> Any:

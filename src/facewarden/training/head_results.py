@@ -22,9 +22,9 @@ _AT_ONCE = 32
 Rows = NDArray[Any]
 
 
-def learned_heads(detector: torch.nn.Module) -> tuple[str, ...]:
+def learned_heads(detector: Detector) -> tuple[str, ...]:
     """The heads of a detector whose targets are more than the label."""
-    return tuple(head for head in getattr(detector, "heads", ()) if head in HEADS and head != "live")
+    return tuple(head for head in detector.heads if head in HEADS and head != "live")
 
 
 def measure_heads(detector: Detector, manifest: Manifest, *, seed: int) -> dict[str, Any]:

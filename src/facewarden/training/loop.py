@@ -19,6 +19,7 @@ from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
+from facewarden.core.trainable import Trainable
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet
@@ -26,7 +27,6 @@ from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.precision import accelerator_for, check_training_precision
 from facewarden.training.sampling import balanced_epoch
 from facewarden.training.schedule import scheduled_rate, set_rate
-from facewarden.training.trainable import Trainable
 
 LOG, CHECKPOINTS = "training.jsonl", "checkpoints"
 
@@ -90,7 +90,7 @@ def fit(
     Every random number has an address (seed, epoch or step, key), so there is no generator state to keep.
 
     Args:
-        model: trainable; left in evaluation mode, frozen, on the device that trained it.
+        model: a `Trainable`; left in evaluation mode, frozen, on the device that trained it.
         source: crops with the margin of the settings.
         objective: what to minimize.
         settings: how.
@@ -112,7 +112,7 @@ def fit(
         raise BadInputError(f"{type(model).__name__} cannot be trained here", hint="facewarden train multi_cnn")
     model.requires_grad_(True).train()
     accelerator = accelerator_for(settings.precision, device)
-    optimizer = torch.optim.AdamW(_groups(model, settings.decay), lr=settings.rate)
+    optimizer = torch.optim.AdamW(model.parameter_groups(decay=settings.decay), lr=settings.rate)
     prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
     per_epoch = -(-len(source) // settings.batch)
     objective.gather(settings.accumulate)
@@ -139,13 +139,13 @@ def fit(
             rows = order[number * settings.batch : (number + 1) * settings.batch]
             mine = rows[accelerator.process_index :: accelerator.num_processes]
             batch = augment(
-                source.batch(mine.tolist()), size=int(model.settings["size"]), settings=settings.augmentation,
+                source.batch(mine.tolist()), size=model.view_size, settings=settings.augmentation,
                 seed=seed, epoch=epoch,
             ).to(accelerator.device)  # fmt: skip
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive(seed, "step", step))  # for layers that draw, such as dropout
                 loss = objective(prepared, batch)
-                share = _held(number, per_epoch, settings)
+                share = _micro_batches(number, per_epoch, settings)
                 objective.backward(prepared, loss, run=_mean_of(accelerator.backward, batches=share))
             steps = (number + 1) % settings.accumulate == 0
             if not steps and number + 1 == per_epoch:
@@ -182,20 +182,20 @@ def fit(
     return log
 
 
-def _held(number: int, per_epoch: int, settings: TrainSettings) -> int:
-    """How many batches the step has that this one is in."""
+def _micro_batches(number: int, per_epoch: int, settings: TrainSettings) -> int:
+    """Number of micro-batches in this optimizer step."""
     first = number - number % settings.accumulate
     return min(settings.accumulate, per_epoch - first)
 
 
 def _mean_of(run: Callable[[Tensor], None], *, batches: int) -> Callable[[Tensor], None]:
-    """Backpropagate a batch's share of the mean over the batches of a step."""
+    """Backpropagate a micro-batch's share of the mean over the micro-batches of an optimizer step."""
     return run if batches == 1 else lambda total: run(total / batches)
 
 
 @contextmanager
 def _at_rest(model: torch.nn.Module) -> Iterator[None]:
-    """In evaluation mode and without gradients; every layer's mode is put back."""
+    """Put the model in evaluation mode without gradients; restore every layer's mode at the end."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -207,16 +207,8 @@ def _at_rest(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _unchanged(source: CropSet, model: Trainable, settings: TrainSettings, device: torch.device) -> Iterator[FaceBatch]:
-    """All samples once, their views cut from the middle."""
+    """All samples once, unchanged: the central view of every crop."""
     still = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
     for start in range(0, len(source), settings.batch):
         batch = source.batch(range(start, min(start + settings.batch, len(source))))
-        yield augment(batch, size=int(model.settings["size"]), settings=still, seed=0, epoch=0).to(device)
-
-
-def _groups(model: Detector, decay: float) -> list[dict[str, Any]]:
-    """Decay shrinks matrices and filters; biases and normalization gains are left alone."""
-    learning = [p for p in model.parameters() if p.requires_grad]
-    matrices: list[Tensor] = [p for p in learning if p.ndim > 1]
-    vectors: list[Tensor] = [p for p in learning if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+        yield augment(batch, size=model.view_size, settings=still, seed=0, epoch=0).to(device)

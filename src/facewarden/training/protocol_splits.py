@@ -1,4 +1,4 @@
-"""What a training run deals out: a protocol by what a person types, tried before anything is simulated or written."""
+"""Resolve a protocol name or argument into train, dev and test splits; it is tried before anything is simulated."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ def named_protocol(text: str) -> Protocol:
 
     Raises:
         UnknownEntryError: there is none of that name.
-        BadInputError: it cannot be told what stands after the colon.
+        BadInputError: it does not take the argument after the colon.
     """
-    name, colon, told = text.partition(":")
+    name, colon, argument = text.partition(":")
     if name not in {entry.name for entry in registry.list_entries("protocols")}:
         return transfer_protocol(text)
     made: Any = registry.load("protocols", name)
     try:
-        chosen: Protocol = made(told) if colon else made()
+        chosen: Protocol = made(argument) if colon else made()
     except TypeError as error:
-        raise BadInputError(f"protocol {name} cannot be told {told!r}: {error}", hint=f"--protocol {name}") from error
+        raise BadInputError(
+            f"protocol {name} does not take {argument!r}: {error}", hint=f"--protocol {name}"
+        ) from error
     return chosen
 
 
-def dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
-    """The same captures in the splits of a protocol; what it leaves out is gone.
+def with_protocol(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
+    """Return the same captures in the splits of a protocol, without those that it leaves out.
 
     Raises:
         BadInputError: the captures do not suit it.
@@ -49,8 +51,8 @@ def dealt(manifest: Manifest, protocol: str, *, seed: int) -> Manifest:
     return replace(manifest, rows=rows, name=f"{manifest.name}, {protocol}")
 
 
-def audited(manifest: Manifest) -> dict[str, Any]:
-    """What the splits hold, as JSON values: `rows`, `subjects` with counts, `sentences` on overlaps and doubles."""
+def audit_of(manifest: Manifest) -> dict[str, Any]:
+    """Describe the splits as JSON values: `rows`, `subjects` with counts, `sentences` on overlaps and duplicates."""
     splits: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
     absent = 0
     for sample in manifest:

@@ -16,7 +16,7 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
-from facewarden.training.amplify import Batch, draw_batch, eight_bits, remainder
+from facewarden.training.amplify import Batch, draw_batch, eight_bits, residual_cloak
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.features import FeatureDistance
 from facewarden.training.loop import CHECKPOINTS, LOG
@@ -26,7 +26,7 @@ from facewarden.training.purifier_recipe import PurifierSettings
 from facewarden.training.schedule import scheduled_rate, set_rate
 
 _UNDER_THE_ROOT = 1e-8
-_LOOKED_AT = 96
+_DEV_PAIRS = 96
 
 
 def fit_purifier(
@@ -89,8 +89,8 @@ def fit_purifier(
                 for images in draw_batch(pairs, mine, settings=settings, seed=seed, epoch=epoch)
             ))  # fmt: skip
             with accelerator.autocast():
-                found = eight_bits(prepared(batch.seen).float())
-                parts = _losses(found, batch, features=features, settings=settings)
+                purified = eight_bits(prepared(batch.seen).float())
+                parts = _losses(purified, batch, features=features, settings=settings)
             loss = torch.stack(list(parts.values())).sum()
             if not bool(torch.isfinite(loss.detach())):
                 raise ContractError(f"the loss is {float(loss.detach())}", hint="a lower rate in the recipe")
@@ -101,7 +101,7 @@ def fit_purifier(
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
         line = {"epoch": epoch + 1, "rate": rate, **{name: value / per_epoch for name, value in sums.items()}}
-        log.append(line | (_look(prepared, dev) if dev is not None and len(dev) else {}))
+        log.append(line | (_dev_psnr(prepared, dev) if dev is not None and len(dev) else {}))
         last = epoch + 1 == settings.epochs
         if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(run / CHECKPOINTS, network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})
@@ -111,9 +111,9 @@ def fit_purifier(
 
 
 def _losses(
-    found: Tensor, batch: Batch, *, features: Sequence[FeatureDistance], settings: PurifierSettings
+    purified: Tensor, batch: Batch, *, features: Sequence[FeatureDistance], settings: PurifierSettings
 ) -> dict[str, Tensor]:
-    apart = found - batch.wanted
+    apart = purified - batch.wanted
     if settings.image == "rmse":
         parts = {"image": (apart.square().mean() + _UNDER_THE_ROOT).sqrt()}
     elif settings.image == "rmse_each":
@@ -121,19 +121,19 @@ def _losses(
     else:
         parts = {"image": apart.abs().mean()}
     if settings.remainder > 0:
-        parts["remainder"] = settings.remainder * remainder(apart, batch.change)
+        parts["remainder"] = settings.remainder * residual_cloak(apart, batch.change)
     if settings.feature > 0:
-        few = settings.feature_faces or len(found)
+        few = settings.feature_faces or len(purified)
         for distance in features:
-            parts[distance.name] = settings.feature / len(features) * distance(found[:few], batch.wanted[:few])
+            parts[distance.name] = settings.feature / len(features) * distance(purified[:few], batch.wanted[:few])
     return parts
 
 
-def _look(network: nn.Module, dev: PairSet) -> dict[str, float]:
+def _dev_psnr(network: nn.Module, dev: PairSet) -> dict[str, float]:
     """PSNR to the natural faces of other people: of their cloaks, and of both after the network."""
     network.eval()
     device = device_of(network)
-    some = dev.rows(range(min(len(dev), _LOOKED_AT)))
+    some = dev.rows(range(min(len(dev), _DEV_PAIRS)))
     clean, cloaked = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255 for crops in (some.clean, some.cloaked))
     with torch.no_grad():
         purified, natural = (

@@ -34,7 +34,7 @@ class PurifierSettings:
             cloaks; 0 learns from cloaks.
         image: "rmse", one root of the mean square per batch; "rmse_each", the mean of every sample's own, in which a
             natural face that was changed a little counts as much as a cloaked one; or "l1", the mean absolute error.
-        remainder: weight of the share of the cloak that is left, see `facewarden.training.amplify.remainder`.
+        remainder: weight of the share of the cloak that is left, see `facewarden.training.amplify.residual_cloak`.
         feature: weight of the feature term.
         features: recognizers whose features are compared; none of them should judge the result.
         feature_faces: how many of a step's faces they look at, since they cost more than the network; 0 is all.

@@ -29,9 +29,9 @@ from facewarden.metrics.verification import verification_summary
 from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
 from facewarden.photos.distillation_data import Teachers, drawn_views, of_kind, photo_views
 from facewarden.training.distill.changes import still
+from facewarden.training.distill.distillation_data import DistillationViews, centered, join
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
-from facewarden.training.distill.views import DistillationViews, centered, join
 from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 RESULTS = "results.json"

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from facewarden.core import registry
-from facewarden.core.artifact import CARD, save_artifact, weights_of
-from facewarden.core.card import Card
+from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
-from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
-from facewarden.training.crops import load_crops
+from facewarden.training.detector import DetectorTraining
 from facewarden.training.head_results import learned_heads, measure_heads
-from facewarden.training.loop import fit
-from facewarden.training.objectives.parts.base import TrainingObjective
-from facewarden.training.protocol_splits import audited, check_simulated, dealt
+from facewarden.training.protocol_splits import audit_of, check_simulated, with_protocol
 from facewarden.training.purifier import train_purifier
 from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifier_recipe
 from facewarden.training.recipe import Recipe, read_recipe
 from facewarden.training.results import dev_rule, measure, sentence
-from facewarden.training.trainable import Trainable
 
 RESULTS, COMMAND = "results.json", "command.json"
 
@@ -59,8 +52,9 @@ def train(
         out: folder to write; `run` inside it holds captures, log and checkpoints and may be deleted afterwards.
         captures: a manifest, or NAME:PATH of a published set, that a detector learns from, instead of simulating.
         data: the same, several sets at once.
-        protocol: deals the captures out: a name of `facewarden list protocols`, NAME:ARGUMENT, or a short name such as
-            cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own splits stay.
+        protocol: assigns the captures to train, dev and test: a name of `facewarden list protocols`, NAME:ARGUMENT, or
+            a short name such as cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own
+            splits stay.
         pairs: folder of facewarden pairs that a purifier learns from.
         start: folder of a trained purifier of the same network to go on from; left out, the weights are drawn.
         seed: decides captures, initial weights and every draw.
@@ -94,7 +88,7 @@ def train(
         if manifest is None:
             check_simulated(protocol, plan.captures, seed=seed, captures_seed=_captures_seed(seed))
         else:
-            manifest = dealt(manifest, protocol, seed=seed)
+            manifest = with_protocol(manifest, protocol, seed=seed)
     if manifest is not None:
         _check_splits(manifest)
     run = RunFolder(out / "run", recipe=written, code=code_of("train"), resume=resume)
@@ -104,21 +98,17 @@ def train(
         return out
     if manifest is None:
         manifest = _simulate(plan, run.path / "captures", seed)
-        manifest = manifest if protocol is None else dealt(manifest, protocol, seed=seed)
+        manifest = manifest if protocol is None else with_protocol(manifest, protocol, seed=seed)
         _check_splits(manifest)
-    dealt_out = manifest  # every file is read for it: once a run, not once a try
-    audit = run.stage("audit", lambda: audited(dealt_out)) if protocol is not None else {}
+    assigned = manifest  # every file is read for it: once a run, not once a try
+    audit = run.stage("audit", lambda: audit_of(assigned)) if protocol is not None else {}
     started = time.perf_counter()
-    model = _untrained(plan, seed)
-    crops = load_crops(
-        manifest.where(split="train"), cast(Trainable, model), margin=plan.training.margin,
-        targets=learned_heads(model),
-    )  # fmt: skip
-    objective: TrainingObjective = registry.load("objectives", plan.objective)(**plan.objective_settings)
-    fit(model, crops, objective=objective, settings=plan.training, seed=seed, run=run.path, device=device)
+    training = DetectorTraining(plan, seed=seed)
+    model = training.model
+    crops = training.crops(manifest)
+    training.fit(crops, run=run.path, device=device)
     seconds = time.perf_counter() - started
-    network = cast(Trainable, model).network
-    weights = weights_of(network, plan.stored)
+    weights = training.weights()
     rule = dev_rule(model, manifest, policy=plan.policy)
     results = measure(model, manifest, rule=rule, seed=seed)
     if learned_heads(model) or "live" in model.heads:
@@ -129,8 +119,14 @@ def train(
         "unreadable": len(crops.skipped),
         "seconds_of_training": round(seconds, 1),
     }
-    card = _card(plan, cast(Trainable, model), manifest, learned=f"{counts['samples']} captures of "
-                 f"{counts['subjects']} people", seed=seed, note=sentence(results))  # fmt: skip
+    kind = "*simulated* (rendered by facewarden; no real person, no real sensor)" if manifest.simulated else "as given"
+    learned = f"{counts['samples']} captures of {counts['subjects']} people"
+    card = training.card(
+        summary=plan.summary,
+        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
+        training_data=f"{learned}, {manifest.name}: {kind}",
+        limits=f"{plan.limits}. {sentence(results)}",
+    )
     save_artifact(out, weights, card=card, recipe=written, rule=rule)
     told = {"notes": list(manifest.notes), "audit": audit} if audit else {"notes": list(manifest.notes)}
     write_json(out / RESULTS, {**results, **told, "training": counts})
@@ -184,28 +180,3 @@ def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:
 
     made = simulate(folder, **plan.captures, seed=_captures_seed(seed))
     return Manifest(made.manifest.rows, root=made.manifest.root, name="simulated captures")
-
-
-def _untrained(plan: Recipe, seed: int) -> Detector:
-    entry = registry.load("pad", plan.entry)
-    make: Callable[..., Detector] | None = getattr(entry, "untrained", None)
-    if make is None:
-        raise BadInputError(
-            f"{plan.entry} cannot be trained here", hint='a recipe names a detector such as "multi_cnn"'
-        )
-    return make(plan.model, seed=seed)
-
-
-def _card(plan: Recipe, model: Trainable, manifest: Manifest, *, learned: str, seed: int, note: str) -> Card:
-    kind = "*simulated* (rendered by facewarden; no real person, no real sensor)" if manifest.simulated else "as given"
-    return Card(
-        name=plan.entry,
-        summary=plan.summary,
-        role="pad",
-        licence=plan.licence,
-        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
-        training_data=f"{learned}, {manifest.name}: {kind}",
-        intended_use=plan.intended_use,
-        limits=f"{plan.limits}. {note}",
-        settings=dict(model.settings),
-    )

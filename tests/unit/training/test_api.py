@@ -164,7 +164,7 @@ def test_a_detector_that_cannot_be_trained_is_refused(captures: Path, tmp_path: 
         ("abx_d", "no protocol 'abx_d'; did you mean", "one of cps_w"),
         ("cps_w", "no captures were given, .* protocol 'cps_w': no captures of domain", "--data wmca:PATH casia_surf:"),
         ("leave_one_domain_out:alter", "no domain 'alter' to leave out; did you mean 'alder'", "one of: alder"),
-        ("manifest_split:x", "cannot be told", "--protocol manifest_split"),
+        ("manifest_split:x", "does not take", "--protocol manifest_split"),
     ],
 )
 def test_a_protocol_that_cannot_be_is_told_before_anything_is_simulated(

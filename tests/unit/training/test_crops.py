@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.trainable import Trainable
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
@@ -22,13 +24,23 @@ from twins import twin
 SIZE, MARGIN = 28, 8 / 7
 
 
-class Model(TinyDetector):
+class Model(TinyDetector, Trainable):
     """Crops as detectors do: the box times the scale, or the whole crop where there is no box."""
 
     def __init__(self) -> None:
         super().__init__()
         self.settings: Mapping[str, Any] = {"size": SIZE, "scale": 1.3}
         self.network: nn.Module = nn.Identity()
+
+    @classmethod
+    def untrained(cls, settings: Mapping[str, Any] | None = None, *, seed: int) -> Model:
+        """The same one for every seed."""
+        return cls()
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> Model:
+        """The same one from every folder."""
+        return cls()
 
     def crop(self, batch: FaceBatch, *, size: int, scale: float) -> FaceBatch:
         """The view of a batch."""

@@ -17,6 +17,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.trainable import Trainable
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.augment import Augmentation
 from facewarden.training.crops import CropSet
@@ -47,7 +48,7 @@ def crop_set(count: int = 16) -> CropSet:
     )
 
 
-class TinyTrainable(Detector):
+class TinyTrainable(Trainable):
     """Two convolutions over all sensors at once."""
 
     card = Card(name="tiny", summary="A stand-in.", role="pad")
@@ -61,6 +62,14 @@ class TinyTrainable(Detector):
             nn.Conv2d(5, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
             nn.Dropout(0.1), nn.Linear(32, 1),
         )  # fmt: skip
+
+    @classmethod
+    def untrained(cls, settings: Mapping[str, Any] | None = None, *, seed: int) -> TinyTrainable:
+        return cls()
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> TinyTrainable:
+        return cls()
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         shown = [batch.images[name] * batch.present[name][:, None, None, None] for name in MODALITIES]

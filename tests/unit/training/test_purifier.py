@@ -14,7 +14,7 @@ from facewarden.core.artifact import load_artifact
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.puface import PuFace
-from facewarden.training.amplify import amplify, draw_batch, eight_bits, remainder
+from facewarden.training.amplify import amplify, draw_batch, eight_bits, residual_cloak
 from facewarden.training.features import EmbeddingDistance
 from facewarden.training.pairs import CloakKind, PairSet, read_pairs, write_shard
 from facewarden.training.purifier_loop import fit_purifier
@@ -64,13 +64,13 @@ def test_an_amplified_cloak_points_along_the_cloak_and_the_ablation_against_it()
 def test_what_is_left_is_one_before_zero_after_and_blind_to_unrelated_noise() -> None:
     clean, cloaked = torch.full((2, 3, 32, 32), 0.5), torch.full((2, 3, 32, 32), 0.5)
     cloaked = cloaked + 0.03 * torch.randn(cloaked.shape, generator=generator(1))
-    assert float(remainder(cloaked - clean, cloaked - clean, grid=1)) == pytest.approx(1.0 / 1.1**2, abs=0.01)
-    assert float(remainder(clean - clean, cloaked - clean)) == 0.0
+    assert float(residual_cloak(cloaked - clean, cloaked - clean, grid=1)) == pytest.approx(1.0 / 1.1**2, abs=0.01)
+    assert float(residual_cloak(clean - clean, cloaked - clean)) == 0.0
     half = clean + 0.5 * (cloaked - clean)
-    assert float(remainder(half - clean, cloaked - clean, grid=1)) == pytest.approx(0.25 / 1.1**2, abs=0.01)
+    assert float(residual_cloak(half - clean, cloaked - clean, grid=1)) == pytest.approx(0.25 / 1.1**2, abs=0.01)
     noise = 0.03 * torch.randn(clean.shape, generator=generator(2))
-    assert float(remainder(noise, cloaked - clean, grid=1)) < 0.1  # as large as the cloak, in other directions
-    assert float(remainder(noise, clean - clean)) < 0.1  # nothing was changed
+    assert float(residual_cloak(noise, cloaked - clean, grid=1)) < 0.1  # as large as the cloak, in other directions
+    assert float(residual_cloak(noise, clean - clean)) < 0.1  # nothing was changed
 
 
 def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
@@ -78,8 +78,8 @@ def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
     change = 0.03 * torch.randn(clean.shape, generator=generator(1))
     left = change.clone()
     left[..., :16] *= -1
-    assert float(remainder(left, change, grid=1)) < 0.1
-    assert float(remainder(left, change, grid=4)) > 0.6
+    assert float(residual_cloak(left, change, grid=1)) < 0.1
+    assert float(residual_cloak(left, change, grid=4)) > 0.6
 
 
 def test_what_happens_after_the_cloak_happens_to_both() -> None:

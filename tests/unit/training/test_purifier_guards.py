@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from facewarden.nn.restorer import build_restorer
-from facewarden.training.amplify import draw_batch, remainder
+from facewarden.training.amplify import draw_batch, residual_cloak
 from facewarden.training.features import FeatureDistance
 from facewarden.training.pairs import PairSet
 from facewarden.training.purifier_loop import fit_purifier
@@ -122,7 +122,7 @@ def test_the_remainder_is_along_the_cloak_and_not_along_what_jpeg_made_of_it(tmp
     log = fit_purifier(Shifts(), pairs, dev=None, features=[], settings=how, seed=0, run=tmp_path)
     batch = draw_batch(pairs, list(range(8)), settings=how, seed=0, epoch=0)
     along, stored = (
-        float(remainder(batch.seen - batch.wanted, way)) for way in (batch.change, batch.seen - batch.wanted)
+        float(residual_cloak(batch.seen - batch.wanted, way)) for way in (batch.change, batch.seen - batch.wanted)
     )
     assert abs(along - stored) > 0.01
     assert log[0]["remainder"] == pytest.approx(along, rel=1e-3)

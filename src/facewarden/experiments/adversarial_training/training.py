@@ -9,22 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.artifact import save_artifact, weights_of
-from facewarden.core.card import Card
+from facewarden.core.artifact import save_artifact
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
-from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector
-from facewarden.core.roles import Detector
-from facewarden.core.tasks import HEADS
+from facewarden.core.trainable import Trainable
 from facewarden.data.manifest import Manifest
 from facewarden.experiments.engine.kind import shared_folder
 from facewarden.training.cost_counter import Passes, counted
-from facewarden.training.crops import load_crops
-from facewarden.training.loop import fit
-from facewarden.training.recipe import Recipe, parse_recipe
+from facewarden.training.detector import DetectorTraining
+from facewarden.training.recipe import parse_recipe
 from facewarden.training.results import dev_rule
-from facewarden.training.trainable import Trainable
 
 
 def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -36,34 +31,23 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """
     recipe = parse_recipe(settings["recipe"], source="the plan")
     manifest = Manifest.read(Path(settings["captures"]))
-    model = _start(recipe, settings, folder)
-    heads = [head for head in model.heads if head in HEADS and head != "live"]
-    if not isinstance(model, Trainable):
-        raise BadInputError(f"{recipe.entry} cannot be trained here", hint="recipe: multitask")
-    crops = load_crops(manifest.where(split="train"), model, margin=recipe.training.margin, targets=heads)
-    objective = load("objectives", recipe.objective)(**recipe.objective_settings)
+    training = DetectorTraining(recipe, seed=int(settings["seed"]), model=_start(settings, folder))
+    model = training.model
+    crops = training.crops(manifest)
     with ExitStack() as stack:
-        networks = {"model": model, **objective.helpers()}
+        networks = {"model": model, **training.objective.helpers()}
         passes = {name: stack.enter_context(counted(network)) for name, network in networks.items()}
         ledger = _Ledger(folder / "run" / "passes.json", passes)
-        log = fit(
-            model, crops, objective=objective, settings=recipe.training, seed=int(settings["seed"]),
-            run=folder / "run", observe=ledger.note,
-        )  # fmt: skip
-    weights = weights_of(model.network, recipe.stored)
+        log = training.fit(crops, run=folder / "run", observe=ledger.note)
+    weights = training.weights()
     rule = dev_rule(model, manifest, policy=recipe.policy)
     kind = "*simulated* captures" if manifest.simulated else "captures"
     start = f", going on from {settings['start']}" if settings["start"] else ""
-    card = Card(
-        name=recipe.entry,
+    card = training.card(
         summary=f"{recipe.summary}; {recipe.objective}{start}",
-        role="pad",
-        licence=recipe.licence,
         source=f"facewarden bench, kind adversarial_training, seed {settings['seed']}",
         training_data=f"{len(crops)} {kind} of {len(set(crops.subject))} people, {manifest.name}",
-        intended_use=recipe.intended_use,
         limits=recipe.limits,
-        settings=dict(model.settings),
     )
     target = shared_folder(folder) / "models" / str(settings["model"])
     written = {**recipe.plain(), "seed": settings["seed"], "start": settings["start"]}
@@ -105,8 +89,11 @@ class _Ledger:
         return epochs
 
 
-def _start(recipe: Recipe, settings: Mapping[str, Any], folder: Path) -> Detector:
-    if settings["start"]:
-        return resolve_detector(str(shared_folder(folder) / "models" / str(settings["start"])))
-    made: Detector = load("pad", recipe.entry).untrained(recipe.model, seed=int(settings["seed"]))
-    return made
+def _start(settings: Mapping[str, Any], folder: Path) -> Trainable | None:
+    """The detector to go on from; None where the cell begins with an untrained one."""
+    if not settings["start"]:
+        return None
+    model = resolve_detector(str(shared_folder(folder) / "models" / str(settings["start"])))
+    if not isinstance(model, Trainable):
+        raise BadInputError(f"{settings['start']} cannot be trained here", hint="recipe: multitask")
+    return model

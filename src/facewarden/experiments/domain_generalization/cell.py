@@ -6,12 +6,11 @@ import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
-from facewarden.core import registry
 from facewarden.core.files import write_json
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
@@ -23,20 +22,14 @@ from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
-from facewarden.training.loop import CHECKPOINTS, fit
-from facewarden.training.recipe import Recipe, parse_recipe
-from facewarden.training.trainable import Trainable
+from facewarden.training.detector import DetectorTraining
+from facewarden.training.loop import CHECKPOINTS
+from facewarden.training.recipe import parse_recipe
 
 LAST_EPOCH, SOURCE_DEV_EPOCH, ORACLE_TARGET_EPOCH = "last_epoch", "source_dev_epoch", "oracle_target_epoch"
 """Rules that select the model: the last epoch; the lowest EER on the sources' dev; the lowest HTER on the target."""
 
 _AT_ONCE = 64
-
-
-def untrained(recipe: Recipe, *, seed: int) -> Detector:
-    """The recipe's detector with fresh weights."""
-    made: Detector = registry.load("pad", recipe.entry).untrained(dict(recipe.model), seed=seed)
-    return made
 
 
 def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) -> dict[str, Any]:
@@ -54,8 +47,9 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     manifest = Manifest.read(data)
     protocol = transfer_protocol(settings["protocol"], whole_target=bool(settings["whole_target"]))
     splits = protocol.assign(manifest)
-    model = untrained(recipe, seed=seed)
-    view = view_of(cast(Trainable, model), margin=recipe.training.margin)
+    training = DetectorTraining(recipe, seed=seed)
+    model = training.model
+    view = view_of(model, margin=recipe.training.margin)
     store = open_store(data / f"crops-{view.key}")
     train, dev, test = (store.readable(splits[split]) for split in ("train", "dev", "test"))
     only: tuple[Modality, ...] = tuple(settings["only"])
@@ -68,12 +62,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         scores = {"dev": scored(dev, only), "test": scored(test, only)}
         write_json(folder / f"epoch-{epoch}.json", scores)
 
-    objective = registry.load("objectives", recipe.objective)(**recipe.objective_settings)
     crops = store.crops(train, only=only, labels=labels)
-    log = fit(
-        model, crops, objective=objective, settings=recipe.training, seed=seed, run=folder,
-        observe=observe if settings["every_epoch"] else None,
-    )  # fmt: skip
+    log = training.fit(crops, run=folder, observe=observe if settings["every_epoch"] else None)
     epochs = recipe.training.epochs
     if not settings["every_epoch"]:
         observe(epochs)
@@ -88,19 +78,18 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         for drop in DROPS:
             missing["+".join(drop)] = scored(test, [name for name in MODALITIES if name not in drop])
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # the numbers are what a plan keeps
-    network = cast(Trainable, model).network
     model.requires_grad_(True)
     return {
         "simulated": manifest.simulated,
         "rows": {"dev": _rows(dev), "test": _rows(test)},
         "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},
         "missing": missing,
-        "missing_fill": cast(Trainable, model).settings.get("missing_fill"),
+        "missing_fill": model.settings.get("missing_fill"),
         "curve": curve,
         "log": log,
         "trained": len(train),
         "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters": sum(p.numel() for p in model.network.parameters()),
         "audit": json.loads((data / f"audit-{protocol.name}.json").read_text(encoding="utf-8")),
         "unreadable": sum(len(splits[split]) for split in splits) - len(train) - len(dev) - len(test),
     }

@@ -19,11 +19,11 @@ from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
+from facewarden.core.trainable import Trainable
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.training.crops import CropSet, whole_box
-from facewarden.training.trainable import Trainable
 
 _AT_ONCE = 32
 _INDEX = "crops.json"
@@ -60,11 +60,11 @@ def view_of(model: Trainable, *, margin: float) -> CropView:
         model: crops for itself.
         margin: factor by which the stored crop is larger.
     """
-    size = int(model.settings["size"])
+    size = model.view_size
     side = round(size * margin)
     side += (side - size) % 2  # an even rest: the view is cut out of the middle without resampling
     crop = cast(Any, type(model)).crop
-    return CropView(f"{crop.__module__}.{crop.__qualname__}", size, side, float(model.settings["scale"]) * side / size)
+    return CropView(f"{crop.__module__}.{crop.__qualname__}", size, side, model.view_scale * side / size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) ->
     try:
         for batch in track(batches, label=f"cutting {manifest.name}", total=len(manifest), unit="captures", size=len):
             if batch.box is None and view.side != view.size:
-                batch = replace(batch, box=whole_box(batch, scale=float(model.settings["scale"])))
+                batch = replace(batch, box=whole_box(batch, scale=model.view_scale))
             crop = model.crop(batch, size=view.side, scale=view.scale)
             for name in MODALITIES:
                 files[name].write((crop.images[name] * 255 + 0.5).to(torch.uint8).numpy().tobytes())

@@ -10,6 +10,7 @@ from typing import Any, cast
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.trainable import Trainable
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.engine.kind import SHARED, PlanCell, SettingError, check_keys
 from facewarden.training.recipe import Recipe, parse_recipe, read_recipe
@@ -143,10 +144,10 @@ def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) ->
             raise SettingError(f"method {name!r} names no recipe and no entry", hint="entry: mmdg", at=at)
         recipe = parse_recipe(whole, source=f"method {name}")
         detector = registry.load("pad", recipe.entry)
-        if not hasattr(detector, "untrained"):
+        if not (isinstance(detector, type) and issubclass(detector, Trainable)):
             raise SettingError(f"{recipe.entry} cannot be trained here", hint="entry: mmdg", at=(*at, "entry"))
         registry.load("objectives", recipe.objective)(**recipe.objective_settings)
-        start = detector.start(recipe.model) if hasattr(detector, "start") else None
+        start = detector.start(recipe.model)
     except SettingError:
         raise
     except FacewardenError as error:

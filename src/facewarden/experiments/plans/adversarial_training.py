@@ -8,13 +8,13 @@ from typing import Any
 
 from facewarden.core.errors import FacewardenError
 from facewarden.core.registry import load
-from facewarden.core.roles import Detector
 from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, SettingError, Summary, check_keys
 from facewarden.experiments.vulnerability.cells import WORK
 from facewarden.experiments.vulnerability.settings import AttackSpec, read_attacks
+from facewarden.training.detector import untrained_detector
 from facewarden.training.recipe import parse_recipe, read_recipe
 
 _KEYS = {"title", "captures", "recipe", "start", "methods", "seeds", "samples", "attacks", "transfer", "sfa"}
@@ -44,7 +44,7 @@ class AdversarialTraining(PlanKind):
             own = (change or {}).get("objective_settings", {})
             wanted += placed(own.get("heads"), "methods", name, "objective_settings", "heads")
         if wanted:
-            model: Detector = load("pad", start.entry).untrained(start.model, seed=0)
+            model = untrained_detector(start, seed=0)
             check_heads({start.entry: model}, wanted)
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from facewarden.core.errors import FacewardenError
 from facewarden.core.files import write_json
@@ -14,7 +14,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.evaluation.simulated_captures import simulate_captures
-from facewarden.experiments.domain_generalization.cell import run_transfer_cell, untrained
+from facewarden.experiments.domain_generalization.cell import run_transfer_cell
 from facewarden.experiments.domain_generalization.crop_store import make_store, view_of
 from facewarden.experiments.domain_generalization.settings import (
     PresentationPlan,
@@ -24,7 +24,7 @@ from facewarden.experiments.domain_generalization.settings import (
 )
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.engine.kind import SHARED, CellResult, PlanCell, PlanKind, SettingError, Summary
-from facewarden.training.trainable import Trainable
+from facewarden.training.detector import untrained_detector
 
 
 class PresentationKind(PlanKind):
@@ -57,7 +57,7 @@ class PresentationKind(PlanKind):
                 write_json(path, {**summary, "notes": list(manifest.notes)})
         used = {name for part in plan.parts for name in part.methods}
         for method in (plan.methods[name] for name in sorted(used)):
-            model = cast(Trainable, untrained(method.recipe, seed=0))
+            model = untrained_detector(method.recipe, seed=0)
             view = view_of(model, margin=method.recipe.training.margin)
             store = make_store(manifest, model, view=view, folder=folder / f"crops-{view.key}")
             for name, whole in splits_of.items():  # captures that cannot be read may have been all of a class

@@ -20,8 +20,9 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.precision import autocast
-from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
+from facewarden.core.trainable import Trainable
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multimodal.infrared_channels import stack_infrared
 from facewarden.nn.precision import at_least_single
@@ -38,7 +39,7 @@ _Output = TypeVar("_Output")
 _Made = TypeVar("_Made", bound="ThreeStreams")
 
 
-class ThreeStreams(Detector):
+class ThreeStreams(Trainable):
     """A detector of rgb, depth and infrared on one pixel grid; depth and infrared may be absent.
 
     A subclass gives `kind`, `name`, `summary` and `source`, builds its network and says what it answers.

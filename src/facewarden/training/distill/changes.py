@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from facewarden.training.distill.views import Kind
+from facewarden.training.distill.distillation_data import Kind
 
 
 def change(

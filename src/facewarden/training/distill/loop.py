@@ -17,10 +17,11 @@ from facewarden.core.files import write_text
 from facewarden.core.precision import autocast
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
+from facewarden.core.trainable import decay_groups
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.distill.changes import change
+from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.student import Student, distance
-from facewarden.training.distill.views import DistillationViews
 from facewarden.training.loop import CHECKPOINTS, LOG
 from facewarden.training.precision import check_training_precision
 from facewarden.training.schedule import scheduled_rate, set_rate
@@ -87,10 +88,7 @@ def distill_student(
     """
     home = resolve_device(device)
     student.to(home).train()
-    decayed = [p for p in student.parameters() if p.ndim > 1]
-    others = [p for p in student.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=settings.rate)
+    optimizer = torch.optim.AdamW(decay_groups(student.parameters(), decay=settings.decay), lr=settings.rate)
     state = load_checkpoint(run / CHECKPOINTS, student, optimizer) or {"step": 0, "log": []}
     per_epoch = sum(-(-len(held) // settings.batch) for held in views.values())
     total, log = per_epoch * settings.epochs, list(state["log"])

@@ -99,7 +99,7 @@ def test_crops_are_cut_once_and_a_resumed_plan_gives_the_same_bytes(ran: tuple[P
 
 
 def test_a_cell_killed_in_training_goes_on_to_the_same_numbers(ran: tuple[Path, BenchResult], tmp_path: Path) -> None:
-    from facewarden.experiments.domain_generalization import cell as transfer_cell
+    from facewarden.training import detector
 
     folder, _ = ran
     path, out = folder / "plan.yaml", tmp_path / "out"
@@ -109,14 +109,14 @@ def test_a_cell_killed_in_training_goes_on_to_the_same_numbers(ran: tuple[Path, 
     cell = next(one for one in kind.cells(plan.settings, root=out) if one.name.startswith("mmdg"))
     own = out / "cells" / "x"
     own.mkdir(parents=True)
-    killed = transfer_cell.fit
+    killed = detector.fit
 
     def fit_once(*arguments: Any, **options: Any) -> Any:
         killed(*arguments, **options, stop_after=1)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer_cell, "fit", fit_once)
+        patch.setattr(detector, "fit", fit_once)
         with pytest.raises(KeyboardInterrupt):
             kind.run(cell, folder=own)
     assert [p.name for p in own.glob("epoch-*.json")] == ["epoch-1.json"]

@@ -10,9 +10,16 @@ import torch
 from facewarden.core.errors import BadInputError
 from facewarden.nn.trunk import TrunkShape
 from facewarden.training.distill.changes import change, still
+from facewarden.training.distill.distillation_data import (
+    DistillationViews,
+    Kind,
+    centered,
+    join,
+    read_views,
+    write_views,
+)
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student, distance
-from facewarden.training.distill.views import DistillationViews, Kind, centered, join, read_views, write_views
 
 SHAPE = TrunkShape(size=32, patch=16, width=16, depth=1, heads=2)
 

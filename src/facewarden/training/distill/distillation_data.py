@@ -1,4 +1,4 @@
-"""What a trunk is distilled from: faces as a detector sees them, with what the teachers said of each, kept on disk."""
+"""Distillation data: faces as a detector sees them with the outputs of the teachers, kept on disk."""
 
 from __future__ import annotations
 

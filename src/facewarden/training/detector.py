@@ -1,0 +1,118 @@
+"""Training of a detector by a recipe, assembled once: the untrained model, its crops, the objective, weights, card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facewarden.core import registry
+from facewarden.core.artifact import weights_of
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.trainable import Trainable
+from facewarden.data.manifest import Manifest
+from facewarden.training.crops import CropSet, load_crops
+from facewarden.training.head_results import learned_heads
+from facewarden.training.loop import fit
+from facewarden.training.objectives.parts.base import TrainingObjective
+from facewarden.training.recipe import Recipe
+
+
+def trainable_class(name: str) -> type[Trainable]:
+    """Return a detector's class by its registry name.
+
+    Raises:
+        UnknownEntryError: there is no such detector.
+        BadInputError: it cannot be trained.
+    """
+    entry = registry.load("pad", name)
+    if not (isinstance(entry, type) and issubclass(entry, Trainable)):
+        raise BadInputError(f"{name} cannot be trained here", hint='a recipe names a detector such as "multi_cnn"')
+    return entry
+
+
+def untrained_detector(recipe: Recipe, *, seed: int) -> Trainable:
+    """Return the recipe's detector, ready to learn; the seed decides its fresh weights."""
+    return trainable_class(recipe.entry).untrained(dict(recipe.model), seed=seed)
+
+
+class DetectorTraining:
+    """One training run of a recipe.
+
+    Args:
+        recipe: what to train, and how.
+        seed: decides initial weights and every draw.
+        model: a detector to go on from; by default an untrained one.
+
+    Attributes:
+        model: the detector, trained in place.
+        objective: the recipe's.
+
+    Raises:
+        UnknownEntryError: the recipe names a detector or an objective that does not exist.
+        BadInputError: the detector cannot be trained, or its settings make no sense.
+    """
+
+    def __init__(self, recipe: Recipe, *, seed: int, model: Trainable | None = None) -> None:
+        self.recipe, self.seed = recipe, seed
+        self.model = untrained_detector(recipe, seed=seed) if model is None else model
+        self.objective: TrainingObjective = registry.load("objectives", recipe.objective)(**recipe.objective_settings)
+
+    def crops(self, manifest: Manifest) -> CropSet:
+        """Read the train split as the detector's crops, with the targets of its heads."""
+        return load_crops(
+            manifest.where(split="train"), self.model, margin=self.recipe.training.margin,
+            targets=learned_heads(self.model),
+        )  # fmt: skip
+
+    def fit(
+        self,
+        crops: CropSet,
+        *,
+        run: Path,
+        device: str | torch.device = "auto",
+        observe: Callable[[int], None] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Train the model in place and return the log, see `facewarden.training.loop.fit`.
+
+        Args:
+            crops: to learn from.
+            run: folder for checkpoints and the log.
+            device: where to train.
+            observe: called with the number of epochs done, after each.
+        """
+        return fit(
+            self.model, crops, objective=self.objective, settings=self.recipe.training, seed=self.seed, run=run,
+            device=device, observe=observe,
+        )  # fmt: skip
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights as they are stored; the model is rounded to them, so it is measured as it is shipped."""
+        return weights_of(self.model.network, self.recipe.stored)
+
+    def card(self, *, summary: str, source: str, training_data: str, limits: str) -> Card:
+        """Return the card of the result; what is not given comes from the recipe.
+
+        Args:
+            summary: one line that says what was trained.
+            source: the command that made it.
+            training_data: what it learned from.
+            limits: where it must not be trusted.
+        """
+        recipe = self.recipe
+        settings: Mapping[str, Any] = self.model.settings
+        return Card(
+            name=recipe.entry,
+            summary=summary,
+            role="pad",
+            licence=recipe.licence,
+            source=source,
+            training_data=training_data,
+            intended_use=recipe.intended_use,
+            limits=limits,
+            settings=dict(settings),
+        )
