@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from facewarden.training.distill.views import DistillationViews
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,6 +21,7 @@ from facewarden.nn.trunk import TrunkShape
 from facewarden.pad.mmdg import Mmdg
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.augment import Augmentation
+from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
 from facewarden.training.features import FeatureDistance

@@ -1,4 +1,4 @@
-"""Goals of an attacker against a detector: flip its decision, or move one of its heads."""
+"""The goal of an attacker against a detector: flip its decision."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Evade(Objective):
         if loss not in ("margin", "cross_entropy"):
             raise BadInputError(f"unknown loss {loss!r}", hint="margin or cross_entropy")
         self.differentiable = detector.differentiable
-        self.detector, self.batch, self.threshold, self.kind = detector, batch, threshold, loss
+        self.detector, self.batch, self.threshold, self.loss_name = detector, batch, threshold, loss
         self.clean, self.keys, self.label = batch.images, batch.key, batch.label
         self._bona_fide = batch.label.bool()
 
@@ -59,7 +59,7 @@ class Evade(Objective):
 
     def _loss_of(self, score: Tensor) -> Tensor:
         signed = self._signed(score)
-        return signed if self.kind == "margin" else torch.nn.functional.softplus(signed)
+        return signed if self.loss_name == "margin" else torch.nn.functional.softplus(signed)
 
     def margin(self, images: Images) -> Float[Tensor, " b"]:
         """How far the score is on the wrong side of the deployed threshold."""
@@ -84,46 +84,3 @@ class Evade(Objective):
         """Loss and success of one pass."""
         score = self._score(images)
         return self._loss_of(score), self._wrong(score.detach())
-
-
-class HeadShift(Objective):
-    """Move one head of a multitask detector away from what it says of the clean samples; success stays the decision.
-
-    Args:
-        detector, batch, threshold: as in `Evade`.
-        head: name of the head whose gradient the attacker reads.
-    """
-
-    goal = "head"
-
-    def __init__(self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float) -> None:
-        if head not in detector.heads:
-            raise BadInputError(
-                f"{type(detector).__name__} has no head {head!r}", hint=f"heads: {', '.join(detector.heads) or 'none'}"
-            )
-        self._evade = Evade(detector, batch, threshold=threshold)
-        self.differentiable = detector.differentiable
-        self.clean, self.keys, self.head, self.label = batch.images, batch.key, head, batch.label
-        with torch.no_grad():
-            self._reference = detector(batch).tasks[head].detach()
-
-    def loss(self, images: Images) -> Float[Tensor, " b"]:
-        """Mean squared distance of the head's output to its clean output."""
-        output = self._evade.detector(self._evade.batch.with_images(images)).tasks[self.head]
-        shift: Tensor = (output - self._reference).flatten(1).square().mean(dim=1)
-        return shift
-
-    def success(self, images: Images) -> Bool[Tensor, " b"]:
-        """Whether the live/spoof decision is wrong."""
-        return self._evade.success(images)
-
-    def margin(self, images: Images) -> Float[Tensor, " b"]:
-        """How far the score, not the head, is on the wrong side of the threshold."""
-        return self._evade.margin(images)
-
-    def select(self, rows: Sequence[int]) -> HeadShift:
-        """Return the same goal for some of the samples."""
-        part = copy.copy(self)
-        part._evade, part._reference = self._evade.select(rows), self._reference[list(rows)]
-        part.clean, part.keys, part.label = part._evade.clean, part._evade.keys, part._evade.label
-        return part

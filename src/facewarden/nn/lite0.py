@@ -44,8 +44,3 @@ class Lite0Features(nn.Module):
         """Features of RGB images in [0, 1]; a cell sees 32 x 32 pixels and what is around them."""
         features: Tensor = self.network.forward_features((images * 255 - 127) / 128)
         return features
-
-
-def load_lite0() -> Lite0Features:
-    """EfficientNet-Lite0 as published."""
-    return Lite0Features()

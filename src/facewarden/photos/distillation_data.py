@@ -29,7 +29,7 @@ from facewarden.data.simulate.sensor.random_site import random_site
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.lite0 import Lite0Features
 from facewarden.photos.aligned import embed_all, to_images
-from facewarden.training.distill.views import DistillationViews, Kind, read_views, write_views
+from facewarden.training.distill.distillation_data import DistillationViews, Kind, read_views, write_views
 
 SCALE = 1.3
 """Factor on the face box of what a student is shown, that of the detectors."""

@@ -75,8 +75,3 @@ def parse_gate(text: str) -> GateExpression:
             raise BadInputError("gate: nested too deeply", hint=HINT)
     check_truth(tree)
     return GateExpression(text, tree)
-
-
-def evaluate_gate(text: str, report: Report) -> Gate:
-    """Parse a gate and apply it to a report."""
-    return parse_gate(text).evaluate(report)

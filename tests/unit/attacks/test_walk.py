@@ -15,14 +15,15 @@ from facewarden.attacks.parts.smoothing import make_kernel, smooth
 from facewarden.attacks.pgd import PGD
 from facewarden.attacks.vmi_fgsm import VMIFGSM
 from facewarden.core.attack import Attack
-from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.decision_goal import Evade
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
+from facewarden.core.head_goal import HeadLoss
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Images
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.gradient_sources.averaged import AveragedReading
-from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
+from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces, with_depth
 from two_classes import make_two_classes
 
 THREAT = ThreatModel(eps=0.03, modalities=MODALITIES)
@@ -95,7 +96,7 @@ def test_every_objective_can_be_narrowed_and_says_the_same_of_what_is_left() -> 
     faces, batch = make_faces(4), make_batch(4)
     for objective in (
         Evade(TinyDetector(), batch, threshold=0.1),
-        HeadShift(TinyDetector(), batch, head="depth", threshold=0.1),
+        HeadLoss(TinyDetector(), with_depth(batch), head="depth", threshold=0.1),
         PushAway([TinyRecognizer()], faces, keys=tuple("abcd")),
         make_two_classes(4),
     ):

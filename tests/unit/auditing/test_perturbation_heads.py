@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from class_targets import class_targets
 from facewarden.attacks.noise import entry as Noise
 from facewarden.attacks.pgd import entry as PGD
 from facewarden.auditing.detector import perturbation_of, presentation_of
@@ -16,7 +17,7 @@ from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads
 from facewarden.auditing.presets import PRESETS
 from facewarden.auditing.request import AuditRequest
 from facewarden.core.run import RunFolder
-from facewarden.core.tasks import HEADS, class_targets
+from facewarden.core.tasks import HEADS
 from facewarden.core.threat import ThreatModel
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, grid

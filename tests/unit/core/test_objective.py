@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.decision_goal import Evade
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
+from facewarden.core.head_goal import HeadLoss
 from facewarden.core.roles import Detector, PadOutput
-from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
+from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces, with_depth
 
 
 class MeanPixel(Detector):
@@ -69,28 +70,11 @@ def test_an_objective_is_as_differentiable_as_its_model(differentiable: bool) ->
     faces = make_faces(2)
     goals = [
         Evade(detector, make_batch(), threshold=0.0),
-        HeadShift(detector, make_batch(), head="depth", threshold=0.0),
+        HeadLoss(detector, with_depth(make_batch()), head="depth", threshold=0.0),
         PushAway([TinyRecognizer(5), recognizer], faces, keys=("a", "b")),
         Impersonate([recognizer], faces, targets=faces, keys=("a", "b")),
     ]
     assert [goal.differentiable for goal in goals] == [differentiable] * 4
-
-
-def test_head_shift_is_zero_at_the_clean_image_and_grows_with_the_head() -> None:
-    detector, batch = TinyDetector(), make_batch()
-    objective = HeadShift(detector, batch, head="depth", threshold=0.0)
-    assert float(objective.loss(batch.images).abs().max()) == 0.0
-    moved = {**batch.images, "rgb": batch.images["rgb"].flip(3)}
-    before = detector(batch).tasks["depth"]
-    after = detector(batch.with_images(moved)).tasks["depth"]
-    torch.testing.assert_close(objective.loss(moved), (after - before).square().mean(dim=(1, 2, 3)))
-    assert torch.equal(objective.success(moved), Evade(detector, batch, threshold=0.0).success(moved))
-
-
-def test_a_head_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(BadInputError, match="no head 'reflection'") as error:
-        HeadShift(TinyDetector(), make_batch(), head="reflection", threshold=0.0)
-    assert "depth" in error.value.hint
 
 
 def test_push_away_measures_the_cosine_to_the_clean_face() -> None:
@@ -152,12 +136,12 @@ def test_an_embedding_goal_needs_a_recognizer_and_as_many_targets_as_faces() -> 
 
 
 def test_samples_do_not_influence_each_other() -> None:
-    detector, batch = TinyDetector(), make_batch(4)
+    detector, batch = TinyDetector(), with_depth(make_batch(4))
     goals: list[tuple[Any, Any]] = [
         (Evade(detector, batch, threshold=0.0), Evade(detector, batch.select([2]), threshold=0.0)),
         (
-            HeadShift(detector, batch, head="depth", threshold=0.0),
-            HeadShift(detector, batch.select([2]), head="depth", threshold=0.0),
+            HeadLoss(detector, batch, head="depth", threshold=0.0),
+            HeadLoss(detector, batch.select([2]), head="depth", threshold=0.0),
         ),
     ]
     moved = {name: image.flip(3) for name, image in batch.images.items()}

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.tasks import AENET_WEIGHTS, ATTRIBUTES, HEADS, class_targets, head_loss, head_width, known
+from facewarden.core.tasks import AENET_WEIGHTS, ATTRIBUTES, HEADS, head_loss, head_width, known
 
 NAN = math.nan
 
@@ -61,16 +61,3 @@ def test_maps_are_averaged_down_to_the_output_and_ignore_holes() -> None:
     assert both.grad is not None
     assert bool(torch.isfinite(both.grad).all())
     assert float(both.grad[1].abs().sum()) == 0.0
-
-
-def test_a_class_says_of_itself_what_the_spec_says() -> None:
-    found = class_targets(torch.tensor([1, 0]))
-    assert set(found) == set(HEADS)
-    assert found["spoof_type"].tolist() == [0, -1]
-    assert found["illumination"].tolist() == [0, -1]
-    assert {head: known(head, target).tolist() for head, target in found.items()} == {
-        "live": [True, True], "attributes": [False, True], "spoof_type": [True, False], "illumination": [True, False],
-        "depth_map": [False, True], "reflection_map": [True, False],
-    }  # fmt: skip
-    assert float(found["depth_map"][1].abs().sum()) == 0.0
-    assert found["reflection_map"].shape == (2, 3, 14, 14)

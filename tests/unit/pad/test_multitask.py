@@ -12,10 +12,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from class_targets import class_targets
 from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
-from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.head_goal import HeadLoss
 from facewarden.core.tasks import HEADS
 from facewarden.nn.crop import crop_resize
 from facewarden.pad import multitask as module
@@ -80,14 +82,17 @@ def test_a_head_set_has_a_name_and_decides_the_heads(name: str) -> None:
 def test_a_head_that_the_model_lacks_names_those_it_has() -> None:
     made = Multitask.untrained({**TINY, "heads": "semantic"}, seed=0).eval()
     with pytest.raises(BadInputError, match="depth_map") as raised:
-        HeadShift(made, frames(), head="depth_map", threshold=0.0)
+        HeadLoss(made, frames(), head="depth_map", threshold=0.0)
     text = f"{raised.value.message} {raised.value.hint}"
     assert all(head in text for head in ("live", "attributes", "spoof_type", "illumination"))
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head_gives_an_attacker_a_gradient(detector: Multitask, head: str) -> None:
-    objective = HeadShift(detector, frames(), head=head, threshold=0.0)
+    batch = frames()
+    assert batch.label is not None
+    batch = replace(batch, tasks=class_targets(batch.label, size=96))
+    objective = HeadLoss(detector, batch, head=head, threshold=0.0)
     noise = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(2)) * 0.01
     images = (frames().images["rgb"] + noise).clamp(0, 1).requires_grad_(True)
     objective.loss({"rgb": images}).sum().backward()

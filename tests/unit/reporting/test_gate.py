@@ -6,7 +6,7 @@ import pytest
 
 from facewarden.core.errors import BadInputError
 from facewarden.reporting.document import Report
-from facewarden.reporting.gate import evaluate_gate, parse_gate
+from facewarden.reporting.gate import parse_gate
 
 # of the made-up report: acer 0.0896 (0.052 to 0.148), n 280; grades D F D; pgd at 8/255 is 1.0, fgsm 92/120
 
@@ -42,14 +42,14 @@ from facewarden.reporting.gate import evaluate_gate, parse_gate
     ],
 )
 def test_an_expression_means_what_it_says(report: Report, expression: str, fails: bool) -> None:
-    gate = evaluate_gate(expression, report)
+    gate = parse_gate(expression).evaluate(report)
     assert gate.passed is not fails
     assert gate.expression == expression
     assert ("yes" if fails else "no") in gate.detail or "not" in expression or " or " in expression
 
 
 def test_the_detail_shows_the_numbers(report: Report) -> None:
-    gate = evaluate_gate("presentation.acer > 0.05 or grade(poisoning) > C", report)
+    gate = parse_gate("presentation.acer > 0.05 or grade(poisoning) > C").evaluate(report)
     assert "acer_worst_species = 9.0\u00a0% (5.2–14.8), n\u00a0=\u00a0280" in gate.detail
     assert "poisoning has grade D" in gate.detail
 
@@ -71,7 +71,7 @@ def test_the_detail_shows_the_numbers(report: Report) -> None:
 )
 def test_unknown_names_are_bad_input_with_the_nearest(report: Report, expression: str, hint: str) -> None:
     with pytest.raises(BadInputError) as refused:
-        evaluate_gate(expression, report)
+        parse_gate(expression).evaluate(report)
     assert hint in refused.value.message
 
 
@@ -135,7 +135,7 @@ def test_everything_else_is_refused_before_the_audit_runs(expression: str) -> No
 )  # fmt: skip
 def test_a_gate_does_not_pass_on_what_was_not_measured(report: Report, expression: str) -> None:
     blind = replace(report, presentation=replace(report.presentation, grade=None, metrics=(), figures=()))
-    gate = evaluate_gate(expression, blind)
+    gate = parse_gate(expression).evaluate(blind)
     assert not gate.passed
     assert "cannot pass" in gate.detail
 
@@ -143,5 +143,5 @@ def test_a_gate_does_not_pass_on_what_was_not_measured(report: Report, expressio
 def test_a_missing_interval_end_does_not_pass(report: Report) -> None:
     bare = replace(report.presentation.metrics[0], low=None, high=None)
     blind = replace(report, presentation=replace(report.presentation, metrics=(bare,)))
-    assert not evaluate_gate("upper(presentation.acer) > 1", blind).passed
-    assert evaluate_gate("presentation.acer > 1", blind).passed
+    assert not parse_gate("upper(presentation.acer) > 1").evaluate(blind).passed
+    assert parse_gate("presentation.acer > 1").evaluate(blind).passed

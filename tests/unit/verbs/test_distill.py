@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from facewarden.training.distill.views import DistillationViews
 from sklearn.decomposition import PCA
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.trunk import SHAPES, TrunkShape
 from facewarden.photos.distillation_data import _chunks, principal
+from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.student import Student
 from facewarden.verbs.distill import distill, held_out, read_distill_recipe, verification
 
