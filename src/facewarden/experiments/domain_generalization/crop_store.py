@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -63,7 +62,7 @@ def view_of(model: Trainable, *, margin: float) -> CropView:
     size = model.view_size
     side = round(size * margin)
     side += (side - size) % 2  # an even rest: the view is cut out of the middle without resampling
-    crop = cast(Any, type(model)).crop
+    crop = type(model).crop
     return CropView(f"{crop.__module__}.{crop.__qualname__}", size, side, model.view_scale * side / size)
 
 
