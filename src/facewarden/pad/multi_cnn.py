@@ -16,9 +16,9 @@ from facewarden.core.errors import BadInputError, ContractError, MissingAssetErr
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
-from facewarden.core.trainable import Trainable
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multimodal.late_fusion import LateFusion
+from facewarden.nn.trainable import Trainable
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "multi_cnn"
 """The weights that come with the package."""

@@ -21,9 +21,9 @@ from facewarden.core.labels import Modality
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.core.tasks import HEADS, MAPS
-from facewarden.core.trainable import Trainable
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multitask_net import MAP_SIDE, MultitaskNet
+from facewarden.nn.trainable import Trainable
 from facewarden.pad.parts.imagenet import load_imagenet
 
 HEAD_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -14,9 +14,9 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.progress import track
-from facewarden.core.trainable import Trainable
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
+from facewarden.nn.trainable import Trainable
 
 _AT_ONCE = 32
 _COARSE = 4  # map heads draw 14x14; a quarter of the side is more than enough to move a map by subpixels

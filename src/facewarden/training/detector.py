@@ -13,8 +13,8 @@ from facewarden.core import registry
 from facewarden.core.artifact import weights_of
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.trainable import Trainable
 from facewarden.data.manifest import Manifest
+from facewarden.nn.trainable import Trainable
 from facewarden.training.crops import CropSet, load_crops
 from facewarden.training.head_results import learned_heads
 from facewarden.training.loop import fit

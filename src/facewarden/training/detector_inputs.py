@@ -14,10 +14,10 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
-from facewarden.core.trainable import Trainable
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
+from facewarden.nn.trainable import Trainable
 
 _AT_ONCE = 32
 

@@ -19,7 +19,7 @@ from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
-from facewarden.core.trainable import Trainable
+from facewarden.nn.trainable import Trainable
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.trainable import Trainable
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
 from facewarden.nn.crop import crop_resize
+from facewarden.nn.trainable import Trainable
 from facewarden.training.crops import load_crops
 from stand_ins import TinyDetector
 from twins import twin

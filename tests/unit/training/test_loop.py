@@ -17,7 +17,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.core.roles import Detector, PadOutput
-from facewarden.core.trainable import Trainable
+from facewarden.nn.trainable import Trainable
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.augment import Augmentation
 from facewarden.training.crops import CropSet

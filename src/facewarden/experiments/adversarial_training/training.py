@@ -13,9 +13,9 @@ from facewarden.core.artifact import save_artifact
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.resolve import resolve_detector
-from facewarden.core.trainable import Trainable
 from facewarden.data.manifest import Manifest
 from facewarden.experiments.engine.kind import shared_folder
+from facewarden.nn.trainable import Trainable
 from facewarden.training.cost_counter import Passes, counted
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.recipe import parse_recipe

@@ -18,10 +18,10 @@ from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
-from facewarden.core.trainable import Trainable
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
+from facewarden.nn.trainable import Trainable
 from facewarden.training.crops import CropSet, whole_box
 
 _AT_ONCE = 32

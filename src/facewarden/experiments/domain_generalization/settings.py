@@ -10,9 +10,9 @@ from typing import Any, cast
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.core.trainable import Trainable
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.engine.kind import SHARED, PlanCell, SettingError, check_keys
+from facewarden.nn.trainable import Trainable
 from facewarden.training.recipe import Recipe, parse_recipe, read_recipe
 from facewarden.training.recipe_files import merged
 

@@ -22,10 +22,10 @@ from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.precision import autocast
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
-from facewarden.core.trainable import Trainable
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multimodal.infrared_channels import stack_infrared
 from facewarden.nn.precision import at_least_single
+from facewarden.nn.trainable import Trainable
 from facewarden.nn.trunk import trunk_identity
 from facewarden.pad.parts.stream_settings import (
     TransformerSettings,

@@ -17,7 +17,7 @@ from facewarden.core.files import write_text
 from facewarden.core.precision import autocast
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
-from facewarden.core.trainable import decay_groups
+from facewarden.nn.trainable import decay_groups
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.distill.changes import change
 from facewarden.training.distill.distillation_data import DistillationViews

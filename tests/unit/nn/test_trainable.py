@@ -9,7 +9,7 @@ from torch import nn
 
 from facewarden.core import registry
 from facewarden.core.roles import Detector
-from facewarden.core.trainable import Trainable, decay_groups
+from facewarden.nn.trainable import Trainable, decay_groups
 
 TRAINED = ("ama", "cmfl", "mm_cdcn", "mmdg", "multi_cnn", "multitask", "ssdg", "vit_cdc_adapter", "vit_concat")
 
