@@ -160,7 +160,7 @@ def choose_method(
         UnknownEntryError: no such method.
     """
     if eps is not None:
-        check_gray(eps)
+        check_gray(eps, least=0.0)
     build = load("attacks", method)
     given, usual = build.cloak_strength(strength, thorough=thorough)
     try:

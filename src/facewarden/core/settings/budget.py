@@ -59,8 +59,12 @@ def read_budget(eps: float | str | None, *, norm: Literal["linf", "l2"]) -> floa
     return eps
 
 
-def check_gray(eps: Any) -> float:
+def check_gray(eps: Any, *, least: float = 0.25) -> float:
     """Return a budget in gray levels of 255 as a float.
+
+    Args:
+        eps: the budget.
+        least: below it, [0, 1] pixel units were meant; 0 where a budget without effect is a control.
 
     Raises:
         BadInputError: no number, zero or less, more than all of them, or so small that [0, 1] pixel units were meant.
@@ -71,7 +75,7 @@ def check_gray(eps: Any) -> float:
         raise BadInputError(f"a budget of {eps:g} gray levels changes nothing", hint="--eps 8")
     if eps > 255.0:
         raise BadInputError(f"a budget of {eps:g} gray levels", hint="--eps between 0 and 255, usually 8")
-    if eps < 0.25:
+    if eps < least:
         raise BadInputError(
             f"a budget of {eps:g} gray levels changes nothing that a file can hold; is it in [0, 1] pixel units?",
             hint=f"--eps counts gray levels: {eps:g} of the pixel range is --eps {eps * 255:g}",

@@ -80,7 +80,7 @@ class CloakRecipe:
             eps = read_number(self.level)
         except ValueError:
             raise BadInputError(f"{self.level!r} is no strength", hint="low, mid, high, or gray levels: 8") from None
-        return {"strength": "mid", "eps": read_budget(self.level if "/" in self.level else eps, norm="linf")}
+        return {"strength": "mid", "eps": read_budget(self.level, norm="linf") if "/" in self.level else eps}
 
     def weights(self, recognizer: Build) -> list[float]:
         """Weight of every surrogate's term; `recognizer` builds one by name."""
