@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 import torch
-from facewarden.training.trainable import Trainable
 
 from facewarden.core import registry
 from facewarden.core.artifact import weights_of
@@ -18,6 +17,7 @@ from facewarden.core.roles import Detector, Purifier, Recognizer
 from facewarden.core.threat import ThreatModel
 from facewarden.data.manifest import Manifest
 from facewarden.data.simulate import simulate
+from facewarden.nn.trainable import Trainable
 from facewarden.training.crops import load_crops
 from facewarden.training.head_results import learned_heads
 from facewarden.training.loop import fit
