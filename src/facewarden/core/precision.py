@@ -8,17 +8,20 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import torch
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.settings import Renamed
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 ComputedPrecision = Literal["float32", "bfloat16", "float16"]
 
 # accelerate's words, which recipes of version 0.1 used
 _OLD_SPELLINGS = {"no": "float32", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+PrecisionSetting = Annotated[Precision, Renamed(tuple(_OLD_SPELLINGS.items()))]
+"""A precision in a file of settings, in which the spellings of version 0.1 are read as well."""
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _ACCELERATE = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 # Multiplying in bfloat16 must not be slower than in float32. Processors with the instructions are 1.5 to 3 times as

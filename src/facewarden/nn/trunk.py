@@ -15,6 +15,7 @@ from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, sha256
 from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.seeding import derive
+from facewarden.core.settings import Count, check_fields, read_settings
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 """Where the trunks that come with the package lie."""
@@ -35,14 +36,15 @@ class TrunkShape:
         heads: of each attention.
     """
 
-    size: int
-    patch: int
-    width: int
-    depth: int
-    heads: int
+    size: Count
+    patch: Count
+    width: Count
+    depth: Count
+    heads: Count
 
     def __post_init__(self) -> None:
-        if min(self.size, self.patch, self.depth, self.heads) < 1 or self.size % self.patch or self.width % self.heads:
+        check_fields(self, source="shape")
+        if self.size % self.patch or self.width % self.heads:
             raise BadInputError(
                 f"no transformer of this shape: {self}", hint="the patch divides the size, the heads divide the width"
             )
@@ -152,7 +154,7 @@ def _from_folder(folder: Path, *, size: int) -> nn.Module:
             hint="facewarden distill writes trunks; timm names work too",
         )
     try:
-        shape = TrunkShape(**artifact.card.settings)
+        shape = read_settings(TrunkShape, artifact.card.settings, source=str(folder / CARD), at=("settings",))
         trunk: Any = make_trunk(shape, seed=0)
         trunk.load_state_dict({name: value.float() for name, value in artifact.weights.items()})
     except (RuntimeError, TypeError) as error:

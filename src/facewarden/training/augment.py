@@ -14,6 +14,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
+from facewarden.core.settings import NotNegative, Share, ShareBelowOne
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,16 @@ class Augmentation:
         mirror: chance that a sample is mirrored where nothing rotates; what rotates is mirrored half of the time.
     """
 
-    rotation: float = 6.0
-    zoom: float = 0.12
-    shift: float = 0.06
-    exposure: float = 0.2
-    blur: float = 1.0
-    noise: float = 0.03
-    drop: float = 0.4
-    offset: float = 0.0
-    gamma: float = 0.0
-    mirror: float = 0.0
+    rotation: NotNegative = 6.0
+    zoom: NotNegative = 0.12
+    shift: NotNegative = 0.06
+    exposure: NotNegative = 0.2
+    blur: Share = 1.0
+    noise: NotNegative = 0.03
+    drop: Share = 0.4
+    offset: NotNegative = 0.0
+    gamma: ShareBelowOne = 0.0
+    mirror: Share = 0.0
 
 
 PUBLISHED = Augmentation(

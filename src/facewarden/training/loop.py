@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
+from facewarden.core.precision import PrecisionSetting
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
+from facewarden.core.settings import Count, NotNegative, Positive, Share, check_fields
 from facewarden.nn.trainable import Trainable
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
@@ -51,26 +54,21 @@ class TrainSettings:
             what is left, so that nothing is open where a checkpoint is written.
     """
 
-    epochs: int = 20
-    batch: int = 48
-    rate: float = 2e-3
-    decay: float = 0.02
-    warmup: float = 0.05
-    clip: float = 5.0
-    margin: float = 8 / 7
+    epochs: Count = 20
+    batch: Annotated[int, Ge(2)] = 48
+    rate: Positive = 2e-3
+    decay: NotNegative = 0.02
+    warmup: Share = 0.05
+    clip: Positive = 5.0
+    margin: Annotated[float, Ge(1)] = 8 / 7
     augmentation: Augmentation = field(default_factory=Augmentation)
-    precision: str = "float32"
-    every: int = 1
-    accumulate: int = 1
+    precision: PrecisionSetting = "float32"
+    every: Count = 1
+    accumulate: Count = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.every < 1 or self.margin < 1 or self.accumulate < 1:
-            raise BadInputError(
-                f"cannot train {self.epochs} epochs with batches of {self.batch}, {self.accumulate} of them a step, "
-                f"checkpoints every {self.every} and margin {self.margin}",
-                hint="epochs, every and accumulate >= 1, batch >= 2, margin >= 1",
-            )
         object.__setattr__(self, "precision", check_training_precision(self.precision))
+        check_fields(self, source="training")
 
 
 def fit(

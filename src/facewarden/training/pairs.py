@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Gt, Le, MinLen
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
@@ -17,6 +18,7 @@ from safetensors.numpy import save_file
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.seeding import derive
+from facewarden.core.settings import NotNegative, Positive, Text
 
 DEV_SHARE = 0.06
 """Share of the people whose pairs are only looked at while training, never learned from."""
@@ -36,44 +38,14 @@ class CloakKind:
         region: "crop" changes the whole crop, "face" only the oval that `facewarden cloak` changes.
     """
 
-    name: str
-    attack: str
-    surrogates: tuple[str, ...]
-    eps: float
-    settings: Mapping[str, Any]
-    weights: tuple[float, ...] | None = None
-    share: float = 1.0
-    region: str = "crop"
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> CloakKind:
-        """Read a kind from a recipe's JSON object.
-
-        Raises:
-            BadInputError: a field is missing, unknown or of the wrong type.
-        """
-        try:
-            weights = values.get("weights")
-            kind = cls(
-                name=str(values["name"]),
-                attack=str(values["attack"]),
-                surrogates=tuple(values["surrogates"]),
-                eps=float(values["eps"]),
-                settings=dict(values.get("settings", {})),
-                weights=None if weights is None else tuple(float(weight) for weight in weights),
-                share=float(values.get("share", 1.0)),
-                region=str(values.get("region", "crop")),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadInputError(f"not a kind of cloak: {error}", hint="copy training/recipes/puface.json") from error
-        known = {"name", "attack", "surrogates", "eps", "settings", "weights", "share", "region"}
-        if set(values) - known or kind.region not in ("crop", "face") or kind.share <= 0 or not kind.surrogates:
-            raise BadInputError(
-                f"kind {kind.name!r}: unknown fields {sorted(set(values) - known)}, region {kind.region!r}, share "
-                f"{kind.share} or no surrogates",
-                hint="region is crop or face, a share is positive",
-            )
-        return kind
+    name: Text
+    attack: Text
+    surrogates: Annotated[tuple[Text, ...], MinLen(1)]
+    eps: Annotated[float, Gt(0), Le(255)]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[NotNegative, ...] | None = None
+    share: Positive = 1.0
+    region: Literal["crop", "face"] = "crop"
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any, Literal
 
-from facewarden.core.errors import BadInputError, UnknownEntryError
+from annotated_types import Ge, Le
+
+from facewarden.core.errors import UnknownEntryError
+from facewarden.core.precision import PrecisionSetting
+from facewarden.core.settings import (
+    Count,
+    NotNegative,
+    Positive,
+    SettingError,
+    Share,
+    ShareBelowOne,
+    Text,
+    Whole,
+    check_fields,
+    read_settings,
+)
 from facewarden.training.pairs import CloakKind
 from facewarden.training.precision import check_training_precision
 from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
-KIND = "purifier"
+KIND: Literal["purifier"] = "purifier"
+Quality = Annotated[int, Ge(1), Le(100)]
+"""Quality of JPEG."""
 _FILES = RecipeFiles(FOLDER, what="recipe of a purifier", model="puface", replaced=("network",))
 
 
@@ -49,51 +66,38 @@ class PurifierSettings:
         at_most: pairs to read; 0 reads all.
     """
 
-    epochs: int = 20
-    batch: int = 32
-    rate: float = 1e-3
-    decay: float = 1e-4
-    warmup: float = 0.03
-    clip: float = 1.0
-    amplify: tuple[float, float] = (0.5, 2.0)
-    natural: float = 0.2
-    sign: int = 1
-    noise: float = 0.0
-    image: str = "rmse"
-    remainder: float = 0.02
-    feature: float = 0.0
-    features: tuple[str, ...] = ("faceres",)
-    feature_faces: int = 0
+    epochs: Count = 20
+    batch: Count = 32
+    rate: Positive = 1e-3
+    decay: NotNegative = 1e-4
+    warmup: Share = 0.03
+    clip: Positive = 1.0
+    amplify: tuple[NotNegative, NotNegative] = (0.5, 2.0)
+    natural: ShareBelowOne = 0.2
+    sign: Literal[1, -1] = 1
+    noise: NotNegative = 0.0
+    image: Literal["rmse", "rmse_each", "l1"] = "rmse"
+    remainder: NotNegative = 0.02
+    feature: NotNegative = 0.0
+    features: tuple[Text, ...] = ("faceres",)
+    feature_faces: Whole = 0
     mirror: bool = True
-    varied: float = 0.0
-    warped: float = 0.0
-    stored: float = 0.0
-    quality: tuple[int, int] = (70, 95)
-    precision: str = "auto"
-    every: int = 1
-    kinds: tuple[str, ...] = ()
-    at_most: int = 0
+    varied: Share = 0.0
+    warped: Share = 0.0
+    stored: Share = 0.0
+    quality: tuple[Quality, Quality] = (70, 95)
+    precision: PrecisionSetting = "auto"
+    every: Count = 1
+    kinds: tuple[Text, ...] = ()
+    at_most: Whole = 0
 
     def __post_init__(self) -> None:
-        low, high = self.amplify
-        worst, best = self.quality
-        fine = (
-            min(self.epochs, self.batch, self.every) >= 1
-            and 0.0 <= low <= high
-            and 1 <= worst <= best <= 100
-            and 0.0 <= self.natural < 1.0
-            and all(0.0 <= share <= 1.0 for share in (self.varied, self.warped, self.stored))
-            and self.sign in (1, -1)
-            and self.noise >= 0
-            and min(self.at_most, self.feature_faces) >= 0
-            and self.image in ("rmse", "rmse_each", "l1")
-            and min(self.feature, self.remainder) >= 0
-        )
-        if not fine:
-            raise BadInputError(
-                f"cannot train a purifier with {asdict(self)}", hint="copy training/recipes/puface.json"
-            )
         object.__setattr__(self, "precision", check_training_precision(self.precision))
+        check_fields(self, source="training")
+        for name, (low, high) in (("amplify", self.amplify), ("quality", self.quality)):
+            if low > high:
+                raise SettingError(f"{name} is {[low, high]}; allowed: low before high", hint=f"{name}: {[high, low]}",
+                                   at=(name,))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,10 @@ class PurifierRecipe:
         network: settings of the network, as `facewarden.nn.restorer.build_restorer` takes them.
         pairs: kinds of cloak that `facewarden pairs` draws from.
         training: how to train.
+        kind: tells it from recipes of detectors.
     """
 
-    entry: str
+    entry: Text
     summary: str
     network: Mapping[str, Any] = field(default_factory=dict)
     pairs: tuple[CloakKind, ...] = ()
@@ -116,10 +121,11 @@ class PurifierRecipe:
     intended_use: str = "research"
     limits: str = "unknown on other faces and cloaks than it was measured on"
     licence: str = "Apache-2.0"
+    kind: Literal["purifier"] = KIND
 
     def plain(self) -> dict[str, Any]:
         """The recipe as JSON values; reading them gives the same recipe."""
-        values: dict[str, Any] = json.loads(json.dumps({"kind": KIND, **asdict(self)}))
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return values
 
     def with_epochs(self, epochs: int | None) -> PurifierRecipe:
@@ -148,28 +154,7 @@ def read_purifier_recipe(name: str) -> PurifierRecipe:
         BadInputError: the file is not a recipe of a purifier.
     """
     values = _FILES.read(name)
-    try:
-        if values.pop("kind", None) != KIND:
-            raise ValueError(f'no "kind": "{KIND}"')
-        kinds = tuple(CloakKind.read(kind) for kind in values.pop("pairs", []))
-        training = _settings(values.pop("training", {}))
-        return PurifierRecipe(**values, pairs=kinds, training=training)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _FILES.refuse(str(_FILES.path(name)), error) from error
-
-
-def _settings(values: Mapping[str, Any]) -> PurifierSettings:
-    real = {item.name for item in fields(PurifierSettings) if item.type == "float"}
-    # JSON may say 1 for 1.0
-    read: dict[str, Any] = {name: float(value) if name in real else value for name, value in values.items()}
-    if "amplify" in read:
-        low, high = read["amplify"]
-        read["amplify"] = (float(low), float(high))
-    if "quality" in read:
-        worst, best = read["quality"]
-        read["quality"] = (int(worst), int(best))
-    if "features" in read:
-        read["features"] = tuple(read["features"])
-    if "kinds" in read:
-        read["kinds"] = tuple(str(kind) for kind in read["kinds"])
-    return PurifierSettings(**read)
+    source = str(_FILES.path(name))
+    if values.get("kind") != KIND:
+        raise SettingError(f'{source}: no recipe of a purifier: it has no "kind": "{KIND}"', hint=_FILES.copy_hint)
+    return read_settings(PurifierRecipe, values, source=source)

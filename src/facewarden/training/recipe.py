@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from facewarden.training.augment import Augmentation
+from facewarden.core.settings import Text, check_fields, read_settings
 from facewarden.training.loop import TrainSettings
 from facewarden.training.recipe_files import FOLDER, RecipeFiles
-
-_REAL = ("rate", "decay", "warmup", "clip", "margin")
 
 _FILES = RecipeFiles(FOLDER, what="training recipe", model="multi_cnn")
 
@@ -31,10 +29,10 @@ class Recipe:
         stored: "float32", or "float16" for weights of half the size; they are rounded before anything is measured.
     """
 
-    entry: str
+    entry: Text
     summary: str
     model: Mapping[str, Any] = field(default_factory=dict)
-    objective: str = "cross_entropy"
+    objective: Text = "cross_entropy"
     objective_settings: Mapping[str, Any] = field(default_factory=dict)
     training: TrainSettings = field(default_factory=TrainSettings)
     captures: Mapping[str, Any] = field(default_factory=dict)
@@ -42,11 +40,10 @@ class Recipe:
     intended_use: str = "research"
     limits: str = "unknown on other captures than it was measured on"
     licence: str = "Apache-2.0"
-    stored: str = "float32"
+    stored: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.stored not in ("float32", "float16"):
-            raise ValueError(f"stored is {self.stored!r}, not float32 or float16")
+        check_fields(self, source="recipe")
 
     def plain(self) -> dict[str, Any]:
         """The recipe as JSON values; reading them gives the same recipe."""
@@ -86,11 +83,4 @@ def parse_recipe(values: Mapping[str, Any], *, source: str) -> Recipe:
     Raises:
         BadInputError: they are not a recipe.
     """
-    try:
-        rest = {name: value for name, value in values.items() if name != "training"}
-        training = dict(values.get("training", {}))
-        augmentation = Augmentation(**{k: float(v) for k, v in training.pop("augmentation", {}).items()})
-        training = {k: float(v) if k in _REAL else v for k, v in training.items()}  # JSON may say 1 for 1.0
-        return Recipe(**rest, training=TrainSettings(**training, augmentation=augmentation))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _FILES.refuse(source, error) from error
+    return read_settings(Recipe, values, source=source)

@@ -66,8 +66,13 @@ class RecipeFiles:
         """
         return BadInputError(
             f"{source}: not a {self.what}: {error}",
-            hint=f"copy {'/'.join(self.folder.parts[-2:])}/{self.model}.json of the package",
+            hint=self.copy_hint,
         )
+
+    @property
+    def copy_hint(self) -> str:
+        """What to copy for a recipe of one's own."""
+        return f"copy {'/'.join(self.folder.parts[-2:])}/{self.model}.json of the package"
 
     def _read(self, name: str, *, seen: tuple[Path, ...]) -> dict[str, Any]:
         path = self.path(name)

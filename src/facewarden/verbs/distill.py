@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import MinLen
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
+from facewarden.core.settings import Count, Text, read_settings
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.verification import verification_summary
@@ -36,7 +38,6 @@ from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 RESULTS = "results.json"
 _FILES = RecipeFiles(FOLDER.parent / "distill" / "recipes", what="distillation recipe", model="face_vit")
-_REAL = ("rate", "decay", "warmup", "clip", "patches", "whole", "simulated", "gray")
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ class DistillRecipe:
 
     summary: str
     shape: TrunkShape
-    teachers: tuple[str, ...]
-    components: int = 192
-    people: int = 240
-    shots: int = 6
-    held_out: int = 10
+    teachers: Annotated[tuple[Text, ...], MinLen(1)]
+    components: Count = 192
+    people: Count = 240
+    shots: Count = 6
+    held_out: Count = 10
     training: DistillSettings = field(default_factory=DistillSettings)
 
 
@@ -140,13 +141,7 @@ def read_distill_recipe(name: str) -> DistillRecipe:
         UnknownEntryError: the package has none of that name.
         BadInputError: the file is not a recipe.
     """
-    values = _FILES.read(name)
-    try:
-        training: dict[str, Any] = {k: float(v) if k in _REAL else v for k, v in values.pop("training", {}).items()}
-        shape, teachers = TrunkShape(**values.pop("shape")), tuple(values.pop("teachers"))
-        return DistillRecipe(shape=shape, teachers=teachers, training=DistillSettings(**training), **values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _FILES.refuse(str(_FILES.path(name)), error) from error
+    return read_settings(DistillRecipe, _FILES.read(name), source=str(_FILES.path(name)))
 
 
 def held_out(person: str, one_in: int) -> bool:

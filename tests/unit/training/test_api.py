@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest, Sample
 from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.purifier_recipe import is_purifier_recipe
-from facewarden.training.recipe import read_recipe
+from facewarden.training.recipe import parse_recipe, read_recipe
 from facewarden.training.recipe_files import FOLDER
 from facewarden.verbs.train import train
 
@@ -146,10 +147,45 @@ def test_every_recipe_of_the_package_reads_back_as_itself(path: Path, tmp_path: 
 def test_an_unknown_recipe_or_field_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownEntryError, match=r"known: .*multi_cnn"):
         read_recipe("multi_can")
-    for text in ("{", "[]", '{"entry": "multi_cnn"}', json.dumps({**RECIPE, "epochs": 3}), '{"training": 3}'):
+    for text, message in (
+        ("{", "not a training recipe"),
+        ("[]", "not a training recipe"),
+        ('{"entry": "multi_cnn"}', "summary is missing; allowed: text"),
+        (json.dumps({**RECIPE, "epochs": 3}), "unknown setting 'epochs'"),
+        ('{"training": 3}', "entry is missing.*training is 3; allowed: an object with epochs, batch"),
+        (json.dumps({**RECIPE, "stored": "int8"}), 'stored is "int8"; allowed: float32 or float16'),
+    ):
         (tmp_path / "bad.json").write_text(text)
-        with pytest.raises(BadInputError, match=r"bad\.json: not a training recipe"):
+        with pytest.raises(BadInputError, match=rf"bad\.json: {message}"):
             read_recipe(str(tmp_path / "bad.json"))
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"rate": 0}, "training.rate is 0; allowed: a number above 0"),
+        ({"rate": float("nan")}, "training.rate is nan; allowed: finite numbers"),
+        ({"rate": 10**400}, "training.rate is a number of about 400 digits"),
+        ({"decay": -1}, "training.decay is -1; allowed: a number from 0"),
+        ({"warmup": 2}, "training.warmup is 2; allowed: a number from 0 to 1"),
+        ({"clip": "5"}, 'training.clip is "5"; allowed: a number above 0'),
+        ({"margin": 0.5}, "training.margin is 0.5; allowed: a number from 1"),
+        ({"epochs": 2.5}, "training.epochs is 2.5; allowed: a whole number from 1"),
+        ({"augmentation": {"gama": 0}}, "unknown setting 'training.augmentation.gama'; did you mean 'gamma'"),
+        ({"augmentation": []}, r"training.augmentation is \[\]; allowed: an object"),
+        ({"precision": "float16"}, "no training in float16"),
+        ({"precision": "int8"}, 'training.precision is "int8"; allowed: auto, float32, bfloat16 or float16'),
+    ],
+)
+def test_every_range_of_training_is_checked(training: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInputError, match=rf"^the plan: {message}"):
+        parse_recipe({"entry": "multi_cnn", "summary": "x", "training": training}, source="the plan")
+
+
+def test_earlier_spellings_of_precision_are_read() -> None:
+    for word, today in (("no", "float32"), ("bf16", "bfloat16")):
+        recipe = parse_recipe({"entry": "x", "summary": "x", "training": {"precision": word}}, source="x")
+        assert recipe.training.precision == today
 
 
 def test_a_detector_that_cannot_be_trained_is_refused(captures: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.settings import read_settings
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.puface import PuFace
 from facewarden.training.amplify import amplify, draw_batch, eight_bits, residual_cloak
@@ -344,10 +346,34 @@ def test_unknown_recipes_and_networks_are_named() -> None:
 
 
 def test_kinds_of_cloak_say_what_they_are() -> None:
-    kind = CloakKind.read({"name": "x", "attack": "pgd", "surrogates": ["a"], "eps": 8, "weights": [1]})
+    values = {"name": "x", "attack": "pgd", "surrogates": ["a"], "eps": 8, "weights": [1]}
+    kind = read_settings(CloakKind, values)
     assert (kind.eps, kind.weights, kind.region) == (8.0, (1.0,), "crop")
-    with pytest.raises(BadInputError, match="region"):
-        CloakKind.read({"name": "x", "attack": "pgd", "surrogates": ["a"], "eps": 8, "region": "sky"})
+    with pytest.raises(BadInputError, match='region is "sky"; allowed: crop or face'):
+        read_settings(CloakKind, {**values, "region": "sky"})
+    with pytest.raises(BadInputError, match="surrogates is"):
+        read_settings(CloakKind, {**values, "surrogates": []})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"sign": 2}}, "training.sign is 2; allowed: 1 or -1"),
+        ({"training": {"amplify": [2, 1]}}, r"amplify is \[2.0, 1.0\]; allowed: low before high"),
+        ({"training": {"amplify": 2}}, "training.amplify is 2; allowed: a list of 2"),
+        ({"training": {"quality": [70, 101]}}, r"training.quality\[1\] is 101; allowed: a whole number from 1 to 100"),
+        ({"training": {"warm": 0.1}}, "unknown setting 'training.warm'; did you mean 'warmup'"),
+        ({"training": {"rate": 10**400}}, "training.rate is a number of about 400 digits"),
+        ({"pairs": [{"name": "x"}]}, r"pairs\[0\].attack is missing"),
+        ({"kind": "detector"}, 'no "kind": "purifier"'),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_names_the_setting(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"like": "puface", "pairs": [], **changes}))
+    with pytest.raises(BadInputError, match=rf"mine\.json: .*{message}") as caught:
+        read_purifier_recipe(str(path))
+    assert caught.value.hint
 
 
 def test_a_recipe_like_another_holds_only_what_differs() -> None:

@@ -6,17 +6,19 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge
 
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
-from facewarden.core.precision import autocast
+from facewarden.core.precision import PrecisionSetting, autocast
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
+from facewarden.core.settings import Count, NotNegative, Positive, Share, check_fields
 from facewarden.nn.trainable import decay_groups
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.distill.changes import change
@@ -41,22 +43,21 @@ class DistillSettings:
         precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
     """
 
-    epochs: int = 24
-    batch: int = 96
-    rate: float = 1e-3
-    decay: float = 0.05
-    warmup: float = 0.04
-    clip: float = 1.0
-    patches: float = 0.6
-    whole: float = 0.2
-    simulated: float = 0.3
-    gray: float = 0.3
-    precision: str = "auto"
+    epochs: Count = 24
+    batch: Annotated[int, Ge(2)] = 96
+    rate: Positive = 1e-3
+    decay: NotNegative = 0.05
+    warmup: Share = 0.04
+    clip: Positive = 1.0
+    patches: NotNegative = 0.6
+    whole: NotNegative = 0.2
+    simulated: NotNegative = 0.3
+    gray: Share = 0.3
+    precision: PrecisionSetting = "auto"
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2:
-            raise BadInputError(f"cannot distill so: {self}", hint="epochs >= 1, batch >= 2")
         object.__setattr__(self, "precision", check_training_precision(self.precision))
+        check_fields(self, source="training")
 
 
 def distill_student(
