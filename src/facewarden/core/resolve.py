@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 import torch
 
@@ -15,6 +15,7 @@ from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
+from facewarden.core.settings import check_arguments
 from facewarden.core.sources.grammar import Source, parse_source, split_settings
 from facewarden.core.sources.user_file import load_object
 
@@ -90,27 +91,6 @@ def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:
     return name, settings if name != spec else None
 
 
-def _checked(name: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the types that an entry says; one that it does not take, or of another type, is refused."""
-    wanted = get_type_hints(make.__init__ if inspect.isclass(make) else make)
-    takes = [one for one in inspect.signature(make).parameters if one != "self"]
-    found: dict[str, Any] = {}
-    for setting, value in settings.items():
-        if setting not in takes:
-            raise BadInputError(
-                f"{name} has no setting {setting!r}", hint=f"{name} takes {', '.join(takes) or 'no settings'}"
-            )
-        kind = wanted.get(setting)
-        fine = not isinstance(value, bool) if kind in (int, float) else True
-        if kind is float and isinstance(value, int) and fine:
-            found[setting] = float(value)  # JSON may say 1 for 1.0
-        elif kind in (int, float, str, bool) and not (fine and isinstance(value, kind)):
-            raise BadInputError(f"{name}: {setting} = {value!r}", hint=f"{setting} is of type {kind.__name__}")
-        else:
-            found[setting] = value
-    return found
-
-
 def _resolve(group: str, spec: str, *, role: type) -> Any:
     names = {entry.name for entry in list_entries(group)}
     source = parse_source(spec, known=names, what=group)
@@ -160,7 +140,7 @@ def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | N
     """
     make = load(group, name)
     given = (Path(argument),) if argument else ()
-    known = _checked(name, make, settings) if settings else {}
+    known = check_arguments(make, settings, source=name) if settings else {}
     try:
         inspect.signature(make).bind(*given, **known)
     except TypeError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,10 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Detector
-from facewarden.core.settings.budget import read_number
+from facewarden.core.settings import SettingError, arguments_of, check_arguments
+
+_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_FRACTION = re.compile(r"^\s*([-+.\d]+)\s*/\s*(\d+)\s*$")
 
 
 def build_attack(method: str, options: Mapping[str, Any]) -> Attack:
@@ -30,15 +32,14 @@ def build_attack(method: str, options: Mapping[str, Any]) -> Attack:
     """
     entry = load("attacks", method)
     known = options_of(method)
-    values = {}
-    for name, value in options.items():
-        if name not in known:
-            close = difflib.get_close_matches(name, list(known), n=1)
-            guess = f"; did you mean {close[0]}?" if close else ""
-            raise BadInputError(
-                f"{method} has no option {name!r}{guess}", hint=f"options: {', '.join(known) or 'none'}"
-            )
-        values[name] = _typed(value, known[name], what=f"{method}: {name}")
+    read = {name: _from_text(value, known.get(name)) for name, value in options.items()}
+    try:
+        values = check_arguments(entry, read, source=method, keyword_only=True)
+    except SettingError as error:
+        name = str(error.at[0]) if error.at else ""
+        if known.get(name) in (float, float | None):  # a fraction is no JSON, so only this place knows of it
+            raise SettingError(error.message, hint=f"{name}: a number such as 0.01 or 2/255", at=error.at) from error
+        raise
     made = entry(**values)
     if not isinstance(made, Attack):
         raise BadInputError(f"{method} is not an attack", hint="facewarden list attacks")
@@ -110,38 +111,33 @@ def check_reads(model: Detector, modalities: Sequence[Modality], *, what: str) -
 
 def options_of(method: str) -> dict[str, Any]:
     """Names and types of an attack's options."""
-    init = getattr(load("attacks", method), "__init__", None)
-    if init is None or init is object.__init__:
-        return {}
-    hints = typing.get_type_hints(init)
-    names = [name for name, p in inspect.signature(init).parameters.items() if p.kind is p.KEYWORD_ONLY]
-    return {name: hints.get(name, str) for name in names}
+    return arguments_of(load("attacks", method), keyword_only=True)
 
 
-def _typed(value: Any, kind: Any, *, what: str) -> Any:
-    """A value as its annotated type."""
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
-    if choices:
-        if value not in choices:
-            raise BadInputError(f"{what} {value!r}", hint=f"one of: {', '.join(map(str, choices))}")
+def _from_text(value: Any, kind: Any) -> Any:
+    """What a person typed as the JSON value that an annotation asks for; as it is where it can be none."""
+    kinds = get_args(kind) if get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+    if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:
+        return int(value)
+    if not isinstance(value, str) or str in kinds:
         return value
-    if get_origin(kind) in (typing.Union, types.UnionType):
-        kinds = [part for part in get_args(kind) if part is not type(None)]
-        if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
-            return None
-        return _typed(value, kinds[0], what=what)
+    word = value.strip().lower()
+    if type(None) in kinds and word in ("none", "null"):
+        return None
+    if bool in kinds:
+        return _SWITCH.get(word, value)
+    choices = [choice for one in kinds if get_origin(one) is Literal for choice in get_args(one)]
+    numeric = int in kinds or float in kinds or any(isinstance(choice, int | float) for choice in choices)
+    return _number(value, whole=float not in kinds) if numeric else value
+
+
+def _number(text: str, *, whole: bool) -> Any:
+    """The number that a text says, also as `2/255`; the text itself where it says none."""
+    fraction = _FRACTION.match(text)
     try:
-        if kind is bool:
-            words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-            return value if isinstance(value, bool) else words[str(value).lower()]
-        if kind is int:
-            number = float(value)
-            if isinstance(value, bool) or number != int(number):
-                raise ValueError("not whole")
-            return int(number)
-        if kind is float:
-            return read_number(value) if isinstance(value, str) else float(value)
-    except (ValueError, KeyError, TypeError):
-        word = {bool: "true or false", int: "a whole number", float: "a number such as 0.01 or 2/255"}[kind]
-        raise BadInputError(f"{what} is {value!r}", hint=f"{what.rpartition(' ')[2]}: {word}") from None
-    return str(value)
+        value = float(fraction[1]) / int(fraction[2]) if fraction else float(text)
+        if whole and value.is_integer():
+            return int(text) if text.strip().lstrip("+-").isdigit() else int(value)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return text
+    return value

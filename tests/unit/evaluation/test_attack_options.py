@@ -28,14 +28,17 @@ def test_text_becomes_what_the_signature_says() -> None:
 @pytest.mark.parametrize(
     ("method", "options", "message", "hint"),
     [
-        ("pgd", {"step": "3"}, "did you mean steps", "options: steps"),
-        ("pgd", {"steps": "many"}, "steps is 'many'", "whole number"),
+        ("pgd", {"step": "3"}, "did you mean 'steps'", "known: steps"),
+        ("pgd", {"steps": "many"}, 'steps is "many"', "whole number"),
         ("pgd", {"steps": "2.5"}, "2.5", "whole number"),
         ("pgd", {"steps": "0"}, "at least 1", "steps=1"),
         ("pgd", {"random_start": "perhaps"}, "perhaps", "true or false"),
         ("pgd", {"precision": "int8"}, "int8", "float32, bfloat16"),
         ("pgd", {"step_size": "1/0"}, "1/0", "2/255"),
-        ("fgsm", {"steps": "3"}, "no option 'steps'", "none"),
+        ("pgd", {"step_size": "nan"}, "step_size is nan; allowed: finite numbers", "2/255"),
+        ("pgd", {"steps": "9" * 400}, "steps is inf", "finite"),
+        ("pgd", {"steps": [3]}, "steps is [3]; allowed: a whole number", "whole number"),
+        ("fgsm", {"steps": "3"}, "no setting 'steps'", "none"),
         ("square", {"queries": "0"}, "queries must be at least 1", "queries=1"),
     ],
 )

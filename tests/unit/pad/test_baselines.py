@@ -95,7 +95,7 @@ def test_unknown_settings_and_words_are_named(name: str) -> None:
     entry = registry.load("pad", name)
     with pytest.raises(BadInputError, match="color"):
         entry.untrained({"color": "red"}, seed=0)
-    with pytest.raises(BadInputError, match="missing_fill 'mean'"):
+    with pytest.raises(BadInputError, match='missing_fill is "mean"; allowed: pixel0, norm0'):
         entry.untrained({"missing_fill": "mean"}, seed=0)
 
 

@@ -17,7 +17,7 @@ from facewarden.core.settings.problems import SettingError, at_place, explain, p
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-_CONFIG = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+_CONFIG = {"strict": True, "extra": "forbid", "allow_inf_nan": False, "arbitrary_types_allowed": True}
 _LARGEST = 2**63 - 1  # torch, numpy and the seeds of generators hold 64 bits
 
 T = TypeVar("T")
@@ -197,7 +197,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 @lru_cache(maxsize=256)
 def _schema(kind: Any) -> dict[str, Any]:
-    return _adapter(kind).json_schema()
+    from pydantic.errors import PydanticInvalidForJsonSchema
+
+    try:
+        return _adapter(kind).json_schema()
+    except PydanticInvalidForJsonSchema:  # an argument that only Python can give
+        return {}
 
 
 @lru_cache(maxsize=64)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.precision import Precision
+from facewarden.core.settings import Count, Positive, Whole, check_fields
 from facewarden.nn.trunk import is_random, load_trunk
 
 MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
@@ -35,16 +35,16 @@ class ViewSettings:
         seed: of the fresh layers.
     """
 
-    size: int = 224
-    scale: float = 1.3
+    size: Count = 224
+    scale: Positive = 1.3
     missing_fill: MissingFill = "pixel0"
     infrared_input: InfraredInput = "gray"
     precision: Precision = "float32"
     tiling: Tiling = "auto"
-    seed: int = 0
+    seed: Whole = 0
 
     def __post_init__(self) -> None:
-        check_choices(type(self), asdict(self), source="settings")
+        check_fields(self, source="settings")
 
 
 @dataclass(frozen=True)
@@ -61,46 +61,9 @@ class TransformerSettings(ViewSettings):
     """
 
     trunk: str = "vit_base_patch16_224"
-    depth: int | None = None
+    depth: Count | None = None
     preset: Trained = "full"
     pretrained: bool = False
-
-
-_Settings = TypeVar("_Settings", bound=ViewSettings)
-
-
-def check_choices(kind: type[ViewSettings], values: Mapping[str, Any], *, source: str) -> None:
-    """Raise for a value that a setting does not allow.
-
-    Raises:
-        BadInputError: there is one.
-    """
-    for name, hint in get_type_hints(kind).items():
-        if get_origin(hint) is Literal and name in values and values[name] not in get_args(hint):
-            raise BadInputError(
-                f"{source}: unknown {name} {values[name]!r}", hint=f"one of {', '.join(map(str, get_args(hint)))}"
-            )
-
-
-def read_settings(kind: type[_Settings], values: Mapping[str, Any], *, source: str) -> _Settings:
-    """Settings from a card or a recipe.
-
-    Args:
-        kind: which settings.
-        values: by name; what is left out has its default.
-        source: named in the error.
-
-    Raises:
-        BadInputError: an unknown setting, or an unknown word for one.
-    """
-    known = {item.name: item for item in fields(kind)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise BadInputError(f"{source}: unknown settings {unknown}", hint=f"settings are {', '.join(known)}")
-    check_choices(kind, values, source=source)
-    hints = get_type_hints(kind)  # JSON may say 1 for 1.0
-    given: dict[str, Any] = {k: float(v) if hints[k] is float else v for k, v in values.items()}
-    return kind(**given)
 
 
 def make_trunk(settings: TransformerSettings) -> nn.Module:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.core.artifact import load_artifact
+from facewarden.core.artifact import CARD, load_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
@@ -22,6 +22,7 @@ from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.precision import autocast
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
+from facewarden.core.settings import read_settings
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.multimodal.infrared_channels import stack_infrared
 from facewarden.nn.precision import at_least_single
@@ -32,7 +33,6 @@ from facewarden.pad.parts.stream_settings import (
     ViewSettings,
     check_start,
     make_trunk,
-    read_settings,
 )
 
 _Output = TypeVar("_Output")
@@ -200,7 +200,7 @@ class ThreeStreams(Trainable):
             BadInputError: not an artifact, or weights that do not fit the settings of its card.
         """
         artifact = load_artifact(folder)
-        settings = read_settings(cls.kind, artifact.card.settings, source=str(folder))
+        settings = read_settings(cls.kind, artifact.card.settings, source=str(folder / CARD), at=("settings",))
         trunk = None
         if isinstance(settings, TransformerSettings):
             trunk = make_trunk(replace(settings, pretrained=False))  # the artifact has every weight

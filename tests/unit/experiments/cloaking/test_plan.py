@@ -188,12 +188,12 @@ def test_a_purifier_with_settings() -> None:
     [
         ('jpeg{"quality": 30', "no JSON"),
         ('jpeg{"strength": 30}', "no setting 'strength'"),
-        ('jpeg{"quality": 30.5}', "of type int"),
-        ('jpeg{"quality": "x"}', "of type int"),
-        ('jpeg{"quality": true}', "of type int"),
-        ('median{"size": 2.5}', "of type int"),
-        ('gaussian_noise{"seed": "x"}', "of type int"),
-        ('bilateral{"radius": 2.5}', "of type int"),
+        ('jpeg{"quality": 30.5}', "quality is 30.5; allowed: a whole number"),
+        ('jpeg{"quality": "x"}', 'quality is "x"; allowed: a whole number'),
+        ('jpeg{"quality": true}', "allowed: a whole number"),
+        ('median{"size": 2.5}', "allowed: a whole number"),
+        ('gaussian_noise{"seed": "x"}', "allowed: a whole number"),
+        ('bilateral{"radius": 2.5}', "allowed: a whole number"),
         ('jpeg:5{"quality": 30}', "takes no path"),
     ],
 )
