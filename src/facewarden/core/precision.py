@@ -20,7 +20,7 @@ ComputedPrecision = Literal["float32", "bfloat16", "float16"]
 
 # accelerate's words, which recipes of version 0.1 used
 _OLD_SPELLINGS = {"no": "float32", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-PrecisionSetting = Annotated[Precision, Renamed(tuple(_OLD_SPELLINGS.items()))]
+PrecisionSetting = Annotated[str, Renamed(tuple(_OLD_SPELLINGS.items()), today=Precision)]
 """A precision in a file of settings, in which the spellings of version 0.1 are read as well."""
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _ACCELERATE = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}

@@ -47,7 +47,7 @@ class Outer:
     rate: Positive = 1e-3
     epochs: Count = 3
     mean: Annotated[tuple[float, ...], OneOrMore()] = (0.0,)
-    mode: Annotated[Literal["float32", "bfloat16"], Renamed((("bf16", "bfloat16"),))] = "float32"
+    mode: Annotated[str, Renamed((("bf16", "bfloat16"),), today=Literal["float32", "bfloat16"])] = "float32"
     range: tuple[float, float] = (0.5, 2.0)
     depth: int | None = None
     flag: bool = False

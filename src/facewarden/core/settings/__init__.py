@@ -16,6 +16,7 @@ from facewarden.core.settings.problems import SettingError
 from facewarden.core.settings.types import (
     Count,
     NotNegative,
+    NumberAsText,
     OneOrMore,
     Positive,
     Renamed,
@@ -28,6 +29,7 @@ from facewarden.core.settings.types import (
 __all__ = [
     "Count",
     "NotNegative",
+    "NumberAsText",
     "OneOrMore",
     "Positive",
     "Renamed",

@@ -26,21 +26,40 @@ Text = Annotated[str, MinLen(1)]
 
 @dataclass(frozen=True)
 class Renamed:
-    """Mark of a field whose words were spelled otherwise in an earlier version; both are read.
+    """Mark of a field of text whose words were spelled otherwise in an earlier version; both are read.
 
     Attributes:
         words: earlier spelling, today's spelling, in turn.
+        today: the `Literal` of today's words.
     """
 
     words: tuple[tuple[str, str], ...]
+    today: Any
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        names = dict(self.words)
+        return core_schema.no_info_before_validator_function(
+            lambda value: names.get(value, value) if isinstance(value, str) else value,
+            handler.generate_schema(self.today),
+        )
+
+
+@dataclass(frozen=True)
+class NumberAsText:
+    """Mark of a field of text that may be written as a number."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
         from pydantic_core import core_schema
 
-        today = dict(self.words)
-        return core_schema.no_info_before_validator_function(
-            lambda value: today.get(value, value) if isinstance(value, str) else value, handler(source)
-        )
+        def to_text(value: Any) -> Any:
+            return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+        return core_schema.no_info_before_validator_function(to_text, handler(source))
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Callable[[Any], Any]) -> Any:
+        return {"anyOf": [handler(core_schema), {"type": "number"}]}
 
 
 @dataclass(frozen=True)
