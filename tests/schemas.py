@@ -12,7 +12,6 @@ from facewarden.core.card import Card
 from facewarden.core.settings import json_schema
 from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS
 from facewarden.data.sample import Sample
-from facewarden.experiments.cloaking.settings import CloakingSettings
 from facewarden.pad.http_detector import HttpSettings
 from facewarden.pad.onnx_file import OnnxSettings
 from facewarden.recognizers.onnx_file import OnnxRecognizerSettings
@@ -31,13 +30,6 @@ def inherited(kind: type) -> dict[str, Any]:
     required = schema.pop("required")
     either = [{"required": ["like"]}, {"required": required}]
     return {**schema, "properties": {"like": LIKE, **schema["properties"]}, "anyOf": either}
-
-
-def plan(kind: type, name: str) -> dict[str, Any]:
-    """The schema of a plan of one kind, which stands in the YAML file beside its settings."""
-    schema = inherited(kind)
-    schema["properties"] = {"kind": {"const": name}, **schema["properties"]}
-    return schema
 
 
 def manifest() -> dict[str, Any]:
@@ -62,7 +54,6 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "card_settings_onnx_recognizer": lambda: json_schema(OnnxRecognizerSettings),
     "http_service": lambda: json_schema(HttpSettings),
     "manifest": manifest,
-    "plan_cloaking": lambda: plan(CloakingSettings, "cloaking"),
     "recipe_distillation": lambda: inherited(DistillRecipe),
     "recipe_purifier": lambda: inherited(PurifierRecipe),
     "recipe_training": lambda: inherited(Recipe),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
 import schemas
-from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 from facewarden.training.recipe_files import FOLDER as RECIPES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,15 +43,6 @@ def test_every_recipe_of_the_package_fits(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(WEIGHTS.rglob("card.json")), ids=lambda path: path.parent.name)
 def test_every_card_of_the_package_fits(path: Path) -> None:
     checker("card").validate(json.loads(path.read_text(encoding="utf-8")))
-
-
-def test_cloaking_plans_of_the_package_fit() -> None:
-    plans: list[Any] = [plan for plan in map(read_plan, shipped_plans()) if plan.kind == "cloaking"]
-    assert len(plans) > 3
-    for plan in plans:
-        checker("plan_cloaking").validate({"kind": plan.kind, **plan.settings})
-    with pytest.raises(jsonschema.ValidationError):
-        checker("plan_cloaking").validate({"kind": "cloaking", **plans[0].settings, "users": 0})
 
 
 def test_reports_of_the_documentation_fit() -> None:

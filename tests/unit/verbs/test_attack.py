@@ -122,7 +122,7 @@ def _flows(name: str) -> bool:
         ({"head": "spoof_type", "towards": "pone"}, "no class 'pone'", "phone"),
         ({"towards": "live"}, "names no class", "spoof_type"),
         ({"set": ("steps=0",)}, "at least 1", "steps=1"),
-        ({"set": ("stepz=2",)}, "did you mean steps", "options"),
+        ({"set": ("stepz=2",)}, "did you mean 'steps'", "known: "),
         ({"method": "square", "set": ("queries=0",)}, "queries must be", "queries=1"),
         ({"method": "square", "set": ("queries=2",), "average": 2}, "reads no gradients", "gradient attack"),
         ({"average": 0}, "0 points", "points=4"),

@@ -38,7 +38,7 @@ PLAN: dict[str, Any] = {
         ({"methods": {"odd": {"objective": "pgd"}}}, "no entry 'pgd'", ("methods", "odd")),
         ({"methods": {"odd": {"objective": "awp", "objective_settings": {"inner": "regrad"}}}}, "awp goes on top",
          ("methods", "odd")),
-        ({"methods": {"odd": {"training": {"epochs": 0}}}}, "0 epochs", ("methods", "odd")),
+        ({"methods": {"odd": {"training": {"epochs": 0}}}}, "training.epochs is 0; allowed", ("methods", "odd")),
         ({"seeds": []}, "seeds", ("seeds",)),
         ({"recipe": "nothing"}, "nothing", ("start",)),
         ({"attacks": {"pgd": {"eps": [0.1]}}}, "a budget of 0.1", ("attacks", "pgd", "eps", 0)),
