@@ -9,13 +9,18 @@ AUDIT_PARTS := yunet faceplugin_recognizer facesdk_mobilefacenet dlib_face_api o
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: audit test lint gpu-check docs-check setup setup-test fetch fetch-all clean
+.PHONY: audit test test-more lint gpu-check docs-check setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
 
 test: setup-test fetch-all lint docs-check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What takes longer than a gate may: the results of two commits are equal, number by number and pixel by pixel.
+GOLDEN ?= c581d63
+test-more: setup-test fetch-all
+	$(BIN)/python tests/golden/compare.py $(GOLDEN) HEAD
 
 lint: setup-test
 	$(BIN)/ruff check .
