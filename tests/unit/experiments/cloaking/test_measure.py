@@ -345,11 +345,11 @@ def test_a_mean_of_views_is_their_mean() -> None:
 
 def test_a_damaged_store_says_which_file(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert store.get("x", {"a": 1}, lambda: {"v": np.arange(3)})["v"].tolist() == [0, 1, 2]
-    assert store.get("x", {"a": 1}, dict)["v"].tolist() == [0, 1, 2]
-    store.path("x", {"a": 1}).write_bytes(b"nothing")
+    assert store.get("vectors", {"a": 1}, lambda: {"v": np.arange(3)})["v"].tolist() == [0, 1, 2]
+    assert store.get("vectors", {"a": 1}, dict)["v"].tolist() == [0, 1, 2]
+    store.path("vectors", {"a": 1}).write_bytes(b"nothing")
     with pytest.raises(BadInputError, match="cannot be read"):
-        store.get("x", {"a": 1}, dict)
+        store.get("vectors", {"a": 1}, dict)
 
 
 class Small(Recognizer):
