@@ -197,7 +197,8 @@ def headline_sentences(rates: Headlines, *, candidate: str, baselines: Sequence[
         if best is not None:
             ahead = rate_difference(compared[best], ours)
             points = f"{100 * ahead.value:+.1f} ({100 * ahead.low:+.1f} to {100 * ahead.high:+.1f})"
-            text += f" Best of {len(compared)} baselines: {best}, {rate(compared[best])} %, {points} points above"
+            which = f"Best of {len(compared)} baselines" if len(compared) > 1 else "The only baseline"
+            text += f" {which}: {best}, {rate(compared[best])} %, {points} points above"
             text += f" {candidate}"
             wanted = compared[best].value > 0.1
             text += f" (5 wanted: {at_least(ahead, 0.05)})." if wanted else "."

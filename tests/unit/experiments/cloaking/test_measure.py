@@ -413,4 +413,4 @@ def test_the_interval_of_normal_accuracy_is_over_the_people_asked_for() -> None:
     found = mean_by_subject(others, asked, seed=0)
     assert found.value == pytest.approx(2 / 3)
     assert found.low < 0.4  # one person of four decides it, so little is known
-    assert found.high == 1
+    assert found.high > 0.95

@@ -358,13 +358,15 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
     )
     ours = found.rates["p", "surrogate"]
     assert ours.value == pytest.approx(0.3)
-    assert (ours.low, ours.high) == pytest.approx((0.0, 0.6), abs=1e-6)  # the two people whom all cells have
-    note = headline_table("h", found, purifiers=["none", "p", "b"], at_most=0.1, candidate="p").note
+    # the two people whom all cells have: no errors of two would end at 1 - 0.025^(1/2), of which the rest above 0.3
+    nobody = 1 - 0.025**0.5
+    assert (ours.low, ours.high) == pytest.approx((0.0, 0.3 + 0.7 * nobody), abs=1e-6)
+    note = headline_table("h", found, purifiers=["none", "p", "b"], limit=0.1, candidate="p").note
     assert "nearest: 4 attackers one at a time, splits by seeds 0, 1." in note
     assert "end_to_end: 2 attackers one at a time, splits by seeds 0." in note
     assert UPPER_HALF in note
-    said = headline_sentences(found, candidate="p", baselines=["b", "absent"], at_most=0.1)[0]
-    assert "Best baseline: b" in said
+    said = headline_sentences(found, candidate="p", baselines=["b", "absent"], limit=0.1)[0]
+    assert "The only baseline: b" in said
     assert "lack some of these cells: absent." in said
     assert UPPER_HALF in cells_table("t", cells, CloakingGrid({"t": cells})).note
     assert UPPER_HALF not in cells_table("t", cells[:4], CloakingGrid({"t": cells})).note
