@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facewarden import cloak, purify
 from facewarden.align import align_face, find_face
-from facewarden.api import cloak, purify
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo

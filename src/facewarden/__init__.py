@@ -1,7 +1,75 @@
-"""facewarden: measure three threats of face images to a recognition system, and defend against them.
+"""facewarden: measure how face images deceive a recognition system, by presentation, perturbation and poisoning.
 
-The verbs are functions in `facewarden.api`, the nouns live in `facewarden.core`. Importing the package imports nothing
-heavy.
+Every verb of the command line is a function here: `facewarden.audit(preset="quick")` is `facewarden audit --preset
+quick`. Importing the package imports nothing heavy; a function is imported when it is first used.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facewarden.core.identity.version import __version__
+
+if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same to Python
+    from facewarden.assets import fetch
+    from facewarden.verbs.attack import attack
+    from facewarden.verbs.audit import audit
+    from facewarden.verbs.bench import bench
+    from facewarden.verbs.cloak import cloak
+    from facewarden.verbs.distill import distill
+    from facewarden.verbs.doctor import doctor
+    from facewarden.verbs.evaluate import evaluate
+    from facewarden.verbs.explain import explain
+    from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
+    from facewarden.verbs.pairs import pairs as cloak_pairs
+    from facewarden.verbs.purify import purify
+    from facewarden.verbs.report import report
+    from facewarden.verbs.score import score
+    from facewarden.verbs.sfa import sfa
+    from facewarden.verbs.simulate import simulate
+    from facewarden.verbs.train import train
+
+__all__ = [
+    "__version__",
+    "attack",
+    "audit",
+    "bench",
+    "cloak",
+    "cloak_pairs",
+    "distill",
+    "doctor",
+    "evaluate",
+    "explain",
+    "fetch",
+    "load_detector",
+    "load_purifier",
+    "load_recognizer",
+    "purify",
+    "report",
+    "score",
+    "sfa",
+    "simulate",
+    "train",
+]
+
+if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package
+    _HOME = {name: f"facewarden.verbs.{name}:{name}" for name in __all__ if name != "__version__"} | {
+        "cloak_pairs": "facewarden.verbs.pairs:pairs",
+        "fetch": "facewarden.assets:fetch",
+        "load_detector": "facewarden.verbs.models:load_detector",
+        "load_purifier": "facewarden.verbs.models:load_purifier",
+        "load_recognizer": "facewarden.verbs.models:load_recognizer",
+    }
+
+    def __getattr__(name):
+        if name not in _HOME:
+            raise AttributeError(f"module 'facewarden' has no attribute {name!r}")
+        from importlib import import_module
+
+        module, _, function = _HOME[name].partition(":")
+        found = getattr(import_module(module), function)
+        globals()[name] = found
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

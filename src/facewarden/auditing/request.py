@@ -12,7 +12,8 @@ import numpy as np
 from facewarden.auditing.presets import Preset
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
-from facewarden.core.resolve import resolve_recognizer
+from facewarden.core.identity.given import recorded
+from facewarden.core.resolve import RecognizerLike, resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
@@ -27,8 +28,8 @@ from facewarden.reporting.document import AuditedPart, LeftOut, Section
 class AuditRequest:
     """What the audit was asked for, besides the detector; `device` decides no number and so is in no recipe."""
 
-    recognizer: str
-    surrogate: tuple[str, ...]
+    recognizer: RecognizerLike
+    surrogate: tuple[RecognizerLike, ...]
     faces: str | None
     captures: Path | None
     sizes: Preset
@@ -38,15 +39,21 @@ class AuditRequest:
 
     def recipe(self) -> dict[str, Any]:
         """What decides the numbers, JSON-able."""
-        captures = None if self.captures is None else str(self.captures)
-        asked = {name: value for name, value in asdict(self).items() if name != "device"}
-        return {**asked, "captures": captures}
+        return {
+            "recognizer": recorded(self.recognizer),
+            "surrogate": [recorded(one) for one in self.surrogate],
+            "faces": self.faces,
+            "captures": None if self.captures is None else str(self.captures),
+            "sizes": asdict(self.sizes),
+            "policy": self.policy,
+            "seed": self.seed,
+        }
 
     def options(self) -> dict[str, str | None]:
         """Command line options that were not left at their defaults."""
         return {
-            "--recognizer": None if self.recognizer == "mobilefacenet_512" else self.recognizer,
-            "--surrogate": " ".join(self.surrogate) or None,
+            "--recognizer": None if self.recognizer == "mobilefacenet_512" else recorded(self.recognizer),
+            "--surrogate": " ".join(map(recorded, self.surrogate)) or None,
             "--faces": self.faces,
             "--captures": None if self.captures is None else str(self.captures),
             "--policy": None if self.policy == "eer" else self.policy,
@@ -91,9 +98,9 @@ def surrogates_of(needs: AuditRequest, judge: Recognizer) -> tuple[Recognizer, .
         BadInputError: the judge is named as a surrogate.
         MissingAssetError: none is in the cache.
     """
-    if needs.recognizer in needs.surrogate:
+    if recorded(needs.recognizer) in map(recorded, needs.surrogate):
         raise BadInputError(
-            f"the surrogate {needs.recognizer!r} is the audited recognizer itself",
+            f"the surrogate {recorded(needs.recognizer)!r} is the audited recognizer itself",
             hint="a headline never uses the judge as surrogate; leave --surrogate out",
         )
     if needs.surrogate:

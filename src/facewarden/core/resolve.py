@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +14,16 @@ import torch
 from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.given import PathLike, own_model
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
 from facewarden.core.settings import check_arguments
 from facewarden.core.sources.grammar import Source, parse_source, split_settings
 from facewarden.core.sources.user_file import load_object
+
+DetectorLike = PathLike | Detector
+RecognizerLike = PathLike | Recognizer
+PurifierLike = PathLike | Purifier
 
 
 def resolve_aligner(name: str) -> Aligner:
@@ -37,48 +43,65 @@ def resolve_aligner(name: str) -> Aligner:
     return cast(Aligner, build())
 
 
-def resolve_detector(spec: str, *, device: str | torch.device = "cpu") -> Detector:
-    """Build a presentation attack detector.
+def resolve_detector(spec: DetectorLike, *, device: str | torch.device = "cpu") -> Detector:
+    """Build a presentation attack detector, or take the caller's own.
 
     Args:
         spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, `model.onnx` with
-            its card `model.json` beside it, `FILE.py:NAME` or a URL; settings may follow as JSON in braces.
+            its card `model.json` beside it, `FILE.py:NAME` or a URL; settings may follow as JSON in braces. Or a
+            detector, which is set to evaluation mode.
         device: where it is placed, as in `facewarden.core.compute.device.resolve_device`.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
     home = resolve_device(device)
-    return cast(Detector, _resolve("pad", spec, role=Detector).eval().to(home))
+    if isinstance(spec, Detector):
+        return own_model(spec, role="pad").eval().to(home)
+    return cast(Detector, _resolve("pad", _text(spec, Detector), role=Detector).eval().to(home))
 
 
-def resolve_recognizer(spec: str, *, device: str | torch.device = "cpu") -> Recognizer:
-    """Build a face recognizer.
+def resolve_recognizer(spec: RecognizerLike, *, device: str | torch.device = "cpu") -> Recognizer:
+    """Build a face recognizer, or take the caller's own.
 
     Args:
-        spec: a registry name, `name:PATH`, an ONNX file with its card, or `FILE.py:NAME`.
+        spec: a registry name, `name:PATH`, an ONNX file with its card, or `FILE.py:NAME`. Or a recognizer.
         device: where it is placed.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
     home = resolve_device(device)
-    return cast(Recognizer, _resolve("recognizers", spec, role=Recognizer).eval().to(home))
+    if isinstance(spec, Recognizer):
+        return own_model(spec, role="recognizer").eval().to(home)
+    return cast(Recognizer, _resolve("recognizers", _text(spec, Recognizer), role=Recognizer).eval().to(home))
 
 
-def resolve_purifier(spec: str, *, device: str | torch.device = "cpu") -> Purifier:
+def resolve_purifier(spec: PurifierLike, *, device: str | torch.device = "cpu") -> Purifier:
     """Build a purifier.
 
     Args:
         spec: a registry name, `name:PATH` for one with weights, or a folder that `facewarden train` wrote; settings may
-            follow as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`.
+            follow as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`. Or a purifier.
         device: where its network is placed.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
     home = resolve_device(device)
-    return cast(Purifier, _resolve("purifiers", spec, role=Purifier).to(home))
+    if isinstance(spec, Purifier):
+        return own_model(spec, role="purifier").to(home)
+    return cast(Purifier, _resolve("purifiers", _text(spec, Purifier), role=Purifier).to(home))
+
+
+def _text(spec: object, role: type) -> str:
+    if not isinstance(spec, str | os.PathLike):
+        what = f"the class {spec.__name__}" if isinstance(spec, type) else f"an object of type {type(spec).__name__}"
+        raise BadInputError(
+            f"{what} is not a {role.__name__}",
+            hint=f"a name, a path, or an object of a subclass of facewarden.core.roles.{role.__name__}",
+        )
+    return os.fspath(spec)
 
 
 def parsed(spec: str) -> tuple[str, dict[str, Any] | None]:

@@ -18,18 +18,24 @@ from facewarden.core.settings import SettingError, arguments_of, check_arguments
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _FRACTION = re.compile(r"^\s*([-+.\d]+)\s*/\s*(\d+)\s*$")
 
+AttackLike = str | Attack
 
-def build_attack(method: str, options: Mapping[str, Any]) -> Attack:
+
+def build_attack(method: AttackLike, options: Mapping[str, Any]) -> Attack:
     """Make an attack with options; text is read as the option's type.
 
     Args:
-        method: an entry of the registry of attacks.
+        method: an entry of the registry of attacks, or an attack, which has its options already.
         options: name -> value, as text or as the value itself.
 
     Raises:
         UnknownEntryError: there is no such attack.
         BadInputError: an option that it does not have, or a value that is none.
     """
+    if isinstance(method, Attack):
+        if options:
+            raise BadInputError("an attack that is an object has its options already", hint="PGD(steps=20)")
+        return method
     entry = load("attacks", method)
     known = options_of(method)
     read = {name: _from_text(value, known.get(name)) for name, value in options.items()}

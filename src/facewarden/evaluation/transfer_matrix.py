@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, goal_of, labeled
+from facewarden.core.identity.given import labeled as by_label
+from facewarden.core.identity.given import recorded, several
 from facewarden.core.progress import track
-from facewarden.core.resolve import resolve_detector
+from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.loading import iter_batches
@@ -31,6 +34,7 @@ from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
 
 _AT_ONCE = 16
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -52,29 +56,32 @@ class Transferred:
     skipped: dict[str, int] = field(default_factory=dict)
 
 
-def names_of(names: str | Sequence[str], *, flag: str) -> tuple[str, ...]:
-    """The names of several models; one text with commas, as in the release before, is split.
+def names_of(names: M | Sequence[M], *, flag: str) -> tuple[M | str, ...]:
+    """Several models, by name or themselves; one text with commas, as in the release before, is split.
 
     Args:
-        names: different names.
+        names: different models.
         flag: whose they are, for messages.
 
     Raises:
         BadInputError: an empty name, or one given twice.
     """
     if isinstance(names, str):
-        names = re.split(r",(?![^{]*\})", names)  # a comma inside settings separates no names
-    found = tuple(name.strip() for name in names)
-    if not all(found) or len(frozenset(found)) < len(found):
-        raise BadInputError(f"{flag} {' '.join(found)}", hint=f"{flag} A B: different names")
+        given: Sequence[M | str] = re.split(r",(?![^{]*\})", names)  # a comma inside settings separates no names
+    else:
+        given = several(names)
+    found = tuple(one.strip() if isinstance(one, str) else one for one in given)
+    told = [recorded(one) for one in found]
+    if not all(told) or len(frozenset(told)) < len(told):
+        raise BadInputError(f"{flag} {' '.join(told)}", hint=f"{flag} A B: different names")
     return found
 
 
 def transfer(
     manifest: Manifest,
     *,
-    surrogates: Sequence[str],
-    victims: Sequence[str],
+    surrogates: Sequence[DetectorLike],
+    victims: Sequence[DetectorLike],
     attack: Attack,
     method: str,
     threat: ThreatModel,
@@ -103,10 +110,11 @@ def transfer(
     Raises:
         BadInputError: a surrogate without gradients, a sensor that one of them does not read, or no capture left.
     """
-    models = {name: resolve_detector(name, device=device) for name in dict.fromkeys((*surrogates, *victims))}
+    sources, victim_names = by_label(surrogates), by_label(victims)
+    models = {name: resolve_detector(given, device=device) for name, given in {**sources, **victim_names}.items()}
     for name, model in models.items():
         check_reads(model, threat.modalities, what=name)
-    for name in surrogates:
+    for name in sources:
         check_gradients(method, attack, models[name], what=name)
         if head is not None and head != "live":
             check_head(models[name], head)
@@ -121,9 +129,9 @@ def transfer(
     columns: dict[str, list[object]] = {name: [] for name in ("surrogate", "victim", "key", "label", "success")}
     rates: dict[tuple[str, str], Interval | None] = {}
     unlabeled: dict[str, int] = {}
-    for source in surrogates:
-        hits: dict[str, list[bool]] = {name: [] for name in victims}
-        people: dict[str, list[str]] = {name: [] for name in victims}
+    for source in sources:
+        hits: dict[str, list[bool]] = {name: [] for name in victim_names}
+        people: dict[str, list[str]] = {name: [] for name in victim_names}
         home = device_of(models[source])
         for held in track(
             batches, label=f"{method} with {source}", total=sum(map(len, batches)), unit="captures", size=len
@@ -145,7 +153,7 @@ def transfer(
             moved = part.with_images(attack(goal, threat, seed=seed, reading=reading).images)
             assert part.subject is not None
             assert part.label is not None
-            for name in victims:
+            for name in victim_names:
                 right = decided_correctly(models[name], part, threshold=thresholds[name])
                 fell = ~decided_correctly(models[name], moved, threshold=thresholds[name])
                 for row in torch.nonzero(right).flatten().tolist():
@@ -154,7 +162,7 @@ def transfer(
                     entry = (source, name, part.key[row], int(part.label[row]), int(fell[row]))
                     for column, value in zip(columns.values(), entry, strict=True):
                         column.append(value)
-        for name in victims:
+        for name in victim_names:
             some = bool(hits[name])
             found = mean_by_subject(np.array(hits[name]), np.array(people[name]), seed=seed) if some else None
             rates[source, name] = found

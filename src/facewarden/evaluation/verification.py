@@ -17,8 +17,9 @@ from facewarden.align import align_face, find_face
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.identity.code_version import code_of, say_computed_anew
+from facewarden.core.identity.given import labeled
 from facewarden.core.progress import track
-from facewarden.core.resolve import resolve_aligner, resolve_recognizer
+from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
@@ -79,7 +80,7 @@ class _Embedded:
 
 
 def verify(
-    recognizers: Sequence[str],
+    recognizers: Sequence[RecognizerLike],
     datasets: Sequence[str],
     *,
     aligner: str = "yunet",
@@ -94,7 +95,7 @@ def verify(
     photo the most central one is taken.
 
     Args:
-        recognizers: registry names, `name:PATH`, or ONNX files with a card beside them.
+        recognizers: registry names, `name:PATH`, ONNX files with a card beside them, or recognizers themselves.
         datasets: "orl", "scrapshots", "lfw:PATH", or a folder with one folder per person.
         aligner: the face finder.
         seed, rounds: of the bootstrap over people.
@@ -105,7 +106,7 @@ def verify(
         BadInputError: a set without pairs of both kinds, or no face in it.
     """
     finder = resolve_aligner(aligner)
-    models = {name: resolve_recognizer(name, device=device) for name in recognizers}
+    models = {name: resolve_recognizer(given, device=device) for name, given in labeled(recognizers).items()}
     results = []
     for spec in datasets:
         dataset = open_dataset(spec)
@@ -120,7 +121,7 @@ def verify(
             found |= new
         results += [
             _judge(dataset, listed, models[name], found[name], aligner=aligner, seed=seed, rounds=rounds)
-            for name in recognizers
+            for name in models
         ]
     return tuple(results)
 

@@ -144,12 +144,12 @@ def farthest(faces: np.ndarray, candidates: np.ndarray) -> int:
 
 
 def choose_method(
-    method: str, *, strength: str, eps: float | None, thorough: bool, settings: Mapping[str, Any] | None = None
+    method: str | Attack, *, strength: str, eps: float | None, thorough: bool, settings: Mapping[str, Any] | None = None
 ) -> CloakMethod:
     """Build the attack of a method with a given strength.
 
     Args:
-        method: an entry of facewarden list attacks.
+        method: an entry of facewarden list attacks, or an attack, which has its settings already.
         strength: "low", "mid" or "high".
         eps: gray levels instead of those of the strength.
         thorough: the published pace of LowKey instead of its swift one.
@@ -161,6 +161,11 @@ def choose_method(
     """
     if eps is not None:
         check_gray(eps, least=0.0)
+    if isinstance(method, Attack):
+        if settings:
+            raise BadInputError("an attack that is an object has its settings already", hint="LowKey(steps=14)")
+        usual = method.cloak_strength(strength, thorough=thorough)[1]
+        return CloakMethod(method, usual if eps is None else eps)
     build = load("attacks", method)
     given, usual = build.cloak_strength(strength, thorough=thorough)
     try:

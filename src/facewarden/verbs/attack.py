@@ -14,8 +14,9 @@ from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, class_code
+from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, several
 from facewarden.core.labels import Modality
-from facewarden.core.resolve import resolve_detector, resolve_purifier
+from facewarden.core.resolve import DetectorLike, PurifierLike, resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed
 from facewarden.core.settings.budget import read_budget
@@ -24,6 +25,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
 from facewarden.data.table import check_target, write_table
 from facewarden.evaluation.attack_options import (
+    AttackLike,
     build_attack,
     check_gradients,
     check_reach,
@@ -62,30 +64,30 @@ class Attacked:
 
 
 def attack(
-    captures: Path,
+    captures: PathLike,
     /,
     *,
-    detector: str = "multi_cnn",
-    surrogate: str | None = None,
-    surrogates: str | Sequence[str] | None = None,
-    victims: str | Sequence[str] | None = None,
-    method: str = "pgd",
-    set: tuple[str, ...] = (),
+    detector: DetectorLike = "multi_cnn",
+    surrogate: DetectorLike | None = None,
+    surrogates: DetectorLike | Sequence[DetectorLike] | None = None,
+    victims: DetectorLike | Sequence[DetectorLike] | None = None,
+    method: AttackLike = "pgd",
+    set: str | Sequence[str] = (),
     head: str | None = None,
     towards: str | None = None,
     eps: float | str | None = None,
     norm: Literal["linf", "l2"] = "linf",
-    modalities: tuple[Modality, ...] = ("rgb",),
-    sfa: Path | None = None,
+    modalities: Modality | Sequence[Modality] = ("rgb",),
+    sfa: PathLike | None = None,
     offset: Schedule | None = None,
     route: Route | None = None,
     average: int = 1,
-    through: str | Sequence[str] | None = None,
+    through: PurifierLike | Sequence[PurifierLike] | None = None,
     samples: int = 64,
     seed: int = 0,
     device: str = "auto",
-    out: Path | None = None,
-    pictures: Path | None = None,
+    out: PathLike | None = None,
+    pictures: PathLike | None = None,
 ) -> Attacked | Transferred:
     """Attack a detector's decision on test captures that it decides correctly.
 
@@ -95,7 +97,7 @@ def attack(
         surrogate: detector whose gradients are read instead of the victim's.
         surrogates: several detectors; with victims, the matrix of what each one's attacks do to each victim.
         victims: the detectors of that matrix; anything that gives a score. Default: the surrogates.
-        method: an entry of facewarden list attacks.
+        method: an entry of facewarden list attacks, or an attack itself.
         set: options of the method, as in `--set steps=20 --set restarts=2`; the others keep their defaults.
         head: head of a multitask detector whose loss is climbed; success stays the decision.
         towards: class that the head is to name, as in `--head spoof_type --towards live`; without it the attack moves
@@ -119,17 +121,19 @@ def attack(
     Raises:
         BadInputError: a setting outside its range, before anything is scored; or captures that cannot be used.
     """
+    captures, out, pictures = path_of(captures), maybe_path(out), maybe_path(pictures)
+    modalities, named = several(modalities), name_of(method)
     checked_seed(seed)
     if samples < 1:
         raise BadInputError(f"{samples} samples of each class", hint="--samples 1 or more")
     budget = read_budget(eps, norm=norm)
     threat = ThreatModel(norm=norm, eps=budget / 255 if norm == "linf" else budget, modalities=modalities)
-    attacker = build_attack(method, parse_options(set))
+    attacker = build_attack(method, parse_options(several(set)))
     aim = None if towards is None else class_code(head or "live", towards)
     if out is not None:
         check_target(out)
     home = resolve_device(device)
-    reading = _reading(sfa, offset=offset, route=route, average=average, through=through, device=home)
+    reading = _reading(maybe_path(sfa), offset=offset, route=route, average=average, through=through, device=home)
     manifest = open_captures(captures)
     if surrogates is not None or victims is not None:
         if surrogate is not None or surrogates is None:
@@ -139,9 +143,9 @@ def attack(
         return transfer(
             manifest,
             surrogates=names_of(surrogates, flag="--surrogates"),
-            victims=names_of(victims or surrogates, flag="--victims"),
+            victims=names_of(surrogates if victims is None else victims, flag="--victims"),
             attack=attacker,
-            method=method,
+            method=named,
             threat=threat,
             head=head,
             towards=aim,
@@ -153,9 +157,9 @@ def attack(
         )
     victim = resolve_detector(detector, device=device)
     source = victim if surrogate is None else resolve_detector(surrogate, device=device)
-    check_attackable(source, method=method, attacker=attacker, modalities=modalities, head=head,
-                     name=surrogate or detector)  # fmt: skip
-    check_reads(victim, modalities, what=detector)
+    check_attackable(source, method=named, attacker=attacker, modalities=modalities, head=head,
+                     name=name_of(detector if surrogate is None else surrogate))  # fmt: skip
+    check_reads(victim, modalities, what=name_of(detector))
     scores = score_manifest(victim, manifest.where(split=("dev", "test")))
     dev, test = rows_of_split(scores, "dev"), rows_of_split(scores, "test")
     rule = fit_rule(dev.score, dev.label, split="dev", species=dev.species, source=manifest.name)
@@ -196,7 +200,7 @@ def attack(
         reading=reading,
         shown=None if pictures is None else picture_writer(pictures, threat),
     )
-    found = attack_cell(setting, AttackRun(method, attacker, threat))
+    found = attack_cell(setting, AttackRun(named, attacker, threat))
     if not found["key"]:
         raise BadInputError(f"{captures}: no sample has the truth of head {head!r}", hint="--head live")
     if out is not None:
@@ -228,7 +232,7 @@ def _reading(
     offset: Schedule | None,
     route: Route | None,
     average: int,
-    through: str | Sequence[str] | None,
+    through: PurifierLike | Sequence[PurifierLike] | None,
     device: torch.device,
 ) -> GradientSource | None:
     inner: GradientSource | None = None
@@ -237,7 +241,8 @@ def _reading(
     elif offset is not None or route is not None:
         given = " and ".join(f"--{name}" for name, value in (("offset", offset), ("route", route)) if value)
         raise BadInputError(f"{given} without SFA's generators does nothing", hint="--sfa DIR")
-    views = [resolve_purifier(name, device=device) for name in names_of(through, flag="--through")] if through else []
+    purifiers: tuple[PurifierLike, ...] = () if through is None else names_of(through, flag="--through")
+    views = [resolve_purifier(one, device=device) for one in purifiers]
     for view in views:
         if not view.differentiable:
             raise BadInputError(f"no gradient flows through {view.card.name}", hint="facewarden list purifiers")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from facewarden import __version__
 from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
 from facewarden.auditing.request import AuditRequest, check_needs, model_part
 from facewarden.core.identity.code_version import code_of
-from facewarden.core.resolve import resolve_detector
+from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
+from facewarden.core.identity.version import __version__
+from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.reporting.codec import parse_report
 from facewarden.reporting.document import Gate, Report
@@ -40,16 +43,16 @@ class AuditResult:
 
 def audit(
     *,
-    detector: str = "multi_cnn",
-    recognizer: str = "mobilefacenet_512",
-    surrogate: tuple[str, ...] = (),
-    faces: str | None = None,
-    captures: Path | None = None,
+    detector: DetectorLike = "multi_cnn",
+    recognizer: RecognizerLike = "mobilefacenet_512",
+    surrogate: RecognizerLike | Sequence[RecognizerLike] = (),
+    faces: PathLike | None = None,
+    captures: PathLike | None = None,
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
     device: str = "auto",
-    out: Path = Path("runs/audit"),
+    out: PathLike = "runs/audit",
     fail_on: str | None = None,
     resume: bool = False,
 ) -> AuditResult:
@@ -59,7 +62,7 @@ def audit(
     What cannot be measured is left out and named in the report with the command that brings it.
 
     Args:
-        detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
         recognizer: the same, for the recognizer whose training gallery is poisoned.
         surrogate: recognizers the cloak is made on; by default two others than the audited one.
         faces: photos of people: orl, lfw:DIR, london:DIR or DIR with one folder per person. They are cloaked, and
@@ -77,15 +80,17 @@ def audit(
         BadInputError, UnknownEntryError: what is asked for does not exist or is out of range, before anything is
             measured; or captures and faces that cannot be used.
     """
+    out = path_of(out)
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
     victim = resolve_detector(detector, device=device)
-    needs = AuditRequest(recognizer, surrogate, faces, captures, sizes, policy, seed, device)
+    photos = None if faces is None else os.fspath(faces)
+    needs = AuditRequest(recognizer, several(surrogate), photos, maybe_path(captures), sizes, policy, seed, device)
     hashes = check_needs(needs)
     recipe = {
         "verb": "audit",
         "version": __version__,
-        "detector": detector,
+        "detector": recorded(detector),
         "detector_sha256": victim.card.sha256,
         "preset": preset,
         **needs.recipe(),
@@ -100,7 +105,7 @@ def audit(
     perturbation = perturbation_of(victim, manifest, presentation, needs, run)
     poisoning, face_parts = poisoning_of(needs, run)
     report = Report(
-        title=f"Audit of {victim.card.name}" + (f" and {recognizer}" if face_parts else ""),
+        title=f"Audit of {victim.card.name}" + (f" and {name_of(recognizer)}" if face_parts else ""),
         created=run.stage("created", lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())),
         command=_command(detector, preset, needs, fail_on),
         preset=preset,
@@ -124,12 +129,13 @@ def _written(report: Report, run: RunFolder, gate: GateExpression | None) -> Aud
     return AuditResult(report, html, json, report.gate)
 
 
-def _command(detector: str, preset: str, needs: AuditRequest, fail_on: str | None) -> str:
+def _command(detector: DetectorLike, preset: str, needs: AuditRequest, fail_on: str | None) -> str:
     """The command line that makes this report again, without what is default."""
     words = ["facewarden", "audit"]
-    given = {"--detector": detector, "--preset": preset, **needs.options(), "--fail-on": fail_on}
+    given = {"--detector": recorded(detector), "--preset": preset, **needs.options(), "--fail-on": fail_on}
     defaults = {"--detector": "multi_cnn", "--preset": "standard"}
     for option, value in given.items():
         if value is not None and defaults.get(option) != value:
             words += [option, *(value.split(" ") if option == "--surrogate" else [str(value)])]
-    return shlex.join(words)
+    command = shlex.join(words)
+    return f"{command}  # @sha256: an object given in Python" if "@sha256:" in command else command

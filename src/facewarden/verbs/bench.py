@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.run import provenance
 from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
 from facewarden.experiments.engine.kind import PlanCell, PlanKind, SettingError, Summary
@@ -36,7 +38,7 @@ class BenchResult:
     cells: int
 
 
-def bench(plan: str, /, *, out: Path | None = None, resume: bool = False, workers: int = 1) -> BenchResult:
+def bench(plan: PathLike, /, *, out: PathLike | None = None, resume: bool = False, workers: int = 1) -> BenchResult:
     """Run a plan's cells and write its summary; exit code 1 when a cell failed.
 
     Cells that are done are not run again; they are known by their settings, so a plan may grow between two runs.
@@ -51,9 +53,11 @@ def bench(plan: str, /, *, out: Path | None = None, resume: bool = False, worker
         BadInputError, UnknownEntryError: the plan cannot be used (its file and line are named), or the folder holds a
             run and `resume` was not given.
     """
-    read = read_plan(plan)
+    read = read_plan(os.fspath(plan))
     kind: PlanKind = registry.load("plans", read.kind)()
-    return run_plan(read, kind, out=out or RUNS / read.path.stem, resume=resume, workers=workers)
+    return run_plan(
+        read, kind, out=RUNS / read.path.stem if out is None else path_of(out), resume=resume, workers=workers
+    )
 
 
 def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False, workers: int = 1) -> BenchResult:

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
+from facewarden.core.attack import Attack
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.code_version import code_of
+from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, recorded, several
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
-from facewarden.core.resolve import resolve_aligner, resolve_recognizer
+from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
@@ -88,13 +90,13 @@ class _Photo:
 
 
 def cloak(
-    source: Path,
+    source: PathLike,
     /,
     *,
-    out: Path,
-    method: str = "lowkey",
-    surrogates: str | Sequence[str] = CLOAK_SURROGATES,
-    judges: str | Sequence[str] = (),
+    out: PathLike,
+    method: str | Attack = "lowkey",
+    surrogates: RecognizerLike | Sequence[RecognizerLike] = CLOAK_SURROGATES,
+    judges: RecognizerLike | Sequence[RecognizerLike] = (),
     strength: Strength = "mid",
     eps: float | None = None,
     faces: Literal["all", "largest"] = "all",
@@ -131,16 +133,19 @@ def cloak(
         BadInputError: no photos, none that can be cloaked, an output inside the input or one that cannot be written, an
             impossible choice, or an output folder that holds photos cloaked with other settings.
     """
+    source, out = path_of(source), path_of(out)
     folder = PhotoFolder(source, out=out)
     if batch < 1 or not 1 <= quality <= 95:
         raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
-    names = _names(surrogates, what="surrogates")
-    models = {name: resolve_recognizer(name) for name in dict.fromkeys([*names, *_names(judges, what="judges")])}
+    chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(judges, what="judges")
+    names = list(chosen_surrogates)
+    models = {name: resolve_recognizer(given) for name, given in {**chosen_surrogates, **others}.items()}
     weights = surrogate_weights([models[name] for name in names])
     finder, detector = resolve_aligner(aligner), CloakDetector()
     recipe = {
-        "method": method, "surrogates": names, "weights": weights, "judges": [n for n in models if n not in names],
+        "method": recorded(method), "surrogates": names, "weights": weights,
+        "judges": [name for name in models if name not in names],
         "eps": chosen.eps, "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough,
         "format": format, "quality": quality, "seed": seed,
     }  # fmt: skip
@@ -163,7 +168,7 @@ def cloak(
             rows[name] = row
     kept = len(rows)
     groups = [waiting[start : start + batch] for start in range(0, len(waiting), batch)]
-    for group in track(groups, label=f"cloaking with {method}", total=len(waiting), unit="photos", size=len):
+    for group in track(groups, label=f"cloaking with {name_of(method)}", total=len(waiting), unit="photos", size=len):
         photos = []
         for path, name, target in group:
             try:
@@ -190,14 +195,18 @@ def cloak(
     return _result(rows, folder, run=run, out=out, kept=kept)
 
 
-def _names(given: str | Sequence[str], *, what: str) -> list[str]:
+def _models(given: RecognizerLike | Sequence[RecognizerLike], *, what: str) -> dict[str, RecognizerLike]:
     # one text with commas is how the release before had it
-    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given) if name.strip()]
-    if len(set(names)) != len(names) or (what == "surrogates" and not names):
+    listed: Sequence[RecognizerLike] = given.split(",") if isinstance(given, str) else several(given)
+    wanted = [one.strip() if isinstance(one, str) else one for one in listed]
+    wanted = [one for one in wanted if not isinstance(one, str) or one]
+    found = labeled(wanted)
+    if len(found) != len(wanted) or (what == "surrogates" and not found):
         raise BadInputError(
-            f"{what} {' '.join(names)!r} must be different names", hint=f"--{what} mobilefacenet_512 dlib_resnet34"
+            f"{what} {' '.join(map(recorded, wanted))!r} must be different names",
+            hint=f"--{what} mobilefacenet_512 dlib_resnet34",
         )
-    return names
+    return found
 
 
 def _hash(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,7 @@ from facewarden.core.compute.device import device_of, resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
+from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder
@@ -65,11 +67,11 @@ class DistillRecipe:
 
 
 def distill(
-    recipe: str = "face_vit",
+    recipe: PathLike = "face_vit",
     /,
     *,
-    out: Path,
-    faces: str,
+    out: PathLike,
+    faces: PathLike,
     seed: int = 0,
     epochs: int | None = None,
     device: str = "auto",
@@ -97,9 +99,10 @@ def distill(
         MissingAssetError: a teacher is not fetched.
     """
     home = resolve_device(device)
-    plan = read_distill_recipe(recipe)
+    out = path_of(out)
+    plan = read_distill_recipe(os.fspath(recipe))
     training = plan.training if epochs is None else replace(plan.training, epochs=epochs)
-    dataset = open_dataset(faces)
+    dataset = open_dataset(os.fspath(faces))
     written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
     run = RunFolder(out / "run", recipe=written, code=code_of("distill"), resume=resume)
     if run.done and (out / CARD).is_file():

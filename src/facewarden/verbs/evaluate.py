@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
-from facewarden.core.resolve import resolve_detector
+from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
+from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
 from facewarden.evaluation.presentation import measure_presentation
@@ -43,25 +46,25 @@ def evaluate(
     experiment: Literal["presentation", "verification", "cloaking"],
     /,
     *,
-    captures: Path | None = None,
-    scores: Path | None = None,
-    detector: str = "multi_cnn",
+    captures: PathLike | None = None,
+    scores: PathLike | None = None,
+    detector: DetectorLike = "multi_cnn",
     policy: str = "eer",
-    recognizer: tuple[str, ...] = (),
-    dataset: tuple[str, ...] = (),
+    recognizer: RecognizerLike | Sequence[RecognizerLike] = (),
+    dataset: PathLike | Sequence[PathLike] = (),
     aligner: str = "yunet",
-    cloak: tuple[str, ...] = ("lowkey:8",),
-    surrogate: tuple[str, ...] = CLOAK_SURROGATES,
-    purifier: tuple[str, ...] = ("identity", "jpeg"),
-    tracker: tuple[str, ...] = ("nearest",),
-    judge: tuple[str, ...] = EVALUATION_RECOGNIZERS,
+    cloak: str | Sequence[str] = ("lowkey:8",),
+    surrogate: RecognizerLike | Sequence[RecognizerLike] = CLOAK_SURROGATES,
+    purifier: PurifierLike | Sequence[PurifierLike] = ("identity", "jpeg"),
+    tracker: str | Sequence[str] = ("nearest",),
+    judge: RecognizerLike | Sequence[RecognizerLike] = EVALUATION_RECOGNIZERS,
     users: int = 40,
     passed_over: int = 0,
     splits: int = 1,
-    run: Path | None = None,
+    run: PathLike | None = None,
     seed: int = 0,
     device: str = "auto",
-    out: Path | None = None,
+    out: PathLike | None = None,
 ) -> Evaluated:
     """Measure one model with intervals and sample counts.
 
@@ -90,20 +93,29 @@ def evaluate(
         device: for presentation and verification: where networks compute, as in score.
         out: folder for scores.parquet and decision.json, or verification.json and verification.md.
     """
+    run, out = maybe_path(run), maybe_path(out)
+    several_sets: tuple[PathLike, ...] = several(dataset)
+    sets = tuple(os.fspath(one) for one in several_sets)
+    recognizers: tuple[RecognizerLike, ...] = several(recognizer)
     if experiment == "verification":
         return evaluate_verification(
-            recognizer=recognizer, dataset=dataset, aligner=aligner, seed=seed, device=device, run=run, out=out
+            recognizer=recognizers, dataset=sets, aligner=aligner, seed=seed, device=device, run=run, out=out
         )
     if experiment == "cloaking":
-        if len(dataset) != 1:
+        if len(sets) != 1:
             raise BadInputError("cloaking needs one set of photos", hint="--dataset lfw:PATH")
+        surrogates: tuple[RecognizerLike, ...] = several(surrogate)
+        judges: tuple[RecognizerLike, ...] = several(judge)
+        purifiers: tuple[PurifierLike, ...] = several(purifier)
         metrics, files, skipped = evaluate_cloaking(
-            dataset=dataset[0],
-            cloak=cloak,
-            surrogate=surrogate,
-            purifier=purifier,
-            tracker=tracker,
-            judge=judge,
+            dataset=sets[0],
+            cloak=several(cloak),
+            surrogate=tuple(labeled(surrogates)),
+            purifier=tuple(labeled(purifiers)),
+            tracker=several(tracker),
+            judge=tuple(labeled(judges)),
+            recognizers=labeled((*surrogates, *judges)),
+            purifiers=labeled(purifiers),
             users=users,
             skip_people=passed_over,
             aligner=aligner,
@@ -113,7 +125,13 @@ def evaluate(
         )
         return Evaluated(metrics, None, any(metric.simulated for metric in metrics), files, skipped)
     return evaluate_presentation(
-        captures=captures, scores=scores, detector=detector, policy=policy, seed=seed, device=device, out=out
+        captures=maybe_path(captures),
+        scores=maybe_path(scores),
+        detector=detector,
+        policy=policy,
+        seed=seed,
+        device=device,
+        out=out,
     )
 
 
@@ -121,7 +139,7 @@ def evaluate_presentation(
     *,
     captures: Path | None,
     scores: Path | None,
-    detector: str,
+    detector: DetectorLike,
     policy: str,
     seed: int,
     device: str = "auto",
@@ -160,7 +178,7 @@ def evaluate_presentation(
 
 def evaluate_verification(
     *,
-    recognizer: tuple[str, ...],
+    recognizer: tuple[RecognizerLike, ...],
     dataset: tuple[str, ...],
     aligner: str,
     seed: int,
@@ -192,7 +210,7 @@ def evaluate_verification(
     files: tuple[Path, ...] = ()
     if out is not None:
         # Results are published: they name a file by its name and a set by its reader, not by this machine's folders.
-        models = " ".join(Path(name).name for name in recognizer)
+        models = " ".join(Path(name).name for name in labeled(recognizer))
         sets = " ".join(f"{name.partition(':')[0]}:PATH" if ":" in name else Path(name).name for name in dataset)
         command = f"facewarden evaluate verification --recognizer {models} --dataset {sets} --out DIR"
         files = write_verification(results, out, command=command)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -20,9 +22,10 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text, writing
+from facewarden.core.identity.given import PathLike, name_of, path_of, several
 from facewarden.core.labels import MODALITIES
 from facewarden.core.progress import track
-from facewarden.core.resolve import resolve_detector
+from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
@@ -57,12 +60,12 @@ class Explained:
 
 
 def explain(
-    source: str,
+    source: PathLike,
     /,
     *,
-    detector: str,
-    out: Path,
-    keys: tuple[str, ...] = (),
+    detector: DetectorLike,
+    out: PathLike,
+    keys: Sequence[str] = (),
     limit: int = 8,
     block: int | None = None,
     with_faces: bool = False,
@@ -83,13 +86,16 @@ def explain(
     Raises:
         BadInputError: a detector that has no such maps, no such capture or block, or a folder that cannot be written.
     """
+    out = path_of(out)
     model = resolve_detector(detector)
     if not isinstance(model, Uncertain):
-        raise BadInputError(f"{detector} tells no uncertainty by patch", hint="a folder of facewarden train mmdg")
-    manifest = open_captures(source)
+        raise BadInputError(
+            f"{name_of(detector)} tells no uncertainty by patch", hint="a folder of facewarden train mmdg"
+        )
+    manifest = open_captures(os.fspath(source))
     pictures: list[Path] = []
     numbers: dict[str, Any] = {}
-    for sample in track(_chosen(manifest, keys, limit=limit).rows, label="explaining", unit="captures"):
+    for sample in track(_chosen(manifest, several(keys), limit=limit).rows, label="explaining", unit="captures"):
         batch = load_batch([sample], root=manifest.root)
         with torch.inference_mode():
             seen = batch.to(device_of(model) or batch.device)

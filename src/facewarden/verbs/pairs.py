@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from facewarden.align import face_region
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.registry import load
@@ -53,11 +55,11 @@ class PairsResult:
 
 
 def pairs(
-    faces: str,
+    faces: PathLike,
     /,
     *,
-    out: Path,
-    recipe: str = "puface",
+    out: PathLike,
+    recipe: PathLike = "puface",
     photos: int = 3000,
     first: int = 0,
     part: str = "1/1",
@@ -83,13 +85,14 @@ def pairs(
     Raises:
         BadInputError: no photos, an impossible part, or a folder of pairs made in another way.
     """
+    out, recipe = path_of(out), os.fspath(recipe)
     number, of = _part(part)
     if min(photos, shard, batch) < 1 or first < 0:
         raise BadInputError(f"photos {photos}, first {first}, shard {shard}, batch {batch}", hint="numbers above 0")
     kinds = read_purifier_recipe(recipe).pairs
     if not kinds:
         raise BadInputError(f"recipe {recipe!r} learns from no pairs", hint="a recipe with `pairs`, such as puface")
-    dataset = open_dataset(faces)
+    dataset = open_dataset(os.fspath(faces))
     chosen = _chosen(dataset, seed=seed)[first : first + photos]
     if not chosen:
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")

@@ -21,8 +21,15 @@ from facewarden.align import align_face
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.files import writing
 from facewarden.core.identity.code_version import code_of
+from facewarden.core.identity.given import PathLike, name_of, path_of, recorded
 from facewarden.core.progress import track
-from facewarden.core.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
+from facewarden.core.resolve import (
+    PurifierLike,
+    RecognizerLike,
+    resolve_aligner,
+    resolve_purifier,
+    resolve_recognizer,
+)
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo_change import write_changed
 from facewarden.data.table import write_table
@@ -61,16 +68,16 @@ class Purified:
 
 
 def purify(
-    source: Path,
+    source: PathLike,
     /,
     *,
-    out: Path,
-    purifier: str = "puface",
+    out: PathLike,
+    purifier: PurifierLike = "puface",
     only_suspicious: bool = False,
     suspicion: float = SUSPICIOUS,
     region: Literal["face", "photo"] = "face",
     aligner: str = "yunet",
-    recognizer: str = "mobilefacenet_512",
+    recognizer: RecognizerLike = "mobilefacenet_512",
     force: bool = False,
 ) -> Purified:
     """Purify every face in a folder of photos before a recognizer learns from it; the input is never touched.
@@ -97,6 +104,7 @@ def purify(
         BadInputError: no photo, none that can be purified, an output inside the input, or one that cannot be written;
             what was finished stays, and the same call goes on.
     """
+    source, out = path_of(source), path_of(out)
     folder = PhotoFolder(source, out=out)
     if not 0.0 <= suspicion <= 1.0 or (only_suspicious and region == "photo"):
         raise BadInputError(f"suspicion {suspicion} with region {region!r}", hint="--suspicion 0.5 --region face")
@@ -104,14 +112,19 @@ def purify(
     finder: Aligner | None = None if region == "photo" else resolve_aligner(aligner)
     judge = _judge(recognizer, folder.notes) if finder is not None else None
     detector = _detector(model, needed=only_suspicious) if finder is not None else None
-    settings = [region, aligner, recognizer if judge is not None else "", suspicion if only_suspicious else None]
+    settings = [
+        region,
+        aligner,
+        recorded(recognizer) if judge is not None else "",
+        suspicion if only_suspicious else None,
+    ]
     work = _Work(folder, out, model, finder, judge, detector, suspicion if only_suspicious else None, settings)
     folder.claim(out / "purified.source")
     record = Record(out / "purified.jsonl", fresh=force)
     names: list[str] = []
     counts: Counter[str] = Counter()
     try:
-        for path in track(folder.paths, label=f"purifying with {purifier}", unit="photos"):
+        for path in track(folder.paths, label=f"purifying with {name_of(purifier)}", unit="photos"):
             try:
                 name = folder.name(path)
                 origin = work.origin(path)
@@ -248,8 +261,8 @@ def _all_pixels(model: Purifier, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.round(cleaned * 255).astype(np.uint8)
 
 
-def _judge(name: str, notes: Counter[str]) -> Recognizer | None:
-    if not name:
+def _judge(name: RecognizerLike, notes: Counter[str]) -> Recognizer | None:
+    if name == "":
         return None
     try:
         return resolve_recognizer(name)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.reporting.codec import parse_report
 from facewarden.reporting.html import write_report
 from facewarden.reporting.markdown import write_markdown
@@ -13,7 +14,7 @@ from facewarden.reporting.training import is_training_run, read_training
 from facewarden.reporting.training_page import write_training
 
 
-def report(run: Path, /, *, out: Path | None = None, form: Literal["html", "markdown"] = "html") -> Path:
+def report(run: PathLike, /, *, out: PathLike | None = None, form: Literal["html", "markdown"] = "html") -> Path:
     """Render a run's report: an audit's from its report.json, a training run's from its log, also while it goes on.
 
     Args:
@@ -21,6 +22,7 @@ def report(run: Path, /, *, out: Path | None = None, form: Literal["html", "mark
         out: folder to write to; the run's own by default.
         form: html, or markdown with the JSON beside it.
     """
+    run, out = path_of(run), maybe_path(out)
     if not (run / "report.json").is_file() and is_training_run(run):
         return write_training(read_training(run), out or run, markdown=form == "markdown")
     source = run / "report.json" if run.is_dir() else run

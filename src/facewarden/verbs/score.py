@@ -13,9 +13,10 @@ import torch
 from facewarden.align import find_face
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.core.progress import track
 from facewarden.core.registry import load
-from facewarden.core.resolve import resolve_detector
+from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo, why_unread
@@ -42,17 +43,18 @@ class ScoreResult:
 
 
 def score(
-    source: Path, /, *, detector: str = "multi_cnn", device: str = "auto", out: Path | None = None
+    source: PathLike, /, *, detector: DetectorLike = "multi_cnn", device: str = "auto", out: PathLike | None = None
 ) -> ScoreResult:
     """Score photos or captures with a presentation attack detector.
 
     Args:
         source: a manifest (.csv, .parquet), wmca:PATH or another published set of captures, a photo, or a folder of
             photos at any depth.
-        detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
         device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         out: table to write, .parquet or .csv.
     """
+    source, out = path_of(source), maybe_path(out)
     if out is not None:
         check_target(out)
     model = resolve_detector(detector, device=device)

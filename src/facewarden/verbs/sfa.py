@@ -9,7 +9,8 @@ from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.code_version import code_of
-from facewarden.core.resolve import resolve_detector
+from facewarden.core.identity.given import PathLike, path_of, recorded
+from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
@@ -36,11 +37,11 @@ class SfaTrained:
 
 
 def sfa(
-    captures: Path,
+    captures: PathLike,
     /,
     *,
-    detector: str,
-    out: Path,
+    detector: DetectorLike,
+    out: PathLike,
     target: Target = "keep",
     cap: float = 3.0,
     gate: bool = True,
@@ -66,12 +67,13 @@ def sfa(
     Raises:
         BadInputError: the detector has no gradients, or the captures lack a train split or a class.
     """
+    captures, out = path_of(captures), path_of(out)
     checked_seed(seed)
     if samples < 2:
         raise BadInputError(f"{samples} samples to learn from", hint="--samples 1200")
     settings = SfaSettings(target=target, cap=cap, gate=gate, epochs=epochs)
     manifest = open_captures(captures)
-    recipe = {**pair_settings(settings), "entry": ROLE, "detector": detector, "source": manifest.name,
+    recipe = {**pair_settings(settings), "entry": ROLE, "detector": recorded(detector), "source": manifest.name,
               "samples": samples, "seed": seed}  # fmt: skip
     run = RunFolder(out / "run", recipe=recipe, code=code_of("sfa"), resume=resume)
     model = resolve_detector(detector)

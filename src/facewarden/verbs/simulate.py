@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.given import PathLike, path_of, several
 from facewarden.data.datasets import open_dataset
 from facewarden.data.simulate import SimulatedSet
 from facewarden.data.simulate.twin import simulate_layout
@@ -12,14 +15,14 @@ from facewarden.evaluation.simulated_captures import locator, simulate_captures
 
 
 def simulate(
-    out: Path,
+    out: PathLike,
     /,
     *,
     subjects: int = 24,
     captures_per_subject: int = 8,
-    domains: tuple[str, ...] = (),
-    species: tuple[str, ...] = (),
-    faces: str | None = None,
+    domains: str | Sequence[str] = (),
+    species: str | Sequence[str] = (),
+    faces: PathLike | None = None,
     size: int = 224,
     framing: float = 0.4,
     seed: int = 0,
@@ -44,6 +47,8 @@ def simulate(
         layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi,
             celeba_spoof), with its known defects; subjects, faces, size, seed and one of domains apply.
     """
+    out, domains, species = path_of(out), several(domains), several(species)
+    faces = None if faces is None else os.fspath(faces)
     if layout is not None:
         if captures_per_subject != 8 or species or maps or framing != 0.4 or len(domains) > 1:
             raise BadInputError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
+from facewarden.core.identity.given import PathLike, maybe_path, path_of, several
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
@@ -28,15 +31,15 @@ RESULTS, COMMAND = "results.json", "command.json"
 
 
 def train(
-    recipe: str = "multi_cnn",
+    recipe: PathLike = "multi_cnn",
     /,
     *,
-    out: Path,
-    captures: Path | None = None,
-    data: tuple[str, ...] = (),
+    out: PathLike,
+    captures: PathLike | None = None,
+    data: PathLike | Sequence[PathLike] = (),
     protocol: str | None = None,
-    pairs: Path | None = None,
-    start: Path | None = None,
+    pairs: PathLike | None = None,
+    start: PathLike | None = None,
     seed: int = 0,
     epochs: int | None = None,
     device: str = "auto",
@@ -69,8 +72,12 @@ def train(
         BadInputError: the folder holds another run, the captures lack a split or a class, or the device is not there.
     """
     resolve_device(device)  # an absent one is told before anything is read
+    recipe, out, captures = os.fspath(recipe), path_of(out), maybe_path(captures)
+    pairs, start = maybe_path(pairs), maybe_path(start)
+    several_sets: tuple[PathLike, ...] = several(data)
+    sets = tuple(os.fspath(one) for one in several_sets)
     if is_purifier_recipe(recipe):
-        if captures is not None or data or protocol is not None:
+        if captures is not None or sets or protocol is not None:
             raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
         purifier = read_purifier_recipe(recipe).with_epochs(epochs)
         return train_purifier(purifier, out=out, pairs=pairs, seed=seed, device=device, resume=resume, start=start)
@@ -79,7 +86,7 @@ def train(
     if pairs is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
     plan = read_recipe(recipe).with_epochs(epochs)
-    manifest = _given(captures, data)
+    manifest = _given(captures, sets)
     source: Any = "simulated" if manifest is None else manifest.name
     written = {**plan.plain(), "seed": seed, "source": source}
     if protocol is not None:
@@ -92,7 +99,7 @@ def train(
     if manifest is not None:
         _check_splits(manifest)
     run = RunFolder(out / "run", recipe=written, code=code_of("train"), resume=resume)
-    command = _command(recipe, out=out, captures=captures, data=data, protocol=protocol, seed=seed, epochs=epochs)
+    command = _command(recipe, out=out, captures=captures, data=sets, protocol=protocol, seed=seed, epochs=epochs)
     write_json(run.path / COMMAND, {"command": command})
     if run.done and (out / CARD).is_file():
         return out

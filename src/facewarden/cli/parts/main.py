@@ -12,11 +12,11 @@ import traceback
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 
-from facewarden import __version__
 from facewarden.cli.parts.commands import RENAMED, Command, description, is_verb, load_command, sub_verbs, verbs
 from facewarden.cli.parts.logs import logs_on_stderr
 from facewarden.cli.parts.outcome import Outcome, plain
 from facewarden.core.errors import FacewardenError
+from facewarden.core.identity.version import __version__
 
 _LOG = logging.getLogger("facewarden")
 _HELP = ("-h", "--help")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.resolve import PurifierLike, RecognizerLike, resolve_purifier, resolve_recognizer
+from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.judges_build import build_recognizer
 from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.metrics.intervals import Interval
@@ -30,6 +33,8 @@ def evaluate_cloaking(
     photos: int = 10,
     distractors: int = 300,
     aligner: str = "yunet",
+    recognizers: Mapping[str, RecognizerLike] | None = None,
+    purifiers: Mapping[str, PurifierLike] | None = None,
     seeds: Sequence[int] = (0,),
     run: Path = Path("runs/cloaking"),
     out: Path | None = None,
@@ -48,6 +53,7 @@ def evaluate_cloaking(
         photos: at most so many of each person.
         distractors: people of one photo who are never searched for, where the set has any.
         aligner: how faces are found.
+        recognizers, purifiers: label -> model, for those of the labels above that stand for an object of the caller.
         seeds: of the 70/30 splits.
         run: folder that keeps cloaks and embeddings for the next time.
         out: folder for cloaking.json.
@@ -66,8 +72,17 @@ def evaluate_cloaking(
             hint="--users 40 --skip-people 0 --photos 10 --distractors 300",
         )
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
-    crowd = load_crowd(dataset, **sizes, store=Store(run), aligner=aligner)
-    lab = ExperimentCache(crowd, run)
+    store = Store(run)
+    crowd = load_crowd(dataset, **sizes, store=store, aligner=aligner)
+
+    def recognizer_of(label: str) -> Recognizer:
+        given = (recognizers or {}).get(label, label)
+        return build_recognizer(given, store=store) if isinstance(given, str) else resolve_recognizer(given)
+
+    def purifier_of(label: str) -> Purifier:
+        return resolve_purifier((purifiers or {}).get(label, label))
+
+    lab = ExperimentCache(crowd, run, recognizer=recognizer_of, purifier=purifier_of)
     cells: list[CloakingResult] = []
     for text in cloak:
         recipe = parse_cloak(text, surrogates=surrogate)
