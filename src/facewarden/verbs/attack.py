@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from facewarden.core.settings.budget import read_budget
 from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
+from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.data.table import check_target, write_table
 from facewarden.evaluation.attack_options import (
     AttackLike,
@@ -44,8 +45,8 @@ from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
 from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
 
 
-@dataclass(frozen=True)
-class Attacked:
+@dataclass(frozen=True, repr=False)
+class Attacked(RowsResult):
     """What an attack reached.
 
     Attributes:
@@ -61,6 +62,10 @@ class Attacked:
     simulated: bool
     out: Path | None
     skipped: dict[str, int] = field(default_factory=dict)
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """One row for each rate: value, bounds, count and method."""
+        return rows_as_columns([{"rate": name, **asdict(rate)} for name, rate in self.rates.items()])
 
 
 def attack(

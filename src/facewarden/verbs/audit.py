@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
 from facewarden.auditing.presets import preset_named
@@ -19,14 +20,15 @@ from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_o
 from facewarden.core.identity.version import __version__
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.run import RunFolder, provenance
+from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.reporting.codec import parse_report
 from facewarden.reporting.document import Gate, Report
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
 
 
-@dataclass(frozen=True)
-class AuditResult:
+@dataclass(frozen=True, repr=False)
+class AuditResult(RowsResult):
     """Where the report is and what came out.
 
     Attributes:
@@ -39,6 +41,15 @@ class AuditResult:
     html: Path
     json: Path
     gate: Gate | None
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """One row for each metric of the three sections."""
+        found = [(section.name, metric) for section in self.report.sections for metric in section.metrics]
+        return rows_as_columns([
+            {"section": name, "metric": m.name, "group": json.dumps(dict(m.group)), "value": m.value, "low": m.low,
+             "high": m.high, "n": m.n, "simulated": m.simulated, "unit": m.unit}
+            for name, m in found
+        ])  # fmt: skip
 
 
 def audit(

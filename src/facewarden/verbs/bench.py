@@ -13,6 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.run import provenance
+from facewarden.data.results import Result
 from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
 from facewarden.experiments.engine.kind import PlanCell, PlanKind, SettingError, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
@@ -21,8 +22,8 @@ from facewarden.experiments.engine.summary import write_summary
 RUNS = Path("runs")
 
 
-@dataclass(frozen=True)
-class BenchResult:
+@dataclass(frozen=True, repr=False)
+class BenchResult(Result):
     """A plan that ran.
 
     Attributes:

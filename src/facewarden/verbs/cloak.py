@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,8 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_change import TransparencyError, write_changed
-from facewarden.data.table import write_table
+from facewarden.data.results import RowsResult
+from facewarden.data.table import read_table, write_table
 from facewarden.experiments.cloaking.cloak_recipe import goal_of
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
@@ -42,8 +43,8 @@ _FIRST = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", 
 _SUFFIXES = {"png": "png", "jpeg": "jpg"}
 
 
-@dataclass(frozen=True)
-class Cloaked:
+@dataclass(frozen=True, repr=False)
+class Cloaked(RowsResult):
     """What was cloaked.
 
     Attributes:
@@ -77,6 +78,10 @@ class Cloaked:
             )
         lines += [f"  {name:<24} {value:7.3f} (mean over photos)" for name, value in self.summary.items()]
         return (*lines, f"per photo: {self.manifest}")
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """One row for each photo, as the table on disk holds it."""
+        return read_table(self.manifest)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
@@ -14,6 +14,7 @@ from facewarden.core.identity.given import PathLike, labeled, maybe_path, severa
 from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
+from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.verification import verify
@@ -23,8 +24,8 @@ from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_
 from facewarden.reporting.document import Metric
 
 
-@dataclass(frozen=True)
-class Evaluated:
+@dataclass(frozen=True, repr=False)
+class Evaluated(RowsResult):
     """Figures of a model.
 
     Attributes:
@@ -40,6 +41,10 @@ class Evaluated:
     simulated: bool
     files: tuple[Path, ...] = ()
     skipped: dict[str, int] = field(default_factory=dict)
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """One row for each metric: value, bounds and count."""
+        return rows_as_columns([asdict(metric) for metric in self.metrics])
 
 
 def evaluate(

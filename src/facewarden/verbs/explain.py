@@ -29,6 +29,7 @@ from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
+from facewarden.data.results import Result
 
 NUMBERS = "uncertainty.json"
 _HEAT = LinearSegmentedColormap.from_list("uncertain", ["#f7fafc", "#fbd8a5", "#e69f00", "#d55e00", "#6e2405"])
@@ -46,8 +47,8 @@ class Uncertain(Protocol):
         """The detector's view of a batch."""
 
 
-@dataclass(frozen=True)
-class Explained:
+@dataclass(frozen=True, repr=False)
+class Explained(Result):
     """What was drawn.
 
     Attributes:

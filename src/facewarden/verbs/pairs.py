@@ -28,6 +28,7 @@ from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
+from facewarden.data.results import Result
 from facewarden.photos.aligned import AlignedFaces, align_photos
 from facewarden.training.pairs import CloakKind, write_shard
 from facewarden.training.purifier_recipe import read_purifier_recipe
@@ -35,8 +36,8 @@ from facewarden.training.purifier_recipe import read_purifier_recipe
 _RECORD = "pairs.json"
 
 
-@dataclass(frozen=True)
-class PairsResult:
+@dataclass(frozen=True, repr=False)
+class PairsResult(Result):
     """What was made.
 
     Attributes:

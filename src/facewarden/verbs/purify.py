@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,7 +32,8 @@ from facewarden.core.resolve import (
 )
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo_change import write_changed
-from facewarden.data.table import write_table
+from facewarden.data.results import RowsResult
+from facewarden.data.table import read_table, write_table
 from facewarden.photos.aligned import purify as purify_tensor
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
@@ -44,8 +45,8 @@ from facewarden.photos.similarity import likeness
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
 
 
-@dataclass(frozen=True)
-class Purified:
+@dataclass(frozen=True, repr=False)
+class Purified(RowsResult):
     """What was purified.
 
     Attributes:
@@ -65,6 +66,10 @@ class Purified:
     manifest: Path
     copied: int = 0
     notes: dict[str, int] = field(default_factory=dict)
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """One row for each photo, as the table on disk holds it."""
+        return read_table(self.manifest)
 
 
 def purify(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +22,13 @@ from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_below, unread_below
+from facewarden.data.results import RowsResult
 from facewarden.data.table import check_target, write_table
 from facewarden.evaluation.scores import score_manifest
 
 
-@dataclass(frozen=True)
-class ScoreResult:
+@dataclass(frozen=True, repr=False)
+class ScoreResult(RowsResult):
     """What was scored.
 
     Attributes:
@@ -40,6 +42,10 @@ class ScoreResult:
     score: tuple[float, ...]
     out: Path | None
     skipped: dict[str, int]
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """Key and score of every sample."""
+        return {"key": self.key, "score": self.score}
 
 
 def score(

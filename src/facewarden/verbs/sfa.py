@@ -15,14 +15,15 @@ from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped
+from facewarden.data.results import Result
 from facewarden.evaluation.sampling import balanced_samples
 from facewarden.nn.gradient_sources.generator_pair import ROLE
 from facewarden.training.detector_inputs import read_views
 from facewarden.training.sfa import SfaSettings, Target, fit_pair, pair_settings
 
 
-@dataclass(frozen=True)
-class SfaTrained:
+@dataclass(frozen=True, repr=False)
+class SfaTrained(Result):
     """Generators that were trained.
 
     Attributes:

@@ -13,10 +13,11 @@ import pytest
 from facewarden.cli import main
 from facewarden.cli.parts.commands import Command
 from facewarden.cli.parts.logs import logs_on_stderr
-from facewarden.cli.parts.outcome import Outcome, plain
+from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import parse, without_commas
 from facewarden.cli.parts.settings import as_pairs, with_settings
 from facewarden.core.errors import BadInputError
+from facewarden.data.results import plain
 
 
 def command(*, names: tuple[str, ...] = (), seed: int = 0, skip_people: int = 0) -> Outcome:

@@ -14,9 +14,10 @@ from contextlib import nullcontext
 
 from facewarden.cli.parts.commands import RENAMED, Command, description, is_verb, load_command, sub_verbs, verbs
 from facewarden.cli.parts.logs import logs_on_stderr
-from facewarden.cli.parts.outcome import Outcome, plain
+from facewarden.cli.parts.outcome import Outcome
 from facewarden.core.errors import FacewardenError
 from facewarden.core.identity.version import __version__
+from facewarden.data.results import plain
 
 _LOG = logging.getLogger("facewarden")
 _HELP = ("-h", "--help")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
-from pathlib import PurePath
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -25,34 +21,3 @@ class Outcome:
     lines: Sequence[str] = ()
     code: int = 0
     problems: Sequence[str] = ()
-
-
-def plain(value: object) -> Any:
-    """Turn a result into values that JSON can hold; numbers that JSON has no word for become null.
-
-    Args:
-        value: anything that a command returns.
-    """
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, Enum):
-        return plain(value.value)
-    to_dict = getattr(value, "to_dict", None)
-    if callable(to_dict):
-        return plain(to_dict())
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {_key(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    listed = getattr(value, "tolist", None)  # arrays, tensors and their scalars
-    return plain(listed()) if callable(listed) else str(value)
-
-
-def _key(key: object) -> str:
-    return " -> ".join(map(str, key)) if isinstance(key, tuple) else str(key)

@@ -19,6 +19,7 @@ from facewarden.core.progress import track
 from facewarden.data._columns import parse_row, to_row
 from facewarden.data.datasets import Dataset
 from facewarden.data.manifest import Manifest
+from facewarden.data.results import Result
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture
 from facewarden.data.simulate.person.people import Locate, People, ProceduralPeople, frame_of, people_from
@@ -30,8 +31,8 @@ VERSION = 1
 """Raised whenever the same recipe gives other bits."""
 
 
-@dataclass(frozen=True)
-class SimulatedSet:
+@dataclass(frozen=True, repr=False)
+class SimulatedSet(Result):
     """A finished set.
 
     Attributes:
