@@ -10,7 +10,7 @@ from typing import Any
 
 from facewarden.core.card import Card
 from facewarden.core.settings import json_schema
-from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS
+from facewarden.data.manifest_columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS
 from facewarden.data.sample import Sample
 from facewarden.pad.http_detector import HttpSettings
 from facewarden.pad.onnx_file import OnnxSettings

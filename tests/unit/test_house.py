@@ -341,3 +341,23 @@ def test_every_file_is_written_by_the_one_writer() -> None:
 )  # fmt: skip
 def test_a_file_written_in_place_is_noticed(line: str, noticed: bool) -> None:
     assert bool(list(written_in_place(ast.parse(line)))) is noticed
+
+
+def private_imports(tree: ast.Module) -> list[str]:
+    """Names of the package that begin with an underscore, or lie in a module that does, and are imported."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "facewarden":
+            parts = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            found += [part for part in parts if re.match(r"_[a-z]", part)]
+    return found
+
+
+def test_no_test_imports_a_private_name() -> None:
+    found = {path.name: private_imports(parsed(path)) for path in sorted((ROOT / "tests").rglob("*.py"))}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_a_private_import_is_noticed() -> None:
+    assert private_imports(ast.parse("from facewarden.a._b import c, _d")) == ["_b", "_d"]
+    assert private_imports(ast.parse("from facewarden import __version__\nfrom other._x import _y")) == []

@@ -64,7 +64,7 @@ class YuNet(Aligner):
         height, width = image.shape[:2]
         longer = max(height, width)
         if longer > _LARGE * self.side:
-            return _merged([*self._find(image), *self._in_tiles(image)])
+            return merged([*self._find(image), *self._in_tiles(image)])
         if longer > _TIGHT:
             return self._find(image)
         margin = longer // 4
@@ -123,7 +123,7 @@ def _starts(length: int, tile: int) -> list[int]:
     return [round(number * (length - tile) / (count - 1)) for number in range(count)]
 
 
-def _merged(faces: Sequence[FaceLocation]) -> tuple[FaceLocation, ...]:
+def merged(faces: Sequence[FaceLocation]) -> tuple[FaceLocation, ...]:
     """Best first; of faces whose boxes overlap, the best."""
     boxes = [(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in (face.box for face in faces)]
     kept = cv2.dnn.NMSBoxes(boxes, [face.score for face in faces], 0.0, _NMS_OVERLAP)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import printable
 from facewarden.data.photo import MAX_PIXELS
+from facewarden.data.text import printable
 
 ARRAY_SUFFIXES = (".npz", ".hdf5", ".h5")
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
-from facewarden.data._inventory import Inventory, Item, take_inventory
-from facewarden.data._similar import first_near, perceptual_hash
-from facewarden.data._text import printable
 from facewarden.data.arrays import array_file
+from facewarden.data.inventory import Inventory, Item, take_inventory
 from facewarden.data.loading import read_image
+from facewarden.data.near_duplicates import first_near, perceptual_hash
+from facewarden.data.text import printable
 
 NAMED = 5
 """How many of a kind are named; the others are counted."""
@@ -131,7 +131,7 @@ def check(path: Path) -> CheckReport:
     """Check a set before it is used.
 
     Every picture is decoded. Two are the same when their bytes are, and nearly the same when their perceptual hashes
-    differ in at most `facewarden.data._similar.NEAR` of 256 bits; of a capture with several modalities the first of
+    differ in at most `near_duplicates.NEAR` of 256 bits; of a capture with several modalities the first of
     rgb, infrared and depth is compared.
 
     Args:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
-from facewarden.data._text import printable
 from facewarden.data.photo import MAX_PIXELS, is_colored, read_photo
 from facewarden.data.sample import Box
+from facewarden.data.text import printable
 
 BAND = 300.0
 """Millimeters that the encoding spans: 150 before and 150 behind the face."""

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, DepthEncoding, Modality
-from facewarden.data._text import printable
 from facewarden.data.arrays import in_array, read_array_image
 from facewarden.data.depth import encode_depth, read_depth, read_depth_picture
 from facewarden.data.photo import is_colored, read_photo
 from facewarden.data.sample import Box, Sample
 from facewarden.data.targets import read_target
+from facewarden.data.text import printable
 
 Frames = dict[Modality, NDArray[np.float32]]
 Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]

@@ -14,10 +14,17 @@ from typing import Any
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.labels import MODALITIES
-from facewarden.data._columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS, parse_row, to_row
-from facewarden.data._text import printable
+from facewarden.data.manifest_columns import (
+    BOX_COLUMNS,
+    KNOWN_COLUMNS,
+    LANDMARK_COLUMNS,
+    REQUIRED_COLUMNS,
+    parse_row,
+    to_row,
+)
 from facewarden.data.sample import Sample
 from facewarden.data.table import SUFFIXES, read_table, write_table
+from facewarden.data.text import printable
 
 __all__ = ["BOX_COLUMNS", "KNOWN_COLUMNS", "LANDMARK_COLUMNS", "REQUIRED_COLUMNS", "Manifest", "Sample"]
 

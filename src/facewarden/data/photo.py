@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import printable
+from facewarden.data.text import printable
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused from their header, before anything is unpacked."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import Array, Floats, same_length
+from facewarden.metrics.checked import Array, Floats, same_length
 from facewarden.metrics.intervals import bootstrap_by_subject
 from facewarden.metrics.pad import split_classes
 from facewarden.metrics.summary import Metric, metric_of

@@ -21,8 +21,8 @@ from statistics import NormalDist
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import Array, Floats, checked_scores, codes_of, nonempty, same_length
-from facewarden.metrics._resample import Resampling, rate_replicates, resampling
+from facewarden.metrics.checked import Array, Floats, checked_scores, codes_of, nonempty, same_length
+from facewarden.metrics.resample import Resampling, rate_replicates, resampling
 from facewarden.metrics.shares import share_bounds, unseen_share
 
 BOOTSTRAP = "bootstrap by subject"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import (
+from facewarden.metrics.checked import (
     Array,
     Bools,
     Floats,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import Array, checked_scores
+from facewarden.metrics.checked import Array, checked_scores
 from facewarden.metrics.intervals import Interval
 
 STUDENT = "t over runs"

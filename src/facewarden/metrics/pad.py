@@ -12,7 +12,7 @@ import numpy as np
 
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import (
+from facewarden.metrics.checked import (
     Array,
     Floats,
     area_under_curve,

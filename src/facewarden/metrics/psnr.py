@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from facewarden.metrics._core import Floats
+from facewarden.metrics.checked import Floats
 
 WORST = 0.05
 

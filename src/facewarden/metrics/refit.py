@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from facewarden.core.seeding import derive
-from facewarden.metrics._core import Array, Bools, Floats, checked_labels, checked_scores, codes_of, same_length
-from facewarden.metrics._resample import Weights, resampling
+from facewarden.metrics.checked import Array, Bools, Floats, checked_labels, checked_scores, codes_of, same_length
+from facewarden.metrics.resample import Weights, resampling
 
 _AT_ONCE = 4_000_000
 
@@ -36,7 +36,7 @@ def eer_threshold_replicates(
     values, bona_fide = checked_scores(scores), checked_labels(labels)
     for other, name in ((bona_fide, "labels"), (np.asarray(subjects), "subjects"), (np.asarray(strata), "strata")):
         same_length(values, other, names=f"scores and {name}")
-    unit, weights = _stratified(np.asarray(subjects), np.asarray(strata), seed=seed, rounds=rounds)
+    unit, weights = stratified(np.asarray(subjects), np.asarray(strata), seed=seed, rounds=rounds)
     order = np.argsort(values, kind="stable")
     ordered, positive, unit = values[order], bona_fide[order], unit[order]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1])
@@ -70,7 +70,8 @@ def _closest(distinct: Floats, drawn: Floats, positive: Bools, starts: Array) ->
     return np.where((people * attacks)[:, 0] > 0, np.where(usable, middle, upper), np.nan)
 
 
-def _stratified(subjects: Array, strata: Array, *, seed: int, rounds: int) -> tuple[Array, Weights]:
+def stratified(subjects: Array, strata: Array, *, seed: int, rounds: int) -> tuple[Array, Weights]:
+    """Resamples that draw the subjects of each stratum with replacement; units by row, and weights by round."""
     unit = np.empty(subjects.size, dtype=np.int64)
     blocks: list[Weights] = []
     width = 0

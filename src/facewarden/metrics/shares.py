@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import Floats
+from facewarden.metrics.checked import Floats
 
 CORRELATION = 0.5
 """Correlation of the errors within a person that is assumed until errors say otherwise."""

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from facewarden.core.decision import DecisionRule
-from facewarden.metrics._core import (
+from facewarden.metrics.checked import (
     Array,
     Bools,
     Floats,
@@ -24,10 +24,10 @@ from facewarden.metrics._core import (
     same_length,
     threshold_for_accepts,
 )
-from facewarden.metrics._curves import CurveReplicates, thin
-from facewarden.metrics._estimate import Estimate, worst_of
-from facewarden.metrics._resample import Resampling, resampling
+from facewarden.metrics.curves import CurveReplicates, thin
+from facewarden.metrics.estimate import Estimate, worst_of
 from facewarden.metrics.intervals import Interval, count_interval, is_ordinary, sum_interval
+from facewarden.metrics.resample import Resampling, resampling
 
 BPCER_AT = {"bpcer10": 0.10, "bpcer20": 0.05, "bpcer100": 0.01}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.seeding import derive
-from facewarden.metrics._core import (
+from facewarden.metrics.checked import (
     Array,
     Floats,
     area_under_curve,
@@ -26,10 +26,10 @@ from facewarden.metrics._core import (
     nonempty,
     same_length,
 )
-from facewarden.metrics._curves import CurveReplicates, thin
-from facewarden.metrics._resample import resampling
+from facewarden.metrics.curves import CurveReplicates, thin
 from facewarden.metrics.intervals import Interval, percentile_interval
 from facewarden.metrics.refit import error_rate_replicates
+from facewarden.metrics.resample import resampling
 
 TARGET_PEEKING = ("hter_at_target_eer",)
 """Measures that use the target's labels to set their threshold."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics._core import (
+from facewarden.metrics.checked import (
     Array,
     Bools,
     Floats,
@@ -19,9 +19,9 @@ from facewarden.metrics._core import (
     nonempty,
     same_length,
 )
-from facewarden.metrics._resample import resampling
 from facewarden.metrics.intervals import Interval, percentile_interval
 from facewarden.metrics.match import accuracy_10fold, eer, eer_threshold, tar_at_far
+from facewarden.metrics.resample import resampling
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def photo_views(
             people.append(photo.identity)
         return [teachers.ask("photo", views, crops, people)] if views else []
 
-    return _chunks(photos, taken, label="asking the teachers", name="photo", folder=folder), dict(skipped)
+    return taken_in_chunks(photos, taken, label="asking the teachers", name="photo", folder=folder), dict(skipped)
 
 
 def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folder: Path) -> list[DistillationViews]:
@@ -147,10 +147,10 @@ def drawn_views(people: int, *, shots: int, teachers: Teachers, seed: int, folde
         return [teachers.ask("depth", ranges, crops, names), teachers.ask("infrared", lights, crops, names)]
 
     each = max(1, CHUNK // shots)
-    return _chunks(range(people), taken, label="drawing people", name="drawn", folder=folder, each=each)
+    return taken_in_chunks(range(people), taken, label="drawing people", name="drawn", folder=folder, each=each)
 
 
-def _chunks(
+def taken_in_chunks(
     items: Sequence[Any],
     take: Callable[[Sequence[Any]], list[DistillationViews]],
     *,
@@ -159,6 +159,7 @@ def _chunks(
     folder: Path,
     each: int = CHUNK,
 ) -> list[DistillationViews]:
+    """Views of items, taken chunk by chunk and kept on disk; chunks that are there already are read."""
     chunks: list[DistillationViews] = []
     for number in track(range(-(-len(items) // each)), label=label):
         kept = sorted(folder.glob(f"{name}-{number:04d}-*.safetensors"))

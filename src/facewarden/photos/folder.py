@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
 from facewarden.core.roles import Aligner, FaceLocation
-from facewarden.data._text import printable
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_below, unread_below
+from facewarden.data.text import printable
 
 TINY = 32.0
 """Pixels; what is done to a smaller face is mostly gone when the face is enlarged, and so is the face."""

@@ -9,7 +9,7 @@ import pytest
 from facewarden.align import FaceLocation, align_face, find_face
 from facewarden.align.landmarks import Landmarks
 from facewarden.align.precropped import Precropped
-from facewarden.align.yunet import YuNet, _merged
+from facewarden.align.yunet import YuNet, merged
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner
 from facewarden.data.photo import read_photo
@@ -149,7 +149,7 @@ def test_overlapping_faces_are_one():
     def face(x, score):
         return FaceLocation((x, 0.0, x + 100.0, 100.0), FIVE, score)
 
-    assert _merged([face(0.0, 0.7), face(20.0, 0.9), face(300.0, 0.8)]) == (face(20.0, 0.9), face(300.0, 0.8))
+    assert merged([face(0.0, 0.7), face(20.0, 0.9), face(300.0, 0.8)]) == (face(20.0, 0.9), face(300.0, 0.8))
 
 
 def test_yunet_points_are_ordered_and_follow_the_picture(need_asset):

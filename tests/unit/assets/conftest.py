@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from facewarden.assets import ArchivePart, Asset
-from facewarden.assets.parts import fetch as _fetch
+from facewarden.assets.parts import fetch as fetching
 from facewarden.core.errors import UnknownEntryError
 
 WEIGHTS = b"weights " * 40
@@ -91,8 +91,8 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     links = tmp_path / "links"
     links.mkdir()
     registry = FakeRegistry(links)
-    monkeypatch.setattr(_fetch, "get", registry.get)
-    monkeypatch.setattr(_fetch, "known", registry.known)
+    monkeypatch.setattr(fetching, "get", registry.get)
+    monkeypatch.setattr(fetching, "known", registry.known)
     monkeypatch.setenv("FACEWARDEN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("FACEWARDEN_OFFLINE", raising=False)
     for name in [n for n in os.environ if n.startswith("PIP_")]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.metrics.pad import eer_threshold
-from facewarden.metrics.refit import _stratified, eer_threshold_replicates
+from facewarden.metrics.refit import eer_threshold_replicates, stratified
 from facewarden.metrics.transfer import difference, transfer_measures
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]
@@ -27,7 +27,7 @@ def test_each_one_is_the_threshold_of_the_rows_that_were_drawn(rows: list[tuple[
     subjects = np.array([f"p{who}" for _, _, who in rows])
     strata = np.array([f"d{who % 2}" for _, _, who in rows])
     found = eer_threshold_replicates(scores, labels, subjects=subjects, strata=strata, seed=3, rounds=20)
-    unit, weights = _stratified(subjects, strata, seed=3, rounds=20)
+    unit, weights = stratified(subjects, strata, seed=3, rounds=20)
     for number in range(20):
         times = weights[number][unit].astype(int)
         again, told = np.repeat(scores, times), np.repeat(labels, times)
@@ -39,8 +39,8 @@ def test_each_one_is_the_threshold_of_the_rows_that_were_drawn(rows: list[tuple[
 
 def test_a_domain_is_drawn_alike_whatever_other_domains_are_beside_it() -> None:
     subjects, strata = np.array([f"p{i}" for i in range(12)]), np.array(["a"] * 4 + ["b"] * 4 + ["c"] * 4)
-    _, whole = _stratified(subjects, strata, seed=1, rounds=50)
-    _, part = _stratified(subjects[4:], strata[4:], seed=1, rounds=50)
+    _, whole = stratified(subjects, strata, seed=1, rounds=50)
+    _, part = stratified(subjects[4:], strata[4:], seed=1, rounds=50)
     assert np.array_equal(whole[:, 4:], part)
     assert np.all(whole[:, :4].sum(axis=1) == 4)
 

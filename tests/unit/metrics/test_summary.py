@@ -9,10 +9,10 @@ from scipy import stats
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.metrics import pad
-from facewarden.metrics._core import codes_of
-from facewarden.metrics._estimate import Estimate, worst_of
-from facewarden.metrics._resample import MAX_UNITS, rate_replicates, resampling
+from facewarden.metrics.checked import codes_of
+from facewarden.metrics.estimate import Estimate, worst_of
 from facewarden.metrics.intervals import mean_by_subject
+from facewarden.metrics.resample import MAX_UNITS, rate_replicates, resampling
 from facewarden.metrics.summary import Metric, presentation_summary
 
 RULE = DecisionRule(threshold=0.7, policy="eer", split="dev", source="elsewhere", n_bona_fide=1, n_attack=1)

@@ -85,8 +85,8 @@ def test_measures_are_the_plain_figures_and_their_intervals_hold_them() -> None:
 
 
 def test_replicates_are_the_figures_of_rows_drawn_by_subject() -> None:
-    from facewarden.metrics._core import codes_of
-    from facewarden.metrics._resample import resampling
+    from facewarden.metrics.checked import codes_of
+    from facewarden.metrics.resample import resampling
 
     scores, labels, subjects = drawn(3)
     found = transfer_measures(scores, labels, subjects=subjects, threshold=0.4, seed=5, rounds=7)

@@ -17,13 +17,13 @@ from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.nn.residue import octaves, residue_statistics
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.denoise_rednet import DenoiseREDNet
-from facewarden.purifiers.parts import learned as _learned
+from facewarden.purifiers.parts import learned
 from facewarden.purifiers.puface import PuFace
 from stand_ins import generator, make_faces
 
 UNET = {"body": "unet", "widths": [8, 8], "contrast": 12, "gain": 0.1}
 REDNET = {"body": "rednet", "layers": 10, "width": 8}
-SHIPPED = Path(_learned.__file__).parent.parent.parent / "weights"
+SHIPPED = Path(learned.__file__).parent.parent.parent / "weights"
 
 
 def artifact(folder: Path, network: dict[str, Any], *, name: str = "puface", seed: int | None = 0, **more: Any) -> Path:
@@ -78,7 +78,7 @@ def test_folders_that_hold_something_else_are_refused(tmp_path: Path, monkeypatc
         PuFace(folder)
     with pytest.raises(BadInputError, match="tell no cloaks"):
         PuFace(artifact(tmp_path / "plain", UNET)).likelihood(make_faces(1))
-    monkeypatch.setattr(_learned, "_SHIPPED", tmp_path)
+    monkeypatch.setattr(learned, "_SHIPPED", tmp_path)
     with pytest.raises(MissingAssetError, match="without its weights"):
         DenoiseREDNet()
 

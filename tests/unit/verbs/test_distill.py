@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.nn.trunk import SHAPES, TrunkShape
-from facewarden.photos.distillation_data import _chunks, principal
+from facewarden.photos.distillation_data import principal, taken_in_chunks
 from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.student import Student
 from facewarden.verbs.distill import distill, held_out, read_distill_recipe, verification
@@ -58,9 +58,9 @@ def test_a_finished_chunk_is_not_made_again(tmp_path: Path) -> None:
             DistillationViews("depth", pixels, {}, torch.zeros(len(part), 1, 1, 1), tuple(str(item) for item in part))
         ]
 
-    first = _chunks(range(5), take, label="", name="x", folder=tmp_path, each=2)
+    first = taken_in_chunks(range(5), take, label="", name="x", folder=tmp_path, each=2)
     (tmp_path / "x-0001.done").unlink()  # as if killed before the mark
-    second = _chunks(range(5), take, label="", name="x", folder=tmp_path, each=2)
+    second = taken_in_chunks(range(5), take, label="", name="x", folder=tmp_path, each=2)
     assert asked == [[0, 1], [2, 3], [4], [2, 3]]
     assert [part.person for part in first] == [part.person for part in second] == [("0", "1"), ("2", "3"), ("4",)]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.data._text import printable
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto
 from facewarden.data.datasets.parts.captures import CaptureSet
+from facewarden.data.text import printable
 
 __all__ = ["CaptureSet", "Dataset", "FacePhoto", "open_dataset"]
 

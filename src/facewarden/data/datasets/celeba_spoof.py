@@ -14,7 +14,6 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ILLUMINATIONS, Modality, Split
 from facewarden.core.progress import track
 from facewarden.core.tasks import SPOOF_TYPES
-from facewarden.data._text import printable
 from facewarden.data.datasets.parts.captures import CaptureSet, Frame, Missing
 from facewarden.data.datasets.parts.celeba_labels import (
     ENVIRONMENTS,
@@ -31,6 +30,7 @@ from facewarden.data.datasets.parts.lists import ListRow
 from facewarden.data.protocols.parts.base import ranked
 from facewarden.data.sample import Box
 from facewarden.data.targets import PSEUDO
+from facewarden.data.text import printable
 
 Conflicts = Literal["exclude", "trust_label", "trust_path"]
 INTRA = "intra_test"

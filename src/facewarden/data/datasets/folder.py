@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from facewarden.data._text import printable
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, images_below, images_in, relative_key
 from facewarden.data.datasets.parts.example import write_pictures
+from facewarden.data.text import printable
 
 
 class Folder(Dataset):

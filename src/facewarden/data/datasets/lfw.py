@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import opaque, printable
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, images_in
 from facewarden.data.datasets.parts.example import write_pictures
+from facewarden.data.text import opaque, printable
 
 USERS_HAVE = 10
 """Photos from which on a person belongs to the part `users`."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import printable
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, images_in
 from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.sample import Landmarks
+from facewarden.data.text import printable
 
 POINTS = 189
 # Which of the 189 points make each of our five; the nose tip lies between the wings' upper and the base's outer points.

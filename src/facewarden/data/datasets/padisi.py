@@ -12,12 +12,12 @@ import numpy as np
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.labels import Modality, Split
-from facewarden.data._text import natural, printable
 from facewarden.data.arrays import channel_list
 from facewarden.data.datasets.parts.captures import CaptureSet, Frame
 from facewarden.data.datasets.parts.lists import ListRow
 from facewarden.data.datasets.parts.protocols import GROUPS, find_one, read_table
 from facewarden.data.datasets.parts.twins import Shot, TwinFrame, TwinWriter
+from facewarden.data.text import natural, printable
 
 _CODE = re.compile(r"m(0|5)(\d\d)(\d\d)", re.IGNORECASE)
 _MAKEUP = "06"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from facewarden.assets import locate
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import printable
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, images_in
 from facewarden.data.datasets.parts.example import write_pictures
+from facewarden.data.text import printable
 
 _NAME = re.compile(r"([0-9]{5})[a-z]{2}")  # 00014ac: the third portrait of person 00014
 

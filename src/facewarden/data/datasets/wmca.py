@@ -11,13 +11,13 @@ import numpy as np
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality, Split
-from facewarden.data._text import natural, printable
 from facewarden.data.arrays import channel_list, hdf5_groups, hdf5_shape
 from facewarden.data.datasets.parts.captures import Frame
 from facewarden.data.datasets.parts.clips import Clip, ClipSet, Parts, frame_of, subfolders
 from facewarden.data.datasets.parts.lists import ListRow
 from facewarden.data.datasets.parts.protocols import find_one, read_splits
 from facewarden.data.datasets.parts.twins import Shot, TwinWriter
+from facewarden.data.text import natural, printable
 
 _VIDEO = re.compile(r"(\d+)_(\d+)_(\d+)_(\d)_(\d+)")
 _NOMINAL = (12, 24, 36)

@@ -20,7 +20,7 @@ from facewarden.data.simulate.sensor.camera import color_image, infrared_image
 from facewarden.data.simulate.sensor.domains import Domain, domain
 from facewarden.data.simulate.sensor.ranging import measure
 from facewarden.data.simulate.species import PRESENT, SpeciesStage
-from facewarden.data.simulate.species._stage import face_width
+from facewarden.data.simulate.species.parts.stage import face_width
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_text
 from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
-from facewarden.data._columns import parse_row, to_row
 from facewarden.data.datasets import Dataset
 from facewarden.data.manifest import Manifest
+from facewarden.data.manifest_columns import parse_row, to_row
 from facewarden.data.results import Result
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import sync_files, write_bytes, write_text
-from facewarden.data._columns import parse_row, to_row
+from facewarden.data.manifest_columns import parse_row, to_row
 from facewarden.data.sample import Sample, as_split
 from facewarden.data.simulate.capture import Capture
 

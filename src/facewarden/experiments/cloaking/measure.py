@@ -130,7 +130,7 @@ def measure(
     cells = []
     models = [lab.recognizer(name) for name in cloak.surrogates]
     for judge, by_seed in outcomes.items():
-        hidden, missed, others, owner, everyone = _collected(by_seed, people)
+        hidden, missed, others, owner, everyone = collected(by_seed, people)
         protection = mean_by_subject(hidden, owner, seed=0)
         natural = mean_by_subject(missed, owner, seed=0)
         cells.append(
@@ -220,7 +220,7 @@ def _by_embedding(
     }
 
 
-def _collected(outcomes: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:
+def collected(outcomes: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:
     """Misses of all seeds as rows with the attacker's number; hits on the others as rows with the person asked for."""
     cells = [(place, outcome[who]) for outcome in outcomes for place, who in enumerate(people)]
     hidden = np.concatenate([~cell.cloaked for _, cell in cells]).astype(np.float64)

@@ -124,7 +124,7 @@ class SfaAt(AdversarialObjective):
 
     def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:
         """Train the generators a little further against the model as it is now."""
-        held, count = _some(batches, self.generator_steps * _BATCH, seed=derive(seed, "sfa_at", epoch))
+        held, count = some_rows(batches, self.generator_steps * _BATCH, seed=derive(seed, "sfa_at", epoch))
         if held is None:
             return
         self.pair.to(held.device).requires_grad_(True)
@@ -162,7 +162,7 @@ class SfaAt(AdversarialObjective):
         self.pair.load_state_dict(dict(state["pair"]))
 
 
-def _some(batches: Iterable[FaceBatch], wanted: int, *, seed: int) -> tuple[FaceBatch | None, int]:
+def some_rows(batches: Iterable[FaceBatch], wanted: int, *, seed: int) -> tuple[FaceBatch | None, int]:
     """A sample of fixed size of all that is read, drawn by key whatever the order, and how many there were."""
     held: list[tuple[int, FaceBatch]] = []
     count = 0

@@ -11,7 +11,7 @@ import torch
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.captures import capture_set
-from facewarden.data.datasets.parts.clips import _pictures
+from facewarden.data.datasets.parts.clips import picture_names
 from facewarden.data.datasets.wmca import GROUP_OF, Wmca
 from facewarden.data.loading import load_batch
 from twins import copied, twin
@@ -190,7 +190,7 @@ def test_of_two_files_of_one_number_the_first_by_name_is_taken(tmp_path: Path, m
     monkeypatch.setattr(Path, "is_dir", lambda self: True)
     for order in (names, names[::-1]):
         monkeypatch.setattr(Path, "iterdir", lambda self, order=order: iter([tmp_path / name for name in order]))
-        assert {name.partition(".")[0]: name for name in _pictures(tmp_path)} == {
+        assert {name.partition(".")[0]: name for name in picture_names(tmp_path)} == {
             "0001": "0001.jpg",
             "0002": "0002.jpg",
         }

@@ -11,7 +11,8 @@ from facewarden.data.simulate import Capture, CaptureSpec, make_capture
 from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.sensor.domains import DOMAINS
 from facewarden.data.simulate.sheet import contact_sheet
-from facewarden.data.simulate.species import PRESENT, _paper
+from facewarden.data.simulate.species import PRESENT
+from facewarden.data.simulate.species.parts import paper
 
 SIZE = 128
 
@@ -87,7 +88,7 @@ def test_dye_inks_vanish_in_infrared_and_toner_stays(monkeypatch: pytest.MonkeyP
     from facewarden.data.simulate.species import prints
 
     def contrast(ink: str) -> float:
-        monkeypatch.setattr(prints, "sample_paper", lambda rng: _paper.sample_paper(rng, ink=ink))
+        monkeypatch.setattr(prints, "sample_paper", lambda rng: paper.sample_paper(rng, ink=ink))
         pixels, scale = frame_of(SIZE, 0.4)
         people = ProceduralPeople(0, pixels, scale)
         spec = CaptureSpec("ink", "p0000", "print_flat", "alder", size=SIZE)

@@ -28,7 +28,7 @@ from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, Mean
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
 from facewarden.experiments.cloaking.judge_kinds import JudgedRate, headline, judge_kind, loss_networks
-from facewarden.experiments.cloaking.measure import CloakingResult, _collected, measure
+from facewarden.experiments.cloaking.measure import CloakingResult, collected, measure
 from facewarden.experiments.cloaking.population import Population, Split, crowd_of
 from facewarden.experiments.cloaking.trackers import Gallery, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import mean_by_subject
@@ -409,7 +409,7 @@ def test_the_interval_of_normal_accuracy_is_over_the_people_asked_for() -> None:
         return UserOutcome(never, always, np.concatenate([hits[name] for name in rest]), asked)
 
     people = ["p0", "p1"]
-    _, _, others, _, asked = _collected([{who: outcome(who) for who in people}], people)
+    _, _, others, _, asked = collected([{who: outcome(who) for who in people}], people)
     found = mean_by_subject(others, asked, seed=0)
     assert found.value == pytest.approx(2 / 3)
     assert found.low < 0.4  # one person of four decides it, so little is known

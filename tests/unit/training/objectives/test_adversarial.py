@@ -25,7 +25,7 @@ from facewarden.training.loop import TrainSettings, fit
 from facewarden.training.objectives.awp import Awp
 from facewarden.training.objectives.parts.adversarial import bernoulli_divergence
 from facewarden.training.objectives.pgd_at import PgdAt
-from facewarden.training.objectives.sfa_at import SfaAt, _some
+from facewarden.training.objectives.sfa_at import SfaAt, some_rows
 from facewarden.training.objectives.trades import Trades
 from many_heads import ManyHeads, toy_faces
 
@@ -274,8 +274,8 @@ def test_generators_see_a_sample_of_fixed_size_and_hold_no_more() -> None:
     assert passes.forward == 64
     assert most <= 96
     # the order in which samples come does not matter
-    first, count = _some([toy_faces(20), toy_faces(20, seed=1)], 7, seed=3)
-    again, _ = _some([toy_faces(20, seed=1), toy_faces(20)], 7, seed=3)
+    first, count = some_rows([toy_faces(20), toy_faces(20, seed=1)], 7, seed=3)
+    again, _ = some_rows([toy_faces(20, seed=1), toy_faces(20)], 7, seed=3)
     assert first is not None
     assert again is not None
     assert (first.key, len(first), count) == (again.key, 7, 40)

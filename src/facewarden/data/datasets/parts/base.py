@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import natural, opaque, printable
 from facewarden.data.sample import Landmarks
+from facewarden.data.text import natural, opaque, printable
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".pbm"}

@@ -12,12 +12,12 @@ from typing import ClassVar, Literal, cast, final
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import BONA_FIDE, MODALITIES, DepthEncoding, Modality, Split
-from facewarden.data._text import printable
 from facewarden.data.arrays import array_file
 from facewarden.data.datasets.parts.lists import ListRow, read_list
 from facewarden.data.datasets.parts.twins import MARK, TwinWriter, noise
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Box, Sample
+from facewarden.data.text import printable
 
 Missing = Literal["refuse", "skip", "absent"]
 NAMED = 5

@@ -11,8 +11,8 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.tasks import ATTRIBUTES, LIGHTS, SPOOF_TYPES
-from facewarden.data._text import printable
 from facewarden.data.sample import Box
+from facewarden.data.text import printable
 
 LENGTH = len(ATTRIBUTES) + 4
 """Forty attributes, spoof type, illumination, environment, live or spoof."""

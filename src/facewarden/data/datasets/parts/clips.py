@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality, Split
-from facewarden.data._text import natural, printable
 from facewarden.data.datasets.parts.base import IMAGE_SUFFIXES
 from facewarden.data.datasets.parts.captures import CaptureSet, Frame
 from facewarden.data.datasets.parts.lists import ListRow, below
+from facewarden.data.text import natural, printable
 
 Parts = tuple[str, ...]
 Listing = Iterable[tuple[Parts, Mapping[Modality, Sequence[str]]]]
@@ -144,7 +144,7 @@ class ClipSet(CaptureSet):
     def _listing(self) -> Iterator[tuple[Parts, Mapping[Modality, Sequence[str]]]]:
         for folder in self._clip_folders():
             parts = folder.relative_to(self.base).parts
-            yield parts, {name: _pictures(folder / inner) for name, inner in self.folders.items()}
+            yield parts, {name: picture_names(folder / inner) for name, inner in self.folders.items()}
 
     def _base(self) -> Path:
         for folder in (self.root, *(self.root / name for name in self.outer)):
@@ -165,7 +165,8 @@ def frame_of(clip: Clip, number: str, split: Split, paths: Mapping[Modality, str
     )  # fmt: skip
 
 
-def _pictures(folder: Path) -> list[str]:
+def picture_names(folder: Path) -> list[str]:
+    """Names of the pictures in a folder, the last one first; nothing where there is no folder."""
     if not folder.is_dir():
         return []
     # sorted: of two files of one number the same one is taken on every machine

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facewarden.core.errors import BadInputError
-from facewarden.data._text import printable
+from facewarden.data.text import printable
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
-from facewarden.data._text import printable
+from facewarden.data.text import printable
 
 GROUPS: dict[str, Split] = {
     "train": "train", "training": "train", "world": "train",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation
 from facewarden.data.simulate.species.bona_fide import bona_fide
 from facewarden.data.simulate.species.cutout import print_cutout
 from facewarden.data.simulate.species.glasses import partial_glasses
 from facewarden.data.simulate.species.masks import mask_rigid, mask_silicone
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
 from facewarden.data.simulate.species.prints import print_bent, print_flat
 from facewarden.data.simulate.species.replay import replay_pc, replay_phone, replay_tablet
 

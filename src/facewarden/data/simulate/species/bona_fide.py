@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facewarden.data.simulate.scene.surface import cast_shadow, over
-from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, place
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, place
 
 
 def bona_fide(stage: SpeciesStage) -> StagedPresentation:

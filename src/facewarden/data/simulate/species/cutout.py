@@ -10,9 +10,9 @@ import numpy as np
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
-from facewarden.data.simulate.species._paper import printed, sample_paper
-from facewarden.data.simulate.species._stage import Photo, SpeciesStage, StagedPresentation, photograph
-from facewarden.data.simulate.species._worn import both, ellipses, normals, oval
+from facewarden.data.simulate.species.parts.paper import printed, sample_paper
+from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, StagedPresentation, photograph
+from facewarden.data.simulate.species.parts.worn import both, ellipses, normals, oval
 
 
 def warped(photo: Photo, head: PlacedHead) -> tuple[F32, F32, F32]:

@@ -6,10 +6,10 @@ import numpy as np
 
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.view import F32, pixel_grid
-from facewarden.data.simulate.species._paper import printed, sample_paper
-from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, photograph
-from facewarden.data.simulate.species._worn import both, ellipses, normals
 from facewarden.data.simulate.species.cutout import paper_shell, warped
+from facewarden.data.simulate.species.parts.paper import printed, sample_paper
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, photograph
+from facewarden.data.simulate.species.parts.worn import both, ellipses, normals
 
 
 def _strip(head: PlacedHead, *, high: float) -> F32:

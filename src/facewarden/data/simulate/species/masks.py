@@ -10,9 +10,9 @@ import numpy as np
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
-from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, region
-from facewarden.data.simulate.species._worn import both, ellipses, eye_holes, normals, oval, sink
 from facewarden.data.simulate.species.cutout import mouth_middle
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, region
+from facewarden.data.simulate.species.parts.worn import both, ellipses, eye_holes, normals, oval, sink
 
 _RIGID_NIR = {"resin": 0.42, "plaster": 0.8, "plastic": 0.62}
 

@@ -9,8 +9,15 @@ import numpy as np
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import fingers, smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
-from facewarden.data.simulate.species._paper import lay, printed, sample_paper, soft_rectangle
-from facewarden.data.simulate.species._stage import Photo, SpeciesStage, StagedPresentation, photograph, place, skin_of
+from facewarden.data.simulate.species.parts.paper import lay, printed, sample_paper, soft_rectangle
+from facewarden.data.simulate.species.parts.stage import (
+    Photo,
+    SpeciesStage,
+    StagedPresentation,
+    photograph,
+    place,
+    skin_of,
+)
 
 
 def print_flat(stage: SpeciesStage) -> StagedPresentation:

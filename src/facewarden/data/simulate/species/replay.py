@@ -11,8 +11,8 @@ from facewarden.data.simulate.scene.light import blackbody_tint
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import fingers
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
-from facewarden.data.simulate.species._paper import lay, soft_rectangle
-from facewarden.data.simulate.species._stage import SpeciesStage, StagedPresentation, decode, photograph, skin_of
+from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, decode, photograph, skin_of
 from facewarden.data.simulate.species.prints import where_face
 
 

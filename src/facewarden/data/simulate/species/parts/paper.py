@@ -12,7 +12,7 @@ from facewarden.data.simulate.scene.grids import halftone, sampled
 from facewarden.data.simulate.scene.light import LUMA
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
-from facewarden.data.simulate.species._stage import Photo, SpeciesStage, decode
+from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, decode
 
 _SCREENS = (15.0, 75.0, 0.0)  # cyan works on red, magenta on green, yellow on blue
 

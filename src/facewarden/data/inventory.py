@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import DepthEncoding, Modality, Split
-from facewarden.data._text import printable
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.datasets.parts.base import IMAGE_SUFFIXES, folders_in, images_below, images_in
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
+from facewarden.data.text import printable
 
 _SPLIT_FOLDERS: Mapping[str, Split] = MappingProxyType(
     {

@@ -8,7 +8,7 @@ import numpy as np
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.seeding import checked_seed
-from facewarden.metrics._core import Floats, Ints
+from facewarden.metrics.checked import Floats, Ints
 
 MAX_UNITS = 2048
 CHUNK = 250

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.metrics._core import Floats
+from facewarden.metrics.checked import Floats
 from facewarden.metrics.intervals import Interval, is_ordinary, percentile_interval
 
 

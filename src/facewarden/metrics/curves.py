@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.metrics._core import Bools, Floats, Ints, crossing
-from facewarden.metrics._resample import Resampling, Weights
+from facewarden.metrics.checked import Bools, Floats, Ints, crossing
+from facewarden.metrics.resample import Resampling, Weights
 
 MAX_CELLS = 1024
 
@@ -36,6 +36,7 @@ class Cells:
 
     @property
     def count(self) -> int:
+        """How many cells there are."""
         return self.kept.size - 1
 
 
@@ -130,10 +131,13 @@ class CurveReplicates:
         self.by_species = {name: accept_rates(counts(chosen)) for name, chosen in species.items()}
 
     def eer(self) -> Floats:
+        """Equal error rate on every resample."""
         return crossing(self.pooled, self._reject)
 
     def auc(self) -> Floats:
+        """Area under the curve on every resample."""
         return auc_of(self._positive, self._negative)
 
     def bpcer_at(self, target: float, accept: Floats) -> Floats:
+        """BPCER where the attack acceptance rate meets the target, on every resample."""
         return reject_at_accept(accept, self._reject, target=target, steps=self._cells.steps)

@@ -9,7 +9,7 @@ import numpy as np
 
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, place_head
 from facewarden.data.simulate.scene.view import F32, pixel_grid
-from facewarden.data.simulate.species._stage import SpeciesStage, face_width, region
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, face_width, region
 
 
 def both(stage: SpeciesStage) -> tuple[PlacedHead, PlacedHead]:

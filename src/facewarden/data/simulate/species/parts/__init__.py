@@ -1,0 +1,1 @@
+"""What presentation attack instruments share: printed paper, the stage before the camera, worn heads."""
