@@ -10,8 +10,9 @@ from types import MappingProxyType
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import DepthEncoding, Modality, Split
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.datasets.parts.base import IMAGE_SUFFIXES, folders_in, images_below, images_in
+from facewarden.data.datasets.parts.base import folders_in, images_below, images_in
 from facewarden.data.manifest import Manifest
+from facewarden.data.photo_files import PHOTO_SUFFIXES
 from facewarden.data.table import SUFFIXES
 from facewarden.data.text import printable
 
@@ -131,5 +132,5 @@ def _other_files(root: Path) -> list[str]:
     return [
         printable(path.relative_to(root))
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in IMAGE_SUFFIXES
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in PHOTO_SUFFIXES
     ]

@@ -1,15 +1,56 @@
-"""Which files of a folder are photos, and what else lies there."""
+"""The one walk of folders: which files are photos, and what else lies there."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.text import natural, printable
 
-PHOTO_SUFFIXES = {
-    ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm",
-}  # fmt: skip
+PHOTO_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".pbm",
+})  # fmt: skip
+
+SERVICE_FOLDERS = frozenset({
+    "@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found", "__macosx", "system volume information",
+    "thumbs", "thumbnails", "_thumbs", "_thumbnails",
+})  # fmt: skip
+"""Folders that file servers and photo programs make for themselves, in lower case."""
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """What a walk met.
+
+    Attributes:
+        photos: every photo, files of a folder before the folders in it, s2 before s10.
+        unread: what was left alone: sentence -> number.
+        loose: photos directly inside the folder.
+    """
+
+    photos: tuple[Path, ...]
+    unread: dict[str, int]
+    loose: tuple[Path, ...] = ()
+
+
+def list_photos(folder: Path) -> FolderListing:
+    """Walk a folder to any depth.
+
+    Hidden files, folders of file servers and links to folders are left alone and counted; a folder that may not be
+    listed is counted by name instead of being passed in silence.
+
+    Args:
+        folder: where to start.
+
+    Raises:
+        BadInputError: this folder itself cannot be listed.
+    """
+    unread: Counter[str] = Counter()
+    photos: list[Path] = []
+    loose = _walk(folder, photos, unread, top=True)
+    return FolderListing(tuple(photos), dict(unread), tuple(loose))
 
 
 def photos_below(source: Path) -> list[Path]:
@@ -18,29 +59,70 @@ def photos_below(source: Path) -> list[Path]:
     Raises:
         BadInputError: neither, or a folder without photos.
     """
-    if source.is_file():
+    if _is_file(source):
         return [source]
-    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    if not source.is_dir():
+        raise BadInputError(f"{printable(source)}: does not exist", hint="give a photo or a folder of photos")
+    found = sorted(list_photos(source).photos)
     if not found:
-        what = "holds no photos" if source.is_dir() else "does not exist"
-        raise BadInputError(f"{source}: {what}", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}")
+        raise BadInputError(
+            f"{printable(source)}: holds no photos", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}"
+        )
     return found
 
 
 def unread_below(folder: Path) -> dict[str, int]:
-    """What of a folder is no photo that is read: sentence -> number; hidden files are nobody's photos."""
-    found: Counter[str] = Counter()
-    for path in folder.rglob("*"):
-        if path.name.startswith("."):
-            continue
+    """What of a folder is no photo that is read: sentence -> number; nothing for a single photo."""
+    return list_photos(folder).unread if folder.is_dir() else {}
+
+
+def _walk(folder: Path, photos: list[Path], unread: Counter[str], *, top: bool = False) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: natural(path.name))
+    except (OSError, ValueError) as error:
+        if top:
+            raise BadInputError(f"{printable(folder)}: cannot be listed: {error}", hint="give a folder") from error
+        unread[f"folder that cannot be listed: {printable(folder.name)}"] += 1
+        return []
+    inside: list[Path] = []
+    here: list[Path] = []
+    for path in entries:
+        kind = _kind(path)
+        if kind == "folder":
+            inside.append(path)
+        elif kind == "photo":
+            here.append(path)
+        else:
+            unread[kind] += 1
+    photos += here
+    for path in inside:
+        _walk(path, photos, unread)
+    return here
+
+
+def _kind(path: Path) -> str:
+    """`folder`, `photo`, or the sentence that says why it is neither."""
+    try:
         if path.is_symlink() and path.is_dir():
-            found["link to a folder, not followed"] += 1
-        elif path.is_symlink() and not path.exists():
-            found["link that leads nowhere"] += 1
-        elif path.is_dir():
-            continue
-        elif not path.is_file():
-            found["no plain file"] += 1
-        elif path.suffix.lower() not in PHOTO_SUFFIXES:
-            found[f"not read: {path.suffix.lower() or 'a name without a suffix'}"] += 1
-    return dict(found)
+            return "link to a folder, not followed"
+        if path.is_symlink() and not path.exists():
+            return "link that leads nowhere"
+        if path.is_dir():
+            if path.name.startswith("."):
+                return "hidden folder, not read"
+            return "folder" if path.name.lower() not in SERVICE_FOLDERS else "folder of a file server, not read"
+        if path.name.startswith("."):
+            return "hidden file, not read"
+        if not path.is_file():
+            return "no plain file"
+    except (OSError, ValueError):
+        return "entry that may not be looked at"
+    suffix = path.suffix.lower()
+    return "photo" if suffix in PHOTO_SUFFIXES else f"not read: {suffix or 'a name without a suffix'}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a NUL, or a name too long for the disk
+        return False

@@ -131,8 +131,8 @@ def test_json_of_a_check_is_the_report(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        ([], ["facewarden: a warning", "facewarden: an error"]),
-        (["-v"], ["facewarden: a note", "facewarden: a warning", "facewarden: an error"]),
+        ([], ["facewarden: a note", "facewarden: a warning", "facewarden: an error"]),
+        (["-v"], ["facewarden: a detail", "facewarden: a note", "facewarden: a warning", "facewarden: an error"]),
         (["--quiet"], ["facewarden: an error"]),
     ],
 )
@@ -141,7 +141,9 @@ def test_the_logger_speaks_on_standard_error(
 ) -> None:
     with logs_on_stderr(flags):
         log = logging.getLogger("facewarden.core.anything")
+        log.debug("a detail")
         log.info("a note")
+        log.info("a note")  # once a command
         log.warning("a warning")
         log.error("an error")
     assert capsys.readouterr().err.splitlines() == expected

@@ -8,6 +8,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
+class _Once(logging.Filter):
+    """Lets a line through once a command: several parts of it may open the same set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        new = line not in self._shown
+        self._shown.add(line)
+        return new
+
+
 @contextmanager
 def logs_on_stderr(arguments: Sequence[str]) -> Iterator[None]:
     """Show what facewarden logs while a command runs.
@@ -18,9 +32,10 @@ def logs_on_stderr(arguments: Sequence[str]) -> Iterator[None]:
     logger = logging.getLogger("facewarden")
     before = logger.level, logger.propagate
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Once())
     handler.setFormatter(logging.Formatter("facewarden: %(message)s"))
     quiet, verbose = "--quiet" in arguments, bool({"-v", "--verbose"} & set(arguments))
-    logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
+    logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
     logger.addHandler(handler)
     logger.propagate = False
     try:

@@ -102,7 +102,7 @@ def _command(words: tuple[str, ...], arguments: list[str]) -> int:
     try:
         started = time.perf_counter()
         outcome = _run(command, parsed.positional, parsed.named, quiet="--quiet" in arguments)
-        _LOG.info("%s took %.1f s", name, time.perf_counter() - started)
+        _LOG.debug("%s took %.1f s", name, time.perf_counter() - started)
         return _print(outcome, as_json=parsed.json)
     except FacewardenError as error:
         _LOG.debug("where it was raised:", exc_info=True)

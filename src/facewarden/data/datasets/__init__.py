@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from pathlib import Path
 
 from facewarden.core import registry
@@ -10,6 +11,8 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto
 from facewarden.data.datasets.parts.captures import CaptureSet
 from facewarden.data.text import printable
+
+_LOG = logging.getLogger("facewarden")
 
 __all__ = ["CaptureSet", "Dataset", "FacePhoto", "open_dataset"]
 
@@ -54,7 +57,11 @@ def _made(name: str, path: Path | None) -> Dataset:
         )
     if not (isinstance(made, type) and issubclass(made, Dataset)):
         raise ContractError(f"datasets entry {name!r} is not a Dataset class", hint="entry = TheClass")
-    return made(path)
+    opened = made(path)
+    for line in (opened.understood, *opened.notes):
+        if line:
+            _LOG.info("%s", line)
+    return opened
 
 
 def _is_captures(made: object) -> bool:

@@ -43,7 +43,12 @@ def test_folder_with_people(tmp_path: Path) -> None:
         ("p2", "p2/deep/b.JPG"),
         ("p10", "p10/1.png"),
     ]
-    assert found.notes == ("1 loose photos beside the folders of people are left out",)
+    assert found.notes == (
+        "1 loose photos beside the folders of people are left out",
+        "1 x hidden file, not read",
+        "1 x link to a folder, not followed",
+        "1 x not read: .txt",
+    )
     assert found.name == tmp_path.name
     assert not found.simulated
 

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.photo_files import PHOTO_SUFFIXES, SERVICE_FOLDERS, list_photos
 from facewarden.data.sample import Landmarks
 from facewarden.data.text import natural, opaque, printable
-
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".pbm"}
-)
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,11 @@ class Dataset(ABC):
         """What reports call the set: its registry name."""
         return type(self).__module__.rpartition(".")[2]
 
+    @property
+    def understood(self) -> str:
+        """How many people and photos were found, where opening the set tells; else empty."""
+        return ""
+
     @final
     def photos(self) -> tuple[FacePhoto, ...]:
         """Return all photos in a fixed order.
@@ -99,12 +101,12 @@ class Dataset(ABC):
 
 
 def folders_in(root: Path) -> list[Path]:
-    """Return the folders directly inside one, s2 before s10, without hidden ones.
+    """Return the folders directly inside one, s2 before s10, without hidden ones and those of file servers.
 
     Raises:
         BadInputError: not a folder, or one that cannot be read.
     """
-    return [path for path in _entries(root) if path.is_dir()]
+    return [path for path in _entries(root) if path.is_dir() and path.name.lower() not in SERVICE_FOLDERS]
 
 
 def images_in(root: Path) -> list[Path]:
@@ -113,20 +115,16 @@ def images_in(root: Path) -> list[Path]:
     Raises:
         BadInputError: not a folder, or one that cannot be read.
     """
-    return [path for path in _entries(root) if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()]
+    return [path for path in _entries(root) if path.suffix.lower() in PHOTO_SUFFIXES and not path.is_dir()]
 
 
 def images_below(root: Path) -> list[Path]:
-    """Return the pictures inside a folder and the folders in it, hidden ones not.
+    """Return the photos inside a folder and the folders in it, without hidden ones.
 
     Raises:
         BadInputError: not a folder, or one that cannot be read.
     """
-    found = images_in(root)
-    for folder in folders_in(root):
-        if not folder.is_symlink():  # a link could lead back up and never end
-            found += images_below(folder)
-    return found
+    return list(list_photos(root).photos)
 
 
 def relative_key(path: Path, root: Path) -> str:

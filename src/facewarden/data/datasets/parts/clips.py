@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality, Split
-from facewarden.data.datasets.parts.base import IMAGE_SUFFIXES
 from facewarden.data.datasets.parts.captures import CaptureSet, Frame
 from facewarden.data.datasets.parts.lists import ListRow, below
+from facewarden.data.photo_files import PHOTO_SUFFIXES
 from facewarden.data.text import natural, printable
 
 Parts = tuple[str, ...]
@@ -171,7 +171,7 @@ def picture_names(folder: Path) -> list[str]:
         return []
     # sorted: of two files of one number the same one is taken on every machine
     found = sorted(folder.iterdir(), reverse=True)
-    return [path.name for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    return [path.name for path in found if path.suffix.lower() in PHOTO_SUFFIXES and path.name[0] != "."]
 
 
 def subfolders(folder: Path) -> list[Path]:
