@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 
 from facewarden.cli.parts.commands import RENAMED, Command, description, is_verb, load_command, sub_verbs, verbs
+from facewarden.cli.parts.endings import UNWRITABLE, guarded, inert, is_full
 from facewarden.cli.parts.logs import logs_on_stderr
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.core.errors import FacewardenError
@@ -31,9 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when all went well, 1 when a gate failed or a check found something, 2 on bad input, 70 on a defect of
-        facewarden, 130 when interrupted.
+        facewarden, 74 when the output cannot be written, 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _main(arguments))
+
+
+def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:
         return _help(arguments[1:])
     if not arguments or arguments[0] in _HELP:
@@ -84,7 +89,7 @@ def _unknown(word: str, known: Collection[str], *, what: str, hint: str) -> int:
     close = difflib.get_close_matches(word, list(known), n=2, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
     says = f"no verb {word!r}" if what == "verb" else f"{what} {word!r}"
-    print(f"facewarden: {says}{guess}\n  -> {hint}", file=sys.stderr)
+    print(inert(f"facewarden: {says}{guess}\n  -> {hint}"), file=sys.stderr)
     return 2
 
 
@@ -106,15 +111,16 @@ def _command(words: tuple[str, ...], arguments: list[str]) -> int:
         return _print(outcome, as_json=parsed.json)
     except FacewardenError as error:
         _LOG.debug("where it was raised:", exc_info=True)
-        print(f"facewarden {name}: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `facewarden list | head`
-        sys.stderr.close()
-        return 0
+        print(inert(f"facewarden {name}: {error}"), file=sys.stderr)
+        return UNWRITABLE if is_full(error) else 2
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         print(f"\nfacewarden {name}: stopped; {_again(command.entry)}", file=sys.stderr)
         return 130
-    except Exception:  # not 1: a gate that failed and a program that broke are not the same
+    except Exception as error:  # not 1: a gate that failed and a program that broke are not the same
+        if is_full(error):
+            raise
         traceback.print_exc()
         print(
             f"facewarden {name}: this is a defect of facewarden, please report it with the lines above", file=sys.stderr
@@ -135,9 +141,9 @@ def _print(outcome: Outcome, *, as_json: bool) -> int:
         print(json.dumps(plain(outcome.result), indent=2, ensure_ascii=False))
     else:
         for line in outcome.lines:
-            print(line)
+            print(inert(line))
     for line in outcome.problems:
-        print(line, file=sys.stderr)
+        print(inert(line), file=sys.stderr)
     return outcome.code
 
 
