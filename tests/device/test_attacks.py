@@ -9,7 +9,7 @@ import torch
 
 from facewarden.core import registry
 from facewarden.core.attack import Attack, AttackResult
-from facewarden.core.decision_goal import Evade, HeadShift
+from facewarden.core.decision_goal import Evade
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.head_goal import HeadLoss
 from facewarden.core.objective import Objective, TransformedObjective
@@ -84,7 +84,6 @@ def test_goals_through_heads_and_transforms_and_gradient_sources_follow_the_mode
     def attacked(model: torch.device, images: torch.device) -> list[AttackResult]:
         detector, batch = ManyHeads(1).to(model), toy_faces(6).to(images)
         goals: list[Objective] = [HeadLoss(detector, batch, head=head, threshold=0.0) for head in detector.heads]
-        goals.append(HeadShift(detector, batch, head=detector.heads[-1], threshold=0.0))
         plain = Evade(detector, batch, threshold=0.0)
         goals.append(TransformedObjective(plain, lambda seen: {"rgb": seen["rgb"] * 0.9}))
         found = [pgd(goal, ThreatModel(eps=0.05), seed=1) for goal in goals]

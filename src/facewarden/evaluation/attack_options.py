@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,9 @@ from facewarden.core.labels import Modality
 from facewarden.core.registry import list_entries, load
 from facewarden.core.roles import Detector
 from facewarden.core.settings import SettingError, arguments_of, check_arguments
+from facewarden.core.settings.budget import read_number
 
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_FRACTION = re.compile(r"^\s*([-+.\d]+)\s*/\s*(\d+)\s*$")
 
 AttackLike = str | Attack
 
@@ -139,11 +138,10 @@ def _from_text(value: Any, kind: Any) -> Any:
 
 def _number(text: str, *, whole: bool) -> Any:
     """The number that a text says, also as `2/255`; the text itself where it says none."""
-    fraction = _FRACTION.match(text)
     try:
-        value = float(fraction[1]) / int(fraction[2]) if fraction else float(text)
+        value = read_number(text)
         if whole and value.is_integer():
             return int(text) if text.strip().lstrip("+-").isdigit() else int(value)
-    except (ValueError, ZeroDivisionError, OverflowError):
+    except (ValueError, OverflowError):
         return text
     return value

@@ -43,7 +43,7 @@ def test_arguments_have_names_and_types_and_reach_the_ascent(name: str) -> None:
     ascent = made.ascent
     assert (ascent.steps, ascent.step_size, ascent.random_start, ascent.restarts) == (3, 1 / 255, True, 2)
     assert "steps=3" in repr(made)
-    with pytest.raises(BadInputError, match="did you mean steps"):
+    with pytest.raises(BadInputError, match="did you mean 'steps'"):
         build_attack(name, {"stepz": "3"})
 
 

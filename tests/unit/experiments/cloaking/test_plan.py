@@ -24,6 +24,7 @@ from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.evaluation.transfer_matrix import names_of
 from facewarden.experiments.cloaking import cache as cloaking_lab
+from facewarden.experiments.cloaking import small_grid
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import identity_of
@@ -76,7 +77,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for shot in range(5):
             face = 127 + np.kron(patches + draw.uniform(-1, 1, patches.shape), np.ones((28, 28, 1)))
             Image.fromarray(face.astype(np.uint8)).save(tmp_path / "photos" / f"p{who}" / f"{shot}.png")
-    monkeypatch.setattr(cloaking_lab, "build_recognizer", lambda spec, store: Patches(spec))
+    for where in (cloaking_lab, small_grid):
+        monkeypatch.setattr(where, "build_recognizer", lambda spec, store: Patches(spec))
     yield tmp_path / "photos"
     _lab.cache_clear()
 
