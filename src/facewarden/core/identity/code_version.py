@@ -15,7 +15,7 @@ LOG = logging.getLogger("facewarden")
 CODES: Mapping[str, int] = MappingProxyType(
     {
         # runs, whose stages and checkpoints are kept in a folder
-        "audit": 1,
+        "audit": 2,  # intervals of shares, grades and success over nested budgets
         "cloak": 1,
         "distill": 1,
         "purify": 1,

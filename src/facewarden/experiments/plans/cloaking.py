@@ -110,6 +110,8 @@ class Cloaking(PlanKind):
     is measured, with `rounds` of the bootstrap; `skip_missing`: leave out purifiers whose weights are not there.
     """
 
+    code = 2  # a cell holds intervals of shares
+
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Align the population's faces once."""
         _lab(*(_common(settings).values()), root / "shared")
