@@ -67,7 +67,7 @@ def audit(
     fail_on: str | None = None,
     resume: bool = False,
 ) -> AuditResult:
-    """Audit a detector and a recognizer and write one report on what a face image can lie about.
+    """Audit a detector and a recognizer and write one report on the three threats of face images.
 
     Without arguments it audits the shipped detector on captures that it simulates, and a fetched recognizer on ORL.
     What cannot be measured is left out and named in the report with the command that brings it.
