@@ -24,7 +24,7 @@ from facewarden.align import align_face, find_face
 from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
-from facewarden.data.photo_files import photos_below
+from facewarden.data.photo_files import photos_of
 from facewarden.metrics.intervals import wilson
 from facewarden.photos.aligned import embed_all, to_images
 
@@ -78,8 +78,8 @@ def main() -> None:
     parser.add_argument("--purifier", default="puface")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    photos = {path.stem: path for path in photos_below(options.gallery)}
-    probed = {path.stem: path for path in photos_below(options.probes)}
+    photos = {path.stem: path for path in photos_of(options.gallery).photos}
+    probed = {path.stem: path for path in photos_of(options.probes).photos}
     both = sorted(set(photos) & set(probed))
     cloaking = sorted(np.random.default_rng(derive(0, "cloaking")).permutation(both)[: options.people].tolist())
     lines: list[dict[str, object]] = []

@@ -27,12 +27,10 @@ class FolderListing:
     Attributes:
         photos: every photo, files of a folder before the folders in it, s2 before s10.
         unread: what was left alone: sentence -> number.
-        loose: photos directly inside the folder.
     """
 
     photos: tuple[Path, ...]
     unread: dict[str, int]
-    loose: tuple[Path, ...] = ()
 
 
 def list_photos(folder: Path) -> FolderListing:
@@ -49,55 +47,50 @@ def list_photos(folder: Path) -> FolderListing:
     """
     unread: Counter[str] = Counter()
     photos: list[Path] = []
-    loose = _walk(folder, photos, unread, top=True)
-    return FolderListing(tuple(photos), dict(unread), tuple(loose))
+    _walk(folder, photos, unread, top=True)
+    return FolderListing(tuple(photos), dict(unread))
 
 
-def photos_below(source: Path) -> list[Path]:
-    """Photos of a folder at any depth, sorted, or the one photo given.
+def photos_of(source: Path) -> FolderListing:
+    """The photos of a folder at any depth, sorted by path, or the one photo given; from one walk.
+
+    Args:
+        source: a folder or a photo.
 
     Raises:
         BadInputError: neither, or a folder without photos.
     """
     if _is_file(source):
-        return [source]
+        return FolderListing((source,), {})
     if not source.is_dir():
         raise BadInputError(f"{printable(source)}: does not exist", hint="give a photo or a folder of photos")
-    found = sorted(list_photos(source).photos)
-    if not found:
+    listing = list_photos(source)
+    if not listing.photos:
         raise BadInputError(
             f"{printable(source)}: holds no photos", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}"
         )
-    return found
+    return FolderListing(tuple(sorted(listing.photos)), listing.unread)
 
 
-def unread_below(folder: Path) -> dict[str, int]:
-    """What of a folder is no photo that is read: sentence -> number; nothing for a single photo."""
-    return list_photos(folder).unread if folder.is_dir() else {}
-
-
-def _walk(folder: Path, photos: list[Path], unread: Counter[str], *, top: bool = False) -> list[Path]:
+def _walk(folder: Path, photos: list[Path], unread: Counter[str], *, top: bool = False) -> None:
     try:
         entries = sorted(folder.iterdir(), key=lambda path: natural(path.name))
     except (OSError, ValueError) as error:
         if top:
             raise BadInputError(f"{printable(folder)}: cannot be listed: {error}", hint="give a folder") from error
         unread[f"folder that cannot be listed: {printable(folder.name)}"] += 1
-        return []
+        return
     inside: list[Path] = []
-    here: list[Path] = []
     for path in entries:
         kind = _kind(path)
         if kind == "folder":
             inside.append(path)
         elif kind == "photo":
-            here.append(path)
+            photos.append(path)
         else:
             unread[kind] += 1
-    photos += here
     for path in inside:
         _walk(path, photos, unread)
-    return here
 
 
 def _kind(path: Path) -> str:

@@ -14,7 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.data.photo import read_photo, why_unread
-from facewarden.data.photo_files import photos_below, unread_below
+from facewarden.data.photo_files import photos_of
 from facewarden.data.text import printable
 
 TINY = 32.0
@@ -47,14 +47,15 @@ class PhotoFolder:
     """
 
     def __init__(self, source: Path, *, out: Path) -> None:
-        self.source, self.out, self.paths = source, out, photos_below(source)
+        listing = photos_of(source)
+        self.source, self.out, self.paths = source, out, list(listing.photos)
         self.base = source if source.is_dir() else source.parent
         within = source.is_dir() and out.resolve().is_relative_to(self.base.resolve())
         if within or out.resolve() == self.base.resolve():
             raise BadInputError(f"{out} lies inside the input {self.base}", hint="choose an --out beside it")
         if source.is_dir():
             self._keep_apart(out)
-        self.notes: Counter[str] = Counter(unread_below(source))
+        self.notes: Counter[str] = Counter(listing.unread)
         self.skipped: list[tuple[str, str]] = []
 
     def note(self, what: str) -> None:

@@ -21,7 +21,7 @@ from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.photo import read_photo, why_unread
-from facewarden.data.photo_files import photos_below, unread_below
+from facewarden.data.photo_files import photos_of
 from facewarden.data.results import RowsResult
 from facewarden.data.table import check_target, write_table
 from facewarden.evaluation.scores import score_manifest
@@ -69,7 +69,7 @@ def score(
         if out is not None:
             scores.write(out)
         return ScoreResult(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))
-    skipped: Counter[str] = Counter(unread_below(source))
+    skipped: Counter[str] = Counter()
     rows = list(_score_photos(model, source, skipped))
     if not rows:
         raise BadInputError(
@@ -88,7 +88,9 @@ def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Itera
         )
     aligner = load("align", "yunet")()
     base = source if source.is_dir() else source.parent
-    for path in track(photos_below(source), label="scoring", unit="photos"):
+    listing = photos_of(source)
+    skipped.update(listing.unread)
+    for path in track(listing.photos, label="scoring", unit="photos"):
         try:
             image = read_photo(path)
         except BadInputError as error:

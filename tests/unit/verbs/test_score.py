@@ -12,7 +12,7 @@ from PIL import Image
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
-from facewarden.data.photo_files import photos_below
+from facewarden.data.photo_files import photos_of
 from facewarden.data.table import read_table
 from facewarden.verbs import score as module
 from facewarden.verbs.score import score
@@ -80,6 +80,6 @@ def test_a_table_that_cannot_be_written_is_refused_before_anything_is_scored(
 def test_nothing_to_score_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInputError, match="holds no photos"):
-        photos_below(tmp_path / "empty")
+        photos_of(tmp_path / "empty")
     with pytest.raises(BadInputError, match="does not exist"):
-        photos_below(tmp_path / "absent")
+        photos_of(tmp_path / "absent")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, images_below, images_in, relative_key
+from facewarden.data.datasets.parts.base import Dataset, FacePhoto, relative_key
 from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.photo_files import list_photos
 from facewarden.data.text import printable
 
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"})
 """Names of folders that split a set and are nobody's name."""
+
+Place = tuple[Path, tuple[str, ...]]
+"""A photo, and the names of its folders and itself below the set's."""
 
 
 class Folder(Dataset):
@@ -34,30 +37,27 @@ class Folder(Dataset):
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__(path)
+        listing = list_photos(self.root)
+        found = [(path, path.relative_to(self.root).parts) for path in listing.photos]
         notes: list[str] = []
-        start = _inner(self.root)
-        if start != self.root:
-            notes.append(f"people are the folders inside {printable(start.relative_to(self.root).as_posix())}")
-        people = {folder: found for folder in _real_folders(start) if (found := images_below(folder))}
-        splits = [folder for folder in people if folder.name.lower() in SPLITS]
-        self._people: dict[str, list[Path]] = {}
+        if _one_too_many(found):
+            notes.append(f"people are the folders inside {printable(found[0][1][0])}")
+            found = [(path, parts[1:]) for path, parts in found]
+        self._loose = [path for path, parts in found if len(parts) == 1]
+        inside = [(path, parts) for path, parts in found if len(parts) > 1]
+        splits = list(dict.fromkeys(parts[0] for _, parts in inside if parts[0].lower() in SPLITS))
         if splits:
-            self._check_split(people, splits)
-            for folder in splits:
-                for person in _real_folders(folder):
-                    if found := images_below(person):
-                        self._people.setdefault(printable(person.name), []).extend(found)
-            names = ", ".join(printable(folder.name) for folder in splits)
+            self._check_split(inside, splits)
+            names = ", ".join(map(printable, splits))
             notes.append(f"split folders {names}: people are the folders inside them, joined by name over the splits")
-        else:
-            self._people = {printable(folder.name): found for folder, found in people.items()}
-        self._loose = images_in(start)
+        self._people: dict[str, list[Path]] = {}
+        for path, parts in inside:
+            self._people.setdefault(printable(parts[1 if splits else 0]), []).append(path)
         if not self._people:
             notes.append("flat folder: every photo is taken as its own person, named by the file's stem")
         elif self._loose:
             notes.append(f"{len(self._loose)} loose photos beside the folders of people are left out")
-        notes += [f"{count} x {what}" for what, count in list_photos(self.root).unread.items()]
-        self.notes = tuple(notes)
+        self.notes = (*notes, *(f"{count} x {what}" for what, count in listing.unread.items()))
 
     @property
     def name(self) -> str:
@@ -76,19 +76,19 @@ class Folder(Dataset):
         write_pictures(folder, ["ann/1.png", "ann/2.png", "bob/1.png"])
         return cls(folder)
 
-    def _check_split(self, people: Mapping[Path, list[Path]], splits: list[Path]) -> None:
-        others = [printable(folder.name) for folder in people if folder not in splits]
+    def _check_split(self, inside: Sequence[Place], splits: Sequence[str]) -> None:
+        others = [printable(name) for name in dict.fromkeys(parts[0] for _, parts in inside) if name not in splits]
         if others:
             raise BadInputError(
-                f"{printable(self.root)}: split folders ({printable(splits[0].name)} …) beside other folders with "
+                f"{printable(self.root)}: split folders ({printable(splits[0])} …) beside other folders with "
                 f"photos ({', '.join(others[:3])}{' …' if len(others) > 3 else ''}): who is a person?",
                 hint="give one of them, or a folder that holds folders of people alone",
             )
-        flat = [printable(folder.name) for folder in splits if images_in(folder)]
-        if flat:
+        flat = next((printable(parts[0]) for _, parts in inside if len(parts) == 2), None)
+        if flat is not None:
             raise BadInputError(
-                f"{printable(self.root)}: photos lie directly in the split folder {flat[0]}, not in folders of people",
-                hint=f"{flat[0]}/PERSON/photo.jpg, or give the folder of photos alone",
+                f"{printable(self.root)}: photos lie directly in the split folder {flat}, not in folders of people",
+                hint=f"{flat}/PERSON/photo.jpg, or give the folder of photos alone",
             )
 
     def _photos(self) -> Iterator[FacePhoto]:
@@ -99,18 +99,12 @@ class Folder(Dataset):
             yield FacePhoto(path, printable(path.stem), relative_key(path, self.root))
 
 
-def _real_folders(root: Path) -> list[Path]:
-    """Folders of a folder; links to folders are not followed anywhere in the walk, and counted there."""
-    return [folder for folder in folders_in(root) if not folder.is_symlink()]
-
-
-def _inner(root: Path) -> Path:
-    """The folder whose folders are people: a level deeper where everything lies in one folder of folders."""
-    folders = [folder for folder in _real_folders(root) if images_below(folder)]
-    if len(folders) != 1 or images_in(root) or images_in(folders[0]) or folders[0].name.lower() in SPLITS:
-        return root
-    deeper = [folder for folder in _real_folders(folders[0]) if images_below(folder)]
-    return folders[0] if len(deeper) > 1 else root
+def _one_too_many(found: Sequence[Place]) -> bool:
+    """Whether everything lies in one folder of folders, so that people are a level deeper."""
+    tops = {parts[0] for _, parts in found}
+    if len(tops) != 1 or tops.pop().lower() in SPLITS:
+        return False
+    return all(len(parts) > 2 for _, parts in found) and len({parts[1] for _, parts in found}) > 1
 
 
 entry = Folder

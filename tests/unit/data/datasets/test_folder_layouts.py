@@ -12,7 +12,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.folder import Folder
 from facewarden.data.datasets.parts.example import write_pictures
-from facewarden.data.photo_files import list_photos, photos_below, unread_below
+from facewarden.data.photo_files import list_photos, photos_of
 
 
 def people(folder: Path) -> dict[str, int]:
@@ -66,8 +66,8 @@ def test_hidden_folders_thumbnails_and_links_are_nobody_and_are_counted(tmp_path
         "link to a folder, not followed": 1,
         "not read: .txt": 1,
     }
-    assert len(photos_below(tmp_path)) == 2  # the verbs for photos walk the same way
-    assert unread_below(tmp_path) == list_photos(tmp_path).unread
+    assert len(photos_of(tmp_path).photos) == 2  # the verbs for photos walk the same way
+    assert photos_of(tmp_path).unread == list_photos(tmp_path).unread
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
