@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +25,9 @@ _NEW = MappingProxyType(
 )  # fmt: skip
 """Old name -> new spelling."""
 
+_ARGUMENTS = MappingProxyType({"evaluate": {"judge": "recognizer", "passed_over": "skip_people"}})
+"""Function -> arguments of version 0.1 that have another name now."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in _NEW:
@@ -33,7 +38,18 @@ def __getattr__(name: str) -> Any:
         stacklevel=2,
     )
     module, _, function = _NEW[name].rpartition(".")
-    return getattr(import_module(module), function)
+    return _with_old_arguments(getattr(import_module(module), function), _ARGUMENTS.get(name, {}))
+
+
+def _with_old_arguments(function: Callable[..., Any], renamed: Mapping[str, str]) -> Callable[..., Any]:
+    if not renamed:
+        return function
+
+    @functools.wraps(function)
+    def called(*values: Any, **named: Any) -> Any:
+        return function(*values, **{renamed.get(name, name): value for name, value in named.items()})
+
+    return called
 
 
 def __dir__() -> list[str]:

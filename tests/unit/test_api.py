@@ -117,3 +117,14 @@ def test_the_old_door_opens_with_a_warning_that_says_the_new_one() -> None:
             assert inspect.isfunction(getattr(api, name))
     with pytest.raises(AttributeError):
         _ = api.nothing
+
+
+def test_the_old_place_takes_the_old_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    import facewarden.api
+
+    monkeypatch.setattr(facewarden, "evaluate", lambda *values, **named: (values, named))
+    with pytest.warns(DeprecationWarning, match=r"facewarden\.evaluate"):
+        old = facewarden.api.evaluate
+    assert old("cloaking", judge="a", passed_over=3, users=2) == (
+        ("cloaking",), {"recognizer": "a", "skip_people": 3, "users": 2},
+    )  # fmt: skip

@@ -62,9 +62,8 @@ def evaluate(
     surrogate: RecognizerLike | Sequence[RecognizerLike] = CLOAK_SURROGATES,
     purifier: PurifierLike | Sequence[PurifierLike] = ("identity", "jpeg"),
     tracker: str | Sequence[str] = ("nearest",),
-    judge: RecognizerLike | Sequence[RecognizerLike] = EVALUATION_RECOGNIZERS,
     users: int = 40,
-    passed_over: int = 0,
+    skip_people: int = 0,
     splits: int = 1,
     run: PathLike | None = None,
     seed: int = 0,
@@ -81,7 +80,8 @@ def evaluate(
         scores: table that facewarden score --out wrote for a manifest.
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
         policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
-        recognizer: for verification: registry names or ONNX files with their cards.
+        recognizer: for verification: registry names or ONNX files with their cards; for cloaking: recognizers that the
+            tracker uses, the usual four when left out.
         dataset: for verification, and one for cloaking: orl, scrapshots, lfw:PATH, or a folder with one folder per
             person.
         aligner: for verification and cloaking: how faces are found.
@@ -89,9 +89,9 @@ def evaluate(
         surrogate: for cloaking: recognizers that every cloak is made on together.
         purifier: for cloaking: what the tracker does to its gallery; identity is nothing.
         tracker: for cloaking: nearest, linear, end_to_end or whole_network.
-        judge: for cloaking: recognizers that the tracker uses.
         users: for cloaking: how many people cloak, one at a time.
-        passed_over: for cloaking: people of the order left out before them; 16 of LFW chose the recipe of puface.
+        skip_people: for cloaking: people of the order excluded before them; on LFW 16, by whom the recipe of puface
+            was chosen.
         splits: for cloaking: how many 70/30 splits, by the seed and those that follow it.
         run: for verification and cloaking: folder that keeps what is costly for the next time.
         seed: of the bootstrap.
@@ -110,7 +110,7 @@ def evaluate(
         if len(sets) != 1:
             raise BadInputError("cloaking needs one set of photos", hint="--dataset lfw:PATH")
         surrogates: tuple[RecognizerLike, ...] = several(surrogate)
-        judges: tuple[RecognizerLike, ...] = several(judge)
+        judges: tuple[RecognizerLike, ...] = recognizers or EVALUATION_RECOGNIZERS
         purifiers: tuple[PurifierLike, ...] = several(purifier)
         metrics, files, skipped = evaluate_cloaking(
             dataset=sets[0],
@@ -122,7 +122,7 @@ def evaluate(
             recognizers=labeled((*surrogates, *judges)),
             purifiers=labeled(purifiers),
             users=users,
-            skip_people=passed_over,
+            skip_people=skip_people,
             aligner=aligner,
             seeds=tuple(range(seed, seed + splits)),
             run=Path("runs/cloaking") if run is None else run,

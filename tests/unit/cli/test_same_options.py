@@ -1,0 +1,57 @@
+"""A command's options are those of the function of the same name: the same names, the same defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import facewarden
+from facewarden.cli.parts.commands import load_command, sub_verbs
+
+VERBS = ("attack", "audit", "bench", "cloak", "cloak-pairs", "distill", "explain", "purify", "score", "sfa", "simulate",
+         "train")  # fmt: skip
+
+
+def options(function: Callable[..., Any]) -> dict[str, Any]:
+    """Parameter -> default as plain text, so that a path and its text, a list and a tuple count as the same."""
+
+    def told(value: Any) -> Any:
+        if value is inspect.Parameter.empty:
+            return "needed"
+        if value is None:
+            return ()  # nothing said
+        if isinstance(value, Path):
+            return str(value)
+        return tuple(value) if isinstance(value, list | tuple) else value
+
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: told(one.default) for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_the_options_of_its_function(verb: str) -> None:
+    command = options(load_command(verb).entry)
+    if verb == "purify":
+        del command["set"]  # another spelling of the purifier's settings in braces
+    function = options(getattr(facewarden, verb.replace("-", "_")))
+    assert command == function
+
+
+OWN = {"cloaking": {"recognizer", "run"}}
+"""Sub-verb -> options whose default the function fills in itself, since another experiment has another one."""
+
+
+def test_sub_verbs_of_evaluate_have_options_of_the_function() -> None:
+    function = options(facewarden.evaluate)
+    told: set[str] = set()
+    for name in sub_verbs("evaluate"):
+        command = options(load_command("evaluate", name).entry)
+        told |= set(command)
+        differing = {option: (value, function.get(option, "absent")) for option, value in command.items()
+                     if function.get(option, "absent") != value and option not in OWN.get(name, ())}  # fmt: skip
+        assert differing == {}, name
+    assert set(function) - told == set()
