@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import write_text
+from facewarden.core.files import remove_stale, write_text
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_of
@@ -133,6 +133,7 @@ class PhotoFolder:
             theirs = mark.read_text(encoding="ascii", errors="replace").strip() if mark.is_file() else mine
             mark.parent.mkdir(parents=True, exist_ok=True)
             if theirs == mine:
+                remove_stale(mark.parent)
                 write_text(mark, f"{mine}\n")
         except OSError as error:
             raise BadInputError(f"{mark}: cannot be written: {error}", hint="choose a writable --out") from error

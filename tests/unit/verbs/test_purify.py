@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import temporary_name
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo import read_photo
 from facewarden.photos.cloak_detector import CloakDetector
@@ -458,3 +460,13 @@ def test_a_photo_that_goes_meanwhile_stops_nothing(
     result = run(folder, tmp_path / "out")
     assert result.skipped["gone while it was purified"] == 1
     assert result.done == 3
+
+
+def test_what_a_killed_call_left_is_removed_at_the_next_start(folder: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    # a process of this machine that cannot run: identifiers are smaller
+    left = temporary_name(tmp_path / "out" / "a.png")
+    left = left.with_name(left.name.replace(f"-{os.getpid()}.", "-99999999999."))
+    left.write_bytes(b"half a picture")
+    run(folder, tmp_path / "out")
+    assert not left.exists()

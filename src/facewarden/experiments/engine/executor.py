@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
-from facewarden.core.files import write_json
+from facewarden.core.files import remove_stale, write_json
 from facewarden.core.identity.code_version import say_computed_anew
 from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
 from facewarden.core.progress import track
@@ -150,6 +150,7 @@ def _alone(root: Path) -> Iterator[None]:
             raise BadInputError(
                 f"{root}: another process runs this plan", hint="wait for it, or another --out"
             ) from error
+        remove_stale(root)
         yield
 
 
