@@ -13,6 +13,7 @@ from facewarden.auditing.presets import Preset
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.identity.given import recorded
+from facewarden.core.precision import Precision
 from facewarden.core.resolve import RecognizerLike, resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import checked_seed
@@ -36,6 +37,7 @@ class AuditRequest:
     policy: str
     seed: int
     device: str = "auto"
+    precision: Precision | None = None
 
     def recipe(self) -> dict[str, Any]:
         """What decides the numbers, JSON-able."""
@@ -47,6 +49,8 @@ class AuditRequest:
             "sizes": asdict(self.sizes),
             "policy": self.policy,
             "seed": self.seed,
+            # left out where it is, so that runs of the time before go on
+            **({} if self.precision is None else {"precision": self.precision}),
         }
 
     def options(self) -> dict[str, str | None]:
@@ -59,6 +63,7 @@ class AuditRequest:
             "--policy": None if self.policy == "eer" else self.policy,
             "--seed": str(self.seed) if self.seed else None,
             "--device": None if self.device == "auto" else self.device,
+            "--precision": self.precision,
         }
 
 

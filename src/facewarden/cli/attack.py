@@ -5,18 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_attack, check_detectors, check_path, check_purifiers, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Setting
+from facewarden.cli.parts.checks import (
+    check_attack,
+    check_detectors,
+    check_device,
+    check_path,
+    check_purifiers,
+    check_sets,
+)
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
-from facewarden.cli.parts.settings import as_pairs
+from facewarden.cli.parts.settings import as_pairs, settled
 
 groups = {
     "models": ("detector", "surrogate", "surrogates", "victims"),
     "attack": ("method", "set", "head", "towards", "modalities"),
     "budget": ("eps", "norm"),
     "where gradients are read": ("sfa", "offset", "route", "average", "through"),
-    "samples and output": ("samples", "seed", "device", "out", "pictures"),
+    "samples and output": ("samples", "seed", "device", "precision", "out", "pictures"),
 }
 
 
@@ -43,6 +50,7 @@ def attack(
     samples: int = 64,
     seed: int = 0,
     device: Device = "auto",
+    precision: Precision | None = None,
     out: Path | None = None,
     pictures: Folder | None = None,
 ) -> Outcome:
@@ -55,7 +63,8 @@ def attack(
         surrogates: several of them; with victims, the matrix of what the attacks of each do to each victim.
         victims: the detectors of that matrix, anything that gives a score; the surrogates when left out.
         method: an entry of facewarden list attacks; its settings may follow in braces.
-        set: settings of the method, such as steps=20 restarts=2; the others keep their defaults.
+        set: settings of the method, such as steps=20 restarts=2; the others keep their defaults. Those of a model
+            follow its option or its name: detector.size=224, jpeg.quality=30.
         head: head of a multitask detector whose loss is climbed; success is still the decision.
         towards: class that the head is to name, as in --head spoof_type --towards live; without it the attack moves
             away from the truth.
@@ -71,6 +80,8 @@ def attack(
         samples: how many of each class at most.
         seed: of sample choice and random starts.
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
         out: per-sample table to write, .parquet or .csv.
         pictures: folder for a PNG of each sample and sensor: clean, attacked, and the change stretched to the budget.
             They show faces; keep them where the faces may be kept. Not with a matrix.
@@ -78,10 +89,16 @@ def attack(
     surrogates = without_commas(surrogates, flag="--surrogates")
     victims = without_commas(victims, flag="--victims")
     through = without_commas(through, flag="--through")
+    check_device(device)
+    given = {"method": method, "detector": detector, "surrogate": surrogate, "surrogates": surrogates,
+             "victims": victims, "through": through}  # fmt: skip
+    parts = settled(set, main="method", components=given)
+    detector, surrogate, through = parts["detector"], parts["surrogate"], parts["through"]
+    surrogates, victims = parts["surrogates"], parts["victims"]
+    method, set = as_pairs(parts["method"], ())
     check_sets([captures])
     check_detectors([detector, *surrogates, *victims, *([surrogate] if surrogate else [])])
     check_purifiers(through)
-    method, set = as_pairs(method, set)
     check_attack(method)
     check_path(sfa)
     from facewarden.evaluation.transfer_matrix import Transferred
@@ -108,6 +125,7 @@ def attack(
         samples=samples,
         seed=seed,
         device=device,
+        precision=precision,
         out=out,
         pictures=pictures,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.cli.parts.checks import check_detectors, check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model
+from facewarden.cli.parts.checks import check_detectors, check_device, check_recognizers, check_sets
+from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import settled
 
 
 def audit(
@@ -15,12 +16,14 @@ def audit(
     detector: Model = "multi_cnn",
     recognizer: Model = "mobilefacenet_512",
     surrogate: tuple[Model, ...] = (),
+    set: tuple[Setting, ...] = (),
     faces: Faces | None = None,
     captures: Captures | None = None,
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
     device: Device = "auto",
+    precision: Precision | None = None,
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
     resume: bool = False,
@@ -34,6 +37,8 @@ def audit(
         detector: detector to audit.
         recognizer: recognizer to audit: the one whose training gallery is poisoned.
         surrogate: recognizers that the cloak is made on; by default two others than the audited one.
+        set: settings of the detector, key=value; those of another model follow its option or its name:
+            recognizer.flip=true, mobilefacenet_128.flip=true.
         faces: photos of people: orl, lfw:FOLDER, or a folder with one folder per person. They are cloaked, and captures
             are simulated from them unless --captures is given.
         captures: real or simulated captures.
@@ -41,10 +46,16 @@ def audit(
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of all random choices.
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
         out: folder of the run and its report.
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         resume: continue a run that was stopped.
     """
+    check_device(device)
+    given = {"detector": detector, "recognizer": recognizer, "surrogate": surrogate}
+    parts = settled(set, main="detector", components=given)
+    detector, recognizer, surrogate = parts["detector"], parts["recognizer"], parts["surrogate"]
     check_detectors([detector])
     check_recognizers([recognizer, *surrogate])
     check_sets([faces, captures])
@@ -61,6 +72,7 @@ def audit(
         policy=policy,
         seed=seed,
         device=device,
+        precision=precision,
         out=out,
         fail_on=fail_on,
         resume=resume,

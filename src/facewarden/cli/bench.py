@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from facewarden.cli.parts.kinds import Folder
+from facewarden.cli.parts.checks import check_device, check_plan
+from facewarden.cli.parts.kinds import Device, Folder, Precision
 from facewarden.cli.parts.outcome import Outcome
 
 
 def bench(
-    plan: Annotated[str, "PLAN"], /, *, out: Folder | None = None, resume: bool = False, workers: int = 1
+    plan: Annotated[str, "PLAN"],
+    /,
+    *,
+    out: Folder | None = None,
+    resume: bool = False,
+    workers: int = 1,
+    device: Device = "auto",
+    precision: Precision | None = None,
 ) -> Outcome:
     """Run the cells of a plan and write their summary; exit code 1 when a cell failed.
 
@@ -20,10 +28,15 @@ def bench(
         out: folder to write; runs/NAME when left out.
         resume: continue in a folder that holds a run; the numbers are those of an unbroken run.
         workers: processes, each with one torch thread.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the plan and each model's settings say, float32 for most.
     """
+    check_plan(plan)
+    check_device(device)
     from facewarden.verbs.bench import bench as run
 
-    result = run(plan, out=out, resume=resume, workers=workers)
+    result = run(plan, out=out, resume=resume, workers=workers, device=device, precision=precision)
     lines = []
     if result.summary is not None:
         lines.append(result.summary.title + (" (simulated)" if result.summary.simulated else ""))

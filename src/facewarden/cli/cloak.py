@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_attack, check_path, check_recognizers
-from facewarden.cli.parts.kinds import Folder, Model, Name
+from facewarden.cli.parts.checks import check_attack, check_device, check_path, check_recognizers
+from facewarden.cli.parts.kinds import Device, Folder, Model, Name, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
+from facewarden.cli.parts.settings import as_pairs, settled
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 
 
@@ -18,6 +19,7 @@ def cloak(
     *,
     out: Folder,
     method: Name = "lowkey",
+    set: tuple[Setting, ...] = (),
     surrogates: tuple[Model, ...] = CLOAK_SURROGATES,
     judges: tuple[Model, ...] = (),
     strength: Literal["low", "mid", "high"] = "mid",
@@ -29,6 +31,8 @@ def cloak(
     quality: int = 95,
     batch: int = 8,
     seed: int = 0,
+    device: Device = "auto",
+    precision: Precision | None = None,
 ) -> Outcome:
     """Cloak every face in a folder of photos; the input is never touched, and a stopped call continues.
 
@@ -38,8 +42,11 @@ def cloak(
     Args:
         photos: a photo or a folder of photos at any depth.
         out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
-        method: an entry of facewarden list attacks. Who is on a photo is not known here, so that fawkes_targeted and
-            tip_im aim at strangers that are far from each face, not from a person.
+        method: an entry of facewarden list attacks; its settings may follow in braces. Who is on a photo is not
+            known here, so that fawkes_targeted and tip_im aim at strangers that are far from each face, not from a
+            person.
+        set: settings of the method, such as steps=20; those of a recognizer follow its name:
+            mobilefacenet_512.flip=true.
         surrogates: recognizers that the cloak is made on, all different.
         judges: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
@@ -51,11 +58,18 @@ def cloak(
         quality: of JPEG, 1 to 95.
         batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
+        device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
     """
     surrogates = without_commas(surrogates, flag="--surrogates")
     judges = without_commas(judges, flag="--judges")
+    check_device(device)
     check_path(photos)
-    check_attack(method)
+    given = {"method": method, "surrogates": surrogates, "judges": judges}
+    parts = settled(set, main="method", components=given)
+    method, surrogates, judges = parts["method"], parts["surrogates"], parts["judges"]
+    check_attack(as_pairs(method, ())[0])
     check_recognizers([*surrogates, *judges])
     from facewarden.verbs.cloak import cloak as run
 
@@ -74,6 +88,8 @@ def cloak(
         quality=quality,
         batch=batch,
         seed=seed,
+        device=device,
+        precision=precision,
     )
     return Outcome(result, result.lines())
 

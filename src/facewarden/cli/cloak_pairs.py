@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_sets
-from facewarden.cli.parts.kinds import Faces, Folder
+from facewarden.cli.parts.checks import check_device, check_recipe, check_sets
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Precision
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -21,6 +21,8 @@ def cloak_pairs(
     shard: int = 48,
     batch: int = 12,
     seed: int = 0,
+    device: Device = "auto",
+    precision: Precision | None = None,
 ) -> Outcome:
     """Make pairs of natural and cloaked faces; a stopped call continues, and several calls may share the photos.
 
@@ -36,13 +38,19 @@ def cloak_pairs(
         shard: photos in a shard.
         batch: faces cloaked at a time.
         seed: of photos, kinds and cloaks.
+        device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
     """
+    check_device(device)
+    check_recipe(recipe)
     check_sets([faces])
     from facewarden.verbs.pairs import pairs
 
     result = pairs(
-        faces, out=out, recipe=recipe, photos=photos, first=first, part=part, shard=shard, batch=batch, seed=seed
-    )
+        faces, out=out, recipe=recipe, photos=photos, first=first, part=part, shard=shard, batch=batch, seed=seed,
+        device=device, precision=precision,
+    )  # fmt: skip
     lines = [f"shards written {result.done} with {result.pairs} pairs, already there {result.kept}"]
     lines += [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
     lines.append(f"pairs: {result.folder} (facewarden train puface --pairs {result.folder} --out FOLDER)")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_sets
-from facewarden.cli.parts.kinds import Device, Faces, Folder
+from facewarden.cli.parts.checks import check_device, check_recipe, check_sets
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Precision
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -18,6 +18,7 @@ def distill(
     seed: int = 0,
     epochs: int | None = None,
     device: Device = "auto",
+    precision: Precision | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Distill a trunk and write its folder: weights in half precision, card, recipe and results.
@@ -32,12 +33,18 @@ def distill(
         seed: of initial weights and all random choices.
         epochs: instead of the recipe's number.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
+            what the recipe says.
         resume: continue a run that was stopped; it ends with the same bits.
     """
+    check_device(device)
+    check_recipe(recipe)
     check_sets([faces])
     from facewarden.verbs.distill import distill as run
 
-    folder = run(recipe, out=out, faces=faces, seed=seed, epochs=epochs, device=device, resume=resume)
+    folder = run(
+        recipe, out=out, faces=faces, seed=seed, epochs=epochs, device=device, precision=precision, resume=resume
+    )
     return Outcome({"out": folder}, [f"trunk: {folder} (use it as the setting `trunk` of a detector's recipe)"])
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_path, check_purifiers, check_recognizers
-from facewarden.cli.parts.kinds import Folder, Model, Name, Setting
+from facewarden.cli.parts.checks import check_device, check_path, check_purifiers, check_recognizers
+from facewarden.cli.parts.kinds import Device, Folder, Model, Name, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
-from facewarden.cli.parts.settings import with_settings
+from facewarden.cli.parts.settings import settled
 
 
 def purify(
@@ -24,6 +24,8 @@ def purify(
     aligner: Name = "yunet",
     recognizer: Model = "mobilefacenet_512",
     force: bool = False,
+    device: Device = "auto",
+    precision: Precision | None = None,
 ) -> Outcome:
     """Purify every face in a folder of photos before a recognizer learns from it; the input is never touched.
 
@@ -36,7 +38,8 @@ def purify(
         photos: a photo or a folder of photos at any depth.
         out: another folder.
         purifier: the purifier; its settings may follow in braces.
-        set: settings of the purifier, such as quality=30 with --purifier jpeg.
+        set: settings of the purifier, such as quality=30 with --purifier jpeg; those of the recognizer follow its
+            option: recognizer.flip=true.
         only_suspicious: purify photos with a face that is likely cloaked, and copy the others byte by byte.
         suspicion: likelihood from which a face is suspicious.
         region: face purifies the aligned faces and pastes the change back; photo purifies all pixels as they are,
@@ -44,9 +47,14 @@ def purify(
         aligner: how faces are found; precropped takes every square picture as one aligned face.
         recognizer: whose similarity before and after is reported; an empty name reports none.
         force: purify again what is there.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in, whatever the purifier's settings say: auto (bfloat16 where it is native),
+            float32, bfloat16 or float16; left out, what those settings say, float32 for most.
     """
+    check_device(device)
     check_path(photos)
-    purifier = with_settings(purifier, set)
+    parts = settled(set, main="purifier", components={"purifier": purifier, "recognizer": recognizer or None})
+    purifier, recognizer = parts["purifier"], parts["recognizer"] or ""
     check_purifiers([purifier])
     check_recognizers([recognizer] if recognizer else [])
     from facewarden.verbs.purify import purify as run
@@ -61,6 +69,8 @@ def purify(
         aligner=aligner,
         recognizer=recognizer,
         force=force,
+        device=device,
+        precision=precision,
     )
     copied = f", copied as not suspicious {result.copied}" if result.copied else ""
     lines = [f"purified {result.done}{copied}, already there {result.kept}"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_detectors, check_sets
-from facewarden.cli.parts.kinds import Device, Model
+from facewarden.cli.parts.checks import check_detectors, check_device, check_sets
+from facewarden.cli.parts.kinds import Device, Model, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import settled
 
 
 def score(
@@ -15,22 +16,29 @@ def score(
     /,
     *,
     detector: Model = "multi_cnn",
+    set: tuple[Setting, ...] = (),
     device: Device = "auto",
+    precision: Precision | None = None,
     out: Path | None = None,
 ) -> Outcome:
     """Score photos or captures with a presentation attack detector: a logit each, higher is more bona fide.
 
     Args:
         source: captures (a manifest, or NAME:PATH of a published set), a photo, or a folder of photos at any depth.
-        detector: the detector.
+        detector: the detector; its settings may follow in braces.
+        set: settings of the detector, key=value.
         device: where it computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what its own settings say, float32 for most.
         out: table to write, .parquet or .csv.
     """
+    check_device(device)
+    detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_detectors([detector])
     check_sets([source])
     from facewarden.verbs.score import score as run
 
-    result = run(Path(source), detector=detector, device=device, out=out)
+    result = run(Path(source), detector=detector, device=device, precision=precision, out=out)
     lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
     if result.out is not None:
         lines.append(f"{len(result.key)} scores: {result.out}")

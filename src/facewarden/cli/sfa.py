@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.cli.parts.checks import check_detectors, check_sets
-from facewarden.cli.parts.kinds import Captures, Folder, Model
+from facewarden.cli.parts.checks import check_detectors, check_device, check_sets
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import settled
 
 
 def sfa(
@@ -15,6 +16,7 @@ def sfa(
     /,
     *,
     detector: Model,
+    set: tuple[Setting, ...] = (),
     out: Folder,
     target: Literal["keep", "flip"] = "keep",
     cap: float = 3.0,
@@ -22,6 +24,8 @@ def sfa(
     epochs: int = 5,
     samples: int = 1200,
     seed: int = 0,
+    device: Device = "auto",
+    precision: Precision | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Train the two generators of SFA on the train split of captures.
@@ -29,6 +33,7 @@ def sfa(
     Args:
         captures: captures whose train rows are learned from.
         detector: whose decision they learn to move towards or across; its weights stay.
+        set: settings of the detector, key=value.
         out: folder to write; `run` inside it holds checkpoints and may be deleted afterwards.
         target: keep trains towards the decision boundary without crossing it, flip across it.
         cap: largest value of the map in gray levels; at most a few times the eps of the attacks to come.
@@ -36,8 +41,13 @@ def sfa(
         epochs: passes over the samples.
         samples: captures to learn from at most, as many of each class as there are.
         seed: of samples, weights and order.
+        device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what the detector computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left
+            out, what its own settings say, float32 for most.
         resume: continue a run that was stopped; it ends with the same bits.
     """
+    check_device(device)
+    detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_detectors([detector])
     check_sets([captures])
     from facewarden.verbs.sfa import sfa as run
@@ -52,6 +62,8 @@ def sfa(
         epochs=epochs,
         samples=samples,
         seed=seed,
+        device=device,
+        precision=precision,
         resume=resume,
     )
     lines = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_path, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Folder
+from facewarden.cli.parts.checks import check_device, check_path, check_recipe, check_sets
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Precision
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -23,6 +23,7 @@ def train(
     seed: int = 0,
     epochs: int | None = None,
     device: Device = "auto",
+    precision: Precision | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
@@ -43,8 +44,12 @@ def train(
         seed: of captures, initial weights and all random choices.
         epochs: instead of the recipe's number.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
+            what the recipe says.
         resume: continue a run that was stopped; it ends with the same bits.
     """
+    check_device(device)
+    check_recipe(recipe)
     check_sets([captures, *data])
     check_path(pairs)
     check_path(start)
@@ -64,6 +69,7 @@ def train(
         seed=seed,
         epochs=epochs,
         device=device,
+        precision=precision,
         resume=resume,
     )
     results = folder / RESULTS

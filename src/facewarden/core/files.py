@@ -41,7 +41,7 @@ def writing(path: Path, *, sync: bool = True) -> Iterator[Path]:
             sync_files([temporary])
         temporary.replace(path)
         if sync:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ def writing_folder(folder: Path) -> Iterator[Path]:
         sync_files(path for path in temporary.rglob("*") if path.is_file())
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -154,7 +154,7 @@ def _host() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=3).hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename last; a file system that cannot sync folders is left to itself."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

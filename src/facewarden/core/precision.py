@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Annotated, Literal, cast, get_args
 
 import torch
+from torch import Tensor
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.settings import Renamed
@@ -90,6 +91,19 @@ def autocast(asked: str, device: str | torch.device = "cpu") -> AbstractContextM
     if resolved == "float32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, dtype=_DTYPES[resolved])
+
+
+def forced_autocast(asked: str, device: str | torch.device = "cpu") -> AbstractContextManager[object]:
+    """As `autocast`, but float32 also ends the autocast of whoever calls."""
+    resolved, kind = resolve_precision(asked, device), torch.device(device).type
+    if resolved == "float32":
+        return torch.autocast(kind, enabled=False)
+    return torch.autocast(kind, dtype=_DTYPES[resolved])
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """Return the tensor in float32 if it is narrower; float32 and float64 stay unchanged."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def accelerate_precision(asked: str, device: str | torch.device = "cpu") -> str:

@@ -39,6 +39,11 @@ GROUPS: Mapping[str, str] = MappingProxyType(
 )
 """Registry group -> package below `facewarden` that holds its files."""
 
+SHOWN: Mapping[str, str] = MappingProxyType({"pad": "detectors", "plans": "plan-kinds"})
+"""Registry group -> its list in `facewarden list`, where that has another name."""
+
+_ONE = {"pad": "detector", "align": "aligner", "plans": "kind of plan"}
+
 _ROOT = Path(__file__).parent.parent
 
 
@@ -94,7 +99,7 @@ def load(group: str, name: str) -> Any:
     entries = {entry.name: entry for entry in list_entries(group)}
     if name not in entries:
         raise UnknownEntryError(
-            f"{group} has no entry {name!r}" + nearest(name, entries), hint=f"facewarden list {group}"
+            f"no {one_of(group)} {name!r}" + nearest(name, entries), hint=f"facewarden list {list_of(group)}"
         )
     try:
         module = importlib.import_module(entries[name].module)
@@ -117,6 +122,16 @@ def _package(group: str) -> str:
     if group not in GROUPS:
         raise UnknownEntryError(f"no registry {group!r}" + nearest(group, GROUPS), hint="facewarden list")
     return GROUPS[group]
+
+
+def list_of(group: str) -> str:
+    """What `facewarden list` calls a group."""
+    return SHOWN.get(group, group)
+
+
+def one_of(group: str) -> str:
+    """What a person calls one entry of a group: detector, recognizer …"""
+    return _ONE.get(group, group.removesuffix("s"))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,16 +6,19 @@ import inspect
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
+from facewarden.core.compute.computing import Placement, placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.given import PathLike, own_model
-from facewarden.core.registry import list_entries, load
+from facewarden.core.precision import Precision, check_precision
+from facewarden.core.registry import list_entries, list_of, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
 from facewarden.core.settings import check_arguments
 from facewarden.core.sources.grammar import Source, parse_source, split_settings
@@ -43,55 +46,86 @@ def resolve_aligner(name: str) -> Aligner:
     return cast(Aligner, build())
 
 
-def resolve_detector(spec: DetectorLike, *, device: str | torch.device = "cpu") -> Detector:
+def resolve_detector(
+    spec: DetectorLike, *, device: str | torch.device | None = None, precision: str | None = None
+) -> Detector:
     """Build a presentation attack detector, or take the caller's own.
 
     Args:
         spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, `model.onnx` with
             its card `model.json` beside it, `FILE.py:NAME` or a URL; settings may follow as JSON in braces. Or a
             detector, which is set to evaluation mode.
-        device: where it is placed, as in `facewarden.core.compute.device.resolve_device`.
+        device: where it is placed, as in `facewarden.core.compute.device.resolve_device`; None for that of the call,
+            see `facewarden.core.compute.computing`.
+        precision: in which its network computes; None for that of the call, else what its own settings say.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
-    home = resolve_device(device)
+    where = _asked(device, precision)
     if isinstance(spec, Detector):
-        return own_model(spec, role="pad").eval().to(home)
-    return cast(Detector, _resolve("pad", _text(spec, Detector), role=Detector).eval().to(home))
+        model = own_model(spec, role="pad")
+    else:
+        model = cast(Detector, _resolve("pad", _text(spec, Detector), role=Detector))
+    _ask(model, where.precision)
+    return model.eval().to(where.device)
 
 
-def resolve_recognizer(spec: RecognizerLike, *, device: str | torch.device = "cpu") -> Recognizer:
+def resolve_recognizer(
+    spec: RecognizerLike, *, device: str | torch.device | None = None, precision: str | None = None
+) -> Recognizer:
     """Build a face recognizer, or take the caller's own.
 
     Args:
         spec: a registry name, `name:PATH`, an ONNX file with its card, or `FILE.py:NAME`. Or a recognizer.
-        device: where it is placed.
+        device, precision: as in `resolve_detector`.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
-    home = resolve_device(device)
+    where = _asked(device, precision)
     if isinstance(spec, Recognizer):
-        return own_model(spec, role="recognizer").eval().to(home)
-    return cast(Recognizer, _resolve("recognizers", _text(spec, Recognizer), role=Recognizer).eval().to(home))
+        model = own_model(spec, role="recognizer")
+    else:
+        model = cast(Recognizer, _resolve("recognizers", _text(spec, Recognizer), role=Recognizer))
+    _ask(model, where.precision)
+    return model.eval().to(where.device)
 
 
-def resolve_purifier(spec: PurifierLike, *, device: str | torch.device = "cpu") -> Purifier:
+def resolve_purifier(
+    spec: PurifierLike, *, device: str | torch.device | None = None, precision: str | None = None
+) -> Purifier:
     """Build a purifier.
 
     Args:
         spec: a registry name, `name:PATH` for one with weights, or a folder that `facewarden train` wrote; settings may
             follow as JSON: `jpeg{"quality": 30}`, `puface{"precision": "bfloat16"}`. Or a purifier.
-        device: where its network is placed.
+        device, precision: as in `resolve_detector`; the precision replaces that of its settings.
 
     Raises:
         BadInputError, UnknownEntryError, MissingAssetError: with the next thing to type.
     """
-    home = resolve_device(device)
+    where = _asked(device, precision)
     if isinstance(spec, Purifier):
-        return own_model(spec, role="purifier").to(home)
-    return cast(Purifier, _resolve("purifiers", _text(spec, Purifier), role=Purifier).to(home))
+        model = own_model(spec, role="purifier")
+    else:
+        model = cast(Purifier, _resolve("purifiers", _text(spec, Purifier), role=Purifier))
+    _ask(model, where.precision)
+    return model.to(where.device)
+
+
+def _asked(device: str | torch.device | None, precision: str | None) -> Placement:
+    """What one model is asked for, else the call."""
+    call = placement()
+    home = resolve_device(call.device if device is None else device)
+    return Placement(home, call.precision if precision is None else check_precision(precision))
+
+
+def _ask(model: Detector | Recognizer | Purifier, precision: Precision | None) -> None:
+    """Let a model compute in a precision; its card tells one that is not its own, since the card decides ids."""
+    model.asked_precision = precision
+    if precision is not None and precision != model.own_precision:
+        model.card = replace(model.card, settings={**model.card.settings, "precision": precision})
 
 
 def _text(spec: object, role: type) -> str:
@@ -126,7 +160,7 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     else:
         model = _built(group, source.name, source.text.partition(":")[2], source.settings)
     if not isinstance(model, role):
-        raise BadInputError(f"{spec!r} is not a {role.__name__}", hint=f"facewarden list {group}")
+        raise BadInputError(f"{spec!r} is not a {role.__name__}", hint=f"facewarden list {list_of(group)}")
     return model
 
 
@@ -152,7 +186,9 @@ def _at_path(group: str, path: Path, settings: Mapping[str, Any], *, onnx: bool)
     refuse_pickle(path)
     if path.suffix == ".py":
         raise BadInputError(f"{path}: what of this file?", hint=f"{path}:NAME, see facewarden help sources")
-    raise BadInputError(f"{path}: neither an artifact folder nor an .onnx file", hint=f"facewarden list {group}")
+    raise BadInputError(
+        f"{path}: neither an artifact folder nor an .onnx file", hint=f"facewarden list {list_of(group)}"
+    )
 
 
 def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | None = None) -> Any:

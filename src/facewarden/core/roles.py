@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from facewarden.core.batch import FaceBatch, check_unit_range
 from facewarden.core.card import Card
+from facewarden.core.compute.computing import Computing
 from facewarden.core.compute.device import device_of
 from facewarden.core.errors import ContractError
 from facewarden.core.labels import Modality
+from facewarden.core.precision import at_least_single
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,8 +85,14 @@ class PadOutput:
         tasks = {name: task.to(device) for name, task in self.tasks.items()}
         return replace(self, score=self.score.to(device), features=features, tasks=tasks)
 
+    def widened(self) -> PadOutput:
+        """Return the output in float32 where it is narrower."""
+        features = None if self.features is None else at_least_single(self.features)
+        tasks = {name: at_least_single(task) for name, task in self.tasks.items()}
+        return replace(self, score=at_least_single(self.score), features=features, tasks=tasks)
 
-class Detector(nn.Module, ABC):
+
+class Detector(nn.Module, Computing, ABC):
     """A presentation attack detector: `FaceBatch` in, `PadOutput` out.
 
     Subclasses set `card` and the class attributes, and implement `predict`. Preprocessing (crop of the face box, size,
@@ -145,7 +153,7 @@ class Detector(nn.Module, ABC):
                 )
         if self.needs_box and batch.box is None:
             raise ContractError(f"{name} crops by the face box, but the batch has none", hint="FaceBatch(..., box=...)")
-        with left_alone(batch.images.values(), owner=name):
+        with left_alone(batch.images.values(), owner=name), self.computing(batch.device):
             output = self.predict(batch)
         score = output.score if isinstance(output, PadOutput) else None
         if not isinstance(score, Tensor) or score.shape != (len(batch),):
@@ -160,10 +168,10 @@ class Detector(nn.Module, ABC):
             raise ContractError(
                 f"{name} gives heads {sorted(output.tasks)} but declares {self.heads}", hint="declare them"
             )
-        return output.to(caller)
+        return (output if self.asked_precision is None else output.widened()).to(caller)
 
 
-class Recognizer(nn.Module, ABC):
+class Recognizer(nn.Module, Computing, ABC):
     """A face embedder: aligned crops in, unit vectors out.
 
     Input is the 112x112 crop on the five-point ArcFace template; a network that wants another size resamples it inside.
@@ -216,8 +224,10 @@ class Recognizer(nn.Module, ABC):
             )
         check_unit_range(images, what=name)
         here = images.to(device_of(self) or images.device)
-        with left_alone([here], owner=name):
+        with left_alone([here], owner=name), self.computing(here.device):
             raw = self.features(here)
+        if self.asked_precision is not None and isinstance(raw, Tensor):
+            raw = at_least_single(raw)
         expected, shape = (images.shape[0], self.dim), tuple(getattr(raw, "shape", ()))
         if shape != expected or not bool(torch.isfinite(raw.detach()).all()):
             raise ContractError(f"{name} must give finite {expected}, got {shape}", hint="")
@@ -231,7 +241,7 @@ class Recognizer(nn.Module, ABC):
         return self.embed(images)
 
 
-class Purifier(ABC):
+class Purifier(Computing, ABC):
     """Something applied to every training image so that a recognizer learns the face and not the cloak.
 
     Attributes:
@@ -273,8 +283,10 @@ class Purifier(ABC):
         check_unit_range(images, what=name)
         device = None if self.network is None else device_of(self.network)
         here = images.to(device or images.device)
-        with left_alone([here], owner=name):
+        with left_alone([here], owner=name), self.computing(here.device):
             output = self.purify(here)
+        if self.asked_precision is not None and isinstance(output, Tensor):
+            output = output.to(images.dtype).clamp(0.0, 1.0)  # rounding to half precision may step over white
         output = output.to(images.device) if isinstance(output, Tensor) else output
         before, after = _form(images), _form(output)
         if before != after:

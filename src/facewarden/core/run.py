@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,22 @@ class RunFolder:
         code: version of the code that computes them, a constant of whoever calls. What another version left in the
             folder moves to `code-VERSION` in it, and everything is computed anew.
         resume: go on with a run that is there already; its recipe must be the same.
+        computed: device and precision in which its networks really compute. They decide no id; where a resumed run
+            goes on in others, its log says so.
 
     Raises:
         BadInputError: the folder cannot be written, holds another run, or resumes with another recipe.
     """
 
-    def __init__(self, path: Path, *, recipe: Mapping[str, Any], code: int = 1, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        recipe: Mapping[str, Any],
+        code: int = 1,
+        resume: bool = False,
+        computed: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = path
         plain = json.loads(json.dumps(recipe, sort_keys=True))
         try:
@@ -47,7 +57,10 @@ class RunFolder:
                 write_json(path / "recipe.json", plain)
             (path / "stages").mkdir(exist_ok=True)
             write_json(path / CODE, {"code": code})
-            write_json(path / "provenance.json", provenance())
+            before = self._computed_before()
+            write_json(path / "provenance.json", provenance(computed))
+            if computed and before not in (None, dict(computed)):
+                self.log(note=f"goes on in {_words(computed)}; what was done before was computed in {_words(before)}")
             with (path / "log.jsonl").open("a", encoding="utf-8"):
                 pass
         except OSError as error:
@@ -70,6 +83,14 @@ class RunFolder:
                 f"{self.path} holds a run with other settings: {', '.join(changed)}",
                 hint="another --out, or the same settings",
             )
+
+    def _computed_before(self) -> Mapping[str, str] | None:
+        """What an earlier call of this run computed in; None where it does not say."""
+        with suppress(OSError, ValueError, RecursionError):
+            held = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
+            found = held.get("computed") if isinstance(held, dict) else None
+            return found if isinstance(found, dict) else None
+        return None
 
     def _set_aside(self, code: int) -> None:
         """Move away what another version of the code computed; a folder that states none is of the first."""
@@ -143,8 +164,12 @@ class RunFolder:
         return (self.path / DONE).is_file()
 
 
-def provenance() -> dict[str, Any]:
-    """Versions and machine facts that a reader of a result needs; no user or host names."""
+def provenance(computed: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Versions and machine facts that a reader of a result needs; no user or host names.
+
+    Args:
+        computed: device and precision in which networks really computed.
+    """
     packages = {}
     for name in ("facewarden", "torch", "timm", "numpy", "opencv-python-headless", "scikit-learn", "onnxruntime"):
         try:
@@ -152,8 +177,13 @@ def provenance() -> dict[str, Any]:
         except PackageNotFoundError:
             packages[name] = "absent"
     return {
+        **({"computed": dict(computed)} if computed else {}),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": sys.platform,
         "packages": packages,
     }
+
+
+def _words(computed: Mapping[str, str] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted((computed or {}).items()))

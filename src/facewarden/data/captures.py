@@ -10,6 +10,7 @@ from pathlib import Path
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from facewarden.core.labels import Split
+from facewarden.core.sources.grammar import is_there
 from facewarden.data.datasets.parts.captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
@@ -78,8 +79,10 @@ def capture_set(
 
 
 def named_set(text: str) -> tuple[str, Path] | None:
-    """Return the registry name and the folder of NAME:PATH; None for anything else."""
+    """Return the registry name and the folder of NAME:PATH; None for anything else, an existing path among it."""
     name, colon, path = text.partition(":")
+    if colon and is_there(text):
+        return None
     return (name, Path(path)) if colon and name in {item.name for item in registry.list_entries("datasets")} else None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.photo_files import first_bytes, no_photo
 from facewarden.data.text import printable
 
 MAX_PIXELS = 50_000_000
@@ -66,6 +67,9 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
     except BadInputError:
         raise
     except UnidentifiedImageError:
+        other = no_photo(name, first_bytes(Path(path)))
+        if other is not None:
+            _refuse(name, *other)
         _refuse(name, "is not a picture in a known format", f"convert it to one of {', '.join(FORMATS)}")
     except Image.DecompressionBombError:
         _refuse(name, "has far too many pixels", f"at most {MAX_PIXELS // 10**6} MP")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,52 @@ SERVICE_FOLDERS = frozenset({
     "thumbs", "thumbnails", "_thumbs", "_thumbnails",
 })  # fmt: skip
 """Folders that file servers and photo programs make for themselves, in lower case."""
+
+
+_VIDEO = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp"})
+_HEIC = frozenset({".heic", ".heif", ".hif", ".avif"})
+_HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1", b"avif", b"avis")
+_READ = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*", b"MM\x00*")
+_FRAMES = "ffmpeg -i VIDEO -vf fps=1 FOLDER/%05d.png, then give the folder"
+_CONVERT = "convert it: heif-convert PHOTO.heic PHOTO.jpg, or set the camera to the most compatible format"
+_URL = re.compile(r"https?:/+", re.IGNORECASE)  # a path has one of the two slashes left
+
+
+def no_photo(source: str, head: bytes = b"") -> tuple[str, str] | None:
+    """What is given where a photo is expected, and what to do: a URL, a video or a HEIC picture; None for the rest.
+
+    Args:
+        source: as typed, or a file's name.
+        head: the first bytes of the file, which tell what a wrong suffix hides.
+    """
+    if _URL.match(source):
+        return "is a URL, not a photo", "download it first: curl -O URL, then give the file"
+    if head.startswith(_READ):  # whatever its suffix says
+        return None
+    brand, suffix = head[8:12] if head[4:8] == b"ftyp" else b"", Path(source).suffix.lower()
+    if brand.startswith(_HEIC_BRANDS) or (suffix in _HEIC and not brand):
+        return "is a HEIC picture", _CONVERT
+    return ("is a video", _FRAMES) if brand or suffix in _VIDEO else None
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first bytes of a file, none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except (OSError, ValueError):
+        return b""
+
+
+def refuse_no_photo(source: str) -> None:
+    """Refuse a URL, a video or a HEIC picture where photos are expected.
+
+    Raises:
+        BadInputError: with what to do about it.
+    """
+    found = no_photo(source)
+    if found is not None:
+        raise BadInputError(f"{printable(source)}: {found[0]}", hint=found[1])
 
 
 @dataclass(frozen=True)
@@ -60,12 +107,19 @@ def photos_of(source: Path) -> FolderListing:
     Raises:
         BadInputError: neither, or a folder without photos.
     """
+    if not _is_folder(source) and not _is_file(source):
+        refuse_no_photo(str(source))
+    if _is_file(source) and (found := no_photo(source.name, first_bytes(source))) is not None:
+        raise BadInputError(f"{printable(source)}: {found[0]}", hint=found[1])
     if _is_file(source):
         return FolderListing((source,), {})
-    if not source.is_dir():
+    if not _is_folder(source):
         raise BadInputError(f"{printable(source)}: does not exist", hint="give a photo or a folder of photos")
     listing = list_photos(source)
     if not listing.photos:
+        for suffix in (reason.rpartition(" ")[2] for reason in listing.unread):
+            if (found := no_photo(f"a{suffix}")) is not None:
+                raise BadInputError(f"{printable(source)}: holds no photos; what is there {found[0]}", hint=found[1])
         raise BadInputError(
             f"{printable(source)}: holds no photos", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}"
         )
@@ -112,6 +166,13 @@ def _kind(path: Path) -> str:
         return "entry that may not be looked at"
     suffix = path.suffix.lower()
     return "photo" if suffix in PHOTO_SUFFIXES else f"not read: {suffix or 'a name without a suffix'}"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from facewarden.core.compute.computing import placement
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json, write_text
 from facewarden.core.run import provenance
@@ -49,7 +50,7 @@ def write_verification(results: Sequence[Verification], folder: Path, *, command
     document = {
         "version": VERSION,
         "command": command,
-        "provenance": provenance(),
+        "provenance": provenance(placement().resolved()),
         "results": [json.loads(json.dumps(asdict(result))) for result in results],
     }
     try:

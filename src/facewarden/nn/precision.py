@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from facewarden.core.precision import at_least_single
 
-def at_least_single(x: Tensor) -> Tensor:
-    """Return the tensor in float32 if it is narrower; float32 and float64 stay unchanged."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+__all__ = ["at_least_single", "full_precision"]
 
 
 def full_precision(x: Tensor) -> AbstractContextManager[None]:

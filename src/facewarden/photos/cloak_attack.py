@@ -17,6 +17,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
+from facewarden.core.settings import check_arguments
 from facewarden.core.settings.budget import check_gray
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import AlignedFaces, embed_all
@@ -168,8 +169,5 @@ def choose_method(
         return CloakMethod(method, usual if eps is None else eps)
     build = load("attacks", method)
     given, usual = build.cloak_strength(strength, thorough=thorough)
-    try:
-        attack = build(**{**given, **(settings or {})})
-    except TypeError as error:
-        raise BadInputError(f"settings of {method}: {error}", hint=f"the arguments of attacks/{method}.py") from None
+    attack = build(**{**given, **check_arguments(build, settings or {}, source=f"settings of {method}")})
     return CloakMethod(attack, usual if eps is None else eps)

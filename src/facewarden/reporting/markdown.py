@@ -42,6 +42,9 @@ def render_markdown(report: Report) -> str:
     blocks.append(render_table(Table("", ("Role", "Name", "Source", "Licence", "SHA-256"), rows)))
     versions = report.provenance.get("packages", {})
     blocks.append("Versions: " + ", ".join(f"{name} {versions[name]}" for name in sorted(versions)) + ".")
+    computed = report.provenance.get("computed", {})
+    if computed:
+        blocks.append("Computed with " + ", ".join(f"{name} {computed[name]}" for name in sorted(computed)) + ".")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from facewarden.core import registry
 from facewarden.core.artifact import weights_of
 from facewarden.core.card import Card
+from facewarden.core.compute.computing import placement
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
 from facewarden.nn.trainable import Trainable
@@ -74,7 +75,7 @@ class DetectorTraining:
         crops: CropSet,
         *,
         run: Path,
-        device: str | torch.device = "auto",
+        device: str | torch.device | None = None,
         observe: Callable[[int], None] | None = None,
     ) -> list[dict[str, Any]]:
         """Train the model in place and return the log, see `facewarden.training.loop.fit`.
@@ -82,12 +83,12 @@ class DetectorTraining:
         Args:
             crops: to learn from.
             run: folder for checkpoints and the log.
-            device: where to train.
+            device: where to train; None for that of the call, see `facewarden.core.compute.computing`.
             observe: called with the number of epochs done, after each.
         """
         return fit(
             self.model, crops, objective=self.objective, settings=self.recipe.training, seed=self.seed, run=run,
-            device=device, observe=observe,
+            device=placement().device if device is None else device, observe=observe,
         )  # fmt: skip
 
     def weights(self) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from torch import nn
 from facewarden.core import registry
 from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, save_artifact
 from facewarden.core.card import Card
+from facewarden.core.compute.computing import Placement
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
@@ -65,7 +66,8 @@ def train_purifier(
     before = _begin(network, start, wanted=plan.network) if start is not None else None
     if before is not None:
         written["start"] = before.sha256[WEIGHTS]
-    run = RunFolder(out / "run", recipe=written, code=code_of("train_purifier"), resume=resume)
+    computed = Placement(device).resolved(plan.training.precision)
+    run = RunFolder(out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed)
     if run.done and (out / CARD).is_file():
         return out
     learned, dev = held.split()

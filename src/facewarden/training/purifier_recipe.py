@@ -132,6 +132,10 @@ class PurifierRecipe:
         """The recipe with another number of epochs; None leaves it as it is."""
         return self if epochs is None else replace(self, training=replace(self.training, epochs=epochs))
 
+    def with_precision(self, precision: str | None) -> PurifierRecipe:
+        """The recipe with another precision of training; None leaves it as it is."""
+        return self if precision is None else replace(self, training=replace(self.training, precision=precision))
+
 
 def is_purifier_recipe(name: str) -> bool:
     """Whether a recipe's name or path leads to one of this kind; False also where nothing can be read there."""

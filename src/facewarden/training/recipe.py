@@ -58,6 +58,10 @@ class Recipe:
         """The recipe with another number of epochs; None leaves it as it is."""
         return self if epochs is None else replace(self, training=replace(self.training, epochs=epochs))
 
+    def with_precision(self, precision: str | None) -> Recipe:
+        """The recipe with another precision of training; None leaves it as it is."""
+        return self if precision is None else replace(self, training=replace(self.training, precision=precision))
+
 
 def read_recipe(name: str) -> Recipe:
     """Read a recipe.

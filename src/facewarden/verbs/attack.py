@@ -10,12 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, several
 from facewarden.core.labels import Modality
+from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, PurifierLike, resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed
@@ -55,6 +57,7 @@ class Attacked(RowsResult):
         simulated: whether the captures are.
         out: the per-sample table, if one was asked for.
         skipped: reason -> how many captures could not be scored or attacked.
+        computed: device and precision of the models.
     """
 
     rates: dict[str, Interval]
@@ -62,12 +65,14 @@ class Attacked(RowsResult):
     simulated: bool
     out: Path | None
     skipped: dict[str, int] = field(default_factory=dict)
+    computed: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each rate: value, bounds, count and method."""
         return rows_as_columns([{"rate": name, **asdict(rate)} for name, rate in self.rates.items()])
 
 
+@computes
 def attack(
     captures: PathLike,
     /,
@@ -91,6 +96,7 @@ def attack(
     samples: int = 64,
     seed: int = 0,
     device: str = "auto",
+    precision: Precision | None = None,
     out: PathLike | None = None,
     pictures: PathLike | None = None,
 ) -> Attacked | Transferred:
@@ -119,6 +125,8 @@ def attack(
         samples: how many of each class at most.
         seed: of sample choice and random starts.
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what networks compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each model say, float32 for most.
         out: per-sample table to write, .parquet or .csv.
         pictures: folder for a PNG of each sample and sensor: clean, attacked, and the change stretched to the budget.
             They show faces; keep them where the faces may be kept. Not with a matrix.
@@ -160,8 +168,8 @@ def attack(
             device=device,
             out=out,
         )
-    victim = resolve_detector(detector, device=device)
-    source = victim if surrogate is None else resolve_detector(surrogate, device=device)
+    victim = resolve_detector(detector)
+    source = victim if surrogate is None else resolve_detector(surrogate)
     check_attackable(source, method=named, attacker=attacker, modalities=modalities, head=head,
                      name=name_of(detector if surrogate is None else surrogate))  # fmt: skip
     check_reads(victim, modalities, what=name_of(detector))
@@ -213,7 +221,8 @@ def attack(
     skipped = dict(scores.skipped)
     if found["unlabeled"]:
         skipped[unlabeled_words(head)] = found["unlabeled"]
-    return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, skipped)
+    computed = computed_by([victim, source])
+    return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, skipped, computed)
 
 
 def check_attackable(
@@ -247,7 +256,7 @@ def _reading(
         given = " and ".join(f"--{name}" for name, value in (("offset", offset), ("route", route)) if value)
         raise BadInputError(f"{given} without SFA's generators does nothing", hint="--sfa DIR")
     purifiers: tuple[PurifierLike, ...] = () if through is None else names_of(through, flag="--through")
-    views = [resolve_purifier(one, device=device) for one in purifiers]
+    views = [resolve_purifier(one) for one in purifiers]
     for view in views:
         if not view.differentiable:
             raise BadInputError(f"no gradient flows through {view.card.name}", hint="facewarden list purifiers")

@@ -15,9 +15,11 @@ from facewarden.auditing.detector import drop_captures, load_captures, perturbat
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
 from facewarden.auditing.request import AuditRequest, check_needs, model_part
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.version import __version__
+from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.data.results import RowsResult, rows_as_columns
@@ -52,6 +54,7 @@ class AuditResult(RowsResult):
         ])  # fmt: skip
 
 
+@computes
 def audit(
     *,
     detector: DetectorLike = "multi_cnn",
@@ -63,6 +66,7 @@ def audit(
     policy: str = "eer",
     seed: int = 0,
     device: str = "auto",
+    precision: Precision | None = None,
     out: PathLike = "runs/audit",
     fail_on: str | None = None,
     resume: bool = False,
@@ -83,6 +87,8 @@ def audit(
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of everything random.
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what networks compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each model say, float32 for most.
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         resume: go on with a run that was stopped.
@@ -94,9 +100,11 @@ def audit(
     out = path_of(out)
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
-    victim = resolve_detector(detector, device=device)
+    victim = resolve_detector(detector)
     photos = None if faces is None else os.fspath(faces)
-    needs = AuditRequest(recognizer, several(surrogate), photos, maybe_path(captures), sizes, policy, seed, device)
+    needs = AuditRequest(
+        recognizer, several(surrogate), photos, maybe_path(captures), sizes, policy, seed, device, precision
+    )
     hashes = check_needs(needs)
     recipe = {
         "verb": "audit",
@@ -107,7 +115,9 @@ def audit(
         **needs.recipe(),
         **hashes,
     }
-    run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume)
+    run = RunFolder(
+        out, recipe=recipe, code=code_of("audit"), resume=resume, computed=(computed := computed_by([victim]))
+    )
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report((out / "report.json").read_text(encoding="utf-8"))
         return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)
@@ -121,7 +131,7 @@ def audit(
         command=_command(detector, preset, needs, fail_on),
         preset=preset,
         seed=seed,
-        provenance=provenance(),
+        provenance=provenance(computed),
         parts=(model_part("detector", victim.card), capture_part, *face_parts),
         presentation=presentation.section,
         perturbation=perturbation,

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewarden.core import registry
+from facewarden.core.compute.computing import computes, placement
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.given import PathLike, path_of
+from facewarden.core.precision import Precision
 from facewarden.core.run import provenance
 from facewarden.data.results import Result
 from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
@@ -39,7 +41,17 @@ class BenchResult(Result):
     cells: int
 
 
-def bench(plan: PathLike, /, *, out: PathLike | None = None, resume: bool = False, workers: int = 1) -> BenchResult:
+@computes
+def bench(
+    plan: PathLike,
+    /,
+    *,
+    out: PathLike | None = None,
+    resume: bool = False,
+    workers: int = 1,
+    device: str = "auto",
+    precision: Precision | None = None,
+) -> BenchResult:
     """Run a plan's cells and write its summary; exit code 1 when a cell failed.
 
     Cells that are done are not run again; they are known by their settings, so a plan may grow between two runs.
@@ -49,6 +61,9 @@ def bench(plan: PathLike, /, *, out: PathLike | None = None, resume: bool = Fals
         out: folder to write; runs/NAME when left out.
         resume: go on with a folder that is there already; the numbers are those of an unbroken run.
         workers: processes, each with one torch thread.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the plan and each model's settings say, float32 for most.
 
     Raises:
         BadInputError, UnknownEntryError: the plan cannot be used (its file and line are named), or the folder holds a
@@ -77,6 +92,8 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
     outcome = run_cells(kind, read.kind, cells, root=out, workers=workers)
     _note_plan(out, read, cells, code=kind.code)
     command = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
+    if placement().precision is not None:
+        command += f" --precision {placement().precision}"
     if not outcome.done:
         summary = Summary(f"Plan {read.path.stem}: every cell failed")
     else:
@@ -103,6 +120,8 @@ def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int, re
 
 def _note_plan(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int) -> None:
     """Write what the folder holds: a cell that an earlier call computed keeps that call's provenance."""
-    origins = cell_origins(cells, cell_keys(cells, read.kind, code=code), out)
-    about = {"kind": read.kind, "settings": read.settings, "cells": origins, "provenance": provenance()}
+    asked = placement()
+    keys = cell_keys(cells, read.kind, code=code, precision=asked.precision)
+    about = {"kind": read.kind, "settings": read.settings, "cells": cell_origins(cells, keys, out),
+             "provenance": provenance(asked.resolved())}  # fmt: skip
     write_json(out / "plan.json", about)

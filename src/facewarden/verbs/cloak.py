@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,15 +17,18 @@ from torch import Tensor
 
 from facewarden.align import align_face, face_region, paste_change
 from facewarden.core.attack import Attack
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, recorded, several
 from facewarden.core.objective import Images, Objective, TransformedObjective
+from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
+from facewarden.core.sources.grammar import split_settings
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.results import RowsResult
@@ -57,6 +60,7 @@ class Cloaked(RowsResult):
         summary: mean of each of its numbers.
         suspicious: photos that seem to have been cloaked before, in the whole folder; they are cloaked once more.
         notes: what else the person at the keyboard should know of the photos of this call: sentence -> photos.
+        computed: device and precision of the recognizers.
     """
 
     done: int
@@ -66,6 +70,7 @@ class Cloaked(RowsResult):
     summary: dict[str, float]
     suspicious: int
     notes: dict[str, int] = field(default_factory=dict)
+    computed: dict[str, str] = field(default_factory=dict)
 
     def lines(self) -> tuple[str, ...]:
         """Return counts and mean numbers, a line each."""
@@ -94,6 +99,7 @@ class _Photo:
     faces: tuple[FaceLocation, ...]
 
 
+@computes
 def cloak(
     source: PathLike,
     /,
@@ -111,6 +117,8 @@ def cloak(
     quality: int = 95,
     batch: int = 8,
     seed: int = 0,
+    device: str = "auto",
+    precision: Precision | None = None,
 ) -> Cloaked:
     """Cloak every face in a folder of photos; the input is never touched, and a stopped call goes on where it was.
 
@@ -120,8 +128,9 @@ def cloak(
     Args:
         source: a photo or a folder of photos at any depth.
         out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
-        method: an entry of facewarden list attacks. Who is on a photo is not known here, so that fawkes_targeted and
-            tip_im aim at strangers that are far from each face, not from a person.
+        method: an entry of facewarden list attacks; its settings may follow in braces. Who is on a photo is not
+            known here, so that fawkes_targeted and tip_im aim at strangers that are far from each face, not from a
+            person.
         surrogates: recognizers that the cloak is made on, all different.
         judges: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
@@ -133,6 +142,9 @@ def cloak(
         quality: of JPEG, 1 to 95.
         batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
+        device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
 
     Raises:
         BadInputError: no photos, none that can be cloaked, an output inside the input or one that cannot be written, an
@@ -142,7 +154,8 @@ def cloak(
     folder = PhotoFolder(source, out=out)
     if batch < 1 or not 1 <= quality <= 95:
         raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
-    chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
+    attack, settings = split_settings(method) if isinstance(method, str) else (method, {})
+    chosen = choose_method(attack, strength=strength, eps=eps, thorough=thorough, settings=settings)
     chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(judges, what="judges")
     names = list(chosen_surrogates)
     models = {name: resolve_recognizer(given) for name, given in {**chosen_surrogates, **others}.items()}
@@ -155,8 +168,11 @@ def cloak(
         "format": format, "quality": quality, "seed": seed,
     }  # fmt: skip
     recipe |= chosen.aim()
+    if precision is not None:
+        recipe["precision"] = precision
+    computed = computed_by(models.values())
     folder.claim(out / "record" / "source")
-    run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True)
+    run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True, computed=computed)
     rows: dict[str, dict[str, Any]] = {}
     waiting: list[tuple[Path, str, Path]] = []
     for path in folder.paths:
@@ -197,7 +213,7 @@ def cloak(
             told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size}
             row = {**where, **told, **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
-    return _result(rows, folder, run=run, out=out, kept=kept)
+    return replace(_result(rows, folder, run=run, out=out, kept=kept), computed=computed)
 
 
 def _models(given: RecognizerLike | Sequence[RecognizerLike], *, what: str) -> dict[str, RecognizerLike]:

@@ -17,11 +17,13 @@ from torch import Tensor
 
 from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
+from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import device_of, resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of
+from facewarden.core.precision import Precision
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder
@@ -75,6 +77,7 @@ def distill(
     seed: int = 0,
     epochs: int | None = None,
     device: str = "auto",
+    precision: Precision | None = None,
     resume: bool = False,
 ) -> Path:
     """Distill a trunk and write its folder: weights in half precision, card, recipe and results.
@@ -89,6 +92,8 @@ def distill(
         seed: decides initial weights and every draw.
         epochs: another number than the recipe's.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
+            what the recipe says.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Returns:
@@ -102,9 +107,11 @@ def distill(
     out = path_of(out)
     plan = read_distill_recipe(os.fspath(recipe))
     training = plan.training if epochs is None else replace(plan.training, epochs=epochs)
+    training = training if precision is None else replace(training, precision=precision)
     dataset = open_dataset(os.fspath(faces))
     written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
-    run = RunFolder(out / "run", recipe=written, code=code_of("distill"), resume=resume)
+    computed = Placement(home).resolved(training.precision)
+    run = RunFolder(out / "run", recipe=written, code=code_of("distill"), resume=resume, computed=computed)
     if run.done and (out / CARD).is_file():
         return out
     cache = run.path / "teachers"

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
+from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
@@ -34,6 +36,7 @@ class Evaluated(RowsResult):
         simulated: whether the data are.
         files: what was written.
         skipped: reason -> how many captures or photos could not be used.
+        computed: device and precision of the models; empty where stored scores were measured.
     """
 
     metrics: tuple[Metric, ...]
@@ -41,12 +44,14 @@ class Evaluated(RowsResult):
     simulated: bool
     files: tuple[Path, ...] = ()
     skipped: dict[str, int] = field(default_factory=dict)
+    computed: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each metric: value, bounds and count."""
         return rows_as_columns([asdict(metric) for metric in self.metrics])
 
 
+@computes
 def evaluate(
     experiment: Literal["presentation", "verification", "cloaking"],
     /,
@@ -68,6 +73,7 @@ def evaluate(
     run: PathLike | None = None,
     seed: int = 0,
     device: str = "auto",
+    precision: Precision | None = None,
     out: PathLike | None = None,
 ) -> Evaluated:
     """Measure one model with intervals and sample counts.
@@ -95,7 +101,8 @@ def evaluate(
         splits: for cloaking: how many 70/30 splits, by the seed and those that follow it.
         run: for verification and cloaking: folder that keeps what is costly for the next time.
         seed: of the bootstrap.
-        device: for presentation and verification: where networks compute, as in score.
+        device: where networks compute, as in score.
+        precision: what they compute in, as in score.
         out: folder for scores.parquet and decision.json, or verification.json and verification.md.
     """
     run, out = maybe_path(run), maybe_path(out)
@@ -104,7 +111,14 @@ def evaluate(
     recognizers: tuple[RecognizerLike, ...] = several(recognizer)
     if experiment == "verification":
         return evaluate_verification(
-            recognizer=recognizers, dataset=sets, aligner=aligner, seed=seed, device=device, run=run, out=out
+            recognizer=recognizers,
+            dataset=sets,
+            aligner=aligner,
+            seed=seed,
+            device=device,
+            precision=precision,
+            run=run,
+            out=out,
         )
     if experiment == "cloaking":
         if len(sets) != 1:
@@ -128,7 +142,8 @@ def evaluate(
             run=Path("runs/cloaking") if run is None else run,
             out=out,
         )
-        return Evaluated(metrics, None, any(metric.simulated for metric in metrics), files, skipped)
+        simulated = any(metric.simulated for metric in metrics)
+        return Evaluated(metrics, None, simulated, files, skipped, placement().resolved())
     return evaluate_presentation(
         captures=maybe_path(captures),
         scores=maybe_path(scores),
@@ -136,10 +151,12 @@ def evaluate(
         policy=policy,
         seed=seed,
         device=device,
+        precision=precision,
         out=out,
     )
 
 
+@computes
 def evaluate_presentation(
     *,
     captures: Path | None,
@@ -148,6 +165,7 @@ def evaluate_presentation(
     policy: str,
     seed: int,
     device: str = "auto",
+    precision: Precision | None = None,
     out: Path | None,
 ) -> Evaluated:
     """Measure a detector on a manifest's test split with the threshold of its development split.
@@ -158,17 +176,19 @@ def evaluate_presentation(
         detector: which detector, where captures are given.
         policy: how the threshold is set.
         seed: of the bootstrap.
-        device: where the detector computes.
+        device, precision: where and in which precision the detector computes.
         out: folder for scores.parquet and decision.json.
     """
     checked_seed(seed)
+    computed: dict[str, str] = {}
     if (captures is None) == (scores is None):
         raise BadInputError(
             "give either --captures or --scores", hint="facewarden evaluate presentation --captures M.csv"
         )
     if captures is not None:
         manifest = open_captures(captures).where(split=("dev", "test"))
-        found = score_manifest(resolve_detector(detector, device=device), manifest)
+        model = resolve_detector(detector)
+        found, computed = score_manifest(model, manifest), computed_by([model])
     else:
         assert scores is not None
         found = Scores.read(scores, source=scores.stem)
@@ -178,9 +198,10 @@ def evaluate_presentation(
         files = (out / "scores.parquet", out / "decision.json")
         found.write(files[0])
         measured.rule.write(files[1])
-    return Evaluated(measured.section.metrics, measured.rule, found.simulated, files, dict(found.skipped))
+    return Evaluated(measured.section.metrics, measured.rule, found.simulated, files, dict(found.skipped), computed)
 
 
+@computes
 def evaluate_verification(
     *,
     recognizer: tuple[RecognizerLike, ...],
@@ -188,6 +209,7 @@ def evaluate_verification(
     aligner: str,
     seed: int,
     device: str = "auto",
+    precision: Precision | None = None,
     run: Path | None,
     out: Path | None,
 ) -> Evaluated:
@@ -198,7 +220,7 @@ def evaluate_verification(
         dataset: which sets.
         aligner: the face finder.
         seed: of the bootstrap.
-        device: where the recognizers compute.
+        device, precision: where and in which precision the recognizers compute.
         run: folder that keeps the embeddings.
         out: folder for verification.json and verification.md.
     """
@@ -219,4 +241,5 @@ def evaluate_verification(
         sets = " ".join(f"{name.partition(':')[0]}:PATH" if ":" in name else Path(name).name for name in dataset)
         command = f"facewarden evaluate verification --recognizer {models} --dataset {sets} --out DIR"
         files = write_verification(results, out, command=command)
-    return Evaluated(verification_metrics(results), None, any(r.simulated for r in results), files, left_out)
+    simulated = any(one.simulated for one in results)
+    return Evaluated(verification_metrics(results), None, simulated, files, left_out, placement().resolved())

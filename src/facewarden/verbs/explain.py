@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text, writing
 from facewarden.core.identity.given import PathLike, name_of, path_of, several
 from facewarden.core.labels import MODALITIES
+from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.data.captures import open_captures
@@ -54,12 +56,15 @@ class Explained(Result):
     Attributes:
         out: folder with one folder a capture, and `uncertainty.json`.
         pictures: the files.
+        computed: device and precision of the network.
     """
 
     out: Path
     pictures: tuple[Path, ...]
+    computed: dict[str, str] = field(default_factory=dict)
 
 
+@computes
 def explain(
     source: PathLike,
     /,
@@ -70,6 +75,8 @@ def explain(
     limit: int = 8,
     block: int | None = None,
     with_faces: bool = False,
+    device: str = "auto",
+    precision: Precision | None = None,
 ) -> Explained:
     """Draw the uncertainty 1 - U of every patch, one picture a sensor, for some captures.
 
@@ -83,6 +90,9 @@ def explain(
         limit: how many, when no keys are given; bona fide and attack presentations take turns.
         block: of the transformer, from 1; the mean over all whose patches say something to others when left out.
         with_faces: also lay the map over the gray image: such a picture shows a person.
+        device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what its own settings say, float32 for most.
 
     Raises:
         BadInputError: a detector that has no such maps, no such capture or block, or a folder that cannot be written.
@@ -111,7 +121,7 @@ def explain(
         pictures += _draw(folder, shown, faces=faces, simulated=sample.simulated)
         numbers[sample.key] = {"label": sample.label, **{name: grid.tolist() for name, grid in shown.items()}}
     _write(out / NUMBERS, json.dumps({"what": "1 - U by patch, rows from the top", "captures": numbers}) + "\n")
-    return Explained(out, tuple(pictures))
+    return Explained(out, tuple(pictures), computed_by([model]))
 
 
 def uncertainty(maps: Tensor, *, block: int | None) -> NDArray[np.float32]:

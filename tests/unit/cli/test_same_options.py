@@ -35,9 +35,9 @@ def options(function: Callable[..., Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_has_the_options_of_its_function(verb: str) -> None:
     command = options(load_command(verb).entry)
-    if verb == "purify":
-        del command["set"]  # another spelling of the purifier's settings in braces
     function = options(getattr(facewarden, verb.replace("-", "_")))
+    if "set" not in function:
+        command.pop("set", None)  # another spelling of settings in braces
     assert command == function
 
 
@@ -50,8 +50,16 @@ def test_sub_verbs_of_evaluate_have_options_of_the_function() -> None:
     told: set[str] = set()
     for name in sub_verbs("evaluate"):
         command = options(load_command("evaluate", name).entry)
+        del command["set"]  # another spelling of settings in braces
         told |= set(command)
         differing = {option: (value, function.get(option, "absent")) for option, value in command.items()
                      if function.get(option, "absent") != value and option not in OWN.get(name, ())}  # fmt: skip
         assert differing == {}, name
     assert set(function) - told == set()
+
+
+def test_every_verb_that_runs_a_network_takes_device_and_precision() -> None:
+    commands = [load_command(verb) for verb in VERBS if verb != "simulate"]
+    for command in (*commands, *(load_command("evaluate", name) for name in sub_verbs("evaluate"))):
+        found = options(command.entry)
+        assert {name: found[name] for name in ("device", "precision")} == {"device": "auto", "precision": ()}

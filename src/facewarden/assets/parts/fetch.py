@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import shutil
-import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from facewarden.assets.parts.download import download
 from facewarden.assets.parts.errors import ReadOnlyCacheError
 from facewarden.core import registry
 from facewarden.core.errors import AssetError, BadInputError, ContractError, FacewardenError
+from facewarden.core.files import remove_stale, sync_files, sync_folder, temporary_name
+
+_OLD_PART = ".part-"
+"""Temporary folders of version 0.1, whose names do not say which process they are of."""
+_STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -96,15 +102,34 @@ def fetch(
 
 def _fetch_group(group: Sequence[Asset], base: Path, say: Callable[[str], None]) -> None:
     first = group[0]
-    with _writable(base, first), tempfile.TemporaryDirectory(prefix=".part-", dir=_made(base)) as temporary:
+    with _writable(base, first), _workplace(base, first) as temporary:
         say(f"fetching {first.source} ({first.archive_size / 1e6:.1f} MB): {', '.join(a.name for a in group)}")
-        (downloads := Path(temporary) / "archive").mkdir()
+        (downloads := temporary / "archive").mkdir()
         archive = download(first, downloads)
         for asset in group:
-            (unpacked := Path(temporary) / asset.name).mkdir()
+            (unpacked := temporary / asset.name).mkdir()
             extract(asset, archive, unpacked)
             verify(asset, unpacked)
-            _replace(unpacked, folder_of(asset, base), aside=Path(temporary) / f"{asset.name}.old")
+            sync_files(path for path in unpacked.rglob("*") if path.is_file())  # a name must not outlive its bytes
+            _replace(unpacked, folder_of(asset, base), aside=temporary / f"{asset.name}.old")
+            sync_folder(_made(base))
+
+
+@contextmanager
+def _workplace(base: Path, asset: Asset) -> Iterator[Path]:
+    """An empty folder beside the assets; those that killed calls left there are removed first."""
+    assets = _made(base)
+    remove_stale(assets)
+    for old in assets.glob(f"{_OLD_PART}*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
+    folder = temporary_name(assets / f"{asset.name}-{threading.get_ident()}")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sum_up(failed: Sequence[tuple[Sequence[Asset], AssetError]]) -> AssetError:

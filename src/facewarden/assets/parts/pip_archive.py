@@ -4,9 +4,10 @@
 configuration, search the configured indexes (mirrors, proxies, certificates, credentials, `--find-links`) and send the
 request, and writes the bytes of the one file that was asked for. It runs as a process of its own:
 
-    python -P _pip_archive.py PACKAGE VERSION FILENAME TARGET
+    python -P _pip_archive.py PACKAGE VERSION FILENAME TARGET BYTES
 
-Exit status: 0 written; 3 no such file in the indexes; 4 the connection failed; 5 pip is missing or too different.
+Exit status: 0 written; 3 no such file in the indexes; 4 the connection failed; 5 pip is missing or too different;
+6 more than BYTES came, and the rest was not read.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NOT_FOUND, NO_CONNECTION, NO_PIP = 3, 4, 5
+NOT_FOUND, NO_CONNECTION, NO_PIP, TOO_LONG = 3, 4, 5, 6
 
 
 def main(arguments: list[str]) -> int:
     """Run the download; see the module's docstring for arguments and exit status."""
-    package, version, filename, target = arguments
+    package, version, filename, target, most = arguments
+    left = int(most)
     try:
         command: Any = importlib.import_module("pip._internal.commands").create_command("download")
         connection_errors = importlib.import_module("pip._vendor.requests.exceptions").RequestException
@@ -31,6 +33,7 @@ def main(arguments: list[str]) -> int:
         return NO_PIP
 
     def run(options: Any, _: list[str]) -> int:
+        nonlocal left
         try:
             session = command.get_default_session(options)
             finder = command._build_package_finder(options=options, session=session)
@@ -46,7 +49,10 @@ def main(arguments: list[str]) -> int:
             reply = session.get(links[0].url_without_fragment, stream=True, headers={"Accept-Encoding": "identity"})
             reply.raise_for_status()
             with Path(target).open("wb") as out:
-                for chunk in reply.iter_content(1 << 20):
+                for chunk in reply.iter_content(1 << 16):
+                    left -= len(chunk)
+                    if left < 0:
+                        return TOO_LONG
                     out.write(chunk)
         except (connection_errors, network_error) as error:
             sys.stderr.write(f"{error}\n")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_purifiers, check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Faces, Folder, Model, Name
+from facewarden.cli.parts.checks import check_device, check_purifiers, check_recognizers, check_sets
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import settled
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 
 old_flags = {"--judge": "--recognizer", "--passed-over": "--skip-people"}
@@ -19,6 +20,7 @@ def cloaking(
     cloak: tuple[Annotated[str, "ATTACK:LEVEL"], ...] = ("lowkey:8",),
     surrogate: tuple[Model, ...] = CLOAK_SURROGATES,
     purifier: tuple[Model, ...] = ("identity", "jpeg"),
+    set: tuple[Setting, ...] = (),
     tracker: tuple[Name, ...] = ("nearest",),
     recognizer: tuple[Model, ...] = EVALUATION_RECOGNIZERS,
     users: int = 40,
@@ -27,6 +29,8 @@ def cloaking(
     aligner: Name = "yunet",
     run: Folder = Path("runs/cloaking"),
     seed: int = 0,
+    device: Device = "auto",
+    precision: Precision | None = None,
     out: Folder | None = None,
 ) -> Outcome:
     """Measure how well cloaks protect people from being found, and what purifiers change.
@@ -36,6 +40,8 @@ def cloaking(
         cloak: cloaks, such as lowkey:8 or fawkes:high.
         surrogate: recognizers that every cloak is made on together.
         purifier: what the tracker does to its gallery; identity does nothing.
+        set: settings of the purifier, key=value; where there are several, its name first: jpeg.quality=30. Those of a
+            recognizer follow its name too.
         tracker: nearest, linear, end_to_end or whole_network.
         recognizer: recognizers that the tracker uses.
         users: how many people cloak, one at a time.
@@ -44,8 +50,15 @@ def cloaking(
         aligner: how faces are found.
         run: folder that keeps cloaks and embeddings for the next time.
         seed: of the first split.
+        device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
         out: folder for cloaking.json.
     """
+    check_device(device)
+    given = {"purifier": purifier, "surrogate": surrogate, "recognizer": recognizer}
+    parts = settled(set, main="purifier", components=given)
+    purifier, surrogate, recognizer = parts["purifier"], parts["surrogate"], parts["recognizer"]
     check_sets(dataset)
     check_recognizers(name for name in (*surrogate, *recognizer) if "{" not in name)  # adapted{...} is no entry
     check_purifiers(purifier)
@@ -67,6 +80,8 @@ def cloaking(
             aligner=aligner,
             run=run,
             seed=seed,
+            device=device,
+            precision=precision,
             out=out,
         )
     )

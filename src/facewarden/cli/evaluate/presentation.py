@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.cli.parts.checks import check_detectors, check_path, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Folder, Model
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import settled
 
 
 def presentation(
@@ -14,9 +15,11 @@ def presentation(
     captures: Captures | None = None,
     scores: Path | None = None,
     detector: Model = "multi_cnn",
+    set: tuple[Setting, ...] = (),
     policy: str = "eer",
     seed: int = 0,
     device: Device = "auto",
+    precision: Precision | None = None,
     out: Folder | None = None,
 ) -> Outcome:
     """Measure a detector with intervals and sample counts (ISO/IEC 30107-3).
@@ -24,12 +27,17 @@ def presentation(
     Args:
         captures: captures to score with --detector; or give --scores.
         scores: table that facewarden score --out wrote for captures.
-        detector: the detector.
+        detector: the detector; its settings may follow in braces.
+        set: settings of the detector, key=value.
         policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
         seed: of the bootstrap.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
         out: folder for scores.parquet and decision.json.
     """
+    check_device(device)
+    detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_sets([captures])
     check_path(scores)
     check_detectors([detector])
@@ -44,6 +52,7 @@ def presentation(
             policy=policy,
             seed=seed,
             device=device,
+            precision=precision,
             out=out,
         )
     )

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from facewarden.cli.parts.checks import check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name
+from facewarden.cli.parts.checks import check_device, check_recognizers, check_sets
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.settings import settled
 
 
 def verification(
     *,
     recognizer: tuple[Model, ...] = (),
+    set: tuple[Setting, ...] = (),
     dataset: tuple[Faces, ...] = (),
     aligner: Name = "yunet",
     run: Folder | None = None,
     seed: int = 0,
     device: Device = "auto",
+    precision: Precision | None = None,
     out: Folder | None = None,
 ) -> Outcome:
     """Measure recognizers on pairs of photos, with intervals and sample counts.
 
     Args:
-        recognizer: the recognizers.
+        recognizer: the recognizers; their settings may follow in braces.
+        set: settings of the recognizer, key=value; of one of several, its name first: mobilefacenet_512.flip=true.
         dataset: photos of people: orl, scrapshots, lfw:FOLDER, or a folder with one folder per person.
         aligner: how faces are found.
         run: folder that keeps the embeddings for the next time.
         seed: of the bootstrap.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
+        precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
+            what the settings of each say, float32 for most.
         out: folder for verification.json and verification.md.
     """
+    check_device(device)
+    recognizer = settled(set, main="recognizer", components={"recognizer": recognizer})["recognizer"]
     check_recognizers(recognizer)
     check_sets(dataset)
     from facewarden.cli.parts.evaluated import outcome_of
@@ -35,7 +43,14 @@ def verification(
 
     return outcome_of(
         evaluate_verification(
-            recognizer=recognizer, dataset=dataset, aligner=aligner, seed=seed, device=device, run=run, out=out
+            recognizer=recognizer,
+            dataset=dataset,
+            aligner=aligner,
+            seed=seed,
+            device=device,
+            precision=precision,
+            run=run,
+            out=out,
         )
     )
 

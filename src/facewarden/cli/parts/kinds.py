@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 Model = Annotated[str, "MODEL"]
 """A detector, recognizer or purifier as `facewarden help sources` says."""
@@ -25,3 +25,6 @@ Folder = Annotated[Path, "FOLDER"]
 
 Device = Annotated[str, "DEVICE"]
 """Where networks compute: auto, cpu, cuda, cuda:1, mps."""
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+"""What networks compute in; spelled here again, since whoever resolves it imports torch."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
-from facewarden.core.registry import list_entries
+from facewarden.core.registry import list_entries, list_of, one_of
 
 GRAMMAR = """\
 How models, captures and photos are named. The first line that fits is what is meant:
@@ -31,6 +31,12 @@ Settings of a model, purifier or attack follow in braces, or one by one as --set
 
   --purifier 'jpeg{"quality": 30}'
   --purifier jpeg --set quality=30
+
+--set key=value is for the component that the verb is about, as its help says. Another one is named before the key by
+its option or, where an option takes several values, by itself:
+
+  facewarden audit --set size=224 --set recognizer.flip=true
+  facewarden evaluate cloaking --purifier identity jpeg --set jpeg.quality=30
 
 Several values follow one flag, or the flag is repeated; there are no commas:
 
@@ -86,7 +92,7 @@ def parse_source(text: str, *, known: Collection[str], what: str) -> Source:
         return Source(head, "url", settings=settings)
     if is_there(head):
         if head in known:
-            _LOG.warning("%s: this path is used, not the entry of %s of the same name", head, what)
+            _LOG.warning("%s: this path is used, not the %s of the same name", head, one_of(what))
         return Source(head, "path", path=Path(head), settings=settings)
     found = _OBJECT.fullmatch(head)
     if found is not None:
@@ -148,4 +154,6 @@ def _unknown(text: str, known: Collection[str], what: str) -> BadInputError | Un
     if like_a_path and not (colon and close):
         return BadInputError(f"{text}: no such file or folder", hint="facewarden help sources")
     guess = f"; did you mean {' or '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
-    return UnknownEntryError(f"{what} has no entry {name!r}{guess}", hint=f"facewarden list {what}, or give a path")
+    return UnknownEntryError(
+        f"no {one_of(what)} {name!r}{guess}", hint=f"facewarden list {list_of(what)}, or give a path"
+    )

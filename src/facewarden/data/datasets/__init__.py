@@ -10,6 +10,7 @@ from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto
 from facewarden.data.datasets.parts.captures import CaptureSet
+from facewarden.data.photo_files import refuse_no_photo
 from facewarden.data.text import printable
 
 _LOG = logging.getLogger("facewarden")
@@ -21,9 +22,9 @@ def open_dataset(spec: str | Path) -> Dataset:
     """Open a set of face photos.
 
     Args:
-        spec: a name from `facewarden list datasets` for a set that was fetched ("orl"), a name and a path
-            ("lfw:PATH"), or a path alone: a manifest (or the folder of one) is opened as `simulated`, any other folder
-            as `folder`, one folder per person.
+        spec: a path that exists: a manifest (or the folder of one) is opened as `simulated`, any other folder as
+            `folder`, one folder per person. Else a name and a path ("lfw:PATH"), or a name from `facewarden list
+            datasets` for a set that was fetched ("orl").
 
     Raises:
         BadInputError: no such path, or a set that needs one.
@@ -33,7 +34,9 @@ def open_dataset(spec: str | Path) -> Dataset:
     text = str(spec)
     names = {entry.name for entry in registry.list_entries("datasets")}
     head, colon, tail = text.partition(":")
-    if isinstance(spec, str) and head in names:
+    if isinstance(spec, str) and head in names and _is_there(Path(text)):
+        _LOG.warning("%s: this path is used, not the dataset of the same name", text)
+    elif isinstance(spec, str) and head in names:
         if colon and not tail:
             raise BadInputError(f"{text}: no path after the colon", hint=f"{head}:PATH")
         return _made(head, _expanded(tail) if colon else None)
@@ -42,10 +45,13 @@ def open_dataset(spec: str | Path) -> Dataset:
         names = {name for name in names if not _is_captures(registry.load("datasets", name))}
         close = difflib.get_close_matches(head, sorted(names), n=1, cutoff=0.6)
         guess = f"; did you mean {close[0]}{':PATH' if colon else ''}?" if close else ""
+        refuse_no_photo(text)
         raise BadInputError(
             f"{printable(path)}: neither a folder nor a known set{guess}",
             hint=f"a folder with one folder per person, or one of {', '.join(sorted(names))}",
         )
+    if path.is_file() and not _is_manifest(path):
+        refuse_no_photo(text)
     return _made("simulated" if _is_manifest(path) else "folder", path)
 
 

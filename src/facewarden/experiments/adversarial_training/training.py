@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.artifact import save_artifact
+from facewarden.core.compute.computing import placement
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.resolve import resolve_detector
@@ -29,7 +30,7 @@ def train_cell(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         The training log's last line, gradients per sample and step, how many epochs there were, and the passes that a
         sample took in all, forward and backward, through the model and through networks that helped.
     """
-    recipe = parse_recipe(settings["recipe"], source="the plan")
+    recipe = parse_recipe(settings["recipe"], source="the plan").with_precision(placement().precision)
     manifest = Manifest.read(Path(settings["captures"]))
     training = DetectorTraining(recipe, seed=int(settings["seed"]), model=_start(settings, folder))
     model = training.model

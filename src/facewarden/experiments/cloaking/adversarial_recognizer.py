@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Recognizer
@@ -62,6 +63,7 @@ class AdversarialRecognizer(Recognizer):
         assert cut is not None
         self.dim, self._below, self.above = base.dim, cut[0], above.eval().requires_grad_(False)
         self.network = getattr(base, "network", None)
+        self.asked_precision = base.asked_precision
         self.card = replace(
             base.card,
             name=f"{base.card.name} adapted",
@@ -98,7 +100,7 @@ class AdversarialRecognizer(Recognizer):
 
         def make() -> dict[str, NDArray[Any]]:
             _learn(base, cut[0], head, chosen, how)
-            return {name: value.numpy() for name, value in head.state_dict().items()}
+            return {name: value.cpu().numpy() for name, value in head.state_dict().items()}
 
         arrays = store.get("adapted", recipe, make)
         head.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
@@ -115,10 +117,10 @@ def _chosen(pairs: PairSet, how: AdaptiveTraining) -> PairSet:
 
 def _learn(base: Recognizer, below: Any, head: nn.Module, pairs: PairSet, how: AdaptiveTraining) -> None:
     """Train the upper half to give both copies the published network's embedding of the natural one."""
-    lower, said = [], []
+    lower, said, device = [], [], device_of(head) or torch.device("cpu")
     for start in track(range(0, len(pairs), 64), label="reading pairs", unit="batches"):
         some = slice(start, start + 64)
-        clean, cloaked = to_images(pairs.clean[some]), to_images(pairs.cloaked[some])
+        clean, cloaked = (to_images(part[some]).to(device) for part in (pairs.clean, pairs.cloaked))
         with torch.no_grad():
             lower.append(torch.stack([below(clean), below(cloaked)], dim=1).half())
             said.append(base.embed(clean))

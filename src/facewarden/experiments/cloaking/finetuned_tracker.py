@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from facewarden.core.compute.device import device_of
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
 from facewarden.experiments.cloaking.population import Split
@@ -133,9 +134,10 @@ class _Run:
     ) -> None:
         self.halves, self.names, self.how, self.seed = halves, list(names), how, seed
         head = above()
+        self.device = device_of(head) or torch.device("cpu")
         with torch.no_grad():
-            dim = int(head(_tensor(halves.natural[:1])).shape[1])
-        self.model = _Tracker(head, len(self.names), dim, how.scale)
+            dim = int(head(_tensor(halves.natural[:1], self.device)).shape[1])
+        self.model = _Tracker(head, len(self.names), dim, how.scale).to(self.device)
         self.known: set[str] = set()
 
     def copy(self) -> _Run:
@@ -149,7 +151,7 @@ class _Run:
         self._enroll(names, inputs, labels)
         shuffle = torch.Generator().manual_seed(derive(self.seed, "order", len(self.known)))
         steps = torch.optim.Adam(self.model.parameters(), lr=self.how.rate)
-        absent = torch.tensor([name not in self.known for name in self.names])
+        absent = torch.tensor([name not in self.known for name in self.names], device=self.device)
         for _ in range(epochs):
             for rows in torch.split(torch.randperm(len(inputs), generator=shuffle), self.how.batch):
                 scores = self.model(inputs[rows]).masked_fill(absent, -1e4)
@@ -164,7 +166,7 @@ class _Run:
             source = self.halves.cloaked if who == cloaks else self.halves.natural
             parts.append(source[list(split.gallery[who])])
             labels += [self.names.index(who)] * len(split.gallery[who])
-        return _tensor(np.concatenate(parts)), torch.tensor(labels)
+        return _tensor(np.concatenate(parts), self.device), torch.tensor(labels, device=self.device)
 
     def _enroll(self, names: Sequence[str], inputs: Tensor, labels: Tensor) -> None:
         new = [name for name in names if name not in self.known]
@@ -180,10 +182,10 @@ class _Run:
         hits = {}
         with torch.no_grad():
             for place, who in enumerate(self.names):
-                scores = self.model(_tensor(self.halves.probes[list(self.halves.split.probes[who])]))
-                hits[who] = (scores.argmax(dim=1) == place).numpy()
+                scores = self.model(_tensor(self.halves.probes[list(self.halves.split.probes[who])], self.device))
+                hits[who] = (scores.argmax(dim=1) == place).cpu().numpy()
         return hits
 
 
-def _tensor(half: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(half)).float()
+def _tensor(half: NDArray[Any], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(half)).to(device).float()

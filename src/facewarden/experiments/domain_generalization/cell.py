@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from facewarden.core.compute.computing import placement
 from facewarden.core.files import write_json
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
@@ -44,6 +45,7 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         Rows and scores of dev and target, the epochs that the selection rules chose, the training log, the audit.
     """
     recipe, seed = parse_recipe(settings["recipe"], source="cell"), int(settings["seed"])
+    recipe = recipe.with_precision(placement().precision)
     manifest = Manifest.read(data)
     protocol = transfer_protocol(settings["protocol"], whole_target=bool(settings["whole_target"]))
     splits = protocol.assign(manifest)

@@ -17,6 +17,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from facewarden.core.compute.computing import Placement, computing, placement
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.files import remove_stale, write_json
 from facewarden.core.identity.code_version import say_computed_anew
@@ -55,7 +56,7 @@ class CellOutcomes:
 
 
 def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Path, workers: int = 1) -> CellOutcomes:
-    """Run the cells that are not done yet.
+    """Run the cells that are not done yet, on the device and in the precision of the call.
 
     Args:
         kind: what runs them; its class is importable by other processes.
@@ -70,7 +71,7 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
     """
     if workers < 1:
         raise BadInputError(f"{workers} workers", hint="--workers 1, or more")
-    keys = cell_keys(cells, name, code=kind.code)
+    keys = cell_keys(cells, name, code=kind.code, precision=placement().precision)
     folders = {cell.name: root / CELLS / keys[cell.name] for cell in cells}
     with _alone(root):
         _say_other_code(root / CELLS, name, kind.code)
@@ -89,7 +90,7 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
     return CellOutcomes(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
 
 
-def cell_keys(cells: Sequence[PlanCell], name: str, *, code: int = 1) -> dict[str, str]:
+def cell_keys(cells: Sequence[PlanCell], name: str, *, code: int = 1, precision: str | None = None) -> dict[str, str]:
     """Cell name -> id; a cell's id changes with those of the cells that it needs, so that nothing stale is resumed."""
     keys: dict[str, str] = {}
     owner: dict[str, str] = {}
@@ -99,7 +100,7 @@ def cell_keys(cells: Sequence[PlanCell], name: str, *, code: int = 1) -> dict[st
         missing = [need for need in cell.needs if need not in keys]
         if missing:
             raise ContractError(f"cell {cell.name!r} needs {missing[0]!r}, which is not before it", hint="reorder")
-        key = cell.key(name, needs=[keys[need] for need in cell.needs], code=code)
+        key = cell.key(name, needs=[keys[need] for need in cell.needs], code=code, precision=precision)
         if key in owner:
             raise ContractError(f"cells {owner[key]!r} and {cell.name!r} have the same settings", hint="drop one")
         keys[cell.name], owner[key] = key, cell.name
@@ -162,7 +163,7 @@ def run_cell(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> dict[st
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ERROR).unlink(missing_ok=True)
         about = {"kind": name, "name": cell.name, "settings": cell.settings, "code": kind.code,
-                 "provenance": provenance()}  # fmt: skip
+                 "provenance": provenance(placement().resolved(_own_precision(cell)))}  # fmt: skip
         write_json(folder / "cell.json", about)
         value = kind.run(cell, folder=folder)
         try:
@@ -176,6 +177,14 @@ def run_cell(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> dict[st
         error = {"message": f"{type(raised).__name__}: {raised}", "detail": traceback.format_exc()}
     write_json(folder / ERROR, error)
     return error
+
+
+def _own_precision(cell: PlanCell) -> str:
+    """What the recipe of a cell that trains says; float32 for cells without one."""
+    recipe = cell.settings.get("recipe")
+    training = recipe.get("training") if isinstance(recipe, Mapping) else None
+    said = training.get("precision") if isinstance(training, Mapping) else None
+    return said if isinstance(said, str) else "float32"
 
 
 _Ended = tuple[PlanCell, dict[str, Any] | None]
@@ -226,7 +235,7 @@ def _elsewhere(
                     failed.add(cell.name)
                     yield cell, error
                 elif len(active) < workers and not unfinished.intersection(cell.needs):
-                    process = context.Process(target=_work, args=(kind, name, cell, folders[cell.name]))
+                    process = context.Process(target=_work, args=(kind, name, cell, folders[cell.name], placement()))
                     try:
                         with without_main():
                             process.start()
@@ -254,12 +263,13 @@ def _elsewhere(
             process.join()
 
 
-def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> None:
+def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path, asked: Placement) -> None:
     import torch
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    run_cell(kind, name, cell, folder)
+    with computing(asked.device, asked.precision):
+        run_cell(kind, name, cell, folder)
 
 
 def _end_with_parent() -> None:

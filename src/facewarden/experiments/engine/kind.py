@@ -42,16 +42,18 @@ class PlanCell:
             raise ContractError(f"settings of cell {self.name!r} are not JSON: {error}", hint="plain values") from error
         object.__setattr__(self, "settings", plain)
 
-    def key(self, kind: str, *, needs: Sequence[str] = (), code: int = 1) -> str:
+    def key(self, kind: str, *, needs: Sequence[str] = (), code: int = 1, precision: str | None = None) -> str:
         """The stable id: a hash of the kind's name and the settings, so that renaming or reordering costs nothing.
 
         Args:
             kind: the kind's registry name.
             needs: ids of the cells that this one builds on: where those change, its result is another one too.
             code: version of the code that runs it; the first is in no id, so that what it computed keeps its own.
+            precision: that was asked for instead of the plan's; what was computed without one keeps its id.
         """
-        versioned = [{"code": code}] if code != 1 else []
-        text = json.dumps([kind, self.settings, *([list(needs)] if needs else []), *versioned], sort_keys=True)
+        more: list[object] = [{"code": code}] if code != 1 else []
+        more += [] if precision is None else [{"precision": precision}]
+        text = json.dumps([kind, self.settings, *([list(needs)] if needs else []), *more], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

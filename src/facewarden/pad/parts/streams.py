@@ -107,8 +107,13 @@ class ThreeStreams(Trainable):
         return joined([run(_row(batch, index)) for index in range(len(batch))])
 
     def autocast(self, device: str) -> AbstractContextManager[object]:
-        """Matrix products in the precision of the settings."""
-        return autocast(self.options.precision, device)
+        """Matrix products in the precision that was asked for, else in that of the settings."""
+        return autocast(self.asked_precision or self.options.precision, device)
+
+    @property
+    def own_precision(self) -> str:
+        """What the settings say."""
+        return self.options.precision
 
     def crop(self, batch: FaceBatch, *, size: int, scale: float) -> FaceBatch:
         """The detector's view of a batch; crops without boxes are only brought to the size.

@@ -69,12 +69,17 @@ class LearnedPurifier(Purifier):
         """Read a trained one from its folder."""
         return cls(folder)
 
+    @property
+    def own_precision(self) -> str:
+        """What its settings say."""
+        return self.precision
+
     def purify(self, images: Tensor) -> Tensor:
         """Return the restored images, cut at black and white."""
         if len(images) == 0:
             return images
         single = images.float().contiguous(memory_format=torch.channels_last)
-        with autocast(self.precision, images.device):
+        with autocast(self.asked_precision or self.precision, images.device):
             restored = self.network(single).float()
         purified: Tensor = restored.clamp(0.0, 1.0).contiguous().to(images.dtype)
         return purified

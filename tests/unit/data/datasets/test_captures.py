@@ -177,3 +177,12 @@ def test_paths_with_a_colon_are_paths(tmp_path: Path) -> None:
     (tmp_path / "sets:old").mkdir()
     with pytest.raises(BadInputError, match="no manifest in this folder"):
         open_captures(tmp_path / "sets:old")
+
+
+def test_a_path_that_exists_comes_before_the_name_of_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tiny_captures import write_captures
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wmca:mine").mkdir()
+    write_captures(tmp_path / "wmca:mine").rename(tmp_path / "wmca:mine" / "manifest.csv")
+    assert len(open_captures("wmca:mine")) == 36

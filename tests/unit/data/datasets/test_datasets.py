@@ -20,6 +20,7 @@ from facewarden.data.datasets.scrapshots import ScrapShots
 from facewarden.data.datasets.simulated import Simulated
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
+from facewarden.data.photo_files import photos_of
 from facewarden.data.sample import Sample
 
 
@@ -205,6 +206,54 @@ def test_specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(MissingAssetError) as missing:
             open_dataset(name)
         assert missing.value.hint == f"facewarden fetch {name}"
+
+
+def test_a_path_that_exists_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("orl", "lfw:mine"):
+        put(tmp_path / name / "s1" / "1.png")
+        assert isinstance(open_dataset(name), Folder)
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "hint"),
+    [
+        ("clip.MP4", "is a video", "ffmpeg"),
+        ("face.heic", "is a HEIC picture", "heif-convert"),
+        ("https://example.org/faces.zip", "is a URL", "curl -O"),
+    ],
+)
+def test_what_holds_no_photos_gets_a_hint_that_fits(
+    given: str, what: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "//" not in given:
+        (tmp_path / given).write_bytes(b"0000")
+    for open_it in (open_dataset, lambda text: photos_of(Path(text))):
+        with pytest.raises(BadInputError, match=what) as raised:
+            open_it(given)
+        assert hint in raised.value.hint
+    if "//" not in given:  # alone in a folder
+        with pytest.raises(BadInputError, match=f"holds no photos; what is there {what}"):
+            photos_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("brand", "what"), [(b"heic", "is a HEIC picture"), (b"mif1", "is a HEIC picture"), (b"isom", "is a video")]
+)
+def test_a_wrong_suffix_hides_neither(brand: bytes, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "renamed.jpg"
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand + b"\0" * 64)
+    with pytest.raises(BadInputError, match=what):
+        read_photo(path)
+    with pytest.raises(BadInputError, match=what):
+        photos_of(path)
+
+
+def test_a_jpeg_with_another_suffix_is_a_photo(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").rename(tmp_path / "a.heic")
+    assert photos_of(tmp_path / "a.heic").photos == (tmp_path / "a.heic",)
 
 
 def test_fetched_orl_is_complete(need_asset: Callable[[str], Path]) -> None:
