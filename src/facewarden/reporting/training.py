@@ -82,11 +82,14 @@ def read_training(folder: Path) -> TrainingReport:
     name = str(recipe.get("entry", "student"))
     planned = int(recipe.get("training", {}).get("epochs", len(log)))
     simulated = bool(results.get("simulated", "simulated" in str(recipe.get("source", ""))))
+    provenance = _json(run / "provenance.json")
+    computed = provenance.get("computed", {})
+    where = [f"computed in {computed['precision']} on {computed['device']}"] if computed else []
     done = f"{len(log)} of {planned} epochs"
     return TrainingReport(
         title=f"Training of {name}",
         summary=str(recipe.get("summary", "")),
-        facts=(done, f"objective {recipe.get('objective', 'distillation')}", f"seed {recipe.get('seed', 0)}"),
+        facts=(done, f"objective {recipe.get('objective', 'distillation')}", f"seed {recipe.get('seed', 0)}", *where),
         command=_command(run, recipe),
         chapters=(
             *_chapters(log, simulated=simulated, prototypes=_compares(recipe)),
@@ -94,7 +97,7 @@ def read_training(folder: Path) -> TrainingReport:
         ),
         simulated=simulated,
         recipe=recipe,
-        provenance=_json(run / "provenance.json"),
+        provenance=provenance,
     )
 
 

@@ -137,6 +137,7 @@ def purify(
     folder.claim(out / "purified.source")
     record = Record(out / "purified.jsonl", fresh=force)
     names: list[str] = []
+    computed = computed_by([model])
     counts: Counter[str] = Counter()
     try:
         for path in track(folder.paths, label=f"purifying with {name_of(purifier)}", unit="photos"):
@@ -147,7 +148,7 @@ def purify(
                 if row is None:
                     older = record.rows.get(name)
                     row = _unless_gone(path, partial(work.one, path, name, known=older is not None))
-                    row |= {"origin": origin}
+                    row |= {"origin": origin, "computed": computed}
                     _drop(older, row, out=out)  # before the row: a stop in between leaves work, not two copies
                     record.add(row)
                     counts[row["treatment"]] += 1
@@ -169,7 +170,7 @@ def purify(
         raise folder.nothing_done("purified", manifest=manifest)
     return Purified(
         counts["purified"], counts["kept"], folder.counts, manifest, counts["copied"], dict(folder.notes),
-        computed_by([model]),
+        computed,
     )  # fmt: skip
 
 
