@@ -123,8 +123,10 @@ def _asked(device: str | torch.device | None, precision: str | None) -> Placemen
 
 def _ask(model: Detector | Recognizer | Purifier, precision: Precision | None) -> None:
     """Let a model compute in a precision; its card tells one that is not its own, since the card decides ids."""
+    if precision is None:  # what it was loaded with stays
+        return
     model.asked_precision = precision
-    if precision is not None and precision != model.own_precision:
+    if precision != model.own_precision:
         model.card = replace(model.card, settings={**model.card.settings, "precision": precision})
 
 

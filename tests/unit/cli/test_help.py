@@ -171,7 +171,15 @@ def test_a_wrong_name_path_or_flag_of_any_verb_is_told_before_torch_is_imported(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert process.returncode == 0, process.stderr
-    for words in ("no detector 'multi_cn'; did you mean multi_cnn", "absent/photo.png: no such file",
-                  "did you mean lfw", "unknown device 'gpu'", "no plan 'cloaking_lf'; did you mean cloaking_lfw", "clip.mp4: is a video",
-                  "is a URL, not a photo", "no recipe 'multi_cn'; did you mean multi_cnn"):  # fmt: skip
+    said = (
+        "no detector 'multi_cn'; did you mean multi_cnn",
+        "absent/photo.png: no such file",
+        "did you mean lfw",
+        "unknown device 'gpu'",
+        "no plan 'cloaking_lf'; did you mean cloaking_lfw",
+        "clip.mp4: is a video",
+        "is a URL, not a photo",
+        "no recipe 'multi_cn'; did you mean multi_cnn",
+    )
+    for words in said:
         assert words in process.stderr, words

@@ -105,14 +105,17 @@ def computed_by(models: Iterable[object]) -> dict[str, str]:
     """Devices and precisions in which models really compute, for records; those of several are joined.
 
     Args:
-        models: detectors, recognizers and purifiers.
+        models: detectors, recognizers and purifiers. One without weights here (a filter, an ONNX file, a service)
+            computes in its own way, whatever was asked for.
     """
     found: dict[str, list[str]] = {}
     for model in models:
         network = model if isinstance(model, nn.Module) else getattr(model, "network", None)
-        home = (device_of(network) if isinstance(network, nn.Module) else None) or torch.device("cpu")
-        asked = getattr(model, "asked_precision", None)
-        one = Placement(home, asked).resolved(getattr(model, "own_precision", "float32"))
+        home = device_of(network) if isinstance(network, nn.Module) else None
+        one = {"device": "its own", "precision": "its own"}
+        if home is not None:
+            asked = getattr(model, "asked_precision", None)
+            one = Placement(home, asked).resolved(getattr(model, "own_precision", "float32"))
         for name, value in one.items():
             found.setdefault(name, []).append(value)
     return {name: ", ".join(dict.fromkeys(values)) for name, values in found.items()}

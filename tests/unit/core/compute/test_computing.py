@@ -46,6 +46,9 @@ def test_a_call_decides_for_every_model_that_is_resolved_in_it(bfloat16_everywhe
     assert own.asked_precision is None
     own(images)
     assert own.seen[-1] == torch.float32
+    again = resolve_purifier(model)  # handed to a verb that asks for nothing: what it was loaded with stays
+    again(images)
+    assert own.seen[-1] == torch.bfloat16
 
 
 def test_detectors_and_recognizers_compute_in_it_and_answer_in_float32(bfloat16_everywhere: None) -> None:
@@ -84,6 +87,11 @@ def test_what_is_asked_for_replaces_the_setting_of_a_purifier(bfloat16_everywher
         assert not torch.equal(half(faces), single(faces))
     assert computed_by([half]) == {"device": "cpu", "precision": "bfloat16"}
     assert computed_by([asked]) == {"device": "cpu", "precision": "float32", "precision_asked": "float32"}
+
+
+def test_what_has_no_weights_here_computes_in_its_own_way() -> None:
+    with computing("cpu", "float32"):
+        assert computed_by([resolve_purifier("jpeg")]) == {"device": "its own", "precision": "its own"}
 
 
 def test_records_tell_what_the_precision_really_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

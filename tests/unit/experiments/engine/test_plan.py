@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from facewarden.core.compute.computing import computing
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
 from facewarden.experiments.engine.executor import cell_keys, run_cells
 from facewarden.experiments.engine.kind import PlanCell
@@ -89,11 +90,24 @@ def test_a_cell_keeps_the_provenance_of_the_call_that_computed_it(
 ) -> None:
     out = tmp_path / "out"
     go(plan(tmp_path, "seeds: [0]"), out)
-    monkeypatch.setattr("facewarden.experiments.engine.executor.provenance", lambda: {"python": "4.0"})
+    monkeypatch.setattr("facewarden.experiments.engine.executor.provenance", lambda computed=None: {"python": "4.0"})
     go(plan(tmp_path, "seeds: [0, 1]"), out, resume=True)
     cells = json.loads((out / "plan.json").read_text())["cells"].values()
     versions = {cell["name"]: cell["provenance"]["python"] for cell in cells}
     assert versions == {"seed 0": platform.python_version(), "seed 1": "4.0"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_precision_that_was_asked_for_is_in_ids_and_in_records_of_every_process(workers: int, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with computing("cpu", "float32"):
+        go(plan(tmp_path, "seeds: [0, 1]"), out, workers=workers)
+    held = json.loads((out / "plan.json").read_text())
+    asked = {"device": "cpu", "precision": "float32", "precision_asked": "float32"}
+    assert held["provenance"]["computed"] == asked
+    assert [cell["provenance"]["computed"] for cell in held["cells"].values()] == [asked, asked]
+    go(plan(tmp_path, "seeds: [0, 1]"), out, workers=workers, resume=True)
+    assert set(json.loads((out / "plan.json").read_text())["cells"]).isdisjoint(held["cells"])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
