@@ -12,6 +12,10 @@ from facewarden.core.card import Card
 from facewarden.core.settings import json_schema
 from facewarden.data.manifest_columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS
 from facewarden.data.sample import Sample
+from facewarden.experiments.adversarial_training.settings import AdversarialPlan
+from facewarden.experiments.cloaking.settings import CloakingPlan
+from facewarden.experiments.domain_generalization.settings import PresentationSettings
+from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
 from facewarden.pad.http_detector import HttpSettings
 from facewarden.pad.onnx_file import OnnxSettings
 from facewarden.recognizers.onnx_file import OnnxRecognizerSettings
@@ -30,6 +34,15 @@ def inherited(kind: type) -> dict[str, Any]:
     required = schema.pop("required")
     either = [{"required": ["like"]}, {"required": required}]
     return {**schema, "properties": {"like": LIKE, **schema["properties"]}, "anyOf": either}
+
+
+def plan(name: str, kind: type) -> dict[str, Any]:
+    """The schema of a plan of one kind; in one that says `like`, null takes a setting of the other plan away."""
+    schema = inherited(kind)
+    properties = {key: {"anyOf": [value, {"type": "null"}]} for key, value in schema["properties"].items()}
+    properties = {"kind": {"const": name}, **properties, "like": LIKE}
+    like, whole = schema["anyOf"]
+    return {**schema, "properties": properties, "anyOf": [like, {"required": ["kind", *whole["required"]]}]}
 
 
 def manifest() -> dict[str, Any]:
@@ -54,6 +67,10 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "card_settings_onnx_recognizer": lambda: json_schema(OnnxRecognizerSettings),
     "http_service": lambda: json_schema(HttpSettings),
     "manifest": manifest,
+    "plan_adversarial_training": lambda: plan("adversarial_training", AdversarialPlan),
+    "plan_cloaking": lambda: plan("cloaking", CloakingPlan),
+    "plan_presentation": lambda: plan("presentation", PresentationSettings),
+    "plan_vulnerability": lambda: plan("vulnerability", VulnerabilityPlan),
     "recipe_distillation": lambda: inherited(DistillRecipe),
     "recipe_purifier": lambda: inherited(PurifierRecipe),
     "recipe_training": lambda: inherited(Recipe),

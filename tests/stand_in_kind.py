@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,25 @@ import numpy as np
 import torch
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.settings import NotNegative, read_settings
 from facewarden.experiments.engine.kind import (
     CellResult,
     PlanCell,
     PlanKind,
-    SettingError,
     Summary,
-    check_keys,
     shared_folder,
 )
 from facewarden.reporting.document import Figure, Table
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """Settings of the plan: seeds, seconds of sleep, what goes wrong by seed, and which seeds come before one."""
+
+    seeds: tuple[int, ...]
+    sleep: NotNegative = 0.0
+    bad: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Draws(PlanKind):
@@ -33,18 +43,14 @@ class Draws(PlanKind):
         (root / "shared" / "scale.txt").write_text("3.0")
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
-        check_keys(settings, ("seeds", "sleep", "bad", "after"), required=("seeds",))
-        for place, seed in enumerate(settings["seeds"]):
-            if not isinstance(seed, int):
-                raise SettingError(f"seed {seed!r} is no number", hint="0, 1, 2", at=("seeds", place))
-        bad, after = settings.get("bad", {}), settings.get("after", {})
+        plan = read_settings(DrawSettings, settings)
         return [
             PlanCell(
                 f"seed {seed}",
-                {"seed": seed, "sleep": settings.get("sleep", 0.0), "bad": bad.get(str(seed), "")},
-                needs=tuple(f"seed {need}" for need in after.get(str(seed), ())),
+                {"seed": seed, "sleep": plan.sleep, "bad": plan.bad.get(str(seed), "")},
+                needs=tuple(f"seed {need}" for need in plan.after.get(str(seed), ())),
             )
-            for seed in settings["seeds"]
+            for seed in plan.seeds
         ]
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:

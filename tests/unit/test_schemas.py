@@ -7,8 +7,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 import schemas
+from facewarden.core.registry import list_entries
+from facewarden.experiments.engine.plan_file import FOLDER as PLANS
+from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 from facewarden.training.recipe_files import FOLDER as RECIPES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -38,6 +42,39 @@ def test_every_recipe_of_the_package_fits(path: Path) -> None:
     checker(name).validate(values)
     with pytest.raises(jsonschema.ValidationError):
         checker(name).validate({**values, "no_such_setting": 1})
+
+
+def test_every_kind_of_plan_has_a_schema() -> None:
+    kinds = {entry.name for entry in list_entries("plans") if entry.origin == "facewarden"}
+    assert {name.removeprefix("plan_") for name in schemas.SCHEMAS if name.startswith("plan_")} == kinds
+
+
+@pytest.mark.parametrize("name", shipped_plans())
+def test_every_plan_of_the_package_fits(name: str) -> None:
+    plan = read_plan(name)
+    values = {"kind": plan.kind, **plan.settings}
+    checker(f"plan_{plan.kind}").validate(values)
+    with pytest.raises(jsonschema.ValidationError, match="no_such_setting"):
+        checker(f"plan_{plan.kind}").validate({**values, "no_such_setting": 1})
+    written = yaml.safe_load((PLANS / f"{name}.yaml").read_text(encoding="utf-8"))
+    if "like" in written:
+        checker(f"plan_{plan.kind}").validate(written)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("vulnerability", {"attacks": {"pgd": {"eps": [300]}}}),
+        ("vulnerability", {"ablation": {"model": "m", "attack": "a", "eps": 2, "variants": {"v": {"points": 0}}}}),
+        ("cloaking", {"tables": [{"title": "t", "cloaks": ["c"], "purifiers": ["none"], "trackers": ["far"]}]}),
+        ("presentation", {"methods": {"m": {"training": {"rate": -1}}}}),
+        ("adversarial_training", {"methods": {"m": {"training": {"epoch": 1}}}}),
+    ],
+)
+def test_what_the_package_refuses_deep_in_a_plan_does_not_fit(kind: str, wrong: dict[str, object]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        checker(f"plan_{kind}").validate({"like": "x", **wrong})
+    checker(f"plan_{kind}").validate({"like": "x"})
 
 
 @pytest.mark.parametrize("path", sorted(WEIGHTS.rglob("card.json")), ids=lambda path: path.parent.name)

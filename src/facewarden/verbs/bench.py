@@ -15,9 +15,10 @@ from facewarden.core.files import write_json
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.precision import Precision
 from facewarden.core.run import provenance
+from facewarden.core.settings import SettingError
 from facewarden.data.results import Result
 from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
-from facewarden.experiments.engine.kind import PlanCell, PlanKind, SettingError, Summary
+from facewarden.experiments.engine.kind import PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
 from facewarden.experiments.engine.summary import write_summary
 

@@ -75,7 +75,7 @@ def check_fields(settings: Any, *, source: str = "") -> None:
         if is_dataclass(value):
             continue  # it was checked when it was made
         _check_numbers(value, source=source, at=(name,), hint="")
-        _run(partial(_adapter(kind).validate_python, value), kind, value, source=source, at=(name,), hint="")
+        _run(partial(adapter(kind).validate_python, value), kind, value, source=source, at=(name,), hint="")
 
 
 def check_arguments(
@@ -132,7 +132,7 @@ def _validated(kind: Any, values: Any, *, source: str, at: Sequence[str | int], 
             hint=hint or "text, numbers and lists",
             at=at,
         ) from error
-    return _run(partial(_adapter(kind).validate_json, text), kind, values, source=source, at=at, hint=hint)
+    return _run(partial(adapter(kind).validate_json, text), kind, values, source=source, at=at, hint=hint)
 
 
 def _run(validate: Callable[[], Any], kind: Any, values: Any, source: str, at: Sequence[str | int], hint: str) -> Any:
@@ -186,7 +186,8 @@ def _plain(value: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """The checker of pydantic for a class of settings or an annotation, made once; unknown keys are errors."""
     from pydantic import ConfigDict, TypeAdapter
 
     _forbid_extra(kind)
@@ -200,7 +201,7 @@ def _schema(kind: Any) -> dict[str, Any]:
     from pydantic.errors import PydanticInvalidForJsonSchema
 
     try:
-        return _adapter(kind).json_schema()
+        return adapter(kind).json_schema()
     except PydanticInvalidForJsonSchema:  # an argument that only Python can give
         return {}
 

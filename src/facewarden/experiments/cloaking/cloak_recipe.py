@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import MinLen
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,7 +19,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
+from facewarden.core.settings import NumberAsText, SettingError, Text, Whole, check_fields
 from facewarden.core.settings.budget import read_budget, read_number
+from facewarden.core.settings.problems import shown
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
@@ -43,20 +46,22 @@ class CloakRecipe:
         scaled: weigh the surrogates' terms by `surrogate_weights`, as `facewarden cloak` does.
     """
 
-    attack: str
-    level: str
-    surrogates: tuple[str, ...]
+    attack: Text
+    level: Annotated[Text, NumberAsText()]
+    surrogates: Annotated[tuple[Text, ...], MinLen(1)]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    through: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    seed: int = 0
+    through: tuple[Text, ...] = ()
+    after: tuple[Text, ...] = ()
+    seed: Whole = 0
     scaled: bool = True
 
     def __post_init__(self) -> None:
-        if not self.surrogates or len(set(self.surrogates)) < len(self.surrogates):
-            raise BadInputError(
-                f"surrogates {self.surrogates} of {self.name}", hint="different recognizers, one at least"
-            )
+        check_fields(self, source="cloak")
+        if len(set(self.surrogates)) < len(self.surrogates):
+            raise SettingError(
+                f"surrogates is {shown(self.surrogates)}; allowed: different recognizers", hint="each of them once",
+                at=("surrogates",),
+            )  # fmt: skip
 
     @property
     def name(self) -> str:

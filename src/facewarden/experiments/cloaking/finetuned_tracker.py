@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from facewarden.core.compute.device import device_of
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
+from facewarden.core.settings import Count, Positive
 from facewarden.experiments.cloaking.population import Split
 from facewarden.experiments.cloaking.trackers import UserOutcome
 
@@ -41,13 +42,13 @@ class FineTuning:
         scale: of the cosines in the softmax.
     """
 
-    people: int = 60
-    groups: int = 4
-    before: int = 4
-    after: int = 2
-    rate: float = 3e-4
-    batch: int = 32
-    scale: float = 16.0
+    people: Count = 60
+    groups: Count = 4
+    before: Count = 4
+    after: Count = 2
+    rate: Positive = 3e-4
+    batch: Count = 32
+    scale: Positive = 16.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from facewarden.core.settings import Share, Text
 from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS, JudgeKind
 from facewarden.experiments.cloaking.measure import END_TO_END, CloakingResult
 from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid, best_baseline, counts
+from facewarden.experiments.engine.plan_settings import Names
 from facewarden.metrics.combine import rate_difference
 from facewarden.metrics.goals import at_least, at_most
 from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
@@ -29,11 +31,17 @@ UPPER_HALF = f"{END_TO_END} trains the recognizer's upper half with a softmax la
 
 @dataclass(frozen=True)
 class Goal:
-    """Target of a purifier on the cells of a cloak, 1-NN, raw probes."""
+    """Target of a purifier on the cells of a cloak, 1-NN, raw probes.
 
-    cloak: str
-    judges: tuple[str, ...]
-    at_most: float
+    Attributes:
+        cloak: by its name in the plan.
+        judges: evaluation recognizers.
+        at_most: the largest rate that reaches it.
+    """
+
+    cloak: Text
+    judges: Names
+    at_most: Share
 
 
 def rate(interval: Interval) -> str:

@@ -2,36 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal
+
+from annotated_types import MinLen
 
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.settings import SettingError, Text, read_settings
+from facewarden.core.settings.problems import path_text
 from facewarden.data.transfer import transfer_protocol
-from facewarden.experiments.engine.kind import SHARED, PlanCell, SettingError, check_keys
+from facewarden.experiments.engine.captures import SeededCaptures
+from facewarden.experiments.engine.kind import SHARED, PlanCell
+from facewarden.experiments.engine.plan_settings import Names, Seeds, WrittenAs, check_all_known, check_known
+from facewarden.experiments.engine.recipe_changes import ABSENT, Place, RecipeChanges, checked_recipe, misplaced
 from facewarden.nn.trainable import Trainable
-from facewarden.training.recipe import Recipe, parse_recipe, read_recipe
+from facewarden.training.recipe import Recipe, read_recipe
 from facewarden.training.recipe_files import merged
 
-EVERY, LAST = "every", "last"
-_PLAN = ("title", "data", "seeds", "defaults", "methods", "parts", "whole_target", "scored_epochs", "missing")
-_METHOD = (
-    "like",
-    "recipe",
-    "entry",
-    "model",
-    "objective",
-    "objective_settings",
-    "training",
-    "shuffle",
-    "only",
-    "label",
-)
-_PART = ("title", "methods", "protocols", "baseline", "seeds", "check", "note")
 _RECIPE = ("entry", "model", "objective", "objective_settings", "training")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Captures of a plan, one of both.
+
+    Attributes:
+        simulate: arguments of the simulator.
+        captures: NAME:PATH or manifests.
+    """
+
+    simulate: Annotated[Mapping[str, Any], WrittenAs(SeededCaptures)] | None = None
+    captures: Names | None = None
+
+    def __post_init__(self) -> None:
+        if (self.simulate is None) == (self.captures is None):
+            raise SettingError("allowed: one of simulate and captures", hint="data: {simulate: {subjects: 40}}")
+
+
+@dataclass(frozen=True)
+class MethodSettings(RecipeChanges):
+    """A method: a training recipe and what differs from it.
+
+    Attributes:
+        like: another method of the plan, whose settings are taken over.
+        recipe: of the package, or a JSON file.
+        shuffle: train on labels that are permuted within each source.
+        only: the sensors that it is given.
+        label: what tables call it.
+    """
+
+    like: Text = ABSENT
+    recipe: Text = ABSENT
+    shuffle: bool = False
+    only: Annotated[tuple[Modality, ...], MinLen(1)] = MODALITIES
+    label: Text = ABSENT
+
+
+@dataclass(frozen=True)
+class PartSettings:
+    """A section of the summary.
+
+    Attributes:
+        title, note: for the reader.
+        methods, protocols: what is run.
+        seeds: by default the plan's.
+        baseline: the method that the others are compared with.
+        check: "chance" where every method here must be one that learned nothing; "dev" where methods are chosen by
+            the sources' dev, and nothing of the target is shown.
+    """
+
+    title: Text
+    methods: Names
+    protocols: Names
+    baseline: Text | None = None
+    seeds: Seeds | None = None
+    check: Literal["chance", "dev"] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PresentationSettings:
+    """A plan of kind `presentation`, as it is written.
+
+    Attributes:
+        data: simulated or published captures.
+        methods: by name.
+        parts: in their order.
+        title: of the summary.
+        seeds: of the trainings.
+        defaults: parts of every recipe.
+        whole_target: test on all rows of a target.
+        scored_epochs: whether dev and target are scored after every epoch or after the last one.
+        missing: also score without depth, infrared and both.
+    """
+
+    data: Annotated[Mapping[str, Any], WrittenAs(DataSettings)]
+    methods: Annotated[Mapping[str, Annotated[Mapping[str, Any], WrittenAs(MethodSettings)]], MinLen(1)]
+    parts: Annotated[tuple[PartSettings, ...], MinLen(1)]
+    title: Text = "Presentation attack detection on unseen domains"
+    seeds: Seeds = (0, 1, 2)
+    defaults: Annotated[Mapping[str, Any], WrittenAs(RecipeChanges)] = field(default_factory=dict)
+    whole_target: bool = False
+    scored_epochs: Literal["every", "last"] = "every"
+    missing: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,121 +176,85 @@ class PresentationPlan:
     missing: bool
 
 
-def read_settings(settings: Mapping[str, Any]) -> PresentationPlan:
-    """Check a plan's settings.
+def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
+    """Check a plan's settings; `PresentationSettings` says what they are.
 
     Raises:
         SettingError: with the place of what cannot be used.
     """
-    check_keys(settings, _PLAN, required=("data", "methods", "parts"))
-    data = check_keys(settings["data"], ("simulate", "captures"), at=("data",))
-    if len(data) != 1:
-        raise SettingError(
-            "data is one of simulate and captures", hint="data: {simulate: {subjects: 40}}", at=("data",)
-        )
-    scored = settings.get("scored_epochs", EVERY)
-    if scored not in (EVERY, LAST):
-        raise SettingError(f"scored_epochs is {scored!r}", hint=f"{EVERY} or {LAST}", at=("scored_epochs",))
-    defaults = check_keys(settings.get("defaults", {}), _RECIPE, at=("defaults",))
-    given = check_keys(settings["methods"], settings["methods"] or (), at=("methods",))
-    methods = {name: _method(name, given, defaults) for name in given}
-    seeds = _seeds(settings.get("seeds", [0, 1, 2]), at=("seeds",))
-    listed = _sequence(settings["parts"], at=("parts",))
-    parts = tuple(_part(part, methods, seeds, at=("parts", place)) for place, part in enumerate(listed))
+    written = read_settings(PresentationSettings, settings)
+    methods = {name: _method(name, written.methods, written.defaults) for name in written.methods}
     return PresentationPlan(
-        title=str(settings.get("title", "Presentation attack detection on unseen domains")),
-        data=data,
+        title=written.title,
+        data=written.data,
         methods=methods,
-        parts=parts,
-        whole_target=bool(settings.get("whole_target", False)),
-        every_epoch=scored == EVERY,
-        missing=bool(settings.get("missing", True)),
+        parts=tuple(
+            _part(part, methods, written.seeds, at=("parts", place)) for place, part in enumerate(written.parts)
+        ),
+        whole_target=written.whole_target,
+        every_epoch=written.scored_epochs == "every",
+        missing=written.missing,
     )
 
 
-def _method(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> TrainedMethod:
-    at = ("methods", name)
-    values = _like(name, given, ())
+def _method(name: str, given: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Any]) -> TrainedMethod:
+    at: Place = ("methods", name)
+    values, chain = _like(name, given, ())
+    written = [*((("methods", one), given[one]) for one in chain), (("defaults",), defaults)]
     try:
-        base = read_recipe(str(values["recipe"])).plain() if "recipe" in values else {"summary": name}
-        own = {key: values[key] for key in _RECIPE if key in values}
-        whole = merged(merged(base, defaults), own)
-        if "objective" in own and own["objective"] != base.get("objective"):
-            whole["objective_settings"] = own.get("objective_settings", {})  # another one has no use for the recipe's
-        if "entry" not in whole:
-            raise SettingError(f"method {name!r} names no recipe and no entry", hint="entry: mmdg", at=at)
-        recipe = parse_recipe(whole, source=f"method {name}")
+        base = read_recipe(values["recipe"]).plain() if "recipe" in values else {"summary": name}
+    except FacewardenError as error:
+        raise misplaced(error, ("recipe",), at=at, written=written) from error
+    own = {key: values[key] for key in _RECIPE if key in values}
+    whole = merged(merged(base, defaults), own)
+    if "objective" in own and own["objective"] != base.get("objective"):
+        whole["objective_settings"] = own.get("objective_settings", {})  # another one has no use for the recipe's
+    if "entry" not in whole:
+        raise SettingError(f"{path_text(at)} names no recipe and no entry", hint="entry: mmdg", at=at)
+    recipe = checked_recipe(whole, at=at, written=written)
+    inside: Place = ("entry",)
+    try:
         detector = registry.load("pad", recipe.entry)
         if not (isinstance(detector, type) and issubclass(detector, Trainable)):
-            raise SettingError(f"{recipe.entry} cannot be trained here", hint="entry: mmdg", at=(*at, "entry"))
-        registry.load("objectives", recipe.objective)(**recipe.objective_settings)
+            raise SettingError(f"{recipe.entry} cannot be trained here", hint="entry: mmdg")
+        inside = ("model",)
         start = detector.start(recipe.model)
-    except SettingError:
-        raise
     except FacewardenError as error:
-        raise SettingError(f"method {name!r}: {error.message}", hint=error.hint, at=at) from error
-    except TypeError as error:
-        raise SettingError(f"method {name!r}: {error}", hint="settings of that objective", at=at) from error
+        inner = (*inside, *error.at) if isinstance(error, SettingError) else inside
+        raise misplaced(error, inner, at=at, written=written) from error
     only = tuple(values.get("only", MODALITIES))
-    if not only or set(only) - set(MODALITIES):
-        raise SettingError(f"only {list(only)}", hint=f"some of {', '.join(MODALITIES)}", at=(*at, "only"))
-    shown = str(values.get("label", name))
-    return TrainedMethod(
-        name, shown, recipe, bool(values.get("shuffle", False)), cast("tuple[Modality, ...]", only), start
-    )
+    return TrainedMethod(name, values.get("label", name), recipe, values.get("shuffle", False), only, start)
 
 
-def _like(name: str, given: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
-    values = dict(check_keys(given[name], _METHOD, at=("methods", name)))
+def _like(
+    name: str, given: Mapping[str, Mapping[str, Any]], seen: tuple[str, ...]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The settings of a method with those that it takes over, and the methods that they are from."""
+    values = dict(given[name])
     other = values.pop("like", None)
     if other is None:
-        return values
-    if other not in given or other in (*seen, name):
-        raise SettingError(
-            f"method {name!r} is like {other!r}, which is no other method", hint=f"one of {', '.join(given)}",
-            at=("methods", name, "like"),
-        )  # fmt: skip
-    base = _like(other, given, (*seen, name))
+        return values, (name,)
+    check_known(other, [one for one in given if one not in (*seen, name)], at=("methods", name, "like"))
+    base, chain = _like(other, given, (*seen, name))
     base.pop("label", None)
     if "objective" in values and values["objective"] != base.get("objective"):
         base.pop("objective_settings", None)
-    return merged(base, values)
+    return merged(base, values), (name, *chain)
 
 
-def _part(
-    part: Any, methods: Mapping[str, TrainedMethod], seeds: tuple[int, ...], *, at: tuple[str | int, ...]
-) -> TablePart:
-    check_keys(part, _PART, required=("title", "methods", "protocols"), at=at)
-    names = tuple(map(str, _sequence(part["methods"], at=(*at, "methods"))))
-    for place, name in enumerate(names):
-        if name not in methods:
-            raise SettingError(f"no method {name!r}", hint=f"one of {', '.join(methods)}", at=(*at, "methods", place))
+def _part(part: PartSettings, methods: Mapping[str, TrainedMethod], seeds: Seeds, *, at: Place) -> TablePart:
+    check_all_known(part.methods, methods, at=(*at, "methods"))
     protocols = []
-    for place, name in enumerate(_sequence(part["protocols"], at=(*at, "protocols"))):
+    for place, name in enumerate(part.protocols):
+        here = (*at, "protocols", place)
         try:
-            protocols.append(str(transfer_protocol(str(name)).name))
+            protocols.append(str(transfer_protocol(name).name))
         except FacewardenError as error:
-            raise SettingError(error.message, hint=error.hint, at=(*at, "protocols", place)) from error
-    baseline, check = part.get("baseline"), part.get("check")
-    if baseline is not None and baseline not in names:
-        raise SettingError(f"the baseline {baseline!r} is none of the part's methods", hint=", ".join(names), at=at)
-    if check not in (None, "chance", "dev"):
-        raise SettingError(f"no check {check!r}", hint="check: chance or dev", at=(*at, "check"))
-    own = _seeds(part["seeds"], at=(*at, "seeds")) if "seeds" in part else seeds
-    return TablePart(str(part["title"]), names, tuple(protocols), own, baseline, check, str(part.get("note", "")))
-
-
-def _sequence(value: Any, *, at: tuple[str | int, ...]) -> Sequence[Any]:
-    if not isinstance(value, list) or not value:
-        raise SettingError(f"{at[-1]} is not a list of something", hint="[a, b]", at=at)
-    return value
-
-
-def _seeds(value: Any, *, at: tuple[str | int, ...]) -> tuple[int, ...]:
-    found = _sequence(value, at=at)
-    if any(not isinstance(seed, int) or isinstance(seed, bool) or seed < 0 for seed in found):
-        raise SettingError(f"seeds {value}", hint="whole numbers from 0: [0, 1, 2]", at=at)
-    return tuple(found)
+            raise SettingError(f"{path_text(here)}: {error.message}", hint=error.hint, at=here) from error
+    if part.baseline is not None:
+        check_known(part.baseline, part.methods, at=(*at, "baseline"))
+    own = seeds if part.seeds is None else part.seeds
+    return TablePart(part.title, part.methods, tuple(protocols), own, part.baseline, part.check, part.note)
 
 
 def known_folder(root: Path, data: Mapping[str, Any]) -> Path:

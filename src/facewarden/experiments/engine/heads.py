@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from facewarden.core.roles import Detector
-from facewarden.experiments.engine.kind import SettingError
+from facewarden.core.settings import SettingError
 
 Place = tuple[str | int, ...]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import ContractError
 from facewarden.reporting.document import Figure, Table
 
 CELLS, SHARED = "cells", "shared"
@@ -136,50 +135,6 @@ class PlanKind(ABC):
         """Turn results into tables and sentences; they contain only the successful cells, in the order of `cells`."""
 
 
-class SettingError(BadInputError):
-    """A plan's setting cannot be used; it is shown with the plan's file and line.
-
-    Args:
-        message, hint: as for every error.
-        at: keys and positions that lead to the setting, e.g. `("methods", 2, "recipe")`.
-    """
-
-    def __init__(self, message: str, *, hint: str = "", at: Sequence[str | int] = ()) -> None:
-        super().__init__(message, hint=hint)
-        self.at = tuple(at)
-
-
 def shared_folder(folder: Path) -> Path:
     """The folder that a plan's cells share, from a cell's own folder."""
     return folder.parent.parent / SHARED
-
-
-def check_keys(
-    settings: Any, allowed: Collection[str], *, required: Collection[str] = (), at: Sequence[str | int] = ()
-) -> Mapping[str, Any]:
-    """Return a mapping of a plan after looking at its keys.
-
-    Args:
-        settings: the value at `at`.
-        allowed: every key there is, the required ones as well.
-        required: those that must be there.
-        at: where in the plan it is.
-
-    Raises:
-        SettingError: no mapping, an unknown key (with the nearest known one), or a missing key.
-    """
-    place = ".".join(map(str, at)) or "the plan"
-    if not isinstance(settings, Mapping):
-        raise SettingError(f"{place} is not a mapping", hint=f"keys: {', '.join(sorted(allowed))}", at=at)
-    for key in settings:
-        if key not in allowed:
-            close = difflib.get_close_matches(str(key), list(allowed), n=1)
-            raise SettingError(
-                f"{place} has no setting {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
-                hint=f"known: {', '.join(sorted(allowed))}",
-                at=(*at, key),
-            )
-    for key in required:
-        if key not in settings:
-            raise SettingError(f"{place} lacks {key!r}", hint=f"add {key}: ...", at=at)
-    return settings

@@ -11,15 +11,35 @@ from typing import Any
 import yaml
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
-from facewarden.experiments.engine.kind import SettingError
+from facewarden.core.settings import SettingError
+from facewarden.core.settings.problems import shown
 
 FOLDER = Path(__file__).parent.parent / "plans"
+PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES = 256 * 1024, 40, 10_000
+"""Largest plan: bytes of the file, values inside of values, and values in all, each alias counted where it stands."""
+
+_PLAIN = {yaml.ScalarNode: ("null", "bool", "int", "float", "str", "merge"), yaml.SequenceNode: ("seq",),
+          yaml.MappingNode: ("map",)}  # fmt: skip
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NO_VALUE = (ValueError, TypeError, LookupError)
+"""What the constructors of YAML raise for text that is not of the type that its tag says, as in `!!bool perhaps`."""
 
 
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's plain values: `off` and `no` are words, 1e-3 is a number, dates stay text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the base's protocol
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        """Compose a value, unless it is nested too deep."""
+        self.depth += 1
+        if self.depth > PLAN_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {PLAN_DEPTH} levels", problem_mark=mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 for _tag, _pattern, _first in (
@@ -33,7 +53,7 @@ for _tag, _pattern, _first in (
 
 
 def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    return int(node.value)  # YAML 1.1 would read 010 as eight
+    return int(loader.construct_scalar(node))  # YAML 1.1 would read 010 as eight
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
@@ -55,12 +75,13 @@ class PlanFile:
     settings: Mapping[str, Any]
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict, repr=False)
 
-    def located(self, error: SettingError) -> BadInputError:
+    def located(self, error: SettingError) -> SettingError:
         """The same error with file and line; the nearest setting above where that one has no line."""
         at = error.at
         while at and at not in self.lines:
             at = at[:-1]
-        return BadInputError(f"{self.path}:{self.lines.get(at, 1)}: {error.message}", hint=error.hint)
+        line = self.lines.get(at, 1) if at else 1
+        return SettingError(f"{self.path}:{line}: {error.message}", hint=error.hint, at=error.at)
 
 
 def shipped_plans() -> tuple[str, ...]:
@@ -86,11 +107,20 @@ def read_plan(name: str) -> PlanFile:
                 f"no plan {name!r}; known: {', '.join(shipped_plans())}", hint="or give the path of a .yaml file"
             )
         path = FOLDER / f"{name}.yaml"
+    return _parse(_text(path), path)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            raise OSError("not a file")
+        with path.open("rb") as file:
+            data = file.read(PLAN_BYTES + 1)
+        if len(data) > PLAN_BYTES:
+            raise BadInputError(f"{path}: larger than {PLAN_BYTES} bytes", hint="a plan is a short YAML file")
+        return data.decode("utf-8")
     except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: cannot be read: {error}", hint="a YAML file in UTF-8") from error
-    return _parse(text, path)
 
 
 def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | int, ...], int]) -> dict[str, Any]:
@@ -98,30 +128,16 @@ def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | in
     if "like" not in values:
         return values
     name = values.pop("like")
-    if name not in shipped_plans() or FOLDER / f"{name}.yaml" == path:
+    if not isinstance(name, str) or name not in shipped_plans() or FOLDER / f"{name}.yaml" == path:
         raise BadInputError(
-            f"{path}:{lines['like',]}: no plan {name!r} to be like", hint=f"one of: {', '.join(shipped_plans())}"
+            f"{path}:{lines['like',]}: no plan {shown(name)} to be like", hint=f"one of: {', '.join(shipped_plans())}"
         )
     base = read_plan(str(name))
     return {key: value for key, value in {"kind": base.kind, **base.settings, **values}.items() if value is not None}
 
 
 def _parse(text: str, path: Path) -> PlanFile:
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        lines: dict[tuple[str | int, ...], int] = {}
-        if node is not None:
-            _walk(node, (), lines, path)
-        values = None if node is None else loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
-        raise BadInputError(f"{path}:{line}: not YAML: {error.problem}", hint="look at this line") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadInputError(f"{path}: not YAML: {error}", hint="a YAML file in UTF-8") from error
-    finally:
-        loader.dispose()
+    values, lines = _loaded(text, path)
     if isinstance(values, dict):
         values = _inherited(values, path, lines)
     if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
@@ -129,18 +145,56 @@ def _parse(text: str, path: Path) -> PlanFile:
     return PlanFile(path, values.pop("kind"), values, lines)
 
 
+def _loaded(text: str, path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
+    """The plain values of a YAML text, and the line of every setting."""
+    lines: dict[tuple[str | int, ...], int] = {}
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None, lines
+            _walk(node, (), lines, path)  # before anything is made of it: aliases may stand for millions of values
+            return _constructed(loader, node), lines
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = 1 if mark is None else mark.line + 1
+        raise BadInputError(f"{path}:{line}: not YAML: {error.problem}", hint="look at this line") from error
+    except yaml.YAMLError as error:
+        raise BadInputError(f"{path}: not YAML: {str(error)[:200]}", hint="plain text, numbers and lists") from error
+
+
+def _constructed(loader: _Loader, node: yaml.Node) -> Any:
+    try:
+        return loader.construct_document(node)
+    except _NO_VALUE as error:
+        raise yaml.YAMLError(error) from error
+
+
 def _walk(node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], path: Path) -> None:
     """Note the line of every setting; a key given twice would silently lose one of its values."""
+    line = node.start_mark.line + 1
     if at in lines:
+        raise BadInputError(f"{path}:{line}: {at[-1]!r} is given twice, first in line {lines[at]}", hint="remove one")
+    if len(lines) >= PLAN_VALUES or len(at) > PLAN_DEPTH:
         raise BadInputError(
-            f"{path}:{node.start_mark.line + 1}: {at[-1]!r} is given twice, first in line {lines[at]}",
-            hint="remove one",
+            f"{path}:{line}: more than {PLAN_VALUES} values, or values nested deeper than {PLAN_DEPTH} levels, "
+            "aliases counted where they stand",
+            hint="a shorter plan; --resume lets a plan grow",
         )
-    lines[at] = node.start_mark.line + 1
+    if node.tag.rpartition(":")[2] not in _PLAIN[type(node)]:
+        raise BadInputError(f"{path}:{line}: {node.tag} is no plain value", hint="text, numbers, lists and mappings")
+    lines[at] = line
+    if isinstance(node, yaml.ScalarNode) and _NO_TEXT.search(node.value):
+        raise BadInputError(f"{path}:{line}: text with a character that no file can hold", hint="write plain text")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or _NO_TEXT.search(key.value):
                 raise BadInputError(f"{path}:{key.start_mark.line + 1}: a key is not a word", hint="name: value")
+            if not key.tag.endswith(":merge"):
+                key.tag = "tag:yaml.org,2002:str"  # a key is its text, also where it could be read as a number
             _walk(value, (*at, str(key.value)), lines, path)
             lines[(*at, str(key.value))] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):

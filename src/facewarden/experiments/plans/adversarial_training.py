@@ -6,41 +6,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.errors import FacewardenError
-from facewarden.core.registry import load
+from facewarden.core.settings import SettingError
+from facewarden.experiments.adversarial_training.settings import START, AdversarialPlan, plan_of
 from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
-from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, SettingError, Summary, check_keys
+from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
 from facewarden.experiments.vulnerability.cells import WORK
-from facewarden.experiments.vulnerability.settings import AttackSpec, read_attacks
 from facewarden.training.detector import untrained_detector
-from facewarden.training.recipe import parse_recipe, read_recipe
-
-_KEYS = {"title", "captures", "recipe", "start", "methods", "seeds", "samples", "attacks", "transfer", "sfa"}
-START = "start"
+from facewarden.training.recipe import parse_recipe
 
 
 class AdversarialTraining(PlanKind):
     """Methods that continue from the same normally trained detector, at equal gradients, on several seeds.
 
-    The YAML holds `captures` (a manifest), `recipe` (of the package), `start` (what the first training changes of it),
-    `methods` (name -> what its training changes), `seeds`, `samples` of each class that are attacked, `attacks` (as in
-    a `vulnerability` plan), `transfer` (attack and eps, made on the other seeds' starting points) and `sfa` (cap,
-    epochs and samples of the generators, trained against each starting point).
+    `facewarden.experiments.adversarial_training.settings.AdversarialPlan` is its settings.
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Check that the captures exist and that the detector has the named heads."""
-        if not Path(str(settings["captures"])).exists():
-            raise SettingError(
-                f"{settings['captures']}: no such captures", hint="facewarden simulate", at=("captures",)
-            )
-        start = parse_recipe(_recipe(settings["recipe"], settings.get("start", {}), at=("start",)), source="the plan")
+        plan = plan_of(settings)
+        if not Path(plan.captures).exists():
+            raise SettingError(f"{plan.captures}: no such captures", hint="facewarden simulate", at=("captures",))
+        start = parse_recipe(plan.recipes()[START], source="the plan")
         wanted = []
-        for attack in read_attacks(settings["attacks"]):
+        for attack in plan.specs:
             wanted += placed(attack.heads, "attacks", attack.name, "heads")
-        for name, change in settings["methods"].items():
+        for name, change in plan.methods.items():
             own = (change or {}).get("objective_settings", {})
             wanted += placed(own.get("heads"), "methods", name, "objective_settings", "heads")
         if wanted:
@@ -49,20 +41,13 @@ class AdversarialTraining(PlanKind):
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for each training, and for what is measured of each."""
-        check_keys(settings, _KEYS, required=("captures", "recipe", "methods", "attacks"))
-        seeds = settings.get("seeds", [0, 1, 2])
-        if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) for seed in seeds):
-            raise SettingError(f"seeds {seeds!r}", hint="seeds: [0, 1, 2]", at=("seeds",))
-        attacks = read_attacks(settings["attacks"])
-        recipes = {START: _recipe(settings["recipe"], settings.get("start", {}), at=("start",))}
-        for name, change in settings["methods"].items():
-            recipes[name] = _recipe(settings["recipe"], change or {}, at=("methods", name))
-        common = {"captures": str(settings["captures"]), "samples": int(settings.get("samples", 50)),
-                  "modalities": ["rgb"]}  # fmt: skip
+        plan = plan_of(settings)
+        recipes = plan.recipes()
+        common = {"captures": plan.captures, "samples": plan.samples, "modalities": ["rgb"]}
         made: list[PlanCell] = []
-        for seed in seeds:
-            made += _of_seed(settings, common, recipes, attacks, seed=seed)
-        made += _transfer(settings, common, list(recipes), seeds)
+        for seed in plan.seeds:
+            made += _of_seed(plan, common, recipes, seed=seed)
+        made += _transfer(plan, common, list(recipes))
         return made
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
@@ -75,43 +60,11 @@ class AdversarialTraining(PlanKind):
         return summarize(settings, results)
 
 
-def _recipe(name: str, change: Any, *, at: tuple[str, ...]) -> dict[str, Any]:
-    """The plain recipe of a method.
-
-    Raises:
-        SettingError: it is none, or its objective cannot be made.
-    """
-    try:
-        base = read_recipe(str(name)).plain()
-        if "objective" in change:  # settings of another objective mean nothing to this one
-            base["objective_settings"] = {}
-        plain = parse_recipe(_over(base, change), source="the plan").plain()
-        load("objectives", plain["objective"])(**plain["objective_settings"])
-    except (FacewardenError, TypeError, AttributeError) as error:
-        hint = error.hint if isinstance(error, FacewardenError) else "as in a training recipe"
-        raise SettingError(f"{'.'.join(at)}: {getattr(error, 'message', error)}", hint=hint, at=at) from error
-    return plain
-
-
-def _over(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings with changes applied."""
-    merged = dict(base)
-    for name, value in change.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = _over(merged[name], value) if both else value
-    return merged
-
-
 def _of_seed(
-    settings: Mapping[str, Any],
-    common: Mapping[str, Any],
-    recipes: Mapping[str, dict[str, Any]],
-    attacks: Sequence[AttackSpec],
-    *,
-    seed: int,
+    plan: AdversarialPlan, common: Mapping[str, Any], recipes: Mapping[str, dict[str, Any]], *, seed: int
 ) -> list[PlanCell]:
     made: list[PlanCell] = []
-    sfa = {"target": "keep", "cap": 3.0, "gate": True, "epochs": 3, "samples": 400, **settings.get("sfa", {})}
+    sfa, attacks = plan.generators, plan.specs
     for method, recipe in recipes.items():
         name = f"{method}-{seed}"
         place = {**common, "seed": seed, "model": name, "method_name": method, "spec": f"shared:models/{name}"}
@@ -120,7 +73,7 @@ def _of_seed(
         made.append(PlanCell(f"train / {name}", {**place, "do": "train", "recipe": recipe, "start": start}, needs))
         made.append(PlanCell(f"clean / {name}", {**place, "do": "clean"}, (f"train / {name}",)))
         if method == START:
-            settings_of = {**place, **sfa, "samples": sfa["samples"], "tag": name, "do": "generators"}
+            settings_of = {**place, **sfa, "tag": name, "do": "generators"}
             made.append(PlanCell(f"generators / {name}", settings_of, (f"train / {name}",)))
         for attack in attacks:
             for head in attack.heads or ("live",):
@@ -134,14 +87,11 @@ def _of_seed(
     return made
 
 
-def _transfer(
-    settings: Mapping[str, Any], common: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int]
-) -> list[PlanCell]:
+def _transfer(plan: AdversarialPlan, common: Mapping[str, Any], methods: Sequence[str]) -> list[PlanCell]:
     """Attacks made on the starting point of the next seed, for every method's detector of a seed."""
-    wanted = settings.get("transfer")
-    if not wanted or len(seeds) < 2:
+    attack, seeds = plan.transferred, plan.seeds
+    if attack is None or len(seeds) < 2:
         return []
-    attack = read_attacks({"transfer": wanted})[0]
     cells = []
     for place, seed in enumerate(seeds):
         other = f"{START}-{seeds[(place + 1) % len(seeds)]}"

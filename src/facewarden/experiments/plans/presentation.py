@@ -10,6 +10,7 @@ from typing import Any
 from facewarden.core.errors import FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.labels import ATTACK, BONA_FIDE
+from facewarden.core.settings import SettingError
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
@@ -20,24 +21,22 @@ from facewarden.experiments.domain_generalization.settings import (
     PresentationPlan,
     TrainedMethod,
     known_folder,
-    read_settings,
+    plan_of,
 )
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
-from facewarden.experiments.engine.kind import SHARED, CellResult, PlanCell, PlanKind, SettingError, Summary
+from facewarden.experiments.engine.kind import SHARED, CellResult, PlanCell, PlanKind, Summary
 from facewarden.training.detector import untrained_detector
 
 
 class PresentationKind(PlanKind):
     """Methods are training recipes; protocols split published or simulated sets; every cell trains and scores once.
 
-    Settings: `data` (`simulate:` arguments of the simulator, or `captures:` a list of NAME:PATH or manifests), `seeds`,
-    `defaults` (parts of every recipe), `methods` (name -> recipe and changes to it, `shuffle`, `only`), `parts` (title,
-    methods, protocols, baseline, check), `whole_target`, `scored_epochs` (every or last), `missing`.
+    `facewarden.experiments.domain_generalization.settings.PresentationSettings` is its settings.
     """
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Simulate or open the captures, check and audit every protocol, crop every view that a method needs, once."""
-        plan = read_settings(settings)
+        plan = plan_of(settings)
         folder = known_folder(root, plan.data)
         manifest = _captures(plan, folder)
         protocols = sorted({name for part in plan.parts for name in part.protocols})
@@ -65,7 +64,7 @@ class PresentationKind(PlanKind):
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell per method, protocol and seed; parts that need the same cell share it."""
-        plan = read_settings(settings)
+        plan = plan_of(settings)
         distinct: dict[str, PlanCell] = {}
         for part in plan.parts:
             for protocol in part.protocols:
@@ -85,7 +84,7 @@ class PresentationKind(PlanKind):
     def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
         """Tables by part, with the name of each rule and a mark on figures that use the target's labels."""
         by_key = {result.cell.key("presentation"): result.value for result in results}
-        plan = read_settings(settings)
+        plan = plan_of(settings)
 
         def find(method: str, protocol: str, seed: int) -> Mapping[str, Any] | None:
             cell = PlanCell("", _settings(plan, plan.methods[method], protocol, seed))
@@ -152,15 +151,14 @@ def _captures(plan: PresentationPlan, folder: Path) -> Manifest:
     if not (folder / "manifest.csv").is_file() and not (folder / "manifest.parquet").is_file():
         partial = folder.with_name(f".{folder.name}")
         shutil.rmtree(partial, ignore_errors=True)
-        if "simulate" in plan.data:
+        if plan.data.get("simulate") is not None:
             try:
                 simulate_captures(partial, **plan.data["simulate"])
-            except TypeError as error:
-                raise SettingError(f"simulate: {error}", hint="subjects, captures_per_subject, size, seed",
-                                   at=("data", "simulate")) from error  # fmt: skip
+            except FacewardenError as error:
+                raise SettingError(error.message, hint=error.hint, at=("data", "simulate")) from error
         else:
             try:
-                sets = [open_captures(str(source)) for source in plan.data["captures"]]
+                sets = [open_captures(source) for source in plan.data["captures"]]
             except FacewardenError as error:
                 raise SettingError(error.message, hint=error.hint, at=("data", "captures")) from error
             partial.mkdir(parents=True)

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary, check_keys
+from facewarden.core.settings import read_settings
+from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Settings of the plan.
+
+    Attributes:
+        numbers: to be squared.
+    """
+
+    numbers: tuple[int, ...]
 
 
 class ThrowAway(PlanKind):
@@ -14,7 +27,7 @@ class ThrowAway(PlanKind):
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """Return one cell per number."""
-        numbers = check_keys(settings, ("numbers",), required=("numbers",))["numbers"]
+        numbers = read_settings(Numbers, settings).numbers
         return [PlanCell(f"square of {number}", {"number": number}) for number in numbers]
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from facewarden.core.settings import SettingError
 from facewarden.experiments.adversarial_training.training import _Ledger
-from facewarden.experiments.engine.kind import SettingError
 from facewarden.experiments.plans.adversarial_training import AdversarialTraining
 from facewarden.training.cost_counter import Passes
 from facewarden.verbs.bench import bench
@@ -35,13 +35,32 @@ PLAN: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("settings", "message", "at"),
     [
-        ({"methods": {"odd": {"objective": "pgd"}}}, "no entry 'pgd'", ("methods", "odd")),
+        ({"methods": {"odd": {"objective": "pgd"}}}, "no entry 'pgd'", ("methods", "odd", "objective")),
         ({"methods": {"odd": {"objective": "awp", "objective_settings": {"inner": "regrad"}}}}, "awp goes on top",
-         ("methods", "odd")),
-        ({"methods": {"odd": {"training": {"epochs": 0}}}}, "training.epochs is 0; allowed", ("methods", "odd")),
-        ({"seeds": []}, "seeds", ("seeds",)),
-        ({"recipe": "nothing"}, "nothing", ("start",)),
+         ("methods", "odd", "objective_settings")),
+        ({"methods": {"odd": {"objective": "pgd_at", "objective_settings": {"step": 2}}}}, "did you mean 'steps'",
+         ("methods", "odd", "objective_settings", "step")),
+        ({"methods": {"odd": {"objective": "pgd_at", "objective_settings": {"eps": "2"}}}}, 'eps is "2"; allowed',
+         ("methods", "odd", "objective_settings", "eps")),
+        ({"methods": {"odd": {"training": {"epochs": 0}}}}, "methods.odd.training.epochs is 0; allowed",
+         ("methods", "odd", "training", "epochs")),
+        ({"methods": {"odd": {"training": {"augmentation": {"drop": 2}}}}}, "augmentation.drop is 2; allowed",
+         ("methods", "odd", "training", "augmentation", "drop")),
+        ({"methods": {"odd": {"trainin": {}}}}, "did you mean 'training'", ("methods", "odd", "trainin")),
+        ({"methods": {"start": None}}, "what all methods start from", ("methods", "start")),
+        ({"methods": {}}, "methods is {}", ("methods",)),
+        ({"methods": [1]}, "methods is [1]; allowed: an object", ("methods",)),
+        ({"start": {"policy": 3}}, "start.policy is 3; allowed: text", ("start", "policy")),
+        ({"seeds": []}, "seeds is []; allowed: a list of at least 1", ("seeds",)),
+        ({"seeds": [0, "1"]}, 'seeds[1] is "1"', ("seeds", 1)),
+        ({"recipe": "nothing"}, "no training recipe 'nothing'", ("recipe",)),
+        ({"recipe": {"like": "multitask"}}, "recipe is", ("recipe",)),
+        ({"samples": "many"}, 'samples is "many"; allowed: a whole number', ("samples",)),
+        ({"sfa": {"epoch": 3}}, "did you mean 'epochs'", ("sfa", "epoch")),
+        ({"transfer": {"method": "fgsm"}}, "transfer.eps is missing", ("transfer", "eps")),
+        ({"transfer": {"method": "fgsn", "eps": 4}}, "no entry 'fgsn'", ("transfer",)),
         ({"attacks": {"pgd": {"eps": [0.1]}}}, "a budget of 0.1", ("attacks", "pgd", "eps", 0)),
+        ({"atacks": {}}, "did you mean 'attacks'", ("atacks",)),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_used_is_named(

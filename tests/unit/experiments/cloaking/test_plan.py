@@ -19,9 +19,10 @@ from torch import Tensor
 
 from facewarden.cli import main
 from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.core.settings import SettingError
 from facewarden.evaluation.transfer_matrix import names_of
 from facewarden.experiments.cloaking import cache as cloaking_lab
 from facewarden.experiments.cloaking import small_grid
@@ -45,7 +46,7 @@ from facewarden.experiments.cloaking.tables import (
     headline_table,
     headlines,
 )
-from facewarden.experiments.engine.kind import CellResult, PlanCell, SettingError
+from facewarden.experiments.engine.kind import CellResult, PlanCell
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown
 from facewarden.experiments.plans.cloaking import Cloaking, _lab, entry
@@ -138,22 +139,58 @@ def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:
     assert cost["judges"]["one"]["before"]["eer"][0] == 0.0
 
 
+ONE = {"attack": "pgd", "level": 8, "surrogates": ["one"]}
+TABLE = {"title": "t", "cloaks": ["strong"], "purifiers": ["none"], "trackers": ["nearest"]}
+
+
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "message", "at"),
     [
-        ({"tables": [{"title": "t", "cloaks": ["stronk"], "purifiers": ["none"], "trackers": ["nearest"]}]}, "stronk"),
-        ({"tables": [{"title": "t", "cloaks": ["strong"], "purifiers": ["non"], "trackers": ["nearest"]}]}, "'non'"),
-        ({"tables": [{"title": "t", "cloaks": ["strong"], "purifiers": ["none"], "trackers": ["far"]}]}, "'far'"),
-        ({"cloaks": {"strong": {"attack": "pgd", "level": "very", "surrogates": ["one"]}}}, "no strength"),
-        ({"cloaks": {"strong": {"attack": "pgd", "level": 8}}}, "lacks 'surrogates'"),
-        ({"purifiers": {"coarse": "gone"}}, "gone"),
-        ({"cost": ["nothing"]}, "nothing"),
-        ({"sets": "x"}, "sets"),
+        ({"tables": [{**TABLE, "cloaks": ["stronk"]}]}, "did you mean 'strong'", ("tables", 0, "cloaks", 0)),
+        ({"tables": [TABLE, {**TABLE, "purifiers": ["non"]}]}, "did you mean 'none'", ("tables", 1, "purifiers", 0)),
+        ({"tables": [{**TABLE, "trackers": ["far"]}]}, 'trackers[0] is "far"; allowed: nearest, linear, end_to_end',
+         ("tables", 0, "trackers", 0)),
+        ({"tables": [{**TABLE, "probe": "raw"}]}, "did you mean 'probes'", ("tables", 0, "probe")),
+        ({"tables": [{**TABLE, "probes": "wet"}]}, "allowed: raw or purified", ("tables", 0, "probes")),
+        ({"tables": [{**TABLE, "users": 0}]}, "tables[0].users is 0", ("tables", 0, "users")),
+        ({"tables": [{**TABLE, "tuning": {"group": 2}}]}, "did you mean 'groups'", ("tables", 0, "tuning", "group")),
+        ({"tables": [{**TABLE, "tuning": {"rate": 0}}]}, "tuning.rate is 0; allowed: a number above 0",
+         ("tables", 0, "tuning", "rate")),
+        ({"tables": [{**TABLE, "title": 3}]}, "tables[0].title is 3; allowed: text", ("tables", 0, "title")),
+        ({"tables": []}, "tables is []", ("tables",)),
+        ({"cloaks": {"strong": {**ONE, "level": "very"}}}, "no strength", ("cloaks", "strong")),
+        ({"cloaks": {"strong": {**ONE, "level": [8]}}}, "cloaks.strong.level is [8]", ("cloaks", "strong", "level")),
+        ({"cloaks": {"strong": {"attack": "pgd", "level": 8}}}, "cloaks.strong.surrogates is missing",
+         ("cloaks", "strong", "surrogates")),
+        ({"cloaks": {"strong": {**ONE, "surrogates": ["one", "one"]}}}, "allowed: different recognizers",
+         ("cloaks", "strong")),
+        ({"cloaks": {"strong": {**ONE, "attack": "pgdd"}}}, "no entry 'pgdd'", ("cloaks", "strong")),
+        ({"cloaks": {"strong": {**ONE, "settings": {"step": 3}}}}, "did you mean 'steps'",
+         ("cloaks", "strong", "settings", "step")),
+        ({"cloaks": {"strong": {**ONE, "seed": -1}}}, "cloaks.strong.seed is -1", ("cloaks", "strong", "seed")),
+        ({"cloaks": {"strong": {**ONE, "serrogates": []}}}, "did you mean 'surrogates'",
+         ("cloaks", "strong", "serrogates")),
+        ({"purifiers": {"coarse": "gone", "fine": "jpeg"}}, "gone", ("purifiers", "coarse")),
+        ({"purifiers": {"coarse": 3}}, "purifiers.coarse is 3; allowed: text", ("purifiers", "coarse")),
+        ({"cost": ["nothing"]}, 'cost[0] is "nothing"; allowed: none, coarse, fine', ("cost", 0)),
+        ({"goals": [{"cloak": "strong", "judges": ["one"], "at_most": 7}]}, "goals[0].at_most is 7; allowed: a number "
+         "from 0 to 1", ("goals", 0, "at_most")),
+        ({"goals": [{"cloak": "x", "judges": ["one"], "at_most": 0}]}, 'goals[0].cloak is "x"', ("goals", 0, "cloak")),
+        ({"headline": [{"title": "h", "cloaks": ["strong"], "trackers": ["nearest"]}]}, "at_most is missing",
+         ("headline", 0, "at_most")),
+        ({"candidate": "best"}, 'candidate is "best"', ("candidate",)),
+        ({"photos": 1}, "photos is 1; allowed: a whole number from 2", ("photos",)),
+        ({"skip_missing": "yes"}, 'skip_missing is "yes"; allowed: true or false', ("skip_missing",)),
+        ({"sets": "x"}, "did you mean 'set'", ("sets",)),
     ],
-)
-def test_a_setting_that_cannot_be_used_is_named(photos: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises((SettingError, UnknownEntryError), match=message):
-        entry().cells(settings(photos, **changes), root=photos)
+)  # fmt: skip
+def test_a_setting_that_cannot_be_used_is_named(
+    photos: Path, changes: dict[str, Any], message: str, at: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(SettingError) as raised:
+        entry().cells({**settings(photos), **changes}, root=photos)
+    assert message in raised.value.message
+    assert raised.value.at == at
 
 
 def test_the_old_name_of_skip_people_gives_the_same_cells(photos: Path) -> None:

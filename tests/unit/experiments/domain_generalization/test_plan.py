@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.settings import SettingError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
 from facewarden.experiments.domain_generalization.cell import select, shuffled
@@ -151,28 +152,44 @@ def test_epochs_are_chosen_by_the_rule_that_each_name_says() -> None:
     assert select({3: by_epoch[3]}, dev=dev, test=test)[1] == {"last_epoch": 3}
 
 
+PARTS = "\nparts: [{title: x, methods: [a], protocols: [bcd_a]}]"
 ONE = "methods: {a: {entry: mmdg}}\nparts:\n  - "
 
 
 @pytest.mark.parametrize(
     ("rest", "line", "message"),
     [
-        ("methods: {a: {recipe: mmgd}}\nparts: []", 7, "no training recipe 'mmgd'"),
-        ("methods: {a: {entry: mmgd}}\nparts: []", 7, "no entry 'mmgd'"),
-        ("methods: {a: {entry: mmdg, objective: regard}}\nparts: []", 7, "regard"),
-        ("methods: {a: {entry: mmdg, objective: regrad, objective_settings: {rul: off}}}\nparts: []", 7, "rul"),
-        ("methods: {a: {entry: minifasnet}}\nparts: []", 7, "cannot be trained"),
-        ("methods: {a: {model: {size: 8}}}\nparts: []", 7, "no recipe and no entry"),
-        ("methods: {a: {like: b}}\nparts: []", 7, "like 'b'"),
-        ("methods: {a: {like: c}, c: {like: a}}\nparts: []", 7, "no other method"),
-        ("methods: {a: {entry: mmdg, only: [thermal]}}\nparts: []", 7, "thermal"),
-        (ONE + "{title: x, methods: [b], protocols: [bcd_a]}", 9, "no method 'b'"),
+        ("methods: {a: {recipe: mmgd}}" + PARTS, 7, "no training recipe 'mmgd'"),
+        ("methods: {a: {entry: mmgd}}" + PARTS, 7, "no entry 'mmgd'"),
+        ("methods: {a: {entry: mmdg, objective: regard}}" + PARTS, 7, "regard"),
+        ("methods:\n  a:\n    entry: mmdg\n    objective_settings: {rul: off}" + PARTS, 10, "rul"),
+        ("methods:\n  a:\n    entry: mmdg\n    model:\n      depht: 3" + PARTS, 11, "did you mean 'depth'"),
+        (
+            "methods:\n  a: {entry: mmdg}\n  b:\n    like: a\n    training:\n      epoch: 3" + PARTS,
+            12,
+            "methods.b.training.epoch'; did you mean 'epochs'",
+        ),
+        (
+            "methods: {a: {entry: mmdg, training: {augmentation: {drop: [1]}}}}" + PARTS,
+            7,
+            "methods.a.training.augmentation.drop is [1]; allowed: a number from 0 to 1",
+        ),
+        ("methods: {a: {entry: minifasnet}}" + PARTS, 7, "cannot be trained"),
+        ("methods: {a: {model: {size: 8}}}" + PARTS, 7, "no recipe and no entry"),
+        ("methods: {a: {like: b}}" + PARTS, 7, 'methods.a.like is "b"'),
+        ("methods: {a: {like: c}, c: {like: a}}" + PARTS, 7, 'is "a"; allowed: nothing'),
+        ("methods: {a: {entry: mmdg, only: [thermal]}}" + PARTS, 7, 'only[0] is "thermal"; allowed: rgb, depth'),
+        ("methods: {a: {entry: mmdg, shuffle: yes}}" + PARTS, 7, 'shuffle is "yes"; allowed: true or false'),
+        ("methods: {a: {entry: mmdg, lable: A}}" + PARTS, 7, "did you mean 'label'"),
+        (ONE + "{title: x, methods: [b], protocols: [bcd_a]}", 9, 'parts[0].methods[0] is "b"; allowed: a'),
         (ONE + "{title: x, methods: [a], protocols: [bcda]}", 9, "did you mean bcd_a"),
         (ONE + "{title: x, methods: [a], protocols: [bcd_a], baseline: b}", 9, "baseline"),
-        (ONE + "{title: x, methods: [a], protocols: [bcd_a], seeds: [-1]}", 9, "seeds"),
-        (ONE + "{title: x, methods: [a], protocols: [bcd_a], check: luck}", 9, "luck"),
-        ("methods: {a: {entry: mmdg}}\nparts: []", 8, "not a list of something"),
-        ("scored_epochs: all\nmethods: {a: {entry: mmdg}}\nparts: []", 7, "scored_epochs"),
+        (ONE + "{title: x, methods: [a], protocols: [bcd_a], seeds: [-1]}", 9, "parts[0].seeds[0] is -1"),
+        (ONE + "{title: x, methods: [a], protocols: [bcd_a], check: luck}", 9, 'check is "luck"; allowed: chance'),
+        (ONE + "{title: x, methods: [a], protocls: [bcd_a]}", 9, "did you mean 'protocols'"),
+        ("methods: {a: {entry: mmdg}}\nparts: []", 8, "parts is []; allowed: a list of at least 1"),
+        ("scored_epochs: all\nmethods: {a: {entry: mmdg}}" + PARTS, 7, 'scored_epochs is "all"; allowed: every or'),
+        ("missing: 1\nmethods: {a: {entry: mmdg}}" + PARTS, 7, "missing is 1; allowed: true or false"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, rest: str, line: int, message: str) -> None:
@@ -181,6 +198,29 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, rest: str, line: i
         bench(str(path), out=tmp_path / "out")
     assert f"plan.yaml:{line}: " in str(caught.value)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("{simulate: {subject: 3}}", "data.simulate.subject'; did you mean 'subjects'"),
+        ("{simulate: {framing: wide}}", 'data.simulate.framing is "wide"; allowed: a number above 0'),
+        (
+            "{simulate: {species: [print_flat, printed]}}",
+            'data.simulate.species[1] is "printed"; allowed: bona_fide, print_flat',
+        ),
+        ("{}", "one of simulate and captures"),
+        ("{simulate: {}, captures: [a.csv]}", "one of simulate and captures"),
+        ("{captures: a.csv}", 'data.captures is "a.csv"; allowed: a list of at least 1'),
+    ],
+)
+def test_what_is_wrong_with_the_data_is_named(tmp_path: Path, data: str, message: str) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(f"kind: presentation\ndata: {data}\nmethods: {{a: {{entry: mmdg}}}}{PARTS}\n", encoding="utf-8")
+    with pytest.raises(SettingError) as caught:
+        bench(str(path), out=tmp_path / "out")
+    assert "plan.yaml:2: " in caught.value.message
+    assert message in caught.value.message
 
 
 def test_a_source_of_one_class_ends_the_plan_before_any_training(tmp_path: Path) -> None:

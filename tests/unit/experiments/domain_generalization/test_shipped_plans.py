@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from facewarden.experiments.domain_generalization.settings import read_settings
+from facewarden.experiments.domain_generalization.settings import plan_of
 from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 from facewarden.experiments.plans.presentation import PresentationKind
 from facewarden.training.augment import PUBLISHED
@@ -17,7 +17,7 @@ from facewarden.training.augment import PUBLISHED
 
 @pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_domains", "mmdg_published"])
 def test_no_method_of_a_shipped_plan_is_trained_twice_under_two_names(name: str) -> None:
-    plan = read_settings(read_plan(name).settings)
+    plan = plan_of(read_plan(name).settings)
 
     def work(one: Any) -> str:
         told = one.recipe.plain()
@@ -39,7 +39,7 @@ def test_no_method_of_a_shipped_plan_is_trained_twice_under_two_names(name: str)
 
 
 def test_the_plan_of_the_simulated_domains_says_what_differs_beside_the_method() -> None:
-    plan = read_settings(read_plan("mmdg_simulated").settings)
+    plan = plan_of(read_plan("mmdg_simulated").settings)
     first = plan.parts[0]
     assert {"mmdg", "mmdg_drop", "ama"} <= set(first.methods)
     for name in first.methods:
@@ -58,7 +58,7 @@ def test_the_plan_of_the_simulated_domains_says_what_differs_beside_the_method()
 
 
 def test_the_plan_of_the_published_sets_has_the_lineage_photometry_and_every_baseline() -> None:
-    plan = read_settings(read_plan("mmdg_published").settings)
+    plan = plan_of(read_plan("mmdg_published").settings)
     for one in plan.methods.values():
         drop = 0.4 if one.name == "ama" else 0.0
         assert one.recipe.training.augmentation == replace(PUBLISHED, drop=drop)

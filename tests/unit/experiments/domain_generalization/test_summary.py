@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.domain_generalization.labels import percent
-from facewarden.experiments.domain_generalization.settings import read_settings
+from facewarden.experiments.domain_generalization.settings import plan_of
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.engine.kind import Summary
 from facewarden.experiments.engine.summary import render_latex, render_markdown
@@ -64,7 +64,7 @@ def find(shifts: Mapping[str, float]) -> Any:
 
 
 def test_the_summary_says_who_is_better_and_whether_chance_is_chance() -> None:
-    plan = read_settings(SETTINGS)
+    plan = plan_of(SETTINGS)
     found = summarize_transfer(plan, find({"base": 1.0, "good": 3.0, "lucky": 0.0}))
     sentences = " ".join(found.sentences)
     assert "good against base" in sentences
@@ -89,7 +89,7 @@ def test_shuffled_runs_are_judged_over_runs_and_one_part_may_have_more_seeds() -
         return lambda method, protocol, seed: made(shift=shift * (-1) ** seed, seed=seed)
 
     part = {"title": "Valid", "methods": ["lucky"], "protocols": ["bcd_a"], "check": "chance", "seeds": [0, 1, 2, 3]}
-    plan = read_settings({**SETTINGS, "parts": [part]})
+    plan = plan_of({**SETTINGS, "parts": [part]})
     found = summarize_transfer(plan, leaky(1.5))
     assert "over 4 runs holds 50 %, as it must" in found.sentences[0]
     row = found.tables[0].rows[0]
@@ -105,12 +105,12 @@ def test_shuffled_runs_are_judged_over_runs_and_one_part_may_have_more_seeds() -
     assert "would have held" not in same.sentences[0]
     sharp = summarize_transfer(plan, lambda method, protocol, seed: made(shift=0.0, seed=seed, n=1200))
     assert "points off would have held it too." in sharp.sentences[0], "a narrow interval is not called weak"
-    single = read_settings({**SETTINGS, "parts": [{**part, "seeds": [0]}]})
+    single = plan_of({**SETTINGS, "parts": [{**part, "seeds": [0]}]})
     assert "decides nothing" in summarize_transfer(single, leaky(1.5)).sentences[0]
 
 
 def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor() -> None:
-    plan = read_settings(SETTINGS)
+    plan = plan_of(SETTINGS)
 
     def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
         one = made(shift=1.0, seed=seed)
@@ -129,7 +129,7 @@ def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor()
 
 
 def test_pooled_and_averaged_targets_are_different_figures() -> None:
-    plan = read_settings(SETTINGS)
+    plan = plan_of(SETTINGS)
     scores = ScoresOverSeeds(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
     pooled = scores.over("base", "ab_cd", "auc", seeds=(0,), look=ScoreSelection())
     averaged = scores.averaged("base", "ab_cd", "auc", seeds=(0,), look=ScoreSelection())
@@ -186,7 +186,7 @@ def test_few_people_on_dev_make_the_interval_of_a_frozen_threshold_wide() -> Non
 
 def test_a_part_to_choose_by_shows_the_sources_dev_and_nothing_of_the_target() -> None:
     part = {"title": "Rates", "methods": ["base", "good"], "protocols": ["bcd_a"], "check": "dev"}
-    plan = read_settings({**SETTINGS, "parts": [part]})
+    plan = plan_of({**SETTINGS, "parts": [part]})
     held = find({"base": 1.0, "good": 3.0})
     found = summarize_transfer(plan, held)
     table = found.tables[0]
@@ -204,7 +204,7 @@ def test_a_part_to_choose_by_shows_the_sources_dev_and_nothing_of_the_target() -
 
 def test_areas_are_told_by_protocol_under_either_rule() -> None:
     part = {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a", "acd_b"]}
-    plan = read_settings({**SETTINGS, "parts": [part]})
+    plan = plan_of({**SETTINGS, "parts": [part]})
     scores = ScoresOverSeeds(find({"base": 1.0, "good": 3.0}))
     tables = {table.title: table for table in summarize_transfer(plan, scores.find).tables}
     last = tables["Out: AUC %, last epoch"]
@@ -217,14 +217,14 @@ def test_areas_are_told_by_protocol_under_either_rule() -> None:
             scores.over("good", name, "auc", seeds=(0, 1, 2), look=ScoreSelection(rule)) for name in ("bcd_a", "acd_b")
         ]
         assert row[1:3] == tuple(percent(found) for found in one)
-    only = read_settings({**SETTINGS, "parts": [part], "scored_epochs": "last"})
+    only = plan_of({**SETTINGS, "parts": [part], "scored_epochs": "last"})
     titles = [table.title for table in summarize_transfer(only, scores.find).tables]
     assert sum("AUC %, last epoch" in title for title in titles) == 1
     assert not any("Community rule" in title and "AUC" in title for title in titles)
 
 
 def test_what_peeks_is_marked_everywhere_because_the_measure_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = read_settings({**SETTINGS, "parts": SETTINGS["parts"][:1]})
+    plan = plan_of({**SETTINGS, "parts": SETTINGS["parts"][:1]})
     held = find({"base": 1.0, "good": 3.0})
 
     def columns(summary: Summary) -> set[str]:
@@ -256,7 +256,7 @@ def test_one_training_run_claims_nothing_of_another() -> None:
     part = {"title": "Out", "methods": ["base", "good"], "protocols": ["bcd_a"], "baseline": "base"}
     held = find({"base": 1.0, "good": 3.0})
     for seeds, alone in (([0], True), ([0, 1], False)):
-        found = summarize_transfer(read_settings({**SETTINGS, "parts": [{**part, "seeds": seeds}]}), held)
+        found = summarize_transfer(plan_of({**SETTINGS, "parts": [{**part, "seeds": seeds}]}), held)
         assert ("fewer errors in this one run; 1 protocol, 1 seed," in found.sentences[0]) is alone
         figure = str(found.figures[0].data["xlabel"])
         assert ("of one training run" in figure) is alone

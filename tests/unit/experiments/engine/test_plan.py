@@ -226,8 +226,9 @@ def test_a_done_marker_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     [
         ("seeds: [0,\nsleep: 1", 3, "not YAML"),
         ("seeds: [0]\nsleeep: 1", 3, "did you mean 'sleep'"),
-        ("seeds:\n  - 0\n  - one", 4, "'one' is no number"),
-        ("sleep: 1", 1, "lacks 'seeds'"),
+        ("seeds:\n  - 0\n  - one", 4, 'seeds[1] is "one"; allowed: a whole number'),
+        ("sleep: 1", 1, "seeds is missing"),
+        ("seeds: [0]\nbad: {a: 1}", 3, "bad.a is 1; allowed: text"),
         ("seeds: [0]\nseeds: [1]", 3, "given twice"),
         ("seeds: []", 1, "no cells"),
         ("seeds: [0]\nsleep: !!python/name:os.system x", 3, "not YAML"),

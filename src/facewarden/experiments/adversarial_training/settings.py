@@ -1,0 +1,115 @@
+"""Settings of a plan of kind `adversarial_training`, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any
+
+from annotated_types import MinLen
+
+from facewarden.core.errors import FacewardenError
+from facewarden.core.settings import Count, SettingError, Text, read_settings
+from facewarden.experiments.engine.plan_settings import Seeds, WrittenAs
+from facewarden.experiments.engine.recipe_changes import CardChanges, Place, checked_recipe, misplaced
+from facewarden.experiments.vulnerability.settings import AttackSettings, AttackSpec, SfaChoices, attack_specs
+from facewarden.training.recipe import read_recipe
+from facewarden.training.recipe_files import merged
+
+START = "start"
+_GENERATORS = ("target", "cap", "gate", "epochs", "samples")
+Changes = Annotated[Mapping[str, Any], WrittenAs(CardChanges)]
+
+
+@dataclass(frozen=True)
+class StartGenerators(SfaChoices):
+    """SFA's generators, trained against each starting point.
+
+    Attributes:
+        epochs, samples: of their training.
+    """
+
+    epochs: Count = 3
+    samples: Count = 400
+
+
+@dataclass(frozen=True)
+class AdversarialPlan:
+    """A plan of kind `adversarial_training`.
+
+    What has numbers in ids of cells is kept as it is written.
+
+    Attributes:
+        captures: a manifest.
+        recipe: of the package, or a JSON file.
+        methods: name -> what its training changes of the recipe.
+        attacks: as in a `vulnerability` plan.
+        start: what the first training changes of the recipe.
+        seeds: of the trainings.
+        samples: of each class that are attacked.
+        transfer: an attack that is made on the other seeds' starting points.
+        sfa: SFA's generators.
+        title: of the summary.
+
+    Raises:
+        SettingError: a recipe or an attack cannot be made.
+    """
+
+    captures: Text
+    recipe: Text
+    methods: Annotated[Mapping[str, Changes | None], MinLen(1)]
+    attacks: Annotated[Mapping[str, AttackSettings], MinLen(1)]
+    start: Changes = field(default_factory=dict)
+    seeds: Seeds = (0, 1, 2)
+    samples: Count = 50
+    transfer: AttackSettings | None = None
+    sfa: Annotated[Mapping[str, Any], WrittenAs(StartGenerators)] = field(default_factory=dict)
+    title: Text = "Adversarial training"
+
+    @property
+    def specs(self) -> tuple[AttackSpec, ...]:
+        """The attacks with their names."""
+        return attack_specs(self.attacks)
+
+    @property
+    def transferred(self) -> AttackSpec | None:
+        """The attack that is made on other starting points."""
+        return None if self.transfer is None else attack_specs({"transfer": self.transfer}, at=())[0]
+
+    @property
+    def generators(self) -> dict[str, Any]:
+        """Settings of SFA's generators, as cells hold them."""
+        usual = {item.name: item.default for item in fields(StartGenerators) if item.name in _GENERATORS}
+        return {**usual, **self.sfa}
+
+    def recipes(self) -> dict[str, dict[str, Any]]:
+        """Method -> its plain recipe; the first is that of the starting point.
+
+        Raises:
+            SettingError: one is no recipe, or its objective cannot be made.
+        """
+        found = {START: self._recipe(self.start, at=("start",))}
+        return found | {name: self._recipe(change or {}, at=("methods", name)) for name, change in self.methods.items()}
+
+    def _recipe(self, change: Mapping[str, Any], *, at: Place) -> dict[str, Any]:
+        try:
+            base = read_recipe(self.recipe).plain()
+        except FacewardenError as error:
+            raise misplaced(error, (), at=("recipe",)) from error
+        if "objective" in change:  # settings of another objective mean nothing to this one
+            base["objective_settings"] = {}
+        return checked_recipe(merged(base, change), at=at, written=[(at, change)]).plain()
+
+
+def plan_of(settings: Mapping[str, Any]) -> AdversarialPlan:
+    """Check a plan's settings; `AdversarialPlan` says what they are.
+
+    Raises:
+        SettingError: a setting cannot be used.
+    """
+    plan = read_settings(AdversarialPlan, settings)
+    _ = plan.specs, plan.transferred
+    if START in plan.methods:
+        at = ("methods", START)
+        raise SettingError(f"methods.{START} is the name of what all methods start from", hint="another name", at=at)
+    return plan

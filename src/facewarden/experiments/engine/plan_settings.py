@@ -1,0 +1,135 @@
+"""Annotations of a plan's settings: values kept as they are written, known names, budgets, lists of names and seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from annotated_types import MinLen
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.settings import SettingError, Text, Whole
+from facewarden.core.settings.budget import check_gray
+from facewarden.core.settings.checking import adapter
+from facewarden.core.settings.problems import at_place, nearest, shown
+
+
+@dataclass(frozen=True)
+class WrittenAs:
+    """Mark of a value that is checked as settings of a class and kept as it is written.
+
+    Ids of cells hold numbers as a plan writes them, where 3 and 3.0 differ, and only what it writes, without defaults.
+
+    Attributes:
+        kind: the class of settings.
+    """
+
+    kind: Any
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        check = adapter(self.kind).validate_json
+
+        def as_written(value: Any, _: Any) -> Any:
+            try:
+                check(
+                    json.dumps(value)
+                )  # in a function, pydantic takes a value for one of Python, where lists are no tuples
+            except BadInputError as error:  # what the class itself refuses gets the place of this value
+                raise ValueError(error.message) from error
+            return value
+
+        return core_schema.no_info_wrap_validator_function(as_written, handler.generate_schema(self.kind))
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Mark of text that is one of some names.
+
+    Attributes:
+        names: all of them.
+    """
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.literal_schema(list(self.names))
+
+
+@dataclass(frozen=True)
+class GrayLevels:
+    """Mark of a budget in gray levels of 255.
+
+    Attributes:
+        control: whether it may be 0, no change at all, which is a control.
+    """
+
+    control: bool = True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> Any:
+        return {**handler(schema), "minimum" if self.control else "exclusiveMinimum": 0, "maximum": 255}
+
+    def _checked(self, eps: float) -> float:
+        try:
+            return eps if self.control and eps == 0 else check_gray(eps)
+        except BadInputError as error:
+            raise ValueError(error.message) from error
+
+
+Names = Annotated[tuple[Text, ...], MinLen(1)]
+"""A list of names, one at least."""
+Seeds = Annotated[tuple[Whole, ...], MinLen(1)]
+"""A list of seeds, one at least."""
+Budget = Annotated[float, GrayLevels()]
+"""A budget in gray levels, or 0 for a control."""
+RealBudget = Annotated[float, GrayLevels(control=False)]
+"""A budget in gray levels above 0."""
+
+
+def check_known(value: str, known: Collection[str], *, at: Sequence[str | int]) -> None:
+    """Check that a plan names what there is.
+
+    Args:
+        value: the name.
+        known: what there is.
+        at: where the plan names it.
+
+    Raises:
+        SettingError: it names something else; the error lists what is known, and the nearest name.
+    """
+    if value not in known:
+        guess = nearest(value, known)
+        mean = f"; did you mean {guess!r}?" if guess else ""
+        allowed = ", ".join(known) or "nothing, the plan has none"
+        raise SettingError(at_place("", at, f"is {shown(value)}; allowed: {allowed}{mean}"), hint=f"one of: {allowed}",
+                           at=at)  # fmt: skip
+
+
+def check_all_known(values: Sequence[str] | None, known: Collection[str], *, at: Sequence[str | int]) -> None:
+    """Check a list of names; None, where the plan gives no list, is fine.
+
+    Args:
+        values: the names.
+        known: what there is.
+        at: where the plan lists them.
+
+    Raises:
+        SettingError: it names something else.
+    """
+    for place, value in enumerate(values or ()):
+        check_known(value, known, at=(*at, place))
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is written, anything else as the only item of one."""
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,48 @@
+"""Ids of the shipped plans' cells: a run that was begun before resumes, so that another id must be meant."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from facewarden.core.registry import load
+from facewarden.experiments.engine.executor import cell_keys
+from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
+
+GOLDEN = {
+    "adversarial_training": (132, "dbdadb185709046b"),
+    "cloaking_lfw": (159, "504bd094f7933e49"),
+    "cloaking_lfw_main": (37, "fdf61e07fc1838a3"),
+    "cloaking_lfw_more": (132, "b137d6f8ad0880e3"),
+    "cloaking_london": (11, "d86240f920ce88f3"),
+    "cloaking_orl": (11, "2d1f9c28d5cd12ae"),
+    "cloaking_scrapshots": (11, "3047eb313418b8c4"),
+    "fine_grained": (169, "b273102bb1fd6685"),
+    "fine_grained_heads": (16, "9179f3ae98ca0f9a"),
+    "fine_grained_light": (36, "e0115f6028f16f8b"),
+    "fine_grained_real": (21, "244f931f84d6f0c5"),
+    "fine_grained_shipped": (10, "c825c62077716c11"),
+    "mmdg_domains": (108, "24efde60499489e5"),
+    "mmdg_published": (138, "83e767b6dcf3425e"),
+    "mmdg_simulated": (184, "8c43549a9614b625"),
+    "mmdg_tuning": (28, "626fbdceadce2b67"),
+    "presentation_smoke": (8, "c212e06c675290c4"),
+}
+"""Plan -> number of cells and a hash of their names and ids, with version 1 of every kind's code, as fa3ff7e has them.
+
+Weights of the package that a cell holds by their hash are part of it.
+"""
+
+
+def test_every_shipped_plan_is_pinned() -> None:
+    assert set(GOLDEN) == set(shipped_plans())
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_cells_of_a_shipped_plan_keep_their_ids(name: str) -> None:
+    plan = read_plan(name)
+    keys = cell_keys(load("plans", plan.kind)().cells(plan.settings, root=Path("run")), plan.kind)
+    text = "\n".join(f"{cell} {key}" for cell, key in keys.items())
+    assert (len(keys), hashlib.blake2b(text.encode(), digest_size=8).hexdigest()) == GOLDEN[name]
