@@ -35,7 +35,7 @@ class _Loader(yaml.SafeLoader):
         """Compose a value, unless it is nested too deep."""
         self.depth += 1
         if self.depth > PLAN_DEPTH:
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {PLAN_DEPTH} levels", problem_mark=mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
