@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from facewarden.core.attack import Attack
+from facewarden.core.compute.computing import computed_by
 from facewarden.core.compute.device import device_of
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
@@ -48,12 +49,14 @@ class Transferred:
         simulated: whether the captures are.
         out: the per-sample table, if one was asked for.
         skipped: reason -> how many captures could not be scored or attacked.
+        computed: devices and precisions of the models.
     """
 
     rates: dict[tuple[str, str], Interval | None]
     simulated: bool
     out: Path | None
     skipped: dict[str, int] = field(default_factory=dict)
+    computed: dict[str, str] = field(default_factory=dict)
 
 
 def names_of(names: M | Sequence[M], *, flag: str) -> tuple[M | str, ...]:
@@ -171,7 +174,7 @@ def transfer(
     skipped: dict[str, int] = {}
     for found_scores in scores.values():
         skipped.update(found_scores.skipped)
-    return Transferred(rates, manifest.simulated, out, {**skipped, **unlabeled})
+    return Transferred(rates, manifest.simulated, out, {**skipped, **unlabeled}, computed_by(models.values()))
 
 
 def unlabeled_words(head: str | None) -> str:

@@ -37,6 +37,14 @@ def test_a_path_with_dots_is_named_as_it_was_typed() -> None:
     assert found == {"x": ("jpeg", './a.b/net.onnx{"size": 3}')}
 
 
+def test_a_name_with_a_level_or_a_path_is_named_with_or_without_it() -> None:
+    given = {"cloak": ("lowkey:8", "fawkes:high"), "detector": "minifasnet:folder"}
+    found = settled(["lowkey.steps=5", "fawkes:high.steps=6", "minifasnet.size=80"], main="cloak", components=given)
+    assert found == {
+        "cloak": ('lowkey:8{"steps": 5}', 'fawkes:high{"steps": 6}'), "detector": 'minifasnet:folder{"size": 80}'
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("pair", "main", "message"),
     [

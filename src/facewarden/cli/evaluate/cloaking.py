@@ -37,11 +37,11 @@ def cloaking(
 
     Args:
         dataset: photos of people, one set: orl, scrapshots, lfw:FOLDER, or a folder with one folder per person.
-        cloak: cloaks, such as lowkey:8 or fawkes:high.
+        cloak: cloaks, such as lowkey:8 or fawkes:high; settings of the attack may follow in braces.
         surrogate: recognizers that every cloak is made on together.
         purifier: what the tracker does to its gallery; identity does nothing.
         set: settings of the purifier, key=value; where there are several, its name first: jpeg.quality=30. Those of a
-            recognizer follow its name too.
+            cloak or a recognizer follow its name too: lowkey.steps=20.
         tracker: nearest, linear, end_to_end or whole_network.
         recognizer: recognizers that the tracker uses.
         users: how many people cloak, one at a time.
@@ -56,9 +56,9 @@ def cloaking(
         out: folder for cloaking.json.
     """
     check_device(device)
-    given = {"purifier": purifier, "surrogate": surrogate, "recognizer": recognizer}
+    given = {"cloak": cloak, "purifier": purifier, "surrogate": surrogate, "recognizer": recognizer}
     parts = settled(set, main="purifier", components=given)
-    purifier, surrogate, recognizer = parts["purifier"], parts["surrogate"], parts["recognizer"]
+    cloak, purifier, surrogate, recognizer = parts["cloak"], parts["purifier"], parts["surrogate"], parts["recognizer"]
     check_sets(dataset)
     check_recognizers(name for name in (*surrogate, *recognizer) if "{" not in name)  # adapted{...} is no entry
     check_purifiers(purifier)

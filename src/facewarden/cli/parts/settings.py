@@ -68,7 +68,7 @@ def _place(who: str, components: Mapping[str, Given], *, pair: str) -> tuple[str
     there = {option: (given,) if isinstance(given, str) else tuple(given or ()) for option, given in components.items()}
     if who in there and len(there[who]) == 1:
         return who, 0
-    named = [(option, n) for option, values in there.items() for n, one in enumerate(values) if _name(one) == who]
+    named = [(option, n) for option, values in there.items() for n, one in enumerate(values) if who in _names(one)]
     if len(named) == 1:
         return named[0]
     values = there[who] if who in there else tuple(dict.fromkeys(one for some in there.values() for one in some))
@@ -80,6 +80,12 @@ def _place(who: str, components: Mapping[str, Given], *, pair: str) -> tuple[str
 
 def _name(spec: str) -> str:
     return split_settings(spec)[0]
+
+
+def _names(spec: str) -> tuple[str, ...]:
+    """What a component may be called: as typed, or NAME alone of NAME:PATH and ATTACK:LEVEL."""
+    name = _name(spec)
+    return (name, name.partition(":")[0])
 
 
 def as_pairs(spec: str, pairs: Sequence[str]) -> tuple[str, tuple[str, ...]]:

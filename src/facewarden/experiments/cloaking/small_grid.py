@@ -9,6 +9,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.resolve import PurifierLike, RecognizerLike, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.core.sources.grammar import split_settings
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
@@ -71,6 +72,9 @@ def evaluate_cloaking(
             f"{users} users, {skip_people} excluded, {photos} photos, {distractors} distractors",
             hint="--users 40 --skip-people 0 --photos 10 --distractors 300",
         )
+    recipes = [parse_cloak(text, surrogates=surrogate) for text in cloak]
+    if len({recipe.name for recipe in recipes}) < len(recipes):  # rows are told apart by these names
+        raise BadInputError(f"two of the cloaks {' '.join(cloak)} are called the same", hint="one call for each")
     sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
     store = Store(run)
     crowd = load_crowd(dataset, **sizes, store=store, aligner=aligner)
@@ -84,8 +88,7 @@ def evaluate_cloaking(
 
     lab = ExperimentCache(crowd, run, recognizer=recognizer_of, purifier=purifier_of)
     cells: list[CloakingResult] = []
-    for text in cloak:
-        recipe = parse_cloak(text, surrogates=surrogate)
+    for recipe in recipes:
         for treatment in purifier:
             for name in tracker:
                 cells += measure(
@@ -107,15 +110,16 @@ def evaluate_cloaking(
 
 
 def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
-    """Read a cloak written as ATTACK:LEVEL.
+    """Read a cloak written as ATTACK:LEVEL, or ATTACK:LEVEL{"setting": value}.
 
     Raises:
         BadInputError: not of this form.
     """
-    attack, colon, level = text.partition(":")
+    head, settings = split_settings(text)
+    attack, colon, level = head.partition(":")
     if not (attack and colon and level):
         raise BadInputError(f"cloak {text!r}", hint="ATTACK:LEVEL such as lowkey:8 or fawkes:high")
-    recipe = CloakRecipe(attack, level, tuple(surrogates))
+    recipe = CloakRecipe(attack, level, tuple(surrogates), settings=settings)
     recipe.eps  # noqa: B018 - refuses an unknown attack or level before anything is computed
     return recipe
 

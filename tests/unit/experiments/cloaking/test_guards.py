@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from facewarden.attacks.fawkes import Fawkes
 from facewarden.core.card import Card
 from facewarden.core.embedding_goal import PushAway
+from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.data.datasets import FacePhoto
@@ -33,7 +34,7 @@ from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.experiments.cloaking.population import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
 from facewarden.experiments.cloaking.purifier_cost import cost_of
 from facewarden.experiments.cloaking.results_grid import CloakingGrid
-from facewarden.experiments.cloaking.small_grid import cell_metrics
+from facewarden.experiments.cloaking.small_grid import cell_metrics, evaluate_cloaking, parse_cloak
 from facewarden.experiments.cloaking.tables import cells_table
 from facewarden.experiments.cloaking.trackers import UserOutcome
 from facewarden.experiments.engine.plan_file import read_plan
@@ -346,3 +347,16 @@ def test_tables_and_metrics_name_the_loss_networks(tmp_path: Path, monkeypatch: 
     assert ["recognizer = loss network" in str(row[-1]) for row in table.rows] == [False, False, True]
     groups = [metric.group["loss_networks"] for metric in cell_metrics(cells, simulated=True)]
     assert groups == [*["faceres+arcface"] * 3, *["none"] * 3, *["faceres+arcface"] * 3]
+
+
+def test_a_cloak_takes_settings_in_braces_and_names_rows_alone(tmp_path: Path) -> None:
+    recipe = parse_cloak('pgd:12{"steps": 2}', surrogates=["one"])
+    assert (recipe.attack, recipe.level, recipe.settings) == ("pgd", "12", {"steps": 2})
+    with pytest.raises(BadInputError, match="no setting 'stepz'; did you mean 'steps'"):
+        parse_cloak('pgd:12{"stepz": 2}', surrogates=["one"])
+    with pytest.raises(BadInputError, match="are called the same"):
+        evaluate_cloaking(
+            dataset="absent", cloak=("pgd:12", 'pgd:12{"steps": 2}'), surrogate=("one",), purifier=("identity",),
+            tracker=("nearest",), judge=("two",), users=1, skip_people=0, aligner="yunet", seeds=(0,), run=tmp_path,
+            out=None,
+        )  # fmt: skip
