@@ -132,7 +132,8 @@ def test_pairs_are_made_there(photos: Path, own: Path, tmp_path: Path, monkeypat
             "region": "face"}  # fmt: skip
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps({"kind": "purifier", "entry": "puface", "summary": "tiny", "pairs": [kind]}))
-    on_both(lambda device, out: pairs(tmp_path / "people", out=out, recipe=recipe, device=device), tmp_path)
+    _, made = on_both(lambda device, out: pairs(tmp_path / "people", out=out, recipe=recipe, device=device), tmp_path)
+    assert made.computed == {"device": f"{NAME}:0", "precision": "float32"}
     here, there = read_pairs(tmp_path / "cpu"), read_pairs(tmp_path / "second")
     assert len(here) == 2
     assert np.abs(np.asarray(here.cloaked).astype(int) - there.cloaked).max() <= 1

@@ -64,7 +64,7 @@ def attack(
         victims: the detectors of that matrix, anything that gives a score; the surrogates when left out.
         method: an entry of facewarden list attacks; its settings may follow in braces.
         set: settings of the method, such as steps=20 restarts=2; the others keep their defaults. Those of a model
-            follow its option or its name: detector.size=224, jpeg.quality=30.
+            follow its option or its name: detector.weights=FOLDER, jpeg.quality=30.
         head: head of a multitask detector whose loss is climbed; success is still the decision.
         towards: class that the head is to name, as in --head spoof_type --towards live; without it the attack moves
             away from the truth.

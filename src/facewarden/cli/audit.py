@@ -38,7 +38,7 @@ def audit(
         recognizer: recognizer to audit: the one whose training gallery is poisoned.
         surrogate: recognizers that the cloak is made on; by default two others than the audited one.
         set: settings of the detector, key=value; those of another model follow its option or its name:
-            recognizer.flip=true, mobilefacenet_128.flip=true.
+            recognizer.order=BGR, mobilefacenet_128.order=BGR.
         faces: photos of people: orl, lfw:FOLDER, or a folder with one folder per person. They are cloaked, and captures
             are simulated from them unless --captures is given.
         captures: real or simulated captures.

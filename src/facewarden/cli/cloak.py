@@ -46,7 +46,7 @@ def cloak(
             known here, so that fawkes_targeted and tip_im aim at strangers that are far from each face, not from a
             person.
         set: settings of the method, such as steps=20; those of a recognizer follow its name:
-            mobilefacenet_512.flip=true.
+            mobilefacenet_128.order=BGR.
         surrogates: recognizers that the cloak is made on, all different.
         judges: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.

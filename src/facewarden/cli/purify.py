@@ -39,7 +39,7 @@ def purify(
         out: another folder.
         purifier: the purifier; its settings may follow in braces.
         set: settings of the purifier, such as quality=30 with --purifier jpeg; those of the recognizer follow its
-            option: recognizer.flip=true.
+            option: recognizer.order=BGR.
         only_suspicious: purify photos with a face that is likely cloaked, and copy the others byte by byte.
         suspicion: likelihood from which a face is suspicious.
         region: face purifies the aligned faces and pastes the change back; photo purifies all pixels as they are,

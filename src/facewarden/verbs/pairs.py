@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import face_region
-from facewarden.core.compute.computing import computes
+from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
@@ -48,6 +48,7 @@ class PairsResult(Result):
         kept: shards that were there.
         pairs: pairs written by this call.
         skipped: reason -> photos, of this call.
+        computed: device and precision of the recognizers, in this call.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class PairsResult(Result):
     kept: int
     pairs: int
     skipped: dict[str, int]
+    computed: dict[str, str] = field(default_factory=dict)
 
 
 @computes
@@ -125,7 +127,7 @@ def pairs(
         names = [kinds[row].name for row in drawn]
         write_shard(path, clean=crops.crops, cloaked=cloaked, person=crops.person, key=crops.key, kind=names)
         done, made = done + 1, made + len(crops)
-    return PairsResult(out, done, kept, made, dict(skipped))
+    return PairsResult(out, done, kept, made, dict(skipped), computed_by(models.values()))
 
 
 def cloak_crops(

@@ -142,7 +142,7 @@ WRONG = {
 """Command -> a name or path that leads nowhere; doctor takes none."""
 ALSO = (
     ["score", ".", "--device", "gpu"],
-    ["score", ".", "--set", "recognizer.flip=true"],
+    ["score", ".", "--set", "recognizer.order=BGR"],
     ["train", "--out", "o", "--captures", "absent.csv"],
     ["bench", "absent.yaml"],
     ["cloak", "clip.mp4", "--out", "o"],

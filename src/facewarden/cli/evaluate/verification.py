@@ -24,7 +24,7 @@ def verification(
 
     Args:
         recognizer: the recognizers; their settings may follow in braces.
-        set: settings of the recognizer, key=value; of one of several, its name first: mobilefacenet_512.flip=true.
+        set: settings of the recognizer, key=value; of one of several, its name first: mobilefacenet_128.order=BGR.
         dataset: photos of people: orl, scrapshots, lfw:FOLDER, or a folder with one folder per person.
         aligner: how faces are found.
         run: folder that keeps the embeddings for the next time.

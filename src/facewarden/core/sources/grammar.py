@@ -35,7 +35,7 @@ Settings of a model, purifier or attack follow in braces, or one by one as --set
 --set key=value is for the component that the verb is about, as its help says. Another one is named before the key by
 its option or, where an option takes several values, by itself:
 
-  facewarden audit --set size=224 --set recognizer.flip=true
+  facewarden audit --recognizer mobilefacenet_128 --set recognizer.order=BGR
   facewarden evaluate cloaking --purifier identity jpeg --set jpeg.quality=30
 
 Several values follow one flag, or the flag is repeated; there are no commas:
