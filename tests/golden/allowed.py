@@ -56,7 +56,10 @@ RENAMED_KEYS = {
 }
 """Old key -> the word that it may have become: both are read as the new one."""
 
-ADDED_KEYS: dict[str, str] = {"match_threshold": "on every card; 0.1 had it in a table by name"}
+ADDED_KEYS: dict[str, str] = {
+    "match_threshold": "on every card; 0.1 had it in a table by name",
+    "computed": "device and precision that computed, which 0.1 did not state",
+}
 """Keys that only the new commit writes: key -> reason."""
 
 RENAMED_VALUES: dict[str, str] = {}
