@@ -16,9 +16,8 @@ from facewarden.experiments.adversarial_training.settings import AdversarialPlan
 from facewarden.experiments.cloaking.settings import CloakingPlan
 from facewarden.experiments.domain_generalization.settings import PresentationSettings
 from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
+from facewarden.nn.foreign.settings import DetectorSettings, PurifierSettings, RecognizerSettings
 from facewarden.pad.http_detector import HttpSettings
-from facewarden.pad.onnx_file import OnnxSettings
-from facewarden.recognizers.onnx_file import OnnxRecognizerSettings
 from facewarden.reporting.document import Report
 from facewarden.training.purifier_recipe import PurifierRecipe
 from facewarden.training.recipe import Recipe
@@ -63,8 +62,9 @@ def manifest() -> dict[str, Any]:
 
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "card": lambda: json_schema(Card),
-    "card_settings_onnx_detector": lambda: json_schema(OnnxSettings),
-    "card_settings_onnx_recognizer": lambda: json_schema(OnnxRecognizerSettings),
+    "card_settings_detector": lambda: json_schema(DetectorSettings),
+    "card_settings_purifier": lambda: json_schema(PurifierSettings),
+    "card_settings_recognizer": lambda: json_schema(RecognizerSettings),
     "http_service": lambda: json_schema(HttpSettings),
     "manifest": manifest,
     "plan_adversarial_training": lambda: plan("adversarial_training", AdversarialPlan),

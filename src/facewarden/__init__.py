@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.attack import attack
     from facewarden.verbs.audit import audit
     from facewarden.verbs.bench import bench
+    from facewarden.verbs.card import card
     from facewarden.verbs.cloak import cloak
     from facewarden.verbs.distill import distill
     from facewarden.verbs.doctor import doctor
@@ -34,6 +35,7 @@ __all__ = [
     "attack",
     "audit",
     "bench",
+    "card",
     "cloak",
     "cloak_pairs",
     "distill",

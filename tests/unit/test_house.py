@@ -289,6 +289,7 @@ WRITES_IN_PLACE = {
     "pad/minifasnet.py": "an example of random weights, made anew where it is needed",
     "pad/onnx_file.py": "an example network, made anew where it is needed",
     "recognizers/onnx_file.py": "an example network, made anew where it is needed",
+    "purifiers/onnx_file.py": "an example network, made anew where it is needed",
     "pad/http_detector.py": "an example's address, made anew where it is needed",
 }
 """Files that may write otherwise, and why."""

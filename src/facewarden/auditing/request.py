@@ -68,8 +68,9 @@ class AuditRequest:
 
 
 def model_part(role: str, card: Card) -> AuditedPart:
-    """A model's entry in the report's provenance."""
-    return AuditedPart(role, card.name, card.source, card.licence, card.sha256, card.settings)
+    """A model's entry in the report's provenance, with what was remarked when it was loaded."""
+    remarks = {"remarks": list(card.remarks)} if card.remarks else {}
+    return AuditedPart(role, card.name, card.source, card.licence, card.sha256, {**card.settings, **remarks})
 
 
 def check_needs(needs: AuditRequest) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 
-from facewarden.core.artifact import CARD, RECIPE, refuse_pickle
+from facewarden.core.artifact import CARD, RECIPE, refuse_pickle, sha256
 from facewarden.core.compute.computing import Placement, placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
@@ -27,6 +27,9 @@ from facewarden.core.sources.user_file import load_object
 DetectorLike = PathLike | Detector
 RecognizerLike = PathLike | Recognizer
 PurifierLike = PathLike | Purifier
+
+
+_ROLES = {"pad": "pad", "recognizers": "recognizer", "purifiers": "purifier"}
 
 
 def resolve_aligner(name: str) -> Aligner:
@@ -53,8 +56,8 @@ def resolve_detector(
 
     Args:
         spec: `multi_cnn`, `minifasnet:FOLDER`, an artifact folder as `facewarden train` writes it, `model.onnx` with
-            its card `model.json` beside it, `FILE.py:NAME` or a URL; settings may follow as JSON in braces. Or a
-            detector, which is set to evaluation mode.
+            its card `model.json` beside it, `FILE.py:NAME` or a URL; settings may follow as JSON in braces. What comes
+            from a file or a URL is probed. Or a detector, which is set to evaluation mode.
         device: where it is placed, as in `facewarden.core.compute.device.resolve_device`; None for that of the call,
             see `facewarden.core.compute.computing`.
         precision: in which its network computes; None for that of the call, else what its own settings say.
@@ -67,6 +70,9 @@ def resolve_detector(
         model = own_model(spec, role="pad")
     else:
         model = cast(Detector, _resolve("pad", _text(spec, Detector), role=Detector))
+        probe_service = getattr(model, "probe_service", None)  # of a detector that only answers when it is asked
+        if probe_service is not None:
+            probe_service()
     _ask(model, where.precision)
     return model.eval().to(where.device)
 
@@ -156,7 +162,7 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     if source.kind == "url":
         model = _at_url(group, source)
     elif source.kind == "object":
-        model = load_object(cast(Path, source.path), source.name, role=role, settings=source.settings)
+        model = _of_file(group, source, role)
     elif source.kind == "path":
         model = _at_path(group, cast(Path, source.path), source.settings, onnx="onnx_file" in names)
     else:
@@ -164,6 +170,22 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     if not isinstance(model, role):
         raise BadInputError(f"{spec!r} is not a {role.__name__}", hint=f"facewarden list {list_of(group)}")
     return model
+
+
+def _of_file(group: str, source: Source, role: type) -> Any:
+    """A model of a Python file; its card holds the hashes of the file and of the weights that it made."""
+    file = cast(Path, source.path)
+    entry = load(group, "python_file")
+    model = load_object(file, source.name, role=role, settings=source.settings)
+    remarks: tuple[str, ...] = ()
+    if isinstance(model, role):
+        remarks = entry.probe_role(model, source=source.text)
+    else:
+        model = entry(model, file=file, name=source.name)
+    own = own_model(model, role=_ROLES[group])
+    hashes = {**own.card.sha256, file.name: sha256(file)}
+    own.card = replace(own.card, sha256=hashes, remarks=(*own.card.remarks, *remarks))
+    return own
 
 
 def _at_url(group: str, source: Source) -> Any:

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -29,10 +29,13 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.settings import Count, NotNegative, Positive, SettingError, Whole, read_json, read_settings
+from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values
 
 LOCAL = "http://127.0.0.1:8780/score"
 _LOCAL_NAMES = ("localhost",)
 _LONGEST = 16 * 2**20  # bytes of an answer; scores are never that many
+_LARGEST = 1e30  # of a score, which is kept as float32
+_PROBE_SIDE = 96
 _SURE = 1e-7  # a probability of 0 or 1 has no finite logit
 _SETTINGS = '{"url": "http://127.0.0.1:8780/score", "modalities": ["rgb"], "output": "probability"}'
 
@@ -158,6 +161,26 @@ class HttpDetector(Detector):
                 break
         raise BadInputError(f"{settings.url} {problem}", hint="start the service, or look at its log")
 
+    def probe_service(self) -> None:
+        """Ask for scores of eight small pictures, which must be the same twice, and alone as in a batch.
+
+        Raises:
+            BadInputError: the service does not answer, or its answers contradict each other or the settings.
+        """
+        url, output = self.settings.url, self.settings.output
+        values = probe_values(
+            lambda pictures: self.predict(probe_batch(pictures, self.modalities)).score,
+            probe_pictures(3, _PROBE_SIDE),
+            source=url,
+            hint='"batch": 1 in its settings file, if the score of a picture alone is right',
+        )
+        remarks = []
+        if float(values.max() - values.min()) <= 1e-6 * max(float(values.abs().max()), 1e-6):
+            remarks.append(f"{url}: gives every picture of the probe the same score")
+        elif output == "logit" and float(values.min()) >= 0 and float(values.max()) <= 1:
+            remarks.append(f'{url}: all its logits lie in 0..1; "output": "probability" in its settings, if they are')
+        self.card = replace(self.card, remarks=tuple(keep(remarks)))
+
     @classmethod
     def example(cls, folder: Path) -> HttpDetector:
         """Return one whose service runs in a thread of this process and answers the mean brightness."""
@@ -200,7 +223,7 @@ def _png(image: Tensor, modality: Modality) -> bytes:
 
 
 def _number(value: Any, settings: HttpSettings) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:  # NaN too
         raise ContractError(f"{settings.url} gave the score {str(value)[:40]!r}", hint="finite numbers")
     if settings.output == "logit":
         return float(value)

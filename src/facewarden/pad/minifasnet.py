@@ -34,6 +34,9 @@ class MiniFasNet(Detector):
     The score is the logit of the mean probability of class 1, live. The published crop cuts the frame to whole pixels,
     so moving the box by less than a pixel often changes nothing.
 
+    The checkpoints are the publisher's pickles (.pth). They are read with `torch.load(weights_only=True)`, which makes
+    tensors alone and runs no code of the file; every other model folder is refused when it holds pickles.
+
     Args:
         weights: the folder that holds both checkpoints; by default the one that `FACEWARDEN_MINIFASNET` names.
 
@@ -55,7 +58,7 @@ class MiniFasNet(Detector):
             summary="Two small RGB networks that read the face and its surroundings (print edges, bezels, texture)",
             role="pad",
             licence="Apache-2.0, as stated by the publisher of the checkpoints",
-            source="released checkpoints of Silent-Face-Anti-Spoofing, given by the user",
+            source="released checkpoints of Silent-Face-Anti-Spoofing, given by the user and read as weights only",
             training_data="unstated by the publisher",
             intended_use="RGB frames from a camera with the whole head and its surroundings in view",
             limits="scores depend on camera and on the shape of the face box; masks are outside of its training",

@@ -10,6 +10,7 @@ import pytest
 from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
 from facewarden.core.resolve import resolve_detector, resolve_purifier, resolve_recognizer
 from facewarden.core.sources.grammar import check_source, parse_source
+from facewarden.pad.parts.local_service import serve_brightness
 
 OWN = """
     from facewarden.core.card import Card
@@ -129,7 +130,9 @@ def test_a_model_of_another_role_is_refused(own: Path) -> None:
 
 
 def test_a_url_is_a_detector_behind_it() -> None:
-    assert resolve_detector("http://127.0.0.1:9/score").card.name.startswith("http")
+    assert resolve_detector(serve_brightness()).card.name.startswith("http")
+    with pytest.raises(BadInputError, match="cannot be reached"):  # it is asked when it is loaded
+        resolve_detector("http://127.0.0.1:9/score")
     with pytest.raises(BadInputError, match="only detectors"):
         resolve_recognizer("http://127.0.0.1:9/embed")
     with pytest.raises(BadInputError, match="remote"):

@@ -206,3 +206,46 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
     file.write_text(json.dumps({"url": url}), encoding="utf-8")
     with pytest.raises(BadInputError, match="no address"):
         HttpDetector(file)
+
+
+def mean_color(request: dict[str, Any]) -> list[float]:
+    return [float(np.asarray(decode(sample["rgb"])).mean() / 255) for sample in request["samples"]]
+
+
+def test_a_service_is_probed_when_it_is_loaded(make: Make) -> None:
+    detector = make(lambda request: scores(*(8 * value - 4 for value in mean_color(request))))
+    detector.probe_service()
+    assert detector.card.remarks == ()
+    shares = make(lambda request: scores(*mean_color(request)))
+    shares.probe_service()
+    assert '"output": "probability"' in shares.card.remarks[0]
+    constant = make(lambda request: scores(*(0.5 for _ in request["samples"])))
+    constant.probe_service()
+    assert "the same score" in constant.card.remarks[0]
+
+
+def test_answers_that_contradict_each_other_are_refused(make: Make) -> None:
+    def ranked(request: dict[str, Any]) -> tuple[int, bytes]:
+        values = mean_color(request)
+        return scores(*(value - sum(values) / len(values) for value in values))
+
+    with pytest.raises(BadInputError, match="depends on the others of its batch") as caught:
+        make(ranked).probe_service()
+    assert '"batch": 1' in caught.value.hint
+    make(ranked, batch=1).probe_service()
+    calls: list[int] = []
+
+    def drifting(request: dict[str, Any]) -> tuple[int, bytes]:
+        calls.append(1)
+        return scores(*(value + len(calls) for value in mean_color(request)))
+
+    with pytest.raises(BadInputError, match="two calls with the same pictures"):
+        make(drifting).probe_service()
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "-1e39", "NaN", "-Infinity"])
+def test_numbers_that_no_score_can_be_are_named(make: Make, number: str) -> None:
+    with pytest.raises(ContractError, match="gave the score"):
+        make(lambda _: (200, f'{{"scores": [{number}]}}'.encode()))(make_batch(1))
+    with pytest.raises(ContractError, match="gave the"):
+        make(lambda _: (200, f'{{"scores": [{number}]}}'.encode()), output="probability")(make_batch(1))

@@ -21,8 +21,8 @@ How models, captures and photos are named. The first line that fits is what is m
   an existing path        model: a folder that facewarden train wrote, or model.onnx with its card model.json
                           captures: a manifest (.csv, .parquet) or its folder
                           photos: a photo, or a folder; of people: one folder per person
-  FILE.py:NAME            a class, function or object of your own file: a Detector, Recognizer or Purifier,
-                          or what makes one when it is called
+  FILE.py:NAME            a class, function or object of your own file: a torch module or any callable with a
+                          card FILE.json beside it; or a Detector, Recognizer or Purifier of facewarden
   NAME:PATH               an entry of facewarden list with the folder or file that it reads:
                           minifasnet:FOLDER, wmca:FOLDER, lfw:FOLDER
   NAME                    an entry of facewarden list: multi_cnn, mobilefacenet_512, puface, orl

@@ -1,0 +1,91 @@
+"""Your detector as a torch module or callable of a Python file with a card: FILE.py:NAME."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from facewarden.core.card import Card
+from facewarden.core.files import write_text
+from facewarden.core.roles import Detector
+from facewarden.nn.foreign.network import CallableNetwork
+from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values, set_to_evaluation
+from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
+from facewarden.nn.foreign.settings import DetectorSettings, read_card
+from facewarden.pad.parts.foreign import ForeignDetector
+
+_EXAMPLE = """\
+import torch
+
+def make():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 2, 8), torch.nn.Flatten())
+"""
+
+
+class PythonDetector(ForeignDetector):
+    """Calls a torch module, or any callable, with a float tensor `(n, c, size, size)`; it is probed when it is loaded.
+
+    It gives one logit, logits or probabilities of classes, or one probability a picture, as its card says.
+    Its card is `FILE.json` beside the file, or an attribute `card` of the object, or attributes with the names of the
+    settings. What no default is safe for must be stated: size, scale, mean, std
+    and output.
+
+    Args:
+        model: FILE.py:NAME as a path, or the callable itself.
+        file: where a callable comes from.
+        name: of the callable in that file.
+
+    Raises:
+        BadInputError: the card lacks a word or does not fit what the callable gives; with the word to add or change.
+    """
+
+    def __init__(self, model: Path | Callable[[Tensor], Any], *, file: Path | None = None, name: str = "") -> None:
+        given = (
+            UserCallable.load(model, role=Detector)
+            if isinstance(model, Path)
+            else UserCallable(model, Path(__file__) if file is None else file, name or type(model).__name__)
+        )
+        card, source = python_card(given, DetectorSettings, role="pad")
+        settings = read_card(DetectorSettings, card, role="pad", source=source, needed=NEEDED["pad"])
+        network = CallableNetwork(given.model, settings, source=given.text)
+        super().__init__(network, settings, card, folder=given.file.parent, remarks=network.remarks)
+
+    @staticmethod
+    def probe_role(detector: Detector, *, source: str) -> tuple[str, ...]:
+        """Probe a detector of the user's own class; returns what was remarked.
+
+        Raises:
+            BadInputError: its scores are not finite, differ from call to call, or depend on their neighbors.
+        """
+        remarks = set_to_evaluation(detector, source=source)
+        probe_values(
+            lambda some: detector(probe_batch(some, detector.modalities)).score,
+            probe_pictures(3, detector.frame_size),
+            source=source,
+            hint="score every sample for itself",
+        )
+        return tuple(keep(remarks))
+
+    @classmethod
+    def example(cls, folder: Path) -> PythonDetector:
+        """Return a tiny one whose file and card are written into a folder."""
+        file = write_text(folder / "tiny.py", _EXAMPLE)
+        Card(
+            name="python_file",
+            summary="A tiny random network",
+            role="pad",
+            licence="Apache-2.0",
+            source="made here",
+            training_data="none",
+            intended_use="an example of the format",
+            limits="it has learned nothing",
+            settings={"size": 8, "scale": 1.5, "mean": 127.5, "std": 127.5, "output": "logits"},
+        ).write(folder / "tiny.json")
+        return cls(Path(f"{file}:make"))
+
+
+entry = PythonDetector

@@ -1,0 +1,107 @@
+"""A face recognizer of another maker: its card drives its input, and it is probed on load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, interpolate
+
+from facewarden.core.card import Card, KnownAnswer
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Recognizer
+from facewarden.data.photo import read_photo
+from facewarden.nn.foreign.known_answers import check_answers, known_input
+from facewarden.nn.foreign.network import ForeignNetwork
+from facewarden.nn.foreign.outputs import chosen, rows_of
+from facewarden.nn.foreign.probe import check_embeddings, keep, probe_pictures, probe_values
+from facewarden.nn.foreign.settings import RecognizerSettings, network_input
+from facewarden.recognizers.parts.view import InputView
+
+
+class ForeignRecognizer(Recognizer):
+    """Resamples the aligned crop and computes a network of another maker.
+
+    Args:
+        network: from a file or a callable.
+        settings: of its card.
+        card: of the model.
+        folder: in which the pictures of the card's `self_test` are.
+        remarks: what was noticed before.
+
+    Raises:
+        BadInputError: a probe disproves the card; it names the word to change.
+    """
+
+    def __init__(
+        self,
+        network: ForeignNetwork,
+        settings: RecognizerSettings,
+        card: Card,
+        *,
+        folder: Path,
+        remarks: tuple[str, ...],
+    ) -> None:
+        super().__init__()
+        self.network, self.settings, self.folder = network, settings, folder
+        self.differentiable = network.differentiable
+        self.card = card
+        self.view = InputView(0.0, 0.0, side=float(self.size), size=network.side or self.size)
+        found = self._probe()
+        self.card = replace(card, remarks=tuple(keep([*remarks, *found])))
+        self.eval()
+
+    def features(self, images: Tensor) -> Tensor:
+        """Raw embedding of crops `(b, 3, 112, 112)` in [0, 1]; gradients flow where the network has them."""
+        given = images if self.differentiable else images.detach()
+        if not len(given):
+            return torch.zeros(0, self.dim, device=images.device)
+        return self._values(given, self.settings).to(images)
+
+    def _values(self, images: Tensor, settings: RecognizerSettings) -> Tensor:
+        outputs = self.network(network_input(self.view(images.float()), settings))
+        _, raw = chosen(outputs, settings, source=self.network.source)
+        return rows_of(raw, settings, layout=self.network.layout, source=self.network.source)
+
+    def _probe(self) -> list[str]:
+        settings, source = self.settings, self.network.source
+        pictures = probe_pictures(3, self.size)
+        self._values(pictures[:1], settings)  # one alone tells more of what does not fit than eight
+        values = probe_values(
+            lambda some: self._values(some, settings), pictures, source=source, exact=self.network.exact
+        )
+        self.dim = values.shape[1]
+        remarks = check_embeddings(values, source=source)
+        order, span = ("RGB" if settings.order == "BGR" else "BGR"), (1 if settings.range == 255 else 255)
+        others = {f'"order": "{order}"': {"order": order}, f'"range": {span}': {"range": span}}
+        tried = {}
+        for text, change in others.items():
+            try:
+                tried[text] = replace(settings, **change)  # type: ignore[arg-type]
+            except BadInputError:  # a range that mean and std contradict
+                continue
+        check_answers(self.card, self._answer, settings, others=tried, source=source)
+        return remarks
+
+    def _answer(self, one: KnownAnswer, settings: RecognizerSettings) -> float:
+        if one.other is None:
+            raise BadInputError(
+                f"{self.network.source}: self_test of a recognizer compares two pictures",
+                hint='{"input": "a.png", "other": "b.png", "score": 0.7}',
+            )
+        pictures = [
+            interpolate(
+                known_input(
+                    name, folder=self.folder, channels=3, side=self.size, source=self.network.source, read=read_photo
+                ),
+                size=(self.size, self.size),
+                mode="bilinear",
+                antialias=True,
+            ).clamp(0, 1)
+            for name in (one.input, one.other)
+        ]
+        with torch.no_grad():
+            first, second = self._values(torch.cat(pictures), settings)
+        return float(cosine_similarity(first, second, dim=0))
