@@ -31,8 +31,8 @@ class PythonDetector(ForeignDetector):
 
     It gives one logit, logits or probabilities of classes, or one probability a picture, as its card says.
     Its card is `FILE.json` beside the file, or an attribute `card` of the object, or attributes with the names of the
-    settings. What no default is safe for must be stated: size, scale, mean, std
-    and output.
+    settings. What no default is safe for must be stated: size, scale, mean,
+    std and output.
 
     Args:
         model: FILE.py:NAME as a path, or the callable itself.

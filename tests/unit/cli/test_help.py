@@ -120,6 +120,7 @@ WRONG = {
     "attack": ["absent.csv"],
     "audit": ["--faces", "lwf:absent"],
     "bench": ["cloaking_lf"],
+    "card": ["absent.onnx"],
     "cloak": ["absent", "--out", "o"],
     "cloak-pairs": ["absent", "--out", "o"],
     "completion": ["tcsh"],
