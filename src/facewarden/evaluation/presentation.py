@@ -13,8 +13,7 @@ from facewarden.core.errors import LeakError
 from facewarden.evaluation.scores import Scores, rows_of_split
 from facewarden.metrics.celeba_spoof import official_summary
 from facewarden.metrics.pad import fit_rule
-from facewarden.metrics.summary import Metric as Measured
-from facewarden.metrics.summary import presentation_summary
+from facewarden.metrics.summary import NamedInterval, presentation_summary
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
@@ -93,7 +92,7 @@ def refuse_shared_subjects(dev: Scores, test: Scores) -> None:
         )
 
 
-def _as_metric(found: Measured, *, simulated: bool, group: Mapping[str, str] | None = None) -> Metric:
+def _as_metric(found: NamedInterval, *, simulated: bool, group: Mapping[str, str] | None = None) -> Metric:
     name, _, species = found.name.partition("/")
     where = {**({"species": species} if species else {}), **(group or {})}
     unit = found.unit or ("" if name == "auc" else "%")

@@ -12,7 +12,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.metrics.checked import Array, Floats, same_length
 from facewarden.metrics.intervals import bootstrap_by_subject
 from facewarden.metrics.pad import split_classes
-from facewarden.metrics.summary import Metric, metric_of
+from facewarden.metrics.summary import NamedInterval, named_interval
 
 RATES: Mapping[str, float] = MappingProxyType(
     {"recall_at_fpr_1_percent": 1e-2, "recall_at_fpr_0_5_percent": 5e-3, "recall_at_fpr_0_1_percent": 1e-3}
@@ -47,7 +47,9 @@ def recall_at_fpr(scores: Array, labels: Array, *, fpr: float) -> float:
     return _recall(-bona_fide, -attack, fpr)
 
 
-def official_summary(scores: Array, labels: Array, *, subjects: Array, seed: int, rounds: int = 500) -> list[Metric]:
+def official_summary(
+    scores: Array, labels: Array, *, subjects: Array, seed: int, rounds: int = 500
+) -> list[NamedInterval]:
     """The official figures with intervals that resample whole subjects.
 
     Args:
@@ -69,7 +71,7 @@ def official_summary(scores: Array, labels: Array, *, subjects: Array, seed: int
     found = []
     for name, fpr in RATES.items():
         interval = bootstrap_by_subject(functools.partial(at, fpr=fpr), subjects, seed=seed, rounds=rounds)
-        found.append(metric_of(name, interval, note=note))
+        found.append(named_interval(name, interval, note=note))
     return found
 
 

@@ -33,8 +33,8 @@ BPCER_AT = {"bpcer10": 0.10, "bpcer20": 0.05, "bpcer100": 0.01}
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One figure of a report.
+class NamedInterval:
+    """An interval with the name of what it measures; `facewarden.reporting.document.Metric` says more for a report.
 
     Attributes:
         name: which figure, e.g. "apcer/print" or "bpcer20_worst_species".
@@ -78,7 +78,7 @@ def presentation_summary(
     seed: int,
     rounds: int = 1000,
     confidence: float = 0.95,
-) -> list[Metric]:
+) -> list[NamedInterval]:
     """All error rates of one detector on one set, with intervals by subject.
 
     Args:
@@ -123,7 +123,7 @@ def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array,
     )
 
 
-def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[Metric]:
+def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[NamedInterval]:
     accepted = (rows.scores >= threshold).astype(np.float64)
 
     def rate(chosen: Bools | Ints, errors: Floats) -> Callable[[float], Interval]:
@@ -137,13 +137,13 @@ def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[Metr
     worst, weakest = worst_of(by_species, confidence)
     half_worst, half_pooled = (_half(part, rejected) for part in (worst, pooled))
     return [
-        *(metric_of(f"apcer/{name}", found(confidence)) for name, found in by_species.items()),
-        metric_of("apcer_worst_species", worst, note=f"weakest species: {weakest}"),
-        metric_of("apcer_pooled", pooled),
-        metric_of("bpcer", rejected),
-        metric_of("acer_worst_species", half_worst, note=f"weakest species: {weakest}"),
-        metric_of("acer_pooled", half_pooled),
-        metric_of("hter", half_pooled),
+        *(named_interval(f"apcer/{name}", found(confidence)) for name, found in by_species.items()),
+        named_interval("apcer_worst_species", worst, note=f"weakest species: {weakest}"),
+        named_interval("apcer_pooled", pooled),
+        named_interval("bpcer", rejected),
+        named_interval("acer_worst_species", half_worst, note=f"weakest species: {weakest}"),
+        named_interval("acer_pooled", half_pooled),
+        named_interval("hter", half_pooled),
     ]
 
 
@@ -156,7 +156,7 @@ def _half(one: Interval, two: Interval) -> Interval:
     return sum_interval((one.value + two.value) / 2, [(0.5, one), (0.5, two)], n=one.n + two.n)
 
 
-def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
+def _over_all_thresholds(rows: _Rows, confidence: float) -> list[NamedInterval]:
     bona_fide, attack = rows.scores[rows.bona_fide], rows.scores[~rows.bona_fide]
     curve = error_curve(bona_fide, attack)
     replicated = CurveReplicates(
@@ -179,8 +179,8 @@ def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
         return Estimate.shifted(value, replicates, n=bona_fide.size, subjects=of_bona_fide)
 
     found = [
-        metric_of("eer", ranking(equal_error(curve)[0], replicated.eer()).interval(confidence)),
-        metric_of("auc", ranking(area_under_curve(bona_fide, attack), replicated.auc()).interval(confidence)),
+        named_interval("eer", ranking(equal_error(curve)[0], replicated.eer()).interval(confidence)),
+        named_interval("auc", ranking(area_under_curve(bona_fide, attack), replicated.auc()).interval(confidence)),
     ]
     for name, target in BPCER_AT.items():
         # The threshold that holds for every species is the highest of theirs, so this BPCER is a maximum as well.
@@ -192,13 +192,13 @@ def _over_all_thresholds(rows: _Rows, confidence: float) -> list[Metric]:
         highest = max(one.value for one in by_species.values())
         binding = {kind: one.interval for kind, one in by_species.items() if one.varies or one.value == highest}
         worst, weakest = worst_of(binding, confidence)
-        found.append(metric_of(f"{name}_worst_species", worst, note=f"weakest species: {weakest}"))
+        found.append(named_interval(f"{name}_worst_species", worst, note=f"weakest species: {weakest}"))
         pooled = bpcer_at(target, attack, replicated.pooled)
-        found.append(metric_of(f"{name}_pooled", pooled.interval(confidence)))
+        found.append(named_interval(f"{name}_pooled", pooled.interval(confidence)))
     return found
 
 
-def metric_of(name: str, found: Interval, *, note: str = "") -> Metric:
-    """A metric whose note says how the bounds were found, unless as those of its kind always are."""
+def named_interval(name: str, found: Interval, *, note: str = "") -> NamedInterval:
+    """Name an interval; the note says how its bounds were found, unless as those of its kind always are."""
     text = "; ".join(part for part in (note, "" if is_ordinary(found.method) else found.method) if part)
-    return Metric(name=name, value=found.value, low=found.low, high=found.high, n=found.n, note=text)
+    return NamedInterval(name=name, value=found.value, low=found.low, high=found.high, n=found.n, note=text)

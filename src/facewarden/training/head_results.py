@@ -16,7 +16,7 @@ from facewarden.core.tasks import ATTRIBUTES, CODES, HEADS, MAPS, known
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.metrics.intervals import mean_by_subject
-from facewarden.metrics.summary import Metric, metric_of
+from facewarden.metrics.summary import NamedInterval, named_interval
 
 _AT_ONCE = 32
 Rows = NDArray[Any]
@@ -45,7 +45,7 @@ def measure_heads(detector: Detector, manifest: Manifest, *, seed: int) -> dict[
         BadInputError: nothing can be read.
     """
     outputs, targets, label, subject = _collect(detector, manifest)
-    found: dict[str, list[Metric]] = {}
+    found: dict[str, list[NamedInterval]] = {}
     for head, target in targets.items():
         here = known(head, target).numpy()
         if here.any():
@@ -83,13 +83,15 @@ def _collect(detector: Detector, manifest: Manifest) -> tuple[dict[str, Tensor],
     )
 
 
-def _of_head(head: str, output: Tensor, target: Tensor, label: Rows, subject: Rows, *, seed: int) -> list[Metric]:
-    def mean(name: str, values: Rows, rows: Rows) -> list[Metric]:
+def _of_head(
+    head: str, output: Tensor, target: Tensor, label: Rows, subject: Rows, *, seed: int
+) -> list[NamedInterval]:
+    def mean(name: str, values: Rows, rows: Rows) -> list[NamedInterval]:
         chosen = rows & ~np.isnan(values)
         if not chosen.any():
             return []
         share = head not in MAPS
-        return [metric_of(name, mean_by_subject(values[chosen], subject[chosen], seed=seed, proportion=share))]
+        return [named_interval(name, mean_by_subject(values[chosen], subject[chosen], seed=seed, proportion=share))]
 
     every, attack = np.ones(len(label), bool), label == 0
     if head == "live" or head in CODES:

@@ -18,7 +18,7 @@ from facewarden.core.roles import Detector
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.metrics.pad import fit_rule
-from facewarden.metrics.summary import Metric, presentation_summary
+from facewarden.metrics.summary import NamedInterval, presentation_summary
 
 _AT_ONCE = 32
 
@@ -33,7 +33,7 @@ class ScoredSplit:
     subject: NDArray[Any]
     domain: NDArray[Any]
 
-    def metrics(self, rule: DecisionRule, *, seed: int) -> list[Metric]:
+    def metrics(self, rule: DecisionRule, *, seed: int) -> list[NamedInterval]:
         """All error rates at a threshold set elsewhere."""
         return presentation_summary(
             self.score, self.label, species=self.species, subjects=self.subject, rule=rule, seed=seed

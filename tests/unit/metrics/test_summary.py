@@ -13,7 +13,7 @@ from facewarden.metrics.checked import codes_of
 from facewarden.metrics.estimate import Estimate, worst_of
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.metrics.resample import MAX_UNITS, rate_replicates, resampling
-from facewarden.metrics.summary import Metric, presentation_summary
+from facewarden.metrics.summary import NamedInterval, presentation_summary
 
 RULE = DecisionRule(threshold=0.7, policy="eer", split="dev", source="elsewhere", n_bona_fide=1, n_attack=1)
 
@@ -32,7 +32,7 @@ def captures(
     return (scores if digits is None else scores.round(digits)), labels, kinds, np.char.add("person ", who.astype(str))
 
 
-def summary(data: tuple[np.ndarray, ...], *, rounds: int = 200, seed: int = 4) -> dict[str, Metric]:
+def summary(data: tuple[np.ndarray, ...], *, rounds: int = 200, seed: int = 4) -> dict[str, NamedInterval]:
     scores, labels, kinds, who = data
     found = presentation_summary(scores, labels, species=kinds, subjects=who, rule=RULE, seed=seed, rounds=rounds)
     assert len({metric.name for metric in found}) == len(found)

@@ -13,7 +13,7 @@ from facewarden.core.seeding import derive
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.metrics.pad import eer_threshold, fit_rule
 from facewarden.metrics.refit import eer_threshold_replicates
-from facewarden.metrics.summary import Metric, presentation_summary
+from facewarden.metrics.summary import NamedInterval, presentation_summary
 from facewarden.metrics.transfer import Replicated, mean_over, over_seeds, transfer_measures, video_means
 
 ROUNDS = 400
@@ -86,7 +86,7 @@ class ScoresOverSeeds:
         known = [part for part in parts if part is not None]
         return mean_over(known) if len(known) == len(parts) else None
 
-    def rates(self, method: str, protocol: str, seed: int) -> dict[str, Metric] | None:
+    def rates(self, method: str, protocol: str, seed: int) -> dict[str, NamedInterval] | None:
         """APCER by species, BPCER, ACER and all the others at the threshold frozen on dev, last epoch."""
         result = self.find(method, protocol, seed)
         if result is None:
