@@ -13,11 +13,9 @@ import yaml
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.settings import SettingError
 from facewarden.core.settings.problems import shown
+from facewarden.experiments.engine.limits import PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES
 
 FOLDER = Path(__file__).parent.parent / "plans"
-PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES = 256 * 1024, 40, 10_000
-"""Largest plan: bytes of the file, values inside of values, and values in all, each alias counted where it stands."""
-
 _PLAIN = {yaml.ScalarNode: ("null", "bool", "int", "float", "str", "merge"), yaml.SequenceNode: ("seq",),
           yaml.MappingNode: ("map",)}  # fmt: skip
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")

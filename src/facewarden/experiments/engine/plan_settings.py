@@ -14,6 +14,7 @@ from facewarden.core.settings import SettingError, Text, Whole
 from facewarden.core.settings.budget import check_gray
 from facewarden.core.settings.checking import adapter
 from facewarden.core.settings.problems import at_place, nearest, shown
+from facewarden.experiments.engine.limits import PLAN_CELLS
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,21 @@ def check_all_known(values: Sequence[str] | None, known: Collection[str], *, at:
     """
     for place, value in enumerate(values or ()):
         check_known(value, known, at=(*at, place))
+
+
+def check_cell_count(count: int, *, at: Sequence[str | int]) -> None:
+    """Refuse lists that make more cells together than a plan may have, before any is made.
+
+    Args:
+        count: how many cells.
+        at: where the plan has the lists.
+
+    Raises:
+        SettingError: more than `PLAN_CELLS`.
+    """
+    if count > PLAN_CELLS:
+        text = f"makes {count} cells; allowed: up to {PLAN_CELLS}"
+        raise SettingError(at_place("", at, text), hint="shorter lists, or several plans", at=at)
 
 
 def listed(value: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
+from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.experiments.vulnerability.cells import WORK
 from facewarden.training.detector import untrained_detector
 from facewarden.training.recipe import parse_recipe
@@ -42,6 +43,8 @@ class AdversarialTraining(PlanKind):
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for each training, and for what is measured of each."""
         plan = plan_of(settings)
+        heads = sum(len(attack.heads or ("live",)) for attack in plan.specs)
+        check_cell_count(len(plan.seeds) * (len(plan.methods) + 1) * (heads + 2), at=("seeds",))
         recipes = plan.recipes()
         common = {"captures": plan.captures, "samples": plan.samples, "modalities": ["rgb"]}
         made: list[PlanCell] = []

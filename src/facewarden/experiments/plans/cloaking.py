@@ -30,6 +30,7 @@ from facewarden.experiments.cloaking.tables import (
     headlines,
 )
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary, shared_folder
+from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.reporting.document import Figure, Table
 
 _COMMON = ("set", "photos", "distractors", "aligner")
@@ -51,6 +52,8 @@ class Cloaking(PlanKind):
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for every cloak, purifier and tracker of a table, with all recognizers; and one per cost."""
         plan = plan_of(settings)
+        counts = (len(table.cloaks) * len(table.purifiers) * len(table.trackers) for table in plan.tables)
+        check_cell_count(sum(counts), at=("tables",))
         known, _ = plan.known()
         common = _common(plan)
         cells = []

@@ -25,6 +25,7 @@ from facewarden.experiments.domain_generalization.settings import (
 )
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.engine.kind import SHARED, CellResult, PlanCell, PlanKind, Summary
+from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.training.detector import untrained_detector
 
 
@@ -65,6 +66,8 @@ class PresentationKind(PlanKind):
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell per method, protocol and seed; parts that need the same cell share it."""
         plan = plan_of(settings)
+        counts = (len(part.protocols) * len(part.seeds) * len(part.methods) for part in plan.parts)
+        check_cell_count(sum(counts), at=("parts",))
         distinct: dict[str, PlanCell] = {}
         for part in plan.parts:
             for protocol in part.protocols:

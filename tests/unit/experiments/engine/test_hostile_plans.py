@@ -10,7 +10,8 @@ import pytest
 
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError
-from facewarden.experiments.engine.plan_file import PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES, read_plan
+from facewarden.experiments.engine.limits import PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES
+from facewarden.experiments.engine.plan_file import read_plan
 
 LAUGHS = "kind: draws\na0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
 MERGED = "kind: draws\na0: &a0 {x: 1}\n" + "".join(
@@ -18,7 +19,24 @@ MERGED = "kind: draws\na0: &a0 {x: 1}\n" + "".join(
 )
 DIGITS = "9" * 400
 CLOAKING = "kind: cloaking\nset: x\njudges: [a]\ncloaks: {c: {attack: pgd, level: 8, surrogates: [a]}}\npurifiers: {}\n"
+PART = f"parts: [{{title: x, methods: [a], protocols: [{', '.join(['bcd_a'] * 3_000)}]}}]"
+PRESENTATION = f"kind: presentation\ndata: {{captures: [x]}}\nmethods: {{a: {{recipe: mmdg}}}}\n{PART}\n"
+SEEDS = f"seeds: {list(range(3_000))}\n"
+HEADS = f"[{', '.join(f'h{n}' for n in range(200))}]"
+MODELS = f"models: {{{', '.join(f'm{n}: multitask' for n in range(200))}}}\n"
 HOSTILE = {
+    "millions of trainings": f"{PRESENTATION}{SEEDS}".encode(),
+    "hundreds of thousands of attacks": (
+        f"kind: vulnerability\ncaptures: x\n{MODELS}attacks: {{fgsm: {{eps: 4}}}}\nheads: {HEADS}\n".encode()
+    ),
+    "half a million attacks on seeds": (
+        f"kind: adversarial_training\ncaptures: x\nrecipe: multitask\n{SEEDS}methods: {{a: {{}}}}\n"
+        f"attacks: {{fgsm: {{eps: 4, heads: {HEADS}}}}}\n"
+    ).encode(),
+    "millions of cloaks": (
+        f"{CLOAKING}tables: [{{title: t, cloaks: [{', '.join('c' * 2_000)}], trackers: [nearest],"
+        f" purifiers: [{', '.join(['none'] * 2_000)}]}}]\n"
+    ).encode(),
     "nul byte": b"kind: vulnerability\ncaptures: a\x00b\n",
     "escaped nul": b'kind: vulnerability\ncaptures: "a\\0b"\n',
     "escaped nul in a key": b'kind: vulnerability\n"a\\0b": 1\n',
