@@ -128,7 +128,8 @@ def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | in
     name = values.pop("like")
     if not isinstance(name, str) or name not in shipped_plans() or FOLDER / f"{name}.yaml" == path:
         raise BadInputError(
-            f"{path}:{lines['like',]}: no plan {shown(name)} to be like", hint=f"one of: {', '.join(shipped_plans())}"
+            f"{path}:{lines['like',]}: no plan {repr(name) if isinstance(name, str) else shown(name)} to be like",
+            hint=f"one of: {', '.join(shipped_plans())}",
         )
     base = read_plan(str(name))
     return {key: value for key, value in {"kind": base.kind, **base.settings, **values}.items() if value is not None}
@@ -183,7 +184,9 @@ def _walk(node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | in
             hint="a shorter plan; --resume lets a plan grow",
         )
     if node.tag.rpartition(":")[2] not in _PLAIN[type(node)]:
-        raise BadInputError(f"{path}:{line}: {node.tag} is no plain value", hint="text, numbers, lists and mappings")
+        raise BadInputError(
+            f"{path}:{line}: not YAML of plain values: {node.tag}", hint="text, numbers, lists and mappings"
+        )
     lines[at] = line
     if isinstance(node, yaml.ScalarNode) and _NO_TEXT.search(node.value):
         raise BadInputError(f"{path}:{line}: text with a character that no file can hold", hint="write plain text")
