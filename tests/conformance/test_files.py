@@ -36,7 +36,7 @@ def entry_of(group: str, name: str) -> registry.Entry:
 
 
 def source_of(group: str, name: str) -> ast.Module:
-    path = registry._locate(entry_of(group, name).module)
+    path = registry.source_path(entry_of(group, name).module)
     assert path is not None
     return ast.parse(path.read_text(encoding="utf-8"))
 

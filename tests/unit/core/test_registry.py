@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import textwrap
@@ -51,7 +52,9 @@ def test_listing_imports_no_entry() -> None:
 
 def test_every_group_has_its_folder() -> None:
     for package in registry.GROUPS.values():
-        assert registry._ROOT.joinpath(*package.split(".")).is_dir()
+        spec = importlib.util.find_spec(f"facewarden.{package}")
+        assert spec is not None
+        assert spec.submodule_search_locations, "a package, not a file"
 
 
 def test_files_are_entries_and_helpers_are_not() -> None:
