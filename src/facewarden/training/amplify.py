@@ -119,7 +119,7 @@ def _changed(clean: Tensor, cloaked: Tensor, rng: np.random.Generator, settings:
     if rng.random() < settings.warped:
         both = eight_bits(_warped(both, rng))
     change = both[:1] - both[1:]
-    if rng.random() < settings.stored:
+    if rng.random() < settings.jpeg_share:
         low, high = settings.quality
         both = _as_jpeg(both, quality=int(rng.integers(low, high + 1)))
     batch = Batch(both[:1], both[1:], change)

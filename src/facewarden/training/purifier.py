@@ -44,7 +44,7 @@ def train_purifier(
     Args:
         plan: the recipe.
         out: folder to write; `run` inside it holds log and checkpoints and may be deleted afterwards.
-        pairs: folder of pairs, as `facewarden pairs` writes it.
+        pairs: folder of pairs, as `facewarden cloak-pairs` writes it.
         seed: decides initial weights and every draw.
         resume: go on with a run that was killed.
         start: folder of a trained purifier of the same network whose weights the training begins with; None draws them.
@@ -58,7 +58,8 @@ def train_purifier(
     """
     if pairs is None:
         raise BadInputError(
-            f"{plan.entry} learns from pairs of faces", hint="facewarden pairs lfw:PATH --out DIR, then --pairs DIR"
+            f"{plan.entry} learns from pairs of faces",
+            hint="facewarden cloak-pairs lfw:PATH --out DIR, then --pairs DIR",
         )
     held = read_pairs(pairs, kinds=plan.training.kinds, at_most=plan.training.at_most or None)
     written = {**plan.plain(), "seed": seed, "pairs_read": len(held)}

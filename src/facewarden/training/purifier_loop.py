@@ -62,7 +62,7 @@ def fit_purifier(
         ContractError: the loss is not a finite number.
     """
     if len(pairs) < settings.batch:
-        raise BadInputError(f"{len(pairs)} pairs are less than a batch", hint="facewarden pairs makes more")
+        raise BadInputError(f"{len(pairs)} pairs are less than a batch", hint="facewarden cloak-pairs makes more")
     network.requires_grad_(True).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     accelerator = accelerator_for(settings.precision, device)
@@ -120,8 +120,8 @@ def _losses(
         parts = {"image": (apart.square().mean(dim=(1, 2, 3)) + _UNDER_THE_ROOT).sqrt().mean()}
     else:
         parts = {"image": apart.abs().mean()}
-    if settings.remainder > 0:
-        parts["remainder"] = settings.remainder * residual_cloak(apart, batch.change)
+    if settings.residual_cloak > 0:
+        parts["residual_cloak"] = settings.residual_cloak * residual_cloak(apart, batch.change)
     if settings.feature > 0:
         few = settings.feature_faces or len(purified)
         for distance in features:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -30,7 +31,10 @@ from facewarden.training.recipe_files import FOLDER, RecipeFiles
 KIND: Literal["purifier"] = "purifier"
 Quality = Annotated[int, Ge(1), Le(100)]
 """Quality of JPEG."""
-_FILES = RecipeFiles(FOLDER, what="recipe of a purifier", model="puface", replaced=("network",))
+OLD_KEYS = MappingProxyType({"training.remainder": "residual_cloak", "training.stored": "jpeg_share"})
+"""Settings by their path in recipes of 0.1 -> their names now."""
+
+_FILES = RecipeFiles(FOLDER, what="recipe of a purifier", model="puface", replaced=("network",), old_keys=OLD_KEYS)
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,14 @@ class PurifierSettings:
             cloaks; 0 learns from cloaks.
         image: "rmse", one root of the mean square per batch; "rmse_each", the mean of every sample's own, in which a
             natural face that was changed a little counts as much as a cloaked one; or "l1", the mean absolute error.
-        remainder: weight of the share of the cloak that is left, see `facewarden.training.amplify.residual_cloak`.
+        residual_cloak: weight of the share of the cloak that is left, see `facewarden.training.amplify.residual_cloak`.
         feature: weight of the feature term.
         features: recognizers whose features are compared; none of them should judge the result.
         feature_faces: how many of a step's faces they look at, since they cost more than the network; 0 is all.
         mirror: whether half of the samples are mirrored.
         varied: share of samples that are sharpened or softened, exposed otherwise and given grain before the cloak.
         warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
-        stored: share of samples that are stored as JPEG after the cloak.
+        jpeg_share: share of samples that are compressed as JPEG after the cloak.
         quality: lowest and highest quality at which they are.
         precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
         every: epochs between checkpoints.
@@ -77,14 +81,14 @@ class PurifierSettings:
     sign: Literal[1, -1] = 1
     noise: NotNegative = 0.0
     image: Literal["rmse", "rmse_each", "l1"] = "rmse"
-    remainder: NotNegative = 0.02
+    residual_cloak: NotNegative = 0.02
     feature: NotNegative = 0.0
     features: tuple[Text, ...] = ("faceres",)
     feature_faces: Whole = 0
     mirror: bool = True
     varied: Share = 0.0
     warped: Share = 0.0
-    stored: Share = 0.0
+    jpeg_share: Share = 0.0
     quality: tuple[Quality, Quality] = (70, 95)
     precision: PrecisionSetting = "auto"
     every: Count = 1
@@ -108,7 +112,7 @@ class PurifierRecipe:
         entry: the purifier, by its registry name.
         summary, intended_use, limits, licence: for the card of the result.
         network: settings of the network, as `facewarden.nn.restorer.build_restorer` takes them.
-        pairs: kinds of cloak that `facewarden pairs` draws from.
+        pairs: kinds of cloak that `facewarden cloak-pairs` draws from.
         training: how to train.
         kind: tells it from recipes of detectors.
     """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from facewarden.core.errors import BadInputError, UnknownEntryError
 
 FOLDER = Path(__file__).parent / "recipes"
 """Recipes of detectors and purifiers that come with the package."""
+_LOG = logging.getLogger("facewarden")
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class RecipeFiles:
         what: the kind in words, for messages.
         model: name of a recipe of the package that is a good one to copy.
         replaced: settings that a recipe which is like another replaces as a whole; others are merged key by key.
+        old_keys: settings by their path in recipes of an earlier release, as in "training.stored" -> the name now.
     """
 
     folder: Path
     what: str
     model: str
     replaced: Collection[str] = ()
+    old_keys: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """Return where a recipe is: the path itself where it ends with .json, else a file of the package.
@@ -84,6 +88,9 @@ class RecipeFiles:
                 raise ValueError("it is like itself")
         except (OSError, ValueError, RecursionError) as error:
             raise self.refuse(str(path), error) from error
+        values, renamed = with_keys_of_today(values, self.old_keys)
+        for old, now in renamed.items():
+            _LOG.warning("%s: %s is spelled %s now", path, old, now)
         if "like" not in values:
             return values
         own = {key: value for key, value in values.items() if key != "like"}
@@ -92,6 +99,32 @@ class RecipeFiles:
         except UnknownEntryError as error:
             raise self.refuse(str(path), error) from error
         return {**merged(base, own), **{key: own[key] for key in self.replaced if key in own}}
+
+
+def with_keys_of_today(values: Mapping[str, Any], old_keys: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Rename the settings of a recipe that an earlier release spelled otherwise.
+
+    Args:
+        values: the recipe; it is not changed.
+        old_keys: path of a setting, as in "training.stored" -> its name now.
+
+    Returns:
+        The recipe of today, and the old paths that it had -> paths of today.
+    """
+    today, renamed = dict(values), {}
+    for path, name in old_keys.items():
+        *parents, old = path.split(".")
+        inner: Any = today
+        for parent in parents:
+            if not isinstance(inner.get(parent), dict):
+                break  # nothing to rename, or a value of another type, which its reader refuses
+            inner[parent] = dict(inner[parent])
+            inner = inner[parent]
+        else:
+            if old in inner and name not in inner:
+                inner[name] = inner.pop(old)
+                renamed[path] = ".".join([*parents, name])
+    return today, renamed
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def train(
         protocol: assigns the captures to train, dev and test: a name of `facewarden list protocols`, NAME:ARGUMENT, or
             a short name such as cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own
             splits stay.
-        pairs: folder of facewarden pairs that a purifier learns from.
+        pairs: folder of facewarden cloak-pairs that a purifier learns from.
         start: folder of a trained purifier of the same network to go on from; left out, the weights are drawn.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.

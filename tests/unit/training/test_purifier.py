@@ -87,7 +87,7 @@ def test_too_much_here_does_not_make_up_for_too_little_there() -> None:
 def test_what_happens_after_the_cloak_happens_to_both() -> None:
     pairs = pair_set(6, side=32)
     plain = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False)
-    for changed in ({"warped": 1.0}, {"stored": 1.0}, {"varied": 1.0}):
+    for changed in ({"warped": 1.0}, {"jpeg_share": 1.0}, {"varied": 1.0}):
         moved = PurifierSettings(natural=0.0, amplify=(1.0, 1.0), mirror=False, **changed)
         seen, wanted, _ = draw_batch(pairs, list(range(6)), settings=moved, seed=0, epoch=0)
         before, clean, _ = draw_batch(pairs, list(range(6)), settings=plain, seed=0, epoch=0)
@@ -102,7 +102,7 @@ def test_what_happens_after_the_cloak_happens_to_both() -> None:
 def test_the_change_is_what_it_was_before_the_image_was_stored() -> None:
     pairs = pair_set(6, side=32)
     calm = PurifierSettings(natural=0.0, mirror=False)
-    stored = PurifierSettings(natural=0.0, mirror=False, stored=1.0, quality=(50, 50))
+    stored = PurifierSettings(natural=0.0, mirror=False, jpeg_share=1.0, quality=(50, 50))
     mirrored = draw_batch(pairs, list(range(6)), settings=PurifierSettings(natural=0.0), seed=0, epoch=0)
     assert torch.equal(mirrored.change, mirrored.seen - mirrored.wanted)
     before = draw_batch(pairs, list(range(6)), settings=calm, seed=0, epoch=0)
@@ -116,7 +116,7 @@ def test_the_quality_of_storing_is_the_one_of_the_recipe() -> None:
     pairs = pair_set(40, side=32)
     apart = []
     for quality in ((10, 10), (10, 95), (95, 95)):
-        settings = PurifierSettings(natural=0.0, mirror=False, amplify=(0.0, 0.0), stored=1.0, quality=quality)
+        settings = PurifierSettings(natural=0.0, mirror=False, amplify=(0.0, 0.0), jpeg_share=1.0, quality=quality)
         found = draw_batch(pairs, list(range(40)), settings=settings, seed=0, epoch=0).wanted
         apart.append(float((found - tensors(pairs)[0]).abs().mean()))
     assert apart[0] > apart[1] > apart[2]
@@ -155,7 +155,15 @@ def test_natural_samples_appear_as_often_as_asked_and_noise_takes_the_place_of_c
 
 
 def settings(**changed: object) -> PurifierSettings:
-    values = {"epochs": 3, "batch": 8, "rate": 5e-3, "precision": "no", "remainder": 0.01, "warmup": 0.0, **changed}
+    values = {
+        "epochs": 3,
+        "batch": 8,
+        "rate": 5e-3,
+        "precision": "no",
+        "residual_cloak": 0.01,
+        "warmup": 0.0,
+        **changed,
+    }
     return PurifierSettings(**values)  # type: ignore[arg-type]
 
 
@@ -205,7 +213,7 @@ def test_the_feature_term_is_learned_from_by_name(tmp_path: Path, monkeypatch: p
         settings=settings(epochs=1, feature=0.5, feature_faces=2), seed=0, run=tmp_path,
     )  # fmt: skip
     assert log[0]["tiny"] > 0
-    assert log[0]["loss"] == pytest.approx(log[0]["tiny"] + log[0]["image"] + log[0]["remainder"], rel=1e-4)
+    assert log[0]["loss"] == pytest.approx(log[0]["tiny"] + log[0]["image"] + log[0]["residual_cloak"], rel=1e-4)
 
 
 @pytest.fixture
@@ -380,5 +388,19 @@ def test_a_recipe_like_another_holds_only_what_differs() -> None:
     whole, control = read_purifier_recipe("puface"), read_purifier_recipe("denoise_rednet")
     assert (control.network, control.pairs) == (whole.network, whole.pairs)
     assert (control.training.image, control.training.batch) == (whole.training.image, whole.training.batch)
-    assert (control.training.noise, control.training.remainder) == (16.0, 0.0)
+    assert (control.training.noise, control.training.residual_cloak) == (16.0, 0.0)
     assert read_purifier_recipe("puface_wrong_sign").training.sign == -1
+
+
+def test_a_recipe_of_the_release_before_is_read_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"like": "puface", "training": {"remainder": 0.03, "stored": 0.7}}))
+    training = read_purifier_recipe(str(path)).training
+    assert (training.residual_cloak, training.jpeg_share) == (0.03, 0.7)
+    assert "training.stored is spelled training.jpeg_share now" in caplog.text
+    path.write_text(json.dumps({"like": "puface", "training": {"jpeg_share": 0.2, "stored": 0.7}}))
+    with pytest.raises(BadInputError, match="stored"):
+        read_purifier_recipe(str(path))
+    path.write_text(json.dumps({"like": "puface", "training": 3}))
+    with pytest.raises(BadInputError, match="training"):
+        read_purifier_recipe(str(path))

@@ -34,7 +34,7 @@ def pair_set(count: int = 16, *, side: int = 16, depth: tuple[int, ...] = (8,)) 
 
 
 def settings(**changed: Any) -> PurifierSettings:
-    plain: dict[str, Any] = {"epochs": 1, "batch": 8, "precision": "no", "remainder": 0.0, "warmup": 0.0}
+    plain: dict[str, Any] = {"epochs": 1, "batch": 8, "precision": "no", "residual_cloak": 0.0, "warmup": 0.0}
     return PurifierSettings(**(plain | {"mirror": False, "natural": 0.0, "amplify": (1.0, 1.0)} | changed))
 
 
@@ -117,15 +117,15 @@ def test_the_image_loss_is_the_one_that_the_recipe_names(tmp_path: Path, image: 
     assert log[0]["image"] * 255 == pytest.approx(wanted, rel=1e-3)
 
 
-def test_the_remainder_is_along_the_cloak_and_not_along_what_jpeg_made_of_it(tmp_path: Path) -> None:
-    pairs, how = pair_set(8), settings(remainder=1.0, stored=1.0, quality=(30, 30), rate=1e-12)
+def test_the_residual_cloak_is_along_the_cloak_and_not_along_what_jpeg_made_of_it(tmp_path: Path) -> None:
+    pairs, how = pair_set(8), settings(residual_cloak=1.0, jpeg_share=1.0, quality=(30, 30), rate=1e-12)
     log = fit_purifier(Shifts(), pairs, dev=None, features=[], settings=how, seed=0, run=tmp_path)
     batch = draw_batch(pairs, list(range(8)), settings=how, seed=0, epoch=0)
     along, stored = (
         float(residual_cloak(batch.seen - batch.wanted, way)) for way in (batch.change, batch.seen - batch.wanted)
     )
     assert abs(along - stored) > 0.01
-    assert log[0]["remainder"] == pytest.approx(along, rel=1e-3)
+    assert log[0]["residual_cloak"] == pytest.approx(along, rel=1e-3)
 
 
 def test_the_network_learns_from_the_feature_loss(tmp_path: Path) -> None:

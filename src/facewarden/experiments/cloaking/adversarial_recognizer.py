@@ -83,7 +83,7 @@ class AdversarialRecognizer(Recognizer):
 
         Args:
             base: a recognizer that offers halves.
-            pairs: folder of `facewarden pairs`; its people are in no evaluation.
+            pairs: folder of `facewarden cloak-pairs`; its people are in no evaluation.
             how: the training.
             store: keeps the weights.
 

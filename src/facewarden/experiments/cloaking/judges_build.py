@@ -18,7 +18,8 @@ def build_recognizer(spec: str, *, store: Store) -> Recognizer:
 
     Args:
         spec: as everywhere, or `adapted{"base": NAME, "pairs": FOLDER}`: a recognizer whose upper half the tracker has
-            trained on cloaks of its own, made by `facewarden pairs`; further settings are those of `AdaptiveTraining`.
+            trained on cloaks of its own, made by `facewarden cloak-pairs`; further settings are those of
+            `AdaptiveTraining`.
         store: keeps what was trained.
 
     Raises:
