@@ -11,7 +11,7 @@ from facewarden.auditing.perturbation_section import AttackGrid, perturbation_se
 from facewarden.auditing.request import AuditRequest, not_measured
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
-from facewarden.core.errors import BadInputError, FacewardenError
+from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import Modality
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector
@@ -64,12 +64,6 @@ def drop_captures(needs: AuditRequest, run: RunFolder) -> None:
 def presentation_of(detector: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder) -> PresentationResult:
     """Score the development and test captures once and measure them."""
     wanted = manifest.where(split=("dev", "test"))
-    lacking = [name for name in ("dev", "test") if not len(manifest.where(split=name))]
-    if lacking:
-        raise BadInputError(
-            f"{manifest.name}: no rows of split {' and '.join(lacking)}",
-            hint="the threshold is set on dev and measured on test; facewarden simulate writes both",
-        )
     scores = _stored_scores(detector, wanted, run)
     return measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,18 +13,27 @@ import numpy as np
 
 from facewarden.auditing.presets import Preset
 from facewarden.core.card import Card
-from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.errors import BadInputError, FacewardenError, LeakError, MissingAssetError, RunError
 from facewarden.core.identity.given import recorded
 from facewarden.core.precision import Precision
 from facewarden.core.resolve import RecognizerLike, resolve_recognizer
 from facewarden.core.roles import Recognizer
-from facewarden.core.seeding import checked_seed
+from facewarden.core.seeding import checked_seed, derive
 from facewarden.data.captures import open_captures
 from facewarden.data.content import captures_hash, photos_hash
-from facewarden.data.datasets import open_dataset
+from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
+from facewarden.data.datasets.lfw import Lfw
+from facewarden.data.manifest import Manifest
+from facewarden.experiments.cloaking.population import judges_of_purifiers
 from facewarden.metrics.pad import fit_rule
+from facewarden.photos.aligned import choose_people
 from facewarden.recognizers.parts.ensembles import AUDIT_SURROGATES
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
+
+_LOG = logging.getLogger("facewarden")
+CLOAKING = "cloaking of gallery photos"
+AT_LEAST = 4
+"""Photos that a person needs to take part in the cloaking."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,10 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
         if needs.faces is not None:
             hashes["faces_sha256"] = photos_hash(open_dataset(needs.faces).photos())
     if needs.captures is not None:
+        manifest = open_captures(needs.captures)
+        check_captures(manifest)
         # images of train are not read: nothing is trained here
-        hashes["manifest"] = captures_hash(open_captures(needs.captures), splits=("dev", "test"))
+        hashes["manifest"] = captures_hash(manifest, splits=("dev", "test"))
     return hashes
 
 
@@ -122,6 +135,88 @@ def surrogates_of(needs: AuditRequest, judge: Recognizer) -> tuple[Recognizer, .
     if not found:
         raise missing[0]
     return tuple(found)
+
+
+def unusable_faces(needs: AuditRequest) -> LeftOut | None:
+    """Why the cloaking of gallery photos cannot be measured with these faces, or None; looked at before any work."""
+    if needs.faces is None:
+        return None
+    try:
+        sizes = needs.sizes
+        chosen_photos(needs, open_dataset(needs.faces), people=sizes.people, at_most=sizes.photos_per_person)
+    except MissingAssetError:
+        return None  # the section itself says how to get them
+    except FacewardenError as error:
+        return LeftOut(CLOAKING, error.message, error.hint)
+    return None
+
+
+def chosen_photos(needs: AuditRequest, dataset: Dataset, *, people: int, at_most: int) -> tuple[FacePhoto, ...]:
+    """Photos of people who have enough of them, by seed.
+
+    Args:
+        needs: the request, for its seed.
+        dataset: of Labeled Faces in the Wild the other people are there to train purifiers on.
+        people, at_most: how many, and how many photos of each.
+
+    Raises:
+        BadInputError: too few people have enough photos.
+    """
+    # some of the users chose the recipe of a purifier
+    photos = judges_of_purifiers(dataset.part("users")) if isinstance(dataset, Lfw) else dataset.photos()
+    return choose_people(photos, people=people, at_least=AT_LEAST, at_most=at_most, seed=derive(needs.seed, "faces"))
+
+
+def check_captures(manifest: Manifest) -> None:
+    """Refuse captures on which no threshold can be set and none be tested, before anything is measured.
+
+    Raises:
+        BadInputError: the splits dev and test do not both hold bona fide and attack rows.
+        LeakError: a subject is in both.
+    """
+    lacking = [name for name in ("dev", "test") if not len(manifest.where(split=name))]
+    if lacking:
+        raise BadInputError(
+            f"{manifest.name}: no rows of split {' and '.join(lacking)}",
+            hint="the threshold is set on dev and measured on test; facewarden simulate writes both",
+        )
+    subjects = {}
+    for split in ("dev", "test"):
+        rows = manifest.where(split=split)
+        classes = {row.label for row in rows}
+        absent = [what for label, what in ((1, "bona fide"), (0, "attack")) if label not in classes]
+        if absent:
+            raise BadInputError(
+                f"{manifest.name}: no {absent[0]} row in split {split}",
+                hint="the threshold is set on dev and measured on test, each with bona fide and attack rows",
+            )
+        subjects[split] = set(rows.subjects)
+    shared = sorted(subjects["dev"] & subjects["test"])
+    if shared:
+        raise LeakError(
+            f"{manifest.name}: {len(shared)} subjects are in both dev and test, first {shared[0]!r}",
+            hint="split by subject; facewarden data check lists them",
+        )
+
+
+def measured_or_left_out(name: str, what: str, measure: Callable[[], Section]) -> Section:
+    """Measure a section; where that fails it stands in the report with the reason, and the other sections go on.
+
+    Args:
+        name: of the section.
+        what: is left out then.
+        measure: gives the section.
+
+    Raises:
+        RunError: the run's folder cannot be used.
+    """
+    try:
+        return measure()
+    except RunError:
+        raise
+    except FacewardenError as error:
+        _LOG.warning("%s is not measured: %s", what, error)
+        return not_measured(name, LeftOut(what, error.message, error.hint))
 
 
 def not_measured(name: Any, left: LeftOut) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -40,11 +41,22 @@ def score(
 
     result = run(Path(source), detector=detector, device=device, precision=precision, out=out)
     lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
+    told = Counter(note for notes in result.notes for note in notes.split("; ") if note)
+    lines += [f"note for {count}: {note}" for note, count in told.items()]
     if result.out is not None:
         lines.append(f"{len(result.key)} scores: {result.out}")
     else:
-        lines += [f"{value:+9.4f}  {key}" for key, value in zip(result.key, result.score, strict=True)]
+        about = [_face(*face) for face in zip(result.n_faces, result.box, result.notes, strict=True)]
+        about = about or [""] * len(result.key)
+        rows = zip(result.key, result.score, about, strict=True)
+        lines += [f"{value:+9.4f}  {key}{face}" for key, value, face in rows]
     return Outcome(result, lines)
+
+
+def _face(faces: int, box: tuple[float, float, float, float], notes: str) -> str:
+    """Which face of a photo was scored."""
+    where = " ".join(f"{value:.0f}" for value in box)
+    return f"  ({faces} face{'s' if faces > 1 else ''}, box {where}{'; ' if notes else ''}{notes})"
 
 
 entry = score

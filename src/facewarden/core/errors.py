@@ -24,6 +24,10 @@ class BadInputError(FacewardenError):
     """A file, folder, manifest or argument cannot be used as it is."""
 
 
+class RunError(BadInputError):
+    """The folder of a run cannot be read or written; what it measured does not matter then."""
+
+
 class UnknownEntryError(FacewardenError):
     """A registry has no entry of that name."""
 
@@ -38,6 +42,19 @@ class AssetError(FacewardenError):
 
 class ContractError(FacewardenError):
     """A plug-in broke its contract: wrong shape, values outside the range, a misreported result."""
+
+
+class NotFiniteError(ContractError):
+    """A network gave NaN or infinity, or a vector without direction, for some samples of a batch.
+
+    Args:
+        message, hint: as of any error.
+        rows: positions of these samples in the batch.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", rows: tuple[int, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.rows = rows
 
 
 class LeakError(FacewardenError):

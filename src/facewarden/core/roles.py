@@ -16,7 +16,7 @@ from facewarden.core.batch import FaceBatch, check_unit_range
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import Computing
 from facewarden.core.compute.device import device_of
-from facewarden.core.errors import ContractError
+from facewarden.core.errors import ContractError, NotFiniteError
 from facewarden.core.labels import Modality
 from facewarden.core.precision import at_least_single
 
@@ -55,6 +55,11 @@ def left_alone(tensors: Iterable[Tensor], *, owner: str) -> Iterator[None]:
     yield
     if [tensor._version for tensor in watched] != before:
         raise ContractError(f"{owner} wrote into the images it was given", hint="use x - y instead of x.sub_(y)")
+
+
+def _rows_of(bad: Tensor) -> tuple[int, ...]:
+    """Positions where a mask is set."""
+    return tuple(torch.nonzero(bad).flatten().tolist()) if bool(bad.any()) else ()
 
 
 def _form(value: object) -> str:
@@ -139,8 +144,9 @@ class Detector(nn.Module, Computing, ABC):
                 the images were.
 
         Raises:
-            ContractError: a modality or the box is missing, or `predict` returned something that is not a finite
-                score for each sample.
+            ContractError: a modality or the box is missing, or `predict` returned something that is not a score for
+                each sample.
+            NotFiniteError: a score is NaN or infinite; the samples are named.
         """
         name, caller = type(self).__name__, batch.device
         batch = batch.to(device_of(self) or caller)
@@ -162,8 +168,12 @@ class Detector(nn.Module, Computing, ABC):
                 f"{name} must give a PadOutput with a score of shape ({len(batch)},), got {got}",
                 hint="one logit a sample",
             )
-        if not bool(torch.isfinite(output.score.detach()).all()):
-            raise ContractError(f"{name} gave a score that is not finite", hint="look at its weights and input")
+        bad = _rows_of(~torch.isfinite(output.score.detach()))
+        if bad:
+            keys = ", ".join(batch.key[row] for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+            raise NotFiniteError(
+                f"{name} gave a score that is not finite for {keys}", hint="look at its weights and input", rows=bad
+            )
         if set(output.tasks) - set(self.heads):
             raise ContractError(
                 f"{name} gives heads {sorted(output.tasks)} but declares {self.heads}", hint="declare them"
@@ -213,8 +223,8 @@ class Recognizer(nn.Module, Computing, ABC):
             images: `(b, 3, 112, 112)` RGB in [0, 1], on any device; the vectors come back to the same.
 
         Raises:
-            ContractError: wrong shape or range, or a network that returned something else than finite `(b, dim)` of
-                some length.
+            ContractError: wrong shape or range, or a network that returned something else than `(b, dim)`.
+            NotFiniteError: vectors that are not finite, or of length zero.
         """
         name = type(self).__name__
         if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
@@ -229,10 +239,20 @@ class Recognizer(nn.Module, Computing, ABC):
         if self.asked_precision is not None and isinstance(raw, Tensor):
             raw = at_least_single(raw)
         expected, shape = (images.shape[0], self.dim), tuple(getattr(raw, "shape", ()))
-        if shape != expected or not bool(torch.isfinite(raw.detach()).all()):
+        if shape != expected:
             raise ContractError(f"{name} must give finite {expected}, got {shape}", hint="")
-        if bool((raw.detach().norm(dim=1) < _SHORTEST).any()):
-            raise ContractError(f"{name} gave a zero vector, which has no direction", hint="look at its weights")
+        bad = _rows_of(~torch.isfinite(raw.detach()).all(dim=1))
+        if bad:
+            raise NotFiniteError(
+                f"{name} must give finite {expected}, got NaN or infinity in {len(bad)} of them, first in {bad[0]}",
+                hint="look at its weights and input",
+                rows=bad,
+            )
+        bad = _rows_of(raw.detach().norm(dim=1) < _SHORTEST)
+        if bad:
+            raise NotFiniteError(
+                f"{name} gave a zero vector, which has no direction", hint="look at its weights", rows=bad
+            )
         return nn.functional.normalize(raw, dim=1).to(images.device)
 
     @final  # type: ignore[misc]

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, RunError
 from facewarden.core.files import remove_stale, write_json
 from facewarden.core.identity.code_version import say_computed_anew
 
@@ -113,14 +113,14 @@ class RunFolder:
         """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it.
 
         Raises:
-            BadInputError: its file cannot be read, or not be written; what was finished before stays.
+            RunError: its file cannot be read, or not be written; what was finished before stays.
         """
         path = self.path / "stages" / f"{name}.json"
         if path.is_file():
             try:
                 return json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError, RecursionError) as error:
-                raise BadInputError(
+                raise RunError(
                     f"{path}: the stage cannot be read: {error}", hint="delete this file, --resume makes it again"
                 ) from error
         started = time.perf_counter()
@@ -134,7 +134,7 @@ class RunFolder:
         """Append one line to the run's log.
 
         Raises:
-            BadInputError: it cannot be written.
+            RunError: it cannot be written.
         """
         with self._writing(), (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **values}) + "\n")
@@ -143,7 +143,7 @@ class RunFolder:
         """Mark the run done.
 
         Raises:
-            BadInputError: the mark cannot be written.
+            RunError: the mark cannot be written.
         """
         with self._writing():
             write_json(self.path / DONE, summary)
@@ -153,7 +153,7 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise BadInputError(
+            raise RunError(
                 f"{self.path}: cannot write the run: {error}",
                 hint="free space or another --out; what was finished stays",
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from facewarden.core.sources.grammar import is_there
 from facewarden.data.datasets.parts.captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
+
+_LOG = logging.getLogger("facewarden")
 
 __all__ = [
     "CaptureSet",
@@ -51,7 +54,20 @@ def open_captures(source: str | Path) -> Manifest:
     named = named_set(str(source))
     if named is None:
         check_name(str(source))
-    return Manifest.read(Path(source)) if named is None else capture_set(*named).manifest()
+    manifest = Manifest.read(Path(source)) if named is None else capture_set(*named).manifest()
+    for line in (_understood(manifest), *(f"{manifest.name}: {note}" for note in manifest.notes)):
+        _LOG.info("%s", line)
+    return manifest
+
+
+def _understood(manifest: Manifest) -> str:
+    """What was read, in one sentence."""
+    splits = ", ".join(f"{count} {name}" for name, count in manifest.counts("split").items())
+    bona_fide = sum(row.bona_fide for row in manifest)
+    return (
+        f"{manifest.name}: {len(manifest)} captures of {len(manifest.subjects)} subjects and {len(manifest.domains)} "
+        f"sensor domains ({splits}; {bona_fide} bona fide, {len(manifest) - bona_fide} attacks)"
+    )
 
 
 def capture_set(

@@ -16,7 +16,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.data.arrays import array_file
 from facewarden.data.inventory import Inventory, Item, take_inventory
-from facewarden.data.loading import read_image
+from facewarden.data.loading import check_box, read_image
 from facewarden.data.near_duplicates import first_near, perceptual_hash
 from facewarden.data.text import printable
 
@@ -27,6 +27,8 @@ _MEANING = {
     "missing": "files that the manifest names and that are not there",
     "zero_byte": "files of 0 bytes",
     "unreadable": "files that are no whole picture",
+    "wrong_unit": "sensor domains whose depth or infrared cannot be in the units of the manifest",
+    "wrong_box": "face boxes that are not in their frame, or tiny",
     "empty_identity": "folders of people without a photo",
     "leaked_subject": "subjects in more than one split",
     "leaked_image": "pictures of one split that are in another one too, exactly or nearly",
@@ -47,8 +49,8 @@ class FileFinding:
     """One kind of problem, and the files that have it.
 
     Attributes:
-        kind: "missing", "zero_byte", "unreadable", "empty_identity", "leaked_subject", "leaked_image",
-            "two_identities", "duplicate", "near_duplicate", "other_file" or "unknown_column".
+        kind: "missing", "zero_byte", "unreadable", "wrong_unit", "wrong_box", "empty_identity", "leaked_subject",
+            "leaked_image", "two_identities", "duplicate", "near_duplicate", "other_file" or "unknown_column".
         count: how often.
         first: the first five, in words.
     """
@@ -144,6 +146,7 @@ def check(path: Path) -> CheckReport:
     inventory = take_inventory(path)
     file_findings: dict[str, list[str]] = {kind: [] for kind in _MEANING}
     file_findings["empty_identity"] = list(inventory.empty)
+    file_findings["wrong_unit"] = list(inventory.wrong_units)
     file_findings["other_file"] = list(inventory.other_files)
     file_findings["unknown_column"] = list(inventory.unknown_columns)
     file_findings["leaked_subject"] = _leaked_subjects(inventory.items)
@@ -180,7 +183,18 @@ def _look(item: Item, findings: dict[str, list[str]]) -> Look | None:
         findings["zero_byte"].append(item.name)
     else:
         try:
-            image = read_image(item.path, item.modality, depth_encoding=item.depth_encoding)
+            image = read_image(
+                item.path,
+                item.modality,
+                depth_encoding=item.depth_encoding,
+                depth_unit=item.depth_unit,
+                infrared_bits=item.infrared_bits,
+            )
+            if item.box is not None:
+                try:
+                    check_box(item.box, image.shape[1], image.shape[0], key=item.name)
+                except BadInputError as error:
+                    findings["wrong_box"].append(f"{error.message}: {error.hint}")
             if item.modality == "depth":
                 return None
             if image.dtype == np.uint8:

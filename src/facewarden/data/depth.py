@@ -11,19 +11,22 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
-from facewarden.data.photo import MAX_PIXELS, is_colored, read_photo
+from facewarden.data.photo import MAX_PIXELS, is_colored, read_photo, upright
 from facewarden.data.sample import Box
 from facewarden.data.text import printable
 
 BAND = 300.0
 """Millimeters that the encoding spans: 150 before and 150 behind the face."""
+NEAREST, FARTHEST = 100.0, 5000.0
+"""Millimeters between which a face is that a sensor of depth captured."""
 
 
-def read_depth(path: Path) -> NDArray[np.uint16]:
-    """Read a depth image.
+def read_depth(path: Path, *, unit: float = 1.0) -> NDArray[np.uint16]:
+    """Read a depth image, upright.
 
     Args:
         path: a single-channel 16-bit PNG.
+        unit: millimeters that one stored value stands for.
 
     Returns:
         `(h, w)` uint16 millimeters, 0 = hole.
@@ -44,11 +47,15 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
                     raise BadInputError(f"{name}: has {image.width} x {image.height} pixels", hint="at most 50 MP")
                 if not image.mode.startswith("I"):
                     raise BadInputError(f"{name}: is a picture of mode {image.mode}", hint=wanted)
-                return np.asarray(image).astype(np.uint16)
+                stored = np.asarray(upright(image)).astype(np.uint16)
     except BadInputError:
         raise
     except Exception as error:  # Pillow's decoders raise almost any type on damaged data
         raise BadInputError(f"{name}: cannot be read as depth: {error}", hint=wanted) from error
+    if unit == 1.0:
+        return stored
+    millimeters = np.clip(np.round(stored.astype(np.float64) * unit), 1, np.iinfo(np.uint16).max)
+    return np.where(stored > 0, millimeters, 0).astype(np.uint16)
 
 
 def read_depth_picture(path: Path) -> NDArray[np.uint8]:
@@ -96,15 +103,53 @@ def encode_depth(depth: NDArray[np.uint16], *, box: Box | None = None) -> NDArra
     Returns:
         `(h, w)` in [0, 1]; holes are 0.
     """
-    valid = depth > 0
-    if not valid.any():
+    valid, face = depth > 0, face_distance(depth, box=box)
+    if face is None:
         return np.zeros(depth.shape, dtype=np.float32)
-    inside = np.zeros_like(valid)
-    if box is not None:
-        height, width = depth.shape
-        x0, y0 = (int(np.clip(np.floor(v), 0, side)) for v, side in zip(box[:2], (width, height), strict=True))
-        x1, y1 = (int(np.clip(np.ceil(v), 0, side)) for v, side in zip(box[2:], (width, height), strict=True))
-        inside[y0:y1, x0:x1] = valid[y0:y1, x0:x1]
-    face = np.median(depth[inside if inside.any() else valid].astype(np.float32))
-    encoded = np.clip(0.5 + (face - depth.astype(np.float32)) / BAND, 0.0, 1.0)
+    encoded = np.clip(0.5 + (np.float32(face) - depth.astype(np.float32)) / BAND, 0.0, 1.0)
     return np.where(valid, encoded, 0.0).astype(np.float32)
+
+
+def face_distance(depth: NDArray[np.uint16], *, box: Box | None = None) -> float | None:
+    """The median of the valid depth inside the face box, of the whole frame where that holds nothing but holes.
+
+    Args:
+        depth: `(h, w)` millimeters, 0 = hole.
+        box: face box x0 y0 x1 y1 in pixels; None takes the whole frame.
+
+    Returns:
+        Millimeters; None for a frame of nothing but holes.
+    """
+    inside = _inside(depth, box)
+    values = inside[inside > 0]
+    if not values.size:
+        values = depth[depth > 0]
+    return float(np.median(values.astype(np.float32))) if values.size else None
+
+
+def face_relief(depth: NDArray[np.uint16], *, box: Box | None = None) -> float | None:
+    """How deep the middle half of the face box is: millimeters between the 10th and the 90th percentile of it.
+
+    Args:
+        depth: `(h, w)` millimeters, 0 = hole.
+        box: face box x0 y0 x1 y1 in pixels.
+
+    Returns:
+        Millimeters; None without a box or without values there.
+    """
+    if box is None:
+        return None
+    quarter = ((box[2] - box[0]) / 4, (box[3] - box[1]) / 4)
+    middle = (box[0] + quarter[0], box[1] + quarter[1], box[2] - quarter[0], box[3] - quarter[1])
+    inside = _inside(depth, middle)
+    values = inside[inside > 0]
+    return float(np.subtract(*np.percentile(values, (90, 10)))) if values.size else None
+
+
+def _inside(depth: NDArray[np.uint16], box: Box | None) -> NDArray[np.uint16]:
+    if box is None:
+        return depth
+    height, width = depth.shape
+    x0, y0 = (int(np.clip(np.floor(v), 0, side)) for v, side in zip(box[:2], (width, height), strict=True))
+    x1, y1 = (int(np.clip(np.ceil(v), 0, side)) for v, side in zip(box[2:], (width, height), strict=True))
+    return depth[y0:y1, x0:x1]

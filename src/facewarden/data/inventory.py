@@ -8,13 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import DepthEncoding, Modality, Split
+from facewarden.core.labels import MODALITIES, DepthEncoding, Modality, Split
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.datasets.parts.base import folders_in, images_below, images_in
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo_files import PHOTO_SUFFIXES
+from facewarden.data.ranges import check_ranges
+from facewarden.data.sample import Box
 from facewarden.data.table import SUFFIXES
-from facewarden.data.text import printable
+from facewarden.data.text import named_file, printable
 
 _SPLIT_FOLDERS: Mapping[str, Split] = MappingProxyType(
     {
@@ -41,6 +43,7 @@ class Item:
         modality: what it holds.
         compared: whether it stands for its capture when pictures are compared.
         depth_encoding: of depth.
+        depth_unit, infrared_bits, box: as the manifest states them.
     """
 
     path: Path
@@ -50,17 +53,29 @@ class Item:
     modality: Modality
     compared: bool
     depth_encoding: DepthEncoding = "millimeters"
+    depth_unit: float = 1.0
+    infrared_bits: int | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything that should be there, and what is beside it."""
+    """Everything that should be there, and what is beside it.
+
+    Attributes:
+        kind: "manifest" or "folder".
+        items: the pictures.
+        empty: folders of people without a picture.
+        other_files, unknown_columns: what is not read.
+        wrong_units: what `facewarden.data.ranges.check_ranges` says of a manifest.
+    """
 
     kind: str
     items: tuple[Item, ...]
     empty: tuple[str, ...] = ()
     other_files: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
+    wrong_units: tuple[str, ...] = ()
 
 
 def take_inventory(path: Path) -> Inventory:
@@ -93,17 +108,26 @@ def _of_manifest(manifest: Manifest) -> Inventory:
         for name in sample.modalities:
             relative = str(sample.path(name))
             item = Item(
-                manifest.root / relative,
+                named_file(manifest.root, relative),
                 f"{sample.key} ({printable(relative)})",
                 sample.subject,
                 sample.split,
                 name,
                 name == comparable,
                 sample.depth_encoding,
+                sample.depth_unit,
+                sample.infrared_bits,
+                sample.box,
             )
             items.append(item)
     columns = sorted({column for sample in manifest for column in sample.extra} - {"video", "frame"})
-    return Inventory("manifest", tuple(items), unknown_columns=tuple(columns))
+    wrong: list[str] = []
+    for name in MODALITIES:
+        try:
+            check_ranges(manifest, root=manifest.root, modalities=(name,))
+        except BadInputError as error:
+            wrong.append(f"{error.message}: {error.hint}")
+    return Inventory("manifest", tuple(items), unknown_columns=tuple(columns), wrong_units=tuple(wrong))
 
 
 def _of_folder(root: Path) -> Inventory:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,16 +17,22 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, DepthEncoding, Modality
 from facewarden.data.arrays import in_array, read_array_image
-from facewarden.data.depth import encode_depth, read_depth, read_depth_picture
+from facewarden.data.depth import FARTHEST, NEAREST, encode_depth, face_distance, read_depth, read_depth_picture
 from facewarden.data.photo import is_colored, read_photo
+from facewarden.data.ranges import check_ranges
 from facewarden.data.sample import Box, Sample
 from facewarden.data.targets import read_target
-from facewarden.data.text import printable
+from facewarden.data.text import named_file, printable
 
 Frames = dict[Modality, NDArray[np.float32]]
 Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+_LOG = logging.getLogger("facewarden")
 _LARGEST_BOX = 4
 """Sides of the frame that a face box may be long; more is a box in other units."""
+SMALLEST_BOX = 8.0
+"""Pixels that a face box has on each side at least; less shows no face."""
+_INSIDE = 0.5
+"""Share of a face box that lies inside its frame at least."""
 _MOST_WAITING = 8
 """Batches' worth of frames that wait for more of their size."""
 
@@ -52,6 +59,7 @@ class _Loaded:
     box: Box | None
     grid: tuple[int, int]
     targets: Mapping[str, NDArray[np.float32] | int]
+    distance: float | None
 
 
 def load_batch(
@@ -78,10 +86,12 @@ def load_batch(
 
     Raises:
         BadInputError: an image is unreadable, the modalities of a sample or the samples differ in size, only some
-            samples have a box, a box lies outside its frame, or a sample has none of the modalities.
+            samples have a box, a box is tiny or not inside its frame, a sample has none of the modalities, or depth or
+            infrared are in other units, see `facewarden.data.ranges.check_ranges`.
     """
     if not samples:
         raise BadInputError("no samples to load", hint="look at the splits of the manifest: facewarden data check")
+    check_ranges(samples, root=root, modalities=modalities)
     loaded = [_load(sample, root=root, modalities=modalities, size=size, targets=targets) for sample in samples]
     return _stack(loaded, modalities, targets)
 
@@ -110,13 +120,17 @@ def iter_batches(
         skipped: a list that receives one entry per sample left out; "skip" needs it, so that nothing goes unseen.
 
     Raises:
-        BadInputError: as in `load_batch`, when `on_error` is "raise"; a batch size below one; "skip" without a list.
+        BadInputError: as in `load_batch`, when `on_error` is "raise"; a batch size below one; "skip" without a list;
+            depth or infrared of a whole domain in other units.
     """
     if batch_size < 1:
         raise BadInputError(f"batch size {batch_size}", hint="at least 1")
     if on_error == "skip" and skipped is None:
         raise BadInputError("on_error='skip' without a list for what is skipped", hint="skipped=[]")
+    if isinstance(samples, Sized):  # what can be read only once cannot be looked at before
+        check_ranges(samples, root=root, modalities=modalities)
     waiting: dict[tuple[tuple[int, int], bool], list[_Loaded]] = {}
+    odd: list[str] = []
     for sample in samples:
         try:
             loaded = _load(sample, root=root, modalities=modalities, size=size, targets=targets)
@@ -125,6 +139,8 @@ def iter_batches(
                 raise
             skipped.append(Skipped(sample.key, _culprit(sample, root, error), error.message))
             continue
+        if loaded.distance is not None and not NEAREST <= loaded.distance <= FARTHEST:
+            odd.append(f"{sample.key} ({loaded.distance:g} mm)")
         group = waiting.setdefault((loaded.grid, loaded.box is not None), [])
         group.append(loaded)
         if len(group) < batch_size and sum(map(len, waiting.values())) >= _MOST_WAITING * batch_size:
@@ -136,13 +152,24 @@ def iter_batches(
     for group in waiting.values():
         if group:
             yield _stack(group, modalities, targets)
+    if odd:
+        _LOG.warning(
+            "%d captures have their face at an implausible depth: %s%s",
+            len(odd), ", ".join(odd[:5]), f" and {len(odd) - 5} more" if len(odd) > 5 else "",
+        )  # fmt: skip
 
 
 def _load(
     sample: Sample, *, root: Path, modalities: Sequence[Modality], size: int | None, targets: Sequence[str]
 ) -> _Loaded:
     raw = {
-        name: read_image(root / path, name, depth_encoding=sample.depth_encoding)
+        name: read_image(
+            named_file(root, path),
+            name,
+            depth_encoding=sample.depth_encoding,
+            depth_unit=sample.depth_unit,
+            infrared_bits=sample.infrared_bits,
+        )
         for name in modalities
         if (path := sample.path(name)) is not None
     }
@@ -157,7 +184,7 @@ def _load(
     scale = 1.0 if size is None else size / max(height, width)
     grid = (height, width) if size is None else (size, size)
     if sample.box is not None:
-        _check_inside(sample.box, width, height, key=sample.key)
+        check_box(sample.box, width, height, key=sample.key)
     # depth is encoded on its own grid: the median over the face box is then the same for every size
     encoded = {name: _unit(image, name, sample) for name, image in raw.items()}
     frames = {name: _fit(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
@@ -168,27 +195,54 @@ def _load(
     )
     wanted = {head: read_target(head, sample, root=root, frame=encoded.get("rgb")) for head in targets}
     fitted = {head: _fit_map(value, scale=scale, grid=grid) for head, value in wanted.items()}
-    return _Loaded(sample, frames, box, grid, fitted)
+    depth = raw.get("depth")
+    measured = depth.astype(np.uint16, copy=False) if depth is not None and depth.dtype == np.uint16 else None
+    distance = None if measured is None else face_distance(measured, box=sample.box)
+    return _Loaded(sample, frames, box, grid, fitted, distance)
 
 
-def _check_inside(box: Box, width: int, height: int, *, key: str) -> None:
-    """Raise when a box cannot be a face in this frame: a detector would score pixels outside it."""
-    apart = box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0
-    if apart or max(box[2] - box[0], box[3] - box[1]) > _LARGEST_BOX * max(width, height):
-        rounded = tuple(float(f"{value:.4g}") for value in box)
+def check_box(box: Box, width: int, height: int, *, key: str) -> None:
+    """Refuse a box that cannot be a face in its frame: a detector would score pixels outside it, or nearly nothing.
+
+    Args:
+        box: x0 y0 x1 y1 in pixels.
+        width, height: of the upright frame.
+        key: of the sample, for the message.
+
+    Raises:
+        BadInputError: less than half of it lies in the frame, or it is smaller than 8 pixels.
+    """
+    x0, y0, x1, y1 = box
+    within = max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
+    rounded = tuple(float(f"{value:.4g}") for value in box)
+    if within < _INSIDE * (x1 - x0) * (y1 - y0) or max(x1 - x0, y1 - y0) > _LARGEST_BOX * max(width, height):
         raise BadInputError(
             f"sample {key!r}: the face box is not in the frame of {width} x {height}",
-            hint=f"x0 y0 x1 y1 in pixels of this frame, not {rounded}",
+            hint=f"x0 y0 x1 y1 in pixels of this frame, upright, not {rounded}",
+        )
+    if min(x1 - x0, y1 - y0) < SMALLEST_BOX:
+        raise BadInputError(
+            f"sample {key!r}: the face box is smaller than {SMALLEST_BOX:g} pixels",
+            hint=f"x0 y0 x1 y1 in pixels, two corners and not a size, not {rounded}",
         )
 
 
-def read_image(path: Path, modality: Modality, *, depth_encoding: DepthEncoding = "millimeters") -> Image:
+def read_image(
+    path: Path,
+    modality: Modality,
+    *,
+    depth_encoding: DepthEncoding = "millimeters",
+    depth_unit: float = 1.0,
+    infrared_bits: int | None = None,
+) -> Image:
     """Read one image as it is stored.
 
     Args:
         path: a file, or a place inside an array file.
         modality: what it holds.
         depth_encoding: of depth.
+        depth_unit: millimeters of one stored value of 16-bit depth.
+        infrared_bits: how many bits of 16-bit infrared its sensor fills; None takes all.
 
     Returns:
         `(h, w, 3)` uint8; for depth `(h, w)` uint16 millimeters or uint8; `(h, w, c)` float32 in [0, 1] from arrays.
@@ -197,8 +251,9 @@ def read_image(path: Path, modality: Modality, *, depth_encoding: DepthEncoding 
         BadInputError: unreadable, or not of this kind, such as a color image that stands where infrared should be.
     """
     if modality == "depth" and not in_array(path):
-        return read_depth(path) if depth_encoding == "millimeters" else read_depth_picture(path)
-    image = read_array_image(path) if in_array(path) else read_photo(path)
+        return read_depth(path, unit=depth_unit) if depth_encoding == "millimeters" else read_depth_picture(path)
+    bits = 16 if modality != "infrared" or infrared_bits is None else infrared_bits
+    image = read_array_image(path) if in_array(path) else read_photo(path, bits=bits)
     if modality != "rgb" and is_colored(image):
         raise BadInputError(
             f"{printable(path)}: is a color picture, not {modality}",
@@ -272,5 +327,5 @@ def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality], targets: S
 
 
 def _culprit(sample: Sample, root: Path, error: BadInputError) -> str:
-    paths = [printable(root / path) for name in sample.modalities if (path := sample.path(name)) is not None]
+    paths = [printable(named_file(root, path)) for name in sample.modalities if (path := sample.path(name)) is not None]
     return next((path for path in paths if path in error.message), paths[0])

@@ -19,12 +19,13 @@ from facewarden.data.manifest_columns import (
     KNOWN_COLUMNS,
     LANDMARK_COLUMNS,
     REQUIRED_COLUMNS,
+    USUAL_COLUMNS,
     parse_row,
     to_row,
 )
 from facewarden.data.sample import Sample
 from facewarden.data.table import SUFFIXES, read_table, write_table
-from facewarden.data.text import printable
+from facewarden.data.text import named_file, printable
 
 __all__ = ["BOX_COLUMNS", "KNOWN_COLUMNS", "LANDMARK_COLUMNS", "REQUIRED_COLUMNS", "Manifest", "Sample"]
 
@@ -121,7 +122,7 @@ class Manifest:
     def path(self, sample: Sample, modality: str) -> Path | None:
         """Return where an image of a sample is, or None where there is none."""
         relative: str | None = getattr(sample, modality)
-        return None if relative is None else self.root / relative
+        return None if relative is None else named_file(self.root, relative)
 
     def write(self, path: Path) -> None:
         """Write the manifest; image paths are written relative to the file's folder.
@@ -130,10 +131,10 @@ class Manifest:
             path: ends with `.parquet` or `.csv`.
 
         Raises:
-            BadInputError: the file cannot be written, or a name is not UTF-8.
+            BadInputError: the file cannot be written.
         """
         rows = [to_row(row) for row in self._relative_to(path.parent)]
-        names = list(dict.fromkeys([*KNOWN_COLUMNS, *(name for row in rows for name in row)]))
+        names = list(dict.fromkeys([*USUAL_COLUMNS, *(name for row in rows for name in row)]))
         write_table(path, {name: [row.get(name) for row in rows] for name in names})
         try:
             if self.notes:
@@ -174,8 +175,8 @@ class Manifest:
             path: a `.parquet` or `.csv` file, or a folder that holds `manifest.parquet` or `manifest.csv`.
 
         Raises:
-            BadInputError: unreadable, without rows, a required column missing, or a value that is not one of the
-                field's words; the row is named, counted from 1 below the header.
+            BadInputError: unreadable, without rows, a required column missing, a value that is not one of the field's
+                words, or one picture with two labels; the row is named, counted from 1 below the header.
         """
         path = _find(path)
         columns = read_table(path)
@@ -191,7 +192,8 @@ class Manifest:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
             name = path.parent.absolute().name or path.stem
-            return cls(tuple(rows), root=path.parent, name=name, notes=_read_notes(notes_of(path)))
+            notes = (*_read_notes(notes_of(path)), *_check_pictures(rows))
+            return cls(tuple(rows), root=path.parent, name=name, notes=notes)
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error
 
@@ -223,6 +225,23 @@ def _read_notes(path: Path) -> tuple[str, ...]:
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise BadInputError(f"{printable(path)}: not a list of sentences", hint="remove it, the manifest is whole")
     return tuple(notes)
+
+
+def _check_pictures(rows: Sequence[Sample]) -> tuple[str, ...]:
+    """Refuse a picture that is bona fide in one row and an attack in another; say how many rows repeat a picture."""
+    seen: dict[str, int] = {}
+    repeated = 0
+    for number, row in enumerate(rows, start=1):
+        path = next(path for name in MODALITIES if (path := row.path(name)) is not None)
+        first = seen.setdefault(path, number)
+        if rows[first - 1].label != row.label:
+            raise BadInputError(
+                f"{printable(path)} has label {rows[first - 1].label} in row {first} and label {row.label} in row "
+                f"{number}",
+                hint="1 = bona fide, 0 = attack presentation: keep the row that is right",
+            )
+        repeated += first != number
+    return (f"rows that name a picture of an earlier row: {repeated}",) if repeated else ()
 
 
 def _find(path: Path) -> Path:

@@ -6,18 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.sample import Box, Landmarks, Sample, as_depth_encoding, as_split
+from facewarden.data.sample import Box, Landmarks, Sample
+from facewarden.data.sample_words import as_depth_encoding, as_split
 
 REQUIRED_COLUMNS = ("key", "domain", "subject", "label", "species", "split")
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
 LANDMARK_COLUMNS = tuple(f"lm{i}{axis}" for i in range(5) for axis in "xy")
-KNOWN_COLUMNS = (
+USUAL_COLUMNS = (
     *("key", "domain", "subject", "session", "label", "species", "illumination", "environment", "split"),
     *("rgb", "depth", "infrared", "depth_encoding"),
     *BOX_COLUMNS,
     *LANDMARK_COLUMNS,
     *("simulated", "seed"),
 )
+"""Columns that every manifest is written with."""
+UNIT_COLUMNS = ("depth_unit", "infrared_bits")
+"""Columns that are written where a row says something else than the default."""
+KNOWN_COLUMNS = (*USUAL_COLUMNS, *UNIT_COLUMNS)
 _ATTRIBUTE = "attr_"
 _TRUE, _FALSE = {"1", "true", "yes"}, {"0", "false", "no"}
 
@@ -45,6 +50,10 @@ def parse_row(cells: Mapping[str, Any]) -> Sample:
         depth=_text(cells.get("depth")),
         infrared=_text(cells.get("infrared")),
         depth_encoding=as_depth_encoding(_text(cells.get("depth_encoding")) or "millimeters"),
+        depth_unit=_number("depth_unit", cells.get("depth_unit"), default=1.0),
+        infrared_bits=(
+            None if (bits := _text(cells.get("infrared_bits"))) is None else _integer("infrared_bits", bits)
+        ),
         session=_text(cells.get("session")),
         illumination=_text(cells.get("illumination")),
         environment=_text(cells.get("environment")),
@@ -61,7 +70,9 @@ def to_row(sample: Sample) -> dict[str, str | int | float | bool | None]:
     """Return a sample as column -> value; `parse_row` turns it back into the same sample."""
     points: Landmarks = sample.landmarks or ((None, None),) * 5  # type: ignore[assignment]
     return {
-        **{name: getattr(sample, name) for name in KNOWN_COLUMNS if hasattr(sample, name)},
+        **{name: getattr(sample, name) for name in USUAL_COLUMNS if hasattr(sample, name)},
+        **({"depth_unit": sample.depth_unit} if sample.depth_unit != 1.0 else {}),
+        **({"infrared_bits": sample.infrared_bits} if sample.infrared_bits is not None else {}),
         **dict(zip(BOX_COLUMNS, sample.box or (None,) * 4, strict=True)),
         **dict(zip(LANDMARK_COLUMNS, [value for point in points for value in point], strict=True)),
         **{_ATTRIBUTE + name: value for name, value in sample.attributes.items()},
@@ -93,6 +104,16 @@ def _integer(name: str, text: str) -> int:
     except ValueError:
         hint = "1 = bona fide, 0 = attack presentation" if name == "label" else "write a whole number"
         raise BadInputError(f"unknown {name} {text[:60]!r}", hint=hint) from None
+
+
+def _number(name: str, value: Any, *, default: float) -> float:
+    text = _text(value)
+    if text is None:
+        return default
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInputError(f"unknown {name} {text[:60]!r}", hint="a number, with a decimal point") from None
 
 
 def _flag(name: str, value: Any) -> bool | None:

@@ -14,7 +14,7 @@ closest two different photos are 14 bits apart in ORL, 30 in the London set, 36 
 LFW that are at hand, 7 are this near to another one.
 """
 
-_ROWS = 256  # at a time; bounds the memory
+_WORDS = 1 << 22  # compared at a time; bounds the memory, however many pictures there are
 
 
 def perceptual_hash(image: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -36,8 +36,9 @@ def first_near(
         limit: bits.
     """
     pairs = []
-    for start in range(0, len(hashes), _ROWS):
-        rows = hashes[start : start + _ROWS]
+    at_once = max(1, _WORDS // max(1, hashes.size))
+    for start in range(0, len(hashes), at_once):
+        rows = hashes[start : start + at_once]
         stop = start + len(rows)
         distance = np.bitwise_count(rows[:, None] ^ hashes[None, :stop]).sum(axis=2, dtype=np.int64)
         near = (distance <= limit) & (np.arange(stop)[None] < np.arange(start, stop)[:, None])

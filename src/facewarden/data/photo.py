@@ -26,7 +26,9 @@ _COLORED = 6.0
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
 
-def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] | None = None) -> NDArray[np.uint8]:
+def read_photo(
+    path: str | os.PathLike[str], *, on_note: Callable[[str], None] | None = None, bits: int = 16
+) -> NDArray[np.uint8]:
     """Read a photo as upright RGB.
 
     The EXIF orientation is applied. Gray, palette, CMYK and 16-bit pictures are converted (16 bit by value / 257),
@@ -35,13 +37,14 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
     Args:
         path: JPEG, PNG, BMP, GIF, TIFF, WebP or PNM file.
         on_note: called with one sentence for every conversion that loses something the file held.
+        bits: how many of the 16 bits of a 16-bit gray picture its sensor fills; the largest such value becomes 255.
 
     Returns:
         `(h, w, 3)` uint8, red first.
 
     Raises:
         BadInputError: not a file, empty, truncated, no picture, more than `MAX_PIXELS`, or of a pixel type without a
-            known range (32-bit integer beyond 16 bit, floating point).
+            known range (32-bit integer beyond 16 bit, floating point), or values beyond `bits`.
     """
     name = printable(path)
     note = on_note or (lambda _: None)
@@ -57,7 +60,7 @@ def read_photo(path: str | os.PathLike[str], *, on_note: Callable[[str], None] |
                     note(f"{name}: the first of {getattr(image, 'n_frames', 1)} frames is taken")
                 image.seek(0)
                 deep = _deep(image, Path(path))
-                pixels = _to_rgb(_upright(image), name, note)
+                pixels = _to_rgb(upright(image), name, note, bits)
                 if deep and not image.mode.startswith("I"):  # those are noted where they are converted
                     note(f"{name}: {deep} is reduced to 8 bits")
                 profile = image.info.get("icc_profile")
@@ -153,7 +156,8 @@ def _check_file(path: Path, name: str) -> None:
         _refuse(name, f"cannot be read: {error}", "check the path and its permissions")
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)
@@ -162,9 +166,55 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image, name: str, note: Callable[[str], None]) -> NDArray[np.uint8]:
+def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height that `read_photo` will give, from the header where that tells the orientation.
+
+    Raises:
+        BadInputError: no picture.
+    """
+    name = printable(path)
+    _check_file(Path(path), name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                width, height = image.size
+                turned = _told_orientation(image, Path(path)) in _TURNED
+                return (height, width) if turned else (width, height)
+    except Exception as error:  # Pillow's decoders raise almost any type on damaged data
+        _refuse(name, f"is no picture: {error}", "replace the file")
+
+
+_TURNED = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
+_ORIENTATION = 0x0112
+
+
+def _told_orientation(image: Image.Image, path: Path) -> int:
+    if image.format == "PNG" and not _tells_exif(path):
+        return 1  # Pillow would decode all pixels to look behind them
+    if image.format == "TIFF":
+        return 1  # its size is the upright one already
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # as in `upright`: a damaged block says nothing about orientation
+        return 1
+
+
+def _tells_exif(path: Path) -> bool:
+    """Whether a PNG has a chunk that may hold an orientation; only the heads of its chunks are read."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            if head[4:] in (b"eXIf", b"zTXt", b"iTXt", b"tEXt"):
+                return True
+            file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    return False
+
+
+def _to_rgb(image: Image.Image, name: str, note: Callable[[str], None], bits: int) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
-        return _from_integers(image, name, note)
+        return _from_integers(image, name, note, bits)
     if image.mode == "F":
         _refuse(name, "holds floating-point pixels of unknown range", "save it with 8 or 16 bits a channel")
     if image.mode in ("CMYK", "LAB"):
@@ -177,14 +227,16 @@ def _to_rgb(image: Image.Image, name: str, note: Callable[[str], None]) -> NDArr
     return np.asarray(image.convert("RGB"), dtype=np.uint8).copy()
 
 
-def _from_integers(image: Image.Image, name: str, note: Callable[[str], None]) -> NDArray[np.uint8]:
+def _from_integers(image: Image.Image, name: str, note: Callable[[str], None], bits: int) -> NDArray[np.uint8]:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         _refuse(name, "holds 32-bit pixels of unknown range", "save it with 8 or 16 bits a channel")
+    if values.max() >= 2**bits:
+        _refuse(name, f"holds values up to {values.max()}, beyond {bits} bits", "infrared_bits in the manifest")
     note(f"{name}: 16-bit gray is reduced to 8 bits")
     if "transparency" in image.info:
         note(f"{name}: its transparent value is left out")
-    gray = np.round(values / 257).astype(np.uint8)
+    gray = np.round(values / ((2**bits - 1) / 255)).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)
 
 

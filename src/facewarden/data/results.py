@@ -11,6 +11,8 @@ from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any
 
+from facewarden.data.text import escaped, printable
+
 _SHOWN_ROWS = 20
 
 
@@ -22,7 +24,8 @@ class Result:
         return {name: plain(value) for name, value in _fields(self)}
 
     def __repr__(self) -> str:
-        inner = ", ".join(f"{name}={_brief(value)}" for name, value in _fields(self))
+        told = [(name, value) for name, value in _fields(self) if not (isinstance(value, tuple) and not value)]
+        inner = ", ".join(f"{name}={_brief(value)}" for name, value in told)
         return f"{type(self).__name__}({inner})"
 
     def _repr_html_(self) -> str:
@@ -86,12 +89,14 @@ def plain(value: object) -> Any:
     Args:
         value: anything that a public function returns.
     """
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, str):
+        return escaped(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, PurePath):
-        return str(value)
+        return printable(value)
     if isinstance(value, Enum):
         return plain(value.value)
     to_dict = getattr(value, "to_dict", None)
@@ -136,4 +141,4 @@ def _cell(value: object) -> str:
 
 
 def _key(key: object) -> str:
-    return " -> ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+    return escaped(" -> ".join(map(str, key)) if isinstance(key, tuple) else str(key))

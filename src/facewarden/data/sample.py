@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import posixpath
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import cast
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import (
-    ALL_SPECIES,
-    ATTACK,
-    BONA_FIDE,
-    DEPTH_ENCODINGS,
-    ILLUMINATIONS,
-    MODALITIES,
-    SPLITS,
-    DepthEncoding,
-    Modality,
-    Split,
-)
+from facewarden.core.labels import BONA_FIDE, ILLUMINATIONS, MODALITIES, DepthEncoding, Modality, Split
+from facewarden.data.sample_words import as_depth_encoding, as_split, check_label, one_of
+
+SHARES = 2.0
+"""No box of a face in pixels has all its coordinates within this; they are shares of the frame."""
+
+INFRARED_BITS = range(8, 17)
+"""How many bits of a 16-bit file an infrared sensor may fill."""
 
 Box = tuple[float, float, float, float]
 Landmarks = tuple[tuple[float, float], ...]
@@ -46,6 +40,9 @@ class Sample:
             file is named as in `facewarden.data.arrays`.
         depth_encoding: "millimeters" for a 16-bit PNG, 0 = hole; "picture" for 8-bit gray values that are taken as
             they are.
+        depth_unit: millimeters that one stored value of 16-bit depth stands for: 1, or 0.1 for tenths of millimeters,
+            10 for centimeters, 1000 for meters.
+        infrared_bits: how many bits of a 16-bit infrared image the sensor fills, 8 to 16; None where nobody said.
         box: face box x0 y0 x1 y1 in pixels of the frame.
         landmarks: five (x, y) in pixels: left eye, right eye, nose tip, left and right mouth corner, as seen.
         simulated: whether the capture was rendered.
@@ -67,6 +64,8 @@ class Sample:
     depth: str | None = None
     infrared: str | None = None
     depth_encoding: DepthEncoding = "millimeters"
+    depth_unit: float = 1.0
+    infrared_bits: int | None = None
     session: str | None = None
     illumination: str | None = None
     environment: str | None = None
@@ -82,17 +81,11 @@ class Sample:
             if not getattr(self, name):
                 raise BadInputError(f"{name} is empty", hint=f"give every row a {name}")
         as_split(self.split)
-        _one_of("species", self.species, ALL_SPECIES)
         as_depth_encoding(self.depth_encoding)
         if self.illumination is not None:
-            _one_of("illumination", self.illumination, ILLUMINATIONS)
-        if self.label not in (BONA_FIDE, ATTACK):
-            raise BadInputError(f"unknown label {self.label!r}", hint="1 = bona fide, 0 = attack presentation")
-        if (self.label == BONA_FIDE) != (self.species == "bona_fide"):
-            raise BadInputError(
-                f"label {self.label} contradicts species {self.species}",
-                hint="label 1 goes with species bona_fide, label 0 with the other species",
-            )
+            one_of("illumination", self.illumination, ILLUMINATIONS)
+        check_label(self.label, self.species)
+        self._check_units()
         paths = [path for name in MODALITIES if (path := self.path(name)) is not None]
         if not paths:
             raise BadInputError("no image is named", hint=f"fill at least one of {', '.join(MODALITIES)}")
@@ -108,15 +101,37 @@ class Sample:
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
 
+    def _check_units(self) -> None:
+        if not (math.isfinite(self.depth_unit) and 0.001 <= self.depth_unit <= 1000):
+            raise BadInputError(
+                f"depth_unit {self.depth_unit}",
+                hint="millimeters that one stored value stands for: 1, 0.1 for tenths, 10 for centimeters, 1000 for "
+                "meters",
+            )
+        if self.infrared_bits is not None and self.infrared_bits not in INFRARED_BITS:
+            raise BadInputError(f"infrared_bits {self.infrared_bits}", hint="8 to 16, such as 10 or 12")
+
     def _check_geometry(self) -> None:
         if self.box is not None:
             x0, y0, x1, y1 = self.box
             if not (all(map(math.isfinite, self.box)) and x0 < x1 and y0 < y1):
-                raise BadInputError(f"box {self.box} is not a box", hint="x0 < x1 and y0 < y1, in pixels")
+                raise BadInputError(
+                    f"box {self.box} is not a box", hint="x0 < x1 and y0 < y1: two corners in pixels, not a size"
+                )
+            if max(map(abs, self.box)) <= SHARES:
+                raise BadInputError(
+                    f"box {self.box} is in shares of the frame, not in pixels",
+                    hint="multiply x0 and x1 by the width, y0 and y1 by the height of the image",
+                )
         if self.landmarks is not None:
             flat = [value for point in self.landmarks for value in point]
             if len(self.landmarks) != 5 or len(flat) != 10 or not all(map(math.isfinite, flat)):
                 raise BadInputError(f"landmarks {self.landmarks} are not five points", hint="lm0x, lm0y … lm4x, lm4y")
+            if max(map(abs, flat)) <= SHARES:
+                raise BadInputError(
+                    f"landmarks {self.landmarks} are in shares of the frame, not in pixels",
+                    hint="multiply x by the width and y by the height of the image",
+                )
 
     def path(self, modality: Modality) -> str | None:
         """Return the file of a modality relative to the manifest's folder, or None where there is none."""
@@ -132,30 +147,3 @@ class Sample:
     def bona_fide(self) -> bool:
         """Whether it is a bona fide presentation."""
         return self.label == BONA_FIDE
-
-
-def as_split(text: str) -> Split:
-    """Return a split's name as such.
-
-    Raises:
-        BadInputError: it is none of train, dev and test.
-    """
-    _one_of("split", text, SPLITS)
-    return cast(Split, text)
-
-
-def as_depth_encoding(text: str) -> DepthEncoding:
-    """Return the name of a way to store depth as such.
-
-    Raises:
-        BadInputError: it is neither millimeters nor picture.
-    """
-    _one_of("depth_encoding", text, DEPTH_ENCODINGS)
-    return cast(DepthEncoding, text)
-
-
-def _one_of(what: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
-        close = difflib.get_close_matches(value, list(known), n=2, cutoff=0.5)
-        guess = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise BadInputError(f"unknown {what} {value!r}{guess}", hint=f"one of: {', '.join(known)}")

@@ -6,6 +6,7 @@ import csv
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
-from facewarden.data.text import printable
+from facewarden.data.text import escaped, printable
 
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
@@ -32,14 +33,14 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]])
     Args:
         path: ends with `.parquet` (typed, compressed) or `.csv` (UTF-8 text; None becomes an empty cell).
         columns: name -> values, each column of one of bool, int, float and str; None is a missing value. Parquet
-            stores a NaN as missing.
+            stores a NaN as missing. Bytes of a text that are not UTF-8 (of a file name) are written as `\\xff`.
 
     Raises:
-        BadInputError: columns of different lengths or mixed types, text that is not UTF-8, an unknown suffix or a
-            folder that cannot be written.
+        BadInputError: columns of different lengths or mixed types, an unknown suffix or a folder that cannot be
+            written.
     """
     suffix = _suffix(path)
-    lists = {name: _plain(values) for name, values in columns.items()}
+    lists = {escaped(name): _plain(values) for name, values in columns.items()}
     lengths = {name: len(values) for name, values in lists.items()}
     if not lists or len(set(lengths.values())) > 1:
         raise BadInputError(
@@ -105,9 +106,14 @@ def _suffix(path: Path) -> str:
 
 
 def _plain(values: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    if isinstance(values, np.ndarray):
-        return list(values.tolist())
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
+    plain = values.tolist() if isinstance(values, np.ndarray) else values
+    return [_plain_cell(value) for value in plain]
+
+
+def _plain_cell(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    # at the end of hours of work a name that is not UTF-8 is no reason to lose the table
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _type(values: list[Any], *, where: str) -> type:
@@ -121,21 +127,7 @@ def _type(values: list[Any], *, where: str) -> type:
         raise BadInputError(f"{where} holds {', '.join(names)}", hint="one of bool, int, float and str in a column")
     if kind is int and any(value is not None and not -(2**63) <= value < 2**63 for value in values):
         raise BadInputError(f"{where} holds a number beyond 64 bits", hint="write it as text")
-    if kind is str:
-        for row, value in enumerate(values, start=1):
-            if value is not None and not _is_utf8(value):
-                raise BadInputError(
-                    f"{where}, row {row}: {value!r} is not UTF-8", hint="rename the file or the value in UTF-8"
-                )
     return kind
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _write_parquet(path: Path, lists: Mapping[str, list[Any]], types: Mapping[str, type]) -> None:
@@ -228,7 +220,7 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
         ) from error
     if not header:
         raise BadInputError(f"{printable(path)}: no header", hint="the first line names the columns")
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         raise BadInputError(
             f"{printable(path)}: the header has {', '.join(twice)} twice", hint="name every column once"

@@ -5,11 +5,41 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from pathlib import Path
 
 
 def printable(path: str | os.PathLike[str]) -> str:
     """Return a path as UTF-8 text; bytes that are not UTF-8 show as `\\xff`, so that two names never become one."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return escaped(os.fspath(path))
+
+
+def escaped(text: str) -> str:
+    """Return text that UTF-8 can hold: bytes of a file name that are not UTF-8 show as `\\xff`, the rest is untouched.
+
+    >>> escaped("caf\\udce9.png")
+    'caf\\\\xe9.png'
+    """
+    for errors in ("strict", "surrogateescape", "surrogatepass"):  # the last: half a surrogate pair, in no file name
+        try:
+            return text.encode("utf-8", errors).decode("utf-8", "backslashreplace")
+        except UnicodeEncodeError:
+            continue
+    return ascii(text)
+
+
+def named_file(folder: Path, name: str) -> Path:
+    """The file of a name in a table, also where the name was escaped by `escaped`.
+
+    Args:
+        folder: that the name is relative to.
+        name: as it stands in the table.
+    """
+    path = folder / name
+    if "\\x" not in name or path.exists():
+        return path
+    raw = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(name))
+    there = folder / os.fsdecode(raw)
+    return there if there.exists() else path
 
 
 def opaque(text: str) -> str:

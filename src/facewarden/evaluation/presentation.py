@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import LeakError
+from facewarden.evaluation.polarity import reversed_words
 from facewarden.evaluation.scores import Scores, rows_of_split
 from facewarden.metrics.celeba_spoof import official_summary
 from facewarden.metrics.pad import fit_rule
@@ -27,11 +28,13 @@ class PresentationResult:
         rule: the threshold, set on the development split.
         test: scores of the test split.
         section: the finished section.
+        warnings: what a reader must be told before any figure; the section's finding says it too.
     """
 
     rule: DecisionRule
     test: Scores
     section: Section
+    warnings: tuple[str, ...] = ()
 
 
 def measure_presentation(
@@ -63,10 +66,12 @@ def measure_presentation(
     metrics = tuple(sorted((_as_metric(f, simulated=scores.simulated) for f in figures), key=_reading_order))
     by_domain = tuple(_by_domain(test, rule, seed=seed, rounds=rounds, simulated=scores.simulated))
     verdict = grade("presentation", metrics)
+    area = _named(metrics, "auc")
+    turned = reversed_words(area.value, low=area.low or 0.0, high=1.0 if area.high is None else area.high)
     section = Section(
         name="presentation",
         grade=verdict.letter,
-        finding=_finding(metrics),
+        finding=f"{turned} {_finding(metrics)}" if turned else _finding(metrics),
         reason=verdict.reason,
         metrics=metrics + by_domain + tuple(_official(test, seed=seed, rounds=rounds)),
         tables=(_species_table(metrics, test), _domain_table(by_domain, simulated=scores.simulated)),
@@ -75,7 +80,7 @@ def measure_presentation(
         skipped=dict(scores.skipped),
         simulated=scores.simulated,
     )
-    return PresentationResult(rule, test, section)
+    return PresentationResult(rule, test, section, (turned,) if turned else ())
 
 
 def refuse_shared_subjects(dev: Scores, test: Scores) -> None:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.finite import NO_SCORE, scores_of
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
+from facewarden.data.sample import Sample
 from facewarden.data.table import read_table, write_table
+from facewarden.data.text import printable
+from facewarden.evaluation.polarity import warn_if_reversed
+from facewarden.evaluation.score_table import FILE, NOTE, UnscoredCapture, check_score_rows
 
+_LOG = logging.getLogger("facewarden")
 _COLUMNS = ("key", "score", "label", "species", "subject", "domain", "split", "illumination")
+_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +35,12 @@ class Scores:
 
     Attributes:
         key, species, subject, domain, split, illumination: text, illumination empty where unknown.
-        score: logits, higher = more bona fide.
+        score: logits, finite, higher = more bona fide.
         label: 1 = bona fide, 0 = attack.
         source: name of the set.
         simulated: whether any sample was rendered.
         skipped: reason -> how many samples could not be scored.
+        unscored: these samples; they are written to a table with an empty score and are in no rate.
     """
 
     key: NDArray[Any]
@@ -46,6 +54,7 @@ class Scores:
     source: str
     simulated: bool
     skipped: Mapping[str, int] = field(default_factory=dict)
+    unscored: tuple[UnscoredCapture, ...] = ()
 
     def __len__(self) -> int:
         return len(self.key)
@@ -62,43 +71,69 @@ class Scores:
     def take(self, rows: NDArray[Any]) -> Scores:
         """Some rows, by mask or position."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return Scores(**columns, source=self.source, simulated=self.simulated, skipped=self.skipped)
+        return Scores(
+            **columns, source=self.source, simulated=self.simulated, skipped=self.skipped, unscored=self.unscored
+        )
 
     def write(self, path: Path) -> None:
-        """Write the rows as Parquet or CSV."""
-        columns = {name: getattr(self, name) for name in _COLUMNS}
-        write_table(path, {**columns, "simulated": [self.simulated] * len(self)})
+        """Write the rows as Parquet or CSV; captures without a score follow, with an empty score and a note."""
+        columns: dict[str, list[Any]] = {name: getattr(self, name).tolist() for name in _COLUMNS}
+        for lost in self.unscored:
+            for name, values in columns.items():
+                values.append(None if name == "score" else lost.about[name])
+        table = {**columns, "simulated": [self.simulated] * (len(self) + len(self.unscored))}
+        if self.unscored:
+            table[NOTE] = [""] * len(self) + [lost.reason for lost in self.unscored]
+            table[FILE] = [""] * len(self) + [lost.file for lost in self.unscored]
+        write_table(path, table)
 
     @classmethod
     def read(cls, path: Path, *, source: str, skipped: Mapping[str, int] | None = None) -> Scores:
-        """Read rows that `write` wrote.
+        """Read rows that `write` wrote, or that another program wrote with these columns.
+
+        Args:
+            path: the table.
+            source: name of the set.
+            skipped: reasons that are known besides those in the table.
 
         Raises:
-            BadInputError: a column is missing.
+            BadInputError: a column is missing, or a row is refused as in `check_score_rows`.
         """
         table = read_table(path)
-        missing = [name for name in (*_COLUMNS, "simulated") if name not in table]
-        if missing:
-            raise BadInputError(
-                f"{path}: no column {', '.join(missing)} (found: {', '.join(table)})",
-                hint="facewarden score writes such files",
-            )
-        try:
-            return cls(
-                key=_text(table["key"]),
-                score=np.array(table["score"], dtype=np.float64),
-                label=np.array(table["label"], dtype=np.int64),
-                **{name: _text(table[name]) for name in ("species", "subject", "domain", "split", "illumination")},
-                source=source,
-                simulated=any(str(value).lower() == "true" for value in table["simulated"]),
-                skipped=dict(skipped or {}),
-            )
-        except (TypeError, ValueError) as error:
-            raise BadInputError(f"{path}: {error}", hint="score and label must be numbers in every row") from error
+        found = check_score_rows(path, table)
+        left_out = Counter(lost.reason for lost in found.unscored)
+        if found.repeated:
+            left_out["row that repeats an earlier one, counted once"] += found.repeated
+        say_unscored(found.unscored, of=len(found.score) + len(found.unscored), where=printable(path))
+        return cls(
+            score=np.array(found.score, dtype=np.float64),
+            label=np.array([row["label"] for row in found.about], dtype=np.int64),
+            **{
+                name: _text([row[name] for row in found.about])
+                for name in ("key", "species", "subject", "domain", "split", "illumination")
+            },
+            source=source,
+            simulated=any(str(value).lower() == "true" for value in table["simulated"]),
+            skipped={**dict(left_out), **dict(skipped or {})},
+            unscored=tuple(found.unscored),
+        )
+
+
+def say_unscored(unscored: Sequence[UnscoredCapture], *, of: int, where: str) -> None:
+    """Name the captures that have no score, in a warning."""
+    if unscored:
+        named = [f"{lost.about['key']} ({lost.file or lost.reason})" for lost in unscored[:_NAMED]]
+        more = f" and {len(unscored) - _NAMED} more" if len(unscored) > _NAMED else ""
+        _LOG.warning(
+            "%s: %d of %d captures have no score and are in no rate: %s%s", where, len(unscored), of,
+            ", ".join(named), more,
+        )  # fmt: skip
 
 
 def rows_of_split(scores: Scores, split: str) -> Scores:
     """The rows of a split that must hold both classes, since a threshold or an error rate needs them.
+
+    A warning is given where the rows that set a threshold look reversed.
 
     Raises:
         BadInputError: it does not; the message says which split lacks what.
@@ -111,29 +146,35 @@ def rows_of_split(scores: Scores, split: str) -> Scores:
             f"{scores.source}: no {' and no '.join(lacking)} row in split {split}{skips}",
             hint="the threshold is set on dev and measured on test, each with bona fide and attack rows",
         )
+    if split == "dev":
+        warn_if_reversed(rows.score, rows.label, subject=rows.subject, where=f"{scores.source}, split dev")
     return rows
 
 
-def _text(values: list[Any]) -> NDArray[Any]:
+def _text(values: Sequence[Any]) -> NDArray[Any]:
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
 
 def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, label: str = "scoring") -> Scores:
-    """Score every capture of a manifest; unreadable ones are counted by reason.
+    """Score every capture of a manifest; unreadable ones, and those without a finite score, are named and counted.
 
     Raises:
         BadInputError: nothing could be scored.
     """
     skipped: list[Skipped] = []
-    kept, scores = [], []
+    kept: list[Sample] = []
+    scores: list[float] = []
     by_key = {sample.key: sample for sample in manifest}
     batches = iter_batches(
         manifest, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped
     )
     for found in track(batches, label=label, total=len(manifest), unit="captures", size=len):
-        with torch.inference_mode():
-            scores += detector(found).score.double().tolist()
-        kept += [by_key[key] for key in found.key]
+        for key, score in zip(found.key, scores_of(detector, found).tolist(), strict=True):
+            if np.isfinite(score):
+                kept.append(by_key[key])
+                scores.append(score)
+            else:
+                skipped.append(Skipped(key, _first_file(manifest, by_key[key]), NO_SCORE))
     if not kept:
         if not len(manifest):
             raise BadInputError(
@@ -143,22 +184,45 @@ def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, l
             f"{manifest.name}: none of {len(manifest)} captures could be scored: {_reasons(skipped)}",
             hint="facewarden data check MANIFEST names the files",
         )
+    about = [_about(sample) for sample in kept]
+    unscored = tuple(UnscoredCapture(_about(by_key[item.key]), _reason(item), item.path) for item in skipped)
+    say_unscored(unscored, of=len(manifest), where=manifest.name)
     return Scores(
-        key=_text([s.key for s in kept]),
         score=np.array(scores, dtype=np.float64),
-        label=np.array([s.label for s in kept], dtype=np.int64),
-        species=_text([s.species for s in kept]),
-        subject=_text([s.subject for s in kept]),
-        domain=_text([s.domain for s in kept]),
-        split=_text([s.split for s in kept]),
-        illumination=_text([s.illumination for s in kept]),
+        label=np.array([row["label"] for row in about], dtype=np.int64),
+        **{
+            name: _text([row[name] for row in about])
+            for name in ("key", "species", "subject", "domain", "split", "illumination")
+        },
         source=manifest.name,
         simulated=manifest.simulated,
         skipped=_reasons(skipped),
+        unscored=unscored,
     )
 
 
-def _reasons(skipped: list[Skipped]) -> dict[str, int]:
-    """Reason -> count, without the names of files and samples."""
-    names = ((item, f"sample {item.key!r}") for item in skipped)
-    return dict(Counter(item.reason.removeprefix(item.path).removeprefix(name).lstrip(": ") for item, name in names))
+def _about(sample: Sample) -> dict[str, str | int]:
+    return {
+        "key": sample.key,
+        "label": sample.label,
+        "species": sample.species,
+        "subject": sample.subject,
+        "domain": sample.domain,
+        "split": sample.split,
+        "illumination": sample.illumination or "",
+    }
+
+
+def _first_file(manifest: Manifest, sample: Sample) -> str:
+    paths = (manifest.path(sample, name) for name in sample.modalities)
+    return next((printable(path) for path in paths if path is not None), "")
+
+
+def _reason(item: Skipped) -> str:
+    """Why, without the names of the file and the sample."""
+    return item.reason.removeprefix(item.path).removeprefix(f"sample {item.key!r}").lstrip(": ")
+
+
+def _reasons(skipped: Sequence[Skipped]) -> dict[str, int]:
+    """Reason -> count."""
+    return dict(Counter(map(_reason, skipped)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from facewarden.align import align_face, find_face
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
+from facewarden.core.finite import NO_VECTOR, vectors_of
 from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.identity.given import labeled
 from facewarden.core.progress import track
@@ -25,10 +29,13 @@ from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.photo import read_photo, why_unread
-from facewarden.metrics.verification import VerificationSummary, verification_summary
-from facewarden.photos.aligned import embed_all, to_images
+from facewarden.data.text import printable
+from facewarden.metrics.verification import VerificationSummary, verification_of_vectors, verification_summary
+from facewarden.photos.aligned import to_images
 
+_LOG = logging.getLogger("facewarden")
 _CHUNK = 256
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -61,12 +68,19 @@ class Verification:
 
 @dataclass(frozen=True)
 class _List:
-    """Pairs as row numbers of a list of photos."""
+    """Photos, and the official pairs of them as row numbers; without those everybody is compared with everybody."""
 
     photos: tuple[FacePhoto, ...]
+    pairs: _Official | None = None
+
+
+@dataclass(frozen=True)
+class _Official:
+    """Row numbers of the photos of each pair, its fold, and how many pairs lack a photo."""
+
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    folds: NDArray[np.int64] | None
+    folds: NDArray[np.int64]
     missing: int
 
 
@@ -134,14 +148,14 @@ def _listed(dataset: Dataset) -> _List:
         row = {key: place for place, key in enumerate(photos)}
         return _List(
             tuple(photos.values()),
-            np.array([row[pair.first.key] for pair in official.pairs], dtype=np.int64),
-            np.array([row[pair.second.key] for pair in official.pairs], dtype=np.int64),
-            np.array([pair.fold for pair in official.pairs], dtype=np.int64),
-            official.missing,
+            _Official(
+                np.array([row[pair.first.key] for pair in official.pairs], dtype=np.int64),
+                np.array([row[pair.second.key] for pair in official.pairs], dtype=np.int64),
+                np.array([pair.fold for pair in official.pairs], dtype=np.int64),
+                official.missing,
+            ),
         )
-    everyone = dataset.photos()
-    first, second = np.triu_indices(len(everyone), 1)
-    return _List(everyone, first.astype(np.int64), second.astype(np.int64), None, 0)
+    return _List(dataset.photos())
 
 
 def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Recognizer]) -> dict[str, _Embedded]:
@@ -153,7 +167,7 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
 
     def flush() -> None:
         for name, model in models.items():
-            vectors[name].append(embed_all(model, to_images(np.stack(chunk))))
+            vectors[name].append(_vectors(model, to_images(np.stack(chunk))))
         chunk.clear()
 
     for row, photo in enumerate(track(photos, label="embedding", unit="faces")):
@@ -184,6 +198,12 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
     return {name: _Embedded(rows, np.concatenate(parts), dict(left_out)) for name, parts in vectors.items()}
 
 
+def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
+    """Embed crops; a row of NaN stands where the network gave no direction."""
+    parts = [vectors_of(model, chunk) for chunk in torch.split(images, _BATCH)]
+    return np.concatenate([part.numpy() for part in parts]).astype(np.float32)
+
+
 def _judge(
     dataset: Dataset,
     listed: _List,
@@ -194,41 +214,58 @@ def _judge(
     seed: int,
     rounds: int,
 ) -> Verification:
-    place = np.full(len(listed.photos), -1)
-    place[found.rows] = np.arange(len(found.rows))
-    usable = (place[listed.first] >= 0) & (place[listed.second] >= 0)
-    first, second = listed.first[usable], listed.second[usable]
-    vectors = found.vectors.astype(np.float64)
-    similarity = np.einsum("nd,nd->n", vectors[place[first]], vectors[place[second]])
+    finite = np.isfinite(found.vectors).all(axis=1)
+    rows, vectors = found.rows[finite], found.vectors[finite].astype(np.float64)
     people = np.array([photo.identity for photo in listed.photos])
-    same = people[first] == people[second]
-    summary = verification_summary(
-        similarity,
-        same,
-        first=people[first],
-        second=people[second],
-        folds=None if listed.folds is None else listed.folds[usable],
-        seed=seed,
-        rounds=rounds,
-    )
     left_out = dict(found.left_out)
-    if listed.missing:
-        left_out["pair of the official list without its photos"] = listed.missing
-    if not usable.all():
-        left_out["pair with a photo left out"] = int((~usable).sum())
+    if not finite.all():
+        left_out[NO_VECTOR] = int((~finite).sum())
+        _say_without_vector(model, [listed.photos[row] for row in found.rows[~finite].tolist()])
+    if listed.pairs is None:
+        summary, counts = verification_of_vectors(vectors, people[rows], seed=seed, rounds=rounds)
+        genuine, impostor = counts.genuine, counts.impostor
+        if counts.not_drawn:
+            left_out["impostor pair not drawn, of more than can be held at once"] = counts.not_drawn
+        lost = len(listed.photos) * (len(listed.photos) - 1) // 2 - len(rows) * (len(rows) - 1) // 2
+    else:
+        place = np.full(len(listed.photos), -1)
+        place[rows] = np.arange(len(rows))
+        usable = (place[listed.pairs.first] >= 0) & (place[listed.pairs.second] >= 0)
+        first, second = listed.pairs.first[usable], listed.pairs.second[usable]
+        same = people[first] == people[second]
+        summary = verification_summary(
+            np.einsum("nd,nd->n", vectors[place[first]], vectors[place[second]]),
+            same,
+            first=people[first],
+            second=people[second],
+            folds=listed.pairs.folds[usable],
+            seed=seed,
+            rounds=rounds,
+        )
+        genuine, impostor, lost = int(same.sum()), int((~same).sum()), int((~usable).sum())
+        if listed.pairs.missing:
+            left_out["pair of the official list without its photos"] = listed.pairs.missing
+    if lost:
+        left_out["pair with a photo left out"] = lost
     return Verification(
         recognizer=model.card.name,
         dataset=dataset.name,
         aligner=aligner,
         weights=dict(model.card.sha256),
         summary=summary,
-        genuine=int(same.sum()),
-        impostor=int((~same).sum()),
-        photos=len(found.rows),
-        people=len(set(people[found.rows].tolist())),
+        genuine=genuine,
+        impostor=impostor,
+        photos=len(rows),
+        people=len(set(people[rows].tolist())),
         left_out=left_out,
         simulated=dataset.simulated,
     )
+
+
+def _say_without_vector(model: Recognizer, photos: Sequence[FacePhoto]) -> None:
+    named = ", ".join(f"{printable(photo.key)} ({printable(photo.path)})" for photo in photos[:5])
+    more = f" and {len(photos) - 5} more" if len(photos) > 5 else ""
+    _LOG.warning("%s: %d photos are in no rate, %s: %s%s", model.card.name, len(photos), NO_VECTOR, named, more)
 
 
 def _kept_file(run: Path | None, photos: Sequence[FacePhoto], aligner: str, model: Recognizer) -> Path | None:

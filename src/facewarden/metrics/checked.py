@@ -62,6 +62,19 @@ def checked_labels(labels: Array) -> Bools:
     return bona_fide
 
 
+def checked_species(species: Array) -> Array:
+    """Species of attack rows; one that is called bona fide raises BadInputError, since its label says attack."""
+    names = np.asarray(species)
+    wrong = np.char.replace(np.char.lower(names.astype(str)), " ", "_") == "bona_fide" if names.size else names == 1
+    if np.any(wrong):
+        raise BadInputError(
+            f"{np.count_nonzero(wrong)} of {names.size} rows with the label of an attack have the species bona_fide, "
+            f"the first is attack row {int(np.argmax(wrong))}",
+            hint="1 = bona fide, 0 = attack: exchange the labels, or name the species of the attacks",
+        )
+    return names
+
+
 def checked_flags(same: Array) -> Bools:
     """True where a pair shows one person; anything but 0, 1 and booleans raises BadInputError."""
     values = np.asarray(same)

@@ -18,6 +18,7 @@ from facewarden.metrics.checked import (
     area_under_curve,
     checked_labels,
     checked_scores,
+    checked_species,
     codes_of,
     equal_error,
     error_curve,
@@ -45,7 +46,7 @@ def split_species(scores: Array, species: Array) -> dict[str, Floats]:
     values = checked_scores(scores, what="attack scores")
     same_length(values, np.asarray(species), names="attack scores and species")
     nonempty(values, what="attack")
-    codes, names = codes_of(np.asarray(species))
+    codes, names = codes_of(checked_species(species))
     return {str(name): values[codes == code] for code, name in enumerate(names)}
 
 

@@ -17,6 +17,7 @@ from facewarden.metrics.checked import (
     area_under_curve,
     checked_labels,
     checked_scores,
+    checked_species,
     codes_of,
     equal_error,
     error_curve,
@@ -112,7 +113,7 @@ def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array,
     nonempty(values[bona_fide], what="bona fide")
     nonempty(values[~bona_fide], what="attack")
     attacks = np.flatnonzero(~bona_fide)
-    codes, names = codes_of(np.asarray(species)[attacks])
+    codes, names = codes_of(checked_species(np.asarray(species)[attacks]))
     people, who = codes_of(np.asarray(subjects))
     return _Rows(
         scores=values,

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
-from facewarden.auditing.request import AuditRequest, check_needs, model_part
+from facewarden.auditing.request import (
+    CLOAKING,
+    AuditRequest,
+    check_needs,
+    measured_or_left_out,
+    model_part,
+    not_measured,
+    unusable_faces,
+)
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.version import __version__
 from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
+from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder, provenance
+from facewarden.data.manifest import Manifest
 from facewarden.data.results import RowsResult, rows_as_columns
+from facewarden.evaluation.presentation import PresentationResult
 from facewarden.reporting.codec import parse_report
-from facewarden.reporting.document import Gate, Report
+from facewarden.reporting.document import AuditedPart, Gate, LeftOut, Report, Section
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
+
+_LOG = logging.getLogger("facewarden")
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,10 +136,22 @@ def audit(
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report((out / "report.json").read_text(encoding="utf-8"))
         return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)
+    faces_left_out = unusable_faces(needs)
+    if faces_left_out is not None:
+        _LOG.warning("the %s will not be measured: %s", faces_left_out.what, faces_left_out.why)
     manifest, capture_part = load_captures(needs, run)
-    presentation = presentation_of(victim, manifest, needs, run)
-    perturbation = perturbation_of(victim, manifest, presentation, needs, run)
-    poisoning, face_parts = poisoning_of(needs, run)
+    presentation, perturbation = _detector_sections(victim, manifest, needs, run)
+    face_parts: tuple[AuditedPart, ...] = ()
+
+    def cloaks() -> Section:
+        nonlocal face_parts
+        section, face_parts = poisoning_of(needs, run)
+        return section
+
+    if faces_left_out is None:
+        poisoning = measured_or_left_out("poisoning", CLOAKING, cloaks)
+    else:
+        poisoning = not_measured("poisoning", faces_left_out)
     report = Report(
         title=f"Audit of {victim.card.name}" + (f" and {name_of(recognizer)}" if face_parts else ""),
         created=run.stage("created", lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())),
@@ -133,13 +160,33 @@ def audit(
         seed=seed,
         provenance=provenance(computed),
         parts=(model_part("detector", victim.card), capture_part, *face_parts),
-        presentation=presentation.section,
+        presentation=presentation,
         perturbation=perturbation,
         poisoning=poisoning,
     )
     result = _written(report, run, gate)
     drop_captures(needs, run)
     return result
+
+
+def _detector_sections(
+    victim: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder
+) -> tuple[Section, Section]:
+    """The sections on presentations and on perturbations; the second needs the threshold of the first."""
+    found: PresentationResult | None = None
+
+    def presentations() -> Section:
+        nonlocal found
+        found = presentation_of(victim, manifest, needs, run)
+        return found.section
+
+    presentation = measured_or_left_out("presentation", "presentation attacks", presentations)
+    what = "attacks on the detector"
+    if found is None:
+        left = LeftOut(what, "there is no threshold, since presentations were not measured", "see presentation")
+        return presentation, not_measured("perturbation", left)
+    measure = partial(perturbation_of, victim, manifest, found, needs, run)
+    return presentation, measured_or_left_out("perturbation", what, measure)
 
 
 def _written(report: Report, run: RunFolder, gate: GateExpression | None) -> AuditResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from facewarden.core.seeding import derive
 from facewarden.core.settings import Count, Text, read_settings
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
-from facewarden.metrics.verification import verification_summary
+from facewarden.metrics.verification import verification_of_vectors
 from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
 from facewarden.photos.distillation_data import Teachers, drawn_views, of_kind, photo_views
 from facewarden.training.distill.changes import still
@@ -177,7 +178,7 @@ def verification(student: Student, views: DistillationViews, *, teachers: Sequen
 
 
 def _of_several(person: Sequence[str]) -> list[int]:
-    counts = {name: person.count(name) for name in set(person)}
+    counts = Counter(person)
     return [row for row, name in enumerate(person) if counts[name] > 1]
 
 
@@ -192,13 +193,9 @@ def _class_tokens(student: Student, pixels: Tensor) -> NDArray[np.float64]:
 
 def _judged(vectors: NDArray[np.float64], person: Sequence[str], *, seed: int) -> dict[str, Any]:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    first, second = np.triu_indices(len(unit), 1)
-    who = np.array(person)
-    same = who[first] == who[second]
-    cosine = np.einsum("nd,nd->n", unit[first], unit[second])
-    found = verification_summary(cosine, same, first=who[first], second=who[second], seed=seed, rounds=200)
+    found, pairs = verification_of_vectors(unit, np.array(person), seed=seed, rounds=200)
     tar = {f"tar_at_far_{far:g}": asdict(interval) for far, interval in found.tar}
-    return {"genuine": int(same.sum()), "impostor": int((~same).sum()), "eer": asdict(found.eer), **tar}
+    return {"genuine": pairs.genuine, "impostor": pairs.impostor, "eer": asdict(found.eer), **tar}
 
 
 def _collect(

@@ -37,6 +37,7 @@ class Evaluated(RowsResult):
         files: what was written.
         skipped: reason -> how many captures or photos could not be used.
         computed: device and precision of the models; empty where stored scores were measured.
+        warnings: what a reader must know before any figure.
     """
 
     metrics: tuple[Metric, ...]
@@ -45,6 +46,7 @@ class Evaluated(RowsResult):
     files: tuple[Path, ...] = ()
     skipped: dict[str, int] = field(default_factory=dict)
     computed: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each metric: value, bounds and count."""
@@ -198,7 +200,15 @@ def evaluate_presentation(
         files = (out / "scores.parquet", out / "decision.json")
         found.write(files[0])
         measured.rule.write(files[1])
-    return Evaluated(measured.section.metrics, measured.rule, found.simulated, files, dict(found.skipped), computed)
+    return Evaluated(
+        measured.section.metrics,
+        measured.rule,
+        found.simulated,
+        files,
+        dict(found.skipped),
+        computed,
+        measured.warnings,
+    )
 
 
 @computes

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from facewarden.align import find_face
-from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.core.precision import Precision
-from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_of
 from facewarden.data.results import RowsResult
 from facewarden.data.table import check_target, write_table
+from facewarden.data.text import printable
+from facewarden.evaluation.photo_scores import PhotoScore, score_photos
+from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import score_manifest
 
 
@@ -36,9 +32,13 @@ class ScoreResult(RowsResult):
     Attributes:
         key: file or capture name.
         score: logit, higher = more bona fide.
-        out: the table on disk, if one was asked for.
+        out: the table on disk, if one was asked for; it also holds what has no score, with a note.
         skipped: reason -> count.
         computed: device and precision of the network.
+        n_faces: of each photo, how many faces were found; empty for captures.
+        box: of each photo, x0 y0 x1 y1 in pixels of the face that was scored; empty for captures.
+        notes: of each photo, what a reader must know of it, separated by semicolons; empty for captures.
+        warnings: what a reader must know before any score.
     """
 
     key: tuple[str, ...]
@@ -46,10 +46,17 @@ class ScoreResult(RowsResult):
     out: Path | None
     skipped: dict[str, int]
     computed: dict[str, str] = field(default_factory=dict)
+    n_faces: tuple[int, ...] = ()
+    box: tuple[tuple[float, float, float, float], ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
-        """Key and score of every sample."""
-        return {"key": self.key, "score": self.score}
+        """Key and score of every sample, and of photos which face was scored."""
+        plain: dict[str, Sequence[Any]] = {"key": self.key, "score": self.score}
+        if len(self.n_faces) < len(self.key):
+            return plain
+        return {**plain, "n_faces": self.n_faces, "box": [_box_text(box) for box in self.box], "notes": self.notes}
 
 
 @computes
@@ -81,40 +88,58 @@ def score(
         scores = score_manifest(model, open_captures(source))
         if out is not None:
             scores.write(out)
-        keys, values = tuple(scores.key.tolist()), tuple(scores.score.tolist())
-        return ScoreResult(keys, values, out, dict(scores.skipped), computed_by([model]))
-    skipped: Counter[str] = Counter()
-    rows = list(_score_photos(model, source, skipped))
-    if not rows:
-        raise BadInputError(
-            f"{source}: no photo could be scored ({dict(skipped)})", hint="photos with one visible face"
+        turned = warn_if_reversed(scores.score, scores.label, subject=scores.subject, where=scores.source)
+        return ScoreResult(
+            tuple(scores.key.tolist()),
+            tuple(scores.score.tolist()),
+            out,
+            dict(scores.skipped),
+            computed_by([model]),
+            warnings=(turned,) if turned else (),
         )
-    keys, values = zip(*rows, strict=True)
-    if out is not None:
-        write_table(out, {"key": keys, "score": values})
-    return ScoreResult(keys, values, out, dict(skipped), computed_by([model]))
+    return _score_folder(model, source, out=out)
 
 
-def _score_photos(model: Detector, source: Path, skipped: Counter[str]) -> Iterator[tuple[str, float]]:
+def _score_folder(model: Detector, source: Path, *, out: Path | None) -> ScoreResult:
     if any(modality not in model.optional and modality != "rgb" for modality in model.modalities):
         raise BadInputError(
             f"{model.card.name} needs {', '.join(model.modalities)}", hint="score a manifest of captures"
         )
     aligner = load("align", "yunet")()
-    base = source if source.is_dir() else source.parent
     listing = photos_of(source)
-    skipped.update(listing.unread)
-    for path in track(listing.photos, label="scoring", unit="photos"):
-        try:
-            image = read_photo(path)
-        except BadInputError as error:
-            skipped[why_unread(path, error)] += 1
-            continue
-        face = find_face(image, aligner, no_face="skip")
-        if face is None:
-            skipped["no face found"] += 1
-            continue
-        frame = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
-        batch = FaceBatch(images={"rgb": frame}, key=(path.name,), box=torch.tensor([face.box], dtype=torch.float32))
-        with torch.inference_mode():
-            yield path.relative_to(base).as_posix(), float(model(batch).score[0])
+    skipped = Counter(listing.unread)
+    rows = list(score_photos(model, listing, aligner, base=source if source.is_dir() else source.parent))
+    skipped.update(row.skipped for row in rows if row.skipped)
+    if out is not None:
+        write_table(out, _table(rows))
+    scored = [row for row in rows if row.score is not None]
+    if not scored:
+        raise BadInputError(
+            f"{printable(source)}: no photo could be scored ({dict(skipped)}), first {rows[0].key}",
+            hint="photos with one visible face",
+        )
+    return ScoreResult(
+        tuple(row.key for row in scored),
+        tuple(row.score for row in scored if row.score is not None),
+        out,
+        dict(skipped),
+        computed_by([model]),
+        tuple(row.faces or 0 for row in scored),
+        tuple(row.box for row in scored if row.box is not None),
+        tuple("; ".join(row.notes) for row in scored),
+    )
+
+
+def _table(rows: Sequence[PhotoScore]) -> dict[str, list[Any]]:
+    """Every photo, also those without a score."""
+    return {
+        "key": [row.key for row in rows],
+        "score": [row.score for row in rows],
+        "n_faces": [row.faces for row in rows],
+        "box": [None if row.box is None else _box_text(row.box) for row in rows],
+        "notes": ["; ".join((*([row.skipped] if row.skipped else []), *row.notes)) for row in rows],
+    }
+
+
+def _box_text(box: tuple[float, float, float, float]) -> str:
+    return " ".join(f"{value:.1f}" for value in box)

@@ -15,16 +15,19 @@ from facewarden.data.sample import Sample
 
 
 def make(folder: Path, key: str, *, width: int = 8, height: int = 6, label: int = 1) -> Sample:
-    """A capture: red-blue frame, face at 500 mm before a wall at 700 mm, infrared at 51."""
+    """A capture: red-blue frame, face at 500 mm before a wall at 700 mm, infrared at 51; sides in squares of 4 pixels.
+
+    The face box is 16 x 12 pixels large.
+    """
     rgb = np.zeros((height, width, 3), dtype=np.uint8)
     rgb[..., 0], rgb[:, : width // 2, 2] = 255, 102
     depth = np.full((height, width), 700, dtype=np.uint16)
     depth[2:5, 2:6] = 500
     depth[2, 2] = 470
     depth[3, 3] = 0
-    Image.fromarray(rgb).save(folder / f"{key}_rgb.png")
-    write_depth(folder / f"{key}_depth.png", depth)
-    Image.fromarray(np.full((height, width), 51, dtype=np.uint8)).save(folder / f"{key}_ir.png")
+    Image.fromarray(rgb.repeat(4, axis=0).repeat(4, axis=1)).save(folder / f"{key}_rgb.png")
+    write_depth(folder / f"{key}_depth.png", depth.repeat(4, axis=0).repeat(4, axis=1))
+    Image.fromarray(np.full((4 * height, 4 * width), 51, dtype=np.uint8)).save(folder / f"{key}_ir.png")
     return Sample(
         key=key,
         split="train",
@@ -35,7 +38,7 @@ def make(folder: Path, key: str, *, width: int = 8, height: int = 6, label: int 
         rgb=f"{key}_rgb.png",
         depth=f"{key}_depth.png",
         infrared=f"{key}_ir.png",
-        box=(2.0, 2.0, 6.0, 5.0),
+        box=(8.0, 8.0, 24.0, 20.0),
     )
 
 
@@ -44,21 +47,21 @@ def test_a_batch_holds_what_is_on_disk(tmp_path: Path) -> None:
     assert batch.key == ("a", "b")
     assert batch.modalities == ("rgb", "depth", "infrared")
     rgb, depth = batch.images["rgb"], batch.images["depth"]
-    assert rgb.shape == (2, 3, 6, 8)
+    assert rgb.shape == (2, 3, 24, 32)
     assert rgb[0, :, 0, 0].tolist() == pytest.approx([1.0, 0.0, 0.4])  # RGB order
-    assert rgb[0, :, 0, 7].tolist() == [1.0, 0.0, 0.0]
+    assert rgb[0, :, 0, 31].tolist() == [1.0, 0.0, 0.0]
     assert bool((batch.images["infrared"] == 0.2).all())
     # z_face = 500: the face is 0.5, 30 mm before it 0.6, the wall 200 mm behind it is clipped, the hole is 0
-    assert depth[0, 0, 4, 4].item() == 0.5
-    assert depth[0, 0, 2, 2].item() == pytest.approx(0.6)
+    assert depth[0, 0, 16, 16].item() == 0.5
+    assert depth[0, 0, 8, 8].item() == pytest.approx(0.6)
     assert depth[0, 0, 0, 0].item() == 0.0
-    assert depth[0, 0, 3, 3].item() == 0.0
+    assert depth[0, 0, 12, 12].item() == 0.0
     assert batch.label is not None
     assert batch.label.tolist() == [1, 0]
     assert batch.species == ("bona_fide", "print_flat")
     assert batch.subject == ("sa", "sb")
     assert batch.box is not None
-    assert batch.box.tolist() == [[2.0, 2.0, 6.0, 5.0]] * 2
+    assert batch.box.tolist() == [[8.0, 8.0, 24.0, 20.0]] * 2
 
 
 def test_an_absent_modality_is_zeros_and_not_present(tmp_path: Path) -> None:
@@ -78,7 +81,7 @@ def test_resizing_keeps_the_shape_and_moves_the_box(tmp_path: Path) -> None:
     assert batch.box is not None
     assert batch.box.tolist() == [[4.0, 4.0, 12.0, 10.0]]
     assert bool((batch.images["rgb"][0, 0, :12] == 1).all())
-    assert not batch.images["rgb"][0, :, 12:].any()  # padded below, the frame was 8 x 6
+    assert not batch.images["rgb"][0, :, 12:].any()  # padded below, the frame was 32 x 24
     # every depth value existed before: nothing is averaged
     small = load_batch([make(tmp_path, "a")], root=tmp_path).images["depth"]
     assert set(batch.images["depth"].unique().tolist()) <= {0.0, *small.unique().tolist()}
@@ -129,7 +132,7 @@ def test_refusals(tmp_path: Path) -> None:
         load_batch([], root=tmp_path)
     with pytest.raises(BadInputError, match="batch size 0"):
         list(iter_batches([sample], 0, root=tmp_path))
-    write_depth(tmp_path / "a_depth.png", np.ones((3, 3), dtype=np.uint16))
+    write_depth(tmp_path / "a_depth.png", np.full((3, 3), 500, dtype=np.uint16))
     with pytest.raises(BadInputError, match="modalities differ in size"):
         load_batch([sample], root=tmp_path)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.manifest import KNOWN_COLUMNS, Manifest, notes_of
+from facewarden.data.manifest import Manifest, notes_of
+from facewarden.data.manifest_columns import USUAL_COLUMNS
 from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
 
@@ -52,7 +53,7 @@ def test_written_samples_come_back(tmp_path: Path, suffix: str) -> None:
     assert back.rows == (LIVE, PRINT)
     assert back == Manifest((LIVE, PRINT), tmp_path / "set", "set")
     assert Manifest.read(path.parent) == back  # the folder will do
-    assert list(read_table(path)) == [*KNOWN_COLUMNS, "attr_glasses", "attr_age"]
+    assert list(read_table(path)) == [*USUAL_COLUMNS, "attr_glasses", "attr_age"]
 
 
 def test_columns_of_others_are_kept(tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_notes_are_kept_beside_the_table_and_leave_with_it(tmp_path: Path, suffi
     noted.write(path)
     assert Manifest.read(path) == noted
     assert Manifest.read(tmp_path).notes == noted.notes
-    assert list(read_table(path)) == [*KNOWN_COLUMNS, "attr_glasses", "attr_age"], "the table itself is as before"
+    assert list(read_table(path)) == [*USUAL_COLUMNS, "attr_glasses", "attr_age"], "the table itself is as before"
     notes_of(path).unlink()
     assert Manifest.read(path).notes == (), "a manifest without its notes is still one"
     noted.write(path)

@@ -128,9 +128,10 @@ def test_targets_travel_in_the_batch_on_the_grid_of_the_frames(tmp_path: Path) -
     tenths[2:6, 2:6] = 5000
     cv2.imwrite(str(tmp_path / "d.png"), tenths)
     cv2.imwrite(str(tmp_path / "k.png"), np.full((8, 10, 3), 99, np.uint8))
+    box = (0.0, 0.0, 8.0, 8.0)
     rows = [
-        sample(1, extra={"truedepth": "d.png"}, attributes={"celeba": MARKS}),
-        replace(sample(0, illumination="dark"), key="other"),
+        sample(1, extra={"truedepth": "d.png"}, attributes={"celeba": MARKS}, box=box),
+        sample(0, illumination="dark", key="other", box=box),
     ]
     batch = load_batch(rows, root=tmp_path, modalities=("rgb",), targets=TASKS)
     assert {head: tuple(value.shape) for head, value in batch.tasks.items()} == {

@@ -51,7 +51,7 @@ def evaluate(captures: Path, *, seed: int = 0):  # type: ignore[no-untyped-def]
         ("one_class", lambda _, row: row if row.split != "test" or row.label else None, "no attack row in split test"),
         ("units", lambda _, row: replace(row, box=(1e30, 2.0, 2e30, 9.0)), "the face box is not in the frame"),
         ("beside", lambda _, row: replace(row, box=(640.0, 2.0, 650.0, 9.0)), "the face box is not in the frame"),
-        ("gone", lambda _, row: replace(row, rgb="gone.png"), "does not exist"),
+        ("gone", lambda _, row: replace(row, rgb=f"gone {row.label}.png"), "does not exist"),
     ],
 )
 def test_captures_that_cannot_be_measured_say_why(

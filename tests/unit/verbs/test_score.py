@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facewarden.cli.parts.main import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
@@ -61,7 +64,13 @@ def test_photos_of_any_size_are_scored_and_the_rest_is_counted(folder: Path, tmp
         "unreadable photo: not a picture in a known format": 1,
         "not read: .heic": 1,
     }
-    assert read_table(tmp_path / "scores.csv")["key"] == ["deep/white.png", "gray.png"]
+    table = read_table(tmp_path / "scores.csv")
+    assert dict(zip(table["key"], table["score"], strict=True)) == {
+        "black.png": None, "broken.jpg": None, "deep/white.png": "10.0", "gray.png": table["score"][-1],
+    }  # fmt: skip
+    said = dict(zip(table["key"], table["notes"], strict=True))
+    assert said["black.png"] == "no face found"
+    assert said["broken.jpg"] == "unreadable photo: not a picture in a known format"
 
 
 def test_a_single_photo(folder: Path) -> None:
@@ -83,3 +92,76 @@ def test_nothing_to_score_is_bad_input(tmp_path: Path) -> None:
         photos_of(tmp_path / "empty")
     with pytest.raises(BadInputError, match="does not exist"):
         photos_of(tmp_path / "absent")
+
+
+class Crowd(Aligner):
+    """Two faces, the second one larger and lying; finds nothing in a portrait photo."""
+
+    def locate(self, image: np.ndarray) -> tuple[FaceLocation, ...]:  # type: ignore[type-arg]
+        if image.shape[0] > image.shape[1]:
+            return ()
+        upright = ((4.0, 4.0), (8.0, 4.0), (6.0, 6.0), (4.5, 8.0), (7.5, 8.0))
+        lying = ((60.0, 20.0), (60.0, 60.0), (50.0, 40.0), (40.0, 25.0), (40.0, 55.0))
+        return (FaceLocation((2.0, 2.0, 10.0, 10.0), upright), FaceLocation((30.0, 10.0, 80.0, 70.0), lying))
+
+
+def test_which_face_was_scored_is_printed_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "load", lambda group, name: Crowd)
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (100, 80), (90, 90, 90)).save(tmp_path / "in" / "gray.png")
+    Image.new("RGB", (80, 100), (255, 0, 0)).save(tmp_path / "in" / "turned.png")
+    found = score(tmp_path / "in", out=tmp_path / "scores.parquet")
+    assert found.n_faces == (2,)
+    assert found.box == ((30.0, 10.0, 80.0, 70.0),)
+    notes = ["several faces, the largest is scored", "the face does not stand upright", "the photo has no color"]
+    assert found.notes == ("; ".join(notes),)
+    reason = "no upright face: there is one when the photo is turned by 90 degrees to the left"
+    assert found.skipped == {reason: 1}
+    table = read_table(tmp_path / "scores.parquet")
+    assert table["n_faces"] == [2, 0]
+    assert table["box"] == ["30.0 10.0 80.0 70.0", None]
+    assert table["notes"] == ["; ".join(notes), reason]
+    assert set(found.columns()) == {"key", "score", "n_faces", "box", "notes"}
+    assert main(["score", str(tmp_path / "in")]) == 0
+    printed = capsys.readouterr().out
+    assert "gray.png  (2 faces, box 30 10 80 70; several faces" in printed
+    assert "note for 1: the photo has no color" in printed
+
+
+def test_a_tiny_face_is_said(folder: Path) -> None:
+    assert score(folder / "gray.png").notes == ("the face is smaller than 32 pixels; the photo has no color",)
+
+
+class Nowhere(Detector):
+    """No number for dark frames."""
+
+    card = Card("nowhere", "nowhere", "pad")
+
+    def predict(self, batch: Any) -> PadOutput:
+        mean = batch.images["rgb"].mean(dim=(1, 2, 3))
+        return PadOutput(mean / (mean > 0.5))
+
+
+def test_a_photo_without_a_finite_score_costs_that_photo(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Nowhere())
+    found = score(folder, out=tmp_path / "scores.csv")
+    assert found.key == ("deep/white.png",)
+    assert found.skipped["the detector's score is NaN or infinite"] == 1
+    table = read_table(tmp_path / "scores.csv")
+    at = table["key"].index("gray.png")
+    assert table["score"][at] is None
+    assert table["notes"][at].startswith("the detector's score is NaN or infinite")
+
+
+def test_a_name_that_is_not_utf8_is_scored_and_written(folder: Path, tmp_path: Path) -> None:
+    (folder / "gray.png").rename(folder / os.fsdecode(b"gr\xe4u.png"))
+    found = score(folder, out=tmp_path / "scores.csv")
+    assert found.key == ("deep/white.png", "gr\\xe4u.png")
+    table = read_table(tmp_path / "scores.csv")
+    at = table["key"].index("gr\\xe4u.png")
+    assert "file name is not UTF-8, its bytes show as \\x" in table["notes"][at]
+    json.dumps(found.to_dict(), ensure_ascii=False).encode()

@@ -15,4 +15,4 @@ def outcome_of(result: Evaluated) -> Outcome:
         mark = "  simulated" if metric.simulated else ""
         lines.append(f"{label(metric.name) + (f' ({where})' if where else ''):<56} {measured(metric)}{mark}")
     lines += [f"wrote {path}" for path in result.files]
-    return Outcome(result, lines)
+    return Outcome(result, lines, problems=[f"warning: {text}" for text in result.warnings])

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from PIL import Image, UnidentifiedImageError
-
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ILLUMINATIONS, Modality, Split
 from facewarden.core.progress import track
@@ -27,6 +25,7 @@ from facewarden.data.datasets.parts.celeba_labels import (
 )
 from facewarden.data.datasets.parts.celeba_twin import CelebaSpoofTwin
 from facewarden.data.datasets.parts.lists import ListRow
+from facewarden.data.photo import upright_size
 from facewarden.data.protocols.parts.base import ranked
 from facewarden.data.sample import Box
 from facewarden.data.targets import PSEUDO
@@ -167,9 +166,8 @@ class CelebaSpoof(CaptureSet):
 
     def _box(self, image: Path) -> tuple[Box | None, str]:
         try:
-            with Image.open(image) as opened:  # reads the header alone
-                width, height = opened.size
-        except (OSError, UnidentifiedImageError, ValueError):
+            width, height = upright_size(image)
+        except BadInputError:
             return None, ""  # whoever reads the pixels says what is wrong with the file
         box, wrong = read_box(box_file(image), width=width, height=height)
         return box or (0.0, 0.0, float(width), float(height)), wrong

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.data.datasets import Dataset
-from facewarden.data.sample import Sample, as_split
+from facewarden.data.sample import Sample
+from facewarden.data.sample_words import as_split
 from facewarden.data.simulate.person.people import Locate
 from facewarden.data.simulate.run import plans_of
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import sync_files, write_bytes, write_text
 from facewarden.data.manifest_columns import parse_row, to_row
-from facewarden.data.sample import Sample, as_split
+from facewarden.data.sample import Sample
+from facewarden.data.sample_words import as_split
 from facewarden.data.simulate.capture import Capture
 
 _FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]

@@ -108,7 +108,8 @@ def end_to_end(
         how: the training.
         seed: of the order of photos.
     """
-    names = [*attackers, *(who for who in halves.split.gallery if who not in attackers)][: max(how.people, 2)]
+    cloaking = set(attackers)
+    names = [*attackers, *(who for who in halves.split.gallery if who not in cloaking)][: max(how.people, 2)]
     outcomes: dict[str, UserOutcome] = {}
     for number in range(min(how.groups, len(attackers))):
         group = list(attackers[number :: how.groups])

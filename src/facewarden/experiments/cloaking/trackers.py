@@ -82,11 +82,12 @@ def nearest(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome
         strangers = (probes @ gallery.natural[list(split.distractors)].T).max(axis=1)
         best = np.concatenate([best, strangers[:, None]], axis=1)
     owners = np.array(gallery.owners)
-    own = np.array([names.index(who) for who in owners])
+    columns = {who: column for column, who in enumerate(names)}
+    own = np.array([columns[who] for who in owners])
     natural = _first(best, own)
     outcomes = {}
     for who in attackers:
-        column = names.index(who)
+        column = columns[who]
         moved = best.copy()
         moved[:, column] = (probes @ gallery.cloaked[list(split.gallery[who])].T).max(axis=1)
         hits, mine = _first(moved, own), own == column

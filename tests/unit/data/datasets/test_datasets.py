@@ -173,7 +173,7 @@ def test_simulated_takes_bona_fide_rows(tmp_path: Path) -> None:
         landmarks=((1.0, 1.0), (3.0, 1.0), (2.0, 2.0), (1.0, 3.0), (3.0, 3.0)),
         simulated=True,
     )
-    attack = replace(live, key="k2", label=0, species="replay_pc")
+    attack = replace(live, key="k2", label=0, species="replay_pc", rgb="images/2.png")
     no_color = replace(live, key="k3", rgb=None, depth="d.png")
     Manifest((live, attack, no_color), tmp_path, "set").write(tmp_path / "manifest.csv")
     for spec in (str(tmp_path), f"simulated:{tmp_path}", str(tmp_path / "manifest.csv")):

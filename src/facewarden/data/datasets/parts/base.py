@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,9 @@ class Dataset(ABC):
         if not listed:
             raise BadInputError(f"{printable(self.root)}: no photos for {self.name}", hint=type(self).summary)
         if len({photo.key for photo in listed}) < len(listed):
-            keys = [photo.key for photo in listed]
+            ((twice, _),) = Counter(photo.key for photo in listed).most_common(1)
             raise BadInputError(
-                f"{printable(self.root)}: two photos are named {next(key for key in keys if keys.count(key) > 1)}",
+                f"{printable(self.root)}: two photos are named {twice}",
                 hint="rename one of them",
             )
         return listed

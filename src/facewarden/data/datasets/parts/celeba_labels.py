@@ -22,8 +22,8 @@ ENVIRONMENTS = ("live", "indoor", "outdoor")
 VIRTUAL = 224
 """Side of the frame in which boxes are given, whatever the image's size is."""
 
-SMALLEST = 3
-"""Pixels that a box must have on each side."""
+SMALLEST = 8
+"""Pixels that a box must have on each side, as for every set of captures."""
 
 _CODES = (
     ("spoof type", SPOOF_TYPES),
@@ -130,7 +130,7 @@ def read_box(path: Path, *, width: int, height: int) -> tuple[Box | None, str]:
 
     Args:
         path: of a line "x y w h score" in the virtual frame; x and y may be negative.
-        width, height: of the image.
+        width, height: of the image, upright.
 
     Returns:
         x0 y0 x1 y1, or None with what is wrong: "missing", "empty", "unreadable", "without area" or "outside".

@@ -116,7 +116,7 @@ class CelebaSpoofTwin(TwinWriter):
         train = [row.key for row in rows if not row.test and "/spoof/" in row.key]
         test = [row.key for row in rows if row.test]
         texts: tuple[str | None, ...] = (
-            "", "-12 -9 140 170 0.99", "150 120 120 130 0.99", "61.0 40.0 100.5 130.0 0.99", "80 90 0 60 0.5", None,
+            "", "-12 -9 140 170 0.99", "90 80 170 170 0.99", "61.0 40.0 100.5 130.0 0.99", "80 90 0 60 0.5", None,
         )  # fmt: skip
         for key, text in zip(train, texts, strict=False):
             self._box(key, text)

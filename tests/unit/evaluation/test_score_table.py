@@ -1,0 +1,139 @@
+"""Tables of scores pass the gate of manifests: contradictions, duplicates, NaN and reversed scores."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewarden.core.errors import BadInputError
+from facewarden.evaluation.presentation import measure_presentation
+from facewarden.evaluation.scores import Scores
+from facewarden.metrics.pad import acer_worst_species
+from facewarden.verbs.evaluate import evaluate_presentation
+
+Row = dict[str, str]
+
+
+def rows(*, sign: int = 1) -> list[Row]:
+    draw = np.random.default_rng(0)
+    made = []
+    for number in range(160):
+        label = number % 2
+        made.append(
+            {
+                "key": f"k{number}", "score": f"{sign * (draw.normal() + 3 * label):.6f}", "label": str(label),
+                "species": "bona_fide" if label else "print_flat", "subject": f"s{number // 4}", "domain": "alder",
+                "split": "dev" if number < 80 else "test", "illumination": "", "simulated": "false",
+            }
+        )  # fmt: skip
+    return made
+
+
+def write(path: Path, table: list[Row]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+    return path
+
+
+def evaluated(path: Path) -> dict[str, float]:
+    found = evaluate_presentation(captures=None, scores=path, detector="multi_cnn", policy="eer", seed=0, out=None)
+    return {metric.name: metric.value for metric in found.metrics if not metric.group}
+
+
+def exchanged(table: list[Row]) -> None:
+    for row in table:
+        row["label"] = str(1 - int(row["label"]))
+
+
+def doubled(table: list[Row]) -> None:
+    table.append(table[3] | {"score": "9.5"})
+
+
+def moved(table: list[Row]) -> None:
+    table.append(table[3] | {"subject": "somebody else"})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (exchanged, r"scores\.csv: row 1: label 1 contradicts species print_flat"),
+        (lambda table: table[4].update(label="2"), r"scores\.csv: row 5: unknown label '2'"),
+        (lambda table: table[4].update(label="live"), r"scores\.csv: row 5: unknown label 'live'"),
+        (lambda table: table[4].update(species="prnt_flat"), r"row 5: unknown species 'prnt_flat'; did you mean print"),
+        (lambda table: table[4].update(split="tset"), r"row 5: unknown split 'tset'"),
+        (lambda table: table[4].update(subject=""), r"row 5: subject is empty"),
+        (lambda table: table[4].update(score="high"), r"row 5: score 'high' is no number"),
+        (doubled, r"scores\.csv: row 161: key 'k3' is in row 4 with another score"),
+        (moved, r"scores\.csv: row 161: key 'k3' is in row 4 with another label, species or subject"),
+    ],
+)
+def test_a_row_that_contradicts_itself_or_another_is_named(
+    tmp_path: Path, spoil: Callable[[list[Row]], None], message: str
+) -> None:
+    table = rows()
+    spoil(table)
+    with pytest.raises(BadInputError, match=message):
+        evaluated(write(tmp_path / "scores.csv", table))
+
+
+def test_keys_that_stand_four_times_count_once_and_it_is_said(tmp_path: Path) -> None:
+    plain = evaluated(write(tmp_path / "plain.csv", rows()))
+    hard = [row for row in rows() if row["label"] == "0"][-3:]
+    path = write(tmp_path / "four.csv", rows() + 3 * hard)
+    assert evaluated(path) == plain
+    found = Scores.read(path, source="four")
+    assert found.skipped == {"row that repeats an earlier one, counted once": 9}
+    assert len(found) == 160
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "inf", "-inf"])
+def test_a_score_that_is_not_finite_is_named_counted_and_in_no_rate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cell: str
+) -> None:
+    table = rows()
+    without = evaluated(write(tmp_path / "without.csv", table[:90] + table[91:]))
+    table[90]["score"] = cell
+    with caplog.at_level(logging.WARNING, logger="facewarden"):
+        found = evaluated(write(tmp_path / "with.csv", table))
+    assert found == without
+    assert "1 of 160 captures have no score and are in no rate: k90" in caplog.text
+    assert Scores.read(tmp_path / "with.csv", source="x").skipped == {"no score in the table": 1}
+
+
+def test_scores_that_look_reversed_are_said_with_the_word_to_type(tmp_path: Path) -> None:
+    path = write(tmp_path / "turned.csv", rows(sign=-1))
+    found = evaluate_presentation(captures=None, scores=path, detector="multi_cnn", policy="eer", seed=0, out=None)
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("The scores look reversed: AUC 0.0")
+    assert '"invert": true' in found.warnings[0]
+    section = measure_presentation(Scores.read(path, source="x"), policy="eer", seed=0, rounds=50).section
+    assert section.finding.startswith("The scores look reversed")
+    right = write(tmp_path / "right.csv", rows())
+    plain = evaluate_presentation(captures=None, scores=right, detector="multi_cnn", policy="eer", seed=0, out=None)
+    assert plain.warnings == ()
+
+
+def test_a_table_comes_back_with_what_has_no_score(tmp_path: Path) -> None:
+    table = rows()
+    table[7]["score"] = "nan"
+    found = Scores.read(write(tmp_path / "scores.csv", table), source="x")
+    for name in ("again.csv", "again.parquet"):
+        found.write(tmp_path / name)
+        again = Scores.read(tmp_path / name, source="x")
+        assert [lost.about["key"] for lost in again.unscored] == ["k7"]
+        assert again.skipped == found.skipped
+        np.testing.assert_array_equal(again.score, found.score)
+
+
+def test_attacks_that_are_called_bona_fide_are_refused_in_every_rate() -> None:
+    scores, labels = np.array([1.0, 2.0, 0.0, 3.0]), np.array([0, 0, 1, 1])
+    names = np.array(["bona_fide", "bona fide", "print", "print"])
+    with pytest.raises(BadInputError, match="2 of 2 rows with the label of an attack have the species bona_fide"):
+        acer_worst_species(scores, labels, species=names, threshold=0.5)
