@@ -1,6 +1,6 @@
 """Face finders and alignment to the five-point template that recognizers expect."""
 
-from facewarden.align.parts.choose import find_face
+from facewarden.align.parts.choose import choose_face, find_face
 from facewarden.align.parts.paste import Pasted, face_region, paste_change
 from facewarden.align.parts.similarity import fit_similarity
 from facewarden.align.parts.template import CROP_SIZE, arcface_template
@@ -14,6 +14,7 @@ __all__ = [
     "Pasted",
     "align_face",
     "arcface_template",
+    "choose_face",
     "face_region",
     "face_transform",
     "find_face",

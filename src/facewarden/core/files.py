@@ -81,7 +81,8 @@ def write_text(path: Path, text: str, *, sync: bool = True) -> Path:
     Raises:
         OSError: it cannot be written.
     """
-    return write_bytes(path, text.encode("utf-8"), sync=sync)
+    # bytes of a file name that are not UTF-8 show as escapes: no reason to lose a report at the end of its work
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"), sync=sync)
 
 
 def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> Path:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_SHARES = 2.0  # no box of a face in pixels has all its coordinates within this
 _SHORTEST = 1e-12  # below this, `normalize` no longer gives a unit vector
 
 
@@ -159,6 +160,8 @@ class Detector(nn.Module, Computing, ABC):
                 )
         if self.needs_box and batch.box is None:
             raise ContractError(f"{name} crops by the face box, but the batch has none", hint="FaceBatch(..., box=...)")
+        if self.needs_box and batch.box is not None and bool((batch.box.abs().amax(dim=1) <= _SHARES).any()):
+            raise ContractError(f"{name}: the face box is in shares of the frame", hint="x0 y0 x1 y1 in pixels")
         with left_alone(batch.images.values(), owner=name), self.computing(batch.device):
             output = self.predict(batch)
         score = output.score if isinstance(output, PadOutput) else None
@@ -171,9 +174,8 @@ class Detector(nn.Module, Computing, ABC):
         bad = _rows_of(~torch.isfinite(output.score.detach()))
         if bad:
             keys = ", ".join(batch.key[row] for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-            raise NotFiniteError(
-                f"{name} gave a score that is not finite for {keys}", hint="look at its weights and input", rows=bad
-            )
+            what = f"a score that is not finite ({float(output.score[bad[0]])})"
+            raise NotFiniteError(f"{name} gave {what} for {keys}", hint="look at its weights and input", rows=bad)
         if set(output.tasks) - set(self.heads):
             raise ContractError(
                 f"{name} gives heads {sorted(output.tasks)} but declares {self.heads}", hint="declare them"

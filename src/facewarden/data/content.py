@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def file_digest(path: Path) -> bytes:
     with array_file(path).open("rb") as file:
         held = hashlib.file_digest(file, "sha256")
     if in_array(path):
-        held.update(str(path).partition("#")[2].encode())
+        held.update(os.fsencode(str(path).partition("#")[2]))
     return held.digest()
 
 
@@ -55,7 +56,8 @@ def _hash(named: Iterable[tuple[str, Path]], *, head: str = "") -> str:
         file = array_file(path)
         if file not in known:
             known = {file: _digest_or_absent(file)}
-        whole.update(name.encode() + b"\0" + known[file] + str(path).partition("#")[2].encode() + b"\0")
+        place = os.fsencode(str(path).partition("#")[2])
+        whole.update(name.encode("utf-8", "surrogateescape") + b"\0" + known[file] + place + b"\0")
     return whole.hexdigest()
 
 

@@ -33,6 +33,7 @@ SMALLEST_BOX = 8.0
 """Pixels that a face box has on each side at least; less shows no face."""
 _INSIDE = 0.5
 """Share of a face box that lies inside its frame at least."""
+_NAMED = 5
 _MOST_WAITING = 8
 """Batches' worth of frames that wait for more of their size."""
 
@@ -152,11 +153,20 @@ def iter_batches(
     for group in waiting.values():
         if group:
             yield _stack(group, modalities, targets)
+    _say_skipped(skipped or ())
     if odd:
         _LOG.warning(
             "%d captures have their face at an implausible depth: %s%s",
-            len(odd), ", ".join(odd[:5]), f" and {len(odd) - 5} more" if len(odd) > 5 else "",
+            len(odd), ", ".join(odd[:_NAMED]), f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "",
         )  # fmt: skip
+
+
+def _say_skipped(skipped: Sequence[Skipped]) -> None:
+    """Name what could not be read, whatever the caller does with its list."""
+    if skipped:
+        named = "; ".join(f"{item.key} ({item.reason})" for item in skipped[:_NAMED])
+        more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+        _LOG.warning("%d captures cannot be used and are left out: %s%s", len(skipped), named, more)
 
 
 def _load(

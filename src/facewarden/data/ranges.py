@@ -121,6 +121,8 @@ def _check_infrared(domain: str, rows: Sequence[Sample], root: Path) -> None:
         return
     row, top = max(tops, key=lambda item: item[1])
     bits = next((bits for bits in _RANGES if top < 2**bits), 16)
+    if top == 0:
+        _LOG.warning("domain %s: the infrared images of %d captures looked at are black", domain, len(tops))
     if bits == 16 or top == 0:
         return
     message = (

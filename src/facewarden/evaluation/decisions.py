@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.finite import scores_of
 from facewarden.core.roles import Detector
 
 
@@ -44,7 +45,10 @@ def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, thresho
     """Keep the samples that a detector decides correctly, scored again in the batches that they will be attacked in."""
     kept = []
     for batch in batches:
-        rows = torch.nonzero(decided_correctly(detector, batch, threshold=threshold)).flatten()
+        assert batch.label is not None
+        scores, bona_fide = scores_of(detector, batch), batch.label.cpu().bool()
+        right = torch.isfinite(scores) & ((scores >= threshold) == bona_fide)  # without a score nothing is decided
+        rows = torch.nonzero(right).flatten()
         if len(rows):
             kept.append(batch.select(rows))
     return kept

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facewarden.align import find_face
+from facewarden.align import choose_face
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.finite import NO_SCORE, scores_of
@@ -72,24 +72,14 @@ def score_photos(detector: Detector, listing: FolderListing, aligner: Aligner, *
             yield PhotoScore(key, None, notes=tuple(notes), skipped=why_unread(path, error))
             continue
         notes += [_short(text, path) for text in said]
-        face = find_face(image, _Found(found), no_face="skip")
-        if face is None:
+        if not found:
             yield PhotoScore(key, None, 0, notes=tuple(notes), skipped=_why_no_face(image, aligner))
             continue
+        face = choose_face(found, size=(image.shape[1], image.shape[0]))
         notes += _notes(image, face, len(found))
         score = _score(detector, image, face, key)
         box: Box = face.box
         yield PhotoScore(key, score, len(found), box, tuple(notes), NO_SCORE if score is None else "")
-
-
-class _Found(Aligner):
-    """Faces that were located before."""
-
-    def __init__(self, faces: tuple[FaceLocation, ...]) -> None:
-        self.faces = faces
-
-    def locate(self, image: NDArray[np.uint8]) -> tuple[FaceLocation, ...]:
-        return self.faces
 
 
 def _score(detector: Detector, image: NDArray[np.uint8], face: FaceLocation, key: str) -> float | None:

@@ -186,7 +186,8 @@ def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, l
         )
     about = [_about(sample) for sample in kept]
     unscored = tuple(UnscoredCapture(_about(by_key[item.key]), _reason(item), item.path) for item in skipped)
-    say_unscored(unscored, of=len(manifest), where=manifest.name)
+    # those that cannot be read were named by the reader
+    say_unscored([lost for lost in unscored if lost.reason == NO_SCORE], of=len(manifest), where=manifest.name)
     return Scores(
         score=np.array(scores, dtype=np.float64),
         label=np.array([row["label"] for row in about], dtype=np.int64),

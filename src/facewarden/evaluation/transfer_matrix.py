@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -126,7 +126,10 @@ def transfer(
     scores = {name: score_manifest(model, rows, label=f"scoring with {name}") for name, model in models.items()}
     thresholds = {name: _threshold(found) for name, found in scores.items()}
     wanted = tuple(dict.fromkeys(modality for model in models.values() for modality in model.modalities))
-    picked = _picked(manifest, samples=samples, seed=seed)
+    # what one detector could not read or score is attacked by none, and is counted below
+    scored = frozenset.intersection(*(frozenset(found.key.tolist()) for found in scores.values()))
+    usable = replace(manifest, rows=tuple(sample for sample in manifest if sample.key in scored))
+    picked = _picked(usable, samples=samples, seed=seed)
     targets = (head,) if head is not None and head not in ("live", *wanted) else ()
     batches = list(iter_batches(picked, _AT_ONCE, root=manifest.root, modalities=wanted, targets=targets))
     columns: dict[str, list[object]] = {name: [] for name in ("surrogate", "victim", "key", "label", "success")}

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.align import align_face, find_face
+from facewarden.align import align_face, choose_face
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.finite import NO_VECTOR, vectors_of
@@ -163,6 +163,7 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
     vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
     used: list[int] = []
     left_out: Counter[str] = Counter()
+    several = 0
     chunk: list[NDArray[np.uint8]] = []
 
     def flush() -> None:
@@ -177,19 +178,23 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
             left_out[why_unread(photo.path, error)] += 1
             continue
         try:
-            face = find_face(image, finder, no_face="skip", several="most_central")
+            faces = finder.locate(image)
         except BadInputError:
             left_out["photo refused by the aligner"] += 1
             continue
-        if face is None:
+        if not faces:
             left_out["no face found"] += 1
             continue
+        several += len(faces) > 1
+        face = choose_face(faces, size=(image.shape[1], image.shape[0]), several="most_central")
         chunk.append(align_face(image, face.landmarks))
         used.append(row)
         if len(chunk) == _CHUNK:
             flush()
     if chunk:
         flush()
+    if several:
+        _LOG.info("%d of %d photos show several faces; the most central one is taken", several, len(photos))
     if not used:
         raise BadInputError(
             f"no face could be used of {len(photos)} photos: {dict(left_out)}", hint="another --aligner"

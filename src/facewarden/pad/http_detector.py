@@ -223,7 +223,9 @@ def _png(image: Tensor, modality: Modality) -> bytes:
 
 
 def _number(value: Any, settings: HttpSettings) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:  # NaN too
+    if isinstance(value, float) and not math.isfinite(value):
+        return math.nan  # costs that sample: whoever scores names it
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         raise ContractError(f"{settings.url} gave the score {str(value)[:40]!r}", hint="finite numbers")
     if settings.output == "logit":
         return float(value)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
+from facewarden.core.finite import NO_SCORE, scores_of
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
@@ -20,6 +22,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import NamedInterval, presentation_summary
 
+_LOG = logging.getLogger("facewarden")
 _AT_ONCE = 32
 
 
@@ -54,15 +57,23 @@ def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[
         BadInputError: nothing can be read.
     """
     skipped: list[Skipped] = []
-    found = []
+    found: list[tuple[Any, ...]] = []
+    lost: list[str] = []
     batches = iter_batches(
         manifest, _AT_ONCE, root=manifest.root, modalities=modalities, on_error="skip", skipped=skipped
     )
     for batch in track(batches, label="measuring", total=len(manifest), unit="captures", size=len):
-        with torch.inference_mode():
-            scores = detector(batch).score.double().tolist()
+        scores = scores_of(detector, batch).tolist()
         labels = [] if batch.label is None else batch.label.tolist()
-        found += list(zip(scores, labels, batch.species or (), batch.subject or (), batch.domain or (), strict=True))
+        rows = zip(scores, labels, batch.species or (), batch.subject or (), batch.domain or (), strict=True)
+        for key, row in zip(batch.key, rows, strict=True):
+            if math.isfinite(row[0]):
+                found.append(row)
+            else:
+                lost.append(key)
+    if lost:
+        named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        _LOG.warning("%s: %d captures are in no rate, %s: %s", manifest.name, len(lost), NO_SCORE, named)
     if not found:
         raise BadInputError(f"{manifest.name}: nothing to measure on", hint="facewarden data check")
     score, label, species, subject, domain = zip(*found, strict=True)

@@ -53,6 +53,7 @@ def test_stops_and_full_disks_have_codes_of_their_own() -> None:
 
 
 def test_text_from_outside_reaches_the_terminal_inert(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inert("gr\udce4u.png") == "gr\\udce4u.png"  # a name that is not UTF-8 can be printed everywhere
     assert inert("a\x1b[2Jb\u202ec\td\n") == "a\\x1b[2Jb\\u202ec\td\n"
     assert main(["sc\x1b[2Jore"]) == 2
     assert "\x1b" not in capsys.readouterr().err

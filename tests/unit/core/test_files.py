@@ -119,3 +119,8 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
         broken()
     assert (target / "one").read_text() == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_name_that_is_not_utf8_costs_no_text(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "report.md", "photo gr\udce4u.png\n")
+    assert path.read_text(encoding="utf-8") == "photo gr\\udce4u.png\n"

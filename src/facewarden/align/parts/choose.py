@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -44,8 +45,19 @@ def find_face(
         )
     if len(faces) > 1 and several == "error":
         raise BadInputError(f"{name} shows {len(faces)} faces", hint="crop it to one, or take the largest")
+    return choose_face(faces, size=(image.shape[1], image.shape[0]), several=several)
+
+
+def choose_face(faces: Sequence[FaceLocation], *, size: tuple[int, int], several: Several = "largest") -> FaceLocation:
+    """Choose one of the faces that were found in a photo.
+
+    Args:
+        faces: one at least.
+        size: width and height of the photo.
+        several: "most_central" takes the one nearest to the photo's center, anything else the largest box.
+    """
     if several == "most_central":
-        height, width = image.shape[:2]
+        width, height = size
         return min(faces, key=lambda face: _distance(face, (width / 2, height / 2)))
     return max(faces, key=_area)
 

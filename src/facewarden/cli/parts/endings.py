@@ -11,8 +11,8 @@ from contextlib import suppress
 
 OK, INTERRUPTED, UNWRITABLE = 0, 130, 74
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-# C0 and C1 controls but newline and tab, and what turns the direction of text
-_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls but newline and tab, what turns the direction of text, and bytes that are not UTF-8
+_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def guarded(run: Callable[[], int]) -> int:
