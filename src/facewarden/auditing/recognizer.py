@@ -22,8 +22,8 @@ from facewarden.auditing.request import (
     not_measured,
     surrogates_of,
 )
+from facewarden.core.compute.finite import NO_VECTOR, vectors_of
 from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError, NotFiniteError
-from facewarden.core.finite import NO_VECTOR, vectors_of
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.finite import scores_of
+from facewarden.core.compute.finite import scores_of
 from facewarden.core.roles import Detector
 
 

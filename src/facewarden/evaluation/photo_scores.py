@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from facewarden.align import choose_face
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.finite import NO_SCORE, scores_of
 from facewarden.core.errors import BadInputError
-from facewarden.core.finite import NO_SCORE, scores_of
 from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.core.compute.finite import NO_SCORE, scores_of
 from facewarden.core.errors import BadInputError
-from facewarden.core.finite import NO_SCORE, scores_of
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.data.loading import Skipped, iter_batches

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.align import align_face, choose_face
+from facewarden.core.compute.finite import NO_VECTOR, vectors_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
-from facewarden.core.finite import NO_VECTOR, vectors_of
 from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.identity.given import labeled
 from facewarden.core.progress import track
