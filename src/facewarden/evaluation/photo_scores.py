@@ -31,7 +31,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class PhotoScore:
-    """One photo.
+    """What scoring one photo gave.
 
     Attributes:
         key: its name below the folder; bytes that are not UTF-8 show as `\\xff`.
