@@ -24,7 +24,7 @@ class Result:
         return {name: plain(value) for name, value in _fields(self)}
 
     def __repr__(self) -> str:
-        told = [(name, value) for name, value in _fields(self) if value or not isinstance(value, tuple | dict)]
+        told = [(name, value) for name, value in _fields(self) if not (isinstance(value, tuple | dict) and not value)]
         inner = ", ".join(f"{name}={_brief(value)}" for name, value in told)
         return f"{type(self).__name__}({inner})"
 
