@@ -1,7 +1,22 @@
-"""`python -m facewarden`."""
+"""`python -m facewarden`, and the program `facewarden`: a stop is answered from the first lines on."""
 
-import sys
+from facewarden.core.guards.interrupts import done, install
 
-from facewarden.cli import main
+install()  # before anything else is imported
 
-sys.exit(main())
+import sys  # noqa: E402
+
+from facewarden.cli import main  # noqa: E402
+
+
+def run() -> None:
+    """Run the command line and end the process with its code."""
+    try:
+        code = main()
+    finally:
+        done()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -281,7 +281,6 @@ IN_MEMORY = {"buffer", "file", "out"}
 WRITES_IN_PLACE = {
     "core/run.py": "appends to a log",
     "photos/journal.py": "appends to a journal whose cut last line is ignored",
-    "experiments/engine/executor.py": "a lock file, which holds nothing",
     "data/table.py": "called with the temporary path of the writer",
     "experiments/domain_generalization/crop_store.py": "fills the temporary folder of the writer",
     "assets/parts/archive.py": "unpacks into the temporary folder of a fetch",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.roles import Aligner, FaceLocation
 
 
@@ -45,7 +46,7 @@ class Landmarks(Aligner):
         """
         path = photo.with_name(photo.name + ".landmarks.txt")
         try:
-            lines = path.read_text(encoding="utf-8").split("\n")
+            lines = read_bounded(path).split("\n")
             points = [(float(x), float(y)) for x, y in (line.split() for line in lines if line.strip())]
         except (OSError, ValueError) as error:
             raise BadInputError(

@@ -43,8 +43,10 @@ def bench(
         lines += [f"- {sentence}" for sentence in result.summary.sentences]
     problems = []
     for failure in result.failed:
-        problems.append(f"FAILED {failure.cell.name} ({failure.key}): {failure.message}")
-        problems += [failure.detail] if failure.detail else []
+        message, arrow, hint = failure.message.rpartition("\n  -> ")
+        problems.append(f"FAILED {failure.cell.name} ({failure.key}): {message or hint}")
+        problems += [f"  -> {hint}"] if arrow else []
+        problems += failure.detail.splitlines()
     lines += [f"{result.cells - len(result.failed)} of {result.cells} cells done", f"summary: {result.page}"]
     return Outcome(result, lines, 1 if result.failed else 0, problems)
 

@@ -19,7 +19,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> Outcome:
     from facewarden.cli.parts.completion import script
 
     text = script(shell)
-    return Outcome({"shell": shell, "script": text}, [text])
+    return Outcome({"shell": shell, "script": text}, text.splitlines())
 
 
 entry = completion

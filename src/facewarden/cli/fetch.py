@@ -6,6 +6,7 @@ import sys
 
 from facewarden.cli.parts.kinds import Folder, Name
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.core.guards.text import one_line
 
 
 def fetch(
@@ -21,7 +22,9 @@ def fetch(
     """
     from facewarden.assets import fetch as run
 
-    parts = run(names, all=all, to=to, force=force, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    parts = run(
+        names, all=all, to=to, force=force, progress=lambda line: print(one_line(line), file=sys.stderr, flush=True)
+    )
     lines = [
         f"{part.name:<24} {part.size / 1e6:7.1f} MB  {'present' if part.already_there else 'fetched'}  {part.folder}"
         for part in parts

@@ -18,6 +18,7 @@ from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text, writing
+from facewarden.core.guards.bounded import read_json_bounded
 
 WEIGHTS, CARD, RECIPE, RULE = "weights.safetensors", "card.json", "recipe.json", "decision.json"
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib"}
@@ -124,8 +125,8 @@ def load_artifact(folder: Path) -> Artifact:
         )
     try:
         tensors = load_file(weights)
-        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        recipe = read_json_bounded(folder / RECIPE)
+    except (SafetensorError, OSError, ValueError) as error:
         raise BadInputError(f"{folder}: cannot be read: {error}", hint="copy the folder again") from error
     if not isinstance(recipe, dict):
         raise BadInputError(f"{folder / RECIPE}: a recipe is a JSON object", hint="copy the folder again")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.core.files import write_text
+from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.labels import SPLITS
 
 
@@ -50,6 +51,10 @@ class DecisionRule:
                 f"a threshold needs both classes, got {self.n_bona_fide} bona fide and {self.n_attack} attacks",
                 hint=f"add rows of the missing class to split {self.split!r}",
             )
+        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float):
+            raise BadInputError(f"the threshold is {self.threshold!r}", hint="a number")
+        if isinstance(self.threshold, int) and abs(self.threshold) > 2**63:
+            raise BadInputError("the threshold is beyond every score", hint="a number that a detector may give")
         if math.isnan(self.threshold):
             raise BadInputError("the threshold is NaN", hint="check the scores it was set on")
 
@@ -65,8 +70,8 @@ class DecisionRule:
     def read(cls, path: Path) -> DecisionRule:
         """Read a rule from JSON; what it checks on creation is checked again."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+            return cls(**read_json_bounded(path))
+        except (OSError, ValueError, TypeError) as error:
             raise BadInputError(
                 f"{path}: not a decision rule: {error}", hint="facewarden evaluate writes one"
             ) from error

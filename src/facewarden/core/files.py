@@ -116,10 +116,14 @@ def sync_files(paths: Iterable[Path]) -> None:
             os.fsync(file.fileno())
 
 
-def remove_stale(folder: Path) -> int:
+def remove_stale(folder: Path, *, deep: bool = True) -> int:
     """Remove temporary files and folders that a killed process left below a folder; returns how many there were.
 
     What a process that still runs on this machine writes stays, and so does young work of another machine.
+
+    Args:
+        folder: where to look.
+        deep: also in the folders below.
     """
     removed = 0
     for parent, folders, names in os.walk(folder):
@@ -133,7 +137,7 @@ def remove_stale(folder: Path) -> int:
                 if old or (match["host"] == _host() and not _runs(int(match["pid"]))):
                     shutil.rmtree(path) if name in folders else path.unlink()
                     removed += 1
-        folders[:] = [name for name in folders if not _TEMPORARY.match(name)]
+        folders[:] = [name for name in folders if deep and not _TEMPORARY.match(name)]
     return removed
 
 

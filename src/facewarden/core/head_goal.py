@@ -13,6 +13,7 @@ from torch.nn import functional
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.text import is_count
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector
@@ -108,7 +109,7 @@ def class_code(head: str, text: str) -> int:
     names = CODES[head]
     if text in names:
         return names.index(text)
-    if text.isdecimal() and int(text) < len(names):
+    if is_count(text) and int(text) < len(names):
         return int(text)
     raise BadInputError(f"head {head!r} has no class {text!r}", hint=f"one of: {', '.join(names)}")
 

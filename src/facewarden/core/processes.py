@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 import pickle
+import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
+from typing import Any
+
+from facewarden.core.guards import server_of_workers
+from facewarden.core.guards.server_of_workers import die_with_parent
 
 CANNOT_START = (BrokenProcessPool, OSError, ImportError, AssertionError)
 """What starting worker processes raises where a machine or a caller does not allow it; the last is a daemon's."""
@@ -54,3 +62,56 @@ def note_one_process(reason: str) -> None:
         reason: why no worker processes are used, the second half of a sentence.
     """
     _LOG.warning("working in one process: %s", reason)
+
+
+def fork_server(*preload: str) -> Any:
+    """The context of processes that are forked from a server, which ends with this process.
+
+    Args:
+        preload: modules that the server imports once for all of them.
+    """
+    context = multiprocessing.get_context("forkserver")
+    # the system's signal follows the thread that starts the server: one of a short life must not end it
+    first = [server_of_workers.__name__] if threading.current_thread() is threading.main_thread() else []
+    context.set_forkserver_preload([*first, *preload])
+    return context
+
+
+def end_with_parent() -> None:
+    """Let this worker process end when its parent ends, however that happens; its first call in every worker.
+
+    A worker that outlives a killed parent would write beside the resumed call. Ctrl-C, which a terminal sends to the
+    whole group, is answered by the parent alone, which then ends its workers.
+    """
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    die_with_parent()
+    threading.Thread(target=_wait_for_end, args=(parent.join,), name="ends with its parent", daemon=True).start()
+
+
+def _wait_for_end(join: Callable[[], None]) -> None:
+    join()
+    os._exit(1)
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes that end with this one, and at once when the block is left by an exception.
+
+    Args:
+        workers: how many.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(max_workers=workers, mp_context=spawn, initializer=end_with_parent)
+    try:
+        yield pool
+    except BaseException:
+        # an orderly end would wait for work that nobody needs any more
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    pool.shutdown()

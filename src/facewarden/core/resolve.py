@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from facewarden.core.artifact import CARD, RECIPE, refuse_pickle, sha256
 from facewarden.core.compute.computing import Placement, placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.identity.given import PathLike, own_model
 from facewarden.core.precision import Precision, check_precision
 from facewarden.core.registry import list_entries, list_of, load
@@ -244,7 +244,7 @@ def _entry_of(group: str, folder: Path) -> str:
         BadInputError: it is no such folder.
     """
     try:
-        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        recipe = read_json_bounded(folder / RECIPE)
         return str(recipe["entry"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         for path in sorted(folder.iterdir()):

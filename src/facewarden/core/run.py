@@ -14,8 +14,11 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError, RunError
 from facewarden.core.files import remove_stale, write_json
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import hold
 from facewarden.core.identity.code_version import say_computed_anew
 
+_LONGEST_LINE = 1 << 16
 DONE, CODE = "done.json", "code.json"
 _KEPT = ("recipe.json", "provenance.json", "log.jsonl", CODE)  # of a run whose code changed
 
@@ -33,7 +36,8 @@ class RunFolder:
             goes on in others, its log says so.
 
     Raises:
-        BadInputError: the folder cannot be written, holds another run, or resumes with another recipe.
+        BadInputError: the folder cannot be written, holds another run, resumes with another recipe, or another process
+            works in it.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class RunFolder:
         plain = json.loads(json.dumps(recipe, sort_keys=True))
         try:
             path.mkdir(parents=True, exist_ok=True)
+            self._lock = hold(path)
             remove_stale(path)
             if (path / "recipe.json").is_file():
                 self._check_same(plain, resume=resume)
@@ -59,10 +64,9 @@ class RunFolder:
             write_json(path / CODE, {"code": code})
             before = self._computed_before()
             write_json(path / "provenance.json", provenance(computed))
+            _without_cut_line(path / "log.jsonl")
             if computed and before not in (None, dict(computed)):
                 self.log(note=f"goes on in {_words(computed)}; what was done before was computed in {_words(before)}")
-            with (path / "log.jsonl").open("a", encoding="utf-8"):
-                pass
         except OSError as error:
             raise BadInputError(
                 f"{path}: cannot write the run: {error}", hint="choose a writable folder: --out DIR"
@@ -72,10 +76,10 @@ class RunFolder:
         if not resume:
             raise BadInputError(f"{self.path} holds a run already", hint="--resume to go on with it, or another --out")
         try:
-            held = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
+            held = read_json_bounded(self.path / "recipe.json")
             if not isinstance(held, dict):
                 raise ValueError("no object at the top")
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise BadInputError(f"{self.path / 'recipe.json'}: not JSON: {error}", hint="another --out") from error
         changed = sorted(key for key in {*held, *recipe} if held.get(key) != recipe.get(key))
         if changed:
@@ -95,7 +99,7 @@ class RunFolder:
     def _set_aside(self, code: int) -> None:
         """Move away what another version of the code computed; a folder that states none is of the first."""
         try:
-            held = int(json.loads((self.path / CODE).read_text(encoding="utf-8"))["code"])
+            held = int(read_json_bounded(self.path / CODE)["code"])
         except FileNotFoundError:
             held = 1
         except (ValueError, KeyError, TypeError) as error:
@@ -118,8 +122,8 @@ class RunFolder:
         path = self.path / "stages" / f"{name}.json"
         if path.is_file():
             try:
-                return json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError, RecursionError) as error:
+                return read_json_bounded(path, limit="report_bytes")
+            except (OSError, ValueError) as error:
                 raise RunError(
                     f"{path}: the stage cannot be read: {error}", hint="delete this file, --resume makes it again"
                 ) from error
@@ -162,6 +166,15 @@ class RunFolder:
     def done(self) -> bool:
         """Whether the run has been finished."""
         return (self.path / DONE).is_file()
+
+
+def _without_cut_line(path: Path) -> None:
+    """Cut the half line off that a kill or a full disk left at the end of a log: the next line would run into it."""
+    with path.open("a+b") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _LONGEST_LINE))
+        tail = file.read()
+        file.truncate(size - (len(tail) - 1 - tail.rfind(b"\n")))
 
 
 def provenance(computed: Mapping[str, str] | None = None) -> dict[str, Any]:

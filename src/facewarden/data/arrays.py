@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.photo import MAX_PIXELS
+from facewarden.core.guards.limits import check_limit
+from facewarden.core.guards.text import is_count
 from facewarden.data.text import printable
 
 ARRAY_SUFFIXES = (".npz", ".hdf5", ".h5")
@@ -59,12 +62,9 @@ def _split(path: str) -> tuple[str, str]:
 
 def _read(file: Path, dataset: str, name: str) -> NDArray[Any]:
     try:
-        if file.suffix == ".npz":
-            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-                if dataset not in arrays:
-                    raise BadInputError(f"{name}: no array {dataset!r}", hint=f"it holds {', '.join(arrays.files[:9])}")
-                return np.asarray(arrays[dataset])
-        return _read_hdf5(file, dataset, name)
+        if not file.is_file() and file.exists():
+            raise BadInputError(f"{printable(file)} is not a plain file", hint="give an array file")
+        return _read_npz(file, dataset, name) if file.suffix == ".npz" else _read_hdf5(file, dataset, name)
     except BadInputError:
         raise
     except FileNotFoundError:
@@ -73,14 +73,42 @@ def _read(file: Path, dataset: str, name: str) -> NDArray[Any]:
         raise BadInputError(f"{name}: cannot be read: {error}", hint="copy the file again") from error
 
 
+def _read_npz(file: Path, dataset: str, name: str) -> NDArray[Any]:
+    """An array of an archive, whose size is known from its header before its values are unpacked."""
+    with zipfile.ZipFile(file) as archive:
+        held = {member.removesuffix(".npy"): member for member in archive.namelist()}
+        if dataset not in held:
+            raise BadInputError(f"{name}: no array {dataset!r}", hint=f"it holds {', '.join(list(held)[:9])}")
+        with archive.open(held[dataset]) as member:
+            version = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(member)
+        _check_size(shape, dtype, name)
+        with archive.open(held[dataset]) as member:
+            return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
 def _read_hdf5(file: Path, dataset: str, name: str) -> NDArray[Any]:
+    """A dataset of a file, whose size is known before its values are unpacked."""
     import h5py
 
     with h5py.File(file, "r") as archive:
         node = archive.get(dataset)
         if not isinstance(node, h5py.Dataset):
             raise BadInputError(f"{name}: no dataset {dataset!r}", hint=f"it holds {', '.join(list(archive)[:9])}")
+        if node.file.filename != archive.filename or node.external or node.is_virtual:
+            raise BadInputError(f"{name}: its values are in another file", hint="copy them into this one")
+        _check_size(node.shape or (), node.dtype, name)
+        _check_size(node.chunks or (), node.dtype, name)  # a chunk is unpacked whole, however little of it is read
         return np.asarray(node[()])
+
+
+def _check_size(shape: Sequence[int], dtype: np.dtype[Any], name: str) -> None:
+    if dtype.kind not in "buif":
+        raise BadInputError(
+            f"{name}: cannot be read: it holds values of type {dtype}", hint="bytes, or numbers from 0 to 1"
+        )
+    check_limit("array_bytes", math.prod(shape) * dtype.itemsize, what=name)
 
 
 def hdf5_groups(file: Path) -> list[str]:
@@ -94,7 +122,7 @@ def hdf5_groups(file: Path) -> list[str]:
     try:
         with h5py.File(file, "r") as archive:
             return list(archive)
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:  # a damaged table of names, a NUL in the file's name
         raise BadInputError(f"{printable(file)}: not an HDF5 file: {error}", hint="copy the file again") from error
 
 
@@ -102,15 +130,16 @@ def _planes(values: NDArray[Any], name: str) -> NDArray[Any]:
     while values.ndim > 3 and values.shape[0] == 1:
         values = values[0]
     planes = values[None] if values.ndim == 2 else values
-    if planes.ndim != 3 or 0 in planes.shape or planes.shape[1] * planes.shape[2] > MAX_PIXELS:
+    if planes.ndim != 3 or 0 in planes.shape:
         raise BadInputError(
             f"{name}: holds an array of shape {values.shape}", hint="channels x height x width is needed"
         )
+    check_limit("picture_pixels", planes.shape[1] * planes.shape[2], what=name)
     return planes
 
 
 def _numbers(text: str, name: str) -> list[int]:
-    if not all(part.isdecimal() for part in text.split(",")):
+    if not all(is_count(part) for part in text.split(",")):
         raise BadInputError(f"{name}: {text!r} are no channels", hint="numbers from 0, with commas between")
     return [int(part) for part in text.split(",")]
 
@@ -148,5 +177,5 @@ def hdf5_shape(file: Path, dataset: str) -> tuple[int, ...]:
     try:
         with h5py.File(file, "r") as archive:
             return tuple(archive[dataset].shape)
-    except (OSError, KeyError, AttributeError) as error:
+    except (OSError, KeyError, AttributeError, RuntimeError, ValueError, TypeError) as error:
         raise BadInputError(f"{printable(file)}: no dataset {dataset}: {error}", hint="copy the file again") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
-from facewarden.data.photo import MAX_PIXELS, is_colored, read_photo, upright
+from facewarden.data.photo import is_colored, read_photo, upright
+from facewarden.data.picture import open_picture
 from facewarden.data.sample import Box
 from facewarden.data.text import printable
 
@@ -40,14 +40,10 @@ def read_depth(path: Path, *, unit: float = 1.0) -> NDArray[np.uint16]:
             raise BadInputError(f"{name}: does not exist or is not a file", hint="facewarden data check")
         if path.stat().st_size == 0:
             raise BadInputError(f"{name}: is empty (0 bytes)", hint="replace the file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures; they are refused below
-            with Image.open(path, formats=("PNG",)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise BadInputError(f"{name}: has {image.width} x {image.height} pixels", hint="at most 50 MP")
-                if not image.mode.startswith("I"):
-                    raise BadInputError(f"{name}: is a picture of mode {image.mode}", hint=wanted)
-                stored = np.asarray(upright(image)).astype(np.uint16)
+        with open_picture(path, formats=("PNG",)) as image:
+            if not image.mode.startswith("I"):
+                raise BadInputError(f"{name}: is a picture of mode {image.mode}", hint=wanted)
+            stored = np.asarray(upright(image)).astype(np.uint16)
     except BadInputError:
         raise
     except Exception as error:  # Pillow's decoders raise almost any type on damaged data

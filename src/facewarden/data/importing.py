@@ -12,6 +12,7 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
+from facewarden.core.guards.lock import locking
 from facewarden.core.labels import SPLITS, Modality, Split
 from facewarden.core.progress import track
 from facewarden.data.arrays import in_array
@@ -51,6 +52,7 @@ class Imported:
         return (*counts, *(f"note: {note}" for note in self.manifest.notes), f"manifest: {self.out}")
 
 
+@locking
 def import_captures(
     source: str,
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.labels import MODALITIES
 from facewarden.data.manifest_columns import (
     BOX_COLUMNS,
@@ -219,8 +219,8 @@ def _read_notes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        notes = read_json_bounded(path)
+    except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: not JSON: {error}", hint="remove it, the manifest is whole") from error
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise BadInputError(f"{printable(path)}: not a list of sentences", hint="remove it, the manifest is whole")

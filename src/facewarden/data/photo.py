@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -13,17 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.limits import LimitError, check_limit
 from facewarden.data.photo_files import first_bytes, no_photo
+from facewarden.data.picture import FORMATS, open_picture
 from facewarden.data.text import printable
-
-MAX_PIXELS = 50_000_000
-"""Larger pictures are refused from their header, before anything is unpacked."""
 
 _COLORED = 6.0
 """Mean distance of a pixel's channels from which a picture counts as colored; JPEG's own errors stay below 2."""
 
-# Pillow opens many more formats; some of them start other programs or are rarely tested against hostile files.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_TOO_LARGE: dict[str, Callable[[int | float], str]] = {
+    "picture_pixels": lambda bound: f"more than {bound / 10**6:g} MP",
+    "picture_bytes": lambda bound: f"a file of more than {bound / 2**20:g} MiB",
+    "picture_scans": lambda _: "a JPEG of too many scans for its size",
+    "picture_seconds": lambda bound: f"more than {bound:g} s to decode",
+}
 
 
 def read_photo(
@@ -43,30 +45,26 @@ def read_photo(
         `(h, w, 3)` uint8, red first.
 
     Raises:
-        BadInputError: not a file, empty, truncated, no picture, more than `MAX_PIXELS`, or of a pixel type without a
-            known range (32-bit integer beyond 16 bit, floating point), or values beyond `bits`.
+        LimitError: too many pixels or bytes, or too long to decode; see `facewarden doctor --limits`.
+        BadInputError: not a file, empty, truncated, no picture, or of a pixel type without a known range (32-bit
+            integer beyond 16 bit, floating point), or values beyond `bits`.
     """
     name = printable(path)
     note = on_note or (lambda _: None)
     _check_file(Path(path), name)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures, odd EXIF and odd palettes; each is either handled or refused below.
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    _refuse(name, f"has {image.width} x {image.height} pixels", f"at most {MAX_PIXELS // 10**6} MP")
-                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-                    note(f"{name}: the first of {getattr(image, 'n_frames', 1)} frames is taken")
-                image.seek(0)
-                deep = _deep(image, Path(path))
-                pixels = _to_rgb(upright(image), name, note, bits)
-                if deep and not image.mode.startswith("I"):  # those are noted where they are converted
-                    note(f"{name}: {deep} is reduced to 8 bits")
-                profile = image.info.get("icc_profile")
-                if profile and usable_profile(image) is None:
-                    note(f"{name}: its color profile is of {_space(profile)} pixels and is left out")
-                return pixels
+        with open_picture(path) as image:
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                note(f"{name}: the first of {getattr(image, 'n_frames', 1)} frames is taken")
+            image.seek(0)
+            deep = _deep(image, Path(path))
+            pixels = _to_rgb(upright(image), name, note, bits)
+            if deep and not image.mode.startswith("I"):  # those are noted where they are converted
+                note(f"{name}: {deep} is reduced to 8 bits")
+            profile = image.info.get("icc_profile")
+            if profile and usable_profile(image) is None:
+                note(f"{name}: its color profile is of {_space(profile)} pixels and is left out")
+            return pixels
     except BadInputError:
         raise
     except UnidentifiedImageError:
@@ -74,8 +72,9 @@ def read_photo(
         if other is not None:
             _refuse(name, *other)
         _refuse(name, "is not a picture in a known format", f"convert it to one of {', '.join(FORMATS)}")
-    except Image.DecompressionBombError:
-        _refuse(name, "has far too many pixels", f"at most {MAX_PIXELS // 10**6} MP")
+    except Image.DecompressionBombError:  # Pillow counts before we can
+        check_limit("picture_pixels", 2 * (Image.MAX_IMAGE_PIXELS or 1), what=f"{name} has far too many pixels")
+        _refuse(name, "has far too many pixels", "a smaller picture")
     except Exception as error:
         # Pillow's decoders raise almost any type on damaged data (struct.error, IndexError, zlib.error, TypeError …).
         _refuse(name, f"is damaged or cut: {error}", "replace the file")
@@ -83,8 +82,8 @@ def read_photo(
 
 def why_unread(path: str | os.PathLike[str], error: BadInputError) -> str:
     """Why `read_photo` refused a file, as a reason that can be counted: no file name and no details."""
-    if f"{MAX_PIXELS // 10**6} MP" in error.hint:
-        return f"more than {MAX_PIXELS // 10**6} MP"
+    if isinstance(error, LimitError) and error.name in _TOO_LARGE:
+        return _TOO_LARGE[error.name](error.bound)
     what = error.message.removeprefix(f"{printable(path)} ").partition(":")[0].removeprefix("is ")
     return f"unreadable photo: {what}"
 
@@ -175,12 +174,12 @@ def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     name = printable(path)
     _check_file(Path(path), name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                width, height = image.size
-                turned = _told_orientation(image, Path(path)) in _TURNED
-                return (height, width) if turned else (width, height)
+        with open_picture(path, header=True) as image:
+            width, height = image.size
+            turned = _told_orientation(image, Path(path)) in _TURNED
+            return (height, width) if turned else (width, height)
+    except BadInputError:
+        raise
     except Exception as error:  # Pillow's decoders raise almost any type on damaged data
         _refuse(name, f"is no picture: {error}", "replace the file")
 

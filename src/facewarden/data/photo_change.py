@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,8 @@ from PIL import ExifTags, Image, ImageOps
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
-from facewarden.data.photo import FORMATS, is_gray_mode, read_photo, usable_profile
+from facewarden.data.photo import is_gray_mode, read_photo, usable_profile
+from facewarden.data.picture import open_picture
 
 Kind = Literal["png", "jpeg"]
 _OF_JPEG = ("quality", "subsampling")
@@ -66,20 +66,18 @@ def write_changed(
     if kind not in ("png", "jpeg") or not 1 <= quality <= 95:
         raise BadInputError(f"no format {kind!r} of quality {quality}", hint="png, or jpeg with quality 1 to 95")
     before = read_photo(source)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, which is kept or dropped as it is
-        with Image.open(source, formats=FORMATS) as image:
-            image.seek(0)
-            exif = _exif(image)  # before the pixels are read: a TIFF that is turned or closed has lost it
-            upright = _upright(image)
-            profile, gray = usable_profile(image), is_gray_mode(image)
-            picture = Image.fromarray(changed)
-            see_through = upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info
-            if see_through and not upright.mode.startswith("I"):  # Pillow would clip 16-bit gray, not scale it
-                full = upright.convert("RGBA")
-                colors = np.asarray(full)[..., :3].astype(np.int16) + (changed.astype(np.int16) - before)
-                picture = Image.fromarray(colors.clip(0, 255).astype(np.uint8))
-                picture.putalpha(full.getchannel("A"))
+    with open_picture(source) as image:
+        image.seek(0)
+        exif = _exif(image)  # before the pixels are read: a TIFF that is turned or closed has lost it
+        upright = _upright(image)
+        profile, gray = usable_profile(image), is_gray_mode(image)
+        picture = Image.fromarray(changed)
+        see_through = upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info
+        if see_through and not upright.mode.startswith("I"):  # Pillow would clip 16-bit gray, not scale it
+            full = upright.convert("RGBA")
+            colors = np.asarray(full)[..., :3].astype(np.int16) + (changed.astype(np.int16) - before)
+            picture = Image.fromarray(colors.clip(0, 255).astype(np.uint8))
+            picture.putalpha(full.getchannel("A"))
     if kind == "jpeg" and picture.mode == "RGBA":
         if np.asarray(picture.getchannel("A")).min() < 255:
             raise TransparencyError(f"{source}: JPEG cannot hold its transparency", hint="--format png")

@@ -94,7 +94,7 @@ def list_photos(folder: Path) -> FolderListing:
     """
     unread: Counter[str] = Counter()
     photos: list[Path] = []
-    _walk(folder, photos, unread, top=True)
+    _walk(folder, photos, unread)
     return FolderListing(tuple(photos), dict(unread))
 
 
@@ -126,25 +126,27 @@ def photos_of(source: Path) -> FolderListing:
     return FolderListing(tuple(sorted(listing.photos)), listing.unread)
 
 
-def _walk(folder: Path, photos: list[Path], unread: Counter[str], *, top: bool = False) -> None:
-    try:
-        entries = sorted(folder.iterdir(), key=lambda path: natural(path.name))
-    except (OSError, ValueError) as error:
-        if top:
-            raise BadInputError(f"{printable(folder)}: cannot be listed: {error}", hint="give a folder") from error
-        unread[f"folder that cannot be listed: {printable(folder.name)}"] += 1
-        return
-    inside: list[Path] = []
-    for path in entries:
-        kind = _kind(path)
-        if kind == "folder":
-            inside.append(path)
-        elif kind == "photo":
-            photos.append(path)
-        else:
-            unread[kind] += 1
-    for path in inside:
-        _walk(path, photos, unread)
+def _walk(top: Path, photos: list[Path], unread: Counter[str]) -> None:
+    waiting = [top]  # not by recursion: folders may be nested a thousand deep
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = sorted(folder.iterdir(), key=lambda path: natural(path.name))
+        except (OSError, ValueError) as error:
+            if folder is top:
+                raise BadInputError(f"{printable(folder)}: cannot be listed: {error}", hint="give a folder") from error
+            unread[f"folder that cannot be listed: {printable(folder.name)}"] += 1
+            continue
+        inside: list[Path] = []
+        for path in entries:
+            kind = _kind(path)
+            if kind == "folder":
+                inside.append(path)
+            elif kind == "photo":
+                photos.append(path)
+            else:
+                unread[kind] += 1
+        waiting += reversed(inside)
 
 
 def _kind(path: Path) -> str:

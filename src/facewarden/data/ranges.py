@@ -7,19 +7,17 @@ infrared frame has small values in any range, and a face may stand before a hole
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.data.arrays import in_array
 from facewarden.data.depth import FARTHEST, NEAREST, face_distance, face_relief, read_depth
-from facewarden.data.photo import FORMATS, MAX_PIXELS
+from facewarden.data.picture import open_picture
 from facewarden.data.sample import Sample
 from facewarden.data.text import named_file, printable
 
@@ -138,11 +136,7 @@ def _check_infrared(domain: str, rows: Sequence[Sample], root: Path) -> None:
 def _largest(path: Path) -> int | None:
     """The largest value of a 16-bit gray picture; None of any other file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if not image.mode.startswith("I") or image.width * image.height > MAX_PIXELS:
-                    return None
-                return int(np.asarray(image).max())
+        with open_picture(path) as image:
+            return int(np.asarray(image).max()) if image.mode.startswith("I") else None
     except Exception:  # decoders raise almost any type; whoever reads the picture for use says what is wrong
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.limits import check_limit
 from facewarden.core.labels import BONA_FIDE, ILLUMINATIONS, MODALITIES, DepthEncoding, Modality, Split
 from facewarden.data.sample_words import as_depth_encoding, as_split, check_label, one_of
 
@@ -80,6 +81,8 @@ class Sample:
         for name in ("key", "subject", "domain"):
             if not getattr(self, name):
                 raise BadInputError(f"{name} is empty", hint=f"give every row a {name}")
+        longest = max(len(self.key), len(self.subject), len(self.domain))
+        check_limit("key_letters", longest, what=f"key, subject or domain of {self.key[:40]!r}")
         as_split(self.split)
         as_depth_encoding(self.depth_encoding)
         if self.illumination is not None:

@@ -10,21 +10,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import writing
+from facewarden.core.files import remove_stale, writing
+from facewarden.core.guards.limits import check_limit, limit_of
+from facewarden.core.guards.lock import hold
 from facewarden.data.text import escaped, printable
 
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
-_LARGEST_CELL = 1 << 20  # characters; a longer cell is not a table of samples or scores
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
@@ -79,24 +80,25 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     if not is_file or size == 0:
         what = "is empty (zero bytes)" if is_file else "is not a file"
         raise BadInputError(f"{printable(path)}: {what}", hint="give a .parquet or .csv file with a header and rows")
+    check_limit("table_bytes", size, what=printable(path))
     return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
 
 
 def check_target(path: Path) -> None:
-    """Refuse a table's path before the results are computed.
+    """Lock a table's path for the rest of a verb, or refuse it, before the results are computed.
 
     Raises:
-        BadInputError: an unknown suffix, or a folder that cannot be written.
+        BadInputError: an unknown suffix, a folder that cannot be written, or another process that writes this table.
     """
     _suffix(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
     except OSError as error:
         raise BadInputError(
             f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
         ) from error
+    hold(path.parent, name=f".{path.name[:100]}.lock")
+    remove_stale(path.parent, deep=False)
 
 
 def _suffix(path: Path) -> str:
@@ -152,6 +154,7 @@ def _array(values: list[Any], kind: type) -> NDArray[Any]:
 def _read_parquet(path: Path) -> dict[str, list[Any]]:
     try:
         with _plain_name(path) as source, _connection() as connection:
+            _check_parquet(connection, source, printable(path))
             cursor = connection.execute(f"SELECT * FROM read_parquet({_literal(source)})")
             names = [item[0] for item in cursor.description]
             rows = cursor.fetchall()
@@ -161,6 +164,24 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
             f"{printable(path)}: not a readable Parquet table: {reason}", hint="write it again"
         ) from error
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def _check_parquet(connection: Any, source: Path, name: str) -> None:
+    """Refuse what is small on the disk and has no end in memory: a text that a million rows share is stored once."""
+    rows, *_ = connection.execute(f"SELECT count(*) FROM read_parquet({_literal(source)})").fetchone()
+    check_limit("table_rows", rows, what=name)
+    cursor = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_literal(source)})")
+    columns = [(column, kind) for column, kind, *_ in cursor.fetchall()]
+    check_limit("table_columns", len(columns), what=name)
+    whole = 8 * rows * len(columns)
+    for column, kind in columns:
+        if kind in ("VARCHAR", "BLOB") or kind.endswith(("]", ")")):
+            size = f"strlen(CAST({_quoted(column)} AS VARCHAR))"
+            asked = f"SELECT max({size}), sum({size}) FROM read_parquet({_literal(source)})"
+            longest, total = connection.execute(asked).fetchone()
+            check_limit("cell_letters", longest or 0, what=f"{name}: column {column!r}")
+            whole += total or 0
+    check_limit("table_bytes", whole, what=name)
 
 
 def _quoted(name: str) -> str:
@@ -173,7 +194,12 @@ def _literal(path: Path) -> str:
 
 def _connection() -> closing[Any]:
     # one thread and no extensions: the same bytes on every machine, and never a look at the network
-    settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    settings = {
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": "2GB",
+    }
     return closing(duckdb.connect(":memory:", config=settings))
 
 
@@ -211,16 +237,23 @@ def _text(cell: str) -> str | None:
 def _read_csv(path: Path) -> dict[str, list[Any]]:
     try:
         with path.open("r", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_bounded(file), strict=True)
+            reader = csv.reader(_bounded(file, printable(path)), strict=True)
             header = next(reader, [])
-            rows = [row for row in reader if row]
+            rows: list[list[str]] = []
+            most = limit_of("table_rows")
+            for row in reader:
+                if len(rows) >= most:
+                    check_limit("table_rows", len(rows) + 1, what=printable(path))
+                if row:
+                    rows.append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
             f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
         ) from error
     if not header:
         raise BadInputError(f"{printable(path)}: no header", hint="the first line names the columns")
-    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    check_limit("table_columns", len(header), what=printable(path))
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)[:9]
     if twice:
         raise BadInputError(
             f"{printable(path)}: the header has {', '.join(twice)} twice", hint="name every column once"
@@ -234,8 +267,9 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
     return {name: [_text(row[i]) for row in rows] for i, name in enumerate(map(_column, header))}
 
 
-def _bounded(lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        if len(line) > _LARGEST_CELL:
-            raise csv.Error(f"a line of {len(line)} characters")
+def _bounded(file: TextIO, name: str) -> Iterator[str]:
+    """Lines of a file, none longer than a limit, and none read whole before that is known."""
+    longest = int(limit_of("cell_letters"))
+    while line := file.readline(longest + 1):
+        check_limit("cell_letters", len(line), what=f"{name}: not a readable CSV table: a line")
         yield line

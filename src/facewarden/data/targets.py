@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.text import is_count
 from facewarden.core.labels import ILLUMINATIONS
 from facewarden.core.tasks import ATTRIBUTES, LIGHTS, MAPS, SPOOF_TYPES, UNKNOWN, head_width
 from facewarden.data.depth import read_depth
@@ -84,7 +85,7 @@ def _spoof_type(sample: Sample) -> int:
     text = sample.extra.get("spoof_type")
     if text is None:
         return TYPE_OF_SPECIES.get(sample.species, UNKNOWN)
-    if not text.isdecimal() or int(text) >= len(SPOOF_TYPES) or (int(text) == 0) != sample.bona_fide:
+    if not is_count(text) or int(text) >= len(SPOOF_TYPES) or (int(text) == 0) != sample.bona_fide:
         raise BadInputError(
             f"sample {sample.key!r}: spoof type {text[:20]!r} for label {sample.label}",
             hint=f"0 for bona fide, 1 to {len(SPOOF_TYPES) - 1} for attacks",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.compute.finite import NO_SCORE, scores_of
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.limits import check_limit
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.data.loading import Skipped, iter_batches
@@ -152,7 +153,10 @@ def rows_of_split(scores: Scores, split: str) -> Scores:
 
 
 def _text(values: Sequence[Any]) -> NDArray[Any]:
-    return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
+    texts = ["" if value is None else str(value) for value in values]
+    # numpy gives every row the space of the longest one: a single key of a million letters would need gigabytes
+    check_limit("key_letters", max(map(len, texts), default=0), what="a key or another name in a row of scores")
+    return np.array(texts, dtype=np.str_)
 
 
 def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, label: str = "scoring") -> Scores:

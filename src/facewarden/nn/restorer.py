@@ -13,7 +13,7 @@ from facewarden.nn.rednet import REDNet
 from facewarden.nn.unet import UNet
 
 
-def build_restorer(settings: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
+def build_restorer(settings: Any, *, seed: int = 0) -> nn.Module:
     """Build an untrained network that maps `(b, 3, h, w)` images in [0, 1] to images of the same size.
 
     Args:
@@ -24,6 +24,8 @@ def build_restorer(settings: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
     Raises:
         BadInputError: another body, or settings that it does not have.
     """
+    if not isinstance(settings, Mapping):
+        raise BadInputError(f"network is {str(settings)[:60]!r}, not settings", hint='{"body": "unet"}')
     values = dict(settings)
     body = values.pop("body", "unet")
     with torch.random.fork_rng(devices=[]):
@@ -35,8 +37,10 @@ def build_restorer(settings: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
                 return UNet(**values)
             if body == "rednet":
                 return _quiet(REDNet(**values))
-        except TypeError as error:
-            raise BadInputError(f"{body} with {values}: {error}", hint='{"body": "rednet", "layers": 30}') from None
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # of torch, for sizes that are none
+            raise BadInputError(
+                f"{body} with {str(values)[:200]}: {str(error)[:200]}", hint='{"body": "rednet", "layers": 30}'
+            ) from None
     raise BadInputError(f"no network {body!r}", hint='{"body": "unet"} or {"body": "rednet"}')
 
 

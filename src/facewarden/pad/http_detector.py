@@ -9,8 +9,6 @@ import ipaddress
 import json
 import math
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,14 +24,15 @@ from torch import Tensor
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.guards.bounded import parse_json
 from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.settings import Count, NotNegative, Positive, SettingError, Whole, read_json, read_settings
 from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values
+from facewarden.pad.parts.http_post import post
 
 LOCAL = "http://127.0.0.1:8780/score"
 _LOCAL_NAMES = ("localhost",)
-_LONGEST = 16 * 2**20  # bytes of an answer; scores are never that many
 _LARGEST = 1e30  # of a score, which is kept as float32
 _PROBE_SIDE = 96
 _SURE = 1e-7  # a probability of 0 or 1 has no finite logit
@@ -51,7 +50,7 @@ class HttpSettings:
         needs_box: whether it is sent face boxes, which every sample must then have.
         remote: allow an address that is not this machine. Faces leave it then.
         batch: samples a request.
-        timeout: seconds to wait for an answer.
+        timeout: seconds for a whole answer, from the connection to its last byte.
         retries: further tries after a time-out, a refused connection or an answer of 5xx.
         pause: seconds before the first further try, doubled for each next one.
     """
@@ -137,27 +136,23 @@ class HttpDetector(Detector):
 
     def _post(self, body: bytes) -> Any:
         settings = self.settings
-        request = urllib.request.Request(
-            settings.url, data=body, headers={"Content-Type": "application/json", "Accept": "application/json"}
-        )
         problem = ""
         for number in range(settings.retries + 1):
             if number:
                 time.sleep(settings.pause * 2 ** (number - 1))
             try:
-                with _OPENER.open(request, timeout=settings.timeout) as answer:
-                    return json.loads(answer.read(_LONGEST))
-            except urllib.error.HTTPError as error:
-                problem = f"answered {error.code} {error.reason}"
-                error.close()
-                if error.code < 500:
+                answer = post(settings.url, body, seconds=settings.timeout)
+                if 200 <= answer.status < 300:
+                    return parse_json(answer.body, what=settings.url, digits=4000)
+                problem = f"answered {answer.status} {answer.reason[:100]}"
+                if answer.status < 500:
                     break
-            except (TimeoutError, urllib.error.URLError, ConnectionError, http.client.HTTPException) as error:
-                reason = getattr(error, "reason", error)
-                late = isinstance(reason, TimeoutError)
-                problem = f"did not answer within {settings.timeout:g} s" if late else f"cannot be reached: {reason}"
-            except (ValueError, RecursionError) as error:
-                problem = f"answered something that is not JSON: {error}"
+            except TimeoutError:
+                problem = f"did not answer within {settings.timeout:g} s"
+            except (OSError, http.client.HTTPException) as error:
+                problem = f"cannot be reached: {str(error)[:200] or type(error).__name__}"
+            except ValueError as error:
+                problem = f"answered something that is not JSON: {str(error)[:200]}"
                 break
         raise BadInputError(f"{settings.url} {problem}", hint="start the service, or look at its log")
 
@@ -189,17 +184,6 @@ class HttpDetector(Detector):
         file = folder / "service.json"
         file.write_text(json.dumps({"url": serve_brightness(), "retries": 0}), encoding="utf-8")
         return cls(file)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an error: faces are sent only to the given address."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
-# proxies of the environment would carry faces to another machine
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
 
 
 def _sample(part: FaceBatch, row: int, modalities: tuple[Modality, ...]) -> dict[str, Any]:

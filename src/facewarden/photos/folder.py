@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_text
+from facewarden.core.guards.lock import hold
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_of
@@ -126,9 +127,10 @@ class PhotoFolder:
             mark: file in the output that remembers the folder, by a hash, since outputs may be published.
 
         Raises:
-            BadInputError: the output holds results of another folder, or cannot be written.
+            BadInputError: another process writes there, it holds results of another folder, or cannot be written.
         """
         mine = hashlib.sha256(os.fsencode(self.base.resolve())).hexdigest()
+        self._lock = hold(self.out)
         try:
             theirs = mark.read_text(encoding="ascii", errors="replace").strip() if mark.is_file() else mine
             mark.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.guards.bounded import parse_json
 from facewarden.reporting.document import SECTIONS, AuditedPart, Figure, Gate, LeftOut, Metric, Report, Section, Table
 from facewarden.reporting.schema import problems
 
@@ -102,8 +103,8 @@ def _plain(value: Any) -> Any:
 
 def _loads(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text, what="not a report", parse_constant=_refuse)
+    except ValueError as error:
         raise BadInputError(f"not a report: {error}", hint="give the report.json of an audit") from error
 
 

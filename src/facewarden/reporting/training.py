@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import parse_json, read_bounded, read_json_bounded
 from facewarden.core.labels import MODALITIES
 from facewarden.reporting.document import Figure, Table
 
@@ -119,7 +119,11 @@ def read_log(path: Path) -> list[dict[str, float]]:
         BadInputError: it cannot be read, or holds something else.
     """
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [
+            parse_json(line, what=str(path))
+            for line in read_bounded(path, limit="report_bytes").splitlines()
+            if line.strip()
+        ]
     except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: not a training log: {error}", hint="facewarden train writes one") from error
     if not lines or not all(isinstance(line, dict) and "epoch" in line for line in lines):
@@ -255,7 +259,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_bounded(path)
     except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: cannot be read: {error}", hint="facewarden train --resume") from error
     return content if isinstance(content, dict) else {}

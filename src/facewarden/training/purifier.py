@@ -16,6 +16,9 @@ from facewarden.core.card import Card
 from facewarden.core.compute.computing import Placement
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.files import write_json
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.limits import LimitError
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
@@ -29,6 +32,7 @@ from facewarden.training.suspicion import fit_suspicion
 RESULTS = "results.json"
 
 
+@locking
 def train_purifier(
     plan: PurifierRecipe,
     *,
@@ -127,9 +131,9 @@ def _features_of(card: Card | None) -> tuple[str, ...]:
 def _source(pairs: Path) -> str:
     """What the photos are called, as far as the pairs say it."""
     try:
-        name = str(json.loads((pairs / "pairs.json").read_text(encoding="utf-8"))["faces"])
+        name = str(read_json_bounded(pairs / "pairs.json")["faces"])
         return str(registry.load("datasets", name).summary).partition(":")[0]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, UnknownEntryError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, LimitError, UnknownEntryError):
         return "a set that the pairs do not name"
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from facewarden.core.errors import UnknownEntryError
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.limits import LimitError
 from facewarden.core.precision import PrecisionSetting
 from facewarden.core.settings import (
     Count,
@@ -144,8 +146,8 @@ class PurifierRecipe:
 def is_purifier_recipe(name: str) -> bool:
     """Whether a recipe's name or path leads to one of this kind; False also where nothing can be read there."""
     try:
-        values = json.loads(_FILES.path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, UnknownEntryError):
+        values = read_json_bounded(_FILES.path(name))
+    except (OSError, ValueError, LimitError, UnknownEntryError):
         return False
     return isinstance(values, dict) and values.get("kind") == KIND
 

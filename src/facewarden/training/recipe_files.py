@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.guards.bounded import read_json_bounded
 
 FOLDER = Path(__file__).parent / "recipes"
 """Recipes of detectors and purifiers that come with the package."""
@@ -42,11 +42,12 @@ class RecipeFiles:
         """
         if name.endswith(".json"):
             return Path(name)
-        path = self.folder / f"{name}.json"
-        if path.parent != self.folder or not path.is_file():
-            known = ", ".join(sorted(found.stem for found in self.folder.glob("*.json")))
-            raise UnknownEntryError(f"no {self.what} {name!r}; known: {known}", hint="or give the path of a .json file")
-        return path
+        names = sorted(found.stem for found in self.folder.glob("*.json"))
+        if name not in names:  # never asked of the disk: a name may be no path at all
+            raise UnknownEntryError(
+                f"no {self.what} {name[:80]!r}; known: {', '.join(names)}", hint="or give the path of a .json file"
+            )
+        return self.folder / f"{name}.json"
 
     def read(self, name: str) -> dict[str, Any]:
         """Read the JSON values of a recipe, those of the recipes that it is like included.
@@ -81,12 +82,12 @@ class RecipeFiles:
     def _read(self, name: str, *, seen: tuple[Path, ...]) -> dict[str, Any]:
         path = self.path(name)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json_bounded(path, digits=4000)
             if not isinstance(values, dict):
                 raise ValueError(f"it holds {type(values).__name__}, not a mapping")
             if path in seen:
                 raise ValueError("it is like itself")
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise self.refuse(str(path), error) from error
         values, renamed = with_keys_of_today(values, self.old_keys)
         for old, now in renamed.items():

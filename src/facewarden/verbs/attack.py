@@ -14,6 +14,7 @@ from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, several
 from facewarden.core.labels import Modality
@@ -73,6 +74,7 @@ class Attacked(RowsResult):
 
 
 @computes
+@locking
 def attack(
     captures: PathLike,
     /,
@@ -145,6 +147,8 @@ def attack(
     aim = None if towards is None else class_code(head or "live", towards)
     if out is not None:
         check_target(out)
+    if pictures is not None:
+        hold(pictures)
     home = resolve_device(device)
     reading = _reading(maybe_path(sfa), offset=offset, route=route, average=average, through=through, device=home)
     manifest = open_captures(captures)

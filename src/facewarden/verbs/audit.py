@@ -26,6 +26,8 @@ from facewarden.auditing.request import (
     unusable_faces,
 )
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.guards.bounded import read_bounded
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.version import __version__
@@ -70,6 +72,7 @@ class AuditResult(RowsResult):
 
 
 @computes
+@locking
 def audit(
     *,
     detector: DetectorLike = "multi_cnn",
@@ -134,7 +137,7 @@ def audit(
         out, recipe=recipe, code=code_of("audit"), resume=resume, computed=(computed := computed_by([victim]))
     )
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
-        held = parse_report((out / "report.json").read_text(encoding="utf-8"))
+        held = parse_report(read_bounded(out / "report.json", limit="report_bytes"))
         return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)
     faces_left_out = unusable_faces(needs)
     if faces_left_out is not None:

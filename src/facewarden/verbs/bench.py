@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from facewarden.core import registry
 from facewarden.core.compute.computing import computes, placement
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.precision import Precision
 from facewarden.core.run import provenance
@@ -77,6 +78,7 @@ def bench(
     )
 
 
+@locking
 def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False, workers: int = 1) -> BenchResult:
     """Run a plan that was read already with a kind that was loaded already; arguments as of `bench`."""
     try:
@@ -85,6 +87,7 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
         raise read.located(error) from error
     if not cells:
         raise BadInputError(f"{read.path}:1: the plan has no cells", hint="look at its lists")
+    hold(out)
     _open(out, read, cells, code=kind.code, resume=resume)
     try:
         kind.prepare(read.settings, root=out)
@@ -109,7 +112,7 @@ def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int, re
     if held.is_file() and not resume:
         raise BadInputError(f"{out} holds a run already", hint="--resume to go on with it, or another --out")
     try:
-        if held.is_file() and (kind := json.loads(held.read_text(encoding="utf-8")).get("kind")) != read.kind:
+        if held.is_file() and (kind := read_json_bounded(held, limit="report_bytes").get("kind")) != read.kind:
             raise BadInputError(f"{out} holds a run of kind {kind!r}, not {read.kind!r}", hint="another --out")
         out.mkdir(parents=True, exist_ok=True)
         _note_plan(out, read, cells, code=code)

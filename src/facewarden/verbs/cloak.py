@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +18,8 @@ from facewarden.align import align_face, face_region, paste_change
 from facewarden.core.attack import Attack
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, recorded, several
 from facewarden.core.objective import Images, Objective, TransformedObjective
@@ -100,6 +101,7 @@ class _Photo:
 
 
 @computes
+@locking
 def cloak(
     source: PathLike,
     /,
@@ -255,7 +257,7 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
     if not record.is_file():
         return None
     try:
-        row = json.loads(record.read_text(encoding="utf-8"))
+        row = read_json_bounded(record)
         whole = target.is_file() and target.stat().st_size == row["bytes"]
         same = whole and row["sha256"] == _hash(path) and "likelihood" in row
     except (OSError, ValueError, KeyError, TypeError):  # damaged, or of an earlier version: the photo is done again

@@ -22,6 +22,7 @@ from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import device_of, resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.precision import Precision
@@ -69,6 +70,7 @@ class DistillRecipe:
     training: DistillSettings = field(default_factory=DistillSettings)
 
 
+@locking
 def distill(
     recipe: PathLike = "face_vit",
     /,

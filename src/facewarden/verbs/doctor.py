@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from facewarden.core.guards.limits import DeclaredLimit, declared
+
 
 @dataclass(frozen=True)
 class MachineFinding:
@@ -31,9 +33,15 @@ class MachineFinding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything that was checked."""
+    """Everything that was checked.
+
+    Attributes:
+        findings: about the machine.
+        limits: on what is read from outside, where they were asked for instead.
+    """
 
     findings: tuple[MachineFinding, ...]
+    limits: tuple[DeclaredLimit, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -42,14 +50,24 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """The findings as plain values."""
-        return {"healthy": self.healthy, "findings": [asdict(finding) for finding in self.findings]}
+        limits = {"limits": [{**asdict(one), "variable": one.variable} for one in self.limits]} if self.limits else {}
+        return {"healthy": self.healthy, "findings": [asdict(finding) for finding in self.findings], **limits}
 
 
 _EXTRAS = {"onnxruntime": "pip install 'facewarden[onnx]'"}
 
 
-def doctor() -> Diagnosis:
-    """Check the machine: what is ready, and how to fix the rest."""
+def doctor(*, limits: bool = False) -> Diagnosis:
+    """Check the machine: what is ready, and how to fix the rest.
+
+    Args:
+        limits: list the limits on what is read from outside instead, and the variables that raise them.
+
+    Raises:
+        BadInputError: a variable of a limit holds no number above 0.
+    """
+    if limits:
+        return Diagnosis((), tuple(declared()))
     findings = [
         MachineFinding("python", "ok", platform.python_version()),
         *_torch(),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
 from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, resolve_detector
@@ -54,6 +55,7 @@ class Evaluated(RowsResult):
 
 
 @computes
+@locking
 def evaluate(
     experiment: Literal["presentation", "verification", "cloaking"],
     /,
@@ -108,6 +110,8 @@ def evaluate(
         out: folder for scores.parquet and decision.json, or verification.json and verification.md.
     """
     run, out = maybe_path(run), maybe_path(out)
+    if out is not None:
+        hold(out)
     several_sets: tuple[PathLike, ...] = several(dataset)
     sets = tuple(os.fspath(one) for one in several_sets)
     recognizers: tuple[RecognizerLike, ...] = several(recognizer)

@@ -23,6 +23,7 @@ from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text, writing
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, name_of, path_of, several
 from facewarden.core.labels import MODALITIES
 from facewarden.core.precision import Precision
@@ -65,6 +66,7 @@ class Explained(Result):
 
 
 @computes
+@locking
 def explain(
     source: PathLike,
     /,
@@ -117,6 +119,7 @@ def explain(
             name: grid for name, grid in zip(MODALITIES, grids, strict=True) if present.get(name)
         }
         faces = _faces(model, batch) if with_faces else {}
+        hold(out)
         folder = out / _safe(sample.key)
         pictures += _draw(folder, shown, faces=faces, simulated=sample.simulated)
         numbers[sample.key] = {"label": sample.label, **{name: grid.tolist() for name, grid in shown.items()}}

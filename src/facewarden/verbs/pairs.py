@@ -19,7 +19,10 @@ from facewarden.align import face_region
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import write_json
+from facewarden.core.files import remove_stale, write_json
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import hold, locking
+from facewarden.core.guards.text import is_count
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.precision import Precision
@@ -60,6 +63,7 @@ class PairsResult(Result):
 
 
 @computes
+@locking
 def pairs(
     faces: PathLike,
     /,
@@ -109,6 +113,8 @@ def pairs(
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
     made_so = {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name}
     _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
+    hold(out, name=f".lock-{number}-of-{of}")  # several calls share the folder, each with a part of its own
+    _check_same(out, {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name})
     models = {name: resolve_recognizer(name) for name in dict.fromkeys(n for kind in kinds for n in kind.surrogates)}
     aligner = load("align", "yunet")()
     starts = list(range(0, len(chosen), shard))[number - 1 :: of]
@@ -173,7 +179,7 @@ def _draw(kinds: Sequence[CloakKind], seed: int) -> int:
 
 def _part(text: str) -> tuple[int, int]:
     number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+    if not (is_count(number) and is_count(of) and 1 <= int(number) <= int(of)):
         raise BadInputError(f"part {text!r}", hint="--part 1/2 and, in another terminal, --part 2/2")
     return int(number), int(of)
 
@@ -182,8 +188,8 @@ def _check_same(folder: Path, made: dict[str, Any]) -> None:
     """Raise when the folder's pairs are of another recipe, seed or size of shard; otherwise leave the record there."""
     plain, path = json.loads(json.dumps(made)), folder / _RECORD
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != plain:
+        remove_stale(folder)
+        if path.is_file() and read_json_bounded(path) != plain:
             raise BadInputError(f"{folder} holds pairs made in another way", hint="choose another --out")
         write_json(path, plain)
     except (OSError, ValueError) as error:

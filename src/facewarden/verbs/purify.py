@@ -22,6 +22,7 @@ from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.errors import BadInputError, MissingAssetError, NotFiniteError
 from facewarden.core.files import writing
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, name_of, path_of, recorded
 from facewarden.core.precision import Precision
@@ -78,6 +79,7 @@ class Purified(RowsResult):
 
 
 @computes
+@locking
 def purify(
     source: PathLike,
     /,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.reporting.codec import parse_report
 from facewarden.reporting.html import write_report
@@ -32,7 +33,7 @@ def report(run: PathLike, /, *, out: PathLike | None = None, form: Literal["html
             hint="the --out of facewarden audit (--resume finishes it) or of facewarden train",
         )
     try:
-        text = source.read_text(encoding="utf-8")
+        text = read_bounded(source, limit="report_bytes")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
     folder, found = out or source.parent, parse_report(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.core.precision import Precision
 from facewarden.core.registry import load
@@ -60,6 +61,7 @@ class ScoreResult(RowsResult):
 
 
 @computes
+@locking
 def score(
     source: PathLike,
     /,

@@ -9,6 +9,7 @@ from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of, recorded
 from facewarden.core.precision import Precision
@@ -40,6 +41,7 @@ class SfaTrained(Result):
 
 
 @computes
+@locking
 def sfa(
     captures: PathLike,
     /,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, path_of, several
 from facewarden.data.datasets import open_dataset
 from facewarden.data.simulate import SimulatedSet
@@ -14,6 +15,7 @@ from facewarden.data.simulate.twin import simulate_layout
 from facewarden.evaluation.simulated_captures import locator, simulate_captures
 
 
+@locking
 def simulate(
     out: PathLike,
     /,
@@ -48,6 +50,7 @@ def simulate(
             celeba_spoof), with its known defects; subjects, faces, size, seed and one of domains apply.
     """
     out, domains, species = path_of(out), several(domains), several(species)
+    hold(out)
     faces = None if faces is None else os.fspath(faces)
     if layout is not None:
         if captures_per_subject != 8 or species or maps or framing != 0.4 or len(domains) > 1:

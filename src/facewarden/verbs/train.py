@@ -14,6 +14,7 @@ from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
+from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, path_of, several
 from facewarden.core.precision import Precision
@@ -32,6 +33,7 @@ from facewarden.training.results import dev_rule, measure, sentence
 RESULTS, COMMAND = "results.json", "command.json"
 
 
+@locking
 def train(
     recipe: PathLike = "multi_cnn",
     /,

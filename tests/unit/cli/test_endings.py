@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from facewarden.cli import main
-from facewarden.cli.parts.endings import guarded, inert, is_full
+from facewarden.cli.parts.endings import guarded, is_full, unusable
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.text import inert
 
+SOURCE = Path(__file__).resolve().parents[3] / "src"
 COMMAND = [sys.executable, "-m", "facewarden"]
 
 
@@ -57,3 +62,129 @@ def test_text_from_outside_reaches_the_terminal_inert(capsys: pytest.CaptureFixt
     assert inert("a\x1b[2Jb\u202ec\td\n") == "a\\x1b[2Jb\\u202ec\td\n"
     assert main(["sc\x1b[2Jore"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def _stopped(arguments: list[str], after: float) -> tuple[int, str]:
+    """Send a stop some seconds after the program's first line, or let it end."""
+    script = (
+        "import sys; print('first line', flush=True); import runpy; "
+        f"sys.argv = ['facewarden', *{arguments!r}]; runpy.run_module('facewarden', run_name='__main__')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", f"from facewarden.core.guards.interrupts import install; install(); {script}"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+def test_a_stop_at_any_moment_of_the_start_is_130_without_a_traceback(tmp_path: Path) -> None:
+    seeded = random.Random(0)
+    tries = [(["list"], seeded.random() * 0.5) for _ in range(8)]
+    tries += [(["score", str(tmp_path)], seeded.random() * 3) for _ in range(8)]  # an empty folder: 2 when it is done
+    codes = []
+    for arguments, after in tries:
+        code, errors = _stopped(arguments, after)
+        assert "Traceback" not in errors, (arguments, after, errors)
+        codes.append(code)
+    assert set(codes) <= {0, 2, 130}
+    assert codes.count(130) >= 4
+
+
+def test_a_stop_that_an_import_turns_into_another_error_is_still_a_stop(tmp_path: Path) -> None:
+    (tmp_path / "swallows.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    for _ in range(10**6): pass\n"
+        "except BaseException as error:\n    raise ImportError('broken') from None\n"
+    )
+    (tmp_path / "callback.py").write_text(
+        "import os, signal\nclass X:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        for _ in range(10**6): pass\nx = X()\ndel x\n"
+    )
+    for name in ("swallows", "callback"):
+        done = subprocess.run(
+            [sys.executable, "-c", "from facewarden.core.guards.interrupts import install; install();"
+             "import sys; from facewarden.cli.parts.endings import guarded;"
+             f"sys.exit(guarded(lambda: __import__({name!r}) and 0))"],
+            capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": f"{tmp_path}:{SOURCE}"},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (130, "facewarden: stopped\n")
+
+
+def test_a_closed_standard_error_is_not_the_next_file(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec '{sys.executable}' -m facewarden list purifiers 2>&-"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "puface" in done.stdout
+
+
+def test_unusable_files_are_bad_input_and_defects_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for error, words in (
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 5000), "File name too long"),
+        (ValueError("embedded null byte"), "NUL"),
+        (MemoryError(), "memory"),
+    ):
+        says = unusable(error)
+        assert says is not None
+        assert words in says[0]
+        assert len(says[0]) < 400
+    assert unusable(ValueError("x")) is None
+    assert unusable(OSError(errno.EPERM, "no file is named")) is None
+    for arguments in (
+        ["score", ""], ["score", "x" * 5000], ["data", "check", "x" * 5000], ["purify", "x" * 5000, "--out", "y"],
+        ["report", "x" * 5000], ["bench", "x" * 5000 + ".yaml"],
+        ["train", "x" * 5000 + ".json", "--out", str(tmp_path)],
+        ["score", str(tmp_path), "--detector", "x" * 5000], ["score", str(tmp_path), "--out", "x" * 5000 + ".csv"],
+    ):  # fmt: skip
+        assert main(arguments) == 2, arguments
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        assert said.startswith("facewarden")
+
+
+def test_a_full_disk_told_by_a_library_is_74() -> None:
+    full = BadInputError("x: cannot be written")
+    full.__cause__ = RuntimeError("I/O error: No space left on device (os error 28)")
+    assert is_full(full)
+    full.__cause__ = RuntimeError("I/O error: Permission denied (os error 13)")
+    assert not is_full(full)
+
+
+def test_a_name_that_is_not_utf8_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "nothing\udcff\x1b[2J"]) == 2
+    said = capfd.readouterr().err
+    assert r"nothing\udcff\x1b[2J" in said
+    assert "\x1b" not in said
+
+
+def test_a_name_with_a_line_break_is_no_line_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "x\n  -> type this\nfacewarden: all is well"]) == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["score", str(tmp_path), "--device\x1b[2J", "\x1b[2J"])
+    assert ended.value.code == 2
+    assert main(["list", "\x1b[2J\u202e"]) == 2
+    said = capsys.readouterr()
+    assert "\x1b[2J" not in said.err + said.out
+    assert "\u202e" not in said.err
+    assert "\n  -> type this" not in said.err
+
+
+@pytest.mark.parametrize("arguments", [["--samples", "9" * 400], ["--seed", "9" * 5000], ["--eps", "9" * 400]])
+def test_numbers_of_hundreds_of_digits_are_bad_input(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.csv").write_text("key\n")
+    try:
+        code = main(["attack", str(tmp_path / "m.csv"), *arguments])
+    except SystemExit as error:  # the parser's
+        code = int(str(error.code))
+    assert code == 2
+    assert "Traceback" not in capsys.readouterr().err

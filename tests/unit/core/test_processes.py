@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from facewarden.core.processes import needs_main
+from facewarden.core import processes
+from facewarden.core.processes import needs_main, worker_pool
 from facewarden.data.simulate import run as module
 from facewarden.data.simulate import simulate
-from facewarden.experiments.engine import executor
 from facewarden.experiments.engine.executor import run_cells
 from stand_in_kind import Draws, die
 
@@ -78,7 +82,7 @@ def test_simulation_falls_back_to_one_process(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError("no semaphores here")
 
-    monkeypatch.setattr(module, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", refuse)
     with caplog.at_level(logging.WARNING, logger="facewarden"):
         made = simulate(tmp_path / "set", **SMALL, workers=2)
     assert len(made.manifest) == 8
@@ -115,7 +119,7 @@ def test_a_plan_falls_back_to_one_process_and_keeps_what_is_blocked(
     settings = {"seeds": [0, 1, 2], "bad": {"0": "raise"}, "after": {"1": [0]}}
     cells = kind.cells(settings, root=tmp_path)
     kind.prepare(settings, root=tmp_path)
-    monkeypatch.setattr(executor.multiprocessing, "get_context", lambda _: NoServer())
+    monkeypatch.setattr(processes.multiprocessing, "get_context", lambda _: NoServer())
     with caplog.at_level(logging.WARNING, logger="facewarden"):
         found = run_cells(kind, "draws", cells, root=tmp_path, workers=2)
     assert [failure.cell.name for failure in found.failed] == ["seed 0", "seed 1"]
@@ -128,3 +132,75 @@ def test_what_only_the_script_knows_is_told_apart() -> None:
     assert needs_main(lambda: None)
     made = type("Local", (), {"__module__": "__main__"})
     assert needs_main(made())
+
+
+def _family(pid: int) -> set[int]:
+    """Processes below one, at any depth."""
+    below: set[int] = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                below |= {int(path.parent.name), *_family(int(path.parent.name))}
+    return below
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
+@pytest.mark.parametrize("verb", ["simulate", "bench"])
+def test_workers_end_with_their_killed_parent(tmp_path: Path, verb: str) -> None:
+    script = {
+        "simulate": """
+            from pathlib import Path
+            from facewarden.data.simulate import simulate
+            simulate(Path("out"), subjects=400, captures_per_subject=8, size=96, workers=2)
+        """,
+        "bench": """
+            from pathlib import Path
+            from facewarden.experiments.engine.executor import run_cells
+            from stand_in_kind import Draws
+            kind, root = Draws(), Path("out")
+            root.mkdir()
+            kind.prepare({}, root=root)
+            cells = kind.cells({"seeds": [0, 1, 2], "sleep": 60.0}, root=root)
+            run_cells(kind, "draws", cells, root=root, workers=2)
+        """,
+    }[verb]
+    (tmp_path / "script.py").write_text(f"import sys\nsys.path.insert(0, {str(TESTS)!r})\n" + textwrap.dedent(script))
+    process = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    wanted = {"simulate": "captures", "bench": "cells"}[verb]
+    ends = time.monotonic() + 60
+    while not list(tmp_path.glob(f"out/{wanted}/*/*")) and time.monotonic() < ends:
+        time.sleep(0.05)
+    family = _family(process.pid)
+    assert len(family) >= 2
+    process.kill()
+    process.wait()
+    ends = time.monotonic() + 2
+    alive = family
+    while alive and time.monotonic() < ends:
+        time.sleep(0.05)
+        alive = {pid for pid in alive if _state(pid) not in ("Z", "")}
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
+    assert not alive
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def test_a_pool_that_is_left_by_an_exception_ends_at_once() -> None:
+    started = time.monotonic()
+
+    def stopped() -> None:
+        with worker_pool(1) as pool:
+            pool.submit(time.sleep, 60)
+            pool.submit(time.sleep, 60)
+            time.sleep(0.5)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert time.monotonic() - started < 20

@@ -191,3 +191,12 @@ def test_provenance_names_versions_and_no_person_or_machine() -> None:
     text = json.dumps(facts)
     for private in (os.uname().nodename, os.environ.get("USER", "")):
         assert len(private) < 4 or private not in text
+
+
+def test_the_half_line_of_a_killed_log_is_cut_off(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run", recipe={}).log(note="whole")
+    with (tmp_path / "run" / "log.jsonl").open("a") as file:
+        file.write('{"note": "ha')
+    RunFolder(tmp_path / "run", recipe={}, resume=True).log(note="after")
+    lines = [json.loads(line)["note"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines == ["whole", "after"]

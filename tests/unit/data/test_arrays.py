@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.limits import LimitError
 from facewarden.data.arrays import array_file, hdf5_groups, hdf5_shape, in_array, read_array_image
 
 PLANES = np.stack([np.full((4, 5), value, np.uint8) for value in (10, 20, 30, 40)])
@@ -88,3 +89,31 @@ def test_damaged_and_pickled_files_are_refused(tmp_path: Path) -> None:
     for look in (hdf5_groups, lambda file: hdf5_shape(file, "x")):
         with pytest.raises(BadInputError):
             look(tmp_path / "b.hdf5")
+
+
+def test_arrays_are_measured_before_they_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", data=np.zeros((300, 1000, 1000), np.uint8))
+    with h5py.File(tmp_path / "b.hdf5", "w") as held:
+        held.create_dataset("data", (13, 30000, 30000), "u1", compression="gzip", chunks=(1, 64, 64))
+        held.create_dataset("chunk", (1, 8, 8), "u1", maxshape=(None, None, None), chunks=(1, 30000, 30000))
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("it was unpacked"))
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *_, **__: pytest.fail("it was unpacked"))
+    for name in ("a.npz#data", "b.hdf5#data", "b.hdf5#chunk"):
+        with pytest.raises(LimitError, match=r"bytes, the limit is 268,435,456") as caught:
+            read_array_image(tmp_path / name)
+        assert name in caught.value.message
+
+
+def test_values_of_another_file_and_of_other_types_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret.bin").write_bytes(b"secret" * 100)
+    with h5py.File(tmp_path / "other.hdf5", "w") as held:
+        held.create_dataset("data", data=PLANES)
+    with h5py.File(tmp_path / "b.hdf5", "w") as held:
+        held.create_dataset("outside", (1, 8, 8), "u1", external=[(str(tmp_path / "secret.bin"), 0, 64)])
+        held["link"] = h5py.ExternalLink(str(tmp_path / "other.hdf5"), "data")
+        held.create_dataset("text", data=[["a", "b"]], dtype=h5py.string_dtype())
+    for name in ("outside", "link"):
+        with pytest.raises(BadInputError, match="another file"):
+            read_array_image(tmp_path / f"b.hdf5#{name}")
+    with pytest.raises(BadInputError, match="values of type object"):
+        read_array_image(tmp_path / "b.hdf5#text")

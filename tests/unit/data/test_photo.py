@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facewarden.core.errors import BadInputError
-from facewarden.data import photo
 from facewarden.data.photo import read_photo
 
 GRADIENT = np.stack(np.meshgrid(np.arange(40) * 6, np.arange(30) * 8), axis=-1).astype(np.uint8)
@@ -232,7 +231,7 @@ def test_a_bomb_is_refused_from_its_header(tmp_path, monkeypatch):
 
 
 def test_the_limit_itself_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(photo, "MAX_PIXELS", 1200)
+    monkeypatch.setenv("FACEWARDEN_LIMIT_PICTURE_PIXELS", "1200")
     assert read_photo(save(tmp_path / "a.png", Image.fromarray(RGB))).shape == (30, 40, 3)
 
 

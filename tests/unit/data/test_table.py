@@ -4,10 +4,12 @@ import csv
 import os
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.limits import LimitError
 from facewarden.data.table import read_table, write_table
 
 COLUMNS = {
@@ -144,3 +146,28 @@ def test_cells_that_a_spreadsheet_would_run_or_that_tear_a_row_come_back(suffix:
             rows = list(csv.reader(file))
         assert len(rows) == len(cells) + 1
         assert not [cell for row in rows for cell in row[:1] if cell.startswith(("=", "+", "-", "@", "\t"))]
+
+
+def test_tables_that_are_small_on_the_disk_and_endless_in_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duckdb.sql(f"COPY (SELECT repeat('x', 1000) AS a FROM range(100000)) TO '{tmp_path}/a.parquet'")
+    duckdb.sql(f"COPY (SELECT repeat('x', 2000000) AS a) TO '{tmp_path}/b.parquet'")
+    (tmp_path / "c.csv").write_text(",".join(f"c{number}" for number in range(20_000)) + "\n")
+    (tmp_path / "d.csv").write_text("a\n" + "1\n" * 200)
+    with (tmp_path / "e.csv").open("w") as file:
+        file.truncate(2**40)
+    monkeypatch.setenv("FACEWARDEN_LIMIT_TABLE_BYTES", "50000000")
+    monkeypatch.setenv("FACEWARDEN_LIMIT_TABLE_ROWS", "100000")
+    for name, message in (
+        ("a.parquet", "bytes, the limit is 50,000,000"),
+        ("b.parquet", "2,000,000 characters, the limit is 1,048,576"),
+        ("c.csv", "20,000 columns, the limit is 10,000"),
+        ("e.csv", "bytes, the limit is 50,000,000"),
+    ):
+        with pytest.raises(LimitError, match=message) as caught:
+            read_table(tmp_path / name)
+        assert name in caught.value.message
+    monkeypatch.setenv("FACEWARDEN_LIMIT_TABLE_ROWS", "100")
+    with pytest.raises(LimitError, match="101 rows, the limit is 100"):
+        read_table(tmp_path / "d.csv")

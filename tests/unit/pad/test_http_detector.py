@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -249,3 +253,56 @@ def test_numbers_that_no_score_can_be_are_named(make: Make, number: str) -> None
         make(lambda _: (200, f'{{"scores": [{number}]}}'.encode()))(make_batch(1))
     with pytest.raises(ContractError, match="gave the"):
         make(lambda _: (200, f'{{"scores": [{number}]}}'.encode()), output="probability")(make_batch(1))
+
+
+def _trickle(head: bytes, tail: bytes) -> tuple[str, threading.Event]:
+    """A server that sends the head and then one byte of the tail every 50 ms for as long as somebody listens."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def serve_one() -> None:
+        peer, _ = listener.accept()
+        with peer, listener, contextlib.suppress(OSError):
+            peer.recv(65536)
+            peer.sendall(head)
+            for place in itertools.count():
+                peer.sendall(tail[place % len(tail) : place % len(tail) + 1])
+                time.sleep(0.05)
+        ended.set()
+
+    threading.Thread(target=serve_one, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/score", ended
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        (b"", b"HTTP/1.1 200 OK"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["status", "headers", "body", "chunks", "continue"],
+)
+def test_a_server_that_trickles_is_cut_off(tmp_path: Path, head: bytes, tail: bytes) -> None:
+    url, ended = _trickle(head, tail)
+    file = tmp_path / "service.json"
+    file.write_text(json.dumps({"url": url, "retries": 0, "timeout": 0.6}), encoding="utf-8")
+    started = time.monotonic()
+    with pytest.raises(BadInputError, match=r"did not answer within 0\.6 s"):
+        HttpDetector(file)(make_batch(1))
+    assert time.monotonic() - started < 2
+    assert ended.wait(2)
+
+
+def test_large_and_hostile_answers_are_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInputError, match="5,000 digits"):
+        make(lambda _: (200, b'{"scores": [' + b"9" * 5000 + b"]}"))(make_batch(1))
+    monkeypatch.setenv("FACEWARDEN_LIMIT_ANSWER_BYTES", "1000")
+    with pytest.raises(BadInputError, match="bytes, the limit is 1,000"):
+        make(lambda _: (200, b" " * 100_000))(make_batch(1))
+    with pytest.raises(ContractError, match="gave the score"):
+        make(lambda _: (200, b'{"scores": [' + b"9" * 400 + b"]}"))(make_batch(1))
+    with pytest.raises(BadInputError, match="65 levels, the limit is 64"):
+        make(lambda _: (200, b"[" * 400 + b"]" * 400))(make_batch(1))

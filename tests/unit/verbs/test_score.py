@@ -165,3 +165,16 @@ def test_a_name_that_is_not_utf8_is_scored_and_written(folder: Path, tmp_path: P
     at = table["key"].index("gr\\xe4u.png")
     assert "file name is not UTF-8, its bytes show as \\x" in table["notes"][at]
     json.dumps(found.to_dict(), ensure_ascii=False).encode()
+
+
+def test_names_that_are_not_utf8_and_photos_beyond_a_limit_cost_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(os.fsencode(folder) + b"/\xff.png", "wb") as file:  # noqa: PTH123 - no text is its name
+        Image.new("RGB", (16, 16), (51, 51, 51)).save(file, "PNG")
+    monkeypatch.setenv("FACEWARDEN_LIMIT_PICTURE_PIXELS", "257")
+    Image.new("RGB", (20, 20)).save(folder / "large.png")
+    found = score(folder, out=tmp_path / "scores.csv")
+    assert "\\xff.png" in read_table(tmp_path / "scores.csv")["key"]
+    assert found.skipped["more than 0.000257 MP"] == 1
+    assert not list(tmp_path.glob(".*"))

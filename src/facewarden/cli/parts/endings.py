@@ -1,4 +1,4 @@
-"""How a command may end: exit codes for closed pipes, full disks and stops, at any moment, and inert text."""
+"""How a command may end: exit codes for closed pipes, full disks, stops and unusable files, at any moment."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-OK, INTERRUPTED, UNWRITABLE = 0, 130, 74
+from facewarden.core.guards import interrupts
+from facewarden.core.guards.text import message
+
+OK, BAD_INPUT, UNWRITABLE, INTERRUPTED = 0, 2, 74, interrupts.CODE
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-# C0 and C1 controls but newline and tab, what turns the direction of text, and bytes that are not UTF-8
-_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NO_SPACE_TEXT = re.compile(rf"\(os error ({'|'.join(map(str, sorted(_NO_SPACE)))})\)")  # as libraries in Rust write it
+_NO_MEMORY = re.compile("can't allocate memory|CUDA out of memory|Unable to allocate")  # as torch and numpy write it
+_OF_A_FILE = frozenset({
+    errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS,
+    errno.EIO, errno.ESTALE, errno.ENXIO, errno.EMFILE, errno.ENOTEMPTY, errno.EILSEQ,
+})  # fmt: skip
 
 
 def guarded(run: Callable[[], int]) -> int:
@@ -25,8 +32,9 @@ def guarded(run: Callable[[], int]) -> int:
         The code; 0 where a reader closed the pipe, 130 after Ctrl-C, 74 where the output cannot be written.
     """
     try:
-        code = run()
-        sys.stdout.flush()
+        with interrupts.working():
+            code = run()
+            sys.stdout.flush()
         return code
     except BrokenPipeError:  # `facewarden list | head`
         _silence()
@@ -34,10 +42,13 @@ def guarded(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         _say("facewarden: stopped")
         return INTERRUPTED
-    except OSError as error:
+    except Exception as error:
+        if interrupts.seen():  # a stop in the middle of an import is told as a failed import
+            _say("facewarden: stopped")
+            return INTERRUPTED
         if not is_full(error):
             raise
-        _say(f"facewarden: the output cannot be written: {error.strerror}\n  -> free space, or write elsewhere")
+        _say(f"facewarden: the output cannot be written: {_reason(error)}\n  -> free space, or write elsewhere")
         _silence()
         return UNWRITABLE
 
@@ -47,18 +58,42 @@ def is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             return True
+        if _NO_SPACE_TEXT.search(str(error)):
+            return True
         error = error.__cause__
     return False
 
 
-def inert(text: str) -> str:
-    """Text from outside for a terminal: control characters and direction marks show as escapes."""
-    return _ACTIVE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+def unusable(error: BaseException) -> tuple[str, str] | None:
+    """A message and a hint for what is no defect of ours though nobody expected it; None where it is one.
+
+    Args:
+        error: a file that the system refuses, a name that cannot be one, or too little memory.
+    """
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return "there is not enough memory", "fewer or smaller inputs, a smaller --batch, or fewer --workers"
+    if isinstance(error, OSError) and error.errno in _OF_A_FILE and error.filename is not None:
+        shown = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+        shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
+        return f"{shown}: cannot be used: {error.strerror}", "check the path and its permissions"
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a file's name holds a NUL character", "a name without it"
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return "a name is not UTF-8 where it must be", "rename the file"
+    return None
+
+
+def _reason(error: BaseException | None) -> str:
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        error = error.__cause__
+    return "no space left"
 
 
 def _say(text: str) -> None:
     with suppress(OSError, ValueError):  # the other stream may be closed as well
-        print(text, file=sys.stderr)
+        print(message(text), file=sys.stderr)
 
 
 def _silence() -> None:

@@ -6,6 +6,9 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+from facewarden.core.guards.text import inert, message
 
 
 class _Once(logging.Filter):
@@ -22,6 +25,16 @@ class _Once(logging.Filter):
         return new
 
 
+class _Inert(logging.Formatter):
+    """Lines in which nothing from outside acts on the terminal; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return message(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return inert(super().formatException(ei))
+
+
 @contextmanager
 def logs_on_stderr(arguments: Sequence[str]) -> Iterator[None]:
     """Show what facewarden logs while a command runs.
@@ -33,7 +46,7 @@ def logs_on_stderr(arguments: Sequence[str]) -> Iterator[None]:
     before = logger.level, logger.propagate
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Once())
-    handler.setFormatter(logging.Formatter("facewarden: %(message)s"))
+    handler.setFormatter(_Inert("facewarden: %(message)s"))
     quiet, verbose = "--quiet" in arguments, bool({"-v", "--verbose"} & set(arguments))
     logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
     logger.addHandler(handler)

@@ -13,10 +13,12 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 
 from facewarden.cli.parts.commands import RENAMED, Command, description, is_verb, load_command, sub_verbs, verbs
-from facewarden.cli.parts.endings import UNWRITABLE, guarded, inert, is_full
+from facewarden.cli.parts.endings import BAD_INPUT, INTERRUPTED, UNWRITABLE, guarded, is_full, unusable
 from facewarden.cli.parts.logs import logs_on_stderr
 from facewarden.cli.parts.outcome import Outcome
-from facewarden.core.errors import FacewardenError
+from facewarden.core.errors import AssetError, FacewardenError
+from facewarden.core.guards import interrupts
+from facewarden.core.guards.text import inert, inert_json, message, one_line
 from facewarden.core.identity.version import __version__
 from facewarden.data.results import plain
 
@@ -89,8 +91,8 @@ def _unknown(word: str, known: Collection[str], *, what: str, hint: str) -> int:
     close = difflib.get_close_matches(word, list(known), n=2, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
     says = f"no verb {word!r}" if what == "verb" else f"{what} {word!r}"
-    print(inert(f"facewarden: {says}{guess}\n  -> {hint}"), file=sys.stderr)
-    return 2
+    print(message(f"facewarden: {says}{guess}\n  -> {hint}"), file=sys.stderr)
+    return BAD_INPUT
 
 
 def _command(words: tuple[str, ...], arguments: list[str]) -> int:
@@ -103,25 +105,34 @@ def _command(words: tuple[str, ...], arguments: list[str]) -> int:
     from facewarden.cli.parts.parse import parse
 
     name = " ".join(words)
-    parsed = parse(command, arguments)
     try:
+        parsed = parse(command, arguments)
         started = time.perf_counter()
         outcome = _run(command, parsed.positional, parsed.named, quiet="--quiet" in arguments)
         _LOG.debug("%s took %.1f s", name, time.perf_counter() - started)
         return _print(outcome, as_json=parsed.json)
     except FacewardenError as error:
         _LOG.debug("where it was raised:", exc_info=True)
-        print(inert(f"facewarden {name}: {error}"), file=sys.stderr)
-        return UNWRITABLE if is_full(error) else 2
+        if interrupts.seen():
+            raise KeyboardInterrupt from error
+        # a line break in the name of a file is no line of ours; the list of several failed downloads is
+        told = message(error.message) if isinstance(error, AssetError) else one_line(error.message)
+        hint = f"\n  -> {one_line(error.hint)}" if error.hint else ""
+        print(f"facewarden {name}: {told}{hint}", file=sys.stderr)
+        return UNWRITABLE if is_full(error) else BAD_INPUT
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
         print(f"\nfacewarden {name}: stopped; {_again(command.entry)}", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except Exception as error:  # not 1: a gate that failed and a program that broke are not the same
-        if is_full(error):
+        if is_full(error) or interrupts.seen():
             raise
-        traceback.print_exc()
+        if says := unusable(error):
+            _LOG.debug("where it was raised:", exc_info=True)
+            print(f"facewarden {name}: {one_line(says[0])}\n  -> {says[1]}", file=sys.stderr)
+            return BAD_INPUT
+        print(inert(traceback.format_exc()), file=sys.stderr, end="")
         print(
             f"facewarden {name}: this is a defect of facewarden, please report it with the lines above", file=sys.stderr
         )
@@ -138,12 +149,12 @@ def _run(command: Command, positional: tuple[object, ...], named: dict[str, obje
 
 def _print(outcome: Outcome, *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps(plain(outcome.result), indent=2, ensure_ascii=False))
+        print(inert_json(json.dumps(plain(outcome.result), indent=2, ensure_ascii=False)))
     else:
         for line in outcome.lines:
-            print(inert(line))
+            print(one_line(line))
     for line in outcome.problems:
-        print(inert(line), file=sys.stderr)
+        print(one_line(line), file=sys.stderr)
     return outcome.code
 
 

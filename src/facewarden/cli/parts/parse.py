@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import io
 import logging
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from facewarden.cli.parts.commands import Command
 from facewarden.cli.parts.options import Option, options_of, summary_of
+from facewarden.core.errors import BadInputError
+from facewarden.core.guards.text import inert
 
 _LOG = logging.getLogger("facewarden")
+_LARGEST = 2**63  # of whole numbers that torch, numpy and seeds hold
 _COMMA = re.compile(r",(?![^{]*\})")  # a comma inside the braces of settings separates nothing
 
 
@@ -39,6 +45,7 @@ def parse(command: Command, arguments: Sequence[str]) -> Parsed:
 
     Raises:
         SystemExit: with 2, after a message, when they are no such options.
+        BadInputError: a number that no computer word holds.
     """
     import tyro
 
@@ -47,15 +54,41 @@ def parse(command: Command, arguments: Sequence[str]) -> Parsed:
     for option in options:
         if option.several and not option.positional:
             words = gathered(words, option.flag)
-    positional, named = tyro.cli(
-        _collector(command, options),
-        prog=f"facewarden {command.name}",
-        args=words,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    with _inert_errors(words):
+        positional, named = tyro.cli(
+            _collector(command, options),
+            prog=f"facewarden {command.name}",
+            args=words,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    for name, value in (*enumerate(positional), *named.items()):
+        _check_numbers(name, value)
     json = bool(named.pop("json"))
     del named["verbose"], named["quiet"]  # they were heard before: warnings of the parser depend on them
     return Parsed(positional, named, json)
+
+
+def _check_numbers(name: str | int, value: Any) -> None:
+    if isinstance(value, tuple):
+        for one in value:
+            _check_numbers(name, one)
+    elif isinstance(value, int) and abs(value) >= _LARGEST:
+        what = f"argument {name + 1}" if isinstance(name, int) else f"--{name.replace('_', '-')}"
+        raise BadInputError(f"{what} has about {value.bit_length() * 0.30103:.0f} digits", hint="a smaller number")
+
+
+@contextmanager
+def _inert_errors(words: Sequence[str]) -> Iterator[None]:
+    """Show the parser's errors without what would act on the terminal; it repeats the words that it does not know."""
+    if all(inert(word) == word for word in words):
+        yield
+        return
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            yield
+    finally:
+        print(inert(told.getvalue()), end="", file=sys.stderr)
 
 
 def translated(arguments: list[str], command: Command) -> list[str]:

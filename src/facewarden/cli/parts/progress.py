@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from facewarden.core.guards.text import one_line
 from facewarden.core.progress import Sink
 
 
@@ -32,7 +34,7 @@ class _Bars:
         if done == 0 or label not in self._tasks:
             if label in self._tasks:
                 self._progress.remove_task(self._tasks[label])
-            self._tasks[label] = self._progress.add_task(label, total=total, unit=unit)
+            self._tasks[label] = self._progress.add_task(escape(one_line(label)), total=total, unit=unit)
         self._progress.update(self._tasks[label], completed=done)
 
 
@@ -55,7 +57,7 @@ class _Lines:
             self._write(f"{label}: {done} of {total}{f' {unit}' if unit else ''}, {spent:.0f} s{left}")
 
     def _write(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print(one_line(line), file=sys.stderr, flush=True)
 
 
 @contextmanager

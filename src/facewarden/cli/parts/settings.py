@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import parse_json
 from facewarden.core.sources.grammar import split_settings
 
 Given = str | Sequence[str] | None
@@ -118,7 +119,7 @@ def _merged(settings: dict[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
         if key in found:
             raise BadInputError(f"the setting {key} is given twice", hint=f"--set {key}={text} alone")
         try:
-            found[key] = json.loads(text)
+            found[key] = parse_json(text, what=f"--set {key}")
         except ValueError:
             found[key] = text
     return found

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_type_hints
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.limits import LimitError
 from facewarden.core.settings.problems import SettingError, at_place, explain, path_text, refused, shown
 
 if TYPE_CHECKING:
@@ -32,11 +34,14 @@ def read_json(path: Path, *, what: str, hint: str) -> Any:
         hint: the next thing to type when it is not.
 
     Raises:
-        BadInputError: it cannot be read, is no JSON, or is nested without end.
+        BadInputError: it cannot be read, is no JSON, or is beyond a limit.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # brackets nested without end exhaust the stack
+        return read_json_bounded(path, digits=4000)  # Python's own limit; `_check_plain` names the setting
+    except LimitError as error:
+        told = error.message.removeprefix(f"{path}: ")
+        raise LimitError(f"{path}: not {what}: {told}", hint=error.hint if error.name else hint) from error
+    except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: not {what}: {str(error)[:200]}", hint=hint) from error
 
 
@@ -74,7 +79,7 @@ def check_fields(settings: Any, *, source: str = "") -> None:
         value = getattr(settings, name)
         if is_dataclass(value):
             continue  # it was checked when it was made
-        _check_numbers(value, source=source, at=(name,), hint="")
+        _check_plain(value, source=source, at=(name,), hint="")
         _run(partial(adapter(kind).validate_python, value), kind, value, source=source, at=(name,), hint="")
 
 
@@ -100,7 +105,7 @@ def check_arguments(
     for name, value in values.items():
         if name not in known:
             raise refused(source, name, known)
-        _check_numbers(value, source=source, at=(name,), hint="")
+        _check_plain(value, source=source, at=(name,), hint="")
         found[name] = _validated(known[name], value, source=source, at=(name,), hint="")
     return found
 
@@ -124,7 +129,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
 
 def _validated(kind: Any, values: Any, *, source: str, at: Sequence[str | int], hint: str) -> Any:
     try:
-        _check_numbers(values, source=source, at=at, hint=hint)
+        _check_plain(values, source=source, at=at, hint=hint)
         text = json.dumps(values, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise SettingError(
@@ -154,14 +159,16 @@ def _run(validate: Callable[[], Any], kind: Any, values: Any, source: str, at: S
         raise SettingError(message, hint=error.hint or hint, at=(*at, *inner)) from error
 
 
-def _check_numbers(value: Any, *, source: str, at: Sequence[str | int], hint: str) -> None:
-    """Refuse numbers that no setting can hold, also where any JSON value is allowed."""
+def _check_plain(value: Any, *, source: str, at: Sequence[str | int], hint: str) -> None:
+    """Refuse numbers and text that no setting can hold, also where any JSON value is allowed."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _check_numbers(item, source=source, at=(*at, str(key)), hint=hint)
+            _check_plain(item, source=source, at=(*at, str(key)), hint=hint)
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
-            _check_numbers(item, source=source, at=(*at, place), hint=hint)
+            _check_plain(item, source=source, at=(*at, place), hint=hint)
+    elif isinstance(value, str) and "\0" in value:  # no file, and no word that anybody means, holds one
+        raise SettingError(at_place(source, at, "holds a NUL character"), hint=hint or "text without it", at=at)
     elif isinstance(value, float) and not math.isfinite(value):
         raise SettingError(
             at_place(source, at, f"is {value}; allowed: finite numbers"), hint=hint or "a finite number", at=at

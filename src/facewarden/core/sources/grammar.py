@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import logging
 import re
 from collections.abc import Collection
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.guards.bounded import parse_json
 from facewarden.core.registry import list_entries, list_of, one_of
 
 GRAMMAR = """\
@@ -115,8 +115,8 @@ def split_settings(text: str) -> tuple[str, dict[str, Any]]:
     if not brace or is_there(text) or is_there(text.partition(":")[2]):  # the name of a folder may hold a brace
         return text, {}
     try:
-        return head, dict(json.loads(brace + rest))
-    except (ValueError, TypeError, RecursionError) as error:
+        return head, dict(parse_json(brace + rest, what=head))
+    except (ValueError, TypeError) as error:
         raise BadInputError(
             f"{text[:80]!r}: settings are no JSON: {str(error)[:80]}", hint='jpeg{"quality": 30}'
         ) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, images_in
 from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.text import opaque, printable
@@ -117,7 +118,7 @@ def _key(name: str, index: int) -> str:
 
 def _read_pairs(path: Path) -> list[Line]:
     try:
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [line.split("\t") for line in read_bounded(path).splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise BadInputError(
             f"{printable(path)}: no list of pairs: {error}", hint="give pairs.txt or pairs.tsv"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, images_in
 from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.sample import Landmarks
@@ -51,7 +52,7 @@ def read_points(path: Path) -> tuple[tuple[float, float], ...]:
         BadInputError: missing, or not 189 pairs of numbers.
     """
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = read_bounded(path, encoding="ascii").splitlines()
         points = tuple((float(x), float(y)) for x, y in (line.split() for line in lines if line.strip()))
         if len(points) != POINTS or not all(math.isfinite(value) for point in points for value in point):
             raise ValueError(f"{len(points)} points")

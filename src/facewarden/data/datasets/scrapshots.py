@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facewarden.assets import locate
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, images_in
 from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.text import printable
@@ -44,7 +45,7 @@ class ScrapShots(Dataset):
         path = self.root / "coords.txt"
         positions = {}
         try:
-            for line in path.read_text(encoding="ascii").splitlines():
+            for line in read_bounded(path, encoding="ascii").splitlines():
                 key, *numbers = line.split()
                 ax, ay, bx, by = map(float, numbers)
                 left, right = sorted([(ax, ay), (bx, by)])

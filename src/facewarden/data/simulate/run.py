@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,9 @@ import cv2
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_text
-from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import hold, locking
+from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main, worker_pool
 from facewarden.core.progress import track
 from facewarden.data.datasets import Dataset
 from facewarden.data.manifest import Manifest
@@ -79,6 +79,7 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
         yield make_capture(spec, victim, wearer=attacker)
 
 
+@locking
 def simulate(
     out: Path,
     *,
@@ -195,9 +196,8 @@ def _in_processes(
     # Neighbors share attackers, whose preparation is cached in the process: hand out runs of subjects.
     run = max(1, min(8, -(-len(plans) // workers)))
     tasks = [(people, plans[i : i + run], out, maps) for i in range(0, len(plans), run)]
-    spawn = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(max_workers=workers, mp_context=spawn) as pool:
+        with worker_pool(workers) as pool:
             with without_main():
                 answers = pool.map(_task, tasks)
             rows_by_subject = list(track(answers, label="simulating", total=len(plans), unit="people", size=len))
@@ -214,10 +214,10 @@ _OURS = ("card.json", "README.md", "manifest.csv", "captures", "rows")
 def _claim(out: Path, recipe: dict[str, Any]) -> None:
     """Make the folder, or recognize it as the same set begun earlier."""
     card = out / "card.json"
+    hold(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         remove_stale(out)
-        recipe_there = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        recipe_there = read_json_bounded(card).get("recipe") if card.is_file() else None
         if recipe_there is None and (there := [name for name in _OURS if (out / name).exists()]):
             raise BadInputError(f"{out} holds {', '.join(there)} of something else", hint="an empty or a new folder")
         if recipe_there is not None and recipe_there != recipe:
@@ -229,7 +229,7 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
         text = {"kind": "simulated captures", "simulated": True, "recipe": recipe, "domains": about}
         write_text(card, json.dumps(text, indent=2) + "\n")
         write_text(out / "README.md", _readme(recipe, about))
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise BadInputError(f"{out}: cannot be used: {error}", hint="choose a writable folder") from error
 
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from facewarden.core import registry
 from facewarden.core.errors import BadInputError, UnknownEntryError
-from facewarden.core.files import write_text
+from facewarden.core.files import remove_stale, write_text
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.progress import track
 from facewarden.core.tasks import ATTRIBUTES
 from facewarden.data.captures import capture_set, capture_sets
@@ -36,6 +38,7 @@ _AROUND = 1.3
 """How much larger than the face box the cut-out is."""
 
 
+@locking
 def simulate_layout(
     out: Path,
     *,
@@ -145,11 +148,12 @@ def _counted(render: Render) -> Render:
 
 
 def _claim(out: Path, recipe: dict[str, Any]) -> None:
+    hold(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        remove_stale(out)
         there = [path.name for path in out.iterdir() if not path.name.startswith(".")]
         card = out / "card.json"
-        recipe_there = json.loads(card.read_text(encoding="utf-8")).get("recipe") if card.is_file() else None
+        recipe_there = read_json_bounded(card).get("recipe") if card.is_file() else None
         if there and recipe_there != recipe:
             raise BadInputError(f"{out} holds {', '.join(sorted(there)[:4])}", hint="an empty or a new folder")
         about = {"kind": "simulated captures in a published layout", "simulated": True, "recipe": recipe}

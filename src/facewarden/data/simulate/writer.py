@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import sync_files, write_bytes, write_text
+from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.data.manifest_columns import parse_row, to_row
 from facewarden.data.sample import Sample
 from facewarden.data.sample_words import as_split
@@ -97,7 +98,7 @@ def write_rows(path: Path, rows: list[Sample], *, out: Path) -> None:
 def read_rows(path: Path, *, out: Path, keys: list[str]) -> list[Sample] | None:
     """The rows of a subject if it was finished: the same captures, all images still there; otherwise None."""
     try:
-        rows = [parse_row(cells) for cells in json.loads(path.read_text(encoding="utf-8"))]
+        rows = [parse_row(cells) for cells in read_json_bounded(path)]
     except (OSError, ValueError, BadInputError, AttributeError, KeyError):
         return None
     if [row.key for row in rows] != keys:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import multiprocessing
-import os
-import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
@@ -20,8 +15,17 @@ from typing import Any
 from facewarden.core.compute.computing import Placement, computing, placement
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.files import remove_stale, write_json
+from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.code_version import say_computed_anew
-from facewarden.core.processes import CANNOT_START, needs_main, note_one_process, without_main
+from facewarden.core.processes import (
+    CANNOT_START,
+    end_with_parent,
+    fork_server,
+    needs_main,
+    note_one_process,
+    without_main,
+)
 from facewarden.core.progress import track
 from facewarden.core.run import DONE, provenance
 from facewarden.experiments.engine.kind import CELLS, CellResult, PlanCell, PlanKind
@@ -55,6 +59,7 @@ class CellOutcomes:
     failed: tuple[Failure, ...]
 
 
+@locking
 def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Path, workers: int = 1) -> CellOutcomes:
     """Run the cells that are not done yet, on the device and in the precision of the call.
 
@@ -73,19 +78,20 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
         raise BadInputError(f"{workers} workers", hint="--workers 1, or more")
     keys = cell_keys(cells, name, code=kind.code, precision=placement().precision)
     folders = {cell.name: root / CELLS / keys[cell.name] for cell in cells}
-    with _alone(root):
-        _say_other_code(root / CELLS, name, kind.code)
-        todo = [cell for cell in cells if not (folders[cell.name] / DONE).is_file()]
-        alone = workers == 1 or not todo
-        if not alone and needs_main((kind, todo)):
-            note_one_process("the plan's kind is a class of the script itself, which other processes do not know")
-            alone = True
-        running = _here if alone else _elsewhere
-        ended = running(kind, name, todo, folders, workers)
-        failures: dict[str, Failure] = {}
-        for cell, error in track(ended, label="plan", total=len(todo), unit="cells"):
-            if error is not None:
-                failures[cell.name] = Failure(cell, keys[cell.name], error["message"], error.get("detail", ""))
+    hold(root)
+    remove_stale(root)
+    _say_other_code(root / CELLS, name, kind.code)
+    todo = [cell for cell in cells if not (folders[cell.name] / DONE).is_file()]
+    alone = workers == 1 or not todo
+    if not alone and needs_main((kind, todo)):
+        note_one_process("the plan's kind is a class of the script itself, which other processes do not know")
+        alone = True
+    running = _here if alone else _elsewhere
+    ended = running(kind, name, todo, folders, workers)
+    failures: dict[str, Failure] = {}
+    for cell, error in track(ended, label="plan", total=len(todo), unit="cells"):
+        if error is not None:
+            failures[cell.name] = Failure(cell, keys[cell.name], error["message"], error.get("detail", ""))
     done = [CellResult(cell, _result(folders[cell.name])) for cell in cells if cell.name not in failures]
     return CellOutcomes(tuple(done), tuple(failures[cell.name] for cell in cells if cell.name in failures))
 
@@ -127,7 +133,7 @@ def cell_origins(cells: Sequence[PlanCell], keys: Mapping[str, str], root: Path)
 def _marker(path: Path) -> dict[str, Any]:
     """What a done-marker states; nothing where it is absent or damaged, which its result's reader says."""
     with suppress(OSError, ValueError):
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json_bounded(path, limit="report_bytes")
         return about if isinstance(about, dict) else {}
     return {}
 
@@ -138,21 +144,6 @@ def _say_other_code(cells: Path, name: str, code: int) -> None:
     others = [version for version in held if version != code]
     if others and code not in held:
         say_computed_anew(f"{len(others)} cells of {name}", held=others, now=code)
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Lock the plan's folder; the lock is released when the process ends in any way."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadInputError(
-                f"{root}: another process runs this plan", hint="wait for it, or another --out"
-            ) from error
-        remove_stale(root)
-        yield
 
 
 def run_cell(kind: PlanKind, name: str, cell: PlanCell, folder: Path) -> dict[str, Any] | None:
@@ -221,8 +212,7 @@ def _elsewhere(
     kind: PlanKind, name: str, todo: Sequence[PlanCell], folders: Mapping[str, Path], workers: int
 ) -> Iterator[_Ended]:
     """One process per cell, forked from one with the kind's imports: a killed process ends no other cell."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", type(kind).__module__])
+    context = fork_server("torch", type(kind).__module__)
     waiting, failed = list(todo), set[str]()
     unfinished = {cell.name for cell in todo}
     active: dict[int, tuple[ForkServerProcess, PlanCell]] = {}
@@ -266,25 +256,17 @@ def _elsewhere(
 def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path, asked: Placement) -> None:
     import torch
 
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(1)
     with computing(asked.device, asked.precision):
         run_cell(kind, name, cell, folder)
-
-
-def _end_with_parent() -> None:
-    """End this process with its parent: otherwise it would run beside the resumed plan."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _ending(folder: Path, code: int | None) -> dict[str, Any] | None:
     if (folder / DONE).is_file():
         return None
     try:
-        error: dict[str, Any] = json.loads((folder / ERROR).read_text(encoding="utf-8"))
+        error: dict[str, Any] = read_json_bounded(folder / ERROR)
         return error
     except (OSError, ValueError):
         how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
@@ -294,7 +276,7 @@ def _ending(folder: Path, code: int | None) -> dict[str, Any] | None:
 def _result(folder: Path) -> Mapping[str, Any]:
     path = folder / DONE
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))["result"]
+        value = read_json_bounded(path, limit="report_bytes")["result"]
         if not isinstance(value, dict):
             raise ValueError("the result is not an object")
         return value

@@ -1,12 +1,14 @@
-"""Limits of plans: what a plan may hold at most, so that a plan made to harm costs little time and memory."""
+"""Limits of plans as numbers, so that a plan made to harm costs little time and memory."""
 
 from __future__ import annotations
 
-PLAN_BYTES = 256 * 1024
+from facewarden.core.guards.limits import limit_of
+
+PLAN_BYTES = int(limit_of("plan_bytes"))
 """Size of the file."""
-PLAN_DEPTH = 40
+PLAN_DEPTH = int(limit_of("plan_depth"))
 """Values inside of values."""
-PLAN_VALUES = 10_000
+PLAN_VALUES = int(limit_of("plan_values"))
 """Values in all, what an alias stands for counted wherever it stands."""
-PLAN_CELLS = 10_000
+PLAN_CELLS = int(limit_of("plan_cells"))
 """Cells that lists of names and seeds make together."""

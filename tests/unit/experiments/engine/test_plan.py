@@ -17,6 +17,7 @@ import pytest
 
 from facewarden.core.compute.computing import computing
 from facewarden.core.errors import BadInputError, ContractError, UnknownEntryError
+from facewarden.core.guards.lock import LOCK
 from facewarden.experiments.engine.executor import cell_keys, run_cells
 from facewarden.experiments.engine.kind import PlanCell
 from facewarden.experiments.engine.plan_file import read_plan
@@ -196,7 +197,7 @@ def test_a_cell_has_one_torch_thread_and_every_number_of_workers_gives_the_same(
 def test_nobody_else_can_work_in_the_folder(tmp_path: Path) -> None:
     import fcntl
 
-    with (tmp_path / "lock").open("w") as file:
+    with (tmp_path / LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(BadInputError, match="another process"):
             run_cells(Draws(), "draws", [PlanCell("a", {})], root=tmp_path)

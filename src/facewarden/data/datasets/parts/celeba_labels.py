@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import parse_json, read_bounded
 from facewarden.core.tasks import ATTRIBUTES, LIGHTS, SPOOF_TYPES
 from facewarden.data.sample import Box
 from facewarden.data.text import printable
@@ -90,8 +90,9 @@ def read_labels(path: Path) -> dict[str, Any]:
         BadInputError: no JSON object, or two keys of one image.
     """
     try:
-        pairs = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Pairs)
-    except (OSError, ValueError, RecursionError) as error:
+        text = read_bounded(path, limit="report_bytes")
+        pairs = parse_json(text, what=printable(path), object_pairs_hook=_Pairs)
+    except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: no label file: {error}", hint="copy metas again") from error
     if not isinstance(pairs, _Pairs):
         raise BadInputError(f"{printable(path)}: not one JSON object of image -> labels", hint="copy metas again")
@@ -136,7 +137,7 @@ def read_box(path: Path, *, width: int, height: int) -> tuple[Box | None, str]:
         x0 y0 x1 y1, or None with what is wrong: "missing", "empty", "unreadable", "without area" or "outside".
     """
     try:
-        cells = path.read_text(encoding="utf-8").split()
+        cells = read_bounded(path).split()
     except OSError:
         return None, "missing"
     except ValueError:

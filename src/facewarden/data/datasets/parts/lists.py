@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.data.text import printable
 
 
@@ -32,7 +33,7 @@ def read_list(path: Path) -> tuple[ListRow, ...]:
             named.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bounded(path, limit="report_bytes", encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: cannot be read: {error}", hint="a text file, UTF-8") from error
     rows = []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.labels import Split
 from facewarden.data.text import printable
 
@@ -73,13 +74,20 @@ def read_splits(path: Path, name_of: Callable[[str], str | None]) -> dict[str, S
     return splits
 
 
+def _rows(text: str, comma: str, path: Path) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(text.splitlines(), delimiter=comma)
+    except csv.Error as error:
+        raise BadInputError(f"{printable(path)}: cannot be read: {error}", hint="a table as text, UTF-8") from error
+
+
 def _cells(path: Path) -> Iterator[list[str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bounded(path, limit="report_bytes", encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: cannot be read: {error}", hint="a table as text, UTF-8") from error
     first = text.partition("\n")[0]
     comma = max(",;\t ", key=first.count)
-    for row in csv.reader(text.splitlines(), delimiter=comma):
+    for row in _rows(text, comma, path):
         if row:
             yield row

@@ -1,0 +1,21 @@
+"""The walk of folders that somebody made to break it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from facewarden.data.photo_files import list_photos
+
+
+def test_folders_nested_a_thousand_deep_are_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").touch()
+    for _ in range(1500):
+        os.mkdir("d")  # noqa: PTH102 - a path this long is no path any more
+        os.chdir("d")
+    monkeypatch.chdir(tmp_path)
+    found = list_photos(tmp_path)
+    assert [path.name for path in found.photos] == ["a.png"]
