@@ -126,7 +126,9 @@ def render(found: dict[str, Any]) -> str:
         "live two seconds longer than its parent. On a full disk (RLIMIT_FSIZE at a random size between that of the "
         "smallest and the largest output) a verb must end with code 74, or report the failed cell of a plan, leave no "
         "half file, and go on to the same results. The inputs are *simulated* captures.\n\n"
-        f"`python tests/chaos/run.py`, seed {found['seed']}; every instant is in `reliability.json`.\n\n" + "\n".join(lines) + "\n"
+        f"`python tests/chaos/run.py`, seed {found['seed']}; every instant is in `reliability.json`.\n\n"
+        + "\n".join(lines)
+        + "\n"
     )
 
 
