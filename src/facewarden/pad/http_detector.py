@@ -22,12 +22,14 @@ from PIL import Image
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.card import Card
+from facewarden.core.card import Card, KnownAnswer
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.guards.bounded import parse_json
 from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.settings import Count, NotNegative, Positive, SettingError, Whole, read_json, read_settings
+from facewarden.data.photo import read_photo
+from facewarden.nn.foreign.known_answers import check_answers, known_input
 from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values
 from facewarden.pad.parts.http_post import post
 
@@ -53,6 +55,8 @@ class HttpSettings:
         timeout: seconds for a whole answer, from the connection to its last byte.
         retries: further tries after a time-out, a refused connection or an answer of 5xx.
         pause: seconds before the first further try, doubled for each next one.
+        invert: its score is higher for attacks.
+        self_test: known inputs with the scores, as logits, that the service must give when it is loaded.
     """
 
     url: str = LOCAL
@@ -64,6 +68,8 @@ class HttpSettings:
     timeout: Positive = 10.0
     retries: Whole = 2
     pause: NotNegative = 0.2
+    invert: bool = False
+    self_test: tuple[KnownAnswer, ...] = ()
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -98,6 +104,7 @@ class HttpDetector(Detector):
     def __init__(self, service: Path | None = None) -> None:
         super().__init__()
         self.settings = _read(service)
+        self._folder = Path() if service is None else service.parent
         self.modalities = self.settings.modalities
         self.needs_box = self.settings.needs_box
         self.card = Card(
@@ -109,7 +116,9 @@ class HttpDetector(Detector):
             training_data="unstated",
             intended_use="scoring and black-box attacks on a system of one's own",
             limits="its answers may change from one day to the next; nothing here can tell",
-            settings={"modalities": list(self.modalities), "output": self.settings.output},
+            settings={"modalities": list(self.modalities), "output": self.settings.output}
+            | ({"invert": True} if self.settings.invert else {}),
+            self_test=self.settings.self_test,
         )
         self.requires_grad_(False).eval()
 
@@ -131,8 +140,8 @@ class HttpDetector(Detector):
             raise ContractError(
                 f"{self.settings.url} gave {count} for {len(part)} samples", hint='answer {"scores": [...]}'
             )
-        numbers = [_number(score, self.settings) for score in scores]
-        return torch.tensor(numbers, dtype=torch.float32)
+        numbers = torch.tensor([_number(score, self.settings) for score in scores], dtype=torch.float32)
+        return -numbers if self.settings.invert else numbers
 
     def _post(self, body: bytes) -> Any:
         settings = self.settings
@@ -174,7 +183,30 @@ class HttpDetector(Detector):
             remarks.append(f"{url}: gives every picture of the probe the same score")
         elif output == "logit" and float(values.min()) >= 0 and float(values.max()) <= 1:
             remarks.append(f'{url}: all its logits lie in 0..1; "output": "probability" in its settings, if they are')
+        other: Literal["logit", "probability"] = "probability" if output == "logit" else "logit"
+        others = {
+            f'"invert": {str(not self.settings.invert).lower()}': replace(
+                self.settings, invert=not self.settings.invert
+            ),
+            f'"output": "{other}"': replace(self.settings, output=other),
+        }
+        check_answers(self.card, self._answer, self.settings, others=others, source=url)
         self.card = replace(self.card, remarks=tuple(keep(remarks)))
+
+    def _answer(self, one: KnownAnswer, settings: HttpSettings) -> float:
+        picture = known_input(
+            one.input, folder=self._folder, channels=3, side=_PROBE_SIDE, source=settings.url, read=read_photo
+        )
+        height, width = picture.shape[-2:]
+        box = torch.tensor([one.box or (0.0, 0.0, float(width), float(height))])
+        own = self.settings
+        self.settings = settings
+        try:
+            return float(self.predict(replace(probe_batch(picture, self.modalities), box=box)).score[0])
+        except ContractError as error:  # numbers that other settings forbid
+            raise BadInputError(error.message, hint=error.hint) from error
+        finally:
+            self.settings = own
 
     @classmethod
     def example(cls, folder: Path) -> HttpDetector:

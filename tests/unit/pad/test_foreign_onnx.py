@@ -65,7 +65,7 @@ def test_layout_type_size_and_batch_are_read_from_the_file(
         ("neighbors", {}, "depends on the others of its batch", '"batch": 1'),
         ("random", {}, "two calls with the same pictures", r"model.eval\(\)"),
         ("map", {}, "has a value per place", '"reduce": "mean"'),
-        ("embedding_first", {}, r"has 2 outputs: embedding \(n, 64\); out \(n, 2\)", '"output_name"'),
+        ("embedding_first", {}, r"has 2 outputs: embedding \(n, 64\); out \(n, 2\)", 'output_name'),
         ("embedding_first", {"output_name": "outt"}, "no output 'outt'; did you mean out", "output_name"),
         ("embedding_first", {"output_name": "embedding"}, "64 values a picture.*is this an embedding", "bona_fide"),
         ("logits", {"reduce": "mean"}, "is no map", "remove reduce"),

@@ -247,6 +247,21 @@ def test_answers_that_contradict_each_other_are_refused(make: Make) -> None:
         make(drifting).probe_service()
 
 
+def test_known_answers_tell_a_service_that_is_turned_round(make: Make) -> None:
+    def bright(request: dict[str, Any]) -> tuple[int, bytes]:
+        return scores(*(8 * value - 4 for value in mean_color(request)))
+
+    known = [{"input": "gray:0.75", "score": 2.0, "tolerance": 0.05}]
+    make(bright, self_test=known).probe_service()
+    turned = make(bright, self_test=[{**known[0], "score": -2.0}])
+    with pytest.raises(BadInputError, match=r"self_test fails: gray:0\.75: 1\.99") as caught:
+        turned.probe_service()
+    assert '"invert": true makes it right' in caught.value.hint
+    make(bright, self_test=[{**known[0], "score": -2.0}], invert=True).probe_service()
+    with pytest.raises(BadInputError, match="self_test has no input"):
+        make(bright, self_test=[{"input": "absent.png", "score": 1}]).probe_service()
+
+
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "1e400", "-1e39", "NaN", "-Infinity"])
 def test_numbers_that_no_score_can_be_are_named(make: Make, number: str) -> None:
     with pytest.raises(ContractError, match="gave the score"):

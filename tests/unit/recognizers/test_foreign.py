@@ -38,7 +38,7 @@ def test_a_right_card_has_no_remark(tmp_path: Path) -> None:
         ("neighbors", {}, "depends on the others of its batch", '"batch": 1'),
         ("random", {}, "two calls", "model.eval()"),
         ("map", {}, "has a value per place", '"reduce"'),
-        ("embedding_first", {}, "has 2 outputs", '"output_name"'),
+        ("embedding_first", {}, "has 2 outputs", "output_name"),
     ],
 )
 def test_a_card_that_is_disproved_names_the_word(

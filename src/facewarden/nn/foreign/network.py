@@ -92,7 +92,7 @@ class OnnxNetwork(ForeignNetwork):
             raise BadInputError(
                 f"{path}: has {len(self.graph.outputs)} outputs: {'; '.join(map(str, self.graph.outputs))}; its card "
                 "does not say which one is read",
-                hint=f'"output_name": "{self.graph.outputs[0].name}" or another of them',
+                hint=f"add output_name: one of {', '.join(one.name for one in self.graph.outputs)}",
             )
         told = self.graph.layout()
         if settings.layout is not None and told is not None and settings.layout != told:

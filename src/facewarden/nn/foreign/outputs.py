@@ -34,7 +34,7 @@ def chosen(outputs: Mapping[str, Tensor], settings: InputSettings, *, source: st
     if wanted is None:
         raise BadInputError(
             f"{source}: has {len(outputs)} outputs: {there}; its card does not say which one is read",
-            hint=f'"output_name": "{next(iter(outputs), "NAME")}" or another of them',
+            hint=f"add output_name: one of {', '.join(outputs)}",
         )
     if wanted not in outputs:
         raise BadInputError(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+_LEVELS = {"rgb": 255, "infrared": 255, "depth": 65535}
 Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
 
 
@@ -50,12 +51,15 @@ def serve(answer: Answer) -> tuple[str, ThreadingHTTPServer]:
 
 
 def serve_brightness() -> str:
-    """Serve the mean of every color image, in [0, 1] less one half, as its logit."""
+    """Serve the mean of every color image, else of another sensor, in [0, 1] less one half, as its logit."""
     return serve(_brightness)[0]
 
 
 def _brightness(request: dict[str, Any]) -> tuple[int, bytes]:
-    scores = [float(np.asarray(decode(sample["rgb"])).mean() / 255 - 0.5) for sample in request["samples"]]
+    scores = []
+    for sample in request["samples"]:
+        name, levels = next(item for item in _LEVELS.items() if item[0] in sample)
+        scores.append(float(np.asarray(decode(sample[name])).mean() / levels - 0.5))
     return 200, json.dumps({"scores": scores}).encode()
 
 

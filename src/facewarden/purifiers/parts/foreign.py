@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from facewarden.core.card import Card, KnownAnswer
+from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
 from facewarden.data.photo import read_photo
@@ -38,12 +39,11 @@ class ForeignPurifier(Purifier):
         BadInputError: a probe disproves the card; it names the word to change.
     """
 
-    network: ForeignNetwork
-
     def __init__(
         self, network: ForeignNetwork, settings: PurifierSettings, card: Card, *, folder: Path, remarks: tuple[str, ...]
     ) -> None:
-        self.network, self.settings, self.folder, self.card = network.eval(), settings, folder, card
+        self.foreign, self.settings, self.folder, self.card = network.eval(), settings, folder, card
+        self.network = None if device_of(network) is None else network  # without weights it computes anywhere
         self.differentiable = network.differentiable
         found = self._probe()
         self.card = replace(card, remarks=tuple(keep([*remarks, *found])))
@@ -57,19 +57,19 @@ class ForeignPurifier(Purifier):
         if not len(images):
             return images
         given = images if self.differentiable else images.detach()
-        side = self.network.side
+        side = self.foreign.side
         if side is not None and images.shape[2:] != (side, side):
             raise BadInputError(
-                f"{self.network.source}: takes {side} x {side} pixels, these are {tuple(images.shape[2:])}",
+                f"{self.foreign.source}: takes {side} x {side} pixels, these are {tuple(images.shape[2:])}",
                 hint="purify aligned faces of that size, or export it for any size",
             )
         return self._pictures(given, self.settings).clamp(0, 1).to(images.dtype)
 
     def _pictures(self, images: Tensor, settings: PurifierSettings) -> Tensor:
         """The picture in units of 0..1, not cut."""
-        source = self.network.source
-        _, raw = chosen(self.network(network_input(images, settings)), settings, source=source)
-        picture = raw if self.network.layout == "NCHW" else raw.permute(0, 3, 1, 2) if raw.ndim == 4 else raw
+        source = self.foreign.source
+        _, raw = chosen(self.foreign(network_input(images, settings)), settings, source=source)
+        picture = raw if self.foreign.layout == "NCHW" else raw.permute(0, 3, 1, 2) if raw.ndim == 4 else raw
         if picture.shape != images.shape:
             raise BadInputError(
                 f"{source}: gives {tuple(raw.shape)} for pictures of {tuple(images.shape)}, which is no picture of the "
@@ -79,11 +79,11 @@ class ForeignPurifier(Purifier):
         return _in_unit(picture, settings)
 
     def _probe(self) -> list[str]:
-        settings, source = self.settings, self.network.source
-        pictures = probe_pictures(3, self.network.side or _CROP)
+        settings, source = self.settings, self.foreign.source
+        pictures = probe_pictures(3, self.foreign.side or _CROP)
         self._pictures(pictures[:1], settings)
         found = probe_values(
-            lambda some: self._pictures(some, settings), pictures, source=source, exact=self.network.exact
+            lambda some: self._pictures(some, settings), pictures, source=source, exact=self.foreign.exact
         )
         change = (found - pictures).abs().mean()
         if float(found.min()) < -_OVERSHOOT or float(found.max()) > 1 + _OVERSHOOT or float(change) > _OVERSHOOT:
@@ -102,7 +102,7 @@ class ForeignPurifier(Purifier):
 
     def _answer(self, one: KnownAnswer, settings: PurifierSettings) -> float:
         picture = known_input(
-            one.input, folder=self.folder, channels=3, side=self.network.side or _CROP, source=self.network.source,
+            one.input, folder=self.folder, channels=3, side=self.foreign.side or _CROP, source=self.foreign.source,
             read=read_photo,
         )  # fmt: skip
         with torch.no_grad():
