@@ -8,6 +8,8 @@ OUT ?= runs/audit
 AUDIT_PARTS := yunet faceplugin_recognizer facesdk_mobilefacenet dlib_face_api orl
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
+# compiled modules are kept: without them each start of Python takes seconds longer, and tests start hundreds
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: audit test test-more lint gpu-check docs-check setup setup-test fetch fetch-all clean
 
