@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # compiled modules are kept: without them each start of Python takes seconds longer, and tests start hundreds
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: audit test test-more lint gpu-check docs-check setup setup-test fetch fetch-all clean
+.PHONY: audit test test-more chaos lint gpu-check docs-check setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
@@ -23,6 +23,11 @@ test: setup-test fetch-all lint docs-check
 GOLDEN ?= c581d63
 test-more: setup-test fetch-all
 	$(BIN)/python tests/golden/compare.py $(GOLDEN) HEAD
+
+# Kills, full disks and readers: every long verb ends with the same results; takes hours, see docs/results.
+KILLS ?= 50
+chaos: setup-test fetch-all
+	$(BIN)/python tests/chaos/run.py --kills $(KILLS)
 
 lint: setup-test
 	$(BIN)/ruff check .
