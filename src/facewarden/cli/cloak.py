@@ -49,8 +49,10 @@ def cloak(
             mobilefacenet_128.order=BGR.
         surrogates: recognizers that the cloak is made on, all different.
         judges: further recognizers whose shift is reported, and which the cloak never sees.
-        strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes.
-        eps: largest change of a value in gray levels instead.
+        strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes; for warp 1.5, 2.5 or 4
+            pixels of displacement in the aligned face; for tint a strength of color of 0.1, 0.2 or 0.4.
+        eps: largest change of a value in gray levels instead; warp and tint have settings of their own, pixels and
+            color.
         faces: every face of a photo, or the largest one.
         aligner: how faces are found, an entry of facewarden list align.
         thorough: with lowkey, the published 50 steps instead of the fast 14.

@@ -63,11 +63,14 @@ class Attack(ABC):
         targets: how many others such a cloak chooses from, face by face.
         of_decision: True for attacks that climb the distance to the decision, whatever the goal's loss is: through a
             head of a detector they would do what they do without.
+        own_budget: what the budget of an attack counts that no norm of the change can bound, such as "pixels of
+            displacement"; its size is an option of the attack. None where the threat model's ball is the budget.
     """
 
     needs_gradients: ClassVar[bool] = True
     wants_target: ClassVar[bool] = False
     targets: ClassVar[int] = 1
+    own_budget: ClassVar[str | None] = None
     of_decision: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -92,9 +95,28 @@ class Attack(ABC):
             raise BadInputError(f"{method} has one pace only", hint="leave --thorough out")
         return {}, CLOAK_LEVELS[strength]
 
+    def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest value of each pixel `(b, c, h, w)` that a budget of the attack's own allows.
+
+        Args:
+            clean: images that are attacked.
+
+        Raises:
+            ContractError: the attack has no budget of its own, or does not say what it allows.
+        """
+        raise ContractError(f"{type(self).__name__} does not bound its pixels", hint="the threat model does, or bounds")
+
     @abstractmethod
     def perturb(self, objective: CountedObjective) -> Images:
         """Return attacked images; anything outside the budget is projected back afterwards."""
+
+    def _kept(self, image: Tensor, clean: Tensor, threat: ThreatModel) -> Tensor:
+        if self.own_budget is None:
+            return threat.project(image, clean)
+        if threat.eps == 0.0:  # nothing may change, whatever is counted
+            return clean
+        low, high = self.bounds(clean)
+        return image.clamp(low, high).clamp(0.0, 1.0)
 
     @final
     def __call__(
@@ -104,7 +126,8 @@ class Attack(ABC):
 
         Args:
             objective: model, goal and clean samples.
-            threat: what may be changed and by how much.
+            threat: what may be changed and by how much. An attack with a budget of its own takes from it only which
+                modalities may change, and whether anything may (eps above 0).
             seed: of every random draw.
             reading: where gradients are read instead of at the image itself (SFA, averages over transforms).
 
@@ -138,7 +161,7 @@ class Attack(ABC):
             if not bool(torch.isfinite(raw[modality]).all()):
                 raise ContractError(f"{name}.perturb returned {modality} pixels that are not finite", hint="")
             reached = modality in threat.modalities
-            images[modality] = threat.project(raw[modality].detach().to(image), image) if reached else image
+            images[modality] = self._kept(raw[modality].detach().to(image), image, threat) if reached else image
         with torch.no_grad():
             loss, success = objective.evaluate(images)
             loss_clean, success_clean = objective.evaluate(clean)

@@ -29,12 +29,12 @@ def build_attack(method: AttackLike, options: Mapping[str, Any]) -> Attack:
 
     Raises:
         UnknownEntryError: there is no such attack.
-        BadInputError: an option that it does not have, or a value that is none.
+        BadInputError: an option that it does not have, a value that is none, or an attack that eps does not bound.
     """
     if isinstance(method, Attack):
         if options:
             raise BadInputError("an attack that is an object has its options already", hint="PGD(steps=20)")
-        return method
+        return _of_eps(method)
     entry = load("attacks", method)
     known = options_of(method)
     read = {name: _from_text(value, known.get(name)) for name, value in options.items()}
@@ -48,7 +48,18 @@ def build_attack(method: AttackLike, options: Mapping[str, Any]) -> Attack:
     made = entry(**values)
     if not isinstance(made, Attack):
         raise BadInputError(f"{method} is not an attack", hint="facewarden list attacks")
-    return made
+    return _of_eps(made)
+
+
+def _of_eps(attack: Attack) -> Attack:
+    """Refuse an attack whose budget eps does not count: rates over budgets would compare what is not alike."""
+    if attack.own_budget is not None:
+        name = type(attack).__module__.rpartition(".")[2]
+        raise BadInputError(
+            f"{name} is a cloak of faces whose budget is {attack.own_budget}, not eps",
+            hint=f"facewarden cloak PHOTOS --method {name}",
+        )
+    return attack
 
 
 def parse_options(pairs: Sequence[str], *, flag: str = "--set") -> dict[str, str]:

@@ -33,7 +33,7 @@ class CloakMethod:
 
     Attributes:
         attack: how the cloak is made.
-        eps: largest change of a value, in gray levels.
+        eps: largest change of a value, in gray levels; all of them where the attack has a budget of its own.
     """
 
     attack: Attack
@@ -157,7 +157,8 @@ def choose_method(
         settings: arguments of the attack, on top of those of the strength.
 
     Raises:
-        BadInputError: an unknown strength or setting, an eps outside of (0, 255], or thorough with another method.
+        BadInputError: an unknown strength or setting, an eps outside of (0, 255] or for a method whose budget is not
+            counted in gray levels, or thorough with another method.
         UnknownEntryError: no such method.
     """
     if eps is not None:
@@ -165,9 +166,21 @@ def choose_method(
     if isinstance(method, Attack):
         if settings:
             raise BadInputError("an attack that is an object has its settings already", hint="LowKey(steps=14)")
+        _check_counted(type(method), eps)
         usual = method.cloak_strength(strength, thorough=thorough)[1]
         return CloakMethod(method, usual if eps is None else eps)
     build = load("attacks", method)
+    _check_counted(build, eps)
     given, usual = build.cloak_strength(strength, thorough=thorough)
     attack = build(**{**given, **check_arguments(build, settings or {}, source=f"settings of {method}")})
     return CloakMethod(attack, usual if eps is None else eps)
+
+
+def _check_counted(build: type[Attack], eps: float | None) -> None:
+    """Refuse gray levels for an attack whose budget is another one."""
+    if eps is not None and build.own_budget is not None:
+        name = build.__module__.rpartition(".")[2]
+        raise BadInputError(
+            f"the budget of {name} is {build.own_budget}, not gray levels",
+            hint=f"low, mid or high, or a setting of the method: facewarden list attacks {name}",
+        )

@@ -102,6 +102,21 @@ def test_a_folder_is_cloaked_within_its_bounds_and_reported(folder: Path, tmp_pa
         assert gray.mode == "L"
 
 
+@pytest.mark.parametrize("method", ["smooth", 'warp{"pixels": 1.5}', "tint"])
+def test_a_field_cloaks_the_face_and_nothing_else(method: str, folder: Path, tmp_path: Path) -> None:
+    result = run(folder, tmp_path / "out", method=method)
+    assert result.done == 3
+    for name, row in table(result).items():
+        original, changed = read_photo(folder / name), read_photo(tmp_path / "out" / row["file"])
+        assert np.array_equal(original[:2], changed[:2])  # outside the face
+        assert not np.array_equal(original, changed)
+        assert 0.5 < float(row["gain"]) < 1.2
+    assert result.summary["shift_one"] > 0.003
+    if method != "smooth":
+        with pytest.raises(BadInputError, match="not gray levels"):
+            run(folder, tmp_path / "other", method=method, eps=8.0)
+
+
 def test_a_second_call_does_only_what_is_missing_and_ends_the_same(folder: Path, tmp_path: Path) -> None:
     first = run(folder, tmp_path / "out", batch=2)
     whole = table(first)

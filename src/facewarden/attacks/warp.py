@@ -1,0 +1,80 @@
+"""Warp: a cloak that moves pixels instead of changing them, by a smooth field of displacements."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facewarden.attacks.parts.field_attack import FieldAttack, check_amount, enlarged
+from facewarden.core.threat import ThreatModel
+
+_STRENGTHS = {"low": 1.5, "mid": 2.5, "high": 4.0}
+_EVERY_VALUE = 255.0  # gray levels: no norm of the change bounds a displacement
+
+
+class Warp(FieldAttack):
+    """Samples the face at places that are moved a little, bilinearly; the moves vary slowly over the face.
+
+    The budget is a displacement, in pixels of the aligned crop (112 along a side), not a change of values: at an edge a
+    moved pixel may take any value of its neighborhood. What the final images keep for certain is that each value lies
+    between the lowest and the highest within that distance.
+
+    Args:
+        pixels: the longest displacement.
+        grid: points along a side of the field.
+        steps: gradient steps.
+
+    Raises:
+        BadInputError: a displacement of nothing or above 16 pixels, fewer than two points, or fewer than one step.
+
+    Source: written here after Xiao et al., "Spatially Transformed Adversarial Examples", ICLR 2018, with a coarse grid
+    and a hard bound in place of the penalty on the flow.
+    """
+
+    own_budget = "pixels of displacement (option pixels)"
+
+    def __init__(self, *, pixels: float = 2.5, grid: int = 8, steps: int = 24) -> None:
+        super().__init__(grid=grid, steps=steps)
+        self.pixels = check_amount(pixels, what="pixels", most=16.0)
+
+    @classmethod
+    def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
+        """1.5, 2.5 or 4 pixels."""
+        super().cloak_strength(strength, thorough=thorough)  # refuses what is no strength
+        return {"pixels": _STRENGTHS[strength]}, _EVERY_VALUE
+
+    def channels(self, clean: Tensor) -> int:
+        """Across and down."""
+        return 2
+
+    def displacement(self, field: Tensor, height: int, width: int) -> Tensor:
+        """Pixels across and down `(b, 2, h, w)` by which a field moves each place; none is longer than the budget."""
+        moves = enlarged(field, height, width)
+        length = moves.square().sum(dim=1, keepdim=True).clamp(min=1e-12).sqrt()
+        return self.pixels * moves / length.clamp(min=1.0)
+
+    def render(self, clean: Tensor, field: Tensor, threat: ThreatModel) -> Tensor:
+        """Sample the images at the moved places; beyond the border lies what is at the border."""
+        height, width = clean.shape[2:]
+        moves = self.displacement(field, height, width)
+        rows = torch.linspace(-1.0, 1.0, height).to(clean).view(1, height, 1)
+        columns = torch.linspace(-1.0, 1.0, width).to(clean).view(1, 1, width)
+        across = columns + moves[:, 0] * (2 / max(1, width - 1))
+        down = rows + moves[:, 1] * (2 / max(1, height - 1))
+        places = torch.stack([across, down], dim=3)
+        return functional.grid_sample(clean, places, mode="bilinear", padding_mode="border", align_corners=True)
+
+    def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest value within the displacement of each pixel."""
+        if not len(clean):
+            return clean, clean
+        reach = math.ceil(self.pixels)
+        high = functional.max_pool2d(clean, 2 * reach + 1, stride=1, padding=reach)
+        return -functional.max_pool2d(-clean, 2 * reach + 1, stride=1, padding=reach), high
+
+
+entry = Warp
