@@ -7,10 +7,13 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.errors import BadInputError, FacewardenError, LeakError
 from facewarden.core.files import write_text
 from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.guards.limits import LimitError
 from facewarden.core.labels import SPLITS
+
+_TYPES = {"policy": str, "split": str, "source": str, "n_bona_fide": int, "n_attack": int, "oracle": bool}
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,18 @@ class DecisionRule:
 
     @classmethod
     def read(cls, path: Path) -> DecisionRule:
-        """Read a rule from JSON; what it checks on creation is checked again."""
+        """Read a rule from JSON; what it checks on creation is checked again, and the file is named."""
         try:
-            return cls(**read_json_bounded(path))
-        except (OSError, ValueError, TypeError) as error:
+            values = read_json_bounded(path)
+            wrong = [name for name, kind in _TYPES.items() if type(values.get(name, kind())) is not kind]
+            if wrong:
+                raise TypeError(f"{wrong[0]} is of another type")
+            return cls(**values)
+        except LimitError:
+            raise
+        except FacewardenError as error:
+            raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise BadInputError(
                 f"{path}: not a decision rule: {error}", hint="facewarden evaluate writes one"
             ) from error

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import check_limit
 from facewarden.core.guards.text import is_count
+from facewarden.core.sources.grammar import is_there
 from facewarden.data.text import printable
 
 ARRAY_SUFFIXES = (".npz", ".hdf5", ".h5")
@@ -55,7 +56,7 @@ def read_array_image(path: Path) -> NDArray[np.float32]:
 def _split(path: str) -> tuple[str, str]:
     for suffix in ARRAY_SUFFIXES:
         head, mark, address = path.partition(f"{suffix}#")
-        if mark:
+        if mark and not is_there(path):  # a photo may be named like an address
             return head + suffix, address
     return path, ""
 

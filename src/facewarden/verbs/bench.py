@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facewarden.core import registry
 from facewarden.core.compute.computing import computes, placement
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import hold, locking
@@ -72,21 +72,49 @@ def bench(
             run and `resume` was not given.
     """
     read = read_plan(os.fspath(plan))
-    kind: PlanKind = registry.load("plans", read.kind)()
     return run_plan(
-        read, kind, out=RUNS / read.path.stem if out is None else path_of(out), resume=resume, workers=workers
+        read, kind_of(read), out=RUNS / read.path.stem if out is None else path_of(out), resume=resume, workers=workers
     )
+
+
+def kind_of(read: PlanFile) -> PlanKind:
+    """The kind of experiment that a plan names.
+
+    Raises:
+        FacewardenError: there is none of that name; file and line are named.
+    """
+    try:
+        kind: PlanKind = registry.load("plans", read.kind)()
+    except FacewardenError as error:
+        raise read.located(error, at=("kind",)) from error
+    return kind
+
+
+def checked_cells(read: PlanFile, *, kind: PlanKind | None = None, root: Path) -> Sequence[PlanCell]:
+    """Check a plan and return its cells, without computing anything.
+
+    Args:
+        read: the plan.
+        kind: its own by default.
+        root: folder of the run.
+
+    Raises:
+        FacewardenError: a setting cannot be used, or there are no cells; file and line are named.
+    """
+    found = kind or kind_of(read)
+    try:
+        cells = found.cells(read.settings, root=root)
+    except FacewardenError as error:
+        raise read.located(error) from error
+    if not cells:
+        raise BadInputError(f"{read.path}:1: the plan has no cells", hint="look at its lists")
+    return cells
 
 
 @locking
 def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False, workers: int = 1) -> BenchResult:
     """Run a plan that was read already with a kind that was loaded already; arguments as of `bench`."""
-    try:
-        cells = kind.cells(read.settings, root=out)
-    except SettingError as error:
-        raise read.located(error) from error
-    if not cells:
-        raise BadInputError(f"{read.path}:1: the plan has no cells", hint="look at its lists")
+    cells = checked_cells(read, kind=kind, root=out)
     hold(out)
     _open(out, read, cells, code=kind.code, resume=resume)
     try:

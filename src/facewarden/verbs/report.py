@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.reporting.codec import parse_report
@@ -36,7 +36,10 @@ def report(run: PathLike, /, *, out: PathLike | None = None, form: Literal["html
         text = read_bounded(source, limit="report_bytes")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
-    folder, found = out or source.parent, parse_report(text)
+    try:
+        folder, found = out or source.parent, parse_report(text)
+    except FacewardenError as error:
+        raise BadInputError(f"{source}: {error.message}", hint=error.hint) from error
     if form == "markdown":
         return write_markdown(found, folder)
     page, _ = write_report(found, folder)

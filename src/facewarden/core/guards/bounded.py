@@ -60,7 +60,7 @@ def parse_json(text: str | bytes, *, what: str, digits: int | None = None, **opt
 
     Raises:
         LimitError: it is nested too deeply, or a number has too many digits.
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, or gives a key twice, of which one value would be lost.
     """
 
     longest = digits or limit_of("number_digits")
@@ -76,12 +76,21 @@ def parse_json(text: str | bytes, *, what: str, digits: int | None = None, **opt
         return float(number)
 
     try:
-        value = json.loads(text, parse_int=whole, parse_float=real, **options)
+        value = json.loads(text, **{"parse_int": whole, "parse_float": real, "object_pairs_hook": _once, **options})
     except RecursionError:
         bound = f"{limit_of('text_depth'):.0f}"
         raise LimitError(f"{what}: nested without end, the limit is {bound} levels", hint="fewer brackets") from None
     check_depth(value, what=what)
     return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"{twice[:80]!r} is given twice")
+    return found
 
 
 def check_depth(value: Any, *, what: str) -> None:

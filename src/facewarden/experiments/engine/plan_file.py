@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from facewarden.core.errors import BadInputError, UnknownEntryError
+from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
 from facewarden.core.settings import SettingError
 from facewarden.core.settings.problems import shown
 from facewarden.experiments.engine.limits import PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES
@@ -73,13 +73,20 @@ class PlanFile:
     settings: Mapping[str, Any]
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict, repr=False)
 
-    def located(self, error: SettingError) -> SettingError:
-        """The same error with file and line; the nearest setting above where that one has no line."""
-        at = error.at
-        while at and at not in self.lines:
-            at = at[:-1]
-        line = self.lines.get(at, 1) if at else 1
-        return SettingError(f"{self.path}:{line}: {error.message}", hint=error.hint, at=error.at)
+    def located(self, error: FacewardenError, *, at: tuple[str | int, ...] = ()) -> FacewardenError:
+        """The same error with file and line; the nearest setting above where that one has no line.
+
+        Args:
+            error: what is wrong with a setting; a name that no registry knows as well.
+            at: keys that lead to the setting, where the error does not say them.
+        """
+        at = above = error.at if isinstance(error, SettingError) else at
+        while above and above not in self.lines:
+            above = above[:-1]
+        message = f"{self.path}:{self.lines.get(above, 1) if above else 1}: {error.message}"
+        if isinstance(error, SettingError):
+            return SettingError(message, hint=error.hint, at=at)
+        return type(error)(message, hint=error.hint)
 
 
 def shipped_plans() -> tuple[str, ...]:
