@@ -1,0 +1,71 @@
+"""The first 5 % of the fuzz corpus: nothing crashes, nothing is lost, nothing takes too long or too much memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fuzz.campaign import SIZES, counted, findings, numbers, run
+from fuzz.case import DroppedError, FuzzInput, Outcome, damaged, family_of, generator
+from fuzz.run import page
+from fuzz.worker import families, judged, run_one
+
+SHARE, SEED = 0.05, 0
+
+
+@pytest.mark.slow
+def test_a_share_of_the_corpus_is_read_or_refused_by_name() -> None:
+    outcomes = list(run(numbers(SHARE), seed=SEED))
+    counts = Counter(one.kind for one in outcomes)
+    assert all(counts[kind] >= round(size * SHARE) for kind, size in SIZES.items())
+    assert not findings(outcomes)
+    for row in counted(outcomes):
+        assert row["read"] > 0, row["kind"]  # a corpus that is always refused tests nothing
+        assert row["refused"] > 0, row["kind"]
+
+
+def test_every_generator_is_in_the_share_and_the_whole_is_as_large_as_it_says() -> None:
+    for kind in SIZES:
+        names = {family_of(families(kind), number) for of, number in numbers(SHARE) if of == kind}
+        assert names == set(families(kind))
+    assert Counter(kind for kind, _ in numbers(1.0)) == SIZES
+
+
+def test_an_input_depends_on_seed_and_number_alone() -> None:
+    first, again, other = (generator(seed, "pictures", 7).bytes(8) for seed in (0, 0, 1))
+    assert first == again != other
+    assert damaged(np.random.default_rng(1), b"abcdefgh" * 9, "flipped") != b"abcdefgh" * 9
+
+
+def _raising(error: Exception) -> FuzzInput:
+    def read() -> None:
+        raise error
+
+    return FuzzInput(read, ("photo.png",))
+
+
+def test_what_must_not_be_is_found() -> None:
+    from facewarden.core.errors import BadInputError
+
+    assert judged(_raising(BadInputError("photo.png: is cut", hint="x")))[0] == "refused"
+    assert judged(_raising(BadInputError("it is cut", hint="x")))[0] == "unnamed"
+    assert judged(_raising(KeyError("photo.png")))[0] == "crash"
+    assert judged(_raising(DroppedError("x")))[0] == "dropped"
+    hidden = BadInputError("photo.png: is cut")
+    hidden.__cause__ = MemoryError()
+    assert judged(_raising(hidden))[0] == "crash"
+    assert judged(FuzzInput(lambda: None, ("a",), "refused"))[0] == "wrong"
+    assert judged(FuzzInput(lambda: None, ("a",), "read")) == ("read", "")
+
+
+def test_time_and_memory_are_findings_and_are_in_the_table(tmp_path: Path) -> None:
+    good = run_one("pictures", 5, seed=SEED, folder=tmp_path)
+    assert findings([good]) == []
+    slow = Outcome("servers", 1, "slow bytes", "refused", "x", 21.0, 100.0)
+    large = Outcome("arrays", 2, "bombs", "read", "x", 0.1, 3000.0)
+    assert len(findings([good, slow, large])) == 2
+    told = {"command": "c", "seed": 0, "minutes": 1, "machine": "m", "kinds": counted([good, slow, large])}
+    assert "| all | 3 | 2 | 1 | 0 |" in page(told)
