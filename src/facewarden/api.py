@@ -25,7 +25,12 @@ _NEW = MappingProxyType(
 )  # fmt: skip
 """Old name -> new spelling."""
 
-_ARGUMENTS = MappingProxyType({"evaluate": {"judge": "recognizer", "passed_over": "skip_people"}})
+_ARGUMENTS = MappingProxyType(
+    {
+        "cloak": {"judges": "recognizers"},
+        "evaluate": {"judge": "recognizer", "passed_over": "skip_people"},
+    }
+)
 """Function -> arguments of version 0.1 that have another name now."""
 
 

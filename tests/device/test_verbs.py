@@ -110,7 +110,7 @@ def test_photos_are_purified_there(photos: Path, own: Path, tmp_path: Path) -> N
 def test_photos_are_cloaked_there(photos: Path, own: Path, tmp_path: Path) -> None:
     here, there = on_both(
         lambda device, out: cloak(
-            photos, out=out, method='pgd{"steps": 2}', surrogates=[f"{own}:one"], judges=[f"{own}:two"],
+            photos, out=out, method='pgd{"steps": 2}', surrogates=[f"{own}:one"], recognizers=[f"{own}:two"],
             aligner="precropped", device=device,
         ),
         tmp_path,

@@ -121,7 +121,7 @@ def _table(setting: Poisoning, metrics: Sequence[Metric]) -> Table:
             "Verification accuracy",
         ),
         tuple(rows),
-        note=f"Judge {judge}, cloak made on {made_on}: the judge is never among them. {cloaking} people cloak in turn "
+        note=f"Recognizer {judge}, cloak made on {made_on}: it is never among them. {cloaking} people cloak in turn "
         f"among {people}.",
         simulated=setting.lab.crowd.faces.simulated,
     )

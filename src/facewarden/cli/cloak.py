@@ -12,6 +12,8 @@ from facewarden.cli.parts.parse import without_commas
 from facewarden.cli.parts.settings import as_pairs, settled
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 
+old_flags = {"--judges": "--recognizers"}
+
 
 def cloak(
     photos: Annotated[Path, "PHOTOS"],
@@ -21,7 +23,7 @@ def cloak(
     method: Name = "lowkey",
     set: tuple[Setting, ...] = (),
     surrogates: tuple[Model, ...] = CLOAK_SURROGATES,
-    judges: tuple[Model, ...] = (),
+    recognizers: tuple[Model, ...] = (),
     strength: Literal["low", "mid", "high"] = "mid",
     eps: float | None = None,
     faces: Literal["all", "largest"] = "all",
@@ -48,7 +50,7 @@ def cloak(
         set: settings of the method, such as steps=20; those of a recognizer follow its name:
             mobilefacenet_128.order=BGR.
         surrogates: recognizers that the cloak is made on, all different.
-        judges: further recognizers whose shift is reported, and which the cloak never sees.
+        recognizers: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes; for warp 1.5, 2.5 or 4
             pixels of displacement in the aligned face; for tint a strength of color of 0.1, 0.2 or 0.4.
         eps: largest change of a value in gray levels instead; warp and tint have settings of their own, pixels and
@@ -65,14 +67,14 @@ def cloak(
             what the settings of each say, float32 for most.
     """
     surrogates = without_commas(surrogates, flag="--surrogates")
-    judges = without_commas(judges, flag="--judges")
+    recognizers = without_commas(recognizers, flag="--recognizers")
     check_device(device)
     check_path(photos)
-    given = {"method": method, "surrogates": surrogates, "judges": judges}
+    given = {"method": method, "surrogates": surrogates, "recognizers": recognizers}
     parts = settled(set, main="method", components=given)
-    method, surrogates, judges = parts["method"], parts["surrogates"], parts["judges"]
+    method, surrogates, recognizers = parts["method"], parts["surrogates"], parts["recognizers"]
     check_attack(as_pairs(method, ())[0])
-    check_recognizers([*surrogates, *judges])
+    check_recognizers([*surrogates, *recognizers])
     from facewarden.verbs.cloak import cloak as run
 
     result = run(
@@ -80,7 +82,7 @@ def cloak(
         out=out,
         method=method,
         surrogates=surrogates,
-        judges=judges,
+        recognizers=recognizers,
         strength=strength,
         eps=eps,
         faces=faces,

@@ -109,7 +109,7 @@ def cloak(
     out: PathLike,
     method: str | Attack = "lowkey",
     surrogates: RecognizerLike | Sequence[RecognizerLike] = CLOAK_SURROGATES,
-    judges: RecognizerLike | Sequence[RecognizerLike] = (),
+    recognizers: RecognizerLike | Sequence[RecognizerLike] = (),
     strength: Strength = "mid",
     eps: float | None = None,
     faces: Literal["all", "largest"] = "all",
@@ -134,7 +134,7 @@ def cloak(
             known here, so that fawkes_targeted and tip_im aim at strangers that are far from each face, not from a
             person.
         surrogates: recognizers that the cloak is made on, all different.
-        judges: further recognizers whose shift is reported, and which the cloak never sees.
+        recognizers: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes; for warp 1.5, 2.5 or 4
             pixels of displacement in the aligned face; for tint a strength of color of 0.1, 0.2 or 0.4.
         eps: largest change of a value in gray levels instead; warp and tint have settings of their own, pixels and
@@ -160,7 +160,7 @@ def cloak(
         raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
     attack, settings = split_settings(method) if isinstance(method, str) else (method, {})
     chosen = choose_method(attack, strength=strength, eps=eps, thorough=thorough, settings=settings)
-    chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(judges, what="judges")
+    chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(recognizers, what="recognizers")
     names = list(chosen_surrogates)
     models = {name: resolve_recognizer(given) for name, given in {**chosen_surrogates, **others}.items()}
     weights = surrogate_weights([models[name] for name in names])

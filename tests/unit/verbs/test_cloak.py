@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(source: Path, out: Path, **options: object) -> Cloaked:
-    return cloak(source, out=out, surrogates="one,two", judges="three", aligner="precropped", **options)  # type: ignore[arg-type]
+    return cloak(source, out=out, surrogates="one,two", recognizers="three", aligner="precropped", **options)  # type: ignore[arg-type]
 
 
 def table(result: Cloaked) -> dict[str, dict[str, str]]:

@@ -139,7 +139,7 @@ def test_audit_takes_objects_and_resumes_only_with_the_same_weights(
 def test_cloak_purify_and_verification_take_objects(faces: str, tmp_path: Path) -> None:
     cloaked = facewarden.cloak(
         faces, out=str(tmp_path / "cloaked"), method=PGD(steps=1), surrogates=TinyRecognizer(seed=0),
-        judges=[TinyRecognizer(seed=1)], aligner="precropped",
+        recognizers=[TinyRecognizer(seed=1)], aligner="precropped",
     )  # fmt: skip
     assert cloaked.done == 6
     assert any(name.startswith(f"shift_{TinyRecognizer(seed=0).card.name}@") for name in cloaked.summary)

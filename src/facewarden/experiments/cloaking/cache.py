@@ -105,7 +105,7 @@ class ExperimentCache:
             people: with a cloak, whose photos: all of a person's, or with a mapping some rows.
 
         Returns:
-            Judge -> `(n, d)` unit vectors; n is the crowd, with people who do not cloak as they are.
+            Recognizer -> `(n, d)` unit vectors; n is the whole population, with people who do not cloak as they are.
         """
 
         def reader(name: str) -> Reader:

@@ -91,7 +91,16 @@ def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, bas
             )
     return Table(
         f"Goals: protection % that {candidate} leaves to the cloak, 1-NN, gallery purified, probes raw",
-        ("Cloak", "Judge", "Judge is", "No purifier", "Best baseline (picked per cell)", candidate, "Goal", "Verdict"),
+        (
+            "Cloak",
+            "Recognizer",
+            "Recognizer is",
+            "No purifier",
+            "Best baseline (picked per cell)",
+            candidate,
+            "Goal",
+            "Verdict",
+        ),
         tuple(rows),
         note="Lower is better for the tracker. 95 % intervals over attackers, by which goals are judged: reached, "
         "not shown, or missed. A cloak that protects less than 20 % "
@@ -247,8 +256,8 @@ def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid)
     halves = f" {UPPER_HALF}" if any(cell.tracker == END_TO_END for cell in cells) else ""
     return Table(
         title,
-        ("Cloak", "Surrogates", "Purifier", "Loss networks", "Tracker", "Judge", "Judge is", "Probes", "Protection %",
-         "Natural error %", "Excess", "Normal accuracy %", "Mark"),
+        ("Cloak", "Surrogates", "Purifier", "Loss networks", "Tracker", "Recognizer", "Recognizer is", "Probes",
+         "Protection %", "Natural error %", "Excess", "Normal accuracy %", "Mark"),
         tuple(rows),
         note=f"{size_of(cells)}.{halves}",
     )  # fmt: skip
