@@ -37,7 +37,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "quick": Preset(12, 8, 8, (2, 8), 5, 8, 6, 3, 6, 200),
+        "quick": Preset(30, 8, 12, (2, 8), 5, 14, 6, 12, 6, 200),
         "standard": Preset(48, 16, 32, (1, 2, 4, 8), 10, 40, 8, 16, 10, 1000),
         "thorough": Preset(160, 24, 128, (1, 2, 4, 8, 16), 20, 120, 12, 40, 20, 2000),
     }

@@ -64,7 +64,7 @@ def test_the_verb_prints_counts_notes_and_the_file(tmp_path: Path, capsys: pytes
         (["import", "wmca:absent", "--out", "m.csv"], "no such file or folder"),
         (["import", "wmca", "--out", "m.csv"], "names no published set"),
         (["import", "orl:.", "--out", "m.csv"], "no set of captures"),
-        (["check", "x"], "no entry 'x'"),
+        (["check", "x"], "no dataset 'x'"),
     ],
 )
 def test_misuse_is_refused_in_words(

@@ -35,7 +35,7 @@ PLAN: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("settings", "message", "at"),
     [
-        ({"methods": {"odd": {"objective": "pgd"}}}, "no entry 'pgd'", ("methods", "odd", "objective")),
+        ({"methods": {"odd": {"objective": "pgd"}}}, "no objective 'pgd'", ("methods", "odd", "objective")),
         ({"methods": {"odd": {"objective": "awp", "objective_settings": {"inner": "regrad"}}}}, "awp goes on top",
          ("methods", "odd", "objective_settings")),
         ({"methods": {"odd": {"objective": "pgd_at", "objective_settings": {"step": 2}}}}, "did you mean 'steps'",
@@ -58,7 +58,7 @@ PLAN: dict[str, Any] = {
         ({"samples": "many"}, 'samples is "many"; allowed: a whole number', ("samples",)),
         ({"sfa": {"epoch": 3}}, "did you mean 'epochs'", ("sfa", "epoch")),
         ({"transfer": {"method": "fgsm"}}, "transfer.eps is missing", ("transfer", "eps")),
-        ({"transfer": {"method": "fgsn", "eps": 4}}, "no entry 'fgsn'", ("transfer",)),
+        ({"transfer": {"method": "fgsn", "eps": 4}}, "no attack 'fgsn'", ("transfer",)),
         ({"attacks": {"pgd": {"eps": [0.1]}}}, "a budget of 0.1", ("attacks", "pgd", "eps", 0)),
         ({"atacks": {}}, "did you mean 'attacks'", ("atacks",)),
     ],

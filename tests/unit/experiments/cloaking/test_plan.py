@@ -164,7 +164,7 @@ TABLE = {"title": "t", "cloaks": ["strong"], "purifiers": ["none"], "trackers": 
          ("cloaks", "strong", "surrogates")),
         ({"cloaks": {"strong": {**ONE, "surrogates": ["one", "one"]}}}, "allowed: different recognizers",
          ("cloaks", "strong")),
-        ({"cloaks": {"strong": {**ONE, "attack": "pgdd"}}}, "no entry 'pgdd'", ("cloaks", "strong")),
+        ({"cloaks": {"strong": {**ONE, "attack": "pgdd"}}}, "no attack 'pgdd'", ("cloaks", "strong")),
         ({"cloaks": {"strong": {**ONE, "settings": {"step": 3}}}}, "did you mean 'steps'",
          ("cloaks", "strong", "settings", "step")),
         ({"cloaks": {"strong": {**ONE, "seed": -1}}}, "cloaks.strong.seed is -1", ("cloaks", "strong", "seed")),

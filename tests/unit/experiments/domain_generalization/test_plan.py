@@ -160,7 +160,7 @@ ONE = "methods: {a: {entry: mmdg}}\nparts:\n  - "
     ("rest", "line", "message"),
     [
         ("methods: {a: {recipe: mmgd}}" + PARTS, 7, "no training recipe 'mmgd'"),
-        ("methods: {a: {entry: mmgd}}" + PARTS, 7, "no entry 'mmgd'"),
+        ("methods: {a: {entry: mmgd}}" + PARTS, 7, "no detector 'mmgd'"),
         ("methods: {a: {entry: mmdg, objective: regard}}" + PARTS, 7, "regard"),
         ("methods:\n  a:\n    entry: mmdg\n    objective_settings: {rul: off}" + PARTS, 10, "rul"),
         ("methods:\n  a:\n    entry: mmdg\n    model:\n      depht: 3" + PARTS, 11, "did you mean 'depth'"),
