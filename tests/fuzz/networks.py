@@ -173,7 +173,7 @@ def _weights(rng: np.random.Generator, folder: Path) -> FuzzInput:
         made.ClearField("raw_data")
         made.data_location = TensorProto.EXTERNAL
         for key, value in (
-            ("location", one(rng, ["../../x", "/etc/passwd", "", "x\x00y", "nothing.bin"])),
+            ("location", one(rng, ["../../x", "/etc/passwd", "/dev/zero", "", "x\x00y", "nothing.bin"])),
             ("length", "9"),
         ):
             entry = made.external_data.add()

@@ -170,7 +170,8 @@ def _scans(rng: np.random.Generator, folder: Path) -> FuzzInput:
     """A progressive JPEG whose last scan stands hundreds of times; each decodes the whole picture."""
     large = rng.random() < 0.03
     side = 1500 if large else int(rng.integers(16, 200))
-    data = encoded(Image.new("RGB", (side, side), (90, 120, 30)), "JPEG", progressive=True, quality=60)
+    noise = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)  # what takes longest to decode
+    data = encoded(Image.fromarray(noise), "JPEG", progressive=True, quality=60)
     last = data.rindex(b"\xff\xda")
     return laid(folder, data[:last] + data[last:-2] * int(rng.integers(2, 400)) + b"\xff\xd9", ".jpg", once=large)
 

@@ -190,7 +190,8 @@ def _no_json(rng: np.random.Generator, folder: Path) -> FuzzInput:
         ],
     )
     extra = one(rng, ["", "Content-Type: text/html\r\n", "Content-Encoding: gzip\r\n"])
-    return service_input(folder, _sent(answer_of(body, extra=extra)))
+    wants: Wants = "any" if body.startswith(b"\xff\xfe{\x00") else "refused"  # JSON may be in UTF-16
+    return service_input(folder, _sent(answer_of(body, extra=extra)), wants)
 
 
 def _huge(rng: np.random.Generator, folder: Path) -> FuzzInput:

@@ -149,7 +149,7 @@ class Detector(nn.Module, Computing, ABC):
                 each sample.
             NotFiniteError: a score is NaN or infinite; the samples are named.
         """
-        name, caller = type(self).__name__, batch.device
+        name, caller = self.told_as or type(self).__name__, batch.device
         batch = batch.to(device_of(self) or caller)
         for modality in self.modalities:
             if modality in self.optional:
@@ -228,7 +228,7 @@ class Recognizer(nn.Module, Computing, ABC):
             ContractError: wrong shape or range, or a network that returned something else than `(b, dim)`.
             NotFiniteError: vectors that are not finite, or of length zero.
         """
-        name = type(self).__name__
+        name = self.told_as or type(self).__name__
         if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
             raise ContractError(
                 f"{name} expects (b, 3, {self.size}, {self.size}), got {tuple(images.shape)}",
@@ -299,7 +299,7 @@ class Purifier(Computing, ABC):
         Raises:
             ContractError: input or output out of shape or range, or an output of another dtype.
         """
-        name = type(self).__name__
+        name = self.told_as or type(self).__name__
         if images.ndim != 4 or images.shape[1] != 3:
             raise ContractError(f"{name} expects (b, 3, h, w), got {tuple(images.shape)}", hint="give RGB images")
         check_unit_range(images, what=name)

@@ -110,7 +110,7 @@ class Scores:
             score=np.array(found.score, dtype=np.float64),
             label=np.array([row["label"] for row in found.about], dtype=np.int64),
             **{
-                name: _text([row[name] for row in found.about])
+                name: _text([row[name] for row in found.about], where=printable(path))
                 for name in ("key", "species", "subject", "domain", "split", "illumination")
             },
             source=source,
@@ -152,10 +152,10 @@ def rows_of_split(scores: Scores, split: str) -> Scores:
     return rows
 
 
-def _text(values: Sequence[Any]) -> NDArray[Any]:
+def _text(values: Sequence[Any], *, where: str) -> NDArray[Any]:
     texts = ["" if value is None else str(value) for value in values]
     # numpy gives every row the space of the longest one: a single key of a million letters would need gigabytes
-    check_limit("key_letters", max(map(len, texts), default=0), what="a key or another name in a row of scores")
+    check_limit("key_letters", max(map(len, texts), default=0), what=f"{where}: a key or another name")
     return np.array(texts, dtype=np.str_)
 
 
@@ -196,7 +196,7 @@ def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, l
         score=np.array(scores, dtype=np.float64),
         label=np.array([row["label"] for row in about], dtype=np.int64),
         **{
-            name: _text([row[name] for row in about])
+            name: _text([row[name] for row in about], where=manifest.name)
             for name in ("key", "species", "subject", "domain", "split", "illumination")
         },
         source=manifest.name,

@@ -105,7 +105,7 @@ class HttpDetector(Detector):
         super().__init__()
         self.settings = _read(service)
         self._folder = Path() if service is None else service.parent
-        self.modalities = self.settings.modalities
+        self.told_as, self.modalities = self.settings.url, self.settings.modalities
         self.needs_box = self.settings.needs_box
         self.card = Card(
             name="http_detector",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.decision import DecisionRule
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
 from facewarden.core.precision import Precision
@@ -198,7 +198,11 @@ def evaluate_presentation(
     else:
         assert scores is not None
         found = Scores.read(scores, source=scores.stem)
-    measured = measure_presentation(found, policy=policy, seed=seed, rounds=1000)
+    try:
+        measured = measure_presentation(found, policy=policy, seed=seed, rounds=1000)
+    except FacewardenError as error:  # it knows the set by its short name
+        told = error.message.removeprefix(f"{found.source}: ")
+        raise type(error)(f"{captures or scores}: {told}", hint=error.hint) from error
     files: tuple[Path, ...] = ()
     if out is not None:
         files = (out / "scores.parquet", out / "decision.json")

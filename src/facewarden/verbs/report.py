@@ -36,11 +36,11 @@ def report(run: PathLike, /, *, out: PathLike | None = None, form: Literal["html
         text = read_bounded(source, limit="report_bytes")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
+    folder = out or source.parent
     try:
-        folder, found = out or source.parent, parse_report(text)
+        found = parse_report(text)
+        return write_markdown(found, folder) if form == "markdown" else write_report(found, folder)[0]
     except FacewardenError as error:
+        if str(folder) in error.message:  # what cannot be written is named already
+            raise
         raise BadInputError(f"{source}: {error.message}", hint=error.hint) from error
-    if form == "markdown":
-        return write_markdown(found, folder)
-    page, _ = write_report(found, folder)
-    return page

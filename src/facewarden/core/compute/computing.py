@@ -87,9 +87,11 @@ class Computing:
 
     Attributes:
         asked_precision: of the call that resolved it; None where none was asked for.
+        told_as: what messages call it, the file or address of a foreign one; empty for the name of its class.
     """
 
     asked_precision: Precision | None = None
+    told_as: str = ""
 
     @property
     def own_precision(self) -> str:

@@ -35,9 +35,11 @@ def with_onnx_hashes(card: Card, path: Path) -> Card:
 
 def _hash(file: Path, *, of: Path) -> str:
     try:
+        if not file.is_file():  # a device or a pipe has no end
+            raise OSError("no plain file")
         return sha256(file)
-    except OSError as error:
-        raise BadInputError(f"{of}: its weights in {file.name} cannot be read: {error}", hint="copy both") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise BadInputError(f"{of}: its weights in {file.name!r} cannot be read: {error}", hint="copy both") from error
 
 
 def _weights_beside(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ DTYPES = {
 _PASS = {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Transpose", "Dropout"}
 _ACTIVATIONS = {"Softmax", "Sigmoid", "LogSoftmax"}
 _LONGEST_WALK = 64
+_LARGEST_AXIS, _LARGEST_INPUT = 2048, 2**26  # of what a file fixes: pixels or pictures, and numbers in all
 
 Shape = tuple[int | str, ...]
 
@@ -72,6 +74,13 @@ class OnnxGraph:
             raise BadInputError(
                 f"{path}: its input {self.input.name} is {self.input.dtype}; possible: {', '.join(DTYPES)}",
                 hint="export it with a float32, float16 or uint8 input",
+            )
+        if not self.outputs:
+            raise BadInputError(f"{path}: has no outputs", hint="export it with its scores, embedding or picture")
+        fixed = [size for size in self.input.shape if isinstance(size, int)]
+        if max(fixed, default=0) > _LARGEST_AXIS or math.prod(fixed) > _LARGEST_INPUT:
+            raise BadInputError(
+                f"{path}: its input {self.input} is larger than any batch of faces", hint="export it as (n, 3, h, w)"
             )
         if self.input.shape and len(self.input.shape) != 4:
             raise BadInputError(

@@ -43,6 +43,7 @@ class ForeignDetector(Detector):
     ) -> None:
         super().__init__()
         self.network, self.settings, self.card, self.folder = network, settings, card, folder
+        self.told_as = network.source
         self.modalities = (settings.modality,)
         self.needs_box = settings.scale is not None
         self.differentiable = network.differentiable

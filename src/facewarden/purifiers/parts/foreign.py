@@ -44,7 +44,7 @@ class ForeignPurifier(Purifier):
     ) -> None:
         self.foreign, self.settings, self.folder, self.card = network.eval(), settings, folder, card
         self.network = None if device_of(network) is None else network  # without weights it computes anywhere
-        self.differentiable = network.differentiable
+        self.told_as, self.differentiable = network.source, network.differentiable
         found = self._probe()
         self.card = replace(card, remarks=tuple(keep([*remarks, *found])))
 

@@ -46,7 +46,7 @@ class ForeignRecognizer(Recognizer):
     ) -> None:
         super().__init__()
         self.network, self.settings, self.folder = network, settings, folder
-        self.differentiable = network.differentiable
+        self.told_as, self.differentiable = network.source, network.differentiable
         self.card = card
         self.view = InputView(0.0, 0.0, side=float(self.size), size=network.side or self.size)
         found = self._probe()
