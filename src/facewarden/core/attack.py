@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar, final
 
 import torch
@@ -18,12 +17,10 @@ from facewarden.core.gradient_source import GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import forbid_override
+from facewarden.core.settings.budget import CLOAK_LEVELS
 from facewarden.core.threat import ThreatModel
 
-__all__ = ["CLOAK_LEVELS", "Attack", "AttackResult", "CountedObjective"]
-
-CLOAK_LEVELS: Mapping[str, float] = MappingProxyType({"low": 4.0, "mid": 8.0, "high": 16.0})
-"""Strength of a cloak -> its budget in gray levels."""
+__all__ = ["Attack", "AttackResult", "CountedObjective"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.core.attack import Attack
+from facewarden.core.cloak import CloakSpecification, read_cloak
 from facewarden.core.errors import BadInputError
-from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
-from facewarden.core.settings import check_arguments
 from facewarden.core.settings.budget import check_gray
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import AlignedFaces, embed_all
@@ -29,7 +27,7 @@ _SHOTS = 4  # drawn photos of each of them, for its centroid
 
 @dataclass(frozen=True, eq=False)
 class CloakMethod:
-    """An attack with its budget.
+    """An attack with its budget, as a specification makes it or a caller gives it.
 
     Attributes:
         attack: how the cloak is made.
@@ -144,17 +142,30 @@ def farthest(faces: np.ndarray, candidates: np.ndarray) -> int:
     return int(apart.argmax())
 
 
-def choose_method(
-    method: str | Attack, *, strength: str, eps: float | None, thorough: bool, settings: Mapping[str, Any] | None = None
-) -> CloakMethod:
-    """Build the attack of a method with a given strength.
+def method_of(cloak: CloakSpecification, *, thorough: bool = False) -> CloakMethod:
+    """Build the attack of a specification.
 
     Args:
-        method: an entry of facewarden list attacks, or an attack, which has its settings already.
+        cloak: which attack, how strong, with which settings.
+        thorough: the published pace of LowKey instead of its swift one.
+
+    Raises:
+        BadInputError: an unknown level or setting, or thorough with another attack.
+        UnknownEntryError: no such attack.
+    """
+    attack, eps = cloak.build(thorough=thorough)
+    return CloakMethod(attack, eps)
+
+
+def choose_method(method: str | Attack, *, strength: str, eps: float | None, thorough: bool) -> CloakMethod:
+    """Build the attack that a person names, or take the caller's own.
+
+    Args:
+        method: an entry of facewarden list attacks, with settings in braces behind it where needed; or an attack,
+            which has its settings already.
         strength: "low", "mid" or "high".
         eps: gray levels instead of those of the strength.
         thorough: the published pace of LowKey instead of its swift one.
-        settings: arguments of the attack, on top of those of the strength.
 
     Raises:
         BadInputError: an unknown strength or setting, an eps outside of (0, 255] or for a method whose budget is not
@@ -164,16 +175,13 @@ def choose_method(
     if eps is not None:
         check_gray(eps, least=0.0)
     if isinstance(method, Attack):
-        if settings:
-            raise BadInputError("an attack that is an object has its settings already", hint="LowKey(steps=14)")
         _check_counted(type(method), eps)
-        usual = method.cloak_strength(strength, thorough=thorough)[1]
-        return CloakMethod(method, usual if eps is None else eps)
-    build = load("attacks", method)
-    _check_counted(build, eps)
-    given, usual = build.cloak_strength(strength, thorough=thorough)
-    attack = build(**{**given, **check_arguments(build, settings or {}, source=f"settings of {method}")})
-    return CloakMethod(attack, usual if eps is None else eps)
+        made = CloakMethod(method, method.cloak_strength(strength, thorough=thorough)[1])
+    else:
+        wanted = read_cloak(CloakSpecification, method, level=strength, surrogates=())
+        _check_counted(load("attacks", wanted.attack), eps)
+        made = method_of(wanted, thorough=thorough)
+    return made if eps is None else replace(made, eps=eps)
 
 
 def _check_counted(build: type[Attack], eps: float | None) -> None:

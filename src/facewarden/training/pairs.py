@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Gt, Le, MinLen
@@ -15,37 +15,47 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from facewarden.core.cloak import CloakSpecification
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.seeding import derive
-from facewarden.core.settings import NotNegative, Positive, Text
+from facewarden.core.settings import NotNegative, Positive, Text, renamed_keys
 
 DEV_SHARE = 0.06
 """Share of the people whose pairs are only looked at while training, never learned from."""
 
 
-@dataclass(frozen=True)
-class CloakKind:
+@dataclass(frozen=True, kw_only=True)
+class CloakKind(CloakSpecification):
     """One way in which training faces are cloaked.
 
     Attributes:
         name: for tables.
-        attack, settings: an entry of the attacks and its arguments.
+        attack, settings: an entry of the attacks and its arguments; what is left out is the attack's own default.
+        level: budget in gray levels; recipes call it `eps`.
         surrogates: recognizers that the cloak is made on.
         weights: of the surrogates in the goal; equal when absent.
-        eps: budget in gray levels.
         share: how often, against the other kinds.
         region: "crop" changes the whole crop, "face" only the oval that `facewarden cloak` changes.
     """
 
-    name: Text
-    attack: Text
+    level: Annotated[float, Gt(0), Le(255)]
     surrogates: Annotated[tuple[Text, ...], MinLen(1)]
-    eps: Annotated[float, Gt(0), Le(255)]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: Text
     weights: tuple[NotNegative, ...] | None = None
     share: Positive = 1.0
     region: Literal["crop", "face"] = "crop"
+
+    settings_of_level: ClassVar[bool] = False
+    __pydantic_config__ = renamed_keys(level="eps")
+
+    def plain(self) -> dict[str, Any]:
+        """The kind as a recipe writes it."""
+        return {
+            "name": self.name, "attack": self.attack, "surrogates": list(self.surrogates), "eps": self.level,
+            "settings": dict(self.settings), "weights": None if self.weights is None else list(self.weights),
+            "share": self.share, "region": self.region,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,7 +132,7 @@ class PurifierRecipe:
     def plain(self) -> dict[str, Any]:
         """The recipe as JSON values; reading them gives the same recipe."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return values
+        return {**values, "pairs": [kind.plain() for kind in self.pairs]}
 
     def with_epochs(self, epochs: int | None) -> PurifierRecipe:
         """The recipe with another number of epochs; None leaves it as it is."""

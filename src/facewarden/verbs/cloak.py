@@ -29,7 +29,6 @@ from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_rec
 from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
-from facewarden.core.sources.grammar import split_settings
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.results import RowsResult
@@ -158,8 +157,7 @@ def cloak(
     folder = PhotoFolder(source, out=out)
     if batch < 1 or not 1 <= quality <= 95:
         raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
-    attack, settings = split_settings(method) if isinstance(method, str) else (method, {})
-    chosen = choose_method(attack, strength=strength, eps=eps, thorough=thorough, settings=settings)
+    chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
     chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(recognizers, what="recognizers")
     names = list(chosen_surrogates)
     models = {name: resolve_recognizer(given) for name, given in {**chosen_surrogates, **others}.items()}

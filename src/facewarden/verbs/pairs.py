@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,7 @@ def pairs(
     chosen = _chosen(dataset, seed=seed)[first : first + photos]
     if not chosen:
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
-    made_so = {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name}
+    made_so = {"kinds": [kind.plain() for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name}
     _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
     hold(out, name=f".lock-{number}-of-{of}")  # several calls share the folder, each with a part of its own
     _check_same(out, {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name})
@@ -144,12 +144,12 @@ def cloak_crops(
     for kind in dict.fromkeys(kind.name for kind in kinds):
         rows = [row for row, drawn in enumerate(kinds) if drawn.name == kind]
         way = kinds[rows[0]]
-        attack = load("attacks", way.attack)(**way.settings)
+        attack, eps = way.build()
         for start in range(0, len(rows), batch):
             some = rows[start : start + batch]
             clean, keys = faces.images(some), [faces.key[row] for row in some]
             goal = _goal(way, [models[name] for name in way.surrogates], clean, keys)
-            found = attack(goal, ThreatModel(eps=way.eps / 255), seed=seed).images
+            found = attack(goal, ThreatModel(eps=eps / 255), seed=seed).images
             images = _in_face(clean, found)["rgb"] if way.region == "face" else found["rgb"]
             result[some] = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return result

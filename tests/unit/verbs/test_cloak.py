@@ -417,7 +417,7 @@ def test_a_result_that_was_cut_is_made_again(folder: Path, tmp_path: Path) -> No
 
 def test_settings_come_on_top_of_what_the_strength_says() -> None:
     def attack(name: str, level: str, **settings: Any) -> Any:
-        return CloakRecipe(name, level, ("one",), settings=settings)._method().attack
+        return CloakRecipe(name, level, ("one",), settings=settings).build()[0]
 
     usual, cheaper = attack("lowkey", "8"), attack("lowkey", "8", price=2.0)
     assert (cheaper.steps, cheaper.price) == (usual.steps, 2.0)  # still swift

@@ -11,6 +11,7 @@ from facewarden.core.settings.checking import (
     json_schema,
     read_json,
     read_settings,
+    renamed_keys,
 )
 from facewarden.core.settings.problems import SettingError
 from facewarden.core.settings.types import (
@@ -44,4 +45,5 @@ __all__ = [
     "json_schema",
     "read_json",
     "read_settings",
+    "renamed_keys",
 ]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from facewarden.core.errors import BadInputError
+
+CLOAK_LEVELS: Mapping[str, float] = MappingProxyType({"low": 4.0, "mid": 8.0, "high": 16.0})
+"""Strength of a cloak -> its budget in gray levels."""
 
 _FRACTION = re.compile(r"^\s*([-+.\d]+)\s*/\s*(\d+)\s*$")
 

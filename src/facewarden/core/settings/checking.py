@@ -122,6 +122,15 @@ def arguments_of(make: Callable[..., Any], *, keyword_only: bool = False) -> dic
     return {name: hints.get(name, Any) for name, this in parameters if this.kind in kinds}
 
 
+def renamed_keys(**keys: str) -> Any:
+    """Configuration of a class of settings whose files call some fields otherwise: `__pydantic_config__` of the class.
+
+    Args:
+        keys: field -> its key in files.
+    """
+    return {**_CONFIG, "alias_generator": lambda name: keys.get(name, name)}
+
+
 def json_schema(kind: Any) -> dict[str, Any]:
     """The JSON Schema of a class of settings, as editors and `docs/schemas` have it."""
     return dict(_schema(kind))
@@ -171,7 +180,9 @@ def _check_plain(value: Any, *, source: str, at: Sequence[str | int], hint: str)
         raise SettingError(at_place(source, at, "holds a NUL character"), hint=hint or "text without it", at=at)
     elif isinstance(value, float) and not math.isfinite(value):
         raise SettingError(
-            at_place(source, at, f"is {value}; allowed: finite numbers"), hint=hint or "a finite number", at=at
+            at_place(source, at, f"is {value}; allowed: finite numbers"),
+            hint=hint or ": ".join([*map(str, at[-1:]), "a finite number"]),
+            at=at,
         )
     elif isinstance(value, int) and abs(value) > _LARGEST:
         raise SettingError(
@@ -216,7 +227,7 @@ def _schema(kind: Any) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _fields(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
-    return {item.name: hints[item.name] for item in fields(kind)}
+    return {item.name: hints[item.name] for item in fields(kind) if item.init}
 
 
 def _forbid_extra(kind: Any) -> None:

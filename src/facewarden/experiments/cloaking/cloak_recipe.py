@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,18 +13,16 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.core.attack import CLOAK_LEVELS
+from facewarden.core.cloak import CloakSpecification
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
-from facewarden.core.settings import NumberAsText, SettingError, Text, Whole, check_fields
-from facewarden.core.settings.budget import read_budget, read_number
-from facewarden.core.settings.problems import shown
+from facewarden.core.settings import NumberAsText, Text, Whole, check_fields
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
+from facewarden.photos.cloak_attack import CloakMethod, method_of, surrogate_weights
 
 _BATCH = 8
 
@@ -32,24 +30,22 @@ Build = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
-class CloakRecipe:
-    """One way to cloak.
+class CloakRecipe(CloakSpecification):
+    """A cloak of the experiment: also what happens to its photos, and what it was made to survive.
 
     Attributes:
-        attack: an entry of the attacks.
-        level: a mode of Fawkes ("low", "mid", "high"), or gray levels.
-        surrogates: recognizers that it is made on together.
-        settings: of the attack, instead of its defaults.
+        attack, level, surrogates, settings: as in `CloakSpecification`; one surrogate at least.
         through: purifiers that the attacker plans for: the mean over them is climbed.
         after: purifiers that happen to a published photo on its way (JPEG, resizing), which the tracker then gets.
         seed: of random starts.
         scaled: weigh the surrogates' terms by `surrogate_weights`, as `facewarden cloak` does.
+
+    Raises:
+        BadInputError: no recognizer, or one is named twice.
     """
 
-    attack: Text
     level: Annotated[Text, NumberAsText()]
     surrogates: Annotated[tuple[Text, ...], MinLen(1)]
-    settings: Mapping[str, Any] = field(default_factory=dict)
     through: tuple[Text, ...] = ()
     after: tuple[Text, ...] = ()
     seed: Whole = 0
@@ -57,11 +53,7 @@ class CloakRecipe:
 
     def __post_init__(self) -> None:
         check_fields(self, source="cloak")
-        if len(set(self.surrogates)) < len(self.surrogates):
-            raise SettingError(
-                f"surrogates is {shown(self.surrogates)}; allowed: different recognizers", hint="each of them once",
-                at=("surrogates",),
-            )  # fmt: skip
+        super().__post_init__()
 
     @property
     def name(self) -> str:
@@ -69,23 +61,6 @@ class CloakRecipe:
         planned = f", through {' and '.join(map(_short, self.through))}" if self.through else ""
         later = f", then {' and '.join(map(_short, self.after))}" if self.after else ""
         return f"{self.attack} {self.level}{planned}{later}"
-
-    @property
-    def eps(self) -> float:
-        """The budget in gray levels."""
-        return self._method().eps
-
-    def _method(self) -> CloakMethod:
-        return choose_method(self.attack, **self._strength(), thorough=False, settings=self.settings)
-
-    def _strength(self) -> dict[str, Any]:
-        if self.level in CLOAK_LEVELS:
-            return {"strength": self.level, "eps": None}
-        try:
-            eps = read_number(self.level)
-        except ValueError:
-            raise BadInputError(f"{self.level!r} is no strength", hint="low, mid, high, or gray levels: 8") from None
-        return {"strength": "mid", "eps": read_budget(self.level, norm="linf") if "/" in self.level else eps}
 
     def weights(self, recognizer: Build) -> list[float]:
         """Weight of every surrogate's term; `recognizer` builds one by name."""
@@ -100,7 +75,7 @@ class CloakRecipe:
         return {
             "attack": self.attack, "level": self.level, "settings": dict(self.settings), "surrogates": surrogates,
             "weights": self.weights(recognizer), "through": planned, "seed": self.seed,
-            **self._method().aim(),
+            **method_of(self).aim(),
         }  # fmt: skip
 
     def cloak(
@@ -113,7 +88,7 @@ class CloakRecipe:
             keys: one name per crop; random starts are drawn by it.
             recognizer, purifier: build one by name.
         """
-        method = self._method()
+        method = method_of(self)
         attack = method.attack
         models: list[Recognizer] = [recognizer(name) for name in self.surrogates]
         views: list[Purifier] = [purifier(name) for name in self.through]

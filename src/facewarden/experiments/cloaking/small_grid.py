@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from facewarden.core.cloak import read_cloak
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.resolve import PurifierLike, RecognizerLike, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Purifier, Recognizer
-from facewarden.core.sources.grammar import split_settings
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
@@ -115,11 +115,7 @@ def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
     Raises:
         BadInputError: not of this form.
     """
-    head, settings = split_settings(text)
-    attack, colon, level = head.partition(":")
-    if not (attack and colon and level):
-        raise BadInputError(f"cloak {text!r}", hint="ATTACK:LEVEL such as lowkey:8 or fawkes:high")
-    recipe = CloakRecipe(attack, level, tuple(surrogates), settings=settings)
+    recipe = read_cloak(CloakRecipe, text, surrogates=tuple(surrogates))
     recipe.eps  # noqa: B018 - refuses an unknown attack or level before anything is computed
     return recipe
 
