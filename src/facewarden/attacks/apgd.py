@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from facewarden.attacks.parts.restarts import check_restarts, run_restarts
-from facewarden.attacks.parts.steps import check_count, rows_of
-from facewarden.core.attack import Attack, CountedObjective
+from facewarden.attacks.parts.restarted_attack import RestartedAttack
+from facewarden.attacks.parts.restarts import Trail
+from facewarden.attacks.parts.steps import rows_of
+from facewarden.core.attack import CountedObjective
 from facewarden.core.counted_objective import Climb
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.core.settings import Share
 
 _NO_DIVISION_BY_ZERO = 1e-12
 _INERTIA = 0.25  # share of the last move that goes on
 
 
-class APGD(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class APGD(RestartedAttack):
     """Auto-PGD: steps of up to twice the budget that are halved where the climb stalls, back at the best point.
 
     It starts on the surface of the budget at random. The difference-of-logits-ratio loss of the paper needs three
@@ -38,42 +40,27 @@ class APGD(Attack):
         precision: as in `PGD`; with "bfloat16" the best point is chosen by losses of that precision.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range.
 
     Source: Croce and Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free
     Attacks (2020), section 3 and algorithm 1.
     """
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        loss: Literal["objective", "margin", "cross_entropy"] = "objective",
-        rho: float = 0.75,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.steps = check_count(steps, what="steps")
-        self.restarts = check_restarts(restarts, random=True)
-        if loss not in ("objective", "margin", "cross_entropy"):
-            raise BadInputError(f"unknown loss {loss!r}", hint="objective, margin or cross_entropy")
-        if not 0.0 <= rho <= 1.0:
-            raise BadInputError(f"rho must be a share, got {rho}", hint="rho=0.75")
-        self.climb: Climb = "loss" if loss == "objective" else loss
-        self.of_decision = loss != "objective"
-        self.rho, self.stop_at_success, self.precision = rho, stop_at_success, precision
+    loss: Literal["objective", "margin", "cross_entropy"] = "objective"
+    rho: Share = 0.75
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the highest point of each sample."""
-        return run_restarts(
-            objective,
-            lambda part, restart: _Climb(self, part, restart),
-            steps=self.steps,
-            restarts=self.restarts,
-            stop_at_success=self.stop_at_success,
-            by=self.climb,
-        )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "of_decision", self.loss != "objective")
+
+    @property
+    def climb(self) -> Climb:
+        """The objective's loss, or what was chosen instead."""
+        return "loss" if self.loss == "objective" else self.loss
+
+    def start(self, objective: CountedObjective, restart: int) -> Trail:
+        """Begin a climb on the surface of the budget."""
+        return _Climb(self, objective, restart)
 
 
 class _Climb:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from facewarden.attacks.parts.steps import check_count
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.core.precision import Precision, check_precision
 from facewarden.core.registry import load
+from facewarden.core.settings import Count, check_fields
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class AutoBinary(Attack):
     """APGD on the cross-entropy, APGD on the margin, FAB and Square, in this order.
 
@@ -40,19 +42,25 @@ class AutoBinary(Attack):
 
     of_decision = True
 
-    def __init__(
-        self, *, steps: int = 100, queries: int = 5000, restarts: int = 1, precision: Precision = "float32"
-    ) -> None:
-        check_count(steps, what="steps")
+    steps: Count = 100
+    queries: Count = 5000
+    restarts: Count = 1
+    precision: Precision = "float32"
+    parts: dict[str, Attack] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "precision", check_precision(self.precision))
+        check_fields(self)
         apgd_of, fab_of, square_of = (load("attacks", name) for name in ("apgd", "fab", "square"))
-        apgd = {
-            f"apgd_{loss}": apgd_of(
-                steps=steps, loss=loss, restarts=restarts, stop_at_success=True, precision=precision
-            )
-            for loss in ("cross_entropy", "margin")
+        shared = {"steps": self.steps, "restarts": self.restarts, "precision": self.precision}
+        parts = {
+            f"apgd_{loss}": apgd_of(**shared, loss=loss, stop_at_success=True) for loss in ("cross_entropy", "margin")
         }
-        fab = fab_of(steps=steps, restarts=restarts, stop_at_success=True, precision=precision)
-        self.parts: dict[str, Attack] = {**apgd, "fab": fab, "square": square_of(queries=queries, restarts=restarts)}
+        parts |= {
+            "fab": fab_of(**shared, stop_at_success=True),
+            "square": square_of(queries=self.queries, restarts=self.restarts),
+        }
+        object.__setattr__(self, "parts", parts)
 
     @classmethod
     def example(cls, folder: Path) -> AutoBinary:

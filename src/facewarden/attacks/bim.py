@@ -17,7 +17,7 @@ class BIM(GradientAttack):
         steps, step_size, random_start, restarts, stop_at_success, precision: as in `PGD`.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, or restarts that would all be equal.
 
     Source: Kurakin et al., Adversarial Examples in the Physical World (2017), section 2.2.
     """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
+from facewarden.attacks.parts.diversity import Diversity, Smallest
+from facewarden.attacks.parts.gradient_ascent import AscentRule
+from facewarden.attacks.parts.gradient_attack import GradientAttack
+from facewarden.core.settings import NotNegative, Share
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,18 +21,18 @@ class DIFGSM(GradientAttack):
         probability: how often an image is shrunk and moved at all.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, or restarts that would all be equal.
 
     Source: Xie et al., Improving Transferability of Adversarial Examples with Input Diversity (2019), section 3.3.
     """
 
-    decay: float = 0.0
-    smallest: float = 0.9
-    probability: float = 0.5
+    decay: NotNegative = 0.0
+    smallest: Smallest = 0.9
+    probability: Share = 0.5
 
-    def options(self) -> AscentOptions:
+    def rule(self) -> AscentRule:
         """Gradients through random sizes and places."""
-        return {"decay": self.decay, "diversity": Diversity(self.smallest, self.probability)}
+        return AscentRule(decay=self.decay, diversity=Diversity(self.smallest, self.probability))
 
 
 entry = DIFGSM

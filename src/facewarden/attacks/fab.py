@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from facewarden.attacks.parts.hyperplane import toward_hyperplane
-from facewarden.attacks.parts.restarts import check_restarts, run_restarts
-from facewarden.attacks.parts.steps import best_of, check_count, random_start, rows_of
-from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
+from facewarden.attacks.parts.restarted_attack import RestartedAttack
+from facewarden.attacks.parts.restarts import Trail
+from facewarden.attacks.parts.steps import best_of, random_start, rows_of
+from facewarden.core.attack import CountedObjective
+from facewarden.core.counted_objective import Climb
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.core.settings import Share
 
 _NEVER = 1e10  # distance of a sample on whose other side no image was found
 _SHORTEST = 1e-8
 
 
-class FAB(Attack):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FAB(RestartedAttack):
     """The fast adaptive boundary attack: steps to the linearized decision boundary, drawn back to the clean image.
 
     It needs an objective with a margin, climbs no loss, and does not care how the model scales its score. All
@@ -40,7 +45,7 @@ class FAB(Attack):
         precision: of the gradients and of the margin that goes with them, as in `PGD`.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range.
 
     Source: Croce and Hein, Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary Attack (2020),
     equations 7 to 9 and algorithm 1.
@@ -48,37 +53,19 @@ class FAB(Attack):
 
     of_decision = True
 
-    def __init__(
-        self,
-        *,
-        steps: int = 10,
-        alpha_max: float = 0.1,
-        eta: float = 1.05,
-        beta: float = 0.9,
-        random_start: bool = False,
-        restarts: int = 1,
-        stop_at_success: bool = False,
-        precision: Precision = "float32",
-    ) -> None:
-        self.steps = check_count(steps, what="steps")
-        self.restarts = check_restarts(restarts, random=True)
-        if not 0.0 <= alpha_max <= 1.0 or not 0.0 < beta <= 1.0 or not 1.0 <= eta < float("inf"):
-            raise BadInputError(
-                f"alpha_max {alpha_max}, eta {eta}, beta {beta}", hint="alpha_max=0.1, eta=1.05, beta=0.9"
-            )
-        self.alpha_max, self.eta, self.beta = alpha_max, eta, beta
-        self.random_start, self.stop_at_success, self.precision = random_start, stop_at_success, precision
+    alpha_max: Share = 0.1
+    eta: Annotated[float, Ge(1)] = 1.05
+    beta: Annotated[float, Gt(0), Le(1)] = 0.9
+    random_start: bool = False
 
-    def perturb(self, objective: CountedObjective) -> Images:
-        """Return the nearest images found."""
-        return run_restarts(
-            objective,
-            lambda part, restart: _Search(self, part, restart),
-            steps=self.steps,
-            restarts=self.restarts,
-            stop_at_success=self.stop_at_success,
-            by="margin",
-        )
+    @property
+    def climb(self) -> Climb:
+        """The margin: no loss is climbed."""
+        return "margin"
+
+    def start(self, objective: CountedObjective, restart: int) -> Trail:
+        """Begin a search at the clean image or at random."""
+        return _Search(self, objective, restart)
 
 
 class _Search:

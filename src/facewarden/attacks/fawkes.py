@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from facewarden.attacks.parts.dissimilar import DissimilarityWalk
-from facewarden.attacks.parts.steps import check_count
 from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, check_fields
 
 _MODES = {"low": (0.004, 40, 25.0), "mid": (0.012, 75, 20.0), "high": (0.017, 150, 15.0)}
 _PENALTY = 1e6
 _BOUND = 15.0  # gray levels, the hard bound of the released tool
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Fawkes(Attack):
     """Version 1.0 of the tool, untargeted; its goal here is `PushAway` on one recognizer or several.
 
@@ -33,13 +34,16 @@ class Fawkes(Attack):
     settings of the released version 1.0, which differ from the paper's (see `fawkes_targeted`).
     """
 
-    def __init__(self, *, mode: str = "high", steps: int | None = None) -> None:
-        if mode not in _MODES:
-            raise BadInputError(f"Fawkes has no mode {mode!r}", hint=f"mode={' or '.join(_MODES)}")
-        threshold, usual, rate = _MODES[mode]
-        count = check_count(usual if steps is None else steps, what="steps")
-        self.mode = mode
-        self.ascent = DissimilarityWalk(threshold, count, rate, "adadelta", _PENALTY, balanced=True)
+    mode: Literal["low", "mid", "high"] = "high"
+    steps: Count | None = None
+    ascent: DissimilarityWalk = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        threshold, usual, rate = _MODES[self.mode]
+        count = usual if self.steps is None else self.steps
+        walk = DissimilarityWalk(threshold, count, rate, "adadelta", _PENALTY, balanced=True)
+        object.__setattr__(self, "ascent", walk)
 
     @classmethod
     def example(cls, folder: Path) -> Fawkes:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from facewarden.attacks.parts.dissimilar import DissimilarityWalk
-from facewarden.attacks.parts.steps import check_count
 from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, Positive, check_fields
 
 _THRESHOLDS = {"low": 0.004, "mid": 0.007, "high": 0.012}
 _BOUND = 15.0  # gray levels, the hard bound of the released tool
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FawkesTargeted(Attack):
     """The paper's objective with Adam; its goal is `Impersonate` with the face of the farthest of other people.
 
@@ -32,12 +33,15 @@ class FawkesTargeted(Attack):
 
     wants_target: ClassVar[bool] = True
 
-    def __init__(self, *, threshold: float = 0.007, steps: int = 100, rate: float = 0.1) -> None:
-        for name, value in (("threshold", threshold), ("rate", rate)):
-            if not 0.0 < value < float("inf"):
-                raise BadInputError(f"{name} must be a positive number, got {value}", hint=f"{name}=0.007")
-        count = check_count(steps, what="steps")
-        self.ascent = DissimilarityWalk(threshold, count, rate, "adam", 1e5, balanced=False)
+    threshold: Positive = 0.007
+    steps: Count = 100
+    rate: Positive = 0.1
+    ascent: DissimilarityWalk = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        walk = DissimilarityWalk(self.threshold, self.steps, self.rate, "adam", 1e5, balanced=False)
+        object.__setattr__(self, "ascent", walk)
 
     @classmethod
     def example(cls, folder: Path) -> FawkesTargeted:

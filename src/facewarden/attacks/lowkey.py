@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from facewarden.attacks.parts.steps import ascend, best_of, check_count, check_step
+from facewarden.attacks.parts.steps import ascend, best_of
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision
+from facewarden.core.precision import Precision, check_precision
+from facewarden.core.settings import Count, NotNegative, Positive, check_fields
 from facewarden.nn.separable import filter_separably
 from facewarden.nn.ssim import dssim
 
@@ -23,6 +25,7 @@ _MOMENTUM = 0.5
 _NO_DIVISION_BY_ZERO = 1e-12
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LowKey(Attack):
     """Sign steps along the gradient of two views of the face, plain and smoothed, less a price for visible change.
 
@@ -51,24 +54,23 @@ class LowKey(Attack):
     Recognition", ICLR 2021, section 4.
     """
 
-    def __init__(
-        self,
-        *,
-        pace: str = "published",
-        steps: int | None = None,
-        step_size: float | None = None,
-        smoothing: float = 3.0,
-        price: float = 1.0,
-        precision: Precision = "float32",
-    ) -> None:
-        if pace not in _STEPS or (pace == "swift" and step_size is not None):
-            raise BadInputError(f"pace {pace!r} with step_size {step_size}", hint="pace='swift', or a step_size")
-        self.pace, self.steps = pace, check_count(_STEPS[pace] if steps is None else steps, what="steps")
-        self.step_size = check_step(step_size)
-        for name, value in (("smoothing", smoothing), ("price", price)):
-            if not 0.0 <= value < float("inf"):
-                raise BadInputError(f"{name} must be a number >= 0, got {value}", hint=f"{name}=1.0")
-        self.smoothing, self.price, self.precision = smoothing, price, precision
+    pace: Literal["published", "swift"] = "published"
+    steps: Count | None = None
+    step_size: Positive | None = None
+    smoothing: NotNegative = 3.0
+    price: NotNegative = 1.0
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "precision", check_precision(self.precision))
+        check_fields(self)
+        if self.pace == "swift" and self.step_size is not None:
+            raise BadInputError(f"pace 'swift' with step_size {self.step_size}", hint="pace='swift', or a step_size")
+
+    @property
+    def count(self) -> int:
+        """How many steps are taken: what was asked for, or those of the pace."""
+        return _STEPS[self.pace] if self.steps is None else self.steps
 
     @classmethod
     def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
@@ -84,8 +86,8 @@ class LowKey(Attack):
             {n: image + start * objective.noise(n) if n in threat.modalities else image for n, image in clean.items()}
         )
         memory: dict[Modality, Tensor] = {}
-        for number in range(self.steps):
-            objective.at(number, steps=self.steps)
+        for number in range(self.count):
+            objective.at(number, steps=self.count)
             slopes = self._slopes(objective, images, number)
             if self.pace == "swift":
                 memory = {name: _even(slope) + _MOMENTUM * memory.get(name, 0.0) for name, slope in slopes.items()}
@@ -95,7 +97,7 @@ class LowKey(Attack):
 
     def _size(self, eps: float, number: int) -> float:
         if self.pace == "swift":
-            return eps * (1.0 - 0.9 * number / max(1, self.steps - 1))
+            return eps * (1.0 - 0.9 * number / max(1, self.count - 1))
         return eps / 20 if self.step_size is None else self.step_size
 
     def _slopes(self, objective: CountedObjective, images: Images, number: int) -> dict[Modality, Tensor]:

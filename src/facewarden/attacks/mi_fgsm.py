@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
+from facewarden.attacks.parts.gradient_ascent import AscentRule
+from facewarden.attacks.parts.gradient_attack import GradientAttack
+from facewarden.core.settings import NotNegative
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -16,16 +18,16 @@ class MIFGSM(GradientAttack):
         decay: share of the momentum that the next step keeps; 0 forgets it.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, or restarts that would all be equal.
 
     Source: Dong et al., Boosting Adversarial Attacks with Momentum (2018), algorithm 1.
     """
 
-    decay: float = 1.0
+    decay: NotNegative = 1.0
 
-    def options(self) -> AscentOptions:
+    def rule(self) -> AscentRule:
         """Ascent along a running sum of gradients."""
-        return {"decay": self.decay}
+        return AscentRule(decay=self.decay)
 
 
 entry = MIFGSM

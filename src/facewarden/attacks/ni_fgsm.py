@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
+from facewarden.attacks.parts.gradient_ascent import AscentRule
+from facewarden.attacks.parts.gradient_attack import GradientAttack
+from facewarden.core.settings import NotNegative
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -16,16 +18,16 @@ class NIFGSM(GradientAttack):
         decay: share of the momentum that the next step keeps; 0 forgets it.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, or restarts that would all be equal.
 
     Source: Lin et al., Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks (2020), section 3.1.
     """
 
-    decay: float = 1.0
+    decay: NotNegative = 1.0
 
-    def options(self) -> AscentOptions:
+    def rule(self) -> AscentRule:
         """Momentum whose gradient is read ahead of the images."""
-        return {"decay": self.decay, "look_ahead": True}
+        return AscentRule(decay=self.decay, look_ahead=True)
 
 
 entry = NIFGSM

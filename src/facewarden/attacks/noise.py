@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
-from facewarden.attacks.parts.steps import best_of, check_count, random_start
+from facewarden.attacks.parts.steps import best_of, random_start
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, check_fields
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Noise(Attack):
     """Noise that knows nothing of the model: uniform in the Linf cube, or on the surface of the L2 ball.
 
@@ -21,8 +24,10 @@ class Noise(Attack):
 
     needs_gradients: ClassVar[bool] = False
 
-    def __init__(self, *, draws: int = 1) -> None:
-        self.draws = check_count(draws, what="draws")
+    draws: Count = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the noisy images."""

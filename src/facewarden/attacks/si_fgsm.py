@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
+from facewarden.attacks.parts.gradient_ascent import AscentRule
+from facewarden.attacks.parts.gradient_attack import GradientAttack
+from facewarden.core.settings import Count, NotNegative
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,14 +21,14 @@ class SIFGSM(GradientAttack):
         look_ahead: read the gradients where the momentum would lead; False gives the method on `mi_fgsm`.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, or restarts that would all be equal.
 
     Source: Lin et al., Nesterov Accelerated Gradient and Scale Invariance for Adversarial Attacks (2020),
     algorithm 1.
     """
 
-    decay: float = 1.0
-    scales: int = 5
+    decay: NotNegative = 1.0
+    scales: Count = 5
     look_ahead: bool = True
 
     @classmethod
@@ -34,9 +36,9 @@ class SIFGSM(GradientAttack):
         """A short walk for tests of every attack; nothing is written."""
         return cls(steps=5, scales=2)
 
-    def options(self) -> AscentOptions:
+    def rule(self) -> AscentRule:
         """Momentum, and gradients averaged over darker copies."""
-        return {"decay": self.decay, "scales": self.scales, "look_ahead": self.look_ahead}
+        return AscentRule(decay=self.decay, scales=self.scales, look_ahead=self.look_ahead)
 
 
 entry = SIFGSM

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
-from facewarden.attacks.parts.restarts import check_restarts, run_restarts
-from facewarden.attacks.parts.steps import check_count, rows_of
+from facewarden.attacks.parts.restarts import run_restarts
+from facewarden.attacks.parts.steps import rows_of
 from facewarden.attacks.parts.windows import draw_pairs, draw_places, draw_signs, side_of, side_share, window
 from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, check_fields
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Square(Attack):
     """The Square attack: each query changes one random window of the best image so far, and is kept if it is better.
 
@@ -38,12 +41,12 @@ class Square(Attack):
     needs_gradients: ClassVar[bool] = False
     of_decision = True
 
-    def __init__(self, *, queries: int = 5000, first_share: float = 0.8, restarts: int = 1) -> None:
-        self.queries = check_count(queries, what="queries")
-        self.restarts = check_restarts(restarts, random=True)
-        if not 0.0 < first_share <= 1.0:
-            raise BadInputError(f"first_share must be a share, got {first_share}", hint="first_share=0.8")
-        self.first_share = first_share
+    queries: Count = 5000
+    first_share: Annotated[float, Gt(0), Le(1)] = 0.8
+    restarts: Count = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def example(cls, folder: Path) -> Square:

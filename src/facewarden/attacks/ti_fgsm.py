@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
+from facewarden.attacks.parts.diversity import Diversity, Smallest
+from facewarden.attacks.parts.gradient_ascent import AscentRule
+from facewarden.attacks.parts.gradient_attack import GradientAttack
 from facewarden.attacks.parts.smoothing import Shape, make_kernel
+from facewarden.core.settings import Count, NotNegative, Positive, Share
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,26 +27,26 @@ class TIFGSM(GradientAttack):
         probability: how often an image is shrunk and moved at all.
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, a kernel with an even side, or restarts that would all be equal.
 
     Source: Dong et al., Evading Defenses to Transferable Adversarial Examples by Translation-Invariant Attacks
     (2019), equation 8.
     """
 
-    decay: float = 0.0
+    decay: NotNegative = 0.0
     kernel: Shape = "gaussian"
-    kernel_size: int = 15
-    deviations: float = 3.0
-    smallest: float = 0.9
-    probability: float = 0.5
+    kernel_size: Count = 15
+    deviations: Positive = 3.0
+    smallest: Smallest = 0.9
+    probability: Share = 0.5
 
-    def options(self) -> AscentOptions:
+    def rule(self) -> AscentRule:
         """Gradients through random geometry, smoothed by the kernel."""
-        return {
-            "decay": self.decay,
-            "diversity": Diversity(self.smallest, self.probability),
-            "kernel": make_kernel(self.kernel, size=self.kernel_size, deviations=self.deviations),
-        }
+        return AscentRule(
+            decay=self.decay,
+            diversity=Diversity(self.smallest, self.probability),
+            kernel=make_kernel(self.kernel, size=self.kernel_size, deviations=self.deviations),
+        )
 
 
 entry = TIFGSM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -9,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import unfold
 
-from facewarden.attacks.parts.steps import ascend, best_of, check_count, check_step
+from facewarden.attacks.parts.steps import ascend, best_of
 from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, NotNegative, Positive, check_fields
 
 _STEP = 1 / 8  # of the budget
 _START = 0.005
@@ -21,6 +22,7 @@ _TINY = 1e-12
 _WIDTHS = (0.25, 1.0, 4.0)  # of the Gaussian kernels, in units of the mean squared distance of clean patches
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TipIm(Attack):
     """Sign steps with momentum towards the best of several other people, less a price for an unnatural look.
 
@@ -45,21 +47,14 @@ class TipIm(Attack):
     wants_target: ClassVar[bool] = True
     targets: ClassVar[int] = 5
 
-    def __init__(
-        self,
-        *,
-        steps: int = 20,
-        step_size: float | None = None,
-        decay: float = 1.0,
-        naturalness: float = 1.0,
-        patch: int = 8,
-    ) -> None:
-        self.steps, self.patch = check_count(steps, what="steps"), check_count(patch, what="patch")
-        self.step_size = check_step(step_size)
-        for name, value in (("decay", decay), ("naturalness", naturalness)):
-            if not 0.0 <= value < float("inf"):
-                raise BadInputError(f"{name} must be a number >= 0, got {value}", hint=f"{name}=1.0")
-        self.decay, self.naturalness = decay, naturalness
+    steps: Count = 20
+    step_size: Positive | None = None
+    decay: NotNegative = 1.0
+    naturalness: NotNegative = 1.0
+    patch: Count = 8
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, or the clean ones where it gained nothing."""

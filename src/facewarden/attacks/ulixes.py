@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from facewarden.attacks.parts.steps import ascend, check_count, check_step
+from facewarden.attacks.parts.steps import ascend
 from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, Positive, check_fields
 
 _STEP = 1 / 10  # of the budget
 _START = 0.005  # start noise: at the clean face itself a push away has no gradient
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Ulixes(Attack):
     """Gradient steps on a hinge: a face that is a margin beyond the decision of every surrogate has had enough.
 
@@ -34,11 +37,12 @@ class Ulixes(Attack):
     Source: after Cilloni et al., "Ulixes: Facial Recognition Privacy with Adversarial Machine Learning", PoPETs 2022.
     """
 
-    def __init__(self, *, margin: float = 0.2, steps: int = 30, step_size: float | None = None) -> None:
-        if not abs(margin) < float("inf"):
-            raise BadInputError(f"margin must be finite, got {margin}", hint="margin=0.2")
-        self.margin, self.steps = margin, check_count(steps, what="steps")
-        self.step_size = check_step(step_size)
+    margin: float = 0.2
+    steps: Count = 30
+    step_size: Positive | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the smallest masks on the way that pass the margin, and the farthest ones where none does."""

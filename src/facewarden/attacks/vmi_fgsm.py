@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.attacks.parts.gradient_attack import AscentOptions, GradientAttack
+from facewarden.attacks.parts.gradient_ascent import AscentRule
+from facewarden.attacks.parts.gradient_attack import GradientAttack
+from facewarden.core.settings import NotNegative, Whole
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,15 +22,15 @@ class VMIFGSM(GradientAttack):
         look_ahead: read the gradient where the momentum would lead (VNI-FGSM).
 
     Raises:
-        BadInputError: a value that makes no sense.
+        BadInputError: a value out of range, or restarts that would all be equal.
 
     Source: Wang and He, Enhancing the Transferability of Adversarial Attacks through Variance Tuning (2021),
     algorithm 1.
     """
 
-    decay: float = 1.0
-    neighbors: int = 5
-    radius: float = 1.5
+    decay: NotNegative = 1.0
+    neighbors: Whole = 5
+    radius: NotNegative = 1.5
     look_ahead: bool = False
 
     @classmethod
@@ -36,14 +38,9 @@ class VMIFGSM(GradientAttack):
         """A short walk for tests of every attack; nothing is written."""
         return cls(steps=5, neighbors=2)
 
-    def options(self) -> AscentOptions:
+    def rule(self) -> AscentRule:
         """Momentum corrected by the gradients around the image."""
-        return {
-            "decay": self.decay,
-            "neighbors": self.neighbors,
-            "radius": self.radius,
-            "look_ahead": self.look_ahead,
-        }
+        return AscentRule(decay=self.decay, neighbors=self.neighbors, radius=self.radius, look_ahead=self.look_ahead)
 
 
 entry = VMIFGSM

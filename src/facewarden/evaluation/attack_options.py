@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from facewarden.core.attack import Attack
 from facewarden.core.errors import BadInputError
@@ -42,7 +42,7 @@ def build_attack(method: AttackLike, options: Mapping[str, Any]) -> Attack:
         values = check_arguments(entry, read, source=method, keyword_only=True)
     except SettingError as error:
         name = str(error.at[0]) if error.at else ""
-        if known.get(name) in (float, float | None):  # a fraction is no JSON, so only this place knows of it
+        if float in _kinds(known.get(name)):  # a fraction is no JSON, so only this place knows of it
             raise SettingError(error.message, hint=f"{name}: a number such as 0.01 or 2/255", at=error.at) from error
         raise
     made = entry(**values)
@@ -132,7 +132,7 @@ def options_of(method: str) -> dict[str, Any]:
 
 def _from_text(value: Any, kind: Any) -> Any:
     """What a person typed as the JSON value that an annotation asks for; as it is where it can be none."""
-    kinds = get_args(kind) if get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+    kinds = _kinds(kind)
     if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:
         return int(value)
     if not isinstance(value, str) or str in kinds:
@@ -145,6 +145,15 @@ def _from_text(value: Any, kind: Any) -> Any:
     choices = [choice for one in kinds if get_origin(one) is Literal for choice in get_args(one)]
     numeric = int in kinds or float in kinds or any(isinstance(choice, int | float) for choice in choices)
     return _number(value, whole=float not in kinds) if numeric else value
+
+
+def _kinds(kind: Any) -> tuple[Any, ...]:
+    """The alternatives of an annotation, without the ranges that stand in it."""
+    if get_origin(kind) is Annotated:
+        return _kinds(get_args(kind)[0])
+    if get_origin(kind) in (typing.Union, types.UnionType):
+        return tuple(one for part in get_args(kind) for one in _kinds(part))
+    return (kind,)
 
 
 def _number(text: str, *, whole: bool) -> Any:

@@ -81,5 +81,5 @@ def test_noise_works_on_a_model_without_gradients() -> None:
 
 
 def test_no_draw_is_refused() -> None:
-    with pytest.raises(BadInputError, match="draws must be at least 1"):
+    with pytest.raises(BadInputError, match="draws is 0; allowed: a whole number from 1"):
         Noise(draws=0)

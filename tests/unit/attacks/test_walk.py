@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from facewarden.attacks.apgd import APGD
+from facewarden.attacks.bim import BIM
 from facewarden.attacks.di_fgsm import DIFGSM
 from facewarden.attacks.mi_fgsm import MIFGSM
 from facewarden.attacks.ni_fgsm import NIFGSM
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.gradient_ascent import GradientAscent
 from facewarden.attacks.parts.smoothing import make_kernel, smooth
 from facewarden.attacks.pgd import PGD
+from facewarden.attacks.si_fgsm import SIFGSM
+from facewarden.attacks.ti_fgsm import TIFGSM
 from facewarden.attacks.vmi_fgsm import VMIFGSM
 from facewarden.core.attack import Attack
 from facewarden.core.decision_goal import Evade
@@ -150,12 +152,13 @@ def test_smoothing_is_averaging_over_shifts() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: GradientAscent(steps=0),
-        lambda: GradientAscent(restarts=2),
-        lambda: GradientAscent(scales=0),
-        lambda: GradientAscent(step_size=0.0),
-        lambda: GradientAscent(decay=-1.0),
-        lambda: GradientAscent(neighbors=-1),
+        lambda: PGD(steps=0),
+        lambda: BIM(restarts=2),
+        lambda: SIFGSM(scales=0),
+        lambda: PGD(step_size=0.0),
+        lambda: MIFGSM(decay=-1.0),
+        lambda: VMIFGSM(neighbors=-1),
+        lambda: TIFGSM(kernel_size=4),
         lambda: Diversity(1.1, 0.5),
         lambda: Diversity(0.9, 1.5),
         lambda: make_kernel("gaussian", size=4, deviations=3.0),

@@ -19,9 +19,9 @@ from stand_ins import TinyDetector
 def test_text_becomes_what_the_signature_says() -> None:
     made = build_attack("pgd", parse_options(["steps=20", "step_size=2/255", "random_start=no", "precision=bfloat16"]))
     assert isinstance(made, PGD)
-    assert (made.ascent.steps, made.ascent.random_start, made.ascent.precision) == (20, False, "bfloat16")
-    assert made.ascent.step_size == pytest.approx(2 / 255)
-    assert build_attack("pgd", {"step_size": "none", "steps": 3}).ascent.step_size is None  # type: ignore[attr-defined]
+    assert (made.steps, made.random_start, made.precision) == (20, False, "bfloat16")
+    assert made.step_size == pytest.approx(2 / 255)
+    assert build_attack("pgd", {"step_size": "none", "steps": 3}).step_size is None  # type: ignore[attr-defined]
     build_attack("fgsm", {})
 
 
@@ -31,7 +31,7 @@ def test_text_becomes_what_the_signature_says() -> None:
         ("pgd", {"step": "3"}, "did you mean 'steps'", "known: steps"),
         ("pgd", {"steps": "many"}, 'steps is "many"', "whole number"),
         ("pgd", {"steps": "2.5"}, "2.5", "whole number"),
-        ("pgd", {"steps": "0"}, "at least 1", "steps=1"),
+        ("pgd", {"steps": "0"}, "steps is 0; allowed: a whole number from 1", "steps: a whole number from 1"),
         ("pgd", {"random_start": "perhaps"}, "perhaps", "true or false"),
         ("pgd", {"precision": "int8"}, "int8", "float32, bfloat16"),
         ("pgd", {"step_size": "1/0"}, "1/0", "2/255"),
@@ -39,7 +39,7 @@ def test_text_becomes_what_the_signature_says() -> None:
         ("pgd", {"steps": "9" * 400}, "steps is inf", "finite"),
         ("pgd", {"steps": [3]}, "steps is [3]; allowed: a whole number", "whole number"),
         ("fgsm", {"steps": "3"}, "no setting 'steps'", "none"),
-        ("square", {"queries": "0"}, "queries must be at least 1", "queries=1"),
+        ("square", {"queries": "0"}, "queries is 0; allowed: a whole number from 1", "queries: a whole number from 1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(method: str, options: dict[str, str], message: str, hint: str) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Gt, Lt
 from torch import Tensor
 from torch.nn import functional
 
-from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Transform
+from facewarden.core.settings import Share, check_fields
+
+Smallest = Annotated[float, Gt(0), Lt(1)]
+"""The smallest side of a shrunken image, as a share of the image's."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +32,11 @@ class Diversity:
         BadInputError: shares outside (0, 1) or [0, 1].
     """
 
-    smallest: float = 0.9
-    probability: float = 0.5
+    smallest: Smallest = 0.9
+    probability: Share = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.smallest < 1.0 or not 0.0 <= self.probability <= 1.0:
-            raise BadInputError(
-                f"smallest {self.smallest} and probability {self.probability} must be shares",
-                hint="smallest=0.9, probability=0.5",
-            )
+        check_fields(self)
 
     def draw(self, images: Images, generators: Sequence[torch.Generator]) -> Transform:
         """Draw one geometry a sample and return the transform that applies it."""

@@ -1,4 +1,4 @@
-"""The gradient walk that the iterative attacks share; what sets them apart are options of it, which combine."""
+"""The gradient ascent that the iterative attacks share; what sets them apart is its rule, whose parts combine."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ import torch
 from torch import Tensor
 
 from facewarden.attacks.parts.diversity import Diversity
-from facewarden.attacks.parts.restarts import check_restarts, run_restarts
 from facewarden.attacks.parts.smoothing import smooth
-from facewarden.attacks.parts.steps import ascend, check_count, check_step, random_start, rows_of, step_length
+from facewarden.attacks.parts.steps import ascend, rows_of, step_length
+from facewarden.attacks.parts.steps import random_start as start_at_random
 from facewarden.core.attack import CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Transform
-from facewarden.core.precision import Precision, check_precision
+from facewarden.core.precision import Precision
 
 Gradients = dict[Modality, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientAscent:
-    """A projected gradient walk and its options.
+class AscentRule:
+    """How each step of an ascent is taken; without any of it, along the gradient at the images themselves.
+
+    The ranges of these values stand on the attacks that offer them.
 
     Attributes:
-        steps, step_size, random_start, restarts: as in `PGD`.
-        stop_at_success: leave a sample alone with the first images that succeed.
-        precision: "bfloat16" reads gradients under autocast with channels-last images.
         decay: of the momentum, a running sum of gradients divided by their mean absolute value; None walks along the
             bare gradient.
         look_ahead: read the gradient where the momentum would lead (Nesterov).
@@ -37,17 +35,8 @@ class GradientAscent:
         scales: average the gradients at the image divided by 1, 2, 4 …
         neighbors: how many random points around the image the gradient's variance is taken from.
         radius: of that neighborhood, in units of eps and the norm of the budget.
-
-    Raises:
-        BadInputError: a value that makes no sense.
     """
 
-    steps: int = 10
-    step_size: float | None = None
-    random_start: bool = False
-    restarts: int = 1
-    stop_at_success: bool = False
-    precision: Precision = "float32"
     decay: float | None = None
     look_ahead: bool = False
     diversity: Diversity | None = None
@@ -56,71 +45,79 @@ class GradientAscent:
     neighbors: int = 0
     radius: float = 1.5
 
-    def __post_init__(self) -> None:
-        check_count(self.steps, what="steps")
-        check_count(self.scales, what="scales")
-        check_step(self.step_size)
-        draws = self.random_start or self.diversity is not None or self.neighbors > 0
-        check_restarts(self.restarts, random=draws)
-        check_precision(self.precision)
-        if self.decay is not None and not 0.0 <= self.decay < float("inf"):
-            raise BadInputError(f"decay must be a number >= 0, got {self.decay}", hint="decay=1.0")
-        if self.neighbors < 0 or not 0.0 <= self.radius < float("inf"):
-            raise BadInputError(f"{self.neighbors} neighbors within {self.radius} eps", hint="neighbors=5, radius=1.5")
-
-    def run(self, objective: CountedObjective) -> Images:
-        """Walk, and return the best of all restarts."""
-        return run_restarts(
-            objective,
-            lambda part, restart: _AscentState(self, part, restart),
-            steps=self.steps,
-            restarts=self.restarts,
-            stop_at_success=self.stop_at_success,
-        )
+    @property
+    def draws(self) -> bool:
+        """Whether two ascents from the same start differ."""
+        return self.diversity is not None or self.neighbors > 0
 
 
-class _AscentState:
-    """One walk on its way."""
+class AscentState:
+    """One ascent on its way, which `run_restarts` steps.
 
-    def __init__(self, walk: GradientAscent, objective: CountedObjective, restart: int) -> None:
-        self.ascent, self.objective, self._left = walk, objective, walk.steps
-        self._images: Images = random_start(objective, stream=restart) if walk.random_start else objective.clean
+    Args:
+        objective: what is climbed.
+        restart: the number of the try, by which its random draws differ.
+        rule: how a step is taken.
+        steps: how many will be taken.
+        step_size: length of a step; None leaves it to the budget.
+        random_start: start at a random point of the budget instead of the clean image.
+        precision: in which gradients are read.
+    """
+
+    def __init__(
+        self,
+        objective: CountedObjective,
+        restart: int,
+        *,
+        rule: AscentRule,
+        steps: int,
+        step_size: float | None,
+        random_start: bool,
+        precision: Precision,
+    ) -> None:
+        self.rule, self.objective, self._left = rule, objective, steps
+        self._step_size, self._precision = step_size, precision
+        self._images: Images = start_at_random(objective, stream=restart) if random_start else objective.clean
         zeros = {name: torch.zeros_like(objective.clean[name]) for name in objective.threat.modalities}
         self._momentum: Gradients = zeros
         self._variance: Gradients = zeros
         self._draws = objective.generators("walk", str(restart))
 
     def images(self) -> Images:
+        """What the ascent has reached so far."""
         return self._images
 
     def reached(self) -> Tensor:
+        """`(b,)` bool, samples on which `images` succeeds."""
         return self.objective.success(self._images)
 
     def keep(self, rows: Tensor) -> None:
+        """Go on with the samples of this bool mask only."""
         self.objective = self.objective.narrow(rows)
         self._images, self._momentum, self._variance, self._draws = (
             rows_of(value, rows) for value in (self._images, self._momentum, self._variance, self._draws)
         )
 
     def step(self) -> None:
-        walk, threat = self.ascent, self.objective.threat
+        """Go one step."""
+        rule, threat = self.rule, self.objective.threat
         self._left -= 1
-        size = step_length(threat, walk.step_size)
+        size = step_length(threat, self._step_size)
         point = self._images
-        if walk.look_ahead and walk.decay is not None:
-            point = self._ahead(walk.decay * size)
+        if rule.look_ahead and rule.decay is not None:
+            point = self._ahead(rule.decay * size)
         plain = self._read(point)
         gradients = plain
-        if walk.kernel is not None:
-            gradients = {name: smooth(gradient, walk.kernel) for name, gradient in gradients.items()}
-        if walk.neighbors:
+        if rule.kernel is not None:
+            gradients = {name: smooth(gradient, rule.kernel) for name, gradient in gradients.items()}
+        if rule.neighbors:
             gradients = {name: gradient + self._variance[name] for name, gradient in gradients.items()}
-        if walk.decay is not None:
+        if rule.decay is not None:
             self._momentum = {
-                name: _by_mean(gradient) + self._momentum[name] * walk.decay for name, gradient in gradients.items()
+                name: _by_mean(gradient) + self._momentum[name] * rule.decay for name, gradient in gradients.items()
             }
             gradients = self._momentum
-        if walk.neighbors and self._left:  # after the last step nobody would read it
+        if rule.neighbors and self._left:  # after the last step nobody would read it
             around = self._around()
             self._variance = {name: around[name] - gradient for name, gradient in plain.items()}
         self._images = self.objective.project(ascend(self._images, gradients, norm=threat.norm, size=size))
@@ -136,11 +133,11 @@ class _AscentState:
 
     def _read(self, point: Images) -> Gradients:
         """The gradient at a point, averaged over scales, through random geometry."""
-        walk = self.ascent
+        rule = self.rule
         total: Gradients = {}
-        for power in range(walk.scales):
+        for power in range(rule.scales):
             scale = 2.0**power
-            diverse = walk.diversity.draw(point, self._draws) if walk.diversity is not None else None
+            diverse = rule.diversity.draw(point, self._draws) if rule.diversity is not None else None
 
             def through(images: Images, scale: float = scale, diverse: Transform | None = diverse) -> Images:
                 reach = self.objective.threat.modalities
@@ -150,20 +147,20 @@ class _AscentState:
 
             plain = scale == 1.0 and diverse is None and point is self._images
             gradients, _ = self.objective.gradient(
-                point, through=None if plain else through, precision=walk.precision, valued=False
+                point, through=None if plain else through, precision=self._precision, valued=False
             )
             total = {name: total[name] + g for name, g in gradients.items()} if total else gradients
-        return {name: gradient / walk.scales for name, gradient in total.items()} if walk.scales > 1 else total
+        return {name: gradient / rule.scales for name, gradient in total.items()} if rule.scales > 1 else total
 
     def _around(self) -> Gradients:
         """The mean gradient of random neighbors of the current images."""
         threat = self.objective.threat
         total: Gradients = {}
-        for _ in range(self.ascent.neighbors):
-            offset = {n: threat.scaled(self._uniform(n), radius=self.ascent.radius) for n in threat.modalities}
+        for _ in range(self.rule.neighbors):
+            offset = {n: threat.scaled(self._uniform(n), radius=self.rule.radius) for n in threat.modalities}
             gradients = self._read(self._shifted(offset, factor=1.0))
             total = {name: total[name] + g for name, g in gradients.items()} if total else gradients
-        return {name: gradient / self.ascent.neighbors for name, gradient in total.items()}
+        return {name: gradient / self.rule.neighbors for name, gradient in total.items()}
 
     def _uniform(self, modality: Modality) -> Tensor:
         image = self._images[modality]

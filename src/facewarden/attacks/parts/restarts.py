@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from facewarden.attacks.parts.steps import best_of, check_count
+from facewarden.attacks.parts.steps import best_of
 from facewarden.core.attack import CountedObjective
 from facewarden.core.counted_objective import Climb
-from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
 
 
+@runtime_checkable
 class Trail(Protocol):
     """One try of an attack on the samples of `objective`."""
 
@@ -31,17 +31,6 @@ class Trail(Protocol):
 
     def keep(self, rows: Tensor) -> None:
         """Go on with the samples of this bool mask only."""
-
-
-def check_restarts(restarts: int, *, random: bool) -> int:
-    """Return a number of restarts that makes sense.
-
-    Raises:
-        BadInputError: none, or several that would all be equal.
-    """
-    if restarts > 1 and not random:
-        raise BadInputError(f"{restarts} restarts without a random start are equal", hint="random_start=True")
-    return check_count(restarts, what="restarts")
 
 
 def run_restarts(

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from facewarden.core.attack import CountedObjective
 from facewarden.core.counted_objective import Climb
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
 from facewarden.core.threat import ThreatModel
@@ -24,17 +23,6 @@ _RELATIVE_STEP = {"linf": 1 / 4, "l2": 1 / 5}
 def step_length(threat: ThreatModel, step_size: float | None) -> float:
     """Return the asked length of a step, or eps / 4 with Linf and eps / 5 with L2."""
     return threat.eps * _RELATIVE_STEP[threat.norm] if step_size is None else step_size
-
-
-def check_step(step_size: float | None) -> float | None:
-    """Return a step size that is positive or left to the budget.
-
-    Raises:
-        BadInputError: it is not.
-    """
-    if step_size is not None and not 0.0 < step_size < float("inf"):
-        raise BadInputError(f"step_size must be a positive number, got {step_size}", hint="step_size=2/255")
-    return step_size
 
 
 def rows_of(value: Any, keep: Tensor) -> Any:
@@ -106,14 +94,3 @@ def best_of(objective: CountedObjective, tries: list[Images], *, by: Climb = "lo
         best = {name: torch.where(better.view(-1, 1, 1, 1), images[name], best[name]) for name in best}
         best_loss = torch.where(better, loss, best_loss)
     return best
-
-
-def check_count(value: int, *, what: str) -> int:
-    """Return a count that must be at least one.
-
-    Raises:
-        BadInputError: it is not.
-    """
-    if value < 1:
-        raise BadInputError(f"{what} must be at least 1, got {value}", hint=f"{what}=1")
-    return value
