@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 from torch import Tensor
 
 from facewarden.attacks.parts.field_attack import FieldAttack, enlarged
 from facewarden.core.threat import ThreatModel
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Smooth(FieldAttack):
     """Adds a field that varies slowly: a coarse grid per color channel, enlarged bicubically.
 
@@ -25,8 +30,7 @@ class Smooth(FieldAttack):
     Frequency Adversarial Perturbation", UAI 2019, with a bicubic grid in place of the cosine transform.
     """
 
-    def __init__(self, *, grid: int = 14, steps: int = 24) -> None:
-        super().__init__(grid=grid, steps=steps)
+    grid: Annotated[int, Ge(2)] = 14
 
     def channels(self, clean: Tensor) -> int:
         """One field for each color."""

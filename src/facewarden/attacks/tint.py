@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
-from facewarden.attacks.parts.field_attack import FieldAttack, check_amount, enlarged
+from facewarden.attacks.parts.field_attack import FieldAttack, enlarged
 from facewarden.core.threat import ThreatModel
 
 _STRENGTHS = {"low": 0.1, "mid": 0.2, "high": 0.4}
@@ -14,6 +16,7 @@ _EVERY_VALUE = 255.0  # gray levels: how much a gain changes depends on what was
 _OFFSET = 0.25  # largest offset, in parts of the largest gain
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Tint(FieldAttack):
     """Multiplies each color by a gain and adds an offset, both of which vary slowly over the face.
 
@@ -34,9 +37,8 @@ class Tint(FieldAttack):
 
     own_budget = "strength of color (option color)"
 
-    def __init__(self, *, color: float = 0.2, grid: int = 5, steps: int = 24) -> None:
-        super().__init__(grid=grid, steps=steps)
-        self.color = check_amount(color, what="color", most=1.0)
+    color: Annotated[float, Gt(0), Le(1)] = 0.2
+    grid: Annotated[int, Ge(2)] = 5
 
     @classmethod
     def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:

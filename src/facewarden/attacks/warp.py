@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 from torch.nn import functional
 
-from facewarden.attacks.parts.field_attack import FieldAttack, check_amount, enlarged
+from facewarden.attacks.parts.field_attack import FieldAttack, enlarged
 from facewarden.core.threat import ThreatModel
 
 _STRENGTHS = {"low": 1.5, "mid": 2.5, "high": 4.0}
 _EVERY_VALUE = 255.0  # gray levels: no norm of the change bounds a displacement
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Warp(FieldAttack):
     """Samples the face at places that are moved a little, bilinearly; the moves vary slowly over the face.
 
@@ -37,9 +40,7 @@ class Warp(FieldAttack):
 
     own_budget = "pixels of displacement (option pixels)"
 
-    def __init__(self, *, pixels: float = 2.5, grid: int = 8, steps: int = 24) -> None:
-        super().__init__(grid=grid, steps=steps)
-        self.pixels = check_amount(pixels, what="pixels", most=16.0)
+    pixels: Annotated[float, Gt(0), Le(16)] = 2.5
 
     @classmethod
     def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:

@@ -64,6 +64,8 @@ class CloakSpecification:
         """
         strength, eps = self._strength()
         make = load("attacks", self.attack)
+        if eps is not None:
+            check_gray_budget(make)
         usual, usual_eps = make.cloak_strength(strength, thorough=thorough)
         settings = {**(usual if self.settings_of_level else {}), **self.settings}
         try:
@@ -83,6 +85,20 @@ class CloakSpecification:
         except ValueError:
             raise BadInputError(f"no strength {self.level!r}", hint="low, mid, high, or gray levels: 8") from None
         return "mid", check_gray(read_budget(self.level, norm="linf") if "/" in self.level else eps, least=0.0)
+
+
+def check_gray_budget(make: type[Attack]) -> None:
+    """Refuse gray levels for an attack whose budget counts something else.
+
+    Raises:
+        BadInputError: it does.
+    """
+    if make.own_budget is not None:
+        name = make.__module__.rpartition(".")[2]
+        raise BadInputError(
+            f"the budget of {name} is {make.own_budget}, not gray levels",
+            hint=f"low, mid or high, or a setting of the method: facewarden list attacks {name}",
+        )
 
 
 C = TypeVar("C", bound=CloakSpecification)

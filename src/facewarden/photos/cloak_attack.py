@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.core.attack import Attack
-from facewarden.core.cloak import CloakSpecification, read_cloak
+from facewarden.core.cloak import CloakSpecification, check_gray_budget, read_cloak
 from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.settings.budget import check_gray
@@ -175,20 +176,12 @@ def choose_method(method: str | Attack, *, strength: str, eps: float | None, tho
     if eps is not None:
         check_gray(eps, least=0.0)
     if isinstance(method, Attack):
-        _check_counted(type(method), eps)
+        if eps is not None:
+            check_gray_budget(type(method))
         made = CloakMethod(method, method.cloak_strength(strength, thorough=thorough)[1])
     else:
         wanted = read_cloak(CloakSpecification, method, level=strength, surrogates=())
-        _check_counted(load("attacks", wanted.attack), eps)
+        if eps is not None:
+            check_gray_budget(load("attacks", wanted.attack))
         made = method_of(wanted, thorough=thorough)
     return made if eps is None else replace(made, eps=eps)
-
-
-def _check_counted(build: type[Attack], eps: float | None) -> None:
-    """Refuse gray levels for an attack whose budget is another one."""
-    if eps is not None and build.own_budget is not None:
-        name = build.__module__.rpartition(".")[2]
-        raise BadInputError(
-            f"the budget of {name} is {build.own_budget}, not gray levels",
-            hint=f"low, mid or high, or a setting of the method: facewarden list attacks {name}",
-        )

@@ -112,9 +112,8 @@ def pairs(
     if not chosen:
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
     made_so = {"kinds": [kind.plain() for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name}
-    _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
     hold(out, name=f".lock-{number}-of-{of}")  # several calls share the folder, each with a part of its own
-    _check_same(out, {"kinds": [asdict(kind) for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name})
+    _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
     models = {name: resolve_recognizer(name) for name in dict.fromkeys(n for kind in kinds for n in kind.surrogates)}
     aligner = load("align", "yunet")()
     starts = list(range(0, len(chosen), shard))[number - 1 :: of]

@@ -99,12 +99,12 @@ def test_a_sample_without_gradient_stays_finite() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps must be at least 1"),
-        ({"restarts": 0}, "restarts must be at least 1"),
-        ({"step_size": 0.0}, "step_size must be a positive"),
-        ({"step_size": -1.0}, "step_size must be a positive"),
-        ({"step_size": float("nan")}, "step_size must be a positive"),
-        ({"step_size": float("inf")}, "step_size must be a positive"),
+        ({"steps": 0}, "steps is 0; allowed: a whole number from 1"),
+        ({"restarts": 0}, "restarts is 0; allowed: a whole number from 1"),
+        ({"step_size": 0.0}, "step_size is 0.0; allowed: a number above 0"),
+        ({"step_size": -1.0}, "step_size is -1.0; allowed: a number above 0"),
+        ({"step_size": float("nan")}, "step_size is nan; allowed: finite"),
+        ({"step_size": float("inf")}, "step_size is inf; allowed: finite"),
         ({"restarts": 2, "random_start": False}, "are equal"),
     ],
 )

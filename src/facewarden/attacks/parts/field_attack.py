@@ -1,20 +1,23 @@
 """What cloaks share that change a face by a smooth field: few parameters on a coarse grid, climbed by gradient."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: subclasses in other modules get these fields, and whoever reads their types
+# there must find types, not names that only this module imports.
 
 from abc import abstractmethod
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from facewarden.attacks.parts.steps import best_of, check_count
+from facewarden.attacks.parts.steps import best_of
 from facewarden.core.attack import Attack, CountedObjective
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
+from facewarden.core.settings import Count, check_fields
 from facewarden.core.threat import ThreatModel
 
 _MOMENTUM = 0.5
@@ -22,6 +25,7 @@ _START = 0.2  # at the clean face itself a push away has no gradient
 _NO_DIVISION_BY_ZERO = 1e-12
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FieldAttack(Attack):
     """Sign steps on the parameters of a smooth field, each of them in [-1, 1]; subclasses say what the field does.
 
@@ -36,10 +40,11 @@ class FieldAttack(Attack):
         BadInputError: fewer than two points or one step.
     """
 
-    def __init__(self, *, grid: int, steps: int) -> None:
-        if grid < 2:
-            raise BadInputError(f"a grid of {grid} points along a side", hint="grid=8")
-        self.grid, self.steps = grid, check_count(steps, what="steps")
+    grid: Annotated[int, Ge(2)] = 8
+    steps: Count = 24
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @abstractmethod
     def channels(self, clean: Float[Tensor, "b c h w"]) -> int:
@@ -97,14 +102,3 @@ def enlarged(field: Float[Tensor, "b k g g"], height: int, width: int) -> Float[
     """Enlarge a grid bicubically; where the curve overshoots it is cut at -1 and 1."""
     grown = functional.interpolate(field, (height, width), mode="bicubic", align_corners=True)
     return grown.clamp(-1.0, 1.0)
-
-
-def check_amount(value: Any, *, what: str, most: float) -> float:
-    """Return the size of a budget.
-
-    Raises:
-        BadInputError: no number above 0, or more than makes sense.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value <= most:
-        raise BadInputError(f"{what} must be above 0 and at most {most:g}, got {value!r}", hint=f"{what}={most / 4:g}")
-    return float(value)
