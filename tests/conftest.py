@@ -38,7 +38,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def bfloat16_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in bfloat16 where it is asked for, also on a processor that only emulates it."""
-    from facewarden.core import precision
+    from facewarden.core.compute import precision
 
     monkeypatch.setattr(precision, "native_bfloat16", lambda device_type="cpu": precision.Support(True, "in a test"))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from facewarden.core.attack import Attack, CountedObjective
+from facewarden.core.compute.precision import Precision, check_precision
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision, check_precision
 from facewarden.core.registry import load
 from facewarden.core.settings import Count, check_fields
 

@@ -11,10 +11,10 @@ from torch.nn.functional import pad
 
 from facewarden.attacks.parts.steps import ascend, best_of
 from facewarden.core.attack import Attack, CountedObjective
+from facewarden.core.compute.precision import Precision, check_precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision, check_precision
 from facewarden.core.settings import Count, NotNegative, Positive, check_fields
 from facewarden.nn.separable import filter_separably
 from facewarden.nn.ssim import dssim

@@ -13,9 +13,9 @@ import numpy as np
 
 from facewarden.auditing.presets import Preset
 from facewarden.core.card import Card
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError, FacewardenError, LeakError, MissingAssetError, RunError
 from facewarden.core.identity.given import recorded
-from facewarden.core.precision import Precision
 from facewarden.core.resolve import RecognizerLike, resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import checked_seed, derive

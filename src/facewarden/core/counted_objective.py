@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from facewarden.core.compute.precision import Precision, autocast, resolve_precision
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.gradient_source import AttackStage, GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective, Transform
-from facewarden.core.precision import Precision, autocast, resolve_precision
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 

@@ -14,10 +14,10 @@ import torch
 from facewarden.core.artifact import CARD, RECIPE, refuse_pickle, sha256
 from facewarden.core.compute.computing import Placement, placement
 from facewarden.core.compute.device import resolve_device
+from facewarden.core.compute.precision import Precision, check_precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.identity.given import PathLike, own_model
-from facewarden.core.precision import Precision, check_precision
 from facewarden.core.registry import list_entries, list_of, load
 from facewarden.core.roles import Aligner, Detector, Purifier, Recognizer
 from facewarden.core.settings import check_arguments

@@ -16,9 +16,9 @@ from facewarden.core.batch import FaceBatch, check_unit_range
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import Computing
 from facewarden.core.compute.device import device_of
+from facewarden.core.compute.precision import at_least_single
 from facewarden.core.errors import ContractError, NotFiniteError
 from facewarden.core.labels import Modality
-from facewarden.core.precision import at_least_single
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from facewarden.core.precision import at_least_single
+from facewarden.core.compute.precision import at_least_single
 
 __all__ = ["at_least_single", "full_precision"]
 

@@ -15,9 +15,9 @@ from annotated_types import Ge
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.precision import PrecisionSetting
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
-from facewarden.core.precision import PrecisionSetting
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
@@ -47,7 +47,7 @@ class TrainSettings:
         clip: largest norm of the gradient.
         margin: how much larger than the view the crops in memory are.
         augmentation: strength of the changes.
-        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`; small convolutional networks are
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.compute.precision`; small convolutional networks are
             slower in bfloat16 on a CPU.
         every: epochs between checkpoints.
         accumulate: batches of one optimizer step, for more samples than memory holds; the last step of an epoch takes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from facewarden.core.compute.device import resolve_device
+from facewarden.core.compute.precision import Precision, accelerate_precision, check_precision
 from facewarden.core.errors import BadInputError
-from facewarden.core.precision import Precision, accelerate_precision, check_precision
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
+from facewarden.core.compute.precision import PrecisionSetting
 from facewarden.core.errors import UnknownEntryError
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.limits import LimitError
-from facewarden.core.precision import PrecisionSetting
 from facewarden.core.settings import (
     Count,
     NotNegative,
@@ -66,7 +66,7 @@ class PurifierSettings:
         warped: share of samples that are moved by some pixels and degrees after the cloak, as a new alignment does.
         jpeg_share: share of samples that are compressed as JPEG after the cloak.
         quality: lowest and highest quality at which they are.
-        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.compute.precision`.
         every: epochs between checkpoints.
         kinds: names of the kinds of cloak to learn from; empty takes every kind that the pairs hold.
         at_most: pairs to read; 0 reads all.

@@ -12,13 +12,13 @@ import torch
 
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.device import resolve_device
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.head_goal import check_head, class_code
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, several
 from facewarden.core.labels import Modality
-from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, PurifierLike, resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import checked_seed

@@ -26,12 +26,12 @@ from facewarden.auditing.request import (
     unusable_faces,
 )
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.precision import Precision
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.version import __version__
-from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder, provenance

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from facewarden.core import registry
 from facewarden.core.compute.computing import computes, placement
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, path_of
-from facewarden.core.precision import Precision
 from facewarden.core.run import provenance
 from facewarden.core.settings import SettingError
 from facewarden.data.results import Result

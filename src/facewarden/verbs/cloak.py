@@ -17,13 +17,13 @@ from torch import Tensor
 from facewarden.align import align_face, face_region, paste_change
 from facewarden.core.attack import Attack
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, recorded, several
 from facewarden.core.objective import Images, Objective, TransformedObjective
-from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, FaceLocation

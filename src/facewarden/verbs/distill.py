@@ -20,12 +20,12 @@ from facewarden.core.artifact import CARD, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import device_of, resolve_device
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of
-from facewarden.core.precision import Precision
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder

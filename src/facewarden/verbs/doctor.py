@@ -84,7 +84,7 @@ def _torch() -> list[MachineFinding]:
 
     from facewarden.core.compat import ensure_torchvision
     from facewarden.core.compute.device import available_devices, resolve_device
-    from facewarden.core.precision import native_bfloat16, resolve_precision
+    from facewarden.core.compute.precision import native_bfloat16, resolve_precision
 
     vision = ensure_torchvision()
     fix = "pip install -c constraints.txt torchvision" if vision == "absent" else ""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facewarden.core.compute.computing import computed_by, computes, placement
+from facewarden.core.compute.precision import Precision
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
-from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures

@@ -21,12 +21,12 @@ from torch import Tensor
 from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.device import device_of
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text, writing
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, name_of, path_of, several
 from facewarden.core.labels import MODALITIES
-from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.data.captures import open_captures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.core.precision import Precision
+from facewarden.core.compute.precision import Precision
 from facewarden.core.resolve import (
     DetectorLike,
     PurifierLike,

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from facewarden.align import face_region
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.precision import Precision
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_json
@@ -25,7 +26,6 @@ from facewarden.core.guards.lock import hold, locking
 from facewarden.core.guards.text import is_count
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
-from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_recognizer

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from facewarden.align import align_face
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.finite import NO_VECTOR
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError, MissingAssetError, NotFiniteError
 from facewarden.core.files import writing
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, name_of, path_of, recorded
-from facewarden.core.precision import Precision
 from facewarden.core.progress import track
 from facewarden.core.resolve import (
     PurifierLike,

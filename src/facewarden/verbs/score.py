@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
-from facewarden.core.precision import Precision
 from facewarden.core.registry import load
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.roles import Detector

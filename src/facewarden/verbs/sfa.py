@@ -8,11 +8,11 @@ from pathlib import Path
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of, recorded
-from facewarden.core.precision import Precision
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed

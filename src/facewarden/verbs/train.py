@@ -12,12 +12,12 @@ from typing import Any
 from facewarden.core.artifact import CARD, save_artifact
 from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import resolve_device
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, path_of, several
-from facewarden.core.precision import Precision
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures

@@ -11,8 +11,8 @@ import pytest
 from facewarden.attacks.parts.gradient_attack import GradientAttack
 from facewarden.attacks.parts.restarted_attack import RestartedAttack
 from facewarden.core import registry
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
-from facewarden.core.precision import Precision
 from facewarden.core.settings import Count, Positive, SettingError
 from facewarden.evaluation.attack_options import build_attack, options_of
 

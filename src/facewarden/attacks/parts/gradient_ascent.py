@@ -13,9 +13,9 @@ from facewarden.attacks.parts.smoothing import smooth
 from facewarden.attacks.parts.steps import ascend, rows_of, step_length
 from facewarden.attacks.parts.steps import random_start as start_at_random
 from facewarden.core.attack import CountedObjective
+from facewarden.core.compute.precision import Precision
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Transform
-from facewarden.core.precision import Precision
 
 Gradients = dict[Modality, Tensor]
 

@@ -9,9 +9,9 @@ from typing import final
 
 from facewarden.attacks.parts.restarts import Trail, run_restarts
 from facewarden.core.attack import Attack, CountedObjective
+from facewarden.core.compute.precision import Precision, check_precision
 from facewarden.core.counted_objective import Climb
 from facewarden.core.objective import Images
-from facewarden.core.precision import Precision, check_precision
 from facewarden.core.settings import Count, check_fields
 
 

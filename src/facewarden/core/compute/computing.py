@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from facewarden.core.compute.device import device_of, resolve_device
-from facewarden.core.precision import Precision, check_precision, forced_autocast, resolve_precision
+from facewarden.core.compute.precision import Precision, check_precision, forced_autocast, resolve_precision
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +57,7 @@ def computing(device: str | torch.device = "auto", precision: str | None = None)
 
     Args:
         device: as in `facewarden.core.compute.device.resolve_device`.
-        precision: as in `facewarden.core.precision.resolve_precision`; None leaves it to the models.
+        precision: as in `facewarden.core.compute.precision.resolve_precision`; None leaves it to the models.
 
     Raises:
         BadInputError: the device is not there, or an unknown precision.

@@ -7,8 +7,8 @@ from typing import Literal
 
 from torch import nn
 
+from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
-from facewarden.core.precision import Precision
 from facewarden.core.settings import Count, Positive, Whole, check_fields
 from facewarden.nn.trunk import is_random, load_trunk
 

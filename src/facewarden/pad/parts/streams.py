@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from facewarden.core.artifact import CARD, load_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
+from facewarden.core.compute.precision import autocast
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
-from facewarden.core.precision import autocast
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.core.settings import read_settings

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.card import Card
+from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
-from facewarden.core.precision import autocast, check_precision
 from facewarden.core.roles import Purifier
 from facewarden.nn.residue import residue_statistics
 from facewarden.nn.restorer import build_restorer

@@ -13,9 +13,9 @@ import torch
 from annotated_types import Ge
 
 from facewarden.core.compute.device import resolve_device
+from facewarden.core.compute.precision import PrecisionSetting, autocast
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
-from facewarden.core.precision import PrecisionSetting, autocast
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
 from facewarden.core.settings import Count, NotNegative, Positive, Share, check_fields
@@ -40,7 +40,7 @@ class DistillSettings:
         patches, whole: weights of the feature map and of its mean beside the identity's 1.
         simulated: weight of the identity of drawn people, whom recognizers know less well.
         gray: chance that a photo is shown as an infrared camera could see it.
-        precision: "float32", "bfloat16" or "auto", see `facewarden.core.precision`.
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.compute.precision`.
     """
 
     epochs: Count = 24

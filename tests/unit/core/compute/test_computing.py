@@ -95,7 +95,7 @@ def test_what_has_no_weights_here_computes_in_its_own_way() -> None:
 
 
 def test_records_tell_what_the_precision_really_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from facewarden.core import precision
+    from facewarden.core.compute import precision
 
     monkeypatch.setattr(precision, "native_bfloat16", lambda kind="cpu": precision.Support(False, "none here"))
     with computing("cpu", "bfloat16") as asked:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from facewarden.core import precision
+from facewarden.core.compute import precision
+from facewarden.core.compute.precision import Support, autocast, check_precision, resolve_precision
 from facewarden.core.errors import BadInputError
-from facewarden.core.precision import Support, autocast, check_precision, resolve_precision
 from facewarden.training.loop import TrainSettings
 from facewarden.training.precision import accelerator_for
 from facewarden.training.purifier_recipe import PurifierSettings
