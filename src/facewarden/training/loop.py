@@ -47,8 +47,8 @@ class TrainSettings:
         clip: largest norm of the gradient.
         margin: how much larger than the view the crops in memory are.
         augmentation: strength of the changes.
-        precision: "float32", "bfloat16" or "auto", see `facewarden.core.compute.precision`; small convolutional networks are
-            slower in bfloat16 on a CPU.
+        precision: "float32", "bfloat16" or "auto", see `facewarden.core.compute.precision`; small convolutional
+            networks are slower in bfloat16 on a CPU.
         every: epochs between checkpoints.
         accumulate: batches of one optimizer step, for more samples than memory holds; the last step of an epoch takes
             what is left, so that nothing is open where a checkpoint is written.
