@@ -10,41 +10,68 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facewarden.core.compute.device import device_of
-from facewarden.nn.residue import residue_statistics
+from facewarden.core.seeding import derive
+from facewarden.nn.residue import residue_description
+from facewarden.training.edits import LEARNED, edited
 from facewarden.training.pairs import PairSet
 
 _FACES = 400
+_DRAWS = 4  # edited copies of each natural face
 
 
 def fit_suspicion(network: nn.Module, pairs: PairSet) -> dict[str, Any]:
-    """Learn to tell cloaked from natural faces of the training people; JSON-able settings for a card.
+    """Learn to tell cloaked from natural and ordinarily edited faces of the training people, as settings for a card.
 
     Args:
         network: the trained purifier.
         pairs: of which at most 400 are used.
 
     Returns:
-        `weights` of the eight statistics and `bias`; the likelihood is the logistic function of their sum.
+        `weights` of the statistics and `bias`; the likelihood is the logistic function of their sum.
+    """
+    some = pairs.rows(range(min(len(pairs), _FACES)))
+    natural = [some.clean, *(_edited(some, draw) for draw in range(_DRAWS))]
+    return fit_likelihood(
+        np.concatenate([statistics(network, crops) for crops in natural]), statistics(network, some.cloaked)
+    )
+
+
+def fit_likelihood(natural: NDArray[np.float64], cloaked: NDArray[np.float64]) -> dict[str, Any]:
+    """Fit the logistic function of the statistics of natural faces, edited ones among them, and of cloaked ones.
+
+    Both kinds weigh alike in sum, however many rows there are.
+
+    Args:
+        natural, cloaked: `(n, k)` as `statistics` gives them.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    some = pairs.rows(range(min(len(pairs), _FACES)))
-    values = np.concatenate([statistics(network, crops) for crops in (some.clean, some.cloaked)])
-    labels = np.repeat([0, 1], len(some))
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000)).fit(values, labels)
+    labels = np.repeat([0, 1], [len(natural), len(cloaked)])
+    regression = LogisticRegression(C=1.0, max_iter=5000, class_weight="balanced")
+    model = make_pipeline(StandardScaler(), regression).fit(np.concatenate([natural, cloaked]), labels)
     scaler, regression = model[0], model[1]
     weights = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0] - (weights * scaler.mean_).sum())
     return {"weights": [round(float(weight), 6) for weight in weights], "bias": round(bias, 6)}
 
 
+def _edited(pairs: PairSet, draw: int) -> NDArray[np.uint8]:
+    """Every natural crop with one ordinary edit, drawn by its key."""
+    made = []
+    for crop, key in zip(pairs.clean, pairs.key, strict=True):
+        rng = np.random.default_rng(derive(draw, "edit", key))
+        family = str(rng.choice(sorted(LEARNED)))
+        made.append(edited(crop, family, float(rng.choice(LEARNED[family])), seed=draw))
+    return np.stack(made)
+
+
 def statistics(network: nn.Module, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Statistics of eight-bit crops `(n, h, w, 3)`, `(n, 8)`."""
+    """Statistics of eight-bit crops `(n, h, w, 3)`: `(n, k)`, see `residue_description`."""
     images: Tensor = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
     device = device_of(network)
     with torch.no_grad():
         cleaned = (network(part.to(device)).clamp(0, 1).to(part.device) for part in images.split(32))  # type: ignore[no-untyped-call]
-        found = [residue_statistics(part, after) for part, after in zip(images.split(32), cleaned, strict=True)]  # type: ignore[no-untyped-call]
+        found = [residue_description(part, after) for part, after in zip(images.split(32), cleaned, strict=True)]  # type: ignore[no-untyped-call]
     return torch.cat(found).double().numpy()

@@ -14,7 +14,7 @@ import torch
 from facewarden.core.artifact import save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
-from facewarden.nn.residue import octaves, residue_statistics
+from facewarden.nn.residue import octaves, residue_description, residue_statistics
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.denoise_rednet import DenoiseREDNet
 from facewarden.purifiers.parts import learned
@@ -92,6 +92,10 @@ def test_the_likelihood_is_the_fitted_function_of_what_is_taken_out(tmp_path: Pa
     faces = make_faces(3)
     energy = residue_statistics(faces, by_energy(faces))[:, 0]
     torch.testing.assert_close(by_energy.likelihood(faces), energy.sigmoid())
+    whole = [0.0] * 34 + [0.5]  # the pattern too, as it is fitted now
+    by_grain = PuFace(artifact(tmp_path / "c", UNET, suspicion={"weights": whole, "bias": 0.1}))
+    grain = residue_description(faces, by_grain(faces))[:, 34]
+    torch.testing.assert_close(by_grain.likelihood(faces), (0.5 * grain + 0.1).sigmoid())
 
 
 @pytest.mark.parametrize("size", [(112, 112), (37, 50), (1, 1)])

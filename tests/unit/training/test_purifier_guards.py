@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from facewarden.nn.restorer import build_restorer
 from facewarden.training.amplify import draw_batch, residual_cloak
+from facewarden.training.edits import edited
 from facewarden.training.features import FeatureDistance
 from facewarden.training.pairs import PairSet
 from facewarden.training.purifier_loop import fit_purifier
@@ -169,3 +170,13 @@ def test_the_likelihood_of_a_cloak_is_high_for_cloaks_and_low_for_natural_faces(
     )
     assert natural.max() < 0.2
     assert cloaked.min() > 0.8
+
+
+@pytest.mark.parametrize(("family", "strength"), [("noise", 4.0), ("sharpening", 1.0), ("contrast", 1.4)])
+def test_an_edited_natural_face_is_no_cloaked_one(family: str, strength: float) -> None:
+    pairs = pair_set(40, side=32)
+    fitted = fit_suspicion(Smooths(), pairs)
+    crops = np.stack([edited(crop, family, strength, seed=row) for row, crop in enumerate(pairs.clean)])
+    weights, bias = np.array(fitted["weights"]), fitted["bias"]
+    assert (statistics(Smooths(), crops) @ weights + bias > 0).mean() <= 0.1
+    assert (statistics(Smooths(), pairs.cloaked) @ weights + bias > 0).mean() >= 0.95

@@ -14,7 +14,7 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
-from facewarden.nn.residue import residue_statistics
+from facewarden.nn.residue import residue_pattern, residue_statistics
 from facewarden.nn.restorer import build_restorer
 
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
@@ -87,8 +87,8 @@ class LearnedPurifier(Purifier):
     def likelihood(self, images: Tensor) -> Tensor:
         """Likelihood `(b,)` in [0, 1] that each aligned face `(b, 3, h, w)` is cloaked.
 
-        A logistic function of what the network takes out; fitted on as many cloaked as natural training faces, so where
-        few photos are cloaked it is too high.
+        A logistic function of what the network takes out; fitted with cloaked faces weighing as much as natural and
+        edited ones, so where few photos are cloaked it is too high.
 
         Raises:
             BadInputError: the weights came without the fitted function.
@@ -97,6 +97,9 @@ class LearnedPurifier(Purifier):
         if fitted is None:
             raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
         with torch.no_grad():
-            values = residue_statistics(images, self(images))
+            purified = self(images)
+            values = residue_statistics(images, purified)
+            if len(fitted["weights"]) > values.shape[1]:  # weights of the release before read the energies alone
+                values = torch.cat([values, residue_pattern(images, purified)], dim=1)
         scale = torch.tensor(fitted["weights"], dtype=values.dtype, device=values.device)
         return torch.sigmoid((values * scale).sum(dim=1) + float(fitted["bias"]))
