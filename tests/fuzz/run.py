@@ -89,9 +89,9 @@ def page(told: dict[str, Any]) -> str:
     )
     return f"""# Hostile input: the fuzz corpus
 
-`{told["command"]}`, seed {told["seed"]}, took {told["minutes"]} minutes on {told["machine"]}; the numbers are
-in [reliability_fuzz.json](reliability_fuzz.json). The generators are in `tests/fuzz`; every gate of CI
-reads the first 5 % of the corpus.
+`{told["command"]}`, seed {told["seed"]}, took {told["minutes"]} minutes on {told["machine"]}.
+The numbers are in [reliability_fuzz.json](reliability_fuzz.json). The generators are in `tests/fuzz`;
+every gate of CI reads the first 5 % of the corpus.
 
 Every input is made from the seed and its number, then read by what a person's file meets: the
 reader of photos and of depth, the walk of folders, `data check` and the writer of changed photos for

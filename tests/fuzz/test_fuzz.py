@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from fuzz.campaign import SIZES, counted, findings, numbers, run
 from fuzz.case import DroppedError, FuzzInput, Outcome, damaged, family_of, generator
-from fuzz.run import page
+from fuzz.run import RESULTS, page
 from fuzz.worker import families, judged, run_one
 
 SHARE, SEED = 0.05, 0
@@ -69,3 +70,10 @@ def test_time_and_memory_are_findings_and_are_in_the_table(tmp_path: Path) -> No
     assert len(findings([good, slow, large])) == 2
     told = {"command": "c", "seed": 0, "minutes": 1, "machine": "m", "kinds": counted([good, slow, large])}
     assert "| all | 3 | 2 | 1 | 0 |" in page(told)
+
+
+def test_the_published_page_is_of_its_numbers_and_of_the_whole_corpus() -> None:
+    told = json.loads((RESULTS / "reliability_fuzz.json").read_text(encoding="utf-8"))
+    assert page(told) == (RESULTS / "reliability_fuzz.md").read_text(encoding="utf-8")
+    assert {row["kind"]: row["inputs"] for row in told["kinds"]} == SIZES
+    assert not told["findings"]
