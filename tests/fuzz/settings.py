@@ -220,7 +220,7 @@ def _plan_text(rng: np.random.Generator, text: str) -> tuple[bytes, Wants]:
     texts = [
         f"a0: &a0 [x, x, x]\n{bomb}\n{text}",
         f"{text}\nzzz: 1\n",
-        f"{text}\nkind: cloaking\n",
+        f"{text}\nzzz: 1\nzzz: 2\n",
         f"zzz: {'[' * 3000}\n{text}",
         f"zzz: {'9' * 5000}\n{text}",
         f"zzz: !!python/object/apply:os.getcwd []\n{text}",
