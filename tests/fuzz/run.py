@@ -94,11 +94,11 @@ The numbers are in [reliability_fuzz.json](reliability_fuzz.json). The generator
 every gate of CI reads the first 5 % of the corpus.
 
 Every input is made from the seed and its number, then read by what a person's file meets: the
-reader of photos and of depth, the walk of folders, `data check` and the writer of changed photos for
-a picture; `data check`, the manifest and its loader, or `evaluate presentation --scores` for a
-table; the plan with the check of its cells; cards, recipes, decision rules, services and
-`report`; images in array files and weights of model folders; an ONNX file with its probes, one batch
-and `facewarden card`; a detector behind HTTP.
+reader of photos and of depth, the walk of folders, `data check` and the writer of changed photos
+for a picture; `data check`, the manifest and its loader, or `evaluate presentation --scores` for a
+table; the plan with the check of its cells; cards, recipes, decision rules, services and `report`;
+images in array files and weights of model folders; an ONNX file with its probes, one batch and
+`facewarden card`; a detector behind HTTP.
 
 - *crash*: any error but one for bad input, an exit code other than 0, 1 and 2, a process that dies
   or does not end, or a MemoryError behind an error for bad input.
@@ -107,7 +107,7 @@ and `facewarden card`; a detector behind HTTP.
 - *wrong*: read though it cannot be right, refused though it is whole, or changed by reading and
   writing.
 - Seconds are processor time, of servers time on the clock. Memory is the largest resident memory of
-  the process, about 500 MiB of which is Python with torch.
+  the process, about 300 MiB of which is Python with torch.
 
 {head}{kinds}
 ## By generator
