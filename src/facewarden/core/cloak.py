@@ -97,7 +97,7 @@ def check_gray_budget(make: type[Attack]) -> None:
         name = make.__module__.rpartition(".")[2]
         raise BadInputError(
             f"the budget of {name} is {make.own_budget}, not gray levels",
-            hint=f"low, mid or high, or a setting of the method: facewarden list attacks {name}",
+            hint="strength low, mid or high, or its own option: --set pixels=2.5 of warp, --set color=0.2 of tint",
         )
 
 
