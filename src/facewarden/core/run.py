@@ -32,6 +32,7 @@ class RunFolder:
         code: version of the code that computes them, a constant of whoever calls. What another version left in the
             folder moves to `code-VERSION` in it, and everything is computed anew.
         resume: go on with a run that is there already; its recipe must be the same.
+        today: spells a recipe that an earlier release wrote as this one does, before it is compared.
         computed: device and precision in which its networks really compute. They decide no id; where a resumed run
             goes on in others, its log says so.
 
@@ -47,6 +48,7 @@ class RunFolder:
         recipe: Mapping[str, Any],
         code: int = 1,
         resume: bool = False,
+        today: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
         computed: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
@@ -56,7 +58,7 @@ class RunFolder:
             self._lock = hold(path)
             remove_stale(path)
             if (path / "recipe.json").is_file():
-                self._check_same(plain, resume=resume)
+                self._check_same(plain, resume=resume, today=today)
                 self._set_aside(code)
             else:
                 write_json(path / "recipe.json", plain)
@@ -72,7 +74,9 @@ class RunFolder:
                 f"{path}: cannot write the run: {error}", hint="choose a writable folder: --out DIR"
             ) from error
 
-    def _check_same(self, recipe: Mapping[str, Any], *, resume: bool) -> None:
+    def _check_same(
+        self, recipe: Mapping[str, Any], *, resume: bool, today: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> None:
         if not resume:
             raise BadInputError(f"{self.path} holds a run already", hint="--resume to go on with it, or another --out")
         try:
@@ -81,11 +85,11 @@ class RunFolder:
                 raise ValueError("no object at the top")
         except ValueError as error:
             raise BadInputError(f"{self.path / 'recipe.json'}: not JSON: {error}", hint="another --out") from error
-        changed = sorted(key for key in {*held, *recipe} if held.get(key) != recipe.get(key))
+        changed = _differences(today(held), recipe)
         if changed:
+            told = ", ".join(f"{name}{_both(*values)}" for name, values in changed.items())
             raise BadInputError(
-                f"{self.path} holds a run with other settings: {', '.join(changed)}",
-                hint="another --out, or the same settings",
+                f"{self.path} holds a run with other settings: {told}", hint="another --out, or the same settings"
             )
 
     def _computed_before(self) -> Mapping[str, str] | None:
@@ -200,3 +204,21 @@ def provenance(computed: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 def _words(computed: Mapping[str, str] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted((computed or {}).items()))
+
+
+def _differences(held: Mapping[str, Any], recipe: Mapping[str, Any], at: str = "") -> dict[str, tuple[Any, Any]]:
+    """Path of each setting that differs, as in "training.rate" -> what the run holds and what is asked for now."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*held, *recipe}):
+        before, now = held.get(key), recipe.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            found |= _differences(before, now, f"{at}{key}.")
+        elif before != now:
+            found[f"{at}{key}"] = (before, now)
+    return found
+
+
+def _both(before: Any, now: Any) -> str:
+    """Both values behind the name of a setting, where they are short enough to tell a person something."""
+    texts = [json.dumps(value) for value in (before, now)]
+    return f" ({texts[0]} there, {texts[1]} now)" if max(map(len, texts)) <= 40 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from facewarden.nn.restorer import build_restorer
 from facewarden.training.features import build_features
 from facewarden.training.pairs import read_pairs
 from facewarden.training.purifier_loop import fit_purifier
-from facewarden.training.purifier_recipe import PurifierRecipe
+from facewarden.training.purifier_recipe import OLD_KEYS, PurifierRecipe
+from facewarden.training.recipe_files import recipe_of_today
 from facewarden.training.suspicion import fit_suspicion
 
 RESULTS = "results.json"
@@ -72,7 +74,10 @@ def train_purifier(
     if before is not None:
         written["start"] = before.sha256[WEIGHTS]
     computed = Placement(device).resolved(plan.training.precision)
-    run = RunFolder(out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed)
+    run = RunFolder(
+        out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed,
+        today=partial(recipe_of_today, old_keys=OLD_KEYS),
+    )  # fmt: skip
     if run.done and (out / CARD).is_file():
         return out
     learned, dev = held.split()

@@ -128,6 +128,22 @@ def with_keys_of_today(values: Mapping[str, Any], old_keys: Mapping[str, str]) -
     return today, renamed
 
 
+def recipe_of_today(values: Mapping[str, Any], old_keys: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Spell a recipe that an earlier release wrote into a run as this one does.
+
+    Args:
+        values: the recipe of a run.
+        old_keys: as in `with_keys_of_today`.
+    """
+    from facewarden.core.compute.precision import check_precision  # torch; listing recipes goes without
+
+    today, _ = with_keys_of_today(values, old_keys or {})
+    training = today.get("training")
+    if isinstance(training, dict) and isinstance(training.get("precision"), str):
+        today["training"] = {**training, "precision": check_precision(training["precision"])}
+    return today
+
+
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of `base` with those of `over` in their place; nested ones are merged key by key."""
     return {

@@ -40,7 +40,7 @@ from facewarden.training.distill.changes import still
 from facewarden.training.distill.distillation_data import DistillationViews, centered, join
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
-from facewarden.training.recipe_files import FOLDER, RecipeFiles
+from facewarden.training.recipe_files import FOLDER, RecipeFiles, recipe_of_today
 
 RESULTS = "results.json"
 _FILES = RecipeFiles(FOLDER.parent / "distill" / "recipes", what="distillation recipe", model="face_vit")
@@ -114,7 +114,9 @@ def distill(
     dataset = open_dataset(os.fspath(faces))
     written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
     computed = Placement(home).resolved(training.precision)
-    run = RunFolder(out / "run", recipe=written, code=code_of("distill"), resume=resume, computed=computed)
+    run = RunFolder(
+        out / "run", recipe=written, code=code_of("distill"), resume=resume, computed=computed, today=recipe_of_today
+    )
     if run.done and (out / CARD).is_file():
         return out
     cache = run.path / "teachers"

@@ -28,6 +28,7 @@ from facewarden.training.protocol_splits import audit_of, check_simulated, with_
 from facewarden.training.purifier import train_purifier
 from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifier_recipe
 from facewarden.training.recipe import Recipe, read_recipe
+from facewarden.training.recipe_files import recipe_of_today
 from facewarden.training.results import dev_rule, measure, sentence
 
 RESULTS, COMMAND = "results.json", "command.json"
@@ -106,7 +107,9 @@ def train(
     if manifest is not None:
         _check_splits(manifest)
     computed = Placement(device).resolved(plan.training.precision)
-    run = RunFolder(out / "run", recipe=written, code=code_of("train"), resume=resume, computed=computed)
+    run = RunFolder(
+        out / "run", recipe=written, code=code_of("train"), resume=resume, computed=computed, today=recipe_of_today
+    )
     options = {"--captures": captures, "--protocol": protocol, "--epochs": epochs, "--precision": precision}
     command = _command(recipe, out=out, data=sets, seed=seed, options=options)
     write_json(run.path / COMMAND, {"command": command})

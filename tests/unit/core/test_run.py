@@ -96,7 +96,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
 )
 def test_resuming_with_other_settings_names_them(tmp_path: Path, recipe: dict[str, Any], named: str) -> None:
     RunFolder(tmp_path / "run", recipe={"seed": 1, "eps": 1})
-    with pytest.raises(BadInputError, match=f"other settings: {named}\n"):
+    with pytest.raises(BadInputError, match=rf"other settings: {named} \("):
         RunFolder(tmp_path / "run", recipe=recipe, resume=True)
 
 
@@ -200,3 +200,15 @@ def test_the_half_line_of_a_killed_log_is_cut_off(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run", recipe={}, resume=True).log(note="after")
     lines = [json.loads(line)["note"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert lines == ["whole", "after"]
+
+
+def test_a_run_with_other_settings_says_which_and_what_they_are(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run", recipe={"rate": 1, "net": {"width": 8, "names": "x" * 50}})
+    asked = {"rate": 1, "net": {"width": 16, "names": "y" * 50}}
+    with pytest.raises(BadInputError, match=r"other settings: net\.names, net\.width \(8 there, 16 now\)\n"):
+        RunFolder(tmp_path / "run", recipe=asked, resume=True)
+
+
+def test_a_recipe_of_an_earlier_release_is_compared_in_the_words_of_this_one(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run", recipe={"old": 1})
+    RunFolder(tmp_path / "run", recipe={"new": 1}, resume=True, today=lambda held: {"new": held["old"]})

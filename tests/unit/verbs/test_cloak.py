@@ -159,7 +159,7 @@ def test_photos_that_were_cloaked_before_are_counted_and_cloaked_once_more(
 
 def test_other_settings_in_the_same_folder_are_refused(folder: Path, tmp_path: Path) -> None:
     run(folder, tmp_path / "out")
-    with pytest.raises(BadInputError, match="other settings: eps, strength"):
+    with pytest.raises(BadInputError, match=r"other settings: eps .*, strength \("):
         run(folder, tmp_path / "out", strength="low")
 
 
