@@ -67,7 +67,8 @@ class Warp(FieldAttack):
         across = columns + moves[:, 0] * (2 / max(1, width - 1))
         down = rows + moves[:, 1] * (2 / max(1, height - 1))
         places = torch.stack([across, down], dim=3)
-        return functional.grid_sample(clean, places, mode="bilinear", padding_mode="border", align_corners=True)
+        moved = functional.grid_sample(clean, places, mode="bilinear", padding_mode="border", align_corners=True)
+        return moved.clamp(0.0, 1.0)  # a mean of four pixels, but for the last bit
 
     def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
         """Lowest and highest value within the displacement of each pixel."""

@@ -51,7 +51,7 @@ def test_weights_in_a_file_beside_the_network_count(tmp_path: Path) -> None:
     assert again.sha256["mine.onnx"] == held.sha256["mine.onnx"]
     assert again.identity() != held.identity()
     (tmp_path / "mine.bin").unlink()
-    with pytest.raises(BadInputError, match=r"weights in mine\.bin cannot be read"):
+    with pytest.raises(BadInputError, match=r"weights in 'mine\.bin' cannot be read"):
         with_onnx_hashes(CARD, tmp_path / "mine.onnx")
 
 
