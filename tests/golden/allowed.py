@@ -14,6 +14,7 @@ IGNORED_FILES = {
     r"(^|/)checkpoints?(/|\.|-)": "state of an unfinished training; what it ends in is compared",
     r"(^|/)\.": "temporary files",
     r"\.source$": "which folder a result was made of",
+    r"(^|/)figure-\d+\.svg$": "drawings with intervals; the numbers in them stand in summary.json",
     r"(^|/)record/source$": "which folder a result was made of",
 }
 """Files that are not compared: pattern of the path -> reason."""
@@ -44,8 +45,19 @@ IGNORED_KEYS = {
     "manifest": "hash of the captures in the recipe of an audit: of their bytes, which 0.1 took of the table alone",
     "faces_sha256": "hash of the faces in the recipe of an audit, which 0.1 did not state",
     "schema": "address of the report's schema",
+    "low": "the lower end of an interval, whose method changed (docs/results/intervals.md)",
+    "high": "the upper end of an interval, as low",
+    "note": "says how an interval was found",
+    "grade": "follows the upper end of an interval; rises never with more errors",
+    "reason": "quotes the interval behind a grade",
+    "likelihood": "of a cloak: the detector of cloaks was fitted again, with edited photos",
+    "suspicion": "weights of the detector of cloaks",
+    "sizes": "of the preset quick, which is large enough for a grade now",
 }
 """Keys, at any depth, that are not compared: key -> reason."""
+
+IGNORED_ARRAYS = {"recipe": "text in an .npz file that says what its arrays were made of: hashes and versions of code"}
+"""Arrays of .npz files that are not compared: name -> reason."""
 
 RENAMED_KEYS = {
     "passed_over": "skip_people",
@@ -62,8 +74,14 @@ ADDED_KEYS: dict[str, str] = {
 }
 """Keys that only the new commit writes: key -> reason."""
 
-RENAMED_VALUES: dict[str, str] = {}
+RENAMED_VALUES: dict[str, str] = {"Judge": "Recognizer"}
 """Old value of a text without blanks, such as a name -> new value."""
+
+_END = r"\s*[-−+]?[\d.]+\s*(?:\\?%)?\s*"
+INTERVAL = re.compile(rf"\\?[\[(]{_END}(?:,|to|–|-){_END}\\?[\])]")
+"""An interval in a text, such as "[15.0, 60.0]": both ends are by another method now and are not compared."""
+
+TRIPLES = "a list of a value, the ends of its interval and perhaps a count: the ends are not compared, as low and high"
 
 PROSE = "a text with a blank is prose: words were made plainer, so that only the numbers in it are compared"
 

@@ -115,7 +115,9 @@ def parts(*, first: bool) -> dict[str, list[list[str]]]:
         "score": [["score", captures, "--detector", "multi_cnn", "--out", "scores.parquet"]],
         "attack": [attack],
         "train": [["train", f"{INPUTS}/recipe.json", "--captures", captures, "--out", "trained", "--seed", "1"]],
-        "audit": [["audit", "--preset", "quick", "--seed", "2", "--out", "audit"]],
+        "audit": [
+            ["audit", "--preset", "standard", "--seed", "2", "--out", "audit"]
+        ],  # quick has other sizes than in 0.1,
     }
     return found | {kind: [["bench", f"{kind}.yaml", "--out", f"bench-{kind}"]] for kind in PLANS}
 

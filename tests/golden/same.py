@@ -68,7 +68,7 @@ def equal(old: Any, new: Any) -> bool:
         nan = old.dtype.kind == "f"
         return isinstance(new, np.ndarray) and old.dtype == new.dtype and np.array_equal(old, new, equal_nan=nan)
     if isinstance(old, str) and isinstance(new, str):
-        old, new = allowed.HASH.sub("HASH", old), allowed.HASH.sub("HASH", new)
+        old, new = (allowed.INTERVAL.sub("", allowed.HASH.sub("HASH", text)) for text in (old, new))
         if " " in old or " " in new:
             return numbers(old) == numbers(new)
         return allowed.RENAMED_VALUES.get(old, old) == new
@@ -79,17 +79,17 @@ def equal(old: Any, new: Any) -> bool:
 
 def numbers(text: str) -> list[str]:
     """The numbers of a text in their order, as they are written."""
-    return NUMBER.findall(allowed.HASH.sub("", text))
+    return NUMBER.findall(allowed.INTERVAL.sub("", allowed.HASH.sub("", text)))
 
 
 def read(path: Path) -> Values:
     """Every value of a file by its place in it."""
     kind = path.suffix.lower()
     if kind == ".json":
-        return dict(_walk(json.loads(path.read_text(encoding="utf-8"))))
+        return dict(walk(json.loads(path.read_text(encoding="utf-8"))))
     if kind == ".jsonl":
         lines = path.read_text(encoding="utf-8").splitlines()
-        return {f"{row}{place}": value for row, line in enumerate(lines) for place, value in _walk(json.loads(line))}
+        return {f"{row}{place}": value for row, line in enumerate(lines) for place, value in walk(json.loads(line))}
     if kind in PICTURES:
         with Image.open(path) as picture:
             return {"pixels": np.asarray(picture)}
@@ -97,7 +97,7 @@ def read(path: Path) -> Values:
         return {"array": np.load(path)}
     if kind == ".npz":
         with np.load(path) as held:
-            return {name: held[name] for name in held.files}
+            return {name: held[name] for name in held.files if name not in allowed.IGNORED_ARRAYS}
     if kind == ".safetensors":
         return dict(load_file(path))
     if kind == ".parquet":
@@ -128,20 +128,31 @@ def _key(name: str) -> str:
     return allowed.RENAMED_KEYS.get(name, name)
 
 
-def _walk(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def walk(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """The compared values of a JSON value, each with its place."""
     if isinstance(value, Mapping):
         for key, below in value.items():
             if key not in allowed.IGNORED_KEYS and key not in allowed.ADDED_KEYS:
-                yield from _walk(below, f"{place}.{_key(allowed.HASH.sub('HASH', key))}")
+                yield from walk(below, f"{place}.{_key(allowed.HASH.sub('HASH', key))}")
         if not value:
             yield place, {}
     elif isinstance(value, list):
+        ends = (1, 2) if _has_interval(value) else ()
         for number, below in enumerate(value):
-            yield from _walk(below, f"{place}[{number}]")
+            if number in ends:
+                continue
+            yield from walk(below, f"{place}[{number}]")
         if not value:
             yield place, []
     else:
         yield place, value
+
+
+def _has_interval(value: list[Any]) -> bool:
+    """Whether a list is a value with the ends of its interval, and perhaps a count behind them."""
+    if len(value) not in (3, 4) or not all(type(item) in (int, float) for item in value):
+        return False
+    return float(value[1]) <= float(value[0]) <= float(value[2]) and isinstance(value[0], float)
 
 
 def _files(root: Path, *, moved: bool = False) -> dict[str, list[Path]]:

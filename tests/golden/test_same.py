@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from golden.same import differences
+from golden.same import differ, differences, walk
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
@@ -84,3 +84,18 @@ def test_what_is_listed_may_differ(tmp_path: Path) -> None:
     rewrite("summary.md", "AUC", "area under the curve")(new)
     (new / "provenance.json").write_text("{}")
     assert differences(old, new)[0] == []
+
+
+def test_the_ends_of_an_interval_may_differ_and_what_it_is_of_may_not() -> None:
+    old = {"rate": [0.5, 0.2, 0.8, 10], "text": "EER 35.0 [15.0, 60.0] of 20", "low": 1.0}
+    new = {"rate": [0.5, 0.1, 0.9, 10], "text": "EER 35.0 [15.0, 68.9] of 20", "low": 2.0}
+    assert compared(old, new) == []
+    assert compared(old, {**new, "rate": [0.6, 0.1, 0.9, 10]}) == [".rate[0]"]
+    assert compared(old, {**new, "rate": [0.5, 0.1, 0.9, 11]}) == [".rate[3]"]
+    assert compared(old, {**new, "text": "EER 35.1 [15.0, 68.9] of 20"}) == [".text"]
+    assert compared({"three": [3.0, 1.0, 2.0]}, {"three": [3.0, 1.5, 2.0]}) == [".three[1]"], "no interval"
+
+
+def compared(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    lines, _ = differ(dict(walk(old)), dict(walk(new)))
+    return [line.partition(":")[0] for line in lines]

@@ -24,7 +24,8 @@ from facewarden.data.text import escaped, printable
 
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"  # which runs nothing, sign or not
+_FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 
 

@@ -135,7 +135,7 @@ def test_csv_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_cells_that_a_spreadsheet_would_run_or_that_tear_a_row_come_back(suffix: str, tmp_path: Path) -> None:
-    cells = ["=1+1", "+2", "-3", "@sum", "'=x", "''-x", "'quoted", "a\rb", "a\nb", "\tx", 'say "so"', "plain", "a,b"]
+    cells = ["=1+1", "+A2", "-A3", "@sum", "'=x", "''-x", "'quoted", "a\rb", "a\nb", "\tx", 'say "so"', "plain", "a,b"]
     path = tmp_path / f"t{suffix}"
     write_table(path, {"=key": cells, "value": [-1.5] * len(cells)})
     table = read_table(path)
@@ -171,3 +171,11 @@ def test_tables_that_are_small_on_the_disk_and_endless_in_memory_are_refused(
     monkeypatch.setenv("FACEWARDEN_LIMIT_TABLE_ROWS", "100")
     with pytest.raises(LimitError, match="101 rows, the limit is 100"):
         read_table(tmp_path / "d.csv")
+
+
+def test_a_negative_number_in_a_column_of_text_stays_a_number_for_other_readers(tmp_path: Path) -> None:
+    cells = ["-107", "+1.5e3", "-.5", "-1+2", "-"]
+    write_table(tmp_path / "t.csv", {"bend": cells})
+    written = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert written == ["-107", "+1.5e3", "-.5", "'-1+2", "'-"]
+    assert read_table(tmp_path / "t.csv")["bend"] == cells
