@@ -140,7 +140,7 @@ def iter_batches(
                 raise
             skipped.append(Skipped(sample.key, _culprit(sample, root, error), error.message))
             continue
-        if loaded.distance is not None and not NEAREST <= loaded.distance <= FARTHEST:
+        if sample.bona_fide and loaded.distance is not None and not NEAREST <= loaded.distance <= FARTHEST:
             odd.append(f"{sample.key} ({loaded.distance:g} mm)")
         group = waiting.setdefault((loaded.grid, loaded.box is not None), [])
         group.append(loaded)
@@ -156,7 +156,7 @@ def iter_batches(
     _say_skipped(skipped or ())
     if odd:
         _LOG.warning(
-            "%d captures have their face at an implausible depth: %s%s",
+            "%d bona fide captures have their face at an implausible depth: %s%s",
             len(odd), ", ".join(odd[:_NAMED]), f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "",
         )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Whether depth and infrared files hold what their numbers are taken for; a 16-bit file is not a 16-bit range.
 
 A few captures of every sensor domain are looked at before any of them is used, since a single frame cannot tell: a dark
-infrared frame has small values in any range, and a face may stand before a hole.
+infrared frame has small values in any range, and a face may stand before a hole. Depth is judged by bona fide captures
+alone: a screen or a print may have any depth that its sensor makes of it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _LOG = logging.getLogger("facewarden")
 
 LOOKED_AT = 12
 """Captures of a domain that are looked at, evenly spread."""
+
+_ENOUGH = 3
+"""Captures from which a domain is refused; fewer give a warning."""
 
 _UNITS = (1000.0, 10.0, 0.1)
 """Units that depth is stored in besides millimeters: meters, centimeters, tenths of millimeters."""
@@ -52,15 +56,16 @@ def check_ranges(samples: Iterable[Sample], *, root: Path, modalities: Sequence[
         modalities: which are going to be read.
 
     Raises:
-        BadInputError: the faces of a domain are nearer than 100 mm or farther than 5 m, or its 16-bit infrared fills 12
-            bits or less; the message names the column to fill.
+        BadInputError: the bona fide faces of a domain are nearer than 100 mm or farther than 5 m, or its 16-bit
+            infrared fills 12 bits or less; the message names the column to fill. Of fewer than three captures it is a
+            warning.
     """
     domains: dict[str, list[Sample]] = {}
     for sample in samples:
         domains.setdefault(sample.domain, []).append(sample)
     for domain, rows in domains.items():
         if "depth" in modalities:
-            _check_depth(domain, _some([row for row in rows if _has_depth(row)]), root)
+            _check_depth(domain, _some([row for row in rows if row.bona_fide and _has_depth(row)]), root)
         if "infrared" in modalities:
             _check_infrared(domain, _some([row for row in rows if _has_infrared(row)]), root)
 
@@ -92,12 +97,14 @@ def _check_depth(domain: str, rows: Sequence[Sample], root: Path) -> None:
         units = [unit for unit in _UNITS if _USUAL[0] <= middle * unit <= _USUAL[1]]
         guess = f"depth_unit = {units[0]:g} (millimeters of one stored value)" if units else "depth_unit"
         first = printable(named_file(root, str(found[0][0].depth)))
-        raise BadInputError(
+        _refuse(
             f"domain {domain}: faces at a depth of {middle:g} mm, in the middle of {len(distances)} captures looked "
             f"at, first {first}; plausible are {NEAREST:g} to {FARTHEST:g} mm",
             hint=f"is it another unit? Then add the column {guess} to the manifest",
+            looked_at=len(distances),
         )
-    reliefs = [looked.relief for row, looked in found if row.bona_fide and looked.relief is not None]
+        return
+    reliefs = [looked.relief for _, looked in found if looked.relief is not None]
     if middle >= _FAR and reliefs and np.median(reliefs) >= _DEEP:
         _LOG.warning(
             "domain %s: faces at %g mm that are %g mm deep: is depth in tenths of millimeters? Then add the column "
@@ -128,7 +135,12 @@ def _check_infrared(domain: str, rows: Sequence[Sample], root: Path) -> None:
         f"{printable(named_file(root, str(row.infrared)))}: its sensor seems to give {bits} bits"
     )
     hint = f"add the column infrared_bits = {bits} to the manifest, or infrared_bits = 16 if it is right as it is"
-    if bits <= _TOO_FEW:
+    _refuse(message, hint=hint, looked_at=len(tops) if bits <= _TOO_FEW else 0)
+
+
+def _refuse(message: str, *, hint: str, looked_at: int) -> None:
+    """Refuse a domain where enough captures were looked at, else only say what seems wrong."""
+    if looked_at >= _ENOUGH:
         raise BadInputError(message, hint=hint)
     _LOG.warning("%s; %s", message, hint)
 

@@ -20,9 +20,8 @@ from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread
 from facewarden.data.photo_files import FolderListing
 from facewarden.data.text import printable
+from facewarden.photos.folder import TINY
 
-TINY = 32.0
-"""Pixels; of a smaller face a detector sees little but the enlargement."""
 _LYING = 45.0
 """Degrees between the eyes and the horizontal from which a face does not stand upright."""
 

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+ENERGIES = 8
+"""How many of the statistics are energies; they come first."""
 _FAINTEST = 1e-8
 
 

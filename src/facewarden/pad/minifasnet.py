@@ -32,8 +32,7 @@ class MiniFasNet(Detector):
     """Mean of the two released silent-face networks (MiniFASNetV2 at box x2.7, MiniFASNetV1SE at box x4.0).
 
     The score is the logit of the mean probability of class 1, live. The published crop cuts the frame to whole pixels,
-    so moving the box by less than a pixel often changes nothing. The checkpoints are released as `.pth` files; they are
-    read as weights alone, so that no code in them runs.
+    so moving the box by less than a pixel often changes nothing.
 
     The checkpoints are the publisher's pickles (.pth). They are read with `torch.load(weights_only=True)`, which makes
     tensors alone and runs no code of the file; every other model folder is refused when it holds pickles.

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from facewarden.core.card import Card
-from facewarden.core.identity.own_hash import with_onnx_hashes
-from facewarden.nn.foreign.network import OnnxNetwork
-from facewarden.nn.foreign.onnx_card import card_beside
-from facewarden.nn.foreign.settings import DetectorSettings, read_card
+from facewarden.nn.foreign.model import onnx_model
+from facewarden.nn.foreign.settings import DetectorSettings
 from facewarden.pad.parts.foreign import ForeignDetector
 
 
@@ -31,10 +29,7 @@ class OnnxDetector(ForeignDetector):
     """
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        source = str(path.with_suffix(".json"))
-        own = with_onnx_hashes(card_beside(path) if card is None else card, path)
-        settings = read_card(DetectorSettings, own, role="pad", source=source)
-        super().__init__(OnnxNetwork(path, settings), settings, own, folder=path.parent, remarks=())
+        super().__init__(onnx_model(path, DetectorSettings, role="pad", card=card))
 
     @classmethod
     def example(cls, folder: Path) -> OnnxDetector:

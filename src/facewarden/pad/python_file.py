@@ -11,10 +11,9 @@ from torch import Tensor
 from facewarden.core.card import Card
 from facewarden.core.files import write_text
 from facewarden.core.roles import Detector
-from facewarden.nn.foreign.network import CallableNetwork
+from facewarden.nn.foreign.model import python_model
 from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values, set_to_evaluation
-from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
-from facewarden.nn.foreign.settings import DetectorSettings, read_card
+from facewarden.nn.foreign.settings import DetectorSettings
 from facewarden.pad.parts.foreign import ForeignDetector
 
 _EXAMPLE = """\
@@ -36,7 +35,7 @@ class PythonDetector(ForeignDetector):
 
     Args:
         model: FILE.py:NAME as a path, or the callable itself.
-        file: where a callable comes from.
+        file: where a callable comes from; by default the file that defines it.
         name: of the callable in that file.
 
     Raises:
@@ -44,15 +43,7 @@ class PythonDetector(ForeignDetector):
     """
 
     def __init__(self, model: Path | Callable[[Tensor], Any], *, file: Path | None = None, name: str = "") -> None:
-        given = (
-            UserCallable.load(model, role=Detector)
-            if isinstance(model, Path)
-            else UserCallable(model, Path(__file__) if file is None else file, name or type(model).__name__)
-        )
-        card, source = python_card(given, DetectorSettings, role="pad")
-        settings = read_card(DetectorSettings, card, role="pad", source=source, needed=NEEDED["pad"])
-        network = CallableNetwork(given.model, settings, source=given.text)
-        super().__init__(network, settings, card, folder=given.file.parent, remarks=network.remarks)
+        super().__init__(python_model(model, DetectorSettings, role="pad", file=file, name=name))
 
     @staticmethod
     def probe_role(detector: Detector, *, source: str) -> tuple[str, ...]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.core.card import Card
-from facewarden.core.identity.own_hash import with_onnx_hashes
-from facewarden.nn.foreign.network import OnnxNetwork
-from facewarden.nn.foreign.onnx_card import card_beside
-from facewarden.nn.foreign.settings import PurifierSettings, read_card
+from facewarden.nn.foreign.model import onnx_model
+from facewarden.nn.foreign.settings import PurifierSettings
 from facewarden.purifiers.parts.foreign import ForeignPurifier
 
 
@@ -26,10 +24,7 @@ class OnnxPurifier(ForeignPurifier):
     """
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        source = str(path.with_suffix(".json"))
-        own = with_onnx_hashes(card_beside(path) if card is None else card, path)
-        settings = read_card(PurifierSettings, own, role="purifier", source=source)
-        super().__init__(OnnxNetwork(path, settings), settings, own, folder=path.parent, remarks=())
+        super().__init__(onnx_model(path, PurifierSettings, role="purifier", card=card))
 
     @classmethod
     def example(cls, folder: Path) -> OnnxPurifier:

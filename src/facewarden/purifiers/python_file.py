@@ -11,10 +11,9 @@ from torch import Tensor
 from facewarden.core.card import Card
 from facewarden.core.files import write_text
 from facewarden.core.roles import Purifier
-from facewarden.nn.foreign.network import CallableNetwork
+from facewarden.nn.foreign.model import python_model
 from facewarden.nn.foreign.probe import keep, probe_pictures, probe_values, set_to_evaluation
-from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
-from facewarden.nn.foreign.settings import PurifierSettings, read_card
+from facewarden.nn.foreign.settings import PurifierSettings
 from facewarden.purifiers.parts.foreign import ForeignPurifier
 
 _CROP = 112
@@ -35,7 +34,7 @@ class PythonPurifier(ForeignPurifier):
 
     Args:
         model: FILE.py:NAME as a path, or the callable itself.
-        file: where a callable comes from.
+        file: where a callable comes from; by default the file that defines it.
         name: of the callable in that file.
 
     Raises:
@@ -43,15 +42,7 @@ class PythonPurifier(ForeignPurifier):
     """
 
     def __init__(self, model: Path | Callable[[Tensor], Any], *, file: Path | None = None, name: str = "") -> None:
-        given = (
-            UserCallable.load(model, role=Purifier)
-            if isinstance(model, Path)
-            else UserCallable(model, Path(__file__) if file is None else file, name or type(model).__name__)
-        )
-        card, source = python_card(given, PurifierSettings, role="purifier")
-        settings = read_card(PurifierSettings, card, role="purifier", source=source, needed=NEEDED["purifier"])
-        network = CallableNetwork(given.model, settings, source=given.text)
-        super().__init__(network, settings, card, folder=given.file.parent, remarks=network.remarks)
+        super().__init__(python_model(model, PurifierSettings, role="purifier", file=file, name=name))
 
     @staticmethod
     def probe_role(purifier: Purifier, *, source: str) -> tuple[str, ...]:

@@ -9,10 +9,8 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.core.identity.own_hash import with_onnx_hashes
-from facewarden.nn.foreign.network import OnnxNetwork
-from facewarden.nn.foreign.onnx_card import card_beside
-from facewarden.nn.foreign.settings import RecognizerSettings, read_card
+from facewarden.nn.foreign.model import onnx_model
+from facewarden.nn.foreign.settings import RecognizerSettings
 from facewarden.recognizers.parts.foreign import ForeignRecognizer
 
 _EXAMPLE_ENDS = (("x", ["n", 3, 112, 112]), ("y", ["n", 3, 1, 1]))
@@ -36,10 +34,7 @@ class OnnxRecognizer(ForeignRecognizer):
     """
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        source = str(path.with_suffix(".json"))
-        own = with_onnx_hashes(card_beside(path) if card is None else card, path)
-        settings = read_card(RecognizerSettings, own, role="recognizer", source=source)
-        super().__init__(OnnxNetwork(path, settings), settings, own, folder=path.parent, remarks=())
+        super().__init__(onnx_model(path, RecognizerSettings, role="recognizer", card=card))
 
     @classmethod
     def example(cls, folder: Path) -> OnnxRecognizer:

@@ -11,10 +11,9 @@ from torch import Tensor
 from facewarden.core.card import Card
 from facewarden.core.files import write_text
 from facewarden.core.roles import Recognizer
-from facewarden.nn.foreign.network import CallableNetwork
+from facewarden.nn.foreign.model import python_model
 from facewarden.nn.foreign.probe import keep, probe_pictures, probe_values, set_to_evaluation
-from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
-from facewarden.nn.foreign.settings import RecognizerSettings, read_card
+from facewarden.nn.foreign.settings import RecognizerSettings
 from facewarden.recognizers.parts.foreign import ForeignRecognizer
 
 _EXAMPLE = """\
@@ -35,7 +34,7 @@ class PythonRecognizer(ForeignRecognizer):
 
     Args:
         model: FILE.py:NAME as a path, or the callable itself.
-        file: where a callable comes from.
+        file: where a callable comes from; by default the file that defines it.
         name: of the callable in that file.
 
     Raises:
@@ -43,15 +42,7 @@ class PythonRecognizer(ForeignRecognizer):
     """
 
     def __init__(self, model: Path | Callable[[Tensor], Any], *, file: Path | None = None, name: str = "") -> None:
-        given = (
-            UserCallable.load(model, role=Recognizer)
-            if isinstance(model, Path)
-            else UserCallable(model, Path(__file__) if file is None else file, name or type(model).__name__)
-        )
-        card, source = python_card(given, RecognizerSettings, role="recognizer")
-        settings = read_card(RecognizerSettings, card, role="recognizer", source=source, needed=NEEDED["recognizer"])
-        network = CallableNetwork(given.model, settings, source=given.text)
-        super().__init__(network, settings, card, folder=given.file.parent, remarks=network.remarks)
+        super().__init__(python_model(model, RecognizerSettings, role="recognizer", file=file, name=name))
 
     @staticmethod
     def probe_role(recognizer: Recognizer, *, source: str) -> tuple[str, ...]:

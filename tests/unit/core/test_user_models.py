@@ -217,3 +217,31 @@ def test_detectors_of_the_users_own_class_are_probed_too(own: Path) -> None:
     with pytest.raises(BadInputError, match="depends on the others of its batch"):
         resolve_detector(f"{own}:Ranked")
     assert "in training mode" in resolve_detector(f"{own}:Dropping").card.remarks[0]
+
+
+def test_a_file_that_changed_is_imported_again(tmp_path: Path) -> None:
+    settings = 'size, scale, mean, std, output = 32, None, 0.0, 255.0, "logit"'
+    scores = []
+    for sign in ("", "-"):
+        (tmp_path / "mine.py").write_text(
+            "import torch\n\nclass Net(torch.nn.Module):\n"
+            f"    {settings}\n\n    def forward(self, images):\n        return {sign}images.mean(dim=(1, 2, 3))\n"
+        )
+        detector = resolve_detector(f"{tmp_path / 'mine.py'}:Net")
+        batch = FaceBatch(images={"rgb": torch.full((1, 3, 32, 32), 0.5)}, key=("a",))
+        scores.append(float(detector(batch).score[0]))
+    assert scores == pytest.approx([0.5, -0.5])
+
+
+def test_a_callable_without_a_file_of_its_own_is_hashed_by_the_file_that_defines_it() -> None:
+    from facewarden.pad.python_file import PythonDetector
+
+    class Net(torch.nn.Module):
+        size, scale, mean, std, output = 32, None, 0.0, 255.0, "logit"
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean(dim=(1, 2, 3))
+
+    assert set(PythonDetector(Net()).card.sha256) == {Path(__file__).name}
+    with pytest.raises(BadInputError, match="no file defines it"):
+        PythonDetector(max)

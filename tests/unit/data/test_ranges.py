@@ -78,7 +78,7 @@ def test_a_declared_unit_gives_the_frames_of_millimeters(tmp_path: Path) -> None
 
 
 def test_tenths_that_pass_for_far_faces_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = captures(tmp_path, scale=10)  # 4.2 m, plausible by itself
+    rows = captures(tmp_path, scale=9)  # 4 m, plausible by itself
     with caplog.at_level(logging.WARNING, logger="facewarden"):
         list(iter_batches(rows, 4, root=tmp_path))
     assert "is depth in tenths of millimeters? Then add the column depth_unit = 0.1" in caplog.text
@@ -89,7 +89,27 @@ def test_one_capture_at_an_implausible_depth_is_named(tmp_path: Path, caplog: py
     write_depth(tmp_path / "3_depth.png", np.full((SIDE, SIDE), 7, np.uint16))
     with caplog.at_level(logging.WARNING, logger="facewarden"):
         list(iter_batches(rows, 4, root=tmp_path))
-    assert "1 captures have their face at an implausible depth: k3 (7 mm)" in caplog.text
+    assert "1 bona fide captures have their face at an implausible depth: k3 (7 mm)" in caplog.text
+
+
+def test_an_attack_may_have_any_depth(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = captures(tmp_path)
+    for row in rows:
+        if not row.bona_fide:
+            write_depth(tmp_path / str(row.depth), np.full((SIDE, SIDE), 7000, np.uint16))
+    with caplog.at_level(logging.WARNING, logger="facewarden"):
+        assert len(load_batch([rows[0]], root=tmp_path)) == 1
+        list(iter_batches(rows, 4, root=tmp_path))
+    assert "depth" not in caplog.text
+
+
+def test_one_frame_alone_refuses_no_domain(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    row = captures(tmp_path, bits=12)[1]
+    write_depth(tmp_path / str(row.depth), np.full((SIDE, SIDE), 7000, np.uint16))
+    with caplog.at_level(logging.WARNING, logger="facewarden"):
+        assert len(load_batch([row], root=tmp_path)) == 1
+    assert "depth of 7000 mm" in caplog.text
+    assert "infrared_bits = 12" in caplog.text
 
 
 @pytest.mark.parametrize("bits", [10, 12])

@@ -88,3 +88,16 @@ def test_one_size_alone_is_refused_in_words_for_others(tmp_path: Path) -> None:
     assert fixed(torch.rand(1, 3, 64, 64)).shape == (1, 3, 64, 64)
     with pytest.raises(BadInputError, match="takes 64 x 64 pixels"):
         fixed(make_faces(1))
+
+
+def test_known_answers_are_compared_also_where_a_range_was_remarked(tmp_path: Path) -> None:
+    module = "import torch\n\ndef darker(images):\n    return images - 0.3\n"
+    (tmp_path / "own.py").write_text(module)
+    settings = {"mean": 0, "std": 255, "output": "unit"}
+    card = {"name": "own", "summary": "toy", "role": "purifier", "settings": settings}
+    (tmp_path / "own.json").write_text(json.dumps(card))
+    assert resolve_purifier(f"{tmp_path / 'own.py'}:darker").card.remarks
+    card["self_test"] = [{"input": "gray:0.5", "score": 0.0, "tolerance": 1.0}]
+    (tmp_path / "own.json").write_text(json.dumps(card))
+    with pytest.raises(BadInputError, match="self_test fails"):
+        resolve_purifier(f"{tmp_path / 'own.py'}:darker")

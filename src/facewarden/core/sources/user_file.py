@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -75,7 +76,9 @@ def _imported(file: Path) -> ModuleType:
     if not file.is_file():
         raise BadInputError(f"{file}: no such file", hint="facewarden help sources")
     path = file.resolve()
-    module_name = f"facewarden_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    # by content too: a file that was changed since is imported again, not taken from memory under its new hash
+    content = hashlib.sha256(os.fsencode(path) + b"\0" + path.read_bytes()).hexdigest()
+    module_name = f"facewarden_file_{path.stem}_{content[:16]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)

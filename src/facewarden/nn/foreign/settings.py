@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 import torch
@@ -11,6 +13,7 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, Modality
 from facewarden.core.settings import Count, OneOrMore, Positive, SettingError, Whole, read_settings
 from facewarden.nn.crop import Border
@@ -169,6 +172,28 @@ def network_input(images: Tensor, settings: InputSettings) -> Tensor:
         for numbers in (settings.mean, settings.std)
     )
     return (ordered.float() * settings.range - mean) / std
+
+
+def single_changes(settings: S, more: Mapping[str, Sequence[Any]] | None = None) -> dict[str, S]:
+    """Single changes of a card that may explain why a known input has another answer.
+
+    Args:
+        settings: of the card.
+        more: settings of the role -> values to try, besides the order of channels and the range of pixels.
+
+    Returns:
+        What to type -> the settings with it; those that contradict themselves are left out.
+    """
+    shared: dict[str, Sequence[Any]] = {
+        "order": ["RGB" if settings.order == "BGR" else "BGR"],
+        "range": [1 if settings.range == 255 else 255],
+    }
+    found = {}
+    for name, values in {**shared, **(more or {})}.items():
+        for value in values:
+            with suppress(BadInputError):  # a range that mean and std contradict
+                found[f'"{name}": {json.dumps(value)}'] = replace(settings, **{name: value})
+    return found
 
 
 def _near(word: Any, known: Sequence[str]) -> str | None:

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.card import Card, KnownAnswer
+from facewarden.core.card import KnownAnswer
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.data.photo import read_photo
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.foreign.known_answers import check_answers, known_input
-from facewarden.nn.foreign.network import ForeignNetwork
+from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen, rows_of, score_of
 from facewarden.nn.foreign.probe import check_scores, keep, probe_pictures, probe_values
-from facewarden.nn.foreign.settings import DetectorSettings, network_input
+from facewarden.nn.foreign.settings import DetectorSettings, network_input, single_changes
 
 
 class ForeignDetector(Detector):
     """Crops the face, computes a network of another maker and reads its score.
 
     Args:
-        network: from a file or a callable.
-        settings: of its card.
-        card: of the model.
-        folder: in which the pictures of the card's `self_test` are.
-        remarks: what was noticed before.
+        model: its network and its card.
 
     Raises:
         BadInputError: a probe disproves the card; it names the word to change.
     """
 
-    def __init__(
-        self, network: ForeignNetwork, settings: DetectorSettings, card: Card, *, folder: Path, remarks: tuple[str, ...]
-    ) -> None:
+    def __init__(self, model: ForeignModel[DetectorSettings]) -> None:
         super().__init__()
-        self.network, self.settings, self.card, self.folder = network, settings, card, folder
+        network, settings = model.network, model.settings
+        self.network, self.settings, self.card, self.folder = network, settings, model.card, model.folder
         self.told_as = network.source
         self.modalities = (settings.modality,)
         self.needs_box = settings.scale is not None
@@ -54,7 +47,7 @@ class ForeignDetector(Detector):
             )
         self.side = network.side
         self.eval()
-        self.card = replace(card, remarks=tuple(keep([*remarks, *self._probe()])))
+        self.card = replace(model.card, remarks=tuple(keep([*model.remarks, *self._probe()])))
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch of frames by their face boxes."""
@@ -106,22 +99,9 @@ class ForeignDetector(Detector):
 
 def _others(settings: DetectorSettings, count: int) -> Mapping[str, DetectorSettings]:
     """Single changes of a card that may explain another answer."""
-    changes: dict[str, dict[str, Any]] = {
-        f'"order": "{"RGB" if settings.order == "BGR" else "BGR"}"': {
-            "order": "RGB" if settings.order == "BGR" else "BGR"
-        }
-    }
+    more: dict[str, Sequence[Any]]
     if count == 1:
-        changes[f'"invert": {str(not settings.invert).lower()}'] = {"invert": not settings.invert}
-        changes |= {f'"output": "{one}"': {"output": one} for one in ("logit", "probability")}
+        more = {"invert": [not settings.invert], "output": ["logit", "probability"]}
     else:
-        changes |= {f'"bona_fide": {index}': {"bona_fide": index} for index in range(min(count, 16))}
-        changes |= {f'"output": "{one}"': {"output": one} for one in ("logits", "probability")}
-    changes |= {f'"border": "{one}"': {"border": one} for one in ("inside", "zero")}
-    span: Literal[1, 255] = 1 if settings.range == 255 else 255
-    changes[f'"range": {span}'] = {"range": span}
-    found = {}
-    for text, change in changes.items():
-        with suppress(BadInputError):  # a range that mean and std contradict
-            found[text] = replace(settings, **change)
-    return found
+        more = {"bona_fide": list(range(min(count, 16))), "output": ["logits", "probability"]}
+    return single_changes(settings, {**more, "border": ["inside", "zero"]})

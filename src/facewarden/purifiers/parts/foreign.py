@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from facewarden.core.card import Card, KnownAnswer
+from facewarden.core.card import KnownAnswer
 from facewarden.core.compute.device import device_of
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
 from facewarden.data.photo import read_photo
 from facewarden.nn.foreign.known_answers import check_answers, known_input
-from facewarden.nn.foreign.network import ForeignNetwork
+from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen
 from facewarden.nn.foreign.probe import keep, probe_pictures, probe_values
-from facewarden.nn.foreign.settings import PictureOutput, PurifierSettings, network_input
+from facewarden.nn.foreign.settings import PictureOutput, PurifierSettings, network_input, single_changes
 
 _CROP = 112
 _OVERSHOOT = 0.25  # restored pictures leave 0..1 a little; a wrong unit does by far more
@@ -29,24 +27,18 @@ class ForeignPurifier(Purifier):
     """Computes a network of another maker that gives a picture of the same size.
 
     Args:
-        network: from a file or a callable.
-        settings: of its card.
-        card: of the model.
-        folder: in which the pictures of the card's `self_test` are.
-        remarks: what was noticed before.
+        model: its network and its card.
 
     Raises:
         BadInputError: a probe disproves the card; it names the word to change.
     """
 
-    def __init__(
-        self, network: ForeignNetwork, settings: PurifierSettings, card: Card, *, folder: Path, remarks: tuple[str, ...]
-    ) -> None:
-        self.foreign, self.settings, self.folder, self.card = network.eval(), settings, folder, card
+    def __init__(self, model: ForeignModel[PurifierSettings]) -> None:
+        network = model.network
+        self.foreign, self.settings, self.folder, self.card = network.eval(), model.settings, model.folder, model.card
         self.network = None if device_of(network) is None else network  # without weights it computes anywhere
         self.told_as, self.differentiable = network.source, network.differentiable
-        found = self._probe()
-        self.card = replace(card, remarks=tuple(keep([*remarks, *found])))
+        self.card = replace(model.card, remarks=tuple(keep([*model.remarks, *self._probe()])))
 
     def purify(self, images: Tensor) -> Tensor:
         """Return the purified images, cut at black and white.
@@ -85,6 +77,7 @@ class ForeignPurifier(Purifier):
         found = probe_values(
             lambda some: self._pictures(some, settings), pictures, source=source, exact=self.foreign.exact
         )
+        remarks: list[str] = []
         change = (found - pictures).abs().mean()
         if float(found.min()) < -_OVERSHOOT or float(found.max()) > 1 + _OVERSHOOT or float(change) > _OVERSHOOT:
             with torch.no_grad():
@@ -96,9 +89,9 @@ class ForeignPurifier(Purifier):
                 raise BadInputError(
                     f'{source}: its card says output "{settings.output}", but {told}', hint=f'"output": "{best}"'
                 )
-            return [f"{source}: {told}, and change the probe's by {255 * float(change):.0f} gray levels on average"]
-        check_answers(self.card, self._answer, settings, others=_others(settings), source=source)
-        return []
+            remarks = [f"{source}: {told}, and change the probe's by {255 * float(change):.0f} gray levels on average"]
+        check_answers(self.card, self._answer, settings, others=single_changes(settings), source=source)
+        return remarks
 
     def _answer(self, one: KnownAnswer, settings: PurifierSettings) -> float:
         picture = known_input(
@@ -121,9 +114,3 @@ def _in_unit(picture: Tensor, settings: PurifierSettings) -> Tensor:
     else:
         unit = picture
     return unit.flip(1) if settings.order == "BGR" else unit
-
-
-def _others(settings: PurifierSettings) -> dict[str, PurifierSettings]:
-    """Single changes of a card that may explain another answer."""
-    order: Literal["RGB", "BGR"] = "RGB" if settings.order == "BGR" else "BGR"
-    return {f'"order": "{order}"': replace(settings, order=order)}

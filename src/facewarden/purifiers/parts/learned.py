@@ -14,7 +14,7 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
-from facewarden.nn.residue import residue_pattern, residue_statistics
+from facewarden.nn.residue import ENERGIES, residue_description
 from facewarden.nn.restorer import build_restorer
 
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
@@ -97,9 +97,13 @@ class LearnedPurifier(Purifier):
         if fitted is None:
             raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
         with torch.no_grad():
-            purified = self(images)
-            values = residue_statistics(images, purified)
-            if len(fitted["weights"]) > values.shape[1]:  # weights of the release before read the energies alone
-                values = torch.cat([values, residue_pattern(images, purified)], dim=1)
+            values = residue_description(images, self(images))
+        if len(fitted["weights"]) == ENERGIES:  # of the release before
+            values = values[:, :ENERGIES]
+        if len(fitted["weights"]) != values.shape[1]:
+            raise BadInputError(
+                f"{self.name}: its card weighs {len(fitted['weights'])} statistics, there are {values.shape[1]}",
+                hint="facewarden train fits it again",
+            )
         scale = torch.tensor(fitted["weights"], dtype=values.dtype, device=values.device)
         return torch.sigmoid((values * scale).sum(dim=1) + float(fitted["bias"]))

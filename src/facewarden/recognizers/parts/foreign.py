@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 
-from facewarden.core.card import Card, KnownAnswer
+from facewarden.core.card import KnownAnswer
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.data.photo import read_photo
 from facewarden.nn.foreign.known_answers import check_answers, known_input
-from facewarden.nn.foreign.network import ForeignNetwork
+from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen, rows_of
 from facewarden.nn.foreign.probe import check_embeddings, keep, probe_pictures, probe_values
-from facewarden.nn.foreign.settings import RecognizerSettings, network_input
+from facewarden.nn.foreign.settings import RecognizerSettings, network_input, single_changes
 from facewarden.recognizers.parts.view import InputView
 
 
@@ -25,32 +24,19 @@ class ForeignRecognizer(Recognizer):
     """Resamples the aligned crop and computes a network of another maker.
 
     Args:
-        network: from a file or a callable.
-        settings: of its card.
-        card: of the model.
-        folder: in which the pictures of the card's `self_test` are.
-        remarks: what was noticed before.
+        model: its network and its card.
 
     Raises:
         BadInputError: a probe disproves the card; it names the word to change.
     """
 
-    def __init__(
-        self,
-        network: ForeignNetwork,
-        settings: RecognizerSettings,
-        card: Card,
-        *,
-        folder: Path,
-        remarks: tuple[str, ...],
-    ) -> None:
+    def __init__(self, model: ForeignModel[RecognizerSettings]) -> None:
         super().__init__()
-        self.network, self.settings, self.folder = network, settings, folder
+        network = model.network
+        self.network, self.settings, self.card, self.folder = network, model.settings, model.card, model.folder
         self.told_as, self.differentiable = network.source, network.differentiable
-        self.card = card
         self.view = InputView(0.0, 0.0, side=float(self.size), size=network.side or self.size)
-        found = self._probe()
-        self.card = replace(card, remarks=tuple(keep([*remarks, *found])))
+        self.card = replace(model.card, remarks=tuple(keep([*model.remarks, *self._probe()])))
         self.eval()
 
     def features(self, images: Tensor) -> Tensor:
@@ -74,15 +60,7 @@ class ForeignRecognizer(Recognizer):
         )
         self.dim = values.shape[1]
         remarks = check_embeddings(values, source=source)
-        order, span = ("RGB" if settings.order == "BGR" else "BGR"), (1 if settings.range == 255 else 255)
-        others = {f'"order": "{order}"': {"order": order}, f'"range": {span}': {"range": span}}
-        tried = {}
-        for text, change in others.items():
-            try:
-                tried[text] = replace(settings, **change)  # type: ignore[arg-type]
-            except BadInputError:  # a range that mean and std contradict
-                continue
-        check_answers(self.card, self._answer, settings, others=tried, source=source)
+        check_answers(self.card, self._answer, settings, others=single_changes(settings), source=source)
         return remarks
 
     def _answer(self, one: KnownAnswer, settings: RecognizerSettings) -> float:

@@ -1,0 +1,95 @@
+"""A model of another maker as its role takes it: network, settings, card, folder; from an ONNX file or a callable."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor
+
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.identity.own_hash import with_onnx_hashes
+from facewarden.core.roles import Detector, Purifier, Recognizer
+from facewarden.nn.foreign.network import CallableNetwork, ForeignNetwork, OnnxNetwork
+from facewarden.nn.foreign.onnx_card import card_beside
+from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
+from facewarden.nn.foreign.settings import InputSettings, read_card
+
+S = TypeVar("S", bound=InputSettings)
+_ROLES: Mapping[str, type] = {"pad": Detector, "recognizer": Recognizer, "purifier": Purifier}
+
+
+@dataclass(frozen=True)
+class ForeignModel(Generic[S]):
+    """What a card and a file, or a card and a callable, give together.
+
+    Attributes:
+        network: from a file or a callable.
+        settings: of its card.
+        card: of the model, with the hash of its file.
+        folder: in which the pictures of the card's `self_test` are.
+        remarks: what was noticed so far.
+    """
+
+    network: ForeignNetwork
+    settings: S
+    card: Card
+    folder: Path
+    remarks: tuple[str, ...] = ()
+
+
+def onnx_model(path: Path, kind: type[S], *, role: str, card: Card | None = None) -> ForeignModel[S]:
+    """Read an ONNX file and its card.
+
+    Args:
+        path: the file.
+        kind: settings of the role.
+        role: "pad", "recognizer" or "purifier".
+        card: default is the card file `NAME.json` beside `NAME.onnx`.
+
+    Raises:
+        BadInputError: onnxruntime is not installed, a file is missing or no ONNX, or the card does not fit.
+    """
+    own = with_onnx_hashes(card_beside(path) if card is None else card, path)
+    settings = read_card(kind, own, role=role, source=str(path.with_suffix(".json")))
+    return ForeignModel(OnnxNetwork(path, settings), settings, own, path.parent)
+
+
+def python_model(
+    model: Path | Callable[[Tensor], Any], kind: type[S], *, role: str, file: Path | None, name: str
+) -> ForeignModel[S]:
+    """Take a callable, or import the one that FILE.py:NAME names, and read its card.
+
+    Args:
+        model: FILE.py:NAME as a path, or the callable itself.
+        kind: settings of the role.
+        role: "pad", "recognizer" or "purifier".
+        file: where a callable comes from; by default the file that defines it.
+        name: of the callable in that file.
+
+    Raises:
+        BadInputError: no file of a callable can be found, or its card lacks a word.
+    """
+    if isinstance(model, Path):
+        given = UserCallable.load(model, role=_ROLES[role])
+    else:
+        given = UserCallable(model, _file_of(model) if file is None else file, name or type(model).__name__)
+    card, source = python_card(given, kind, role=role)
+    settings = read_card(kind, card, role=role, source=source, needed=NEEDED[role])
+    network = CallableNetwork(given.model, settings, source=given.text)
+    return ForeignModel(network, settings, card, given.file.parent, network.remarks)
+
+
+def _file_of(model: object) -> Path:
+    """The file that defines a callable: its hash says which one it is."""
+    try:
+        found = inspect.getsourcefile(model if inspect.isroutine(model) else type(model))
+    except TypeError:  # built in, or typed at a prompt
+        found = None
+    if found is None:
+        raise BadInputError(f"{type(model).__name__}: no file defines it", hint="file=Path('my.py'), or FILE.py:NAME")
+    return Path(found)
