@@ -8,9 +8,10 @@ alone: a screen or a print may have any depth that its sensor makes of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,10 @@ _TOO_FEW = 12
 """Up to so many bits of 16 a picture is nearly black."""
 
 
+_PASSED: set[tuple[Any, ...]] = set()
+"""What was looked at in this process and not refused."""
+
+
 @dataclass(frozen=True)
 class _Looked:
     distance: float | None
@@ -65,9 +70,23 @@ def check_ranges(samples: Iterable[Sample], *, root: Path, modalities: Sequence[
         domains.setdefault(sample.domain, []).append(sample)
     for domain, rows in domains.items():
         if "depth" in modalities:
-            _check_depth(domain, _some([row for row in rows if row.bona_fide and _has_depth(row)]), root)
+            _once(_check_depth, domain, _some([row for row in rows if row.bona_fide and _has_depth(row)]), root)
         if "infrared" in modalities:
-            _check_infrared(domain, _some([row for row in rows if _has_infrared(row)]), root)
+            _once(_check_infrared, domain, _some([row for row in rows if _has_infrared(row)]), root)
+
+
+def _once(check: Callable[[str, list[Sample], Path], None], domain: str, rows: list[Sample], root: Path) -> None:
+    """Look at the same files once: a verb reads its captures in several passes."""
+    try:
+        paths = [named_file(root, str(row.depth if check is _check_depth else row.infrared)) for row in rows]
+        files = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    except (OSError, ValueError):  # whoever reads it for use says what is wrong
+        files = ()
+    key = (check.__name__, files, tuple((row.depth_unit, row.box) for row in rows))
+    if files and key in _PASSED:
+        return
+    check(domain, rows, root)
+    _PASSED.add(key)
 
 
 def _some(rows: Sequence[Sample]) -> list[Sample]:

@@ -124,24 +124,22 @@ class HttpDetector(Detector):
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Post the batch in parts and return the scores."""
-        size = self.settings.batch
-        scores = [
-            self._ask(batch.select(range(start, min(start + size, len(batch))))) for start in range(0, len(batch), size)
-        ]
-        device = batch.device
-        return PadOutput(score=torch.cat(scores).to(device) if scores else torch.zeros(0, device=device))
+        return PadOutput(score=self._scores(batch, self.settings).to(batch.device))
 
-    def _ask(self, part: FaceBatch) -> Tensor:
+    def _scores(self, batch: FaceBatch, settings: HttpSettings) -> Tensor:
+        starts = range(0, len(batch), settings.batch)
+        parts = [batch.select(range(start, min(start + settings.batch, len(batch)))) for start in starts]
+        return torch.cat([self._ask(part, settings) for part in parts]) if parts else torch.zeros(0)
+
+    def _ask(self, part: FaceBatch, settings: HttpSettings) -> Tensor:
         samples = [_sample(part, row, self.modalities) for row in range(len(part))]
         answer = self._post(json.dumps({"version": 1, "samples": samples}).encode())
         scores = answer.get("scores") if isinstance(answer, Mapping) else None
         if not isinstance(scores, list) or len(scores) != len(part):
             count = f"{len(scores)} scores" if isinstance(scores, list) else "no list of scores"
-            raise ContractError(
-                f"{self.settings.url} gave {count} for {len(part)} samples", hint='answer {"scores": [...]}'
-            )
-        numbers = torch.tensor([_number(score, self.settings) for score in scores], dtype=torch.float32)
-        return -numbers if self.settings.invert else numbers
+            raise ContractError(f"{settings.url} gave {count} for {len(part)} samples", hint='answer {"scores": [...]}')
+        numbers = torch.tensor([_number(score, settings) for score in scores], dtype=torch.float32)
+        return -numbers if settings.invert else numbers
 
     def _post(self, body: bytes) -> Any:
         settings = self.settings
@@ -199,14 +197,10 @@ class HttpDetector(Detector):
         )
         height, width = picture.shape[-2:]
         box = torch.tensor([one.box or (0.0, 0.0, float(width), float(height))])
-        own = self.settings
-        self.settings = settings
         try:
-            return float(self.predict(replace(probe_batch(picture, self.modalities), box=box)).score[0])
+            return float(self._scores(replace(probe_batch(picture, self.modalities), box=box), settings)[0])
         except ContractError as error:  # numbers that other settings forbid
             raise BadInputError(error.message, hint=error.hint) from error
-        finally:
-            self.settings = own
 
     @classmethod
     def example(cls, folder: Path) -> HttpDetector:

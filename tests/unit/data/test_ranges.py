@@ -103,6 +103,18 @@ def test_an_attack_may_have_any_depth(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "depth" not in caplog.text
 
 
+def test_the_same_captures_are_looked_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = captures(tmp_path, bits=14)
+    for expected in (1, 0):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, logger="facewarden"):
+            list(iter_batches(rows, 4, root=tmp_path))
+        assert caplog.text.count("infrared_bits = 14") == expected
+    captures(tmp_path, bits=12)
+    with pytest.raises(BadInputError, match="give 12 bits"):
+        list(iter_batches(rows, 4, root=tmp_path))
+
+
 def test_one_frame_alone_refuses_no_domain(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     row = captures(tmp_path, bits=12)[1]
     write_depth(tmp_path / str(row.depth), np.full((SIDE, SIDE), 7000, np.uint16))
