@@ -17,6 +17,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.protocols.parts.base import Protocol
 from facewarden.data.sample import Sample
+from facewarden.data.simulate.sensor.domains import DOMAINS
 from registered import build, names
 
 CAPTURES = capture_sets()
@@ -59,6 +60,11 @@ def test_a_folder_without_photos_is_refused_in_words(name: str, tmp_path: Path) 
 def test_both_kinds_of_sets_are_there() -> None:
     assert {"lfw", "folder"} <= set(PHOTOS)
     assert {"wmca", "casia_surf", "casia_cefa", "padisi"} <= set(CAPTURES)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_set_names_the_simulated_site_that_stands_for_it(name: str) -> None:
+    assert registry.load("datasets", name).twin_site in DOMAINS
 
 
 @pytest.mark.parametrize("name", CAPTURES)

@@ -78,6 +78,7 @@ class CasiaCefa(ClipSet):
     """
 
     twin = CasiaCefaTwin
+    twin_site = "birch"
     summary = "CASIA-SURF CeFA, with CeFA-Race and CeFA-Mask in it; casia_cefa:PATH"
     folders = MappingProxyType({"rgb": "profile", "depth": "depth", "infrared": "ir"})
     heads = ("CeFA-Race", "CeFA-Mask")

@@ -59,6 +59,7 @@ class CasiaSurf(ClipSet):
     """
 
     twin = CasiaSurfTwin
+    twin_site = "cedar"
     summary = "CASIA-SURF cropped faces, with real_part and fake_part in it; casia_surf:PATH"
     heads = ("real_part", "fake_part")
     outer = ("CASIA-SURF-CROP",)

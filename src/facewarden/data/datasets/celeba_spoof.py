@@ -78,6 +78,7 @@ class CelebaSpoof(CaptureSet):
     """
 
     twin = CelebaSpoofTwin
+    twin_site = "alder"
     summary = "CelebA-Spoof with Data and metas in it; celeba_spoof:PATH"
     modalities: ClassVar[tuple[Modality, ...]] = ("rgb",)
 

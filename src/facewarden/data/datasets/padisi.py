@@ -86,6 +86,7 @@ class Padisi(CaptureSet):
     """
 
     twin = PadisiTwin
+    twin_site = "dogwood"
     summary = "PADISI-Face arrays (.npz) with the official partition and ground truth files; padisi:PATH"
 
     def frames_by_rule(self) -> Iterator[Frame]:

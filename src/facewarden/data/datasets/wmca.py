@@ -117,6 +117,7 @@ class Wmca(ClipSet):
     """
 
     twin = WmcaTwin
+    twin_site = "alder"
     summary = "WMCA, with R_CDIT (frames) or two face-station archives (HDF5) in it; wmca:PATH"
     heads = ("R_CDIT",)
     outer = ("WMCA-Image",)

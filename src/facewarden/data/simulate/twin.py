@@ -29,10 +29,6 @@ from facewarden.data.simulate.plan import check_frame
 from facewarden.data.simulate.run import people_of
 from facewarden.data.simulate.sensor.domains import domain
 
-SENSORS = {
-    "wmca": "alder", "casia_cefa": "birch", "casia_surf": "cedar", "padisi": "dogwood", "celeba_spoof": "alder",
-}  # fmt: skip
-"""Which simulated site stands for a set; another one takes the first."""
 FRAMING = 0.48
 _AROUND = 1.3
 """How much larger than the face box the cut-out is."""
@@ -59,7 +55,7 @@ def simulate_layout(
         out: folder to write to, new or empty.
         layout: a set of captures from `facewarden list datasets`.
         subjects: how many people, at least 3; they are assigned to train, dev and test.
-        sensors: simulated site, from `facewarden.data.simulate.sensor.domains.DOMAINS`; each layout has its own.
+        sensors: simulated site, from `facewarden.data.simulate.sensor.domains.DOMAINS`; by default the `twin_site` of the set.
         faces, locate: photos of people, as in `simulate`.
         size: side of the cut-out faces in pixels.
         seed: decides everything.
@@ -76,16 +72,16 @@ def simulate_layout(
         raise BadInputError(f"{subjects} subjects in three splits", hint="at least 3")
     frame = round(size / (_AROUND * FRAMING * 1.3))
     check_frame(max(frame, 64), FRAMING)
-    site = domain(sensors or SENSORS.get(layout, "alder")).name
+    made = registry.load("datasets", layout)
+    site = domain(sensors or made.twin_site).name
     people, count, _ = people_of(
         faces, subjects=subjects, size=max(frame, 64), framing=FRAMING, seed=seed, locate=locate
     )
     if count < 3:
         raise BadInputError(f"{count} faces could be used", hint="at least 3")
     _claim(out, {"layout": layout, "subjects": count, "sensors": site, "size": size, "seed": seed})
-    maker = registry.load("datasets", layout).twin
     render = renderer(people, site=site, population=count, size=size, frame=max(frame, 64), seed=seed)
-    maker(out, _counted(render), count).write()
+    made.twin(out, _counted(render), count).write()
     return capture_set(layout, out).manifest()
 
 

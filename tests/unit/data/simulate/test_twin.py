@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from facewarden.core import registry
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.data.captures import capture_set
 from facewarden.data.datasets.parts.twins import Shot, TwinFrame
@@ -32,6 +34,21 @@ def test_a_simulated_set_is_read_by_its_reader_and_labeled_simulated(padisi: Pat
     middle = batch.images["depth"][:, 0, 16:32, 16:32]
     assert float((middle > 0).float().mean()) > 0.7  # the face, not the wall, is in the middle
     assert float(middle[middle > 0].median()) == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_site_is_that_of_the_set_or_the_one_asked_for(
+    padisi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def site(folder: Path) -> str:
+        recipe = json.loads((folder / "card.json").read_text())["recipe"]
+        return str(recipe["sensors"])
+
+    assert site(padisi) == "dogwood"
+    simulate_layout(tmp_path / "asked", layout="padisi", subjects=3, size=48, sensors="birch")
+    assert site(tmp_path / "asked") == "birch"
+    monkeypatch.setattr(registry.load("datasets", "padisi"), "twin_site", "cedar")
+    simulate_layout(tmp_path / "other", layout="padisi", subjects=3, size=48)
+    assert site(tmp_path / "other") == "cedar"
 
 
 @pytest.mark.parametrize("species", ["bona_fide", "print_flat"])

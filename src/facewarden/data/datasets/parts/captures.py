@@ -69,6 +69,7 @@ class CaptureSet(ABC):
     Attributes:
         summary: one sentence.
         twin: writes simulated captures in this layout.
+        twin_site: simulated site that stands for the set in its twin, one of `facewarden.data.simulate.sensor.domains`.
         depth_encoding: how the set stores depth.
         modalities: what a complete capture of the set has.
         root: the folder that was given.
@@ -87,6 +88,7 @@ class CaptureSet(ABC):
 
     summary: ClassVar[str]
     twin: ClassVar[type[TwinWriter]]
+    twin_site: ClassVar[str] = "alder"
     depth_encoding: ClassVar[DepthEncoding] = "picture"
     modalities: ClassVar[tuple[Modality, ...]] = MODALITIES
 
