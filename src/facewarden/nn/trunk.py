@@ -16,6 +16,8 @@ from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.seeding import derive
 from facewarden.core.settings import Count, check_fields, read_settings
+from facewarden.nn.dinov2 import NAME as DINOV2
+from facewarden.nn.dinov2 import dinov2_identity, dinov2_small
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 """Where the trunks that come with the package lie."""
@@ -58,9 +60,9 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
     """Make the transformer that a detector is built on. Its inputs are normalized as (255 x - 127.5) / 128.
 
     Args:
-        name: `face_vit` with the weights of the package, `face_vit:fresh` without them, a plain vision transformer of
-            timm such as `vit_small_patch16_224` (`…:fresh` where random weights are meant), or the path of a folder
-            that `facewarden distill` wrote.
+        name: `face_vit` with the weights of the package, `face_vit:fresh` without them, `dinov2_small` with the fetched
+            weights, a plain vision transformer of timm such as `vit_small_patch16_224` (`…:fresh` where random weights
+            are meant), or the path of a folder that `facewarden distill` wrote.
         size: side of the input in pixels; position embeddings are resampled to it.
         seed: of fresh weights.
         depth: blocks to keep, the first ones; all when None.
@@ -68,9 +70,13 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
 
     Raises:
         BadInputError: an unknown name, a size or depth that does not fit, or weights that cannot be had.
-        MissingAssetError: the package came without the weights.
+        MissingAssetError: the package came without the weights, or they are not fetched.
     """
     plain = name.removesuffix(_FRESH)
+    if plain == DINOV2:
+        if pretrained:
+            raise BadInputError(f"{name} is not taken from a hub", hint=f"pretrained: false: {DINOV2} has its own weights")
+        return dinov2_small(size=size, weights=name == plain, seed=seed, depth=depth)
     if plain in SHAPES:
         if pretrained:
             raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained: false: {plain} has its own weights")
@@ -88,8 +94,13 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
 
 def is_random(name: str, *, pretrained: bool) -> bool:
     """Whether a trunk starts from random weights without its name saying so."""
-    known = name.removesuffix(_FRESH) in SHAPES or Path(name).is_dir()
+    known = name.removesuffix(_FRESH) in (*SHAPES, DINOV2) or Path(name).is_dir()
     return not (known or pretrained or name.endswith(_FRESH))
+
+
+def without_weights(name: str) -> str:
+    """The name under which the same network is made without reading weights that others will replace."""
+    return f"{name}{_FRESH}" if name == DINOV2 else name
 
 
 def trunk_identity(name: str, *, pretrained: bool) -> str:
@@ -99,12 +110,14 @@ def trunk_identity(name: str, *, pretrained: bool) -> str:
         name, pretrained: as of `load_trunk`.
 
     Returns:
-        The digest of the package's or a folder's weights, the hub's name of timm's, or "fresh".
+        The digest of the package's, the asset's or a folder's weights, the hub's name of timm's, or "fresh".
 
     Raises:
         BadInputError: the weights cannot be read.
         MissingAssetError: the package came without them.
     """
+    if name == DINOV2:
+        return dinov2_identity()
     if name in SHAPES or Path(name).is_dir():
         file = (SHIPPED / name if name in SHAPES else Path(name)) / WEIGHTS
         if not file.is_file():
@@ -186,7 +199,7 @@ def _from_timm(name: str, *, size: int, seed: int, depth: int | None, pretrained
 
     if not timm.is_model(name):
         close = timm.list_models(f"{name.split('_')[0]}*")[:5]
-        own = ", ".join([*SHAPES, *close])
+        own = ", ".join([*SHAPES, DINOV2, *close])
         raise BadInputError(f"timm has no model {name!r}, and no such folder is here", hint=f"for example {own}")
     shape: dict[str, Any] = {"img_size": size, "num_classes": 0, "pretrained": pretrained}
     if depth is not None:

@@ -67,6 +67,8 @@ def test_the_shipped_trunk_is_found_by_its_name(tmp_path: Path, monkeypatch: pyt
     [
         ("face_vit:fresh", 100, None, "100 px"),
         ("face_vit:fresh", 112, 9, "6 blocks"),
+        ("dinov2_small:fresh", 100, None, "100 px"),
+        ("dinov2_small:fresh", 112, 13, "12 blocks"),
         ("no_such_trunk", 112, None, "no_such_trunk"),
     ],
 )

@@ -27,7 +27,7 @@ from facewarden.nn.crop import crop_resize
 from facewarden.nn.multimodal.infrared_channels import stack_infrared
 from facewarden.nn.precision import at_least_single
 from facewarden.nn.trainable import Trainable
-from facewarden.nn.trunk import trunk_identity
+from facewarden.nn.trunk import trunk_identity, without_weights
 from facewarden.pad.parts.stream_settings import (
     TransformerSettings,
     ViewSettings,
@@ -208,7 +208,8 @@ class ThreeStreams(Trainable):
         settings = read_settings(cls.kind, artifact.card.settings, source=str(folder / CARD), at=("settings",))
         trunk = None
         if isinstance(settings, TransformerSettings):
-            trunk = make_trunk(replace(settings, pretrained=False))  # the artifact has every weight
+            # the artifact has every weight
+            trunk = make_trunk(replace(settings, trunk=without_weights(settings.trunk), pretrained=False))
         detector = cls(settings, trunk=trunk)
         try:
             detector.network.load_state_dict(dict(artifact.weights))
