@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 BONA_FIDE = 1
@@ -25,12 +27,29 @@ SPECIES = (
     "mask_silicone",
     "partial_glasses",
 )
-"""Presentation attack instrument species that the simulator renders; `bona_fide` is the absence of one."""
+"""Presentation attack instrument species that version 1 of the simulator renders; `bona_fide` is the absence of one."""
+
+SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES, 2: SPECIES})
+"""The species that each version of the simulator renders; a species of the same name is built anew in version 2."""
+
+Quality = Literal["low", "medium", "high"]
+QUALITIES: tuple[Quality, ...] = ("low", "medium", "high")
+"""How well an instrument was made, from version 2 of the simulator on."""
+
+Subtype = Literal[
+    "plain", "beard", "hat", "scarf", "medical_mask", "bandage", "glasses", "heavy_makeup", "expression",
+    "phone_beside", "paper_beside",
+]  # fmt: skip
+SUBTYPES: tuple[Subtype, ...] = (
+    "plain", "beard", "hat", "scarf", "medical_mask", "bandage", "glasses", "heavy_makeup", "expression",
+    "phone_beside", "paper_beside",
+)  # fmt: skip
+"""What a bona fide presentation wears, does or holds, from version 2 of the simulator on."""
 
 PUBLISHED_SPECIES = ("print", "replay", "mask_paper", "fake_head", "makeup", "other")
 """Further species of published sets, where they say no more than this, or the simulator renders no such thing."""
 
-ALL_SPECIES = SPECIES + PUBLISHED_SPECIES
+ALL_SPECIES = SPECIES_BY_VERSION[2] + PUBLISHED_SPECIES
 """Every species that a sample may have."""
 
 DepthEncoding = Literal["millimeters", "picture"]

@@ -9,17 +9,19 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.core.labels import ATTACK, BONA_FIDE
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import ATTACK, BONA_FIDE, QUALITIES, SPECIES_BY_VERSION, SUBTYPES
 from facewarden.core.seeding import derive
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.scene.light import LUMA, sample_light
+from facewarden.data.simulate.scene.returns import as_ranged
 from facewarden.data.simulate.scene.shading import shade
 from facewarden.data.simulate.scene.surroundings import background
 from facewarden.data.simulate.scene.view import F32, PinholeView
 from facewarden.data.simulate.sensor.camera import color_image, infrared_image
 from facewarden.data.simulate.sensor.domains import Domain, domain
 from facewarden.data.simulate.sensor.ranging import measure
-from facewarden.data.simulate.species import PRESENT, SpeciesStage
+from facewarden.data.simulate.species import SpeciesStage, builder
 from facewarden.data.simulate.species.parts.stage import face_width
 
 
@@ -30,7 +32,7 @@ class CaptureSpec:
     Attributes:
         key: name of the capture; also the address of its random draws.
         subject: the identity that is presented (for attacks, the victim).
-        species: one of `facewarden.core.labels.SPECIES`.
+        species: one of `facewarden.core.labels.SPECIES_BY_VERSION[version]`.
         domain: one of `facewarden.data.simulate.sensor.domains.DOMAINS`.
         illumination, environment: the light.
         session: captures of one subject in one session share the background.
@@ -38,6 +40,13 @@ class CaptureSpec:
         seed: seed of the whole set.
         size: width and height of the frame in pixels.
         framing: width of the face box as a share of the frame's width.
+        version: of the simulator, 1 or 2: the same species of another version is another instrument.
+        subtype: of a bona fide presentation, one of `facewarden.core.labels.SUBTYPES`; version 1 knows "plain" alone.
+        quality: how well an instrument was made, "low", "medium" or "high"; version 1 knows "medium" alone, and a bona
+            fide presentation has none.
+
+    Raises:
+        BadInputError: a species, subtype or quality that the version does not render.
     """
 
     key: str
@@ -51,6 +60,29 @@ class CaptureSpec:
     seed: int = 0
     size: int = 224
     framing: float = 0.4
+    version: int = 1
+    subtype: str = "plain"
+    quality: str = "medium"
+
+    def __post_init__(self) -> None:
+        """Refuse what the version does not render, instead of rendering something else."""
+        known = SPECIES_BY_VERSION.get(self.version)
+        if known is None:
+            raise BadInputError(
+                f"there is no version {self.version} of the simulator",
+                hint=f"one of {', '.join(map(str, SPECIES_BY_VERSION))}",
+            )
+        first = self.version == 1
+        for name, value, words in (
+            ("species", self.species, known),
+            ("subtype", self.subtype, ("plain",) if first or self.species != "bona_fide" else SUBTYPES),
+            ("quality", self.quality, ("medium",) if first or self.species == "bona_fide" else QUALITIES),
+        ):
+            if value not in words:
+                raise BadInputError(
+                    f"version {self.version} of the simulator renders no {name} {value!r} of {self.species}",
+                    hint=f"one of {', '.join(words)}",
+                )
 
 
 @dataclass(frozen=True)
@@ -117,21 +149,27 @@ def make_capture(
     place = generator(spec.seed, "place", spec.domain, spec.subject, spec.session, spec.environment)
     stage = SpeciesStage(
         rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
-        light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength,
+        light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength, spec.version, spec.quality,
+        spec.subtype,
     )  # fmt: skip
-    shown = PRESENT[spec.species](stage)
+    shown = builder(spec.species, version=spec.version)(stage)
     toward = view.toward()
     density = view.pixels_per_mm(shown.distance)
     radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density, distance=shown.distance)
     rgb, gain = color_image(noise, radiance, sensor=site.color, light=light, box=shown.box)
-    depth = measure(noise, shown.surface, sensor=site.depth, light=light, toward=toward)
-    infrared = infrared_image(
-        noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2
+    depth = measure(
+        noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=site.depth, light=light, toward=toward
     )
+    infrared = infrared_image(
+        noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2,
+        visible=radiance,
+    )  # fmt: skip
     reflection = np.clip((mirrored @ LUMA) * np.float32(gain), 0, 1)
     attributes = dict((victim if spec.species == "bona_fide" else (wearer or victim)).attributes) | dict(
         shown.attributes
     )
+    if spec.version > 1:
+        attributes |= {"subtype": spec.subtype} if spec.species == "bona_fide" else {"quality": spec.quality}
     return Capture(
         spec, rgb, depth, infrared, shown.surface.depth, reflection, shown.box, shown.landmarks,
         BONA_FIDE if spec.species == "bona_fide" else ATTACK, MappingProxyType(attributes),

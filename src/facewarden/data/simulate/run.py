@@ -70,7 +70,7 @@ def iter_captures(
 def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
     """Render the captures of one subject."""
     for spec in plan.specs:
-        victim = people.maps(plan.person, key=spec.key)
+        victim = people.maps(plan.person, key=spec.key, subtype=spec.subtype)
         attacker = None
         if spec.species != "bona_fide":
             # Of whoever holds a screen only the hand is seen: any picture of the attacker will do.

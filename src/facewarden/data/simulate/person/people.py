@@ -20,6 +20,7 @@ from facewarden.data.simulate.person.identity import sample_identity
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.person.mesh import CanonicalMesh, cached_mesh
 from facewarden.data.simulate.person.photo import FRAME_MM, head_template, maps_from_photo
+from facewarden.data.simulate.person.pose import sample_strong_expression
 
 FACE_MM = 150.0
 """Width of an average face box, which sets the scale at which heads are rendered for a frame."""
@@ -35,8 +36,8 @@ class People(Protocol):
     def name(self, person: int) -> str:
         """An opaque name."""
 
-    def maps(self, person: int, *, key: str) -> FaceMaps:
-        """A member's maps; `key` addresses pose, expression and clothes."""
+    def maps(self, person: int, *, key: str, subtype: str = "plain") -> FaceMaps:
+        """A member's maps; `key` addresses pose, expression and clothes; subtype "expression" is a strong one."""
 
 
 def frame_of(size: int, framing: float) -> tuple[int, float]:
@@ -67,16 +68,17 @@ class ProceduralPeople:
         """An opaque name."""
         return f"p{person:04d}"
 
-    def maps(self, person: int, *, key: str) -> FaceMaps:
+    def maps(self, person: int, *, key: str, subtype: str = "plain") -> FaceMaps:
         """Render a member in a pose, with an expression and in clothes that belong to the key."""
-        return _rendered(self, person, key)
+        return _rendered(self, person, key, strong=subtype == "expression")
 
 
 @lru_cache(maxsize=4)
-def _rendered(people: ProceduralPeople, person: int, key: str) -> FaceMaps:
+def _rendered(people: ProceduralPeople, person: int, key: str, *, strong: bool) -> FaceMaps:
     face = _prepared(derive(people.seed, "person", person), people.size, people.scale)
     rng = np.random.default_rng(derive(people.seed, "pose", person, key))
-    return face.render(pose=sample_pose(rng), expression=sample_expression(rng), clothes=sample_clothes(rng))
+    pose, everyday, clothes = sample_pose(rng), sample_expression(rng), sample_clothes(rng)
+    return face.render(pose=pose, expression=sample_strong_expression(rng) if strong else everyday, clothes=clothes)
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,13 @@ class PhotoPeople:
         """An opaque name, which does not tell the photo's."""
         return f"r{person:04d}" if person < len(self.portraits) else f"p{person:04d}"
 
-    def maps(self, person: int, *, key: str) -> FaceMaps:
-        """A member's maps from one of the photos; whoever is beyond the photos is procedural."""
+    def maps(self, person: int, *, key: str, subtype: str = "plain") -> FaceMaps:
+        """A member's maps from one of the photos; whoever is beyond the photos is procedural.
+
+        A photo's expression is what it is: the subtype "expression" is that of the photo.
+        """
         if person >= len(self.portraits):
-            return ProceduralPeople(self.seed, self.size, self.scale).maps(person, key=key)
+            return ProceduralPeople(self.seed, self.size, self.scale).maps(person, key=key, subtype=subtype)
         choice = derive(self.seed, "photo", person, key) % len(self.portraits[person])
         return _from_photo(self.portraits[person][choice], self.size, self.scale)
 

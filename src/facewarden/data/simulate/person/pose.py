@@ -76,6 +76,20 @@ def sample_expression(rng: np.random.Generator) -> Expression:
     )
 
 
+def sample_strong_expression(rng: np.random.Generator) -> Expression:
+    """Draw an expression that hardly anybody shows at a counter: a grin, a gape, a wink-like squint, raised brows."""
+    kind = ("grin", "gape", "squint", "surprise")[int(rng.integers(0, 4))]
+    gaze = rng.normal(0, [1.6, 0.8]).clip(-3.5, 3.5)
+    smile = {"grin": rng.uniform(0.85, 1.0), "squint": rng.uniform(0.3, 0.7)}.get(kind, 0.0)
+    mouth = {"gape": rng.uniform(0.6, 1.0), "surprise": rng.uniform(0.3, 0.8), "grin": rng.uniform(0.1, 0.4)}
+    brow = {"surprise": rng.uniform(0.8, 1.0), "squint": rng.uniform(-1.0, -0.5)}
+    blink = {"squint": rng.uniform(0.45, 0.8), "grin": rng.uniform(0.15, 0.4)}
+    return Expression(
+        float(smile), float(mouth.get(kind, 0.05)), float(brow.get(kind, 0.0)), float(blink.get(kind, 0.0)),
+        (float(gaze[0]), float(gaze[1])), float(rng.uniform(2.6, 5.0)),
+    )  # fmt: skip
+
+
 def rotation(pose: Pose) -> NDArray[np.float32]:
     """Return the `(3, 3)` rotation of a pose in frame axes (x right, y down, z toward the camera)."""
     yaw, pitch, roll = np.radians([pose.yaw, pose.pitch, pose.roll])

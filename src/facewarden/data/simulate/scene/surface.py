@@ -18,6 +18,19 @@ NOWHERE = np.float32(20000.0)
 
 
 @dataclass(frozen=True)
+class SecondReturn:
+    """Light of a range sensor that does not come back from the surface itself, but through it or by way of a mirror.
+
+    Attributes:
+        depth: `(h, w)` mm, the range that this light alone would give.
+        share: `(h, w)` its part of all light that comes back, 0 to 1.
+    """
+
+    depth: F32
+    share: F32
+
+
+@dataclass(frozen=True)
 class Surface:
     """Optical matter in front of the camera, pixel by pixel.
 
@@ -30,6 +43,7 @@ class Surface:
         polish: `(h, w)` sharpness of the mirror-like part: 0 skin, 0.5 coated paper, 1 glass.
         emission: `(h, w, 3)` linear light of its own (displays, sky, windows).
         coverage: `(h, w)` soft silhouette.
+        second: what else a range sensor gets back, or None where everything comes back from the surface.
     """
 
     albedo: F32
@@ -40,6 +54,7 @@ class Surface:
     polish: F32
     emission: F32
     coverage: F32
+    second: SecondReturn | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,18 @@ def over(front: Surface, back: Surface) -> Surface:
         mix(front.polish, back.polish),
         mix(front.emission, back.emission),
         np.maximum(alpha, back.coverage),
+        _second_over(front, back),
     )
+
+
+def _second_over(front: Surface, back: Surface) -> SecondReturn | None:
+    """Second returns switch at one half of the silhouette, as depth does."""
+    if front.second is None and back.second is None:
+        return None
+    solid, none = front.coverage > 0.5, np.zeros_like(front.depth)
+    ahead = front.second or SecondReturn(front.depth, none)
+    behind = back.second or SecondReturn(back.depth, none)
+    return SecondReturn(np.where(solid, ahead.depth, behind.depth), np.where(solid, ahead.share, behind.share))
 
 
 def cast_shadow(front: Surface, back: Surface, *, toward_light: NDArray[np.floating], strength: float) -> Surface:

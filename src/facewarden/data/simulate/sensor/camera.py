@@ -12,6 +12,9 @@ from facewarden.data.simulate.scene.surface import Surface
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.sensor.domains import ColorSensor, InfraredSensor
 
+_ROOM = 0.6
+"""What an unfiltered camera gets from a white wall in room light, relative to the flash at half a meter (a guess)."""
+
 
 def expose(radiance: F32, sensor: ColorSensor, light: Light, *, box: F32) -> float:
     """Gain of auto-exposure: meters the face and the frame alike, and stops at the sensor's reach.
@@ -82,7 +85,14 @@ def flash_return(surface: Surface, *, toward: F32) -> F32:
 
 
 def infrared_image(
-    rng: np.random.Generator, surface: Surface, *, sensor: InfraredSensor, light: Light, toward: F32, nominal: float
+    rng: np.random.Generator,
+    surface: Surface,
+    *,
+    sensor: InfraredSensor,
+    light: Light,
+    toward: F32,
+    nominal: float,
+    visible: F32 | None = None,
 ) -> NDArray[np.uint8]:
     """Take the near-infrared picture.
 
@@ -93,6 +103,7 @@ def infrared_image(
         light: the scene's light, whose near-infrared part adds to the flash.
         toward: `(h, w, 3)` unit vectors to the camera.
         nominal: distance (mm) the exposure is set for.
+        visible: `(h, w, 3)` linear radiance in color, of which the sensor's filter lets its leak through.
     """
     size = surface.depth.shape[0]
     flash = flash_return(surface, toward=toward)
@@ -102,6 +113,8 @@ def infrared_image(
     lambert = np.clip(surface.normal @ light.direction, 0, 1)
     ambient = surface.nir * sun * (np.float32(0.35) + np.float32(0.9) * lambert)
     ambient += np.float32(0.12) * sun * surface.emission.mean(2) * (surface.nir > 0.2)
+    if sensor.leak and visible is not None:
+        ambient += np.float32(_ROOM * sensor.leak * light.brightness) * (visible @ LUMA)
     full = (500 / nominal) ** 2 * 0.55
     image = (flash + ambient) * np.float32(sensor.exposure / full * rng.uniform(0.85, 1.18))
     image = blurred(image, max(0.3, sensor.blur * size / 224))

@@ -84,6 +84,8 @@ class InfraredSensor:
         sunlight: factor on the scene's own near infrared (the sun is weaker at 940 nm).
         spread: fall-off of the flash toward the corners, 0 none.
         blur: standard deviation in frame pixels at 224.
+        leak: share of visible light that its filter lets through, relative to what a camera without any filter takes:
+            0 a perfect filter, 0.02 to 0.1 cheap colored plastic, 1 none, as the imagers of some active stereo cameras.
     """
 
     wavelength: int
@@ -92,6 +94,7 @@ class InfraredSensor:
     sunlight: float
     spread: float
     blur: float
+    leak: float = 0.0
 
 
 @dataclass(frozen=True)

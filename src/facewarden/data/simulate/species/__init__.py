@@ -18,6 +18,15 @@ PRESENT: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingPro
     for build in (bona_fide, print_flat, print_bent, print_cutout, replay_phone, replay_tablet, replay_pc,
                   mask_rigid, mask_silicone, partial_glasses)
 })  # fmt: skip
-"""The function that builds each species of `facewarden.core.labels.SPECIES`."""
+"""The function that builds each species of version 1 of the simulator."""
 
-__all__ = ["PRESENT", "SpeciesStage", "StagedPresentation"]
+PRESENT_2: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingProxyType(dict(PRESENT))
+"""The function that builds each species of version 2."""
+
+
+def builder(species: str, *, version: int) -> Callable[[SpeciesStage], StagedPresentation]:
+    """The function that builds a species of `facewarden.core.labels.SPECIES_BY_VERSION[version]`."""
+    return (PRESENT if version == 1 else PRESENT_2)[species]
+
+
+__all__ = ["PRESENT", "PRESENT_2", "SpeciesStage", "StagedPresentation", "builder"]
