@@ -35,11 +35,11 @@ def t_interval(values: Array, *, confidence: float = 0.95) -> Interval:
     return Interval(value=mean, low=mean - half, high=mean + half, n=runs.size, method=STUDENT)
 
 
-def t_quantile(freedom: int, *, confidence: float) -> float:
+def t_quantile(freedom: int | float, *, confidence: float) -> float:
     """How far from 0 Student's t stays with this probability, on either side.
 
     Args:
-        freedom: degrees of freedom.
+        freedom: degrees of freedom; a fraction is allowed, as Satterthwaite gives it.
         confidence: two-sided.
 
     Raises:
