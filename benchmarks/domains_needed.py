@@ -20,13 +20,17 @@ from facewarden.metrics.crossed import crossed_mean, domains_needed
 
 def paired(summary: Path, *, methods: tuple[str, str], measure: str, part: str | None) -> tuple[list[str], np.ndarray]:
     """The domains, and (domains, seeds) first minus second, in points."""
-    found: dict[tuple[str, str, int], float] = {}
-    for one in json.loads(summary.read_text(encoding="utf-8"))["data"]["parts"]:
-        if part in (None, one["title"]):
-            for row in one["figures"]:
-                if row["rule"] == "last_epoch":
-                    found[row["method"], row["protocol"], row["seed"]] = 100 * row[measure]
     first, second = methods
+    parts = [
+        one
+        for one in json.loads(summary.read_text(encoding="utf-8"))["data"]["parts"]
+        if part == one["title"] or (part is None and set(methods) <= {row["method"] for row in one["figures"]})
+    ]
+    found = {
+        (row["method"], row["protocol"], row["seed"]): 100 * row[measure]
+        for row in (parts[0]["figures"] if parts else ())
+        if row["rule"] == "last_epoch"
+    }
     both = sorted((p, s) for m, p, s in found if m == first and (second, p, s) in found)
     domains, seeds = sorted({p for p, _ in both}), sorted({s for _, s in both})
     if len(domains) < 2 or len(both) != len(domains) * len(seeds):
@@ -43,7 +47,7 @@ def main() -> int:
     parser.add_argument("summary", type=Path, help="summary.json of `facewarden bench`")
     parser.add_argument("--methods", nargs=2, required=True, metavar=("FIRST", "SECOND"))
     parser.add_argument("--measure", default="hter", help="hter, auc, hter_at_target_eer, ...")
-    parser.add_argument("--part", help="title of a part; all parts without")
+    parser.add_argument("--part", help="title of a part; the first with both methods without")
     parser.add_argument("--difference", type=float, default=2.0, help="points that should be seen")
     parser.add_argument("--power", type=float, default=0.8)
     parser.add_argument("--out", type=Path, help="JSON")

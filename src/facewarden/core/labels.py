@@ -52,6 +52,21 @@ PUBLISHED_SPECIES = ("print", "replay", "mask_paper", "fake_head", "makeup", "ot
 ALL_SPECIES = SPECIES_BY_VERSION[2] + PUBLISHED_SPECIES
 """Every species that a sample may have."""
 
+SPECIES_GROUPS = ("prints", "replays", "masks", "partial")
+"""Groups of species that share how they are made; a protocol holds one of them out."""
+
+_GROUP_OF = {"print": "prints", "replay": "replays", "mask": "masks", "partial": "partial", "fake": "masks"}
+
+
+def species_group(species: str) -> str | None:
+    """The group of a species, by the first word of its name; None for bona fide and what is of no group.
+
+    >>> species_group("print_cutout"), species_group("fake_head"), species_group("bona_fide")
+    ('prints', 'masks', None)
+    """
+    return _GROUP_OF.get(species.partition("_")[0])
+
+
 DepthEncoding = Literal["millimeters", "picture"]
 DEPTH_ENCODINGS: tuple[DepthEncoding, ...] = ("millimeters", "picture")
 """How a sample's depth is stored: measured, or as a picture whose gray values are the set's own."""

@@ -14,10 +14,12 @@ from facewarden.data.content import file_digest
 from facewarden.data.protocols.fixed_modalities import FixedModalities
 from facewarden.data.protocols.limited_sources import LimitedSources
 from facewarden.data.protocols.missing_at_test import MissingAtTest
-from facewarden.data.protocols.parts.transfer import LEAVE_ONE_OUT, TWO_AND_TWO, DomainTransfer, plain_name
+from facewarden.data.protocols.parts.transfer import HALVES, LEAVE_ONE_OUT, TWO_AND_TWO, DomainTransfer, plain_name
+from facewarden.data.protocols.unseen_sites import UnseenSites
+from facewarden.data.protocols.unseen_species import UnseenSpecies
 from facewarden.data.sample import Sample
 
-TRANSFERS = (*LEAVE_ONE_OUT, *TWO_AND_TWO)
+TRANSFERS = (*LEAVE_ONE_OUT, *TWO_AND_TWO, *HALVES, *UnseenSpecies.names)
 """Every short name."""
 
 Splits = Mapping[Split, Sequence[Sample]]
@@ -27,9 +29,10 @@ def transfer_protocol(name: str, *, drop: Sequence[Modality] = (), whole_target:
     """Make a protocol by its short name.
 
     Args:
-        name: e.g. "cps_w", "CPS→W", "ab_cd"; one letter after the arrow is a leave-one-out, two are limited sources.
+        name: e.g. "cps_w", "CPS→W", "ab_cd"; one letter after the arrow is a leave-one-out, two are limited sources;
+            "half1_half2" trains on half of all domains, "half1_half2-masks" without masks and tests on these.
         drop: modalities that the test captures lack; only of a leave-one-out.
-        whole_target: test on all rows of the target, not on its test list alone.
+        whole_target: test on all rows of the target, not on its test list alone; halves always do.
 
     Raises:
         UnknownEntryError: there is none of that name.
@@ -42,6 +45,10 @@ def transfer_protocol(name: str, *, drop: Sequence[Modality] = (), whole_target:
             f"no protocol {name!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""),
             hint=f"one of {', '.join(TRANSFERS)}",
         )
+    if plain in HALVES:
+        return UnseenSites(plain, whole_target=True)
+    if plain in UnseenSpecies.names:
+        return UnseenSpecies(plain, whole_target=True)
     if plain in TWO_AND_TWO:
         return LimitedSources(plain, whole_target=whole_target)
     if drop:

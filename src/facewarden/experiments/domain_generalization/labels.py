@@ -28,7 +28,10 @@ def in_percent(interval: Interval) -> str:
 
 
 def shown(protocol: str) -> str:
-    """A protocol's name as papers write it: CPS→W."""
+    """A protocol's name as papers write it: CPS→W; of halves in words."""
+    if protocol.startswith("half"):
+        halves, _, group = protocol.partition("-")
+        return halves.replace("half", "half ").replace("_", " → ") + (f", unseen {group}" if group else "")
     return protocol.upper().replace("_", "→")
 
 

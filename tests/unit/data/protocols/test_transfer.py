@@ -152,3 +152,57 @@ def test_the_audit_counts_and_finds_doubles(tmp_path: Path) -> None:
     assert audit.same_content == 1
     assert audit.across_splits == 2
     assert audit.shared_subjects == (first.subject,)
+
+
+SITES = tuple(f"site_{number:02d}" for number in range(1, 7))
+KINDS = ("print_flat", "replay_pc", "mask_rigid", "partial_glasses")
+
+
+def many(kinds: dict[str, tuple[str, ...]] | None = None) -> list[Sample]:
+    """Six sites; in each split of each two bona fide captures and one of every species."""
+    return [
+        Sample(
+            key=f"{site}/{split}/{i}", split=split, label=int(kind == "bona_fide"), species=kind,
+            subject=f"{site}/{split}", domain=site, rgb=f"{site}{split}{i}.png",
+        )
+        for site in SITES
+        for split in SPLITS
+        for i, kind in enumerate(("bona_fide", "bona_fide", *(kinds or {}).get(site, KINDS)))
+    ]  # fmt: skip
+
+
+def test_the_two_directions_of_halves_test_every_site_once() -> None:
+    first, second = (transfer_protocol(name).assign(many()) for name in ("half1_half2", "half2→half1"))
+    assert domains_of(first["train"]) == domains_of(second["test"]) == {"site_01", "site_03", "site_05"}
+    assert domains_of(first["test"]) == domains_of(second["train"]) == {"site_02", "site_04", "site_06"}
+    # a source's own test list is in no split; a target is tested whole
+    assert {sample.key.split("/")[1] for sample in (*first["train"], *first["dev"])} == {"train", "dev"}
+    assert len(first["test"]) == 3 * 3 * 6
+
+
+def test_one_site_has_no_halves() -> None:
+    with pytest.raises(BadInputError, match="only domain"):
+        transfer_protocol("half1_half2").assign([sample for sample in many() if sample.domain == "site_01"])
+
+
+@pytest.mark.parametrize(("group", "kind"), [("masks", "mask_rigid"), ("partial", "partial_glasses")])
+def test_a_group_of_species_is_in_no_source_and_alone_in_the_test(group: str, kind: str) -> None:
+    result = transfer_protocol(f"half1_half2-{group}").assign(many())
+    for split in ("train", "dev"):
+        assert {sample.species for sample in result[split]} == {"bona_fide", *KINDS} - {kind}
+    assert {sample.species for sample in result["test"]} == {"bona_fide", kind}
+    assert domains_of(result["test"]) == {"site_02", "site_04", "site_06"}
+
+
+def test_sources_and_targets_without_what_the_protocol_needs_are_left_out_whole() -> None:
+    kinds = {"site_01": ("mask_rigid",), "site_02": ("print_flat",)}
+    result = transfer_protocol("half1_half2-masks").assign(many(kinds))
+    assert "site_01" not in domains_of((*result["train"], *result["dev"]))  # nothing but masks to learn from
+    assert domains_of(result["test"]) == {"site_04", "site_06"}  # no mask is shown at the second site
+    with pytest.raises(BadInputError, match="no target has attacks of masks"):
+        transfer_protocol("half1_half2-masks").assign(many(dict.fromkeys(SITES, ("print_flat",))))
+
+
+def test_a_group_that_there_is_not_is_named() -> None:
+    with pytest.raises(UnknownEntryError, match="half1_half2-prints"):
+        transfer_protocol("half1_half2-print")

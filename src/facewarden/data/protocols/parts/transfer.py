@@ -24,9 +24,10 @@ LETTERS: Mapping[str, tuple[str, ...]] = {
 """Letter of a protocol's name -> the domains it may stand for; the samples say which."""
 
 LEAVE_ONE_OUT = ("cps_w", "cpw_s", "csw_p", "psw_c", "bcd_a", "acd_b", "abd_c", "abc_d")
+HALVES = ("half1_half2", "half2_half1")
 TWO_AND_TWO = ("cw_ps", "ps_cw", "ab_cd", "cd_ab", "ac_bd", "bd_ac", "ad_bc", "bc_ad")
 
-_NAME = re.compile(r"([a-z]+)(?:_|to|->|→)([a-z]+)")
+_NAME = re.compile(r"([a-z]+[12]?)(?:_|to|->|→)([a-z]+[12]?(?:-[a-z]+)?)")
 
 
 class DomainTransfer(Protocol):
@@ -60,13 +61,17 @@ class DomainTransfer(Protocol):
             )
         self.name = None if name is None else self._known(name)
         self.sources, self.targets, self.whole_target = tuple(sources), tuple(targets), whole_target
-        before, after = (self.sources, self.targets) if self.name is None else letters_of(self.name)
-        counts = (len(before), len(after))
+        counts = self._counts()
         if any(count not in allowed for count, allowed in zip(counts, self.shape, strict=True)):
             raise BadInputError(
                 f"{counts[0]} sources and {counts[1]} targets are none of this protocol's",
                 hint=f"one of {', '.join(self.names)}",
             )
+
+    def _counts(self) -> tuple[int, int]:
+        """How many sources and targets were asked for."""
+        before, after = (self.sources, self.targets) if self.name is None else letters_of(self.name)
+        return len(before), len(after)
 
     def _known(self, name: str) -> str:
         plain = plain_name(name)
@@ -141,8 +146,9 @@ def check_sources(train: Iterable[Sample], sources: Sequence[str]) -> None:
 
 def plain_name(name: str) -> str:
     """A protocol's name in lower case with one underscore: "CPS→W" is cps_w."""
-    match = _NAME.fullmatch(name.strip().lower().replace(" ", ""))
-    return f"{match[1]}_{match[2]}" if match else name.strip().lower()
+    plain = name.strip().lower().replace(" ", "")
+    match = _NAME.fullmatch(plain)
+    return f"{match[1]}_{match[2]}" if match else plain
 
 
 def letters_of(name: str) -> tuple[str, str]:
