@@ -111,9 +111,7 @@ def _freedom(of_domains: float, of_seeds: float, of_rest: float, *, domains: int
     total = of_domains + of_seeds - of_rest
     if of_seeds <= of_rest or total <= 0:
         return float(domains - 1)
-    parts = (
-        of_domains**2 / (domains - 1) + of_seeds**2 / (seeds - 1) + of_rest**2 / ((domains - 1) * (seeds - 1))
-    )
+    parts = of_domains**2 / (domains - 1) + of_seeds**2 / (seeds - 1) + of_rest**2 / ((domains - 1) * (seeds - 1))
     return min(float(domains - 1), max(1.0, total**2 / parts))
 
 

@@ -28,10 +28,13 @@ from facewarden.metrics.checked import (
 )
 from facewarden.metrics.curves import CurveReplicates, thin
 from facewarden.metrics.intervals import Interval, percentile_interval
+from facewarden.metrics.pad import bpcer as bpcer_of
+from facewarden.metrics.pad import bpcer_at_apcer, pooled_apcer, split_classes
 from facewarden.metrics.refit import error_rate_replicates
 from facewarden.metrics.resample import resampling
+from facewarden.metrics.summary import BPCER_AT
 
-TARGET_PEEKING = ("hter_at_target_eer",)
+TARGET_PEEKING = ("hter_at_target_eer", "threshold_regret", "bpcer20")
 """Measures that use the target's labels to set their threshold."""
 
 
@@ -138,7 +141,9 @@ def transfer_measures(
             `facewarden.metrics.refit`; without them intervals take the threshold for known.
 
     Returns:
-        "hter", "apcer_pooled", "bpcer" at the threshold; "auc"; "hter_at_target_eer", which peeks.
+        "hter", "apcer_pooled", "bpcer" at the threshold; "auc"; and what peeks: "hter_at_target_eer",
+        "threshold_regret" (HTER minus HTER at the target's own EER: what the transferred threshold costs) and
+        "bpcer20" (BPCER at the target's threshold of 5 % APCER, all attacks pooled).
 
     Raises:
         BadInputError: a class without rows, or arrays of different lengths.
@@ -173,12 +178,42 @@ def transfer_measures(
         # the last entry is the rows as they are: the thinned curve is moved by what it costs there
         return Replicated(value, np.clip(found[:-1] + (value - found[-1]), 0.0, 1.0), size, persons)
 
+    hter = Replicated((apcer.value + bpcer.value) / 2, (apcer.replicates + bpcer.replicates) / 2, size, persons)
+    own = moved(at_vertex, replicated.eer())
+    strict = bpcer_at_apcer(values, labels, apcer=BPCER_AT["bpcer20"], over="pooled")
     return {
-        "hter": Replicated((apcer.value + bpcer.value) / 2, (apcer.replicates + bpcer.replicates) / 2, size, persons),
+        "hter": hter,
         "apcer_pooled": apcer,
         "bpcer": bpcer,
         "auc": moved(area_under_curve(positive, negative), replicated.auc()),
-        "hter_at_target_eer": moved(at_vertex, replicated.eer()),
+        "hter_at_target_eer": own,
+        "threshold_regret": Replicated(hter.value - own.value, hter.replicates - own.replicates, size, persons),
+        "bpcer20": moved(strict, replicated.bpcer_at(BPCER_AT["bpcer20"], replicated.pooled)),
+    }
+
+
+def transfer_values(scores: Array, labels: Array, *, threshold: float) -> dict[str, float]:
+    """The figures of `transfer_measures` without resamples, for means over domains, whose spread is their interval.
+
+    Args:
+        scores, labels: (n,) of the target's rows.
+        threshold: set on other rows; accept iff score >= threshold.
+
+    Raises:
+        BadInputError: a class without rows, or arrays of different lengths.
+    """
+    values = checked_scores(scores)
+    bona_fide, attack = split_classes(values, labels)
+    apcer, bpcer = pooled_apcer(attack, threshold), bpcer_of(bona_fide, threshold)
+    own = hter_at_target_eer(values, labels).hter
+    return {
+        "hter": (apcer + bpcer) / 2,
+        "apcer_pooled": apcer,
+        "bpcer": bpcer,
+        "auc": area_under_curve(bona_fide, attack),
+        "hter_at_target_eer": own,
+        "threshold_regret": (apcer + bpcer) / 2 - own,
+        "bpcer20": bpcer_at_apcer(values, labels, apcer=BPCER_AT["bpcer20"], over="pooled"),
     }
 
 

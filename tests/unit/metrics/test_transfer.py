@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from facewarden.core.errors import BadInputError
+from facewarden.metrics.pad import bpcer_at_apcer
 from facewarden.metrics.transfer import (
     Replicated,
     difference,
@@ -15,6 +16,7 @@ from facewarden.metrics.transfer import (
     mean_over,
     over_seeds,
     transfer_measures,
+    transfer_values,
     video_means,
 )
 
@@ -76,10 +78,15 @@ def test_measures_are_the_plain_figures_and_their_intervals_hold_them() -> None:
     assert (found["apcer_pooled"].value, found["bpcer"].value) == (pytest.approx(far), pytest.approx(frr))
     assert found["auc"].value == pytest.approx(roc_auc_score(labels, scores))
     assert found["hter_at_target_eer"].value == pytest.approx(community(scores, labels))
-    for one in found.values():
-        interval = one.interval()
+    regret = found["threshold_regret"]
+    assert regret.value == pytest.approx(found["hter"].value - found["hter_at_target_eer"].value)
+    assert found["bpcer20"].value == pytest.approx(bpcer_at_apcer(scores, labels, apcer=0.05, over="pooled"))
+    for name, one in found.items():
+        interval = one.interval(proportion=name != "threshold_regret")
         assert interval.low < one.value < interval.high
         assert 0.02 < interval.high - interval.low < 0.3
+    plain = transfer_values(scores, labels, threshold=0.4)
+    assert plain == pytest.approx({name: one.value for name, one in found.items()})
     again = transfer_measures(scores, labels, subjects=subjects, threshold=0.4, seed=1)
     assert np.array_equal(found["auc"].replicates, again["auc"].replicates)
 

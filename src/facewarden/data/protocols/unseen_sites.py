@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.protocols.parts.transfer import HALVES, DomainTransfer
@@ -24,7 +25,7 @@ class UnseenSites(DomainTransfer):
     """
 
     summary = "sources are every second domain, targets are the others"
-    names = HALVES
+    names: ClassVar[tuple[str, ...]] = HALVES
     shape = (tuple(range(1, 1000)), tuple(range(1, 1000)))
 
     def __init__(

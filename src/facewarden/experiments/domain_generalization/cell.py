@@ -21,6 +21,7 @@ from facewarden.data.protocols.missing_at_test import DROPS
 from facewarden.data.sample import Sample
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
+from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded, earlier
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
 from facewarden.training.detector import DetectorTraining
@@ -37,7 +38,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     """Train and score.
 
     Args:
-        settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`.
+        settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`, and
+            `degraded` where sensors are degraded too.
         data: where `prepare` left manifest, crops and audits.
         folder: the cell's own; an earlier try's checkpoint and scores in it are gone on from.
 
@@ -75,17 +77,27 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         if (path := folder / f"epoch-{epoch}.json").is_file()
     }
     curve, chosen = select(by_epoch, dev=[s.label for s in dev], test=[s.label for s in test])
-    missing = {}
+    missing: dict[str, dict[str, list[float]]] = {"dev": {}, "test": {}}
     if settings["missing"] and set(only) == set(MODALITIES):
-        for drop in DROPS:
-            missing["+".join(drop)] = scored(test, [name for name in MODALITIES if name not in drop])
+        for split, samples in (("dev", dev), ("test", test)):
+            for drop in DROPS:
+                kept = [name for name in MODALITIES if name not in drop]
+                missing[split]["+".join(drop)] = scored(samples, kept)
+    wrong = {
+        split: {what: score(model, store, samples, only=only, degradation=what) for what in DEGRADED}
+        for split, samples in (("dev", dev), ("test", test))
+        if settings.get("degraded")
+    }
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # the numbers are what a plan keeps
     model.requires_grad_(True)
     return {
         "simulated": manifest.simulated,
         "rows": {"dev": _rows(dev), "test": _rows(test)},
         "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},
-        "missing": missing,
+        "missing": missing["test"],
+        "missing_dev": missing["dev"],
+        "degraded": wrong.get("test", {}),
+        "degraded_dev": wrong.get("dev", {}),
         "missing_fill": model.settings.get("missing_fill"),
         "curve": curve,
         "log": log,
@@ -97,12 +109,30 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     }
 
 
-def score(model: Detector, store: CropStore, samples: Sequence[Sample], *, only: Collection[Modality]) -> list[float]:
-    """Scores of samples from the given modalities."""
+def score(
+    model: Detector,
+    store: CropStore,
+    samples: Sequence[Sample],
+    *,
+    only: Collection[Modality],
+    degradation: str | None = None,
+) -> list[float]:
+    """Scores of samples.
+
+    Args:
+        model, store: trained, and the crops in its own view.
+        samples: all readable.
+        only: modalities that the model is given.
+        degradation: one of `degraded_sensors.DEGRADED`, what is wrong with a sensor.
+    """
     device = next(model.parameters()).device
     scores: list[float] = []
+    batches = store.views(samples, batch=_AT_ONCE, only=only)
+    if degradation is not None:
+        stale = store.views(earlier(samples), batch=_AT_ONCE, only=only)
+        batches = (degraded(now, what=degradation, stale=before) for now, before in zip(batches, stale, strict=True))
     with torch.no_grad():
-        for batch in store.views(samples, batch=_AT_ONCE, only=only):
+        for batch in batches:
             scores += model(batch.to(device)).score.double().tolist()
     return scores
 

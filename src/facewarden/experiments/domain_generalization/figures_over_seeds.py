@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,17 @@ class ScoreSelection:
     Attributes:
         rule: which selects the epoch.
         missing: sensors that the target lacked, as in the cell's result ("depth+infrared"), or none.
+        degraded: what was wrong with a sensor at the target ("depth frozen"), or nothing.
+        own_threshold: whether the threshold is set on the sources' dev with the same sensors missing or degraded;
+            otherwise on the dev with all of them.
         target: one domain of several targets, or all pooled.
         video: average the scores of a video first, on dev as well.
     """
 
     rule: str = LAST_EPOCH
     missing: str = ""
+    degraded: str = ""
+    own_threshold: bool = True
     target: str = POOLED
     video: bool = False
 
@@ -81,7 +86,7 @@ class ScoresOverSeeds:
         if result is None:
             return None
         targets = sorted(set(result["rows"]["test"]["domain"]))
-        looks = [ScoreSelection(look.rule, look.missing, target, look.video) for target in targets]
+        looks = [replace(look, target=target) for target in targets]
         parts = [self.over(method, protocol, name, seeds=seeds, look=one) for one in looks]
         known = [part for part in parts if part is not None]
         return mean_over(known) if len(known) == len(parts) else None
@@ -101,14 +106,11 @@ class ScoresOverSeeds:
 
 
 def _measured(result: Mapping[str, Any], protocol: str, look: ScoreSelection) -> dict[str, Replicated] | None:
-    scores = result["scores"].get(look.rule)
-    if scores is None or (look.missing and look.missing not in result["missing"]):
+    held = selected_scores(result, look)
+    if held is None:
         return None
-    dev, dev_rows = np.array(scores["dev"]), _columns(result["rows"]["dev"])
-    test, rows = (
-        np.array(result["missing"][look.missing] if look.missing else scores["test"]),
-        _columns(result["rows"]["test"]),
-    )
+    dev, dev_rows = np.array(held["dev"]), _columns(result["rows"]["dev"])
+    test, rows = np.array(held["test"]), _columns(result["rows"]["test"])
     if look.target != POOLED:
         inside = rows["domain"] == look.target
         test, rows = test[inside], {name: column[inside] for name, column in rows.items()}
@@ -124,6 +126,20 @@ def _measured(result: Mapping[str, Any], protocol: str, look: ScoreSelection) ->
         test, rows["label"], subjects=rows["subject"], threshold=threshold, seed=draw, rounds=ROUNDS,
         thresholds=thresholds,
     )  # fmt: skip
+
+
+def selected_scores(result: Mapping[str, Any], look: ScoreSelection) -> Mapping[str, Sequence[float]] | None:
+    """Scores of dev, which sets the threshold, and of test; None where the cell has none of that kind."""
+    whole = result["scores"].get(look.rule)
+    if whole is None:
+        return None
+    kind, name = ("degraded", look.degraded) if look.degraded else ("missing", look.missing)
+    if not name:
+        return {"dev": whole["dev"], "test": whole["test"]}
+    test, dev = result.get(kind, {}).get(name), result.get(f"{kind}_dev", {}).get(name)
+    if test is None or (look.own_threshold and dev is None):
+        return None
+    return {"dev": dev if look.own_threshold else whole["dev"], "test": test}
 
 
 def _columns(rows: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[Any]]:

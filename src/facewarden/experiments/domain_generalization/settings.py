@@ -98,6 +98,7 @@ class PresentationSettings:
         whole_target: test on all rows of a target.
         scored_epochs: whether dev and target are scored after every epoch or after the last one.
         missing: also score without depth, infrared and both.
+        degraded: also score with each sensor out of register, saturated and frozen.
     """
 
     data: Annotated[Mapping[str, Any], WrittenAs(DataSettings)]
@@ -109,6 +110,7 @@ class PresentationSettings:
     whole_target: bool = False
     scored_epochs: Literal["every", "last"] = "every"
     missing: bool = True
+    degraded: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ class PresentationPlan:
         whole_target: test on all rows of a target.
         every_epoch: score dev and target after every epoch, which selection rules other than the last epoch need.
         missing: also score without depth, infrared and both.
+        degraded: also score with each sensor out of register, saturated and frozen.
     """
 
     title: str
@@ -174,6 +177,7 @@ class PresentationPlan:
     whole_target: bool
     every_epoch: bool
     missing: bool
+    degraded: bool
 
 
 def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
@@ -194,6 +198,7 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
         whole_target=written.whole_target,
         every_epoch=written.scored_epochs == "every",
         missing=written.missing,
+        degraded=written.degraded,
     )
 
 

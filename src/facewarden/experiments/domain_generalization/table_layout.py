@@ -132,9 +132,20 @@ class PartLayout:
         note: str,
         *,
         without: str | None = None,
+        interval: str | None = None,
     ) -> Table:
+        """A row for every method that has a figure.
+
+        Args:
+            title, columns: of the table, without the part's name.
+            row: method -> its cells.
+            note: after the sentence on intervals.
+            without: a method that has no row.
+            interval: the sentence on what the intervals are over, where they are not over subjects and seeds.
+        """
         rows = [(self._label(name), *row(name)) for name in self.part.methods if name != without]
-        whole = f"{covered(len(self.part.seeds))}, {self._count()} captures tested. {note}".strip()
+        over = covered(len(self.part.seeds)) if interval is None else interval
+        whole = f"{over}, {self._count()} captures tested. {note}".strip()
         if any(DAGGER in text for text in (title, *columns)):
             whole = f"{whole} {PEEKS}."
         measured = range(1, len(columns)) if SIZE not in columns else range(1, columns.index(SIZE))

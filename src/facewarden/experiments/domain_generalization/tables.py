@@ -8,6 +8,7 @@ import numpy as np
 
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
+from facewarden.experiments.domain_generalization.domain_tables import DomainTables
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection
 from facewarden.experiments.domain_generalization.labels import counted, in_percent, marked, peeks, percent
 from facewarden.experiments.domain_generalization.table_layout import PartLayout
@@ -41,8 +42,10 @@ class PartTables(PartLayout):
         if self.part.baseline is not None:
             made.append(self.paired())
         if self.plan.missing and self._has_missing():
-            made += [self.missing("hter"), self.missing("auc"), self.missing("hter_at_target_eer")]
-        return tuple(made)
+            made += [self.missing("hter"), self.missing("hter", own_threshold=False)]
+            made += [self.missing("auc"), self.missing("hter_at_target_eer")]
+        over = DomainTables(self.plan, self.part, self.scores, self.simulated)
+        return (*made, *over.domains(), *over.degraded())
 
     def main(self) -> Table:
         """HTER at the threshold set on source dev, last epoch, by protocol."""
@@ -130,11 +133,12 @@ class PartTables(PartLayout):
             without=self.part.baseline,
         )
 
-    def missing(self, measure: str) -> Table:
-        """Sensors missing at test, mean over targets."""
-        titles = {"hter": "HTER % at the threshold frozen on the sources' dev (all sensors)", "auc": "AUC %",
+    def missing(self, measure: str, *, own_threshold: bool = True) -> Table:
+        """Sensors missing at test, mean over targets; a subset of sensors may have a threshold of its own."""
+        where = "with the same sensors missing" if own_threshold else "with all sensors"
+        titles = {"hter": f"HTER % at the threshold frozen on the sources' dev {where}", "auc": "AUC %",
                   "hter_at_target_eer": "HTER % at the target's EER"}  # fmt: skip
-        looks = [ScoreSelection(missing=name) for name in MISSING]
+        looks = [ScoreSelection(missing=name, own_threshold=own_threshold) for name in MISSING]
 
         def row(name: str) -> tuple[str | None, ...]:
             cells = [self._mean(name, measure, look) for look in (_PLAIN, *looks)]

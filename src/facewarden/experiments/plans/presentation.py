@@ -35,6 +35,8 @@ class PresentationKind(PlanKind):
     `facewarden.experiments.domain_generalization.settings.PresentationSettings` is its settings.
     """
 
+    code = 2  # a cell holds the scores of dev without each sensor, and thresholds are set on them
+
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Simulate or open the captures, check and audit every protocol, crop every view that a method needs, once."""
         plan = plan_of(settings)
@@ -139,6 +141,7 @@ def _settings(plan: PresentationPlan, method: TrainedMethod, protocol: str, seed
         "missing": plan.missing,
         "shuffle": method.shuffle,
         "only": list(method.only),
+        **({"degraded": True} if plan.degraded else {}),  # without it cells keep their ids
     }
 
 

@@ -14,6 +14,7 @@ from facewarden.core.settings import SettingError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
 from facewarden.experiments.domain_generalization.cell import select, shuffled
+from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.plans.presentation import PresentationKind
@@ -72,6 +73,10 @@ def test_a_plan_trains_scores_and_summarizes(ran: tuple[Path, BenchResult]) -> N
     assert {len(held["test"]) for held in one["scores"].values()} == {4}
     assert set(one["missing"]) == {"depth", "infrared", "depth+infrared"}
     assert one["missing"]["depth"] != one["missing"]["infrared"] != one["scores"]["last_epoch"]["test"]
+    assert {name: len(held) for name, held in one["missing_dev"].items()} == dict.fromkeys(
+        one["missing"], len(one["rows"]["dev"]["label"])
+    )
+    assert one["degraded"] == {}
     assert [line["epoch"] for line in one["log"]] == [1, 2]
     assert one["simulated"] is True
     assert 0 < one["trainable"] < one["parameters"]
@@ -124,13 +129,17 @@ def test_a_cell_killed_in_training_goes_on_to_the_same_numbers(ran: tuple[Path, 
     assert kind.run(cell, folder=own) == results(folder / "out")[cell.name]
 
 
-def test_only_the_last_epoch_is_scored_on_request(tmp_path: Path) -> None:
-    rest = "scored_epochs: last\nmissing: false\n" + textwrap.dedent(GRID)
+def test_only_the_last_epoch_is_scored_on_request_and_sensors_are_degraded_on_request(tmp_path: Path) -> None:
+    rest = "scored_epochs: last\nmissing: false\ndegraded: true\n" + textwrap.dedent(GRID)
     path = write(tmp_path, rest.replace("[vit, mmdg]", "[vit]").replace(", protocols: [ab_cd]", ", protocols: [bcd_a]"))
     found = bench(str(path), out=tmp_path / "out")
     one = results(tmp_path / "out")["vit / bcd_a / seed 0"]
     assert set(one["scores"]) == {"last_epoch"}
     assert one["missing"] == {}
+    good = one["scores"]["last_epoch"]["test"]
+    assert set(one["degraded"]) == set(one["degraded_dev"]) == set(DEGRADED)
+    assert all(len(held) == len(good) and held != good for held in one["degraded"].values())
+    assert "Degraded sensors" in (tmp_path / "out" / "summary.md").read_text()
     assert not found.failed
     assert "oracle_target_epoch" not in (tmp_path / "out" / "summary.md").read_text().split("†")[0]
 

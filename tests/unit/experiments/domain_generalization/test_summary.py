@@ -115,14 +115,14 @@ def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor()
     def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
         one = made(shift=1.0, seed=seed)
         lost = dict.fromkeys(("depth", "infrared", "depth+infrared"), one["scores"]["last_epoch"]["test"])
-        return {**one, "missing": lost, "missing_fill": "norm0" if method == "good" else "pixel0"}
+        return {**one, "missing": lost, "missing_dev": lost, "missing_fill": "norm0" if method == "good" else "pixel0"}
 
     tables = {table.title: table for table in summarize_transfer(plan, found).tables}
     main = next(table for title, table in tables.items() if title.startswith("Out: HTER"))
     assert main.columns[-1] == "parameters trained / all, millions"
     assert {row[-1] for row in main.rows} == {"0.15 / 2.00"}
     lacking = [table for title, table in tables.items() if title.startswith("Out: Sensors missing")]
-    assert len(lacking) == 3
+    assert len(lacking) == 4
     for table in lacking:
         assert "(missing_fill): pixel0 in base; norm0 in good." in table.note
         assert "models are those of the last epoch, whatever rule" in table.note
@@ -242,9 +242,8 @@ def test_what_peeks_is_marked_everywhere_because_the_measure_says_so(monkeypatch
     assert "BCD→A †" in render_markdown(summary, command="x")
     for row in summary.data["parts"][0]["figures"]:
         assert row["peeks"] is (row["rule"] == "oracle_target_epoch")
-        wanted = (
-            {"hter", "apcer_pooled", "bpcer", "auc", "hter_at_target_eer"} if row["peeks"] else {"hter_at_target_eer"}
-        )
+        peeking = {"hter_at_target_eer", "threshold_regret", "bpcer20"}
+        wanted = {"hter", "apcer_pooled", "bpcer", "auc"} | peeking if row["peeks"] else peeking
         assert set(row["peeking"]) == wanted
     monkeypatch.setattr("facewarden.experiments.domain_generalization.labels.TARGET_PEEKING", ("hter",))
     marks = columns(summarize_transfer(plan, held))
