@@ -20,7 +20,7 @@ from facewarden.align.yunet import YuNet
 from facewarden.core.batch import FaceBatch
 from facewarden.core.roles import Detector
 from facewarden.data.datasets import open_dataset
-from facewarden.data.simulate import iter_captures
+from facewarden.data.simulate import Simulation, iter_captures
 from facewarden.pad.fr_liveness import entry as fr_liveness
 from facewarden.pad.minifasnet import MiniFasNet
 
@@ -61,10 +61,11 @@ def main() -> None:
     photos = open_dataset(options.faces)
     scores: dict[str, list[float]] = {name: [] for name in detectors}
     labels, subjects, domains, missed = [], [], [], 0
-    for capture in iter_captures(
-        subjects=options.subjects, captures_per_subject=8, species=SPECIES, faces=photos, locate=locate,
-        size=options.size, framing=options.framing, seed=options.seed,
-    ):  # fmt: skip
+    simulation = Simulation(
+        subjects=options.subjects, captures_per_subject=8, species=SPECIES, size=options.size, framing=options.framing,
+        seed=options.seed,
+    )  # fmt: skip
+    for capture in iter_captures(simulation, faces=photos, locate=locate):
         found = yunet.locate(capture.rgb)
         if not found:
             missed += 1

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.compute.device import device_of
-from facewarden.data.simulate import simulate
+from facewarden.data.simulate import Simulation, simulate
 from facewarden.nn.restorer import build_restorer
 from facewarden.nn.trunk import TrunkShape
 from facewarden.pad.mmdg import Mmdg
@@ -93,9 +93,9 @@ def test_the_verb_trains_sets_the_threshold_measures_and_writes_a_folder(
     recipe: dict[str, Any], tmp_path: Path, second: torch.device
 ) -> None:
     captures = simulate(
-        tmp_path / "captures", subjects=3, captures_per_subject=4, domains=["alder"], size=64, framing=0.5, maps=True,
-        seed=3,
-    ).manifest.root  # fmt: skip
+        tmp_path / "captures",
+        Simulation(subjects=3, captures_per_subject=4, domains=("alder",), size=64, framing=0.5, maps=True, seed=3),
+    ).manifest.root
     (tmp_path / "tiny.json").write_text(json.dumps(recipe))
     found = {}
     for device in ("cpu", NAME):

@@ -15,12 +15,12 @@ from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
+from facewarden.data.simulate import SimulationSettings
 from facewarden.reporting.codec import parse_report
 from facewarden.verbs.audit import audit
 
 TINY = presets.Preset(
-    subjects=8,
-    captures_per_subject=6,
+    captures=SimulationSettings(subjects=8, captures_per_subject=6),
     attacked_per_class=3,
     budgets=(2, 8),
     pgd_steps=2,
@@ -39,10 +39,10 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from facewarden.data.simulate import simulate
+    from facewarden.data.simulate import Simulation, simulate
 
     folder = tmp_path_factory.mktemp("captures")
-    simulate(folder, subjects=8, captures_per_subject=6, seed=5)
+    simulate(folder, Simulation(subjects=8, captures_per_subject=6, seed=5))
     return folder / "manifest.csv"
 
 

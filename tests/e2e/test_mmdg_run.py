@@ -17,6 +17,7 @@ from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.labels import Split
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
+from facewarden.data.simulate import SimulationSettings
 from facewarden.pad.mmdg import Mmdg
 from facewarden.reporting.training import read_training
 from facewarden.training.loop import fit
@@ -31,7 +32,8 @@ RECIPE = {
     "training": {"epochs": 3, "batch": 12, "margin": 1, "rate": 0.002},
 }
 TINY = presets.Preset(
-    subjects=8, captures_per_subject=6, attacked_per_class=2, budgets=(8,), pgd_steps=1, people=2, photos_per_person=2,
+    captures=SimulationSettings(subjects=8, captures_per_subject=6), attacked_per_class=2,
+    budgets=(8,), pgd_steps=1, people=2, photos_per_person=2,
     cloaking_people=1, cloak_steps=1, rounds=20,
 )  # fmt: skip
 

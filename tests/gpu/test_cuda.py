@@ -16,7 +16,7 @@ from facewarden.core.decision_goal import Evade
 from facewarden.core.roles import Detector, Purifier, Recognizer
 from facewarden.core.threat import ThreatModel
 from facewarden.data.manifest import Manifest
-from facewarden.data.simulate import simulate
+from facewarden.data.simulate import Simulation, simulate
 from facewarden.nn.trainable import Trainable
 from facewarden.training.crops import load_crops
 from facewarden.training.head_results import learned_heads
@@ -80,7 +80,9 @@ def test_an_attack_reaches_what_it_reaches_on_the_cpu(name: str) -> None:
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     folder = tmp_path_factory.mktemp("captures") / "set"
-    return simulate(folder, subjects=6, captures_per_subject=4, size=128, framing=0.5, maps=True, seed=3).manifest
+    return simulate(
+        folder, Simulation(subjects=6, captures_per_subject=4, size=128, framing=0.5, maps=True, seed=3)
+    ).manifest
 
 
 @pytest.mark.parametrize("name", RECIPES)

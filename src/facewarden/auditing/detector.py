@@ -37,13 +37,10 @@ def load_captures(needs: AuditRequest, run: RunFolder) -> tuple[Manifest, Audite
         manifest = open_captures(needs.captures)
         settings = {"rows": len(manifest), "simulated": manifest.simulated}
         return manifest, AuditedPart("captures", manifest.name, needs.captures.name, "as given", settings=settings)
-    folder, sizes = run.path / "captures", needs.sizes
     found = simulate_captures(
-        folder,
-        subjects=sizes.subjects,
-        captures_per_subject=sizes.captures_per_subject,
+        run.path / "captures",
+        needs.sizes.captures.seeded(derive(needs.seed, "audit captures")),
         faces=needs.faces,
-        seed=derive(needs.seed, "audit captures"),
     )
     # nothing is trained here, and these people were drawn for this audit: those of the training split test as well
     rows = tuple(replace(row, split="test" if row.split == "train" else row.split) for row in found.manifest)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.simulate import SimulationSettings
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,7 @@ class Preset:
     """Sizes of an audit.
 
     Attributes:
-        subjects: simulated people, where no captures are given; about a third of them only set the threshold.
-        captures_per_subject: presentations of each, half of them bona fide.
+        captures: what is simulated where no captures are given; about a third of the people only set the threshold.
         attacked_per_class: captures under attack, bona fide and attack presentations each.
         budgets: L∞ budgets in gray levels.
         pgd_steps: gradient steps of each attack.
@@ -23,8 +23,7 @@ class Preset:
         rounds: bootstrap resamples.
     """
 
-    subjects: int
-    captures_per_subject: int
+    captures: SimulationSettings
     attacked_per_class: int
     budgets: tuple[int, ...]
     pgd_steps: int
@@ -35,11 +34,15 @@ class Preset:
     rounds: int
 
 
+def _people(count: int, *, captures: int) -> SimulationSettings:
+    return SimulationSettings(subjects=count, captures_per_subject=captures)
+
+
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "quick": Preset(30, 8, 12, (2, 8), 5, 14, 6, 12, 6, 200),
-        "standard": Preset(48, 16, 32, (1, 2, 4, 8), 10, 40, 8, 16, 10, 1000),
-        "thorough": Preset(160, 24, 128, (1, 2, 4, 8, 16), 20, 120, 12, 40, 20, 2000),
+        "quick": Preset(_people(30, captures=8), 12, (2, 8), 5, 14, 6, 12, 6, 200),
+        "standard": Preset(_people(48, captures=16), 32, (1, 2, 4, 8), 10, 40, 8, 16, 10, 1000),
+        "thorough": Preset(_people(160, captures=24), 128, (1, 2, 4, 8, 16), 20, 120, 12, 40, 20, 2000),
     }
 )
 

@@ -17,7 +17,7 @@ def simulate(
     species: tuple[Name, ...] = (),
     faces: Faces | None = None,
     size: int = 224,
-    framing: float = 0.4,
+    framing: float | None = None,
     seed: int = 0,
     workers: int = 0,
     maps: bool = False,
@@ -33,7 +33,7 @@ def simulate(
         species: attack species; each domain's own mix when left out.
         faces: photos of people instead of procedural ones: orl, lfw:FOLDER, or a folder with one folder per person.
         size: width and height of the frames in pixels.
-        framing: width of the face as a share of the frame's width.
+        framing: width of the face as a share of the frame's width; 0.4 when left out.
         seed: of everything; the result does not depend on the number of workers.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.data.datasets import open_dataset
 from facewarden.data.depth import read_depth
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.sample import Sample
-from facewarden.data.simulate import Capture, CaptureSpec, SimulatedSet, simulate
+from facewarden.data.simulate import Capture, CaptureSpec, SimulatedSet, Simulation, simulate
 from facewarden.data.simulate.person.people import Locate
 from facewarden.data.simulate.sheet import write_sheet
 
@@ -37,40 +36,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def simulate_captures(
-    out: Path,
-    *,
-    subjects: int = 24,
-    captures_per_subject: int = 8,
-    domains: Sequence[str] = (),
-    species: Sequence[str] = (),
-    faces: str | None = None,
-    size: int = 224,
-    framing: float = 0.4,
-    seed: int = 0,
-    workers: int = 0,
-    maps: bool = False,
-) -> SimulatedSet:
-    """Simulate captures into a folder, with a contact sheet; the arguments are those of the verb `simulate`.
+def simulate_captures(out: Path, simulation: Simulation, *, faces: str | None = None, workers: int = 0) -> SimulatedSet:
+    """Simulate captures into a folder, with a contact sheet.
+
+    Args:
+        out: the folder.
+        simulation: what to simulate.
+        faces: photos of people instead of procedural people; a set of `facewarden list datasets`, or a folder.
+        workers: processes; 0 is every core.
 
     Raises:
-        BadInputError: fewer than one subject or capture, or what the simulator refuses.
+        BadInputError: what the simulator refuses.
     """
-    if subjects < 1 or captures_per_subject < 1:
-        raise BadInputError("at least one subject and one capture", hint="--subjects 24 --captures-per-subject 8")
     made = simulate(
         out,
-        subjects=subjects,
-        captures_per_subject=captures_per_subject,
-        domains=tuple(domains) or None,
-        species=tuple(species) or None,
+        simulation,
         faces=None if faces is None else open_dataset(faces),
         locate=None if faces is None else locator(),
-        size=size,
-        framing=framing,
-        seed=seed,
         workers=workers or cores(),
-        maps=maps,
     )
     write_sheet(out / "sheet.png", shown_captures(made.manifest))
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from facewarden.data.protocols.parts.base import Protocol
 from facewarden.data.protocols.parts.transfer import DomainTransfer
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
+from facewarden.data.simulate.specification import Simulation
 from facewarden.data.transfer import audit_splits, transfer_protocol
 
 _SETS = "--data wmca:PATH casia_surf:PATH casia_cefa:PATH padisi:PATH"
@@ -67,14 +67,13 @@ def audit_of(manifest: Manifest) -> dict[str, Any]:
     return {"rows": [list(row) for row in audit.rows()], "subjects": subjects, "sentences": sentences}
 
 
-def check_simulated(protocol: str, captures: Mapping[str, Any], *, seed: int, captures_seed: int) -> None:
+def check_simulated(protocol: str, simulation: Simulation, *, seed: int) -> None:
     """Try a protocol on what would be simulated, which takes no time, so that an unfit one costs none.
 
     Args:
         protocol: as it was typed.
-        captures: the recipe's arguments of the simulator.
+        simulation: what would be simulated.
         seed: of the protocol's draws.
-        captures_seed: that the simulator would get.
 
     Raises:
         UnknownEntryError: there is no such protocol.
@@ -82,7 +81,7 @@ def check_simulated(protocol: str, captures: Mapping[str, Any], *, seed: int, ca
     """
     chosen = named_protocol(protocol)
     try:
-        chosen.assign(planned_samples(**captures, seed=captures_seed), seed=seed)
+        chosen.assign(planned_samples(simulation), seed=seed)
     except BadInputError as error:
         hint = _SETS if isinstance(chosen, DomainTransfer) else error.hint
         raise BadInputError(

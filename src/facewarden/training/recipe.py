@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from facewarden.core.settings import Text, check_fields, read_settings
+from facewarden.core.settings import Text, WrittenAs, check_fields, read_settings
+from facewarden.data.simulate.specification import SimulatedCaptures
 from facewarden.training.loop import TrainSettings
 from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
@@ -24,7 +25,7 @@ class Recipe:
         model: settings of the detector.
         objective, objective_settings: registry name of the loss and its arguments.
         training: how to train.
-        captures: arguments of `facewarden.data.simulate.simulate`, used where no captures are given.
+        captures: what to simulate where no captures are given, kept as it is written.
         policy: how the threshold is set on the development split.
         stored: "float32", or "float16" for weights of half the size; they are rounded before anything is measured.
     """
@@ -35,7 +36,7 @@ class Recipe:
     objective: Text = "cross_entropy"
     objective_settings: Mapping[str, Any] = field(default_factory=dict)
     training: TrainSettings = field(default_factory=TrainSettings)
-    captures: Mapping[str, Any] = field(default_factory=dict)
+    captures: Annotated[Mapping[str, Any], WrittenAs(SimulatedCaptures)] = field(default_factory=dict)
     policy: str = "eer"
     intended_use: str = "research"
     limits: str = "unknown on other captures than it was measured on"
@@ -53,6 +54,11 @@ class Recipe:
         if values["training"].get("accumulate") == 1:
             del values["training"]["accumulate"]  # and cells of plans keep their ids
         return values
+
+    @property
+    def simulated(self) -> SimulatedCaptures:
+        """What to simulate where no captures are given."""
+        return read_settings(SimulatedCaptures, self.captures, source="recipe", at=("captures",))
 
     def with_epochs(self, epochs: int | None) -> Recipe:
         """The recipe with another number of epochs; None leaves it as it is."""

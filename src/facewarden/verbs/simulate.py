@@ -10,7 +10,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, path_of, several
 from facewarden.data.datasets import open_dataset
-from facewarden.data.simulate import SimulatedSet
+from facewarden.data.simulate import SimulatedSet, Simulation
+from facewarden.data.simulate.specification import FRAMING
 from facewarden.data.simulate.twin import simulate_layout
 from facewarden.evaluation.simulated_captures import locator, simulate_captures
 
@@ -26,7 +27,7 @@ def simulate(
     species: str | Sequence[str] = (),
     faces: PathLike | None = None,
     size: int = 224,
-    framing: float = 0.4,
+    framing: float | None = None,
     seed: int = 0,
     workers: int = 0,
     maps: bool = False,
@@ -42,7 +43,7 @@ def simulate(
         species: attack species; each domain's own mix when left out.
         faces: photos of people instead of procedural ones: orl, lfw:DIR, london:DIR or DIR with one folder per person.
         size: width and height of the frames in pixels.
-        framing: width of the face as a share of the frame's width.
+        framing: width of the face as a share of the frame's width; 0.4 when left out.
         seed: decides everything; the same whatever the number of workers.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
@@ -53,25 +54,23 @@ def simulate(
     hold(out)
     faces = None if faces is None else os.fspath(faces)
     if layout is not None:
-        if captures_per_subject != 8 or species or maps or framing != 0.4 or len(domains) > 1:
+        if captures_per_subject != 8 or species or maps or framing not in (None, FRAMING) or len(domains) > 1:
             raise BadInputError(
                 "a layout decides species, captures per subject and framing itself, and has one domain",
                 hint="--layout with --subjects, --domains, --faces, --size and --seed",
             )
         return _layout(out, layout, subjects, domains, faces, size, seed)
-    return simulate_captures(
-        out,
+    simulation = Simulation(
         subjects=subjects,
         captures_per_subject=captures_per_subject,
         domains=domains,
         species=species,
-        faces=faces,
         size=size,
         framing=framing,
         seed=seed,
-        workers=workers,
         maps=maps,
     )
+    return simulate_captures(out, simulation, faces=faces, workers=workers)
 
 
 def _layout(

@@ -101,7 +101,7 @@ def train(
         written["protocol"] = protocol
         # before the folder is claimed and minutes of simulation: the protocol may not be one, or not for these captures
         if manifest is None:
-            check_simulated(protocol, plan.captures, seed=seed, captures_seed=_captures_seed(seed))
+            check_simulated(protocol, plan.simulated.seeded(_captures_seed(seed)), seed=seed)
         else:
             manifest = with_protocol(manifest, protocol, seed=seed)
     if manifest is not None:
@@ -188,5 +188,6 @@ def _captures_seed(seed: int) -> int:
 def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:
     from facewarden.data.simulate import simulate
 
-    made = simulate(folder, **plan.captures, seed=_captures_seed(seed))
+    settings = plan.simulated
+    made = simulate(folder, settings.seeded(_captures_seed(seed)), workers=settings.workers)
     return Manifest(made.manifest.rows, root=made.manifest.root, name="simulated captures")

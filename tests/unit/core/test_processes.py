@@ -11,19 +11,18 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from facewarden.core import processes
 from facewarden.core.processes import needs_main, worker_pool
+from facewarden.data.simulate import Simulation, simulate
 from facewarden.data.simulate import run as module
-from facewarden.data.simulate import simulate
 from facewarden.experiments.engine.executor import run_cells
 from stand_in_kind import Draws, die
 
 TESTS = Path(__file__).parent.parent.parent
-SMALL: dict[str, Any] = {"subjects": 4, "captures_per_subject": 2, "size": 64}
+SMALL = Simulation(subjects=4, captures_per_subject=2, size=64)
 
 
 def script(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
@@ -40,8 +39,8 @@ def test_a_script_without_a_guard_simulates_in_several_processes_and_runs_once(t
         from pathlib import Path
         with open("ran.txt", "a") as file:
             file.write("once\\n")
-        from facewarden.data.simulate import simulate
-        made = simulate(Path("two"), subjects=4, captures_per_subject=2, size=64, workers=2)
+        from facewarden.data.simulate import Simulation, simulate
+        made = simulate(Path("two"), Simulation(subjects=4, captures_per_subject=2, size=64), workers=2)
         print(len(made.manifest), "captures")
         """,
     )
@@ -49,7 +48,7 @@ def test_a_script_without_a_guard_simulates_in_several_processes_and_runs_once(t
     assert process.stdout == "8 captures\n"
     assert process.stderr == ""
     assert (tmp_path / "ran.txt").read_text() == "once\n"
-    simulate(tmp_path / "one", **SMALL)
+    simulate(tmp_path / "one", SMALL)
     assert (tmp_path / "one" / "manifest.csv").read_bytes() == (tmp_path / "two" / "manifest.csv").read_bytes()
 
 
@@ -84,7 +83,7 @@ def test_simulation_falls_back_to_one_process(
 
     monkeypatch.setattr(processes, "ProcessPoolExecutor", refuse)
     with caplog.at_level(logging.WARNING, logger="facewarden"):
-        made = simulate(tmp_path / "set", **SMALL, workers=2)
+        made = simulate(tmp_path / "set", SMALL, workers=2)
     assert len(made.manifest) == 8
     notes = [record.getMessage() for record in caplog.records if record.name == "facewarden"]
     assert len(notes) == 1
@@ -97,7 +96,7 @@ def test_a_pool_whose_process_was_killed_ends_in_one_process(
 ) -> None:
     monkeypatch.setattr(module, "_task", die)
     with caplog.at_level(logging.WARNING, logger="facewarden"):
-        made = simulate(tmp_path / "set", **SMALL, workers=2)
+        made = simulate(tmp_path / "set", SMALL, workers=2)
     assert len(made.manifest) == 8
     assert [record.name for record in caplog.records].count("facewarden") == 1
 
@@ -150,8 +149,8 @@ def test_workers_end_with_their_killed_parent(tmp_path: Path, verb: str) -> None
     script = {
         "simulate": """
             from pathlib import Path
-            from facewarden.data.simulate import simulate
-            simulate(Path("out"), subjects=400, captures_per_subject=8, size=96, workers=2)
+            from facewarden.data.simulate import Simulation, simulate
+            simulate(Path("out"), Simulation(subjects=400, captures_per_subject=8, size=96), workers=2)
         """,
         "bench": """
             from pathlib import Path

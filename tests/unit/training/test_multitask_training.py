@@ -18,7 +18,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.data.manifest import Manifest
-from facewarden.data.simulate import simulate
+from facewarden.data.simulate import Simulation, simulate
 from facewarden.pad.multitask import Multitask
 from facewarden.training.augment import Augmentation, augment
 from facewarden.training.crops import load_crops
@@ -36,7 +36,8 @@ TASKS = ("attributes", "spoof_type", "illumination", "depth_map", "reflection_ma
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     folder = tmp_path_factory.mktemp("captures") / "set"
     return simulate(
-        folder, subjects=3, captures_per_subject=4, domains=["alder"], size=64, framing=0.5, maps=True, seed=3
+        folder,
+        Simulation(subjects=3, captures_per_subject=4, domains=("alder",), size=64, framing=0.5, maps=True, seed=3),
     ).manifest
 
 

@@ -18,6 +18,7 @@ from facewarden.core.settings.types import (
     Count,
     NotNegative,
     NumberAsText,
+    OneOf,
     OneOrMore,
     Positive,
     Renamed,
@@ -26,11 +27,13 @@ from facewarden.core.settings.types import (
     Text,
     Whole,
 )
+from facewarden.core.settings.written import WrittenAs
 
 __all__ = [
     "Count",
     "NotNegative",
     "NumberAsText",
+    "OneOf",
     "OneOrMore",
     "Positive",
     "Renamed",
@@ -39,6 +42,7 @@ __all__ = [
     "ShareBelowOne",
     "Text",
     "Whole",
+    "WrittenAs",
     "arguments_of",
     "check_arguments",
     "check_fields",

@@ -1,4 +1,4 @@
-"""Annotations of settings: ranges, earlier spellings, and one value in place of a list."""
+"""Annotations of settings: ranges, known names, earlier spellings, and one value in place of a list."""
 
 from __future__ import annotations
 
@@ -76,3 +76,19 @@ class OneOrMore:
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Callable[[Any], Any]) -> Any:
         several = handler(core_schema)
         return {"anyOf": [several["items"], several]}
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Mark of text that is one of some names.
+
+    Attributes:
+        names: all of them.
+    """
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.literal_schema(list(self.names))

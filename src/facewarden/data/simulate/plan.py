@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.core.errors import BadInputError
-from facewarden.core.labels import SPECIES, SPLITS
+from facewarden.core.labels import SPLITS
 from facewarden.data.simulate.capture import CaptureSpec, generator
 from facewarden.data.simulate.person.people import People, attacker_of
-from facewarden.data.simulate.sensor.domains import DOMAINS, Domain, domain
+from facewarden.data.simulate.sensor.domains import Domain, domain
+from facewarden.data.simulate.specification import Simulation
 
 _PATTERN = (0, 1, 2, 0, 0)  # train, dev, test, train, train: three fifths train, and few subjects still reach all
 
@@ -31,53 +31,26 @@ class SubjectPlan:
     specs: tuple[CaptureSpec, ...]
 
 
-def check_frame(size: int, framing: float) -> None:
-    """Refuse frames that are too small for a face or too large for memory, before anything is rendered.
-
-    Raises:
-        BadInputError: it is one.
-    """
-    if not 64 <= size <= 2048:
-        raise BadInputError(f"size is {size}", hint="pixels on a side, 64 to 2048")
-    if not 0.15 <= framing <= 0.75:
-        raise BadInputError(f"framing is {framing}", hint="width of the face as a share of the frame, 0.15 to 0.75")
-
-
-def make_plan(
-    people: People,
-    *,
-    subjects: int,
-    captures_per_subject: int,
-    domains: Sequence[str] | None,
-    species: Sequence[str] | None,
-    size: int,
-    framing: float,
-    seed: int,
-) -> tuple[SubjectPlan, ...]:
+def make_plan(people: People, simulation: Simulation) -> tuple[SubjectPlan, ...]:
     """Plan a set.
 
     Subjects go to the sites in turn, and to the splits so that every site comes to have all three. Half of a
     subject's captures, rounded up, are bona fide; the attacks are drawn by the site's weights, no species twice
     before all were met.
 
-    Raises:
-        BadInputError: an unknown name, or a number that makes no set.
+    Args:
+        people: who is captured.
+        simulation: what to simulate.
     """
-    for name, value in (("subjects", subjects), ("captures_per_subject", captures_per_subject)):
-        if value < 1:
-            raise BadInputError(f"{name} is {value}", hint="at least 1")
-    check_frame(size, framing)
-    sites = [domain(name) for name in (domains or DOMAINS)]
-    unknown = [name for name in (species or ()) if name not in SPECIES]
-    if unknown:
-        raise BadInputError(f"unknown species {', '.join(unknown)}", hint=f"choose from {', '.join(SPECIES)}")
+    sites = [domain(name) for name in simulation.sites]
+    subjects, seed = simulation.subjects, simulation.seed
     split_of = [SPLITS[_PATTERN[(i // len(sites) + i % len(sites)) % len(_PATTERN)]] for i in range(subjects)]
     plans = []
     for person in range(subjects):
         site = sites[person % len(sites)]
         subject = people.name(person)
         rng = generator(seed, "plan", site.name, subject)
-        kinds = _kinds(rng, site, captures_per_subject, species=species)
+        kinds = _kinds(rng, site, simulation.captures_per_subject, species=simulation.species)
         specs = []
         for index, kind in enumerate(kinds):
             illumination = _weighted(rng, dict(site.illumination))
@@ -85,7 +58,8 @@ def make_plan(
             specs.append(
                 CaptureSpec(
                     f"{site.name}_{subject}_{index:03d}", subject, kind, site.name, illumination, environment,
-                    session=str(1 + index % 2), split=split_of[person], seed=seed, size=size, framing=framing,
+                    session=str(1 + index % 2), split=split_of[person], seed=seed, size=simulation.size,
+                    framing=simulation.face_share,
                 )
             )  # fmt: skip
         members = [other for other in range(subjects) if split_of[other] == split_of[person]]
@@ -99,7 +73,7 @@ def _weighted(rng: np.random.Generator, weights: dict[str, float]) -> str:
     return names[int(rng.choice(len(names), p=shares / shares.sum()))]
 
 
-def _kinds(rng: np.random.Generator, site: Domain, count: int, *, species: Sequence[str] | None) -> list[str]:
+def _kinds(rng: np.random.Generator, site: Domain, count: int, *, species: Sequence[str]) -> list[str]:
     attacks = [name for name in (species or site.species) if name != "bona_fide"]
     bona_fide = count if not attacks else (count + 1) // 2
     kinds = ["bona_fide"] * bona_fide

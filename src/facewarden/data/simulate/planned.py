@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from facewarden.core.labels import ATTACK, BONA_FIDE
@@ -11,35 +10,21 @@ from facewarden.data.sample import Sample
 from facewarden.data.sample_words import as_split
 from facewarden.data.simulate.person.people import Locate
 from facewarden.data.simulate.run import plans_of
+from facewarden.data.simulate.specification import Simulation
 
 
 def planned_samples(
-    *,
-    subjects: int = 24,
-    captures_per_subject: int = 8,
-    domains: Sequence[str] | None = None,
-    species: Sequence[str] | None = None,
-    faces: Path | Dataset | None = None,
-    locate: Locate | None = None,
-    size: int = 224,
-    framing: float = 0.4,
-    seed: int = 0,
-    workers: int = 1,
-    maps: bool = False,
+    simulation: Simulation, *, faces: Path | Dataset | None = None, locate: Locate | None = None
 ) -> tuple[Sample, ...]:
     """Rows that `simulate` would write for the same arguments; their color images have names but do not exist.
 
     Args:
-        subjects, captures_per_subject, domains, species, faces, locate, size, framing, seed: as for `simulate`.
-        workers, maps: taken so that the same arguments will do; they change no row.
+        simulation, faces, locate: as for `simulate`.
 
     Raises:
-        BadInputError: arguments that make no set.
+        BadInputError: photos that make no people.
     """
-    _, plans, _ = plans_of(
-        faces, subjects=subjects, captures_per_subject=captures_per_subject, domains=domains, species=species,
-        locate=locate, size=size, framing=framing, seed=seed,
-    )  # fmt: skip
+    _, plans, _ = plans_of(simulation, faces=faces, locate=locate)
     return tuple(
         Sample(
             key=spec.key, split=as_split(spec.split), label=BONA_FIDE if spec.species == "bona_fide" else ATTACK,

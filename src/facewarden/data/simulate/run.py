@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,10 @@ from facewarden.data.results import Result
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture
 from facewarden.data.simulate.person.people import Locate, People, ProceduralPeople, frame_of, people_from
-from facewarden.data.simulate.plan import SubjectPlan, check_frame, make_plan
+from facewarden.data.simulate.plan import SubjectPlan, make_plan
 from facewarden.data.simulate.sensor.domains import DOMAINS
+from facewarden.data.simulate.specification import Simulation
 from facewarden.data.simulate.writer import read_rows, write_capture, write_rows
-
-VERSION = 1
-"""Raised whenever the same recipe gives other bits."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,22 +45,10 @@ class SimulatedSet(Result):
 
 
 def iter_captures(
-    *,
-    subjects: int = 24,
-    captures_per_subject: int = 8,
-    domains: Sequence[str] | None = None,
-    species: Sequence[str] | None = None,
-    faces: Path | Dataset | None = None,
-    locate: Locate | None = None,
-    size: int = 224,
-    framing: float = 0.4,
-    seed: int = 0,
+    simulation: Simulation, *, faces: Path | Dataset | None = None, locate: Locate | None = None
 ) -> Iterator[Capture]:
     """Simulate captures one after the other without touching the disk; the arguments are those of `simulate`."""
-    people, plans, _ = plans_of(
-        faces, subjects=subjects, captures_per_subject=captures_per_subject, domains=domains, species=species,
-        locate=locate, size=size, framing=framing, seed=seed,
-    )  # fmt: skip
+    people, plans, _ = plans_of(simulation, faces=faces, locate=locate)
     for plan in plans:
         yield from captures_of(people, plan)
 
@@ -82,18 +68,11 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
 @locking
 def simulate(
     out: Path,
+    simulation: Simulation,
     *,
-    subjects: int = 24,
-    captures_per_subject: int = 8,
-    domains: Sequence[str] | None = None,
-    species: Sequence[str] | None = None,
     faces: Path | Dataset | None = None,
     locate: Locate | None = None,
-    size: int = 224,
-    framing: float = 0.4,
-    seed: int = 0,
     workers: int = 1,
-    maps: bool = False,
 ) -> SimulatedSet:
     """Simulate registered color, depth and near-infrared captures of bona fide and attack presentations.
 
@@ -101,35 +80,26 @@ def simulate(
 
     Args:
         out: folder to write to: `captures/DOMAIN/KEY_{rgb,depth,ir}.png`, `manifest.csv`, `card.json`, `README.md`.
-        subjects: how many people in all; each is captured at one site.
-        captures_per_subject: of each, half of them (rounded up) bona fide.
-        domains: sites, from `facewarden.data.simulate.sensor.domains.DOMAINS`; None is all of them.
-        species: attack species, from `facewarden.core.labels.SPECIES`; None draws by each site's weights.
+        simulation: what to simulate.
         faces: photos of people (a folder of one folder per person, or a dataset) instead of procedural people.
         locate: finds five landmarks in a photo; needed where `faces` does not know them.
-        size: width and height of the frames in pixels.
-        framing: width of the face box as a share of the frame's width.
-        seed: decides everything.
         workers: processes.
-        maps: also write exact depth and reflection.
 
     Returns:
         The set with its manifest.
 
     Raises:
-        BadInputError: arguments that make no set, a folder that cannot be written, or that holds another set.
+        BadInputError: a folder that cannot be written, or that holds another set; photos that make no people.
     """
-    people, plans, skipped = plans_of(
-        faces, subjects=subjects, captures_per_subject=captures_per_subject, domains=domains, species=species,
-        locate=locate, size=size, framing=framing, seed=seed,
-    )  # fmt: skip
+    people, plans, skipped = plans_of(simulation, faces=faces, locate=locate)
     recipe = {
-        "version": VERSION, "subjects": len(plans), "captures_per_subject": captures_per_subject,
-        "domains": list(domains or DOMAINS), "species": list(species) if species else None,
-        "faces": "procedural" if faces is None else "photos", "size": size, "framing": framing, "seed": seed,
-        "maps": maps,
+        "version": simulation.version, "subjects": len(plans), "captures_per_subject": simulation.captures_per_subject,
+        "domains": list(simulation.sites), "species": list(simulation.species) or None,
+        "faces": "procedural" if faces is None else "photos", "size": simulation.size,
+        "framing": simulation.face_share, "seed": simulation.seed, "maps": simulation.maps,
     }  # fmt: skip
     _claim(out, recipe)
+    maps = simulation.maps
     rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None
     if rows is None:
         rows = [_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating", unit="people")]
@@ -140,30 +110,19 @@ def simulate(
 
 
 def plans_of(
-    faces: Path | Dataset | None,
-    *,
-    subjects: int,
-    captures_per_subject: int,
-    domains: Sequence[str] | None,
-    species: Sequence[str] | None,
-    locate: Locate | None,
-    size: int,
-    framing: float,
-    seed: int,
+    simulation: Simulation, *, faces: Path | Dataset | None, locate: Locate | None
 ) -> tuple[People, tuple[SubjectPlan, ...], dict[str, int]]:
     """The people of a set, what is captured of each, and reason -> how many photos were left out."""
-    people, count, skipped = people_of(faces, subjects=subjects, size=size, framing=framing, seed=seed, locate=locate)
-    plans = make_plan(people, subjects=count, captures_per_subject=captures_per_subject, domains=domains,
-                      species=species, size=size, framing=framing, seed=seed)  # fmt: skip
-    return people, plans, skipped
+    people, count, skipped = people_of(simulation, faces=faces, locate=locate)
+    return people, make_plan(people, replace(simulation, subjects=count)), skipped
 
 
 def people_of(
-    faces: Path | Dataset | None, *, subjects: int, size: int, framing: float, seed: int, locate: Locate | None
+    simulation: Simulation, *, faces: Path | Dataset | None, locate: Locate | None
 ) -> tuple[People, int, dict[str, int]]:
     """The people of a set, how many they are, and reason -> how many photos were left out."""
-    check_frame(size, framing)
-    pixels, scale = frame_of(size, framing)
+    pixels, scale = frame_of(simulation.size, simulation.face_share)
+    seed, subjects = simulation.seed, simulation.subjects
     if faces is None:
         return ProceduralPeople(seed, pixels, scale), subjects, {}
     people, skipped = people_from(faces, count=subjects, seed=seed, size=pixels, scale=scale, locate=locate)

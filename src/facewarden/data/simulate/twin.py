@@ -25,9 +25,9 @@ from facewarden.data.depth import encode_depth
 from facewarden.data.manifest import Manifest
 from facewarden.data.simulate.capture import Capture, CaptureSpec, generator, make_capture
 from facewarden.data.simulate.person.people import Locate, People, attacker_of
-from facewarden.data.simulate.plan import check_frame
 from facewarden.data.simulate.run import people_of
 from facewarden.data.simulate.sensor.domains import domain
+from facewarden.data.simulate.specification import Simulation
 
 FRAMING = 0.48
 _AROUND = 1.3
@@ -70,17 +70,15 @@ def simulate_layout(
         raise UnknownEntryError(f"no layout {layout!r} of captures", hint=f"one of {', '.join(capture_sets())}")
     if subjects < 3:
         raise BadInputError(f"{subjects} subjects in three splits", hint="at least 3")
-    frame = round(size / (_AROUND * FRAMING * 1.3))
-    check_frame(max(frame, 64), FRAMING)
+    frame = max(round(size / (_AROUND * FRAMING * 1.3)), 64)
+    simulation = Simulation(subjects=subjects, size=frame, framing=FRAMING, seed=seed)
     made = registry.load("datasets", layout)
     site = domain(sensors or made.twin_site).name
-    people, count, _ = people_of(
-        faces, subjects=subjects, size=max(frame, 64), framing=FRAMING, seed=seed, locate=locate
-    )
+    people, count, _ = people_of(simulation, faces=faces, locate=locate)
     if count < 3:
         raise BadInputError(f"{count} faces could be used", hint="at least 3")
     _claim(out, {"layout": layout, "subjects": count, "sensors": site, "size": size, "seed": seed})
-    render = renderer(people, site=site, population=count, size=size, frame=max(frame, 64), seed=seed)
+    render = renderer(people, site=site, population=count, size=size, frame=frame, seed=seed)
     made.twin(out, _counted(render), count).write()
     return capture_set(layout, out).manifest()
 

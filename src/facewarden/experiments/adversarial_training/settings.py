@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 
 from facewarden.core.errors import FacewardenError
-from facewarden.core.settings import Count, SettingError, Text, read_settings
-from facewarden.experiments.engine.plan_settings import Seeds, WrittenAs
+from facewarden.core.settings import Count, SettingError, Text, WrittenAs, read_settings
+from facewarden.experiments.engine.plan_settings import Seeds
 from facewarden.experiments.engine.recipe_changes import CardChanges, Place, checked_recipe, misplaced
 from facewarden.experiments.vulnerability.settings import AttackSettings, AttackSpec, SfaChoices, attack_specs
 from facewarden.training.recipe import read_recipe

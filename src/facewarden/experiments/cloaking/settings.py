@@ -11,14 +11,24 @@ from annotated_types import Ge, MinLen
 from facewarden.core.errors import FacewardenError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_purifier
-from facewarden.core.settings import Count, SettingError, Share, Text, Whole, check_arguments, read_settings
+from facewarden.core.settings import (
+    Count,
+    OneOf,
+    SettingError,
+    Share,
+    Text,
+    Whole,
+    WrittenAs,
+    check_arguments,
+    read_settings,
+)
 from facewarden.core.settings.problems import path_text
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
 from facewarden.experiments.cloaking.measure import TRACKERS, TRAINED
 from facewarden.experiments.cloaking.results_grid import NONE
 from facewarden.experiments.cloaking.tables import Goal
-from facewarden.experiments.engine.plan_settings import Names, OneOf, Seeds, WrittenAs, check_all_known, check_known
+from facewarden.experiments.engine.plan_settings import Names, Seeds, check_all_known, check_known
 
 Trackers = Annotated[tuple[Annotated[str, OneOf((*TRACKERS, *TRAINED))], ...], MinLen(1)]
 Written = Mapping[str, Any]

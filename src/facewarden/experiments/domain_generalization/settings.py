@@ -12,12 +12,12 @@ from annotated_types import MinLen
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.core.settings import SettingError, Text, read_settings
+from facewarden.core.settings import SettingError, Text, WrittenAs, read_settings
 from facewarden.core.settings.problems import path_text
+from facewarden.data.simulate.specification import SeededCaptures
 from facewarden.data.transfer import transfer_protocol
-from facewarden.experiments.engine.captures import SeededCaptures
 from facewarden.experiments.engine.kind import SHARED, PlanCell
-from facewarden.experiments.engine.plan_settings import Names, Seeds, WrittenAs, check_all_known, check_known
+from facewarden.experiments.engine.plan_settings import Names, Seeds, check_all_known, check_known
 from facewarden.experiments.engine.recipe_changes import ABSENT, Place, RecipeChanges, checked_recipe, misplaced
 from facewarden.nn.trainable import Trainable
 from facewarden.training.recipe import Recipe, read_recipe

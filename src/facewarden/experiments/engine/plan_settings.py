@@ -1,8 +1,7 @@
-"""Annotations of a plan's settings: values kept as they are written, known names, budgets, lists of names and seeds."""
+"""Annotations of a plan's settings: budgets, lists of names and seeds; names that must be known."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,54 +11,8 @@ from annotated_types import MinLen
 from facewarden.core.errors import BadInputError
 from facewarden.core.settings import SettingError, Text, Whole
 from facewarden.core.settings.budget import check_gray
-from facewarden.core.settings.checking import adapter
 from facewarden.core.settings.problems import at_place, nearest, shown
 from facewarden.experiments.engine.limits import PLAN_CELLS
-
-
-@dataclass(frozen=True)
-class WrittenAs:
-    """Mark of a value that is checked as settings of a class and kept as it is written.
-
-    Ids of cells hold numbers as a plan writes them, where 3 and 3.0 differ, and only what it writes, without defaults.
-
-    Attributes:
-        kind: the class of settings.
-    """
-
-    kind: Any
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        check = adapter(self.kind).validate_json
-
-        def as_written(value: Any, _: Any) -> Any:
-            try:
-                check(
-                    json.dumps(value)
-                )  # in a function, pydantic takes a value for one of Python, where lists are no tuples
-            except BadInputError as error:  # what the class itself refuses gets the place of this value
-                raise ValueError(error.message) from error
-            return value
-
-        return core_schema.no_info_wrap_validator_function(as_written, handler.generate_schema(self.kind))
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """Mark of text that is one of some names.
-
-    Attributes:
-        names: all of them.
-    """
-
-    names: tuple[str, ...]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.literal_schema(list(self.names))
 
 
 @dataclass(frozen=True)

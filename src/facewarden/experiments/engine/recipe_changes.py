@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
-from facewarden.core.settings import SettingError, Text, check_arguments
+from facewarden.core.settings import SettingError, Text, WrittenAs, check_arguments
 from facewarden.core.settings.problems import path_text
-from facewarden.experiments.engine.plan_settings import WrittenAs
 from facewarden.training.loop import TrainSettings
 from facewarden.training.recipe import Recipe, parse_recipe
 

@@ -10,9 +10,10 @@ from typing import Any
 from facewarden.core.errors import FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.labels import ATTACK, BONA_FIDE
-from facewarden.core.settings import SettingError
+from facewarden.core.settings import SettingError, read_settings
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
+from facewarden.data.simulate.specification import SeededCaptures
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.experiments.domain_generalization.cell import run_transfer_cell
@@ -159,7 +160,8 @@ def _captures(plan: PresentationPlan, folder: Path) -> Manifest:
         shutil.rmtree(partial, ignore_errors=True)
         if plan.data.get("simulate") is not None:
             try:
-                simulate_captures(partial, **plan.data["simulate"])
+                settings = read_settings(SeededCaptures, plan.data["simulate"])
+                simulate_captures(partial, settings, faces=settings.faces, workers=settings.workers)
             except FacewardenError as error:
                 raise SettingError(error.message, hint=error.hint, at=("data", "simulate")) from error
         else:

@@ -14,6 +14,7 @@ from facewarden.data.captures import capture_set
 from facewarden.data.datasets.parts.twins import Shot, TwinFrame
 from facewarden.data.loading import load_batch
 from facewarden.data.simulate.run import people_of
+from facewarden.data.simulate.specification import Simulation
 from facewarden.data.simulate.twin import FRAMING, renderer, simulate_layout
 
 
@@ -54,7 +55,9 @@ def test_the_site_is_that_of_the_set_or_the_one_asked_for(
 @pytest.mark.parametrize("species", ["bona_fide", "print_flat"])
 def test_the_same_seed_gives_the_same_views_and_another_one_others(species: str) -> None:
     def views(seed: int) -> TwinFrame:
-        people, count, _ = people_of(None, subjects=3, size=64, framing=FRAMING, seed=seed, locate=None)
+        people, count, _ = people_of(
+            Simulation(subjects=3, size=64, framing=FRAMING, seed=seed), faces=None, locate=None
+        )
         render = renderer(people, site="birch", population=count, size=48, frame=64, seed=seed)
         return render(Shot("clip 1", 1, species))
 

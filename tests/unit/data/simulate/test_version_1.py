@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewarden.data.simulate import Capture, iter_captures
+from facewarden.data.simulate import Capture, Simulation, iter_captures
 
 STORED = Path(__file__).with_name("version_1.json")
 BLOCK = 16
 
 
 def captures() -> list[Capture]:
-    return list(iter_captures(subjects=8, captures_per_subject=6, size=64, seed=7))
+    return list(iter_captures(Simulation(subjects=8, captures_per_subject=6, size=64, seed=7)))
 
 
 def block_means(image: NDArray[Any]) -> NDArray[np.float64]:

@@ -213,7 +213,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, rest: str, line: i
     ("data", "message"),
     [
         ("{simulate: {subject: 3}}", "data.simulate.subject'; did you mean 'subjects'"),
-        ("{simulate: {framing: wide}}", 'data.simulate.framing is "wide"; allowed: a number above 0'),
+        ("{simulate: {framing: wide}}", 'data.simulate.framing is "wide"; allowed: a number from 0.15 to 0.75'),
         (
             "{simulate: {species: [print_flat, printed]}}",
             'data.simulate.species[1] is "printed"; allowed: bona_fide, print_flat',
