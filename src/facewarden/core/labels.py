@@ -29,7 +29,9 @@ SPECIES = (
 )
 """Presentation attack instrument species that version 1 of the simulator renders; `bona_fide` is the absence of one."""
 
-SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES, 2: SPECIES})
+_NEW_IN_2 = ("print_wrapped", "print_relief", "print_textile")
+
+SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES, 2: SPECIES + _NEW_IN_2})
 """The species that each version of the simulator renders; a species of the same name is built anew in version 2."""
 
 Quality = Literal["low", "medium", "high"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import SPECIES
+from facewarden.core.labels import SPECIES_BY_VERSION
 from facewarden.core.tasks import HEADS, SPOOF_TYPES
 from facewarden.data.loading import load_batch
 from facewarden.data.sample import Sample
@@ -41,7 +41,7 @@ def test_codes_of_a_bona_fide_presentation_are_zero_and_those_of_an_attack_come_
     assert read_target("spoof_type", told, root=tmp_path, frame=None) == 5
     assert read_target("illumination", told, root=tmp_path, frame=None) == -1
     assert read_target("spoof_type", sample(0, species="makeup"), root=tmp_path, frame=None) == -1
-    assert set(TYPE_OF_SPECIES) == set(SPECIES)
+    assert set(TYPE_OF_SPECIES) == set(SPECIES_BY_VERSION[2])
     assert {SPOOF_TYPES[code] for code in TYPE_OF_SPECIES.values()} >= {"live", "photo", "a4", "pc", "3d_mask"}
 
 

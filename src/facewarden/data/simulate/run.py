@@ -61,7 +61,10 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
         if spec.species != "bona_fide":
             # Of whoever holds a screen only the hand is seen: any picture of the attacker will do.
             in_hand = spec.species.startswith("replay")
-            attacker = people.maps(plan.attacker, key="holds" if in_hand else f"attacks {spec.key}")
+            attacker = people.maps(
+                plan.attacker, key="holds" if in_hand else f"attacks {spec.key}",
+                facing=(plan.person, spec.key) if spec.version > 1 and not in_hand else None,
+            )  # fmt: skip
         yield make_capture(spec, victim, wearer=attacker)
 
 

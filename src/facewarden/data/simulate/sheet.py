@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import SPECIES
+from facewarden.core.labels import SPECIES_BY_VERSION
 from facewarden.data.simulate.capture import Capture
 from facewarden.data.simulate.writer import write_png
 
@@ -51,7 +51,7 @@ def contact_sheet(captures: Iterable[Capture], *, columns: int = 4, side: int = 
     blank = np.zeros((side, 3 * side, 3), np.uint8)
     label = side // 7
     lines = []
-    for species in (name for name in SPECIES if name in rows):
+    for species in (name for name in SPECIES_BY_VERSION[2] if name in rows):
         row = rows[species] + [blank] * (columns - len(rows[species]))
         strip = np.zeros((label, columns * 3 * side, 3), np.uint8)
         text = f"{species} (simulated)"

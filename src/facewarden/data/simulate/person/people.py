@@ -36,8 +36,15 @@ class People(Protocol):
     def name(self, person: int) -> str:
         """An opaque name."""
 
-    def maps(self, person: int, *, key: str, subtype: str = "plain") -> FaceMaps:
-        """A member's maps; `key` addresses pose, expression and clothes; subtype "expression" is a strong one."""
+    def maps(self, person: int, *, key: str, subtype: str = "plain", facing: tuple[int, str] | None = None) -> FaceMaps:
+        """A member's maps.
+
+        Args:
+            person: number of the member.
+            key: addresses pose, expression and clothes.
+            subtype: of the presentation; "expression" is a strong one, all others change nothing here.
+            facing: person and key whose pose to take instead, as who wears a mask turns like the mask.
+        """
 
 
 def frame_of(size: int, framing: float) -> tuple[int, float]:
@@ -68,16 +75,18 @@ class ProceduralPeople:
         """An opaque name."""
         return f"p{person:04d}"
 
-    def maps(self, person: int, *, key: str, subtype: str = "plain") -> FaceMaps:
+    def maps(self, person: int, *, key: str, subtype: str = "plain", facing: tuple[int, str] | None = None) -> FaceMaps:
         """Render a member in a pose, with an expression and in clothes that belong to the key."""
-        return _rendered(self, person, key, strong=subtype == "expression")
+        return _rendered(self, person, key, facing or (person, key), strong=subtype == "expression")
 
 
 @lru_cache(maxsize=4)
-def _rendered(people: ProceduralPeople, person: int, key: str, *, strong: bool) -> FaceMaps:
+def _rendered(people: ProceduralPeople, person: int, key: str, facing: tuple[int, str], *, strong: bool) -> FaceMaps:
     face = _prepared(derive(people.seed, "person", person), people.size, people.scale)
     rng = np.random.default_rng(derive(people.seed, "pose", person, key))
     pose, everyday, clothes = sample_pose(rng), sample_expression(rng), sample_clothes(rng)
+    if facing != (person, key):
+        pose = sample_pose(np.random.default_rng(derive(people.seed, "pose", *facing)))
     return face.render(pose=pose, expression=sample_strong_expression(rng) if strong else everyday, clothes=clothes)
 
 
@@ -126,13 +135,15 @@ class PhotoPeople:
         """An opaque name, which does not tell the photo's."""
         return f"r{person:04d}" if person < len(self.portraits) else f"p{person:04d}"
 
-    def maps(self, person: int, *, key: str, subtype: str = "plain") -> FaceMaps:
+    def maps(self, person: int, *, key: str, subtype: str = "plain", facing: tuple[int, str] | None = None) -> FaceMaps:
         """A member's maps from one of the photos; whoever is beyond the photos is procedural.
 
-        A photo's expression is what it is: the subtype "expression" is that of the photo.
+        A photo's pose and expression are what they are, whatever `subtype` and `facing` ask for.
         """
         if person >= len(self.portraits):
-            return ProceduralPeople(self.seed, self.size, self.scale).maps(person, key=key, subtype=subtype)
+            return ProceduralPeople(self.seed, self.size, self.scale).maps(
+                person, key=key, subtype=subtype, facing=facing
+            )
         choice = derive(self.seed, "photo", person, key) % len(self.portraits[person])
         return _from_photo(self.portraits[person][choice], self.size, self.scale)
 

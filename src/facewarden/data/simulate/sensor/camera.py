@@ -79,9 +79,18 @@ def flash_return(surface: Surface, *, toward: F32) -> F32:
     """
     cosine = np.clip(np.einsum("hwc,hwc->hw", surface.normal, toward), 0, 1)
     falloff = np.square(np.float32(500) / np.maximum(surface.depth, 120))
+    return np.asarray((surface.nir * cosine + _lobe(surface, cosine)) * falloff, np.float32)
+
+
+def flash_lobe(surface: Surface, *, toward: F32) -> F32:
+    """The mirrored part of `flash_return` at half a meter, `(h, w)`."""
+    return _lobe(surface, np.clip(np.einsum("hwc,hwc->hw", surface.normal, toward), 0, 1))
+
+
+def _lobe(surface: Surface, cosine: F32) -> F32:
     power = np.exp2(np.float32(4.5) + np.float32(10.5) * surface.polish)
     lobe = surface.gloss * np.float32(0.04) * (power + 8) / 8 * np.exp(power * np.log(np.maximum(cosine, 1e-4)))
-    return np.asarray((surface.nir * cosine + lobe) * falloff, np.float32)
+    return np.asarray(lobe, np.float32)
 
 
 def infrared_image(

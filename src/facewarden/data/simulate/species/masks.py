@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
-from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
+from facewarden.data.simulate.scene.surface import Surface, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
-from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.cutout import mouth_middle
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, region
-from facewarden.data.simulate.species.parts.worn import both, ellipses, eye_holes, normals, oval, sink
+from facewarden.data.simulate.species.parts.worn import (
+    both,
+    ellipses,
+    eye_holes,
+    inward,
+    normals,
+    oval,
+    shadowed,
+    sink,
+    under,
+)
 
 _RIGID_NIR = {"resin": 0.42, "plaster": 0.8, "plastic": 0.62}
-
-
-def _soft(image: F32, sigma: float) -> F32:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.3)), np.float32)
-
-
-def _inward(head: PlacedHead, outline: F32, values: F32, sigma: float) -> F32:
-    """Blur that does not let the background of the head bleed into the mask."""
-    weight = np.minimum(head.surface.coverage, 1 - region(head.regions, "hair", "clothes", "none", "glasses"))
-    weight = np.maximum(weight, np.float32(1e-3)) * np.maximum(outline, np.float32(1e-3))
-    if values.ndim == 3:
-        return np.asarray(_soft(values * weight[..., None], sigma) / _soft(weight, sigma)[..., None], np.float32)
-    return np.asarray(_soft(values * weight, sigma) / _soft(weight, sigma), np.float32)
 
 
 def mask_rigid(stage: SpeciesStage) -> StagedPresentation:
@@ -37,11 +32,11 @@ def mask_rigid(stage: SpeciesStage) -> StagedPresentation:
     material = str(rng.choice(list(_RIGID_NIR)))
     outline = oval(victim, width=stage.pick(1.0, 1.1), height=stage.pick(1.0, 1.08))
     outline = np.minimum(outline, victim.surface.coverage)
-    relief = _inward(victim, outline, victim.surface.depth, stage.pick(1.2, 2.6) * density)
+    relief = inward(victim, outline, victim.surface.depth, stage.pick(1.2, 2.6) * density)
     middle = float(np.median(relief[outline > 0.5]))
     warp = smooth_noise(rng, stage.view.size, cells=3) * np.float32(stage.pick(0.4, 1.2))
     depth = middle + (relief - middle) * np.float32(stage.pick(0.82, 1.0)) + warp - np.float32(stage.pick(2.0, 6.0))
-    painted = _inward(victim, outline, victim.surface.albedo, stage.pick(0.7, 1.8) * density)
+    painted = inward(victim, outline, victim.surface.albedo, stage.pick(0.7, 1.8) * density)
     mean = painted[outline > 0.5].mean(0)
     painted = mean + (painted - mean) * np.float32(stage.pick(0.6, 0.9))
     tint = rng.uniform(0.85, 1.15, 3).astype(np.float32)
@@ -52,8 +47,8 @@ def mask_rigid(stage: SpeciesStage) -> StagedPresentation:
         np.clip(painted * tint, 0, 1), np.clip(nir, 0, 0.95), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, gloss), np.full_like(nir, 0.12 + 0.25 * gloss), np.zeros_like(painted), outline * (1 - holes),
     )  # fmt: skip
-    behind = over(sink(wearer.surface, holes, stage.pick(2.0, 6.0)), _shadowed(stage, wearer))
-    behind = _under(behind, surface, strength=0.5)
+    behind = over(sink(wearer.surface, holes, stage.pick(2.0, 6.0)), shadowed(stage, wearer))
+    behind = under(behind, surface, strength=0.5)
     return StagedPresentation(
         over(surface, behind), victim.landmarks, victim.box, stage.distance, {"material": material}
     )
@@ -70,11 +65,11 @@ def mask_silicone(stage: SpeciesStage) -> StagedPresentation:
         throat = region(victim.regions, "neck")
         outline = np.maximum(outline, throat * victim.surface.coverage)
     sigma = stage.pick(0.9, 2.0) * density
-    own = _inward(wearer, outline, wearer.surface.depth, sigma * 2)
-    other = _inward(victim, outline, victim.surface.depth, sigma)
+    own = inward(wearer, outline, wearer.surface.depth, sigma * 2)
+    other = inward(victim, outline, victim.surface.depth, sigma)
     depth = other + (own - other) * np.float32(stage.pick(0.25, 0.5)) - np.float32(stage.pick(2.0, 4.0))
     depth += smooth_noise(rng, stage.view.size, cells=7) * np.float32(stage.pick(0.2, 0.6))
-    skin = _inward(victim, outline, victim.surface.albedo, stage.pick(0.5, 1.2) * density)
+    skin = inward(victim, outline, victim.surface.albedo, stage.pick(0.5, 1.2) * density)
     mean = skin[outline > 0.5].mean(0)
     skin = mean + (skin - mean) * np.float32(stage.pick(0.55, 0.8))
     mottle = 1 + np.float32(0.03) * smooth_noise(rng, stage.view.size, cells=stage.view.size // 9)
@@ -90,17 +85,7 @@ def mask_silicone(stage: SpeciesStage) -> StagedPresentation:
         np.clip(skin * mottle[..., None], 0, 1), nir.astype(np.float32), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, gloss), np.full_like(nir, stage.pick(0.02, 0.12)), np.zeros_like(skin), outline * (1 - gaps),
     )  # fmt: skip
-    behind = over(sink(wearer.surface, gaps, stage.pick(1.5, 4.0)), _shadowed(stage, wearer))
-    behind = _under(behind, surface, strength=0.3)
+    behind = over(sink(wearer.surface, gaps, stage.pick(1.5, 4.0)), shadowed(stage, wearer))
+    behind = under(behind, surface, strength=0.3)
     return StagedPresentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
                         {"material": "silicone", "full_head": full})  # fmt: skip
-
-
-def _shadowed(stage: SpeciesStage, wearer: PlacedHead) -> Surface:
-    return cast_shadow(wearer.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
-
-
-def _under(behind: Surface, mask: Surface, *, strength: float) -> Surface:
-    """Contact shadow of the mask's edge on what is behind it."""
-    rim = _soft(mask.coverage, behind.depth.shape[0] / 120)
-    return replace(behind, albedo=behind.albedo * (1 - np.float32(strength) * rim)[..., None])

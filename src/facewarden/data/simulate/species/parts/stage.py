@@ -57,7 +57,7 @@ class SpeciesStage:
     quality: str = "medium"
     subtype: str = "plain"
 
-    def pick(self, low: float, high: float) -> float:
+    def pick(self, low: int | float, high: int | float) -> float:
         """A uniform number."""
         return float(self.rng.uniform(low, high))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.scene.surface import PlacedHead, Surface, place_head
+from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, place_head
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, face_width, region
 
@@ -94,3 +94,28 @@ def sink(surface: Surface, where: F32, millimeters: float) -> Surface:
     return replace(
         surface, depth=surface.depth + np.float32(millimeters) * where, albedo=surface.albedo * dim[..., None]
     )
+
+
+def soft(image: F32, sigma: float) -> F32:
+    """Gaussian blur of at least a third of a pixel."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.3)), np.float32)
+
+
+def inward(head: PlacedHead, outline: F32, values: F32, sigma: float) -> F32:
+    """Blur that does not let the background of the head bleed into the mask."""
+    weight = np.minimum(head.surface.coverage, 1 - region(head.regions, "hair", "clothes", "none", "glasses"))
+    weight = np.maximum(weight, np.float32(1e-3)) * np.maximum(outline, np.float32(1e-3))
+    if values.ndim == 3:
+        return np.asarray(soft(values * weight[..., None], sigma) / soft(weight, sigma)[..., None], np.float32)
+    return np.asarray(soft(values * weight, sigma) / soft(weight, sigma), np.float32)
+
+
+def shadowed(stage: SpeciesStage, wearer: PlacedHead) -> Surface:
+    """The background with the shadow of the wearer's head."""
+    return cast_shadow(wearer.surface, stage.background, toward_light=stage.light.direction, strength=0.25)
+
+
+def under(behind: Surface, mask: Surface, *, strength: float) -> Surface:
+    """Contact shadow of the mask's edge on what is behind it."""
+    rim = soft(mask.coverage, behind.depth.shape[0] / 120)
+    return replace(behind, albedo=behind.albedo * (1 - np.float32(strength) * rim)[..., None])
