@@ -29,7 +29,10 @@ SPECIES = (
 )
 """Presentation attack instrument species that version 1 of the simulator renders; `bona_fide` is the absence of one."""
 
-_NEW_IN_2 = ("print_wrapped", "print_relief", "print_textile")
+_NEW_IN_2 = (
+    "print_wrapped", "print_relief", "print_textile", "replay_phone_bright", "mask_transparent", "partial_eyes",
+    "partial_makeup",
+)  # fmt: skip
 
 SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES, 2: SPECIES + _NEW_IN_2})
 """The species that each version of the simulator renders; a species of the same name is built anew in version 2."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -43,7 +43,8 @@ class People(Protocol):
             person: number of the member.
             key: addresses pose, expression and clothes.
             subtype: of the presentation; "expression" is a strong one, all others change nothing here.
-            facing: person and key whose pose to take instead, as who wears a mask turns like the mask.
+            facing: person and key whose pose to take instead, as who wears a mask turns like the mask; glasses are
+                taken off.
         """
 
 
@@ -54,8 +55,13 @@ def frame_of(size: int, framing: float) -> tuple[int, float]:
 
 
 @lru_cache(maxsize=12)
-def _prepared(seed: int, size: int, scale: float) -> PreparedFace:
-    return prepare(sample_identity(seed), size=size, mm_per_pixel=scale)
+def _prepared(seed: int, size: int, scale: float, *, bare: bool = False) -> PreparedFace:
+    identity = sample_identity(seed)
+    if bare and identity.eyes.glasses == "none":
+        return _prepared(seed, size, scale)
+    if bare:
+        identity = replace(identity, eyes=replace(identity.eyes, glasses="none"))
+    return prepare(identity, size=size, mm_per_pixel=scale)
 
 
 @dataclass(frozen=True)
@@ -82,10 +88,11 @@ class ProceduralPeople:
 
 @lru_cache(maxsize=4)
 def _rendered(people: ProceduralPeople, person: int, key: str, facing: tuple[int, str], *, strong: bool) -> FaceMaps:
-    face = _prepared(derive(people.seed, "person", person), people.size, people.scale)
+    masked = facing != (person, key)
+    face = _prepared(derive(people.seed, "person", person), people.size, people.scale, bare=masked)
     rng = np.random.default_rng(derive(people.seed, "pose", person, key))
     pose, everyday, clothes = sample_pose(rng), sample_expression(rng), sample_clothes(rng)
-    if facing != (person, key):
+    if masked:
         pose = sample_pose(np.random.default_rng(derive(people.seed, "pose", *facing)))
     return face.render(pose=pose, expression=sample_strong_expression(rng) if strong else everyday, clothes=clothes)
 

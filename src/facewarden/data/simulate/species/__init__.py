@@ -12,8 +12,7 @@ from facewarden.data.simulate.species.masks import mask_rigid, mask_silicone
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
 from facewarden.data.simulate.species.prints import print_bent, print_flat
 from facewarden.data.simulate.species.replay import replay_pc, replay_phone, replay_tablet
-from facewarden.data.simulate.species.version_2 import prints, worn_prints
-from facewarden.data.simulate.species.version_2.textile import print_textile
+from facewarden.data.simulate.species.version_2 import PRESENT_2
 
 PRESENT: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingProxyType({
     build.__name__: build
@@ -21,15 +20,6 @@ PRESENT: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingPro
                   mask_rigid, mask_silicone, partial_glasses)
 })  # fmt: skip
 """The function that builds each species of version 1 of the simulator."""
-
-PRESENT_2: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingProxyType(
-    dict(PRESENT) | {
-        build.__name__: build
-        for build in (prints.print_flat, prints.print_bent, worn_prints.print_cutout, worn_prints.print_wrapped,
-                      worn_prints.print_relief, print_textile)
-    }
-)  # fmt: skip
-"""The function that builds each species of version 2."""
 
 
 def builder(species: str, *, version: int) -> Callable[[SpeciesStage], StagedPresentation]:

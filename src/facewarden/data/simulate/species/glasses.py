@@ -12,7 +12,7 @@ from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPre
 from facewarden.data.simulate.species.parts.worn import both, ellipses, normals
 
 
-def _strip(head: PlacedHead, *, high: float) -> F32:
+def strip(head: PlacedHead, *, high: float) -> F32:
     """A band over both eyes, from temple to temple."""
     size = head.regions.shape[0]
     x, y = pixel_grid(size)
@@ -39,9 +39,9 @@ def partial_glasses(stage: SpeciesStage) -> StagedPresentation:
     if framed:
         lens = ellipses(victim, (0, 1), size=(0.42, 0.33))
         rim = ellipses(victim, (0, 1), size=(0.48, 0.39))
-        outline = np.maximum(rim, _strip(victim, high=0.035))
+        outline = np.maximum(rim, strip(victim, high=0.035))
     else:
-        lens = outline = _strip(victim, high=stage.pick(0.28, 0.4))
+        lens = outline = strip(victim, high=stage.pick(0.28, 0.4))
     color, nir = printed(stage, paper, codes, across=across, down=down, inked=np.ones_like(across))
     if framed:
         plastic = np.float32(stage.pick(0.02, 0.3))

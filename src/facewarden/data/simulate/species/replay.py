@@ -84,8 +84,8 @@ def _replay(stage: SpeciesStage, kind: str) -> StagedPresentation:
     oled = bool(rng.random() < display.oled)
     pitch = 25.4 / rng.uniform(*display.density)
     peak = min(rng.uniform(*display.level) / stage.light.brightness, 14.0)
-    light = _shown(rng, codes, oled=oled, lean=abs(turn[2, 0]) + abs(turn[2, 1]))
-    light *= _subpixels(stage, hit.across, hit.down, pitch=pitch, oled=oled)
+    light = shown(rng, codes, oled=oled, lean=abs(turn[2, 0]) + abs(turn[2, 1]))
+    light *= subpixels(stage, hit.across, hit.down, pitch=pitch, oled=oled)
     flicker = 1 + np.float32(rng.uniform(0, 0.05)) * np.sin(
         hit.down * np.float32(2 * np.pi / rng.uniform(40, 200)) + np.float32(rng.uniform(0, 6.3))
     )
@@ -116,7 +116,7 @@ def _replay(stage: SpeciesStage, kind: str) -> StagedPresentation:
     return StagedPresentation(scene, points[:5], box, distance, {"panel": "oled" if oled else "lcd"})
 
 
-def _shown(rng: np.random.Generator, codes: F32, *, oled: bool, lean: float) -> F32:
+def shown(rng: np.random.Generator, codes: F32, *, oled: bool, lean: float) -> F32:
     """Light of the panel, 1 for white: gamma, contrast, color temperature, gamut, washed out when seen from aside."""
     curve = decode(codes) ** np.float32(rng.uniform(0.9, 1.12))
     black = 0.0002 if oled else 0.0012 + 0.03 * lean**2
@@ -127,7 +127,7 @@ def _shown(rng: np.random.Generator, codes: F32, *, oled: bool, lean: float) -> 
     return np.asarray((black + (1 - black) * color) * tint, np.float32)
 
 
-def _subpixels(stage: SpeciesStage, across: F32, down: F32, *, pitch: float, oled: bool) -> F32:
+def subpixels(stage: SpeciesStage, across: F32, down: F32, *, pitch: float, oled: bool) -> F32:
     """What the sensor's lattice makes of the panel's subpixels, `(h, w, 3)` around 1."""
     out = np.ones((*across.shape, 3), np.float32)
     defocus = stage.blur * stage.pick(0.8, 1.5)
