@@ -1,4 +1,4 @@
-"""The fetched DINOv2-small in timm's transformer against onnxruntime on the published graph, cut behind the backbone."""
+"""The fetched DINOv2-small in timm's transformer against onnxruntime on the published graph, cut after the backbone."""
 
 from __future__ import annotations
 

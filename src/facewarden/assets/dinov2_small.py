@@ -19,9 +19,9 @@ entry = Asset(
     },
     licence="MIT for the package, by its metadata only (no licence file inside); the package states no licence for the "
     "weights, and Meta publishes DINOv2 under Apache-2.0",
-    origin="the backbone has the shape and names of Meta's DINOv2-small (LVD-142M, 142 million web images, whose consent "
-    "is not stated); the package added a saliency decoder and does not say on which images it was trained, nor whether "
-    "the backbone was trained further",
+    origin="the backbone has the shape and names of Meta's DINOv2-small (LVD-142M, 142 million web images, whose "
+    "consent is not stated); the package added a saliency decoder and does not say on which images it was trained, nor "
+    "whether the backbone was trained further",
     use="frozen or trainable trunk of detectors of three sensors; only the backbone is read, never the decoder",
     recommended=False,
 )

@@ -75,7 +75,7 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
     plain = name.removesuffix(_FRESH)
     if plain == DINOV2:
         if pretrained:
-            raise BadInputError(f"{name} is not taken from a hub", hint=f"pretrained: false: {DINOV2} has its own weights")
+            raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained: false: {plain} has its own weights")
         return dinov2_small(size=size, weights=name == plain, seed=seed, depth=depth)
     if plain in SHAPES:
         if pretrained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -66,6 +66,11 @@ class CropSet:
             key=tuple(keys), label=self.label[index], species=named(self.species), subject=named(self.subject),
             domain=named(self.domain), tasks={head: target[index] for head, target in self.tasks.items()},
         )  # fmt: skip
+
+    def batches(self, size: int) -> Iterator[FaceBatch]:
+        """All samples in their order, so many at once."""
+        for start in range(0, len(self), size):
+            yield self.batch(range(start, min(start + size, len(self))))
 
 
 def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: Sequence[str] = ()) -> CropSet:

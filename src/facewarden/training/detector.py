@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ from torch import Tensor
 
 from facewarden.core import registry
 from facewarden.core.artifact import weights_of
+from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import placement
 from facewarden.core.errors import BadInputError
 from facewarden.data.manifest import Manifest
+from facewarden.nn.closed_form import ClosedForm
 from facewarden.nn.trainable import Trainable
+from facewarden.training.closed_form import fit_closed_form
 from facewarden.training.crops import CropSet, load_crops
+from facewarden.training.detector_inputs import read_views
 from facewarden.training.head_results import learned_heads
 from facewarden.training.loop import fit
 from facewarden.training.objectives.parts.base import TrainingObjective
@@ -70,6 +74,10 @@ class DetectorTraining:
             targets=learned_heads(self.model),
         )  # fmt: skip
 
+    def dev_views(self, manifest: Manifest) -> list[FaceBatch] | None:
+        """The dev split as the detector's views where it is fitted in closed form; None where nothing needs them."""
+        return read_views(manifest.where(split="dev"), self.model) if isinstance(self.model, ClosedForm) else None
+
     def fit(
         self,
         crops: CropSet,
@@ -77,6 +85,7 @@ class DetectorTraining:
         run: Path,
         device: str | torch.device | None = None,
         observe: Callable[[int], None] | None = None,
+        dev: Iterable[FaceBatch] | None = None,
     ) -> list[dict[str, Any]]:
         """Train the model in place and return the log, see `facewarden.training.loop.fit`.
 
@@ -85,7 +94,21 @@ class DetectorTraining:
             run: folder for checkpoints and the log.
             device: where to train; None for that of the call, see `facewarden.core.compute.computing`.
             observe: called with the number of epochs done, after each.
+            dev: labeled views of the development split, which a detector that is fitted in closed form needs.
+
+        Raises:
+            BadInputError: a closed form without dev, or what `fit` refuses.
         """
+        if isinstance(self.model, ClosedForm):
+            if dev is None:
+                raise BadInputError(
+                    f"{self.recipe.entry} is fitted in closed form, which needs a development split",
+                    hint="facewarden train, or a plan of kind presentation",
+                )
+            log = fit_closed_form(self.model, crops.batches(self.recipe.training.batch), dev=dev)
+            if observe is not None:
+                observe(self.recipe.training.epochs)
+            return log
         return fit(
             self.model, crops, objective=self.objective, settings=self.recipe.training, seed=self.seed, run=run,
             device=placement().device if device is None else device, observe=observe,

@@ -125,7 +125,7 @@ def train(
     training = DetectorTraining(plan, seed=seed)
     model = training.model
     crops = training.crops(manifest)
-    training.fit(crops, run=run.path, device=device)
+    training.fit(crops, run=run.path, device=device, dev=training.dev_views(manifest))
     seconds = time.perf_counter() - started
     weights = training.weights()
     rule = dev_rule(model, manifest, policy=plan.policy)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from facewarden.core.compute.computing import placement
+from facewarden.core.compute.device import device_of
 from facewarden.core.files import write_json
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
@@ -67,7 +68,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         write_json(folder / f"epoch-{epoch}.json", scores)
 
     crops = store.crops(train, only=only, labels=labels)
-    log = training.fit(crops, run=folder, observe=observe if settings["every_epoch"] else None)
+    views = store.views(dev, batch=_AT_ONCE, only=only)
+    log = training.fit(crops, run=folder, observe=observe if settings["every_epoch"] else None, dev=views)
     epochs = recipe.training.epochs
     if not settings["every_epoch"]:
         observe(epochs)
@@ -125,7 +127,7 @@ def score(
         only: modalities that the model is given.
         degradation: one of `degraded_sensors.DEGRADED`, what is wrong with a sensor.
     """
-    device = next(model.parameters()).device
+    device = device_of(model) or torch.device("cpu")
     scores: list[float] = []
     batches = store.views(samples, batch=_AT_ONCE, only=only)
     if degradation is not None:

@@ -129,6 +129,27 @@ def test_a_cell_killed_in_training_goes_on_to_the_same_numbers(ran: tuple[Path, 
     assert kind.run(cell, folder=own) == results(folder / "out")[cell.name]
 
 
+def test_a_floor_stands_in_a_table_like_a_method(tmp_path: Path) -> None:
+    rest = """
+        methods:
+          floor: {entry: thumbnail_ridge, label: a floor, model: {pixels: 4}}
+          shuffled: {like: floor, label: "a floor, shuffled", shuffle: true}
+        parts: [{title: Out, methods: [floor, shuffled], protocols: [bcd_a], baseline: floor}]
+    """
+    captures = str(write_domains(tmp_path / "data", subjects=3))
+    head = HEAD.replace(', trunk: "vit_tiny_patch16_224:fresh", depth: 1', "").replace("epochs: 2", "epochs: 1")
+    path = tmp_path / "plan.yaml"
+    path.write_text(textwrap.dedent(head).lstrip().format(captures=captures) + textwrap.dedent(rest))
+    found = bench(str(path), out=tmp_path / "out")
+    assert not found.failed
+    one, other = (results(tmp_path / "out")[f"{name} / bcd_a / seed 0"] for name in ("floor", "shuffled"))
+    assert one["trained"] == other["trained"] == 36
+    assert one["log"][0]["dev_auc"] > 0.9
+    assert one["scores"] != other["scores"]
+    assert one["trainable"] == 3 * 16 + 1
+    assert set(one["missing"]) == {"depth", "infrared", "depth+infrared"}
+
+
 def test_only_the_last_epoch_is_scored_on_request_and_sensors_are_degraded_on_request(tmp_path: Path) -> None:
     rest = "scored_epochs: last\nmissing: false\ndegraded: true\n" + textwrap.dedent(GRID)
     path = write(tmp_path, rest.replace("[vit, mmdg]", "[vit]").replace(", protocols: [ab_cd]", ", protocols: [bcd_a]"))

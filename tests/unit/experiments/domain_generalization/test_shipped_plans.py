@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from facewarden.experiments.domain_generalization.settings import plan_of
-from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
+from facewarden.experiments.engine.plan_file import FOLDER, read_plan, shipped_plans
 from facewarden.experiments.plans.presentation import PresentationKind
 from facewarden.training.augment import PUBLISHED
+from facewarden.verbs.bench import bench
+from twins import twin
 
 
 @pytest.mark.parametrize("name", ["mmdg_simulated", "mmdg_domains", "mmdg_published"])
@@ -66,6 +68,22 @@ def test_the_plan_of_the_published_sets_has_the_lineage_photometry_and_every_bas
             assert one.start == "hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
     assert {"mm_cdcn", "mmdg"} <= set(plan.parts[0].methods) & set(plan.parts[1].methods)
     assert plan.methods["mm_cdcn"].recipe.model["width"] == 128
+
+
+def test_the_published_plan_of_floors_runs_on_twins_under_every_protocol(tmp_path: Path) -> None:
+    sets = ("wmca", "casia_surf", "casia_cefa", "padisi")
+    text = (FOLDER / "floors_published.yaml").read_text(encoding="utf-8")
+    text = text.replace("wmca:data/WMCA, casia_surf:data/CASIA-SURF, casia_cefa:data/CeFA, padisi:data/PADISI",
+                        ", ".join(f"{name}:{twin(name)}" for name in sets))  # fmt: skip
+    text = text[: text.index("  - title: Frozen features")]
+    whole = "[chance, thumbnail_8, thumbnail_24, thumbnail_48, texture, statistics, plane, neighbors]"
+    assert text.count(whole) == 2
+    text = text.replace(whole, "[thumbnail_24, neighbors]")  # the others differ in the description alone
+    (tmp_path / "plan.yaml").write_text(text)
+    found = bench(str(tmp_path / "plan.yaml"), out=tmp_path / "out")
+    assert not found.failed
+    assert found.cells == 6 * 2
+    assert "CPS→W" in (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
 
 
 def test_the_shipped_plans_can_be_read() -> None:

@@ -26,7 +26,7 @@ FLOORS = (
     "plane_ridge",
     "thumbnail_neighbors",
 )
-"""Floors, in the order of the table: what a linear model or a nearest neighbor does without any training by gradient."""
+"""Floors, in the order of the table: what a linear model or nearest neighbors do without training by gradient."""
 
 TRUNK_FLOORS = ("trunk_picture", "trunk_canonical")
 """Frozen features with a ridge, depth as a picture and in canonical form: shown beside the floors, not one of them."""
