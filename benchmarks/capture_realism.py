@@ -21,6 +21,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.roles import Detector
 from facewarden.data.datasets import open_dataset
 from facewarden.data.simulate import Simulation, iter_captures
+from facewarden.metrics.intervals import percentile_interval
 from facewarden.pad.fr_liveness import entry as fr_liveness
 from facewarden.pad.minifasnet import MiniFasNet
 
@@ -28,14 +29,15 @@ SPECIES = ("print_flat", "print_bent", "replay_phone", "replay_tablet", "replay_
 
 
 def interval(score: NDArray[np.float64], label: NDArray[np.int64], subject: NDArray[np.str_]) -> tuple[float, float]:
-    """95 % bootstrap interval of the AUC that draws subjects."""
+    """95 % interval of the AUC by subject."""
     rng, people, found = np.random.default_rng(0), np.unique(subject), []
     rows = {person: np.flatnonzero(subject == person) for person in people}
     for _ in range(1000):
         drawn = np.concatenate([rows[person] for person in rng.choice(people, len(people))])
         found.append(roc_auc_score(label[drawn], score[drawn]))
-    low, high = np.percentile(found, [2.5, 97.5])
-    return float(low), float(high)
+    area = float(roc_auc_score(label, score))
+    widened = percentile_interval(area, np.array(found), n=len(score), subjects=len(people))
+    return widened.low, widened.high
 
 
 def main() -> None:
@@ -104,9 +106,8 @@ def main() -> None:
             here = domain == site
             print(f"  {site}: {roc_auc_score(label[here], score[here]):.3f} (n = {here.sum()})")
     if options.out:
-        options.out.write_text(
-            json.dumps({"settings": vars(options) | {"out": None, "minifasnet": None}, **figures}, indent=2)
-        )
+        settings = vars(options) | {"faces": options.faces.partition(":")[0], "out": None, "minifasnet": None}
+        options.out.write_text(json.dumps({"settings": settings, **figures}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.small_grid import parse_cloak
+from facewarden.metrics.intervals import percentile_interval
 from facewarden.metrics.match import auc, tar_at_far
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import CloakDetector
@@ -90,9 +91,10 @@ def figures(cloaked: dict[str, NDArray[np.float64]], natural: dict[str, NDArray[
     people = list(cloaked)
     found, clean = both(people)
     draws = np.random.default_rng(0).choice(len(people), (ROUNDS, len(people)))
-    areas = [auc(*both([people[i] for i in draw])) for draw in draws]
+    areas = np.array([auc(*both([people[i] for i in draw])) for draw in draws])
+    area = percentile_interval(auc(found, clean), areas, n=len(found) + len(clean), subjects=len(people))
     return {
-        "auc": [auc(found, clean), *np.quantile(areas, (0.025, 0.975)).tolist()],
+        "auc": [area.value, area.low, area.high],
         "found_at_1_percent": float(tar_at_far(found, clean, far=0.01)),
         "found_at_half": float(np.mean(found >= 0.5)),
         "false_alarms_at_half": float(np.mean(clean >= 0.5)),

@@ -25,7 +25,7 @@ from facewarden.core.resolve import resolve_aligner, resolve_recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
 from facewarden.data.photo_files import photos_of
-from facewarden.metrics.intervals import wilson
+from facewarden.metrics.intervals import count_interval
 from facewarden.photos.aligned import embed_all, to_images
 
 JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
@@ -121,7 +121,7 @@ def main() -> None:
     for way, found in outcomes.items():
         told: dict[str, object] = {"way": way, "people": len(rows)}
         for judge, lost in found.items():
-            share = wilson(sum(lost), len(lost))
+            share = count_interval(np.array(lost), np.ones(len(lost)))
             told[judge] = {"value": share.value, "low": share.low, "high": share.high}
         lines.append(told)
         values = [f"{judge} {100 * sum(lost) / len(lost):5.1f}" for judge, lost in found.items()]

@@ -2,7 +2,7 @@
 
 Run with `python benchmarks/intervals.py`: about five minutes on one core. Rows of a person are correlated either
 because people's own rates follow a beta distribution, or by a random effect on the probit scale. Writes
-docs/results/intervals.json, and from it the tables between the markers of docs/results/intervals.md.
+docs/results/intervals.json, of which docs/results/intervals.md is made.
 """
 
 from __future__ import annotations
@@ -200,59 +200,27 @@ def main() -> None:
     zero = {f"{people} x {samples}": share_bounds(np.zeros(people), np.full(people, float(samples)))[1]
             for people in PEOPLE for samples in SAMPLES}  # fmt: skip
     found = {"tables": options.tables, "rounds": options.rounds, "seed": options.seed, "summary": summary(cells),
-             "summary_beyond": summary(beyond), "upper_end_without_errors": zero, "cells": cells,
-             "cells_beyond": beyond}  # fmt: skip
+             "summary_beyond": summary(beyond), "widths": widths(cells),
+             "upper_end_without_errors": zero, "cells": cells, "cells_beyond": beyond}  # fmt: skip
     options.out.write_text(json.dumps(_rounded(found), indent=1) + "\n", encoding="utf-8")
-    page = options.out.with_suffix(".md")
-    if page.is_file():
-        page.write_text(with_tables(page.read_text(encoding="utf-8"), found), encoding="utf-8")
     for name, one in found["summary"].items():
         print(f"{name:32} lowest {one['lowest']:.4f}, below .93: {one['cells_below_93']}, "
               f"mean where large {one['mean_where_large']:.4f}")  # fmt: skip
 
 
-def with_tables(page: str, found: dict[str, Any]) -> str:
-    """The page with its tables made anew, each between `<!-- intervals.json: NAME -->` and `<!-- end -->`."""
-    for name, made in (("summary", _methods(found["summary"])), ("summary_beyond", _methods(found["summary_beyond"])),
-                       ("cells", _widths(found["cells"])),
-                       ("upper_end_without_errors", _zero(found["upper_end_without_errors"]))):  # fmt: skip
-        before, mark, rest = page.partition(f"<!-- intervals.json: {name} -->\n")
-        _, end, after = rest.partition("<!-- end -->")
-        if mark and end:
-            page = before + mark + made + end + after
-    return page
-
-
-def _methods(methods: dict[str, Any]) -> str:
-    lines = ["| method | lowest coverage | cells below 93 % | mean where n times rate ≥ 5 |", "|---|---|---|---|"]
-    for name, one in methods.items():
-        label = "**in use**" if name == "in use" else name
-        mean = f"{100 * one['mean_where_large']:.1f} % ({one['cells_large']} cells)"
-        lines.append(f"| {label} | {100 * one['lowest']:.1f} % | {one['cells_below_93']} of {one['cells']} | {mean} |")
-    return "\n".join(lines) + "\n"
-
-
-def _widths(cells: list[dict[str, Any]]) -> str:
-    lines = ["| samples | correlation | n times rate < 5: width ratio | coverage | ≥ 5: width ratio | coverage |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+def widths(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean width and coverage by samples and correlation, below and from five effective errors on."""
+    found = []
     for samples in SAMPLES:
         for correlation in CORRELATIONS if samples > 1 else CORRELATIONS[:1]:
-            row = [str(samples), f"{correlation:g}"]
-            for large in (False, True):
+            row: dict[str, Any] = {"samples": samples, "correlation": correlation}
+            for name, large in (("few", False), ("many", True)):
                 some = [c for c in cells if (c["samples"], c["correlation"]) == (samples, correlation)
                         and (c["expected"] >= 5) == large]  # fmt: skip
-                row += [f"{np.mean([c['width_against_clopper_pearson'] for c in some]):.2f}",
-                        f"{100 * np.mean([c['coverage'] for c in some]):.1f} %"]  # fmt: skip
-            lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _zero(ends: dict[str, float]) -> str:
-    lines = [f"| people | {' | '.join(f'{samples} samples' for samples in SAMPLES)} |", "|---|---|---|---|"]
-    for people in PEOPLE:
-        shown = (f"{100 * ends[f'{people} x {samples}']:.1f} %" for samples in SAMPLES)
-        lines.append(f"| {people} | {' | '.join(shown)} |")
-    return "\n".join(lines) + "\n"
+                row[name] = {"width_ratio": float(np.mean([c["width_against_clopper_pearson"] for c in some])),
+                             "coverage": float(np.mean([c["coverage"] for c in some]))}  # fmt: skip
+            found.append(row)
+    return found
 
 
 def _rounded(value: Any) -> Any:

@@ -25,7 +25,7 @@ from facewarden.data.simulate import CaptureSpec, make_capture
 from facewarden.data.simulate.person.face import prepare, sample_clothes, sample_expression, sample_pose
 from facewarden.data.simulate.person.identity import sample_identity
 from facewarden.data.simulate.sensor.domains import DOMAINS
-from facewarden.metrics.intervals import wilson
+from facewarden.metrics.intervals import mean_by_subject
 from facewarden.metrics.match import auc
 from facewarden.metrics.verification import verification_summary
 
@@ -79,7 +79,7 @@ def main() -> None:
     ):
         face = find_face(capture.rgb, aligner, no_face="skip")
         for group in ("all", spec.domain, spec.illumination):
-            found.setdefault(group, []).append(face is not None)
+            found.setdefault(group, []).append((face is not None, person))
         if face is None:
             continue
         apart = np.linalg.norm(capture.landmarks[1] - capture.landmarks[0])
@@ -90,7 +90,7 @@ def main() -> None:
 
     figures: dict[str, object] = {"simulated": True, "identities": options.identities, "images": options.images}
     for group, hits in found.items():
-        interval = wilson(sum(hits), len(hits))
+        interval = mean_by_subject(*np.array(hits, dtype=float).T, seed=0)
         figures[f"detected/{group}"] = [interval.value, interval.low, interval.high, len(hits)]
     for name, share in zip(("eye_l", "eye_r", "nose", "mouth_l", "mouth_r"), np.mean(error, axis=0), strict=True):
         figures[f"landmark_error/{name}"] = float(share)

@@ -1,4 +1,7 @@
-"""Checks the Markdown files: links lead somewhere, lines are wrapped, commands exist, results name their command."""
+"""Checks the Markdown files: links lead somewhere, lines are wrapped, commands exist, figures are those of their JSON.
+
+`python tests/docs_check.py --write` writes the tables and figures of the pages of results anew, see `page_figures`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from page_figures import rewritten, wrong_figures
+
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "results"
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)")
 WIDTH = 100
 SHELLS = ("sh", "bash", "console")
@@ -32,7 +38,7 @@ def broken_links(page: Path) -> list[str]:
 
 
 def wide_lines(page: Path) -> list[str]:
-    """Prose lines of hand-written pages over 100 columns; tables, code, pictures and link targets may be wider."""
+    """Prose lines of hand-written pages over 100 columns; tables, code, pictures, links and comments may be wider."""
     if page.parent not in (ROOT, ROOT / "docs", ROOT / "docs" / "results"):
         return []  # below docs/results/NAME/ the program writes the pages
     problems = []
@@ -46,11 +52,15 @@ def _prose(text: str) -> list[str]:
     """The lines of a page, with those that cannot be wrapped (code, tables, pictures) left empty."""
     lines = []
     fenced = False
-    for line in text.splitlines():
+    for line in re.sub(r"<!--(.*?)-->", _same_lines, text, flags=re.S).splitlines():
         fence = line.lstrip().startswith("```")
         fenced ^= fence
         lines.append("" if fence or fenced or line.startswith(("|", "![", "    ")) else line)
     return lines
+
+
+def _same_lines(comment: re.Match[str]) -> str:
+    return "\n" * comment[1].count("\n")
 
 
 def shell_blocks(text: str) -> list[str]:
@@ -108,12 +118,26 @@ def results_without_command(page: Path) -> list[str]:
     return [] if "python benchmarks/" in text else [f"{page.name}: names no command that makes it again"]
 
 
+def figures(page: Path) -> list[str]:
+    """Tables and figures of hand-written pages of results that are not those of the JSON beside them."""
+    return wrong_figures(page, page.read_text(encoding="utf-8")) if has_figures(page) else []
+
+
+def has_figures(page: Path) -> bool:
+    """Whether a page is one of results whose figures are checked; README.md there names those that wait."""
+    waiting = re.search(r"<!-- waiting: (.*?) -->", (RESULTS / "README.md").read_text(encoding="utf-8"), re.S)
+    return page.parent == RESULTS and page.name not in (waiting[1].split() if waiting else [])
+
+
 def main() -> int:
     """Print every problem; 1 when there is one."""
+    if "--write" in sys.argv[1:]:
+        for page in filter(has_figures, pages()):
+            page.write_text(rewritten(page, page.read_text(encoding="utf-8")), encoding="utf-8")
     problems = [
         p
         for page in pages()
-        for check in (broken_links, wide_lines, unknown_commands, results_without_command)
+        for check in (broken_links, wide_lines, unknown_commands, results_without_command, figures)
         for p in check(page)
     ]
     sys.stdout.write("\n".join(problems) + ("\n" if problems else f"docs: {len(pages())} pages, no problem\n"))

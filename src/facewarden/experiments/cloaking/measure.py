@@ -72,6 +72,14 @@ class CloakingResult:
     hidden: tuple[float, ...]
     missed: tuple[float, ...]
 
+    @property
+    def probes_each(self) -> int:
+        """How many probes of an attacker the figures rest on, over all seeds; of people with unequal numbers the mean.
+
+        Intervals from `hidden` and `missed` need it: a person's mean over nine probes says more than one probe.
+        """
+        return max(1, self.protection.n // max(1, self.attackers))
+
     def as_json(self) -> dict[str, Any]:
         """The cell as JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))

@@ -103,7 +103,8 @@ class CloakingGrid:
         value = headline(rates)
         people = min(len(cell.hidden) for cell in cells)
         rows = np.array([cell.hidden[:people] for cell in cells])
-        interval = mean_by_subject(rows.mean(axis=0), np.arange(people), seed=0)
+        each = sum(cell.probes_each for cell in cells)
+        interval = mean_by_subject(np.repeat(rows.mean(axis=0), each), np.repeat(np.arange(people), each), seed=0)
         shift = value - interval.value  # attackers have unequal numbers of probes, and some cells more attackers
         low, high = max(0.0, interval.low + min(shift, 0.0)), min(1.0, interval.high + max(shift, 0.0))
         return Interval(value, low, high, len(cells), f"{interval.method}, {len(cells)} cells")

@@ -51,9 +51,10 @@ def rate(interval: Interval) -> str:
 
 def _excess(cell: CloakingResult) -> str:
     """Protection beyond the natural error, with its interval over the people, each compared with themselves."""
-    interval = paired_bootstrap_difference(
-        np.array(cell.hidden), np.array(cell.missed), subjects=np.arange(len(cell.hidden)), seed=0
+    hidden, missed, people = (
+        np.repeat(one, cell.probes_each) for one in (cell.hidden, cell.missed, np.arange(len(cell.hidden)))
     )
+    interval = paired_bootstrap_difference(hidden, missed, subjects=people, seed=0)
     return f"{100 * cell.excess:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
 
 

@@ -50,7 +50,8 @@ from facewarden.experiments.engine.kind import CellResult, PlanCell
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown
 from facewarden.experiments.plans.cloaking import Cloaking, _lab, entry
-from facewarden.metrics.intervals import Interval
+from facewarden.metrics.intervals import Interval, count_interval
+from facewarden.metrics.shares import unseen_share
 
 
 class Patches(Recognizer):
@@ -397,8 +398,8 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
     )
     ours = found.rates["p", "surrogate"]
     assert ours.value == pytest.approx(0.3)
-    # the two people whom all cells have: no errors of two would end at 1 - 0.025^(1/2), of which the rest above 0.3
-    nobody = 1 - 0.025**0.5
+    # the two people whom all cells have, 25 probes of one cell and 50 of the other: no errors of theirs, and the rest
+    nobody = unseen_share(2 * (25 + 50), 2)
     assert (ours.low, ours.high) == pytest.approx((0.0, 0.3 + 0.7 * nobody), abs=1e-6)
     note = headline_table("h", found, purifiers=["none", "p", "b"], limit=0.1, candidate="p").note
     assert "nearest: 4 attackers one at a time, splits by seeds 0, 1." in note
@@ -409,6 +410,17 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
     assert "lack some of these cells: absent." in said
     assert UPPER_HALF in cells_table("t", cells, CloakingGrid({"t": cells})).note
     assert UPPER_HALF not in cells_table("t", cells[:4], CloakingGrid({"t": cells})).note
+
+
+def test_a_mean_over_cells_is_no_less_certain_than_its_cells() -> None:
+    bounds = count_interval(np.zeros(40), np.full(40, 9))
+    nobody = {"attackers": 40, "hidden": (0.0,) * 40, "missed": (0.0,) * 40, "protection": bounds}
+    cells = [cell(1.0), cell(1.0, judge="g"), cell(0.0, "p", **nobody), cell(0.0, "p", "g", **nobody)]
+    grid = CloakingGrid({"t": cells})
+    assert grid.headline(cells[2:3]).high == pytest.approx(bounds.high)
+    assert 0.03 < grid.headline(cells[2:]).high < bounds.high
+    excess = cells_table("t", cells[2:3], grid).rows[0][10]
+    assert excess == f"+0.0 (-{100 * bounds.high:.1f} to +{100 * bounds.high:.1f})"
 
 
 def test_the_plans_of_the_people_have_rivals_wherever_they_name_a_best_one() -> None:

@@ -33,7 +33,8 @@ GOLDEN = {
 """Plan -> number of cells and a hash of their names and ids, with version 1 of every kind's code, as fa3ff7e has them.
 
 Weights of the package that a cell holds by their hash are part of it, and so is the card of a purifier: the plans named
-cloaking_... have the ids of fa3ff7e but for the detector of cloaks on the card of puface, which was fitted again.
+cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of cloaks was fitted again, and its
+intervals are of the method in use.
 """
 
 
