@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ATTACK, BONA_FIDE, QUALITIES, SPECIES_BY_VERSION, SUBTYPES
 from facewarden.core.seeding import derive
+from facewarden.data.simulate.person.infrared import in_band
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.scene.light import LUMA, sample_light
 from facewarden.data.simulate.scene.returns import as_ranged
@@ -134,6 +135,9 @@ def make_capture(
         The capture; the same spec and faces give the same bits.
     """
     site = domain(spec.domain) if site is None else site
+    if spec.version > 1:
+        victim = in_band(victim, wavelength=site.infrared.wavelength)
+        wearer = wearer and in_band(wearer, wavelength=site.infrared.wavelength)
     rng = generator(spec.seed, "capture", spec.key)
     # Draws of the sensors have their own address: the scene, and so the ground truth, does not depend on them.
     noise = generator(spec.seed, "sensor", spec.key)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from facewarden.data.simulate.species.bona_fide import bona_fide
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
+from facewarden.data.simulate.species.version_2.bona_fide import bona_fide
 from facewarden.data.simulate.species.version_2.masks import mask_rigid, mask_silicone, mask_transparent
 from facewarden.data.simulate.species.version_2.partial import partial_eyes, partial_glasses, partial_makeup
 from facewarden.data.simulate.species.version_2.prints import print_bent, print_flat
