@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -13,9 +14,12 @@ from torch import Tensor, nn
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
+from facewarden.nn.multimodal.joint_vit import JointVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
+
+Sequence = Literal["apart", "joint"]
 
 
 @dataclass(frozen=True)
@@ -25,21 +29,26 @@ class AmaSettings(TransformerSettings):
     Attributes:
         preset: what is trained; `paper` the adapters and the head.
         missing_fill: what stands for an absent modality; flexible by `masked_tokens`.
-        hidden: channels of the adapters for each modality.
+        hidden: channels of the adapters, for each modality where the sequences are apart.
+        sequence: `joint`, all patches behind one class token, as published; or `apart`, one sequence for each modality,
+            which meet in the adapters only.
     """
 
     preset: Trained = "paper"
     missing_fill: MissingFill = "masked_tokens"
     hidden: int = 8
+    sequence: Sequence = "apart"
 
 
 class Ama(ThreeStreams):
-    """One model for every subset of sensors: adapters combine the present sensors, the mean class token is scored.
+    """One model for every subset of sensors: adapters combine the present sensors, one class token is scored.
 
     Train it with modalities dropped, else it meets its first missing one in the test.
 
     Source: Yu et al., "Rethinking Vision Transformer and Masked Autoencoder in Multimodal Face Anti-Spoofing", IJCV
-    2024 (adapter); the mean over the present modalities is ours. No masked autoencoder is trained.
+    2024. `sequence: joint` (recipe `ama_joint`) is its arrangement; with `apart` the mean class token of the present
+    modalities is scored, which is ours, and so is blocking absent patches in the attention. No masked autoencoder is
+    trained.
     """
 
     optional = MODALITIES
@@ -48,18 +57,20 @@ class Ama(ThreeStreams):
     summary = "Vision transformer with adaptive multimodal adapters for any subset of three sensors."
     source = "after Yu et al., IJCV 2024"
     options: AmaSettings
-    network: FlexibleVit
+    network: FlexibleVit | JointVit
 
-    def build(self, trunk: nn.Module | None) -> FlexibleVit:
+    def build(self, trunk: nn.Module | None) -> FlexibleVit | JointVit:
         """Shared transformer, adapters and one linear layer."""
         assert trunk is not None  # the settings name one
+        if self.options.sequence == "joint":
+            return JointVit(trunk, hidden=self.options.hidden)
         make = partial(MultimodalAdapter, hidden=self.options.hidden)
         return FlexibleVit(StreamVit(trunk, make_adapter=make))
 
     def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
-        """Score normalized images; features are the class tokens side by side."""
+        """Score normalized images; features are the class token, or those of three sequences side by side."""
         score, tokens = self.network(images, weight=weight)
-        return PadOutput(score=score, features=tokens.transpose(0, 1).flatten(1))
+        return PadOutput(score=score, features=tokens if tokens.ndim == 2 else tokens.transpose(0, 1).flatten(1))
 
     @classmethod
     def example(cls, folder: Path) -> Ama:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,10 @@ from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
 from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
+Arrangement = Literal["plain", "released"]
+
+_DROPOUT = 0.1
+
 
 @dataclass(frozen=True)
 class CdcAdapterSettings(TransformerSettings):
@@ -25,12 +30,15 @@ class CdcAdapterSettings(TransformerSettings):
     Attributes:
         preset: what is trained; `paper` the adapters and the heads, as in adapter tuning.
         hidden: channels of the adapters.
-        theta: share of the central difference.
+        theta: share of the central difference; 0.7 in MMDG's code.
+        arrangement: `plain` adds GELU adapters as they are; `released` is that of MMDG's code: QuickGELU, dropout 0.1,
+            and the block's own norm on what an adapter gives.
     """
 
     preset: Trained = "paper"
     hidden: int = 8
     theta: float = 0.5
+    arrangement: Arrangement = "plain"
 
 
 class VitCdcAdapter(ThreeStreams):
@@ -40,7 +48,9 @@ class VitCdcAdapter(ThreeStreams):
     of each modality alone.
 
     Source: Jie and Deng, "Convolutional Bypasses Are Better Vision Transformer Adapters", ECAI 2024, with central
-    difference convolutions (Yu et al., CVPR 2020); the arrangement is that of the adapter baseline in MMDG's code.
+    difference convolutions (Yu et al., CVPR 2020). `arrangement: released` with theta 0.7 and the sum of four losses
+    (recipe `vit_cdc_adapter_released`) is the adapter baseline of MMDG's code, which also trains class tokens, position
+    embeddings, patch projections, last block and final norm. `plain` is ours.
     """
 
     kind = CdcAdapterSettings
@@ -54,8 +64,12 @@ class VitCdcAdapter(ThreeStreams):
     def build(self, trunk: nn.Module | None) -> StreamClassifier:
         """Shared transformer, adapters, joint and single heads."""
         assert trunk is not None  # the settings name one
-        make = partial(CdcAdapters, hidden=self.options.hidden, theta=self.options.theta)
-        return StreamClassifier(StreamVit(trunk, make_adapter=make), branches=True)
+        released = self.options.arrangement == "released"
+        make = partial(
+            CdcAdapters, hidden=self.options.hidden, theta=self.options.theta,
+            activation="quick_gelu" if released else "gelu", dropout=_DROPOUT if released else 0.0,
+        )  # fmt: skip
+        return StreamClassifier(StreamVit(trunk, make_adapter=make, norm_added=released), branches=True)
 
     def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""

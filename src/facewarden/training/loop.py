@@ -160,6 +160,7 @@ def fit(
             accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
             optimizer.step()
             optimizer.zero_grad()
+            objective.after_step(prepared)
         means = {name: value / counts[name] for name, value in sums.items()}
         log.append({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **means})
         if observe is not None and accelerator.is_main_process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,6 +36,24 @@ def test_it_is_the_formula_with_the_central_difference_written_as_two_convolutio
     first = cdc(inside[:, 0, :, None, None])[:, :, 0, 0]
     expected = F.gelu(torch.cat([first[:, None], patches], dim=1)) @ adapter.up.weight.T + adapter.up.bias
     torch.testing.assert_close(adapter(x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_released_form_has_quick_gelu_and_dropout_in_training() -> None:
+    adapter, x = CdcAdapter(6, hidden=3, theta=0.7, activation="quick_gelu", dropout=0.1), tokens(2, 10, 6)
+    awake(adapter)
+
+    def act(values: Tensor) -> Tensor:
+        return values / (1 + (-1.702 * values).exp())
+
+    inside = act(x @ adapter.down.weight.T + adapter.down.bias)
+    active = act(convolve_tokens(inside, adapter.conv.folded))
+    adapter.eval()
+    torch.testing.assert_close(adapter(x), active @ adapter.up.weight.T + adapter.up.bias, atol=1e-5, rtol=1e-5)
+    torch.manual_seed(0)
+    adapter.train()
+    adapter.up.weight.data, adapter.up.bias.data = torch.eye(6)[:, :3], torch.zeros(6)
+    seen = adapter(tokens(40, 10, 6))[..., :3]
+    assert float((seen == 0).float().mean()) == pytest.approx(0.1, abs=0.03)
 
 
 def test_the_convolution_of_tokens_sees_neighbors_and_the_class_token_itself() -> None:

@@ -53,6 +53,18 @@ def test_mmdg_with_fresh_adapters_is_the_same() -> None:
     torch.testing.assert_close(plain(given), coupled(given).tokens, atol=1e-5, rtol=1e-5)
 
 
+def test_what_is_added_may_go_through_the_norm_of_its_block() -> None:
+    """Released: z + attention + norm1(adapter(norm1 z)), then h + mlp + norm2(adapter(norm2 h))."""
+    shown = trunk()
+    x = shown._pos_embed(shown.patch_embed(images()[0]))
+    for block in shown.blocks:
+        gain = torch.ones(SHAPE.width)
+        x = x + block.attn(block.norm1(x)) + block.norm1(gain)
+        x = x + block.mlp(block.norm2(x)) + block.norm2(gain)
+    network = StreamVit(shown, make_adapter=Constant, norm_added=True).eval()
+    torch.testing.assert_close(network(images())[0], shown.norm(x)[:, 0], atol=1e-5, rtol=1e-5)
+
+
 def test_adapters_are_added_beside_attention_and_mlp_of_every_block() -> None:
     shown = trunk()
     adapted = StreamVit(shown, make_adapter=Constant).eval()

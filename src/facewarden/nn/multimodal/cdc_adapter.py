@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,11 +11,13 @@ from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d
-from facewarden.nn.multimodal.u_adapter import grid_side
+from facewarden.nn.multimodal.u_adapter import grid_side, quick_gelu
+
+Activation = Literal["gelu", "quick_gelu"]
 
 
 class CdcAdapter(nn.Module):
-    """`up(gelu(cdc(gelu(down(x)))))` on the tokens of one stream; a fresh one adds nothing.
+    """`up(dropout(act(cdc(act(down(x))))))` on the tokens of one stream; a fresh one adds nothing.
 
     Patches form a map; the class token is a map of one pixel through the same convolution, which is its center.
 
@@ -24,29 +28,48 @@ class CdcAdapter(nn.Module):
         dim: width d of the transformer.
         hidden: channels inside.
         theta: share of the central difference.
+        activation: `gelu`, or the cheaper `quick_gelu` that the code of MMDG's lineage has.
+        dropout: before the up-projection.
+        inputs: width of what it is given, where that is not d.
     """
 
-    def __init__(self, dim: int, *, hidden: int, theta: float) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        hidden: int,
+        theta: float,
+        activation: Activation = "gelu",
+        dropout: float = 0.0,
+        inputs: int | None = None,
+    ) -> None:
         super().__init__()
-        self.down = nn.Linear(dim, hidden)
+        self.act = quick_gelu if activation == "quick_gelu" else F.gelu
+        self.dropout = dropout
+        self.down = nn.Linear(dim if inputs is None else inputs, hidden)
         self.conv = CentralDifferenceConv2d(hidden, hidden, theta=theta)
         self.up = nn.Linear(hidden, dim)
         nn.init.xavier_uniform_(self.down.weight)
         for zero in (self.down.bias, self.up.weight, self.up.bias):
             nn.init.zeros_(zero)
 
-    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+    def forward(self, tokens: Float[Tensor, "b n i"]) -> Float[Tensor, "b n d"]:
         """What is added to the stream; token 0 is the class token, the others a square of patches."""
-        added: Tensor = self.up(F.gelu(convolve_tokens(F.gelu(self.down(tokens)), self.conv.folded)))
+        active = self.act(convolve_tokens(self.act(self.down(tokens)), self.conv.folded))
+        added: Tensor = self.up(F.dropout(active, self.dropout, self.training))
         return added
 
 
 class CdcAdapters(nn.Module):
-    """One `CdcAdapter` for each modality."""
+    """One `CdcAdapter` for each modality; the arguments are its own."""
 
-    def __init__(self, dim: int, *, hidden: int, theta: float) -> None:
+    def __init__(
+        self, dim: int, *, hidden: int, theta: float, activation: Activation = "gelu", dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.of = nn.ModuleDict({m: CdcAdapter(dim, hidden=hidden, theta=theta) for m in MODALITIES})
+        self.of = nn.ModuleDict(
+            {m: CdcAdapter(dim, hidden=hidden, theta=theta, activation=activation, dropout=dropout) for m in MODALITIES}
+        )
 
     def forward(
         self, tokens: Float[Tensor, "m b n d"], weight: Float[Tensor, "m b"] | None

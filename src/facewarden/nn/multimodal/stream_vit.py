@@ -31,13 +31,18 @@ class StreamVit(nn.Module):
         make_adapter: given the width of the tokens, a module that is called with the normalized tokens `(m, b, n, d)`
             and the weight `(m, b)` or None, and returns what is added beside the attention, and another of them beside
             the MLP, of every block.
+        norm_added: send what an adapter gives through the norm of the block that its input came from, before it is
+            added; then a fresh adapter adds the norm's bias.
 
     Raises:
         BadInputError: the trunk has no single class token, or other blocks.
     """
 
-    def __init__(self, trunk: nn.Module, *, make_adapter: Callable[[int], nn.Module] | None = None) -> None:
+    def __init__(
+        self, trunk: nn.Module, *, make_adapter: Callable[[int], nn.Module] | None = None, norm_added: bool = False
+    ) -> None:
         super().__init__()
+        self.norm_added = norm_added
         parts: Any = trunk
         check_plain(parts)
         self.dim = int(parts.embed_dim)
@@ -77,18 +82,18 @@ class StreamVit(nn.Module):
         normal = block.norm1(stream)
         stream = stream + block.drop_path1(block.ls1(block.attn(normal)))
         if self.beside_attention:
-            stream = stream + self._added(self.beside_attention[index], normal, batch, weight)
+            stream = stream + self._added(self.beside_attention[index], block.norm1, normal, batch, weight)
         elif last:
             stream = stream[:, :1]  # only the class token leaves
         normal = block.norm2(stream)
         stream = stream + block.drop_path2(block.ls2(block.mlp(normal)))
         if self.beside_mlp:
-            stream = stream + self._added(self.beside_mlp[index], normal, batch, weight)
+            stream = stream + self._added(self.beside_mlp[index], block.norm2, normal, batch, weight)
         return stream
 
-    def _added(self, adapter: nn.Module, normal: Tensor, batch: int, weight: Tensor | None) -> Tensor:
-        added: Tensor = adapter(normal.view(-1, batch, *normal.shape[1:]), weight)
-        return added.flatten(0, 1)
+    def _added(self, adapter: nn.Module, norm: nn.Module, normal: Tensor, batch: int, weight: Tensor | None) -> Tensor:
+        added: Tensor = adapter(normal.view(-1, batch, *normal.shape[1:]), weight).flatten(0, 1)
+        return norm(added) if self.norm_added else added
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +139,38 @@ class StreamClassifier(nn.Module):
             features=tokens.transpose(0, 1).flatten(1),
             alone=torch.stack(single) if single else None,
         )
+
+    def choose_trainable(self, preset: str) -> None:
+        """Let gradients reach what a preset trains, see `choose_trainable`."""
+        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
+
+    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
+        """Trainable parameters with the modality that owns them."""
+        return owned_by_name(self)
+
+
+class StreamEnsemble(nn.Module):
+    """A linear classifier on each class token of a `StreamVit`; the score is the mean of those that are there.
+
+    Args:
+        streams: the transformer.
+    """
+
+    def __init__(self, streams: StreamVit) -> None:
+        super().__init__()
+        self.streams = streams
+        self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES})
+
+    def forward(
+        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+    ) -> StreamScores:
+        """Score normalized images; where `weight` is 0 a modality has no vote."""
+        tokens = at_least_single(self.streams(images, weight=weight))
+        with full_precision(tokens):
+            single = torch.stack([self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)])
+        votes = torch.ones_like(single) if weight is None else weight.to(single)
+        score = (single * votes).sum(dim=0) / votes.sum(dim=0).clamp(min=1)
+        return StreamScores(score=score, features=tokens.transpose(0, 1).flatten(1), alone=single)
 
     def choose_trainable(self, preset: str) -> None:
         """Let gradients reach what a preset trains, see `choose_trainable`."""

@@ -15,10 +15,15 @@ from facewarden.core.roles import Detector
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
 
 Target = Literal["mask", "depth"]
+Border = Literal["zeros", "inside"]
 
 
-def contrast(maps: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 8 h w"]:
-    """Each of the eight neighbors less the center, zeros around the map.
+def contrast(maps: Float[Tensor, "b 1 h w"], *, border: Border = "zeros") -> Float[Tensor, "b 8 y x"]:
+    """Each of the eight neighbors less the center.
+
+    Args:
+        maps: at least 3 pixels a side where only the inside counts.
+        border: `zeros` surround the map, or only pixels `inside` that have all neighbors count, as released.
 
     Source: the contrastive depth loss of Wang et al., "Deep Spatial Gradient and Temporal Depth Learning for Face
     Anti-Spoofing", CVPR 2020, which CDCN uses.
@@ -27,7 +32,7 @@ def contrast(maps: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 8 h w"]:
     kernel[:, 0, 1, 1] = -1
     for number, place in enumerate(place for place in range(9) if place != 4):
         kernel[number, 0, place // 3, place % 3] = 1
-    return F.conv2d(maps, kernel, padding=1)
+    return F.conv2d(maps, kernel, padding=1 if border == "zeros" else 0)
 
 
 class Cdcn(TrainingObjective):
@@ -42,12 +47,17 @@ class Cdcn(TrainingObjective):
     Args:
         target: what bona fide faces are painted as.
         contrast: factor of the second term.
+        border: of the maps in the second term, see `contrast`; the released code has `inside`. With `zeros` the edge of
+            a map of ones is told to fall, so that it counts more than once.
     """
 
-    def __init__(self, *, target: Target = "mask", contrast: float = 1.0) -> None:
-        if target not in get_args(Target) or contrast < 0:
-            raise BadInputError(f"cdcn: target {target!r}, contrast {contrast}", hint="mask or depth; contrast >= 0")
-        self.target, self.factor = target, contrast
+    def __init__(self, *, target: Target = "mask", contrast: float = 1.0, border: Border = "zeros") -> None:
+        if target not in get_args(Target) or border not in get_args(Border) or contrast < 0:
+            raise BadInputError(
+                f"cdcn: target {target!r}, contrast {contrast}, border {border!r}",
+                hint="mask or depth; contrast >= 0; zeros or inside",
+            )
+        self.target, self.factor, self.border = target, contrast, border
 
     def compute(self, model: Detector, batch: FaceBatch) -> Loss:
         """Loss of a labeled batch of crops.
@@ -61,9 +71,13 @@ class Cdcn(TrainingObjective):
         if "map" not in output.tasks:
             raise ContractError("cdcn needs the head 'map'", hint="train mm_cdcn with it")
         painted = output.tasks["map"]
+        if self.border == "inside" and min(painted.shape[-2:]) < 3:
+            raise ContractError(
+                "a map of less than 3 pixels has no inside", hint="model size 24 or more, border: zeros"
+            )
         target = self.paint(batch, size=(int(painted.shape[-2]), int(painted.shape[-1]))).to(painted)
         absolute = F.mse_loss(painted, target)
-        relative = F.mse_loss(contrast(painted), contrast(target))
+        relative = F.mse_loss(contrast(painted, border=self.border), contrast(target, border=self.border))
         parts = {"map": absolute.detach(), "contrast": relative.detach()}
         return Loss(absolute + self.factor * relative, parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,8 @@ from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+
+Partners = Literal["mean", "sum"]
 
 
 def cross_modal_focal_loss(
@@ -36,9 +39,9 @@ def cross_modal_focal_loss(
 class Cmfl(TrainingObjective):
     """`(1 - share) CE(joint) + share * CMFL` over the single heads of a detector such as `cmfl`.
 
-    The paper has two modalities and both orders of them. With more, each modality has the mean over its partners, and
-    the modalities are added up, which is the paper's sum where there are two. A sample's modality without a partner has
-    its plain cross-entropy.
+    The paper has two modalities and adds up both orders of them. With more, `sum` adds up all ordered pairs, the same
+    rule; `mean` takes each modality's mean over its partners, which halves the cross-modal part where there are three.
+    Both are the paper's where there are two. A sample's modality without a partner has its plain cross-entropy.
 
     Source: George and Marcel, "Cross Modal Focal Loss for RGBD Face Anti-Spoofing", CVPR 2021; share 0.5, alpha 1 and
     gamma 3 as there.
@@ -46,12 +49,18 @@ class Cmfl(TrainingObjective):
     Args:
         share: weight of the cross-modal part.
         alpha, gamma: of the focal loss.
+        partners: `mean` or `sum` over the partners of a modality.
     """
 
-    def __init__(self, *, share: float = 0.5, alpha: float = 1.0, gamma: float = 3.0) -> None:
-        if not 0 <= share <= 1 or gamma < 0:
-            raise BadInputError(f"cmfl: share {share}, gamma {gamma}", hint="0 <= share <= 1, gamma >= 0")
-        self.share, self.alpha, self.gamma = share, alpha, gamma
+    def __init__(
+        self, *, share: float = 0.5, alpha: float = 1.0, gamma: float = 3.0, partners: Partners = "mean"
+    ) -> None:
+        if not 0 <= share <= 1 or gamma < 0 or partners not in get_args(Partners):
+            raise BadInputError(
+                f"cmfl: share {share}, gamma {gamma}, partners {partners!r}",
+                hint="0 <= share <= 1, gamma >= 0, partners: mean or sum",
+            )
+        self.share, self.alpha, self.gamma, self.partners = share, alpha, gamma, partners
 
     def compute(self, model: Detector, batch: FaceBatch) -> Loss:
         """Loss of a labeled batch.
@@ -79,7 +88,8 @@ class Cmfl(TrainingObjective):
             here = batch.present[m]
             if not bool(here.any()):
                 continue
-            each = torch.where(partners[m] > 0, focal[m] / partners[m].clamp(min=1), -log_p[m])
+            many = partners[m].clamp(min=1) if self.partners == "mean" else torch.ones_like(partners[m])
+            each = torch.where(partners[m] > 0, focal[m] / many, -log_p[m])
             parts[f"loss/{m}"] = each[here].sum() / len(batch)
         cross = torch.stack(list(parts.values())).sum() if parts else torch.zeros_like(joint)
         named = {"cross_entropy": joint.detach(), **{name: part.detach() for name, part in parts.items()}}

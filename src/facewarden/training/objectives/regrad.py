@@ -17,7 +17,8 @@ from facewarden.nn.multimodal.mmdg_vit import MmdgVit, StreamOutput
 from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.objectives.parts.gradients import GradientSheet
 from facewarden.training.objectives.parts.prototype_objective import PrototypeObjective, StreamLoss, unwrap
-from facewarden.training.objectives.parts.regrad_math import Rule, rebalance
+from facewarden.training.objectives.parts.prototypes import Absent
+from facewarden.training.objectives.parts.regrad_math import EPSILON, Base, Rule, base_lengths, rebalance
 
 Speed = Literal["batch", "running"]
 
@@ -38,19 +39,24 @@ class RegradReport:
 
     Attributes:
         speed: prototype loss by which the fastest was chosen; infinite where no sample had the modality.
-        fastest: position of the modality with the lowest.
+        fastest: positions of the modalities with the lowest; several where losses are equal.
         certainty: mean certainty of the class token.
         norm: length of the modality's own gradient on the tensors it owns, before the rule.
         norm_after: length of the prototype gradient there after it.
         conflicts: share of (tensor, fast side) pairs in conflict among the tensors it owns.
+        ratio: median, over those pairs, of the length of the base in that of the fast side; 0 where there is no pair
+            with a fast side.
+        faint: share of its tensors whose base is so short that the square is below the rule's 1e-8.
     """
 
     speed: tuple[float, ...]
-    fastest: int
+    fastest: tuple[int, ...]
     certainty: tuple[float, ...]
     norm: tuple[float, ...]
     norm_after: tuple[float, ...]
     conflicts: tuple[float, ...]
+    ratio: tuple[float, ...]
+    faint: tuple[float, ...]
 
 
 class Regrad(PrototypeObjective):
@@ -72,7 +78,8 @@ class Regrad(PrototypeObjective):
         momentum: share of the old value in the running average.
         accumulate: micro-batches of one optimizer step; gradients are written by the last one's backward. A training
             sets it by its own `accumulate`.
-        sources, factor, keep, probability: as for `ssp`.
+        base: what becomes of a base that is next to nothing, `released`, `relative` or `missing`, see `rebalance`.
+        sources, factor, keep, probability, absent: as for `ssp`.
     """
 
     def __init__(
@@ -83,17 +90,22 @@ class Regrad(PrototypeObjective):
         speed: Speed = "batch",
         momentum: float = 0.9,
         accumulate: int = 1,
+        base: Base = "released",
         sources: Sequence[str] = (),
         factor: float = 0.3,
         keep: float = 0.2,
         probability: float = 0.5,
+        absent: Absent = "left_out",
     ) -> None:
-        super().__init__(sources=sources, factor=factor, keep=keep, probability=probability)
-        if rule not in get_args(Rule) or speed not in get_args(Speed) or not 0 <= momentum < 1 or accumulate < 1:
+        super().__init__(sources=sources, factor=factor, keep=keep, probability=probability, absent=absent)
+        words = rule in get_args(Rule) and speed in get_args(Speed) and base in get_args(Base)
+        if not words or not 0 <= momentum < 1 or accumulate < 1:
             raise BadInputError(
-                f"regrad: rule {rule!r}, speed {speed!r}, momentum {momentum}, accumulate {accumulate}",
-                hint=f"rule: {', '.join(get_args(Rule))}; speed: batch, running; 0 <= momentum < 1; accumulate >= 1",
+                f"regrad: rule {rule!r}, speed {speed!r}, base {base!r}, momentum {momentum}, accumulate {accumulate}",
+                hint=f"rule: {', '.join(get_args(Rule))}; speed: batch, running; base: {', '.join(get_args(Base))}; "
+                "0 <= momentum < 1; accumulate >= 1",
             )
+        self.base: Base = base
         self.rule, self.uncertainty, self.speed, self.momentum, self.accumulate = (
             rule, uncertainty, speed, momentum, accumulate,
         )  # fmt: skip
@@ -146,7 +158,8 @@ class Regrad(PrototypeObjective):
     def statistics(self, model: Detector) -> dict[str, float]:
         """The last step by modality: lengths of its prototype gradient before and after the rule, conflicts, speed.
 
-        `fastest/rgb` is 1 where rgb was the fastest, so that its mean is a share of steps.
+        `fastest/rgb` is 1 where rgb was the fastest, so that its mean is a share of steps. `base_ratio/rgb` and
+        `faint_base/rgb` are `ratio` and `faint` of the report.
         """
         found, report = super().statistics(model), self.report
         if report is not None:
@@ -154,7 +167,9 @@ class Regrad(PrototypeObjective):
                 found[f"prototype_gradient/{name}"] = report.norm[m]
                 found[f"rebalanced_gradient/{name}"] = report.norm_after[m]
                 found[f"conflict/{name}"] = report.conflicts[m]
-                found[f"fastest/{name}"] = float(report.fastest == m)
+                found[f"fastest/{name}"] = float(m in report.fastest)
+                found[f"base_ratio/{name}"] = report.ratio[m]
+                found[f"faint_base/{name}"] = report.faint[m]
         return found
 
     def finish(self) -> None:
@@ -169,17 +184,22 @@ class Regrad(PrototypeObjective):
         count, (lost, counts, certain, heard) = sums[0], sums[1:].view(4, width).unbind()
         speed = torch.where(counts > 0, lost / counts.clamp(min=1), torch.inf)
         certainty = certain / heard.clamp(min=1)
-        fastest = int(self._speeds(speed).argmin())
+        fastest = self._fastest(self._speeds(speed), certainty)
         weight = certainty if self.uncertainty else torch.ones_like(certainty)
         gradients = sheet.prototype * (self.factor / counts.clamp(min=1))[:, None]
         total = sheet.entropy / count
-        norms, after, shares, start = [], [], [], 0
+        norms, after, shares, ratios, faint, start = [], [], [], [], [], 0
         for owner in range(width):
             lengths = sheet.lengths[owner]
             here = slice(start, start + sum(lengths))
             combined, conflict = rebalance(
-                gradients[:, here], lengths, owner=owner, fastest=fastest, certainty=weight, rule=self.rule
-            )
+                gradients[:, here], lengths, owner=owner, fast=owner in fastest, certainty=weight, rule=self.rule,
+                base=self.base,
+            )  # fmt: skip
+            below, sides = base_lengths(gradients[:, here], lengths, owner=owner, fast=owner in fastest)
+            pairs = (below[:, None] / sides)[sides > 0]
+            ratios.append(float(pairs.median()) if len(pairs) else 0.0)
+            faint.append(float((below.square() < EPSILON).double().mean()) if len(below) else 0.0)
             total[here] += combined
             norms.append(float(gradients[owner, here].norm()))
             after.append(float(combined.norm()))
@@ -188,8 +208,9 @@ class Regrad(PrototypeObjective):
         sheet.write(total)
         self._sheet, self._taken = None, 0
         self.report = RegradReport(
-            tuple(speed.tolist()), fastest, tuple(certainty.tolist()), tuple(norms), tuple(after), tuple(shares)
-        )
+            tuple(speed.tolist()), fastest, tuple(certainty.tolist()), tuple(norms), tuple(after), tuple(shares),
+            tuple(ratios), tuple(faint),
+        )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold."""
@@ -199,6 +220,11 @@ class Regrad(PrototypeObjective):
         """Go on from a checkpoint."""
         super().load_state_dict(state)
         self._running = state["running"]
+
+    def _fastest(self, speed: Tensor, certainty: Tensor) -> tuple[int, ...]:
+        """Modalities with the lowest loss; the released `loss == min(losses)` holds for all that are equal."""
+        low = speed.min()
+        return tuple(m for m, value in enumerate(speed.tolist()) if value == float(low) and bool(low.isfinite()))
 
     def _speeds(self, now: Tensor) -> Tensor:
         """Loss of each modality by which the fastest is chosen; those that no sample had are never chosen."""

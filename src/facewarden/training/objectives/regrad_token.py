@@ -113,7 +113,7 @@ class RegradToken(PrototypeObjective):
             flat = flat.clone()
             flat[others] = 0.0  # no gradient from another's loss
         combined, conflict = rebalance(
-            flat, [flat.shape[1]], owner=fastest, fastest=fastest, certainty=weight.to(flat), rule=self.rule
+            flat, [flat.shape[1]], owner=fastest, fast=True, certainty=weight.to(flat), rule=self.rule
         )
         made = (combined - flat[others].sum(dim=0)).view(-1, *given.shape[1:])
         rank = dist.get_rank() if _several() else 0

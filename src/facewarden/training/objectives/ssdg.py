@@ -45,8 +45,10 @@ class Ssdg(TrainingObjective):
     rises from 0 to 1 over the training as `2 / (1 + exp(-10 t)) - 1`. Triplets know one class of bona fide samples and
     one of attacks for each domain.
 
-    Source: Jia et al., "Single-Side Domain Generalization for Face Anti-Spoofing", CVPR 2020; factors, margin and the
-    rise of the reversal as released.
+    Source: Jia et al., "Single-Side Domain Generalization for Face Anti-Spoofing", CVPR 2020; margin and the
+    rise of the reversal as released. The released code has factors of its own for each target: triplet 1 and
+    adversarial 0.5 for three of the four (recipe `ssdg_released`), 2 and 0.1 for OULU-NPU alone (the defaults, and
+    recipe `ssdg`).
 
     Args:
         sources: names of the training domains, by default those of the training data.

@@ -12,8 +12,8 @@ from facewarden.training.objectives.parts.prototype_objective import PrototypeOb
 class Ssp(PrototypeObjective):
     """`L_ce + factor * sum over modalities of L_ssp`, with ordinary gradients, for any detector with such features.
 
-    The arguments are those of the base: sources, factor, keep, probability. Means are those of the micro-batch, as in
-    any other objective; `regrad` is the one that joins them.
+    The arguments are those of the base: sources, factor, keep, probability, absent. Means are those of the
+    micro-batch, as in any other objective; `regrad` is the one that joins them.
 
     Source: Lin et al., CVPR 2024, equations 6 to 8.
     """

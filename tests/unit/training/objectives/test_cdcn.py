@@ -26,6 +26,31 @@ def test_contrasts_are_neighbors_less_the_center() -> None:
     assert found[0, :, 0, 0].tolist() == [-1, -1, -1, -1, 2 - 1, -1, 4 - 1, 5 - 1]
 
 
+def test_only_pixels_with_all_neighbors_count_inside() -> None:
+    """A map of ones has no contrast; zeros around it give its edge one, which no target can remove."""
+    maps = torch.arange(20.0).reshape(1, 1, 4, 5).square()
+    found = contrast(maps, border="inside")
+    assert found.shape == (1, 8, 2, 3)
+    assert found[0, :, 1, 2].tolist() == [float(maps[0, 0, 2 + y, 3 + x] - maps[0, 0, 2, 3])
+                                          for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]  # fmt: skip
+    ones = torch.ones(1, 1, 4, 4)
+    assert float(contrast(ones, border="inside").abs().sum()) == 0.0
+    assert float(contrast(ones).abs().sum()) > 0.0
+    model, batch = MmCdcn.untrained({"size": 32, "width": 4}, seed=0).eval(), replace(make_batch(4, size=32), box=None)
+    painted = model(batch).tasks["map"]
+    target = Cdcn().paint(batch, size=(4, 4))
+    total = F.mse_loss(painted, target) + F.mse_loss(found_of(painted), found_of(target))
+    torch.testing.assert_close(Cdcn(border="inside")(model, batch).total, total)
+    with pytest.raises(ContractError, match="no inside"):
+        Cdcn(border="inside")(MmCdcn.untrained({"size": 16, "width": 4}, seed=0), faces())
+
+
+def found_of(maps: torch.Tensor) -> torch.Tensor:
+    """Contrasts of the inner 2 x 2 pixels of 4 x 4 maps, neighbor by neighbor."""
+    moved = [maps[:, :, 1 + y : 3 + y, 1 + x : 3 + x] for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+    return torch.cat([one - maps[:, :, 1:3, 1:3] for one in moved], dim=1)
+
+
 def test_the_loss_is_both_squared_errors() -> None:
     model, batch = MmCdcn.untrained({"size": 16, "width": 4}, seed=0).eval(), faces()
     loss = Cdcn(contrast=0.5)(model, batch)

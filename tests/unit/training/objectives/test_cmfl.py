@@ -81,6 +81,19 @@ def test_it_is_the_sum_over_ordered_pairs(share: float) -> None:
     assert {m: loss.parts[f"loss/{m}"].item() for m in MODALITIES} == pytest.approx(parts, rel=1e-5)
 
 
+def test_all_ordered_pairs_may_be_added_up() -> None:
+    """Three modalities have six ordered pairs; the mean over partners is half of their sum."""
+    batch = make_batch(4)
+    joint = expected(batch, MODALITIES, share=0.0)[0]
+    half = expected(batch, MODALITIES, share=1.0)[0]
+    found = Cmfl(partners="sum")(Fixed(SCORE, TASKS), batch)
+    assert found.total.item() == pytest.approx(0.5 * joint + 0.5 * 2 * half, rel=1e-5)
+    two = ("rgb", "depth")
+    alone = make_batch(4, modalities=two)
+    pair = Fixed(SCORE, {m: TASKS[m] for m in two})
+    assert Cmfl(partners="sum")(pair, alone).total.item() == Cmfl()(pair, alone).total.item()
+
+
 def test_two_modalities_are_the_published_loss() -> None:
     batch = make_batch(4, modalities=("rgb", "depth"))
     loss = Cmfl()(Fixed(SCORE, {m: TASKS[m] for m in ("rgb", "depth")}), batch)

@@ -132,9 +132,27 @@ def test_the_report_tells_what_happened() -> None:
     report = rule.report
     parts = [float(loss.parts[f"loss/{m}"]) for m in ("rgb", "depth", "infrared")]
     assert report.speed == pytest.approx(parts)
-    assert report.fastest == parts.index(min(parts))
+    assert report.fastest == (parts.index(min(parts)),)
     assert all(0 <= share <= 1 for share in report.conflicts)
     assert all(norm > 0 for norm in (*report.norm, *report.norm_after))
+
+
+def test_modalities_that_are_equally_fast_are_all_fast() -> None:
+    """The released comparison is `loss == min(losses)`; an index of the minimum would be rgb's alone."""
+    rule = Regrad(sources=SOURCES)
+    assert rule._fastest(torch.tensor([0.5, 0.5, 0.7]), torch.ones(3)) == (0, 1)
+    assert rule._fastest(torch.tensor([0.6, 0.5, 0.5]), torch.ones(3)) == (1, 2)
+    assert rule._fastest(torch.tensor([0.5, 0.5, 0.5]), torch.ones(3)) == (0, 1, 2)
+    assert rule._fastest(torch.full((3,), torch.inf), torch.ones(3)) == ()
+
+
+def test_the_step_says_how_long_its_bases_are() -> None:
+    model, rule, batch = detector(), ready(Regrad(sources=SOURCES)), faces()
+    rule.backward(model, rule(model, batch), run=lambda _: None)
+    whole, tiny = rule.report, ready(Regrad(sources=SOURCES, factor=0.3e-5))
+    tiny.backward(model, tiny(model, batch), run=lambda _: None)
+    assert tiny.report.ratio == pytest.approx(whole.ratio, rel=1e-3), "a ratio does not know the weight of the losses"
+    assert min(tiny.report.faint) == 1.0 > min(whole.faint)
 
 
 def test_running_speed_changes_slowly_and_survives_a_checkpoint() -> None:
@@ -147,7 +165,7 @@ def test_running_speed_changes_slowly_and_survives_a_checkpoint() -> None:
     now = moved.report.speed
     expected = [0.9 * a + 0.1 * b for a, b in zip(first, now, strict=True)]
     assert moved.state_dict()["running"].tolist() == pytest.approx(expected)
-    assert moved.report.fastest == expected.index(min(expected))
+    assert moved.report.fastest == (expected.index(min(expected)),)
 
 
 def test_a_modality_that_nobody_has_is_never_the_fastest() -> None:
@@ -155,7 +173,7 @@ def test_a_modality_that_nobody_has_is_never_the_fastest() -> None:
     batch = replace(batch, present={**batch.present, "depth": torch.zeros(4, dtype=torch.bool)})
     found = gradients(model, rule, batch)
     assert rule.report.speed[1] == float("inf")
-    assert rule.report.fastest != 1
+    assert 1 not in rule.report.fastest
     assert all(bool(torch.isfinite(g).all()) for g in found.values())
 
 

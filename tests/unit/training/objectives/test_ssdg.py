@@ -14,6 +14,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.pad.ssdg import Ssdg as Detector
 from facewarden.training.objectives.ssdg import Ssdg, triplet_loss
+from facewarden.training.recipe import read_recipe
 from stand_ins import TinyDetector, generator, make_batch
 
 TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 1, "width": 16, "domains": 3}
@@ -69,6 +70,13 @@ def test_the_total_is_the_sum_of_its_terms_and_only_bona_fide_samples_meet_the_a
     total = entropy + 2 * triplet_loss(output.features, classes, margin=0.1) + 0.1 * adversary
     torch.testing.assert_close(loss.total, total)
     torch.testing.assert_close(loss.parts["adversary"], adversary.detach())
+
+
+def test_both_pairs_of_released_factors_have_a_recipe() -> None:
+    """1 and 0.5 for three of the four targets, 2 and 0.1 for one, as the released configurations have it."""
+    factors = {name: [read_recipe(name).objective_settings[key] for key in ("triplet", "adversarial")]
+               for name in ("ssdg", "ssdg_released")}  # fmt: skip
+    assert factors == {"ssdg": [2.0, 0.1], "ssdg_released": [1.0, 0.5]}
 
 
 def test_the_reversal_rises_over_the_training_and_is_resumed() -> None:

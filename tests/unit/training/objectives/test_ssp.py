@@ -121,6 +121,31 @@ def test_prototypes_are_class_means_and_then_move_by_four_fifths() -> None:
         again.refresh()
 
 
+def test_as_released_a_class_without_samples_is_a_zero_vector_that_is_blended_in() -> None:
+    kept = Prototypes(keep=0.2, absent="zero")
+    collect(kept, torch.tensor([[[2.0], [8.0]]]), [0, 1], [[True, True]])
+    kept.refresh()
+    assert kept.values is not None
+    assert kept.seen is not None
+    # three classes of the sources and that of the held-out set, which never has samples
+    assert kept.values[0, :, 0].tolist() == [2.0, 8.0, 0.0, 0.0]
+    assert kept.seen.tolist() == [[True] * 4]
+    collect(kept, torch.tensor([[[7.0], [5.0]]]), [0, 2], [[True, True]])
+    kept.refresh()
+    # 0.8 fresh + 0.2 old: class 1 has no fresh sample and shrinks, class 2 grows from zero
+    torch.testing.assert_close(kept.values[0, :, 0], torch.tensor([6.0, 1.6, 4.0, 0.0]))
+
+
+def test_the_held_out_class_is_in_the_sum_as_released_only() -> None:
+    model, batch = detector().eval(), faces()
+    losses = {}
+    for absent in ("left_out", "zero"):
+        rule = Ssp(sources=SOURCES, absent=absent)  # type: ignore[arg-type]
+        rule.refresh(model, [batch], epoch=0)
+        losses[absent] = rule(model, batch).parts["loss/rgb"]
+    assert float(losses["zero"]) > float(losses["left_out"])
+
+
 def test_a_refresh_uses_part_of_an_epoch_and_puts_the_mode_back() -> None:
     model, rule = detector(), Ssp(sources=SOURCES)
     model.network.adapters.eval()

@@ -50,7 +50,7 @@ def test_a_step_of_regrad_says_everything_about_every_modality() -> None:
     model, rule = detector(), Regrad()
     found = step(model, rule, faces())
     wanted = {"loss", "certainty", "certainty_spread", "gradient", "prototype_gradient", "rebalanced_gradient",
-              "conflict", "fastest"}  # fmt: skip
+              "conflict", "fastest", "base_ratio", "faint_base"}  # fmt: skip
     assert set(found) == {f"{what}/{m}" for what in wanted for m in MODALITIES} | {"cross_entropy", "gradient/shared"}
     certainty = model.streams(faces()).certainty
     assert found["certainty/depth"] == pytest.approx(float(certainty[1].mean()))

@@ -78,6 +78,9 @@ class TrainingObjective(ABC):
     def finish(self) -> None:  # noqa: B027
         """End a step that got fewer batches than it was told; nothing by default."""
 
+    def after_step(self, model: Detector) -> None:  # noqa: B027
+        """Change the model after an optimizer step, as methods do that project weights; nothing by default."""
+
     def statistics(self, model: Detector) -> dict[str, float]:
         """What the last step was like, for the log; called after `backward`, while the gradients are there.
 

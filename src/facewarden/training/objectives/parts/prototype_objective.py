@@ -16,7 +16,12 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.precision import at_least_single
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
-from facewarden.training.objectives.parts.prototypes import Prototypes, prototype_losses, single_sided_classes
+from facewarden.training.objectives.parts.prototypes import (
+    Absent,
+    Prototypes,
+    prototype_losses,
+    single_sided_classes,
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,6 +55,7 @@ class PrototypeObjective(TrainingObjective):
         factor: weight of the prototype losses.
         keep: share of the old prototypes at a refresh.
         probability: that a batch is used in a refresh.
+        absent: what a class without samples is, `left_out` or `zero`, see `Prototypes`.
     """
 
     def __init__(
@@ -59,10 +65,11 @@ class PrototypeObjective(TrainingObjective):
         factor: float = 0.3,
         keep: float = 0.2,
         probability: float = 0.5,
+        absent: Absent = "left_out",
     ) -> None:
         self.sources = tuple(sources)
         self.factor, self.probability = factor, probability
-        self.prototypes = Prototypes(keep=keep)
+        self.prototypes = Prototypes(keep=keep, absent=absent)
 
     def measure(
         self, logits: Tensor, tokens: Tensor, *, batch: FaceBatch, certainty: Tensor | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +12,8 @@ from torch import distributed as dist
 
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.nn.precision import at_least_single
+
+Absent = Literal["left_out", "zero"]
 
 
 def single_sided_classes(
@@ -72,16 +75,23 @@ class Prototypes:
 
     Args:
         keep: share of the old prototype in a refreshed one.
+        absent: what a class without samples is. `left_out`: it has no prototype until it has samples, and then keeps
+            the last one. `zero`, as released: its fresh mean is the zero vector, which is blended in like any other
+            and stays in the sum over classes; the held-out set's class, which never has samples, is one more of them.
 
     Attributes:
         values: `(m, k, d)`, None before the first refresh.
         seen: `(m, k)` bool, which of them were ever measured.
     """
 
-    def __init__(self, *, keep: float = 0.2) -> None:
-        if not 0 <= keep < 1:
-            raise BadInputError(f"keep {keep}", hint="a share of the old prototypes, 0 <= keep < 1")
+    def __init__(self, *, keep: float = 0.2, absent: Absent = "left_out") -> None:
+        if not 0 <= keep < 1 or absent not in get_args(Absent):
+            raise BadInputError(
+                f"keep {keep}, absent {absent!r}",
+                hint=f"a share of the old prototypes, 0 <= keep < 1; absent: {', '.join(get_args(Absent))}",
+            )
         self.keep = keep
+        self.absent: Absent = absent
         self.values: Tensor | None = None
         self.seen: Tensor | None = None
         self._sums: Tensor | None = None
@@ -102,8 +112,9 @@ class Prototypes:
             tokens: of a batch.
             classes: of its samples.
             present: samples without a modality do not count in its mean.
-            count: number k of classes.
+            count: number of classes that samples can have; k is one more where absent classes are `zero`.
         """
+        count += self.absent == "zero"
         if self._sums is None or self._counts is None:
             self._sums = torch.zeros(len(tokens), count, tokens.shape[-1], dtype=torch.float64, device=tokens.device)
             self._counts = torch.zeros(len(tokens), count, dtype=torch.float64, device=tokens.device)
@@ -126,7 +137,7 @@ class Prototypes:
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(sums)
             dist.all_reduce(counts)
-        found = counts > 0
+        found = counts > 0 if self.absent == "left_out" else torch.ones_like(counts, dtype=torch.bool)
         fresh = (sums / counts.clamp(min=1)[..., None]).float()
         if self.values is None or self.seen is None:
             self.values, self.seen = fresh, found
