@@ -11,7 +11,20 @@ from facewarden.core import registry
 from facewarden.core.roles import Detector
 from facewarden.nn.trainable import Trainable, decay_groups
 
-TRAINED = ("ama", "cmfl", "mm_cdcn", "mmdg", "multi_cnn", "multitask", "ssdg", "vit_cdc_adapter", "vit_concat")
+TRAINED = (
+    "ama",
+    "cmfl",
+    "dadm",
+    "mm_cdcn",
+    "mmda",
+    "mmdg",
+    "multi_cnn",
+    "multitask",
+    "ssdg",
+    "vit_cdc_adapter",
+    "vit_concat",
+    "unimodal_ensemble",
+)
 
 
 def test_every_detector_with_a_network_of_its_own_is_trainable_and_no_other() -> None:

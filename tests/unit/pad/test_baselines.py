@@ -23,9 +23,25 @@ from facewarden.training.recipe import read_recipe
 from stand_ins import generator, make_batch
 
 TRUNK = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 1, "precision": "float32"}
-SMALL: dict[str, dict[str, Any]] = {"mm_cdcn": {"size": 32, "width": 4}, "ssdg": {**TRUNK, "width": 32, "dropout": 0.1}}
-NAMES = ["vit_concat", "vit_cdc_adapter", "ama", "cmfl", "ssdg", "mm_cdcn", "mmdg"]
-RECIPES = [*NAMES, "mmdg_regrad_token", "mmdg_regrad_every"]
+SMALL: dict[str, dict[str, Any]] = {
+    "mm_cdcn": {"size": 32, "width": 4},
+    "ssdg": {**TRUNK, "width": 32, "dropout": 0.1},
+    "dadm": {**TRUNK, "width": 8},
+}
+NAMES = ["vit_concat", "vit_cdc_adapter", "ama", "cmfl", "ssdg", "mm_cdcn", "mmdg", "dadm", "mmda", "unimodal_ensemble"]
+RELEASED = ["vit_cdc_adapter_released", "ama_joint", "cmfl_released", "ssdg_released", "mm_cdcn_released"]
+MORE = ["dadm_published", "ogm_ge"]
+FAINT = ["mmdg_regrad_relative", "mmdg_regrad_missing"]
+RECIPES = [*NAMES, "mmdg_regrad_token", "mmdg_regrad_every", *RELEASED, *MORE, *FAINT]
+
+
+EPOCHS = {
+    "mm_cdcn": 24,  # its batch statistics have to settle
+    "dadm": 16,
+    "ama_joint": 30,  # what the adapters add to the patches reaches the class token in the next block
+    "vit_cdc_adapter_released": 60,  # the norm of next to nothing throws it about at first
+}
+FALLS = {"vit_cdc_adapter_released": 0.95}  # its dropout stands before that norm
 
 
 def untrained(name: str, **overrides: Any) -> ThreeStreams:
@@ -83,7 +99,7 @@ def test_it_comes_back_from_its_artifact(name: str, tmp_path: Path) -> None:
     again = type(model).from_artifact(tmp_path)
     assert again.options == model.options
     assert torch.equal(again(faces()).score, model(faces()).score)
-    wider = {"width": 64} if name in ("ssdg", "mm_cdcn") else {"size": 48}
+    wider = {"width": 64} if "width" in SMALL.get(name, {}) else {"size": 48}
     strange = replace(model.card, settings={**model.card.settings, **wider})
     save_artifact(tmp_path / "other", model.network.state_dict(), card=strange, recipe={})
     with pytest.raises(BadInputError, match="do not fit"):
@@ -123,20 +139,20 @@ def separable() -> CropSet:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in ("mm_cdcn_released", *FAINT)])
 def test_it_learns_by_its_recipe_s_objective(name: str, tmp_path: Path) -> None:
     recipe = read_recipe(name)
     small = {"size": 16, "width": 4} if name == "mm_cdcn" else SMALL.get(recipe.entry, TRUNK)
     model = registry.load("pad", recipe.entry).untrained({**recipe.model, **small}, seed=0)
     objective = registry.load("objectives", recipe.objective)(**recipe.objective_settings)
-    rate = 3e-3 if recipe.entry in ("mm_cdcn", "mmdg", "ama", "vit_cdc_adapter") else 3e-4
-    epochs = 24 if name == "mm_cdcn" else 10  # its batch statistics have to settle
+    rate = 3e-3 if recipe.model.get("preset", "paper") == "paper" else 3e-4
+    epochs = EPOCHS.get(name, 10)
     settings = TrainSettings(
         epochs=epochs, batch=16, rate=rate, decay=0.0, margin=1.0, every=epochs,
         augmentation=Augmentation(rotation=0.0, exposure=0.05, noise=0.01, blur=0.0, drop=0.0),
     )  # fmt: skip
     log = fit(model, separable(), objective=objective, settings=settings, seed=0, run=tmp_path)
-    assert log[-1]["loss"] < 0.8 * log[0]["loss"]
+    assert log[-1]["loss"] < FALLS.get(name, 0.8) * log[0]["loss"]
     crops = separable()
     with torch.no_grad():
         score = model(crops.batch(range(16))).score
@@ -153,4 +169,32 @@ def test_recipes_share_budget_and_view(name: str) -> None:
     assert recipe.model.get("trunk", "face_vit") == reference.model["trunk"]
     same = replace(reference.training.augmentation, drop=recipe.training.augmentation.drop)
     assert recipe.training.augmentation == same, "only ama drops sensors while it learns"
-    assert (recipe.training.augmentation.drop > 0) == (name == "ama")
+    assert (recipe.training.augmentation.drop > 0) == (recipe.entry == "ama")
+
+
+def test_cards_of_the_first_release_mean_what_they_meant(tmp_path: Path) -> None:
+    """They know no arrangement and no kind of sequence: their weights are those of the plain ones."""
+    for name, key in (("vit_cdc_adapter", "arrangement"), ("ama", "sequence")):
+        model = untrained(name)
+        first = replace(model.card, settings={k: v for k, v in model.card.settings.items() if k != key})
+        save_artifact(tmp_path / name, model.network.state_dict(), card=first, recipe={"entry": name})
+        assert torch.equal(type(model).from_artifact(tmp_path / name)(faces()).score, model(faces()).score)
+    apart = untrained("ama")
+    joint = replace(apart.card, settings={**apart.card.settings, "sequence": "joint"})
+    save_artifact(tmp_path / "other", apart.network.state_dict(), card=joint, recipe={})
+    with pytest.raises(BadInputError, match="do not fit"):
+        type(apart).from_artifact(tmp_path / "other")
+
+
+def test_the_released_arrangement_sums_four_losses_and_is_another_network() -> None:
+    recipe = read_recipe("vit_cdc_adapter_released")
+    model, batch = untrained("vit_cdc_adapter", theta=0.7, arrangement="released"), faces(4)
+    assert (recipe.model["theta"], recipe.model["arrangement"]) == (0.7, "released")
+    output = model(batch)
+    label = batch.label.float()  # type: ignore[union-attr]
+    four = [output.score, *(output.tasks[m][:, 0] for m in MODALITIES)]
+    wanted = sum(torch.nn.functional.binary_cross_entropy_with_logits(one, label) for one in four)
+    loss = registry.load("objectives", recipe.objective)(**recipe.objective_settings)(model, batch)
+    torch.testing.assert_close(loss.total, torch.as_tensor(wanted))
+    plain = untrained("vit_cdc_adapter", theta=0.7)
+    assert not torch.allclose(plain(batch).score, output.score, atol=1e-3)

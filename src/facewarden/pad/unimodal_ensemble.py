@@ -1,0 +1,81 @@
+"""Three classifiers that never meet, one a sensor, whose mean logit over the sensors that are there is the score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facewarden.core.labels import MODALITIES
+from facewarden.core.roles import PadOutput
+from facewarden.nn.multimodal.cdc_adapter import CdcAdapters
+from facewarden.nn.multimodal.stream_vit import StreamEnsemble, StreamVit
+from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
+from facewarden.pad.parts.streams import ThreeStreams
+
+
+@dataclass(frozen=True)
+class EnsembleSettings(TransformerSettings):
+    """Settings of the transformer, and of its adapters.
+
+    Attributes:
+        preset: what is trained; `paper` the adapters and the heads. With `full` the sensors share what they train.
+        missing_fill: what stands for an absent modality; with `masked_tokens` it has no vote.
+        hidden: channels of the adapters.
+        theta: share of the central difference in them.
+    """
+
+    preset: Trained = "paper"
+    missing_fill: MissingFill = "masked_tokens"
+    hidden: int = 8
+    theta: float = 0.5
+
+
+class UnimodalEnsemble(ThreeStreams):
+    """What the sensors can do without learning together: nothing that is trained sees two of them.
+
+    Each stream has adapters and a head of its own on the frozen trunk; the heads "rgb", "depth" and "infrared" are
+    their logits. Objective `unimodal` gives each its own cross-entropy. Rival of methods that balance modalities: what
+    a joint training adds is measured against it.
+
+    Source: the usual late fusion by the mean of logits; adapters as of `vit_cdc_adapter`.
+    """
+
+    optional = MODALITIES
+    kind = EnsembleSettings
+    name = "unimodal_ensemble"
+    summary = "Ensemble of three single-sensor transformers with adapters; the mean logit decides."
+    source = "late fusion by the mean of logits"
+    heads = MODALITIES
+    options: EnsembleSettings
+    network: StreamEnsemble
+
+    def build(self, trunk: nn.Module | None) -> StreamEnsemble:
+        """Shared frozen transformer, adapters and heads of the sensors."""
+        assert trunk is not None  # the settings name one
+        make = partial(CdcAdapters, hidden=self.options.hidden, theta=self.options.theta)
+        return StreamEnsemble(StreamVit(trunk, make_adapter=make))
+
+    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+        """Score normalized images."""
+        output = self.network(images, weight=weight)
+        assert output.alone is not None
+        tasks: dict[str, Tensor] = {m: output.alone[i][:, None] for i, m in enumerate(MODALITIES)}
+        return PadOutput(score=output.score, features=output.features, tasks=tasks)
+
+    @classmethod
+    def example(cls, folder: Path) -> UnimodalEnsemble:
+        """Return a tiny untrained detector whose adapters are active, for tests."""
+        detector = cls(EnsembleSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
+        generator = torch.Generator().manual_seed(7)
+        for name, parameter in detector.network.named_parameters():
+            if ".up." in name:
+                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
+        return detector
+
+
+entry = UnimodalEnsemble
