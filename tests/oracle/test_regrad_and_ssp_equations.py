@@ -92,7 +92,7 @@ def test_every_adapter_tensor_of_a_step_has_the_gradient_of_the_rule(tied: bool)
         return (distance[torch.arange(6), classes] + (-distance).logsumexp(dim=1)).mean()
 
     losses = [loss_of(m) for m in range(3)]
-    fastest = {int(np.argmin([float(x) for x in losses]))}
+    fastest = {int(np.argmin([float(x.detach()) for x in losses]))}
     if tied:  # two modalities that are equally fast are both treated so
         rule._fastest = lambda speed, certainty: (0, 2)  # type: ignore[method-assign]
         fastest = {0, 2}

@@ -38,6 +38,7 @@ RECIPES = [*NAMES, "mmdg_regrad_token", "mmdg_regrad_every", *RELEASED, *MORE, *
 EPOCHS = {
     "mm_cdcn": 24,  # its batch statistics have to settle
     "dadm": 16,
+    "dadm_published": 16,
     "ama_joint": 30,  # what the adapters add to the patches reaches the class token in the next block
     "vit_cdc_adapter_released": 60,  # the norm of next to nothing throws it about at first
 }
