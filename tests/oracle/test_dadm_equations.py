@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from facewarden.nn.multimodal.dadm_vit import MaskedBlock, _scores
+from facewarden.nn.multimodal.dadm_vit import MaskedBlock, mean_information
 from facewarden.nn.multimodal.domain_heads import DomainHeads
 from facewarden.nn.multimodal.mutual_mask import Form, MutualMask
 from facewarden.training.objectives.parts.alignment import Bound, angle_loss, information_loss
@@ -235,5 +235,5 @@ def test_a_block_adds_the_adapter_of_the_mean_over_a_modality_s_pairs(form: Form
         torch.testing.assert_close(masked[0][0], added[0][0])
         torch.testing.assert_close(masked[0][1], block.adapters["rgb"](of_rgb[1])[1])
         torch.testing.assert_close(told[0, 1], pairs["rgb_depth"].other.mean(dim=1))
-    scores = _scores(told[None])
+    scores = mean_information(told[None])
     torch.testing.assert_close(scores[1], (told[0, 1].mean(dim=-1) + told[2, 0].mean(dim=-1)) / 2)

@@ -156,7 +156,9 @@ class DadmVit(nn.Module):
         return DadmOutput(
             logits=logits,
             tokens=tokens,
-            certainty=tokens.new_ones(streams, batch) if information is None else _scores(information.detach()),
+            certainty=tokens.new_ones(streams, batch)
+            if information is None
+            else mean_information(information.detach()),
             by_domain=by_domain,
             information=information,
         )
@@ -193,7 +195,7 @@ def _adapter(dim: int, *, hidden: int, inputs: int) -> CdcAdapter:
     return CdcAdapter(dim, hidden=hidden, theta=_THETA, activation="quick_gelu", dropout=_DROPOUT, inputs=inputs)
 
 
-def _scores(information: Tensor) -> Tensor:
+def mean_information(information: Tensor) -> Tensor:
     """`(m, b)` mean over blocks, the modality's two pairs and channels of its information vectors."""
     mean = information.mean(dim=(0, 4))
     sides: list[list[Tensor]] = [[] for _ in MODALITIES]

@@ -39,7 +39,7 @@ class DifferentialAttention(nn.Module):
 
     @property
     def share(self) -> Float[Tensor, ""]:
-        """lambda."""
+        """How much of the second map is subtracted, lambda."""
         first, second = (self.left * self.right).sum(dim=1).exp().unbind()
         share: Tensor = first - second + START
         return share
