@@ -55,7 +55,8 @@ def simulate_layout(
         out: folder to write to, new or empty.
         layout: a set of captures from `facewarden list datasets`.
         subjects: how many people, at least 3; they are assigned to train, dev and test.
-        sensors: simulated site, from `facewarden.data.simulate.sensor.domains.DOMAINS`; by default the `twin_site` of the set.
+        sensors: simulated site, from `facewarden.data.simulate.sensor.domains.DOMAINS`; by default the
+            `twin_site` of the set.
         faces, locate: photos of people, as in `simulate`.
         size: side of the cut-out faces in pixels.
         seed: decides everything.

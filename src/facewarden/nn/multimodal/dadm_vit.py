@@ -153,12 +153,11 @@ class DadmVit(nn.Module):
             by_domain = self.heads(features)
             logits = features @ self.heads.mean.T
         information = at_least_single(torch.stack(told)) if told else None
+        certain = tokens.new_ones(streams, batch) if information is None else mean_information(information.detach())
         return DadmOutput(
             logits=logits,
             tokens=tokens,
-            certainty=tokens.new_ones(streams, batch)
-            if information is None
-            else mean_information(information.detach()),
+            certainty=certain,
             by_domain=by_domain,
             information=information,
         )

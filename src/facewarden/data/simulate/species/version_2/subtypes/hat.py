@@ -44,7 +44,7 @@ def hat(stage: SpeciesStage, head: PlacedHead, scene: Surface) -> Surface:
     flat = frame.far - np.float32(88) - np.float32(reach) * along * np.sqrt(np.clip(1 - 0.8 * across**2, 0.05, 1))
     if kind == "brim":  # it goes all around: beside the head it lies farther back
         flat = flat + np.float32(70) * np.clip(np.abs(across) - 0.35, 0, 1) ** 1.5
-    brim = cloth(stage, frame, coverage=frame.step(np.asarray(inside, np.float32)), depth=np.asarray(flat, np.float32), color=color * 0.8,
-                 nir=nir, rough=0.03)  # fmt: skip
+    brim = cloth(stage, frame, coverage=frame.step(np.asarray(inside, np.float32)), depth=np.asarray(flat, np.float32),
+                 color=color * 0.8, nir=nir, rough=0.03)  # fmt: skip
     shaded = cast_shadow(brim, out, toward_light=stage.light.direction, strength=0.5)
     return over(brim, shaded)
