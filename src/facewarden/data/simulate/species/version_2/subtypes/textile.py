@@ -28,7 +28,8 @@ def scarf(stage: SpeciesStage, head: PlacedHead, scene: Surface) -> Surface:
     depth = frame.far + 18 - np.float32(stage.pick(84, 98)) * round_ - np.float32(stage.pick(2, 6)) * fold
     depth = np.minimum(depth, soft(head.surface.depth, 3 * frame.density) - np.float32(stage.pick(5, 9)))
     layer = cloth(stage, frame, coverage=frame.step(np.asarray(inside, np.float32)),
-                  depth=np.asarray(depth, np.float32), color=dye(stage), nir=stage.pick(0.12, 0.78), rough=stage.pick(0.06, 0.16))  # fmt: skip
+                  depth=np.asarray(depth, np.float32), color=dye(stage),
+                  nir=stage.pick(0.12, 0.78), rough=stage.pick(0.06, 0.16))  # fmt: skip
     return over(layer, cast_shadow(layer, scene, toward_light=stage.light.direction, strength=0.25))
 
 
