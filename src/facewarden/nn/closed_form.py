@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.trainable import Trainable
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedRows:
+    """Captures as a closed form sees them.
+
+    Attributes:
+        description: (n, f), NaN where a number needs a sensor that is absent.
+        labels: (n,) 1 = bona fide, 0 = attack.
+        domains, species, subjects: (n,) of each capture; empty where the captures do not say.
+    """
+
+    description: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    domains: tuple[str, ...] = ()
+    species: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 class ClosedForm(Trainable):
@@ -26,19 +45,12 @@ class ClosedForm(Trainable):
         """
 
     @abstractmethod
-    def fit(
-        self,
-        description: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        *,
-        dev: NDArray[np.float32],
-        dev_labels: NDArray[np.int64],
-    ) -> dict[str, float]:
+    def fit(self, train: DescribedRows, *, dev: DescribedRows) -> dict[str, Any]:
         """Solve for the classifier in place.
 
         Args:
-            description, labels: of the training rows, 1 = bona fide, 0 = attack.
-            dev, dev_labels: rows of other people of the same sources, on which its strength is chosen.
+            train: the rows to learn from.
+            dev: rows of other people of the same sources, on which a strength or a threshold is chosen.
 
         Returns:
             What was chosen and how it does on dev, for the log.

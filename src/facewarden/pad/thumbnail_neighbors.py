@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from facewarden.core.settings import Count
 from facewarden.metrics.pad import auc, eer, eer_threshold
+from facewarden.nn.closed_form import DescribedRows
 from facewarden.nn.floors.describer import Describer
 from facewarden.nn.floors.heads import NeighborHead
 from facewarden.nn.floors.ridge import scaling_of
@@ -53,27 +52,20 @@ class ThumbnailNeighbors(Floor):
         """Distances to remembered thumbnails."""
         return NeighborHead(width, neighbors=self.options.neighbors)
 
-    def fit(
-        self,
-        description: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        *,
-        dev: NDArray[np.float32],
-        dev_labels: NDArray[np.int64],
-    ) -> dict[str, float]:
+    def fit(self, train: DescribedRows, *, dev: DescribedRows) -> dict[str, Any]:
         """Remember the training rows; dev sets the threshold."""
-        scaling = scaling_of(description)
-        rows = torch.from_numpy(scaling.of(description))
+        scaling = scaling_of(train.description)
+        rows = torch.from_numpy(scaling.of(train.description))
         head: Any = self.network.head
         head.register_buffer("mean", torch.from_numpy(scaling.mean))
         head.register_buffer("deviation", torch.from_numpy(scaling.deviation))
-        head.register_buffer("bona_fide", rows[torch.from_numpy(labels == 1)])
-        head.register_buffer("attack", rows[torch.from_numpy(labels == 0)])
+        head.register_buffer("bona_fide", rows[torch.from_numpy(train.labels == 1)])
+        head.register_buffer("attack", rows[torch.from_numpy(train.labels == 0)])
         head.shift.zero_()
-        scores = self.decide(dev)
-        head.shift.fill_(eer_threshold(scores, dev_labels))
-        return {"neighbors": float(self.options.neighbors), "dev_auc": auc(scores, dev_labels),
-                "dev_eer": eer(scores, dev_labels)}  # fmt: skip
+        scores = self.decide(dev.description)
+        head.shift.fill_(eer_threshold(scores, dev.labels))
+        return {"neighbors": float(self.options.neighbors), "dev_auc": auc(scores, dev.labels),
+                "dev_eer": eer(scores, dev.labels)}  # fmt: skip
 
     @classmethod
     def example(cls, folder: Path) -> ThumbnailNeighbors:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
-from facewarden.nn.closed_form import ClosedForm
+from facewarden.nn.closed_form import ClosedForm, DescribedRows
 
 
 def fit_closed_form(model: ClosedForm, train: Iterable[FaceBatch], *, dev: Iterable[FaceBatch]) -> list[dict[str, Any]]:
@@ -26,17 +25,15 @@ def fit_closed_form(model: ClosedForm, train: Iterable[FaceBatch], *, dev: Itera
     Raises:
         BadInputError: either has no rows, or only one class.
     """
-    description, labels = described(model, train, label="describing")
-    other, other_labels = described(model, dev, label="describing dev")
-    found = model.fit(description, labels, dev=other, dev_labels=other_labels)
+    rows = described(model, train, label="describing")
+    other = described(model, dev, label="describing dev")
+    found = model.fit(rows, dev=other)
     model.requires_grad_(False).eval()
-    return [{"epoch": 1, "rows": len(labels), "dev_rows": len(other_labels), **found}]
+    return [{"epoch": 1, "rows": len(rows.labels), "dev_rows": len(other.labels), **found}]
 
 
-def described(
-    model: ClosedForm, batches: Iterable[FaceBatch], *, label: str
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Descriptions and labels of labeled crops.
+def described(model: ClosedForm, batches: Iterable[FaceBatch], *, label: str) -> DescribedRows:
+    """Descriptions of labeled crops, with what the captures say of themselves.
 
     Args:
         model: describes them.
@@ -48,15 +45,21 @@ def described(
     """
     model.requires_grad_(False).eval()
     rows, labels = [], []
+    about: dict[str, list[str]] = {"domain": [], "species": [], "subject": []}
     for batch in track(batches, label=label, unit="captures", size=len):
         rows.append(model.describe(_middle(batch, model.view_size)))
         labels.append(np.asarray(batch.label, np.int64))
+        for name, held in about.items():
+            held += getattr(batch, name) or ("",) * len(batch)
     known = np.concatenate(labels) if labels else np.zeros(0, np.int64)
     if len(set(known.tolist())) < 2:
         raise BadInputError(
             f"{label}: {known.size} captures, not of both classes", hint="a closed form needs both, in train and in dev"
         )
-    return np.concatenate(rows), known
+    return DescribedRows(
+        np.concatenate(rows), known, domains=tuple(about["domain"]), species=tuple(about["species"]),
+        subjects=tuple(about["subject"]),
+    )  # fmt: skip
 
 
 def _middle(batch: FaceBatch, size: int) -> FaceBatch:
