@@ -148,6 +148,24 @@ def cast_shadow(front: Surface, back: Surface, *, toward_light: NDArray[np.float
     return replace(back, albedo=back.albedo * dim)
 
 
+def _placing(
+    maps: FaceMaps, view: PinholeView, *, distance: float, center: tuple[float, float], roll: float
+) -> tuple[NDArray[np.float64], float]:
+    scale = view.pixels_per_mm(distance) * maps.mm_per_pixel
+    x0, y0, x1, y1 = (float(v) for v in maps.box)
+    matrix = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), -np.degrees(roll), scale)
+    matrix[:, 2] += np.array(center) - [(x0 + x1) / 2, (y0 + y1) / 2]
+    return np.asarray(matrix, np.float64), scale
+
+
+def placed_landmarks(
+    maps: FaceMaps, view: PinholeView, *, distance: float, center: tuple[float, float], roll: float = 0.0
+) -> F32:
+    """Where `place_head` with the same arguments would put the five landmarks, `(5, 2)`, without drawing the head."""
+    matrix, _ = _placing(maps, view, distance=distance, center=center, roll=roll)
+    return (maps.landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
 def place_head(
     maps: FaceMaps, view: PinholeView, *, distance: float, center: tuple[float, float], roll: float = 0.0
 ) -> PlacedHead:
@@ -158,10 +176,8 @@ def place_head(
         center: pixel where the middle of the face box comes to lie.
         roll: in-plane rotation in radians.
     """
-    scale = view.pixels_per_mm(distance) * maps.mm_per_pixel
+    matrix, scale = _placing(maps, view, distance=distance, center=center, roll=roll)
     x0, y0, x1, y1 = (float(v) for v in maps.box)
-    matrix = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), -np.degrees(roll), scale)
-    matrix[:, 2] += np.array(center) - [(x0 + x1) / 2, (y0 + y1) / 2]
     size = (view.size, view.size)
 
     # The maps end at the chest; where the frame shows more, the body goes on as it ends, without its texture.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, place_head
+from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, place_head, placed_landmarks
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, face_width, region
 
@@ -20,8 +20,8 @@ def both(stage: SpeciesStage) -> tuple[PlacedHead, PlacedHead]:
     fit = _reach(stage.victim.landmarks) * stage.victim.mm_per_pixel
     own = _reach(stage.wearer.landmarks) * stage.wearer.mm_per_pixel
     adapted = replace(stage.wearer, mm_per_pixel=stage.wearer.mm_per_pixel * fit / own)
-    first = place_head(adapted, stage.view, distance=distance, center=stage.center, roll=roll)
-    move = victim.landmarks.mean(0) - first.landmarks.mean(0)
+    first = placed_landmarks(adapted, stage.view, distance=distance, center=stage.center, roll=roll)
+    move = victim.landmarks.mean(0) - first.mean(0)
     center = (float(stage.center[0] + move[0]), float(stage.center[1] + move[1]))
     return place_head(adapted, stage.view, distance=distance, center=center, roll=roll), victim
 
