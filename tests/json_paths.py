@@ -1,6 +1,6 @@
 """Values of a JSON file by a path, as pages of results name them: `FILE.json#cells[judge=F].protection`.
 
-A path is made of keys (`a.b`, quoted where they hold a dot: `a.'b.c'`), places (`[3]`, `[-1]`), filters
+A path is made of keys (`a.b`, in quotes of either kind where they hold a dot: `a.'b.c'`), places (`[3]`, `[-1]`), filters
 (`[judge=F,probes=raw]`) and `[*]`, which stands for every entry. A table of a summary (`columns` and `rows`) is read as
 rows by column, so that `tables[title=Clean][Model=resnet18].EER` is a cell of it. Where several entries fit, they must
 hold the same value. `max(...)`, `min(...)`, `sum(...)`, `mean(...)` and `count(...)` take the values of a path; two
@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-STEP = re.compile(r"\.?'([^']*)'|\.?([^.\[\]']+)|\[([^\]]*)\]")
+STEP = re.compile(r"""\.?(?:'([^']*)'|"([^"]*)")|\.?([^.\[\]'"]+)|\[([^\]]*)\]""")
 CALL = re.compile(r"(max|min|sum|mean|count)\((.*)\)")
 FILE = re.compile(r"([\w./-]+\.json)(?:#(.*))?", re.S)
 OPERATORS: Mapping[str, Callable[[float, float], float]] = {
@@ -112,7 +112,7 @@ def triple(value: Any) -> tuple[float, float, float]:
     if isinstance(value, list) and len(value) >= 3 and all(isinstance(one, int | float) for one in value):
         return value[0], value[1], value[2]
     if isinstance(value, str):
-        said = [float(one) for one in re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?", value.replace("−", "-"))]
+        said = [float(one) for one in re.findall(r"(?<![\w.-])[-+]?\d+(?:\.\d+)?", value.replace("−", "-"))]
         if said:
             return (said[0], said[1], said[2]) if len(said) >= 3 else (said[0],) * 3
     raise PathError(f"{str(value)[:60]!r} is no figure")
@@ -124,23 +124,27 @@ def _followed(values: list[Any], steps: str, path: str) -> list[Any]:
         step = STEP.match(steps, place)
         if step is None:
             raise PathError(f"{path}: cannot be read from {steps[place:]!r}")
-        quoted, key, inside = step.groups()
+        *keys, inside = step.groups()
         if inside is None:
-            values = [_at_key(one, key if quoted is None else quoted, path) for one in values]
+            key = next(one for one in keys if one is not None)
+            values = [_at_key(one, key, path) for one in values]
         elif inside == "*":
             values = [entry for one in values for entry in _entries(one)]
         elif re.fullmatch(r"-?\d+", inside):
             values = [_entries(one)[int(inside)] for one in values]
         else:
-            wanted = [part.partition("=")[::2] for part in inside.split(",")]
-            values = [
-                entry
-                for one in values
-                for entry in _entries(one)
-                if all(str(_at_key(entry, name.strip(), path)) == meant.strip() for name, meant in wanted)
-            ]
+            parts = (part.partition("=") for part in re.split(r",(?=[^,=]+=)", inside))
+            wanted = [(name.strip(), meant.strip()) for name, _, meant in parts]
+            values = [entry for one in values for entry in _fitting(one, wanted, path)]
         place = step.end()
     return values
+
+
+def _fitting(value: Any, wanted: list[tuple[str, str]], path: str) -> list[Any]:
+    """The entries that a filter keeps; an entry that an earlier filter kept is looked at itself."""
+    kept_before = isinstance(value, Mapping) and all(name in value for name, _ in wanted)
+    entries = [value] if kept_before else _entries(value)
+    return [one for one in entries if all(str(_at_key(one, name, path)) == meant for name, meant in wanted)]
 
 
 def _at_key(value: Any, key: str, path: str) -> Any:

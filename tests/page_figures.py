@@ -42,7 +42,7 @@ FIELD = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
 FORMAT = re.compile(r"(\+?)(%?)\.?(\d*)(,?)(\(\)|\(to\)|)")
 NUMBER = r"[+−-]?\d[\d,]*(?:\.\d+)?"
 FIGURE = re.compile(
-    rf"({NUMBER})(\*{{0,2}}(?:\s?%|\s[a-zA-Z]+)?\*{{0,2}})(?:\s\(({NUMBER})(–|\sto\s)({NUMBER})(\s?%?\)))?(\*{{0,2}})$"
+    rf"({NUMBER})(\*{{0,2}}(?:\s*%|\s+[a-zA-Z]+)?\*{{0,2}})(?:\s+\(({NUMBER})(–|\s+to\s+)({NUMBER})(\s*%?\)))?(\*{{0,2}})$"
 )
 NAMED = re.compile(r"<!--=\s(.*?)-->", re.S)
 LINK_OR_CODE = re.compile(r"`[^`]*`|\[[\w./-]+\]\([^)]*\)|\]\([^)]*\)")
