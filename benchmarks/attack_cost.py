@@ -11,8 +11,10 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
+from told import write
 
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
@@ -25,17 +27,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     images = torch.rand(options.images, 3, 112, 112, generator=torch.Generator().manual_seed(0))
     batch = FaceBatch(images={"rgb": images}, key=tuple(map(str, range(options.images))))
+    told: dict[str, dict[str, float]] = {}
     print("milliseconds an image: forward, gradient, gradient in bfloat16")
     for name in BACKBONES:
         model = Multitask.untrained({"backbone": name}, seed=0).requires_grad_(False).eval()
         works = (forward(model, batch), gradient(model, batch, half=False), gradient(model, batch, half=True))
-        print(f"{name:24}" + "".join(f"{1000 * cost(work, options) / options.images:10.2f}" for work in works))
+        spent = [1000 * cost(work, options) / options.images for work in works]
+        told[name] = dict(zip(("forward", "gradient", "gradient_bfloat16"), spent, strict=True))
+        print(f"{name:24}" + "".join(f"{one:10.2f}" for one in spent))
     pair = GeneratorPair().requires_grad_(False).eval()
-    print(f"{'generators of SFA':24}{1000 * cost(lambda: pair(images), options) / options.images:10.2f}")
+    told["generators of SFA"] = {"forward": 1000 * cost(lambda: pair(images), options) / options.images}
+    print(f"{'generators of SFA':24}{told['generators of SFA']['forward']:10.2f}")
+    write(options.out, {"images": options.images, "milliseconds": told})
 
 
 def forward(model: Multitask, batch: FaceBatch) -> Callable[[], object]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
+from told import write
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faces", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     models: list[Recognizer] = [load("recognizers", name)() for name in SURROGATES]
@@ -80,7 +83,7 @@ def main() -> None:
     clean = [faces.images([row]) for row in range(len(faces))]
     group = [faces.images(range(min(len(faces), TOGETHER)))]
     models[0].embed(clean[0])
-    base = 0.0
+    base, told = 0.0, {}
     print(f"{len(clean)} drawn faces (simulated), {' + '.join(SURROGATES)}, eps 8/255, one thread, per face:")
     for name, way in ways.items():
         spent, shift, smooth, similar = 0.0, 0.0, 0.0, 0.0
@@ -101,6 +104,8 @@ def main() -> None:
             f"mean {(shift + smooth) / 2:.3f}, SSIM {similar:.3f}",
             flush=True,
         )
+        told[name] = {"seconds": spent, "speed": base / spent, "shift": (shift + smooth) / 2, "ssim": similar}
+    write(options.out, {"simulated": True, "faces": len(clean), "ways": told})
 
 
 if __name__ == "__main__":

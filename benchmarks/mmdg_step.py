@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -29,6 +30,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 import mmdg_plain as plain
+from told import write
 
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.multimodal.u_adapter import UAdapter
@@ -162,6 +164,7 @@ def main() -> int:
     parser.add_argument("--preset", default="paper", choices=["paper", "released"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peak", choices=["plain", "fp32", "bf16"], help="only measure one peak, in this process")
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.peak:
@@ -208,7 +211,8 @@ def main() -> int:
     for _ in range(options.rounds):
         for name, work in jobs.items():
             taken[name].append(seconds(work) / parts.get(name, 1))
-    over = []
+    over: list[str] = []
+    told: dict[str, Any] = {}
     for name, times in taken.items():
         base = taken["plain step" if " step" in name else "plain forward"]
         ratios = [a / b for a, b in zip(times, base, strict=True)]
@@ -217,6 +221,8 @@ def main() -> int:
         over += [name] if limit is not None and ratio > limit else []
         spread = f"[{min(ratios):.3f}-{max(ratios):.3f}]"
         print(f"{name:24} {statistics.median(times):7.2f} s  ratio {ratio:.3f} {spread}{verdict}")
+        told[name] = {"seconds": statistics.median(times), "value": ratio, "low": min(ratios), "high": max(ratios),
+                      "limit": limit}  # fmt: skip
     command = [sys.executable, __file__, "--trunk", options.trunk, "--size", str(options.size), "--batch"]
     peaks = {}
     for mode in ("plain", "fp32", "bf16"):
@@ -229,6 +235,9 @@ def main() -> int:
         f"inference memory over the resting process: plain {peaks['plain']:.0f} MB, fp32 {peaks['fp32']:.0f} MB, bf16 "
         f"{peaks['bf16']:.0f} MB, ratio {ratio:.2f}  limit {limit}: {'kept' if ratio <= limit else 'EXCEEDED'}"
     )
+    memory = {**peaks, "ratio": ratio, "limit": limit}
+    gradients = {"largest": worst, "median": middle}
+    write(options.out, {"preset": options.preset, "gradients": gradients, "jobs": told, "memory": memory})
     return int(bool(over))
 
 

@@ -16,8 +16,11 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
+from told import write
 from torch import Tensor, nn
 
 from facewarden.attacks.pgd import PGD
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--fit", type=int, default=12)
     parser.add_argument("--eps", type=float, default=2.0, help="gray levels")
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     network, eps = fitted(steps=options.fit), options.eps / 255
@@ -121,12 +125,15 @@ def main() -> None:
             begin = time.process_time()
             reached[name] = attack()
             seconds[name].append(time.process_time() - begin)
+    told: dict[str, Any] = {}
     for name, times in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(times, seconds["torchattacks"], strict=True))
         found = {"rgb": reached[name]}
         with torch.no_grad():
             success, margin = objective.success(found).float().mean(), objective.margin(found).mean()
         print(f"{name:32} {min(times):7.2f} s  {ratio:5.2f}  success {success:.2f}  mean margin {margin:+.3f}")
+        told[name] = {"seconds": min(times), "ratio": ratio, "success": float(success), "margin": float(margin)}
+    write(options.out, {"images": options.images, "rounds": options.rounds, "ways": told})
 
 
 if __name__ == "__main__":

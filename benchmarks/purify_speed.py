@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import torch
+from told import write
 from torch import Tensor, nn
 
 from facewarden.core.errors import MissingAssetError
@@ -37,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     drawn = drawn_faces(people=options.batch, each=1, seed=0)
@@ -61,6 +64,8 @@ def main() -> None:
     slowest = next(value for name, value in found.items() if name.startswith("body of puface_rednet"))
     for name, value in sorted(found.items(), key=lambda item: -item[1]):
         print(f"{name:<44} {value:9.1f} faces/s  {value / slowest:7.2f} x RED-Net-30")
+    ways = {name: {"faces_a_second": value, "ratio": value / slowest} for name, value in found.items()}
+    write(options.out, {"batch": options.batch, "ways": ways})
 
 
 if __name__ == "__main__":
