@@ -11,6 +11,7 @@ def simulate(
     out: Folder,
     /,
     *,
+    version: int = 1,
     subjects: int = 24,
     captures_per_subject: int = 8,
     domains: tuple[Name, ...] = (),
@@ -27,13 +28,14 @@ def simulate(
 
     Args:
         out: folder to write: images, manifest.csv, card.json, README.md and a contact sheet.
+        version: of the simulator; 2 has 24 sites, 8-bit depth as published sets deliver it, and more instruments.
         subjects: how many people; each is captured in one sensor domain.
-        captures_per_subject: of each, half of them bona fide.
-        domains: sensor domains (alder, birch, cedar, dogwood); all of them when left out.
+        captures_per_subject: of each, half of them bona fide, or each site's own share in version 2.
+        domains: sensor domains (alder, birch, cedar, dogwood; of version 2 site_01 to site_24); all when left out.
         species: attack species; each domain's own mix when left out.
         faces: photos of people instead of procedural ones: orl, lfw:FOLDER, or a folder with one folder per person.
         size: width and height of the frames in pixels.
-        framing: width of the face as a share of the frame's width; 0.4 when left out.
+        framing: width of the face as a share of the frame's width; 0.4, or each site's own in version 2, when left out.
         seed: of everything; the result does not depend on the number of workers.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
@@ -45,6 +47,7 @@ def simulate(
 
     result = run(
         out,
+        version=version,
         subjects=subjects,
         captures_per_subject=captures_per_subject,
         domains=domains,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.registry import load
 from facewarden.data.datasets import open_dataset
-from facewarden.data.depth import read_depth
+from facewarden.data.depth import read_depth, read_depth_picture
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.sample import Sample
@@ -64,21 +64,22 @@ def shown_captures(manifest: Manifest, *, each: int = 4) -> Iterator[Capture]:
     for species in sorted(manifest.counts("species")):
         rows = manifest.where(species=species).rows
         for sample in rows[:: max(1, len(rows) // each)][:each]:
-            depth, infrared = (
-                read_depth(_file(manifest, sample, "depth")),
-                read_photo(_file(manifest, sample, "infrared")),
-            )
-            nothing = np.zeros(depth.shape, np.float32)
+            pictured = sample.depth_encoding == "picture"
+            path, infrared = _file(manifest, sample, "depth"), read_photo(_file(manifest, sample, "infrared"))
+            nothing = np.zeros(infrared.shape[:2], np.float32)
             yield Capture(
-                spec=CaptureSpec(sample.key, sample.subject, sample.species, sample.domain),
+                spec=CaptureSpec(
+                    sample.key, sample.subject, sample.species, sample.domain, version=2 if pictured else 1
+                ),
                 rgb=read_photo(_file(manifest, sample, "rgb")),
-                depth=depth,
+                depth=nothing.astype(np.uint16) if pictured else read_depth(path),
                 infrared=infrared[..., 0],
                 true_depth=nothing,
                 reflection=nothing,
                 box=np.array(sample.box, np.float32),
                 landmarks=np.array(sample.landmarks, np.float32),
                 label=sample.label,
+                depth_picture=read_depth_picture(path) if pictured else None,
             )
 
 

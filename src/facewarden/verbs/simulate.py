@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import hold, locking
@@ -21,6 +22,7 @@ def simulate(
     out: PathLike,
     /,
     *,
+    version: int = 1,
     subjects: int = 24,
     captures_per_subject: int = 8,
     domains: str | Sequence[str] = (),
@@ -37,13 +39,14 @@ def simulate(
 
     Args:
         out: folder to write to: images, manifest.csv, card.json, README.md and a contact sheet.
+        version: of the simulator; 2 has 24 sites, 8-bit depth as published sets deliver it, and more instruments.
         subjects: how many people; each is captured in one sensor domain.
-        captures_per_subject: of each, half of them bona fide.
-        domains: sensor domains (alder, birch, cedar, dogwood); all of them when left out.
+        captures_per_subject: of each, half of them bona fide, or each site's own share in version 2.
+        domains: sensor domains (alder, birch, cedar, dogwood; of version 2 site_01 to site_24); all when left out.
         species: attack species; each domain's own mix when left out.
         faces: photos of people instead of procedural ones: orl, lfw:DIR, london:DIR or DIR with one folder per person.
         size: width and height of the frames in pixels.
-        framing: width of the face as a share of the frame's width; 0.4 when left out.
+        framing: width of the face as a share of the frame's width; 0.4, or each site's own in version 2, when left out.
         seed: decides everything; the same whatever the number of workers.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
@@ -54,13 +57,21 @@ def simulate(
     hold(out)
     faces = None if faces is None else os.fspath(faces)
     if layout is not None:
-        if captures_per_subject != 8 or species or maps or framing not in (None, FRAMING) or len(domains) > 1:
+        if (
+            version != 1
+            or captures_per_subject != 8
+            or species
+            or maps
+            or framing not in (None, FRAMING)
+            or len(domains) > 1
+        ):
             raise BadInputError(
-                "a layout decides species, captures per subject and framing itself, and has one domain",
+                "a layout decides species, captures per subject and framing itself, and has one domain of version 1",
                 hint="--layout with --subjects, --domains, --faces, --size and --seed",
             )
         return _layout(out, layout, subjects, domains, faces, size, seed)
     simulation = Simulation(
+        version=_version(version),
         subjects=subjects,
         captures_per_subject=captures_per_subject,
         domains=domains,
@@ -71,6 +82,12 @@ def simulate(
         maps=maps,
     )
     return simulate_captures(out, simulation, faces=faces, workers=workers)
+
+
+def _version(number: int) -> Literal[1, 2]:
+    if number not in (1, 2):
+        raise BadInputError(f"the simulator has no version {number}", hint="--version 1, or 2")
+    return 1 if number == 1 else 2
 
 
 def _layout(

@@ -19,9 +19,13 @@ from facewarden.data.simulate.scene.returns import as_ranged
 from facewarden.data.simulate.scene.shading import shade
 from facewarden.data.simulate.scene.surroundings import background
 from facewarden.data.simulate.scene.view import F32, PinholeView
+from facewarden.data.simulate.sensor.automatics import infrared_crop
 from facewarden.data.simulate.sensor.camera import color_image, infrared_image
-from facewarden.data.simulate.sensor.domains import Domain, domain
+from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, depth_picture
+from facewarden.data.simulate.sensor.domains import Domain
 from facewarden.data.simulate.sensor.ranging import measure
+from facewarden.data.simulate.sensor.site import Site
+from facewarden.data.simulate.sensor.sites import named_sites
 from facewarden.data.simulate.species import SpeciesStage, builder
 from facewarden.data.simulate.species.parts.stage import face_width
 
@@ -34,7 +38,7 @@ class CaptureSpec:
         key: name of the capture; also the address of its random draws.
         subject: the identity that is presented (for attacks, the victim).
         species: one of `facewarden.core.labels.SPECIES_BY_VERSION[version]`.
-        domain: one of `facewarden.data.simulate.sensor.domains.DOMAINS`.
+        domain: a site of the version, see `facewarden.data.simulate.sensor.sites.named_sites`.
         illumination, environment: the light.
         session: captures of one subject in one session share the background.
         split: "train", "dev" or "test".
@@ -101,6 +105,7 @@ class Capture:
         landmarks: `(5, 2)` float32 pixels, as in `FaceMaps`.
         label: 1 bona fide, 0 attack presentation.
         attributes: of the face and the instrument.
+        depth_picture: `(h, w)` uint8, depth as the site delivers it, from version 2 on.
     """
 
     spec: CaptureSpec
@@ -113,6 +118,7 @@ class Capture:
     landmarks: F32
     label: int
     attributes: Mapping[str, str | int | float | bool] = field(default_factory=lambda: MappingProxyType({}))
+    depth_picture: NDArray[np.uint8] | None = None
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
@@ -134,7 +140,8 @@ def make_capture(
     Returns:
         The capture; the same spec and faces give the same bits.
     """
-    site = domain(spec.domain) if site is None else site
+    site = named_sites((spec.domain,), version=spec.version)[0] if site is None else site
+    automatics = site.automatics if isinstance(site, Site) else None
     if spec.version > 1:
         victim = in_band(victim, wavelength=site.infrared.wavelength)
         wearer = wearer and in_band(wearer, wavelength=site.infrared.wavelength)
@@ -160,21 +167,28 @@ def make_capture(
     toward = view.toward()
     density = view.pixels_per_mm(shown.distance)
     radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density, distance=shown.distance)
-    rgb, gain = color_image(noise, radiance, sensor=site.color, light=light, box=shown.box)
+    rgb, gain = color_image(noise, radiance, sensor=site.color, light=light, box=shown.box, automatics=automatics)
     depth = measure(
         noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=site.depth, light=light, toward=toward
     )
     infrared = infrared_image(
         noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2,
-        visible=radiance,
+        visible=radiance, automatics=automatics, box=shown.box,
     )  # fmt: skip
+    picture = None
+    if isinstance(site, Site):
+        infrared = infrared_crop(infrared, zoom=site.infrared_zoom, shift=site.infrared_shift)
+        picture = depth_picture(depth, DEPTH_PICTURES[site.depth_picture], box=shown.box, span=site.span)
     reflection = np.clip((mirrored @ LUMA) * np.float32(gain), 0, 1)
     attributes = dict((victim if spec.species == "bona_fide" else (wearer or victim)).attributes) | dict(
         shown.attributes
     )
+    if isinstance(site, Site):
+        attributes |= {"depth_picture": site.depth_picture}
     if spec.version > 1:
         attributes |= {"subtype": spec.subtype} if spec.species == "bona_fide" else {"quality": spec.quality}
     return Capture(
         spec, rgb, depth, infrared, shown.surface.depth, reflection, shown.box, shown.landmarks,
         BONA_FIDE if spec.species == "bona_fide" else ATTACK, MappingProxyType(attributes),
+        picture,
     )  # fmt: skip

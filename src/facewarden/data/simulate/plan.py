@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from facewarden.core.labels import SPLITS
 from facewarden.data.simulate.capture import CaptureSpec, generator
 from facewarden.data.simulate.person.people import People, attacker_of
-from facewarden.data.simulate.sensor.domains import Domain, domain
+from facewarden.data.simulate.sensor.domains import Domain
+from facewarden.data.simulate.site_plan import PATTERN, SubjectPlan, site_plan, weighted
 from facewarden.data.simulate.specification import Simulation
-
-_PATTERN = (0, 1, 2, 0, 0)  # train, dev, test, train, train: three fifths train, and few subjects still reach all
-
-
-@dataclass(frozen=True)
-class SubjectPlan:
-    """All captures of one subject.
-
-    Attributes:
-        person: number of the subject among the people.
-        attacker: number of who holds or wears the instruments.
-        specs: the captures.
-    """
-
-    person: int
-    attacker: int
-    specs: tuple[CaptureSpec, ...]
 
 
 def make_plan(people: People, simulation: Simulation) -> tuple[SubjectPlan, ...]:
@@ -40,11 +23,13 @@ def make_plan(people: People, simulation: Simulation) -> tuple[SubjectPlan, ...]
 
     Args:
         people: who is captured.
-        simulation: what to simulate.
+        simulation: what to simulate; of version 2, whose sites decide more, see `site_plan`.
     """
-    sites = [domain(name) for name in simulation.sites]
+    if simulation.version > 1:
+        return site_plan(people, simulation)
+    sites = simulation.sites
     subjects, seed = simulation.subjects, simulation.seed
-    split_of = [SPLITS[_PATTERN[(i // len(sites) + i % len(sites)) % len(_PATTERN)]] for i in range(subjects)]
+    split_of = [SPLITS[PATTERN[(i // len(sites) + i % len(sites)) % len(PATTERN)]] for i in range(subjects)]
     plans = []
     for person in range(subjects):
         site = sites[person % len(sites)]
@@ -53,24 +38,18 @@ def make_plan(people: People, simulation: Simulation) -> tuple[SubjectPlan, ...]
         kinds = _kinds(rng, site, simulation.captures_per_subject, species=simulation.species)
         specs = []
         for index, kind in enumerate(kinds):
-            illumination = _weighted(rng, dict(site.illumination))
+            illumination = weighted(rng, site.illumination)
             environment = "outdoor" if rng.random() < site.outdoor else "indoor"
             specs.append(
                 CaptureSpec(
                     f"{site.name}_{subject}_{index:03d}", subject, kind, site.name, illumination, environment,
                     session=str(1 + index % 2), split=split_of[person], seed=seed, size=simulation.size,
-                    framing=simulation.face_share,
+                    framing=simulation.framing_at(site),
                 )
             )  # fmt: skip
         members = [other for other in range(subjects) if split_of[other] == split_of[person]]
         plans.append(SubjectPlan(person, attacker_of(person, members, population=subjects), tuple(specs)))
     return tuple(plans)
-
-
-def _weighted(rng: np.random.Generator, weights: dict[str, float]) -> str:
-    names = list(weights)
-    shares = np.array([weights[name] for name in names], float)
-    return names[int(rng.choice(len(names), p=shares / shares.sum()))]
 
 
 def _kinds(rng: np.random.Generator, site: Domain, count: int, *, species: Sequence[str]) -> list[str]:
@@ -80,6 +59,6 @@ def _kinds(rng: np.random.Generator, site: Domain, count: int, *, species: Seque
     left: dict[str, float] = {}
     for _ in range(count - bona_fide):
         left = left or {name: float(site.species.get(name, 1.0)) for name in attacks}
-        kinds.append(_weighted(rng, left))
+        kinds.append(weighted(rng, left))
         del left[kinds[-1]]
     return kinds

@@ -22,10 +22,10 @@ from facewarden.data.manifest_columns import parse_row, to_row
 from facewarden.data.results import Result
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture
-from facewarden.data.simulate.person.people import Locate, People, ProceduralPeople, frame_of, people_from
-from facewarden.data.simulate.plan import SubjectPlan, make_plan
-from facewarden.data.simulate.sensor.domains import DOMAINS
-from facewarden.data.simulate.specification import Simulation
+from facewarden.data.simulate.person.people import Locate, People, PhotoPeople, ProceduralPeople, frame_of, people_from
+from facewarden.data.simulate.plan import make_plan
+from facewarden.data.simulate.site_plan import SubjectPlan
+from facewarden.data.simulate.specification import FRAMING, Simulation
 from facewarden.data.simulate.writer import read_rows, write_capture, write_rows
 
 
@@ -56,6 +56,9 @@ def iter_captures(
 def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
     """Render the captures of one subject."""
     for spec in plan.specs:
+        pixels, scale = frame_of(spec.size, spec.framing)  # heads are rendered at about the scale of the site's frames
+        if isinstance(people, ProceduralPeople | PhotoPeople):
+            people = replace(people, size=pixels, scale=scale)
         victim = people.maps(plan.person, key=spec.key, subtype=spec.subtype)
         attacker = None
         if spec.species != "bona_fide":
@@ -97,11 +100,12 @@ def simulate(
     people, plans, skipped = plans_of(simulation, faces=faces, locate=locate)
     recipe = {
         "version": simulation.version, "subjects": len(plans), "captures_per_subject": simulation.captures_per_subject,
-        "domains": list(simulation.sites), "species": list(simulation.species) or None,
+        "domains": [site.name for site in simulation.sites], "species": list(simulation.species) or None,
         "faces": "procedural" if faces is None else "photos", "size": simulation.size,
-        "framing": simulation.face_share, "seed": simulation.seed, "maps": simulation.maps,
+        "framing": simulation.framing or (FRAMING if simulation.version == 1 else "each site's own"),
+        "seed": simulation.seed, "maps": simulation.maps,
     }  # fmt: skip
-    _claim(out, recipe)
+    _claim(out, recipe, {site.name: site.about for site in simulation.sites})
     maps = simulation.maps
     rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None
     if rows is None:
@@ -124,7 +128,7 @@ def people_of(
     simulation: Simulation, *, faces: Path | Dataset | None, locate: Locate | None
 ) -> tuple[People, int, dict[str, int]]:
     """The people of a set, how many they are, and reason -> how many photos were left out."""
-    pixels, scale = frame_of(simulation.size, simulation.face_share)
+    pixels, scale = frame_of(simulation.size, simulation.framing or FRAMING)
     seed, subjects = simulation.seed, simulation.subjects
     if faces is None:
         return ProceduralPeople(seed, pixels, scale), subjects, {}
@@ -173,7 +177,7 @@ _OURS = ("card.json", "README.md", "manifest.csv", "captures", "rows")
 """What a set writes: found without a set's card it is somebody else's and is not overwritten."""
 
 
-def _claim(out: Path, recipe: dict[str, Any]) -> None:
+def _claim(out: Path, recipe: dict[str, Any], about: dict[str, str]) -> None:
     """Make the folder, or recognize it as the same set begun earlier."""
     card = out / "card.json"
     hold(out)
@@ -187,7 +191,6 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
             raise BadInputError(
                 f"{out} holds a simulated set made with other settings: {', '.join(changed)}", hint="another folder"
             )
-        about = {name: site.about for name, site in DOMAINS.items() if name in recipe["domains"]}
         text = {"kind": "simulated captures", "simulated": True, "recipe": recipe, "domains": about}
         write_text(card, json.dumps(text, indent=2) + "\n")
         write_text(out / "README.md", _readme(recipe, about))
@@ -198,9 +201,11 @@ def _claim(out: Path, recipe: dict[str, Any]) -> None:
 def _readme(recipe: dict[str, Any], about: dict[str, str]) -> str:
     sites = "\n".join(f"- **{name}**: {text}" for name, text in about.items())
     settings = "\n".join(f"- {name}: {value}" for name, value in recipe.items())
+    millimeters = recipe["version"] == 1
+    depth = "16 bit, mm, 0 = hole" if millimeters else "an 8-bit picture, each site's own, `attr_depth_picture`"
     return (
         "# Simulated captures\n\nEvery image here was rendered by facewarden; none was taken by a sensor. Say"
         " *simulated* wherever a figure from this set is shown.\n\n"
-        f"One row of `manifest.csv` per capture: color (8 bit), depth (16 bit, mm, 0 = hole), near infrared (8 bit),"
-        f" registered.\n\n## Sites\n\n{sites}\n\n## Recipe\n\n{settings}\n"
+        f"One row of `manifest.csv` per capture: color (8 bit), depth ({depth}), near infrared (8 bit)."
+        f"\n\n## Sites\n\n{sites}\n\n## Recipe\n\n{settings}\n"
     )

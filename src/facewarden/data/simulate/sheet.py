@@ -43,7 +43,9 @@ def contact_sheet(captures: Iterable[Capture], *, columns: int = 4, side: int = 
         row = rows.setdefault(capture.spec.species, [])
         if len(row) < columns:
             gray = np.repeat(capture.infrared[..., None], 3, axis=2)
-            pictures = [capture.rgb, depth_colors(capture.depth, capture.box), gray]
+            picture = capture.depth_picture
+            depth = depth_colors(capture.depth, capture.box) if picture is None else picture[..., None].repeat(3, 2)
+            pictures = [capture.rgb, depth, gray]
             small = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
             row.append(np.hstack(small).astype(np.uint8))
     if not rows:

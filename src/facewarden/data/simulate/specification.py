@@ -7,12 +7,16 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from facewarden.core.labels import SPECIES
-from facewarden.core.settings import Count, OneOf, Text, Whole, check_fields
-from facewarden.data.simulate.sensor.domains import DOMAINS
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import SPECIES_BY_VERSION
+from facewarden.core.settings import Count, OneOf, SettingError, Text, Whole, check_fields
+from facewarden.core.settings.problems import path_text
+from facewarden.data.simulate.sensor.domains import Domain
+from facewarden.data.simulate.sensor.site import Site
+from facewarden.data.simulate.sensor.sites import named_sites
 
 FRAMING = 0.4
-"""Width of the face box as a share of the frame's width, where nothing else is said."""
+"""Width of the face box as a share of the frame's width in version 1, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -24,38 +28,51 @@ class SimulationSettings:
     Attributes:
         version: of the simulator; published numbers are reproduced by theirs.
         subjects: how many people in all; each is captured at one site.
-        captures_per_subject: of each, half of them (rounded up) bona fide.
-        domains: sites; empty for all of them.
-        species: attack species; empty for each site's own by its weights.
+        captures_per_subject: of each; in version 1 half of them (rounded up) are bona fide, in version 2 a share that
+            is the site's own.
+        domains: sites of the version; empty for all of them. `sealed_0123abcd` names those of a seed in version 2.
+        species: attack species of the version; empty for each site's own.
         size: width and height of the frames in pixels.
-        framing: width of the face box as a share of the frame's width; null is 0.4.
-        maps: also write exact depth and reflection.
+        framing: width of the face box as a share of the frame's width; null is 0.4 in version 1 and each site's own in
+            version 2.
+        maps: also write exact depth and reflection, in version 2 also the measured millimeters.
 
     Raises:
         SettingError: a setting that no set can be made of.
     """
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     subjects: Count = 24
     captures_per_subject: Count = 8
-    domains: tuple[Annotated[str, OneOf(tuple(DOMAINS))], ...] = ()
-    species: tuple[Annotated[str, OneOf(SPECIES)], ...] = ()
+    domains: tuple[Text, ...] = ()
+    species: tuple[Annotated[str, OneOf(SPECIES_BY_VERSION[2])], ...] = ()
     size: Annotated[int, Ge(64), Le(2048)] = 224
     framing: Annotated[float, Ge(0.15), Le(0.75)] | None = None
     maps: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self, source="simulation")
+        for place, name in enumerate(self.domains):
+            try:
+                named_sites((name,), version=self.version)
+            except BadInputError as error:
+                message = f"{path_text(('domains', place))} is {name!r}: {error.message}"
+                raise SettingError(message, hint=error.hint, at=("domains", place)) from error
+        for place, name in enumerate(self.species):
+            if name not in (known := SPECIES_BY_VERSION[self.version]):
+                message = f"{path_text(('species', place))} is {name!r}, which version {self.version} does not render"
+                raise SettingError(message, hint=f"one of {', '.join(known)}", at=("species", place))
 
     @property
-    def sites(self) -> tuple[str, ...]:
-        """Names of the sites, all of them where none is named."""
-        return self.domains or tuple(DOMAINS)
+    def sites(self) -> tuple[Domain, ...]:
+        """The sites, all of the version where none is named."""
+        return named_sites(self.domains, version=self.version)
 
-    @property
-    def face_share(self) -> float:
-        """Width of the face box as a share of the frame's width."""
-        return FRAMING if self.framing is None else self.framing
+    def framing_at(self, site: Domain) -> float:
+        """Width of the face box at a site as a share of the frame's width."""
+        if self.framing is not None:
+            return self.framing
+        return site.framing if isinstance(site, Site) else FRAMING
 
     def seeded(self, seed: int) -> Simulation:
         """The same with a seed.

@@ -42,7 +42,8 @@ def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
         out: the set's folder; images go to `captures/DOMAIN/`.
         capture: what to write.
         maps: also write the exact ground truth, depth in tenths of a millimeter (`_truedepth.png`, 0 beyond 6.5 m)
-            and reflection (`_reflection.png`, 255 = full scale).
+            and reflection (`_reflection.png`, 255 = full scale); from version 2 on, whose depth is a picture, also what
+            the sensor measured (`_millimeters.png`, 0 = hole).
     """
     spec = capture.spec
     folder = Path("captures") / spec.domain
@@ -50,7 +51,12 @@ def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
         (out / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInputError(f"{out}: cannot be written: {error}", hint="choose a writable folder: --out DIR") from error
-    images: dict[str, NDArray[Any]] = {"rgb": capture.rgb, "depth": capture.depth, "ir": capture.infrared}
+    picture = capture.depth_picture
+    images: dict[str, NDArray[Any]] = {
+        "rgb": capture.rgb, "depth": capture.depth if picture is None else picture, "ir": capture.infrared,
+    }  # fmt: skip
+    if maps and picture is not None:
+        images["millimeters"] = capture.depth
     if maps:
         tenths = capture.true_depth * np.float32(10) + np.float32(0.5)
         images["truedepth"] = np.where(tenths < 65535, tenths, 0).astype(np.uint16)
@@ -59,10 +65,11 @@ def write_capture(out: Path, capture: Capture, *, maps: bool) -> Sample:
     for kind, image in images.items():
         write_png(out / names[kind], image)
     x0, y0, x1, y1 = (round(float(v), 2) for v in capture.box)
-    extra: dict[str, str] = {kind: names[kind] for kind in ("truedepth", "reflection") if kind in names}
+    extra: dict[str, str] = {kind: names[kind] for kind in ("truedepth", "reflection", "millimeters") if kind in names}
     return Sample(
         key=spec.key, split=as_split(spec.split), label=capture.label, species=spec.species, subject=spec.subject,
         domain=spec.domain, rgb=names["rgb"], depth=names["depth"], infrared=names["ir"], session=spec.session,
+        depth_encoding="millimeters" if picture is None else "picture",
         illumination=spec.illumination, environment=spec.environment, box=(x0, y0, x1, y1),
         landmarks=tuple((round(float(x), 2), round(float(y), 2)) for x, y in capture.landmarks), simulated=True,
         seed=spec.seed, attributes={name: str(value) for name, value in capture.attributes.items()}, extra=extra,

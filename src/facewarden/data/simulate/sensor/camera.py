@@ -10,21 +10,28 @@ from facewarden.data.simulate.scene.filters import blurred, resized, through_jpe
 from facewarden.data.simulate.scene.light import ENCODE, LUMA, Light
 from facewarden.data.simulate.scene.surface import Surface
 from facewarden.data.simulate.scene.view import F32, pixel_grid
+from facewarden.data.simulate.sensor.automatics import Automatics, gray_world, infrared_gain, metered
 from facewarden.data.simulate.sensor.domains import ColorSensor, InfraredSensor
 
 _ROOM = 0.6
 """What an unfiltered camera gets from a white wall in room light, relative to the flash at half a meter (a guess)."""
 
 
-def expose(radiance: F32, sensor: ColorSensor, light: Light, *, box: F32) -> float:
-    """Gain of auto-exposure: meters the face and the frame alike, and stops at the sensor's reach.
+def expose(
+    radiance: F32, sensor: ColorSensor, light: Light, *, box: F32, automatics: Automatics | None = None
+) -> float:
+    """Gain of auto-exposure, which stops at the sensor's reach.
 
     Args:
         radiance: `(h, w, 3)` linear.
         sensor: the camera.
         light: the scene's light (its overall level decides how much gain there is).
         box: `(4,)` pixels of the face.
+        automatics: where the camera measures; without them the face and the frame alike, as in version 1.
     """
+    if automatics is not None:
+        level = metered(radiance @ LUMA, box=box, metering=automatics.metering)
+        return float(min(sensor.target / max(level, 1e-4), 2 * sensor.reach * light.brightness))
     x0, y0 = (int(v) for v in np.clip(box[:2], 0, radiance.shape[0] - 1))
     x1, y1 = (int(v) for v in np.clip(box[2:], 1, radiance.shape[0]))
     luma = np.minimum(radiance[::4, ::4] @ LUMA, 4.0)
@@ -34,15 +41,30 @@ def expose(radiance: F32, sensor: ColorSensor, light: Light, *, box: F32) -> flo
 
 
 def color_image(
-    rng: np.random.Generator, radiance: F32, *, sensor: ColorSensor, light: Light, box: F32
+    rng: np.random.Generator,
+    radiance: F32,
+    *,
+    sensor: ColorSensor,
+    light: Light,
+    box: F32,
+    automatics: Automatics | None = None,
 ) -> tuple[NDArray[np.uint8], float]:
     """Take the color picture: lens, exposure, noise, white balance, tone curve, sharpening, JPEG.
+
+    Args:
+        rng: for exposure, noise and compression.
+        radiance: `(h, w, 3)` linear.
+        sensor: the camera.
+        light: the scene's light.
+        box: `(4,)` pixels of the face.
+        automatics: exposure and white balance of version 2; without them those of version 1, whose white balance
+            knows the light instead of the picture.
 
     Returns:
         `(h, w, 3)` uint8 sRGB, and the gain that auto-exposure chose.
     """
     size = radiance.shape[0]
-    gain = expose(radiance, sensor, light, box=box) * float(rng.uniform(0.85, 1.15))
+    gain = expose(radiance, sensor, light, box=box, automatics=automatics) * float(rng.uniform(0.85, 1.15))
     image = radiance * np.float32(gain)
     narrow = round(size * sensor.resolution)
     if narrow < size:
@@ -58,8 +80,12 @@ def color_image(
         image = blurred(image, min(0.45 + 0.02 * analog, 0.9))
     if narrow < size:
         image = resized(image, size)
-    white = light.key * np.float32(0.6) + light.sky + light.bounce
-    balance = (float(white.mean()) / white) ** np.float32(sensor.adapt) * np.array(sensor.cast, np.float32)
+    if automatics is None:
+        white = light.key * np.float32(0.6) + light.sky + light.bounce
+        balance = (float(white.mean()) / white) ** np.float32(sensor.adapt)
+    else:
+        balance = gray_world(image, balance=automatics.balance)
+    balance = balance * np.array(sensor.cast, np.float32)
     image = image * balance
     gray = (image @ LUMA)[..., None]
     image = np.clip(gray + (image - gray) * np.float32(sensor.saturation), 0, 1)
@@ -102,6 +128,8 @@ def infrared_image(
     toward: F32,
     nominal: float,
     visible: F32 | None = None,
+    automatics: Automatics | None = None,
+    box: F32 | None = None,
 ) -> NDArray[np.uint8]:
     """Take the near-infrared picture.
 
@@ -113,6 +141,8 @@ def infrared_image(
         toward: `(h, w, 3)` unit vectors to the camera.
         nominal: distance (mm) the exposure is set for.
         visible: `(h, w, 3)` linear radiance in color, of which the sensor's filter lets its leak through.
+        automatics: gain of version 2; without them the exposure is fixed, as in version 1.
+        box: `(4,)` pixels of the face, for them.
     """
     size = surface.depth.shape[0]
     flash = flash_return(surface, toward=toward)
@@ -127,7 +157,11 @@ def infrared_image(
     full = (500 / nominal) ** 2 * 0.55
     image = (flash + ambient) * np.float32(sensor.exposure / full * rng.uniform(0.85, 1.18))
     image = blurred(image, max(0.3, sensor.blur * size / 224))
-    deviation = np.sqrt(np.float32(sensor.noise**2) * (np.float32(0.4) + np.clip(image, 0, 1)))
+    noise = sensor.noise
+    if automatics is not None and box is not None:
+        gain = infrared_gain(image, automatics, box=box) * float(rng.uniform(0.85, 1.18))
+        image, noise = image * np.float32(gain), noise * max(gain, 1.0) ** 0.5
+    deviation = np.sqrt(np.float32(noise**2) * (np.float32(0.4) + np.clip(image, 0, 1)))
     image = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
     codes = np.power(np.clip(image, 0, 1), np.float32(0.75))
     return np.asarray(codes * np.float32(255) + np.float32(0.5), np.uint8)
