@@ -25,7 +25,7 @@ from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, depth
 from facewarden.data.simulate.sensor.domains import Domain
 from facewarden.data.simulate.sensor.ranging import measure
 from facewarden.data.simulate.sensor.site import Site
-from facewarden.data.simulate.sensor.sites import named_sites
+from facewarden.data.simulate.sensor.sites import site_named
 from facewarden.data.simulate.species import SpeciesStage, builder
 from facewarden.data.simulate.species.parts.stage import face_width
 
@@ -38,7 +38,7 @@ class CaptureSpec:
         key: name of the capture; also the address of its random draws.
         subject: the identity that is presented (for attacks, the victim).
         species: one of `facewarden.core.labels.SPECIES_BY_VERSION[version]`.
-        domain: a site of the version, see `facewarden.data.simulate.sensor.sites.named_sites`.
+        domain: a site, see `facewarden.data.simulate.sensor.sites.site_named`.
         illumination, environment: the light.
         session: captures of one subject in one session share the background.
         split: "train", "dev" or "test".
@@ -140,7 +140,7 @@ def make_capture(
     Returns:
         The capture; the same spec and faces give the same bits.
     """
-    site = named_sites((spec.domain,), version=spec.version)[0] if site is None else site
+    site = site_named(spec.domain) if site is None else site
     automatics = site.automatics if isinstance(site, Site) else None
     if spec.version > 1:
         victim = in_band(victim, wavelength=site.infrared.wavelength)

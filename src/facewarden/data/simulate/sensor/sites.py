@@ -124,6 +124,15 @@ def named_sites(names: Sequence[str], *, version: int) -> tuple[Domain, ...]:
     return tuple(found) if version == 1 else tuple({site.name: site for site in found}.values())
 
 
+def site_named(name: str) -> Domain:
+    """Look a site of any version up.
+
+    Raises:
+        BadInputError: there is none of that name.
+    """
+    return named_sites((name,), version=1 if name in DOMAINS else 2)[0]
+
+
 def _unknown(name: str, version: int) -> BadInputError:
     known = ", ".join(site_names(version))
     more = f", and sealed_SEED of eight hexadecimal digits, with _01 to _{SEALED}" if version == 2 else ""
