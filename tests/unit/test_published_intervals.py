@@ -1,0 +1,53 @@
+"""Intervals of the pages of results are of the method in use, or the page says that they are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facewarden.metrics.intervals import count_interval
+from facewarden.metrics.shares import unseen_share
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+OF_EQUAL_PROBES = ("cloaking", "cloaking_more", "cloaking_main", "cloaking_orl", "cloaking_london")
+EARLIER = "of version 0.1"
+
+
+def told(name: str) -> Any:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", OF_EQUAL_PROBES)
+def test_rates_of_cloaking_follow_from_the_stored_misses(name: str) -> None:
+    for cell in told(f"{name}/summary.json")["data"]["cells"][::17]:
+        people = cell["attackers"]
+        probes = np.full(people, cell["protection"]["n"] / people)
+        for rates, stored in ((cell["hidden"], cell["protection"]), (cell["missed"], cell["natural_error"])):
+            found = count_interval((np.array(rates) * probes).round(), probes)
+            assert (stored["value"], stored["low"], stored["high"]) == pytest.approx(
+                (found.value, found.low, found.high)
+            )
+            assert stored["method"] == found.method
+
+
+def test_figures_of_verification_are_no_narrower_than_people_not_seen_allow() -> None:
+    for result in told("verification.json")["results"]:
+        people = min(result["people"], 1477)  # so many people of LFW's list have a genuine pair
+        summary = result["summary"]
+        for one in [summary["eer"], *(rate for _, rate in summary["tar"]), summary["accuracy"]]:
+            if one is not None:
+                unseen = unseen_share(one["n"], people)
+                assert one["low"] <= one["value"] * (1 - unseen) + 1e-12
+                assert one["high"] >= one["value"] + unseen * (1 - one["value"]) - 1e-12
+
+
+def test_where_earlier_intervals_stand_the_page_says_so() -> None:
+    for file in sorted(RESULTS.rglob("*.json")):
+        text = file.read_text(encoding="utf-8")
+        if "wilson over subjects" in text or "bootstrap by subject, Wilson" in text:
+            page = file.with_suffix(".md") if file.name == "summary.json" else RESULTS / "README.md"
+            assert EARLIER in page.read_text(encoding="utf-8"), file
