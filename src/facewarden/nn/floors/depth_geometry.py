@@ -88,8 +88,11 @@ def plane_fit(
 
 def _median(values: Float[Tensor, "b s s"], where: Bool[Tensor, "b s s"]) -> Float[Tensor, " b"]:
     """Median of the marked pixels, the mean of the middle two, so that it has no side; 0 where there are none."""
-    hidden = values.masked_fill(~where, float("nan")).flatten(1)
-    return torch.nan_to_num(torch.nanquantile(hidden, 0.5, dim=1), nan=0.0)
+    ordered = torch.where(where, values, torch.full_like(values, torch.inf)).flatten(1).sort(dim=1).values
+    count = where.flatten(1).sum(dim=1, keepdim=True)
+    ends = torch.cat([(count - 1) // 2, count // 2], dim=1).clamp(min=0, max=ordered.shape[1] - 1)
+    middle = ordered.gather(1, ends).mean(dim=1)
+    return torch.where(count[:, 0] > 0, middle, torch.zeros_like(middle))
 
 
 def _mean(values: Float[Tensor, "b s s"], where: Bool[Tensor, "b s s"]) -> Float[Tensor, " b"]:
