@@ -108,6 +108,30 @@ def test_where_entries_differ_no_value_is_chosen(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("cells[way=stored, not purified].rate", 0.5),
+        ("cells[way=stored, not purified,judge=d].rate", 0.5),
+        ("cells[judge=d][way=purified].rate", 0.25),
+        ("cells[-1].'a.b'", 3),
+        ('cells[-1]."network, a surrogate\'s"', 4),
+        ("cells[judge=d][way=purified].rate * 8 - 1 + 0.5", 1.5),
+        ("found.json#said - 0.05", 0.2),
+    ],
+)
+def test_paths(page: Path, path: str, value: float) -> None:
+    cells = [
+        {"way": "stored, not purified", "judge": "d", "rate": 0.5},
+        {"way": "purified", "judge": "d", "rate": 0.25, "a.b": 3, "network, a surrogate's": 4},
+    ]
+    said = "one-photo rank-1 falls by 0.25 points"
+    place = page.with_name("paths")
+    place.mkdir()
+    (place / "found.json").write_text(json.dumps({"cells": cells, "said": said}), encoding="utf-8")
+    assert value_of(path, Names(place, {"cells": "found.json#cells"}, {})) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
     ("value", "how", "text"),
     [
         (0.0588, "%1", "5.9"),
