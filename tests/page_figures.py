@@ -88,7 +88,15 @@ def _prose_of(text: str, names: Names) -> str:
 
 
 def made_table(template: str, names: Names) -> str:
-    """The rows of a table from its template."""
+    """The rows of a table from its template.
+
+    Args:
+        template: what stands between `<!-- table` and `-->`.
+        names: short names of the page.
+
+    Raises:
+        PathError: a line that is none of a template's, or a path that leads nowhere.
+    """
     meant, lists, rows = dict(names.meant), {}, []
     for line in template.strip().splitlines():
         name, equals, meaning = line.partition(" = ")
@@ -179,7 +187,8 @@ def _plain(text: str) -> str:
 def _without_path(page: Path, text: str) -> list[str]:
     """Percentages and decimals in the prose that are neither a named figure nor a setting; tables without template."""
     given = {one.strip().rstrip(" %") for block in GIVEN.findall(text) for one in block.split(";")}
-    prose = "".join(FIGURE.sub("", part) for part in NAMED.sub("\0", TABLE.sub("", text)).split("\0"))
+    *named, rest = NAMED.sub("\0", TABLE.sub("", text)).split("\0")
+    prose = "".join(FIGURE.sub("", part) for part in named) + rest
     problems, fenced, lines = [], False, []
     for line in re.sub(r"<!--.*?-->", "", prose, flags=re.S).splitlines():
         fence = line.startswith("```")

@@ -84,6 +84,8 @@ def test_right_figures_pass_in_every_form(page: Path) -> None:
         ("found.json#people -->", "lost.json#people -->"),
         ("rows[what=jpeg].by.one", "rows[*].by.one"),
         ("<!-- table\n", "<!-- tables\n"),
+        ("<!-- /table -->\n", "<!-- /table -->\n\nAnd 5.9 %\n"),
+        ("(2.2–12.4)<!--= rows[what=noise].rate -->", "<!--= rows[what=noise].rate --> (2.2–12.4)"),
     ],
 )
 def test_a_wrong_figure_is_noticed(page: Path, right: str, wrong: str) -> None:
