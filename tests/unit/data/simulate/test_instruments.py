@@ -1,105 +1,148 @@
-"""Captures of version 2 from end to end: on disk as 8-bit pictures, the same bits in any order, and no easy means."""
+"""Instruments of version 2: registered, labeled, reproducible, and physically what they claim to be."""
 
 from dataclasses import replace
-from pathlib import Path
+from functools import lru_cache
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from facewarden.data.depth import read_depth, read_depth_picture
-from facewarden.data.loading import load_batch
-from facewarden.data.manifest import Manifest
-from facewarden.data.simulate import Capture, Simulation, iter_captures, simulate
-from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, depth_picture
-from facewarden.data.simulate.sensor.sites import dev_sites, named_sites
-from facewarden.evaluation.simulated_captures import shown_captures
+from facewarden.core.labels import ATTACK, QUALITIES, SPECIES_BY_VERSION
+from facewarden.data.simulate import Capture, CaptureSpec, make_capture
+from facewarden.data.simulate.person.maps import FaceMaps
+from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
+from facewarden.data.simulate.scene.surface import place_head, placed_landmarks
+from facewarden.data.simulate.scene.view import PinholeView
 
-SMALL = Simulation(version=2, subjects=4, captures_per_subject=3, domains=("site_01", "site_12"), size=64, seed=5)
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    return simulate(tmp_path_factory.mktemp("v2") / "set", replace(SMALL, maps=True)).manifest
+SIZE = 128
+ATTACKS = tuple(name for name in SPECIES_BY_VERSION[2] if name != "bona_fide")
+PIXELS, SCALE = frame_of(SIZE, 0.4)
+PEOPLE = ProceduralPeople(0, PIXELS, SCALE)
 
 
-def test_depth_on_disk_is_the_picture_of_the_millimeters_beside_it(written: Manifest) -> None:
-    for row in written.rows:
-        site = named_sites((row.domain,), version=2)[0]
-        assert row.depth is not None
-        assert row.box is not None
-        assert row.depth_encoding == "picture"
-        assert row.attributes["depth_picture"] == site.depth_picture  # type: ignore[attr-defined]
-        millimeters = read_depth(written.root / row.extra["millimeters"])
-        made = depth_picture(
-            millimeters, DEPTH_PICTURES[row.attributes["depth_picture"]], box=np.array(row.box, np.float32),
-            span=site.span,  # type: ignore[attr-defined]
-        )  # fmt: skip
-        # the box in the manifest is rounded, which may move an edge by a pixel
-        assert (np.abs(read_depth_picture(written.root / row.depth).astype(int) - made) > 12).mean() < 0.05
+def victim() -> FaceMaps:
+    return PEOPLE.maps(0, key="v")
 
 
-def test_the_loader_reads_pictures_of_all_three_sensors(written: Manifest) -> None:
-    batch = load_batch(written.rows, root=written.root)
-    assert {name: image.shape[1:] for name, image in batch.images.items()} == {
-        "rgb": (3, 64, 64), "depth": (1, 64, 64), "infrared": (1, 64, 64),
-    }  # fmt: skip
-    assert all(bool(there.all()) for there in batch.present.values())
-    assert float(batch.images["depth"].std()) > 0.05
-    first = next(iter(shown_captures(written)))
-    assert first.depth_picture is not None
+@lru_cache(maxsize=128)
+def capture(species: str, quality: str = "medium", key: str = "k", domain: str = "alder") -> Capture:
+    spec = CaptureSpec(key, "p0000", species, domain, size=SIZE, version=2, quality=quality)
+    return make_capture(spec, victim(), wearer=PEOPLE.maps(1, key="w", facing=(0, "v")))
 
 
-def test_the_same_seed_gives_the_same_files_for_any_number_of_workers(written: Manifest, tmp_path: Path) -> None:
-    two = simulate(tmp_path / "two", replace(SMALL, maps=True), workers=2).manifest
-    assert [row.key for row in two.rows] == [row.key for row in written.rows]
-    for row in two.rows:
-        for name in (row.rgb, row.depth, row.infrared, *row.extra.values()):
-            assert (two.root / str(name)).read_bytes() == (written.root / str(name)).read_bytes(), name
-    assert [str(row) for row in two.rows] == [str(row) for row in written.rows]
+@lru_cache(maxsize=8)
+def living(person: int, key: str = "v") -> Capture:
+    spec = CaptureSpec("living", f"p{person:04d}", "bona_fide", "alder", size=SIZE)
+    return make_capture(spec, PEOPLE.maps(person, key=key, facing=(0, "v")))
 
 
-def test_a_capture_does_not_depend_on_those_made_before_it() -> None:
-    alone = {made.spec.key: made for made in iter_captures(replace(SMALL, subjects=2, domains=("site_12",)))}
-    after = [made for made in iter_captures(SMALL) if made.spec.key in alone]
-    assert len(after) == 6
-    for made in after:
-        for name in ("rgb", "depth", "infrared", "depth_picture", "box"):
-            assert np.array_equal(getattr(made, name), getattr(alone[made.spec.key], name))
+def face(found: Capture, image: NDArray[np.generic], *, side: int = 48) -> NDArray[np.float64]:
+    """The middle of the face box at a common size."""
+    import cv2
+
+    x0, y0, x1, y1 = found.box
+    mx, my = (x1 - x0) * 0.18, (y1 - y0) * 0.18
+    cut = image[int(y0 + my) : int(y1 - my), int(x0 + mx) : int(x1 - mx)].astype(np.float32)
+    return np.asarray(cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA), np.float64)
 
 
-def face(made: Capture, name: str) -> float:
-    x0, y0, x1, y1 = made.box.astype(int)
-    return float(np.asarray(getattr(made, name))[max(y0, 0) : y1, max(x0, 0) : x1].mean())
+def likeness(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    if min(first.std(), second.std()) < 1e-6:  # an overexposed sheet is like nothing
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-def captures(version: int, domain: str, species: str) -> list[Capture]:
-    settings = Simulation(
-        version=version,
-        subjects=6,
-        captures_per_subject=2,
-        domains=(domain,),
-        species=(species,),
-        size=64,  # type: ignore[arg-type]
-    )
-    return list(iter_captures(settings))
+@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("species", ATTACKS)
+def test_captures_are_registered_labeled_and_say_their_quality(species: str, quality: str) -> None:
+    found = capture(species, quality)
+    assert found.label == ATTACK
+    assert found.attributes["quality"] == quality
+    assert np.isfinite(found.true_depth).all()
+    assert 0 <= found.reflection.min() <= found.reflection.max() <= 1
+    x0, y0, x1, y1 = found.box
+    assert 0.2 * SIZE < x1 - x0 < 0.55 * SIZE
+    assert ((found.landmarks >= [x0, y0]) & (found.landmarks <= [x1, y1])).all()
 
 
-def test_the_mean_of_infrared_does_not_tell_screens_as_in_version_1() -> None:
-    def ratio(made: list[Capture]) -> float:
-        means = {label: np.mean([face(one, "infrared") for one in made if one.label == label]) for label in (0, 1)}
-        return float(means[0] / means[1])
+@pytest.mark.parametrize("species", ATTACKS)
+def test_the_same_spec_gives_the_same_bits_and_version_1_has_no_such_bits(species: str) -> None:
+    first = capture(species)
+    again = capture.__wrapped__(species)
+    for name in ("rgb", "depth", "infrared", "true_depth", "reflection"):
+        assert np.array_equal(getattr(first, name), getattr(again, name))
+    if species in SPECIES_BY_VERSION[1] and species.startswith("print"):
+        spec = CaptureSpec("k", "p0000", species, "alder", size=SIZE)
+        assert not np.array_equal(make_capture(spec, victim(), wearer=PEOPLE.maps(1, key="w")).rgb, first.rgb)
 
-    metering_faces = next(site.name for site in dev_sites() if site.automatics.metering == "face")
-    assert ratio(captures(1, "alder", "replay_pc")) < 0.6
-    assert 0.75 < ratio(captures(2, metering_faces, "replay_pc")) < 1.35
+
+def test_a_relief_print_has_the_victims_depth_and_better_ones_more_of_it() -> None:
+    keys = ("a", "b", "c", "d")
+    own = face(living(0), living(0).true_depth)
+
+    def mean(quality: str) -> float:
+        found = [capture("print_relief", quality, key) for key in keys]
+        return float(np.mean([likeness(own, face(one, one.true_depth)) for one in found]))
+
+    assert mean("high") > mean("low")
+    assert mean("high") > 0.9
+    assert mean("low") > 0.6
 
 
-def test_the_mean_color_is_the_sites_own_whatever_the_light() -> None:
-    def spread(version: int, domain: str) -> float:
-        """Standard deviation over captures of the logarithms of the mean linear color, without its brightness."""
-        codes = [made.rgb.reshape(-1, 3) / 255 for made in captures(version, domain, "print_flat")]
-        means = np.array([np.log((((code + 0.055) / 1.055) ** 2.4).mean(0)) for code in codes])
-        return float((means - means.mean(1, keepdims=True)).std(0).mean())
+@pytest.mark.parametrize(("species", "whose"), [("print_wrapped", "wearer"), ("print_relief", "victim")])
+def test_whose_bones_a_print_with_relief_has(species: str, whose: str) -> None:
+    def depth(**flat: bool) -> NDArray[np.float64]:
+        heads = {"victim": victim(), "wearer": PEOPLE.maps(1, key="w", facing=(0, "v"))}
+        for name in flat:
+            heads[name] = replace(heads[name], relief=(0.6 * heads[name].relief).astype(np.float32))
+        spec = CaptureSpec("b2", "p0000", species, "alder", size=SIZE, version=2, quality="high")
+        found = make_capture(spec, heads["victim"], wearer=heads["wearer"])
+        seen = face(found, found.true_depth)
+        return seen - seen.mean()
 
-    strict = sorted(dev_sites(), key=lambda site: -site.automatics.balance)[:3]
-    assert np.mean([spread(2, site.name) for site in strict]) < 0.6 * spread(1, "alder")
+    other = {"wearer": "victim", "victim": "wearer"}[whose]
+    same = depth()
+    assert np.abs(depth(**{other: True}) - same).max() < 0.5
+    assert np.abs(depth(**{whose: True}) - same).max() > 4
+
+
+def test_a_separated_print_looks_like_the_face_in_infrared_and_a_dye_print_like_paper() -> None:
+    own = face(living(0), living(0).infrared)
+    found: dict[str, list[float]] = {}
+    for k in range(6):
+        for quality in ("low", "high"):
+            one = capture("print_flat", quality, f"n{k}")
+            found.setdefault(str(one.attributes["ink"]), []).append(likeness(own, face(one, one.infrared)))
+    assert np.mean(found["separated"]) > 0.45
+    assert np.mean(found["dye"]) < np.mean(found["separated"]) - 0.3
+
+
+def test_bent_prints_of_careful_attackers_are_folded_along_the_nose() -> None:
+    found = [capture("print_bent", "high", f"f{k}") for k in range(6)]
+    folded = [one for one in found if float(one.attributes["fold_mm"]) > 8]
+    assert folded
+    for one in folded:
+        x, y = one.landmarks[2].astype(int)
+        beside = one.true_depth[y - 3, [x - 12, x + 12]].mean()  # both sides: the tilt cancels
+        assert beside - one.true_depth[y - 3, x] > 0.4 * float(one.attributes["fold_mm"])
+
+
+def test_who_wears_a_mask_turns_like_it_and_takes_his_glasses_off() -> None:
+    bespectacled = next(k for k in range(1, 40) if PEOPLE.maps(k, key="w").attributes["glasses"])
+    own, posed = PEOPLE.maps(bespectacled, key="w"), PEOPLE.maps(bespectacled, key="w", facing=(0, "v"))
+    assert own.attributes["glasses"]
+    assert not posed.attributes["glasses"]
+
+    def turn(maps: FaceMaps) -> float:
+        """How far the tip of the nose lies beside the middle of the eyes, in eye distances."""
+        eyes = maps.landmarks[:2].mean(0)
+        return float((maps.landmarks[2] - eyes)[0] / np.linalg.norm(maps.landmarks[1] - maps.landmarks[0]))
+
+    assert abs(turn(posed) - turn(victim())) < 0.08 < abs(turn(own) - turn(victim()))
+
+
+def test_landmarks_are_placed_where_the_head_is_drawn() -> None:
+    view = PinholeView(SIZE, 300.0)
+    drawn = place_head(victim(), view, distance=520.0, center=(60.0, 66.0), roll=0.07)
+    found = placed_landmarks(victim(), view, distance=520.0, center=(60.0, 66.0), roll=0.07)
+    assert np.array_equal(found, drawn.landmarks)
