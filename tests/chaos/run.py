@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,12 +18,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from chaos.trial import Trial, disk_trial, kill_trial, run_once, undisturbed
+from chaos.process import Starter
+from chaos.table import render
+from chaos.trial import Trial, disk_trial, fresh, kill_trial, undisturbed
 from chaos.verbs import PLAN, VERBS, ChaosVerb
 from golden.commands import make_inputs
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
-CHAIN = 3
+CHAIN = 4
 """How often one command is killed before it may end."""
 
 
@@ -31,105 +34,98 @@ def main() -> int:
     about = argparse.ArgumentParser(description=__doc__)
     about.add_argument("--kills", type=int, default=50, help="for each verb")
     about.add_argument("--disks", type=int, default=10, help="runs on a full disk, for each verb")
-    about.add_argument("--seed", type=int, default=0, help="of instants and limits")
+    about.add_argument("--seed", type=int, default=0, help="of moments and limits")
     about.add_argument("--only", nargs="+", default=[verb.name for verb in VERBS], help="verbs")
-    about.add_argument("--work", type=Path, help="folder that keeps inputs and undisturbed runs; temporary without")
-    about.add_argument("--out", type=Path, default=RESULTS, help="where reliability.json and reliability.md go")
+    about.add_argument("--work", type=Path, help="folder that keeps inputs and outputs; temporary without")
+    about.add_argument("--out", type=Path, default=RESULTS, help="where reliability.json and .md are written; verbs "
+                       "that are there and not asked for stay")  # fmt: skip
     asked = about.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as temporary, Starter() as starter:
         work = asked.work.resolve() if asked.work else Path(temporary)
-        _inputs(work)
-        found = {
-            verb.name: _verb(verb, work, kills=asked.kills, disks=asked.disks, seed=asked.seed)
-            for verb in VERBS
-            if verb.name in asked.only
-        }
-    asked.out.mkdir(parents=True, exist_ok=True)
-    about_run = {"seed": asked.seed, "chain": CHAIN, "verbs": found}
-    (asked.out / "reliability.json").write_text(json.dumps(about_run, indent=1) + "\n", encoding="utf-8")
-    (asked.out / "reliability.md").write_text(render(about_run), encoding="utf-8")
-    wrong = [text for verb in found.values() for trial in verb["trials"] for text in trial["wrong"]]
+        _inputs(work, starter)
+        for verb in VERBS:
+            if verb.name in asked.only:
+                found = _verb(verb, work, starter, kills=asked.kills, disks=asked.disks, seed=asked.seed)
+                _add(asked.out, verb.name, found)
+                wrong += [f"{verb.name}: {text}" for trial in found["trials"] for text in trial["wrong"]]
     print(*wrong[:20], f"{len(wrong)} findings", sep="\n", flush=True)
     return 1 if wrong else 0
 
 
-def _inputs(work: Path) -> None:
+def _inputs(work: Path, starter: Starter) -> None:
     """Make what the commands read, once."""
     inputs = work / "inputs"
     if (inputs / "done").is_file():
         return
     shutil.rmtree(inputs, ignore_errors=True)
-    make_inputs(inputs, run_once)
-    (inputs / "many").mkdir()
-    for number, path in enumerate(sorted((inputs / "captures" / "captures").rglob("*_rgb.png"))[:8]):
-        shutil.copy(path, inputs / "many" / f"{number}.png")
+
+    def run(command: Sequence[str], folder: Path) -> None:
+        running = starter.start(command, folder)
+        if running.wait() != 0:
+            raise RuntimeError(f"{' '.join(command)}: code {running.wait()}\n{running.errors()}")
+
+    make_inputs(inputs, run)
+    for name, count in (("many", 8), ("some", 6)):
+        (inputs / name).mkdir()
+        for number, path in enumerate(sorted((inputs / "captures" / "captures").rglob("*_rgb.png"))[:count]):
+            shutil.copy(path, inputs / name / f"{number}.png")
     (inputs / "plan.yaml").write_text(json.dumps(PLAN), encoding="utf-8")
     (inputs / "done").touch()
 
 
-def _verb(verb: ChaosVerb, work: Path, *, kills: int, disks: int, seed: int) -> dict[str, Any]:
-    reference = work / verb.name / "undisturbed"
-    reference.mkdir(parents=True, exist_ok=True)
-    if not (link := reference.parent / "inputs").exists():
-        link.symlink_to(work / "inputs")  # ../inputs of every run, so that paths in results are equal
-    first, last, whole = undisturbed(verb, reference)
-    print(f"{verb.name}: first output {first:.1f} s, last {last:.1f} s, end {whole:.1f} s", flush=True)
+def _verb(verb: ChaosVerb, work: Path, starter: Starter, *, kills: int, disks: int, seed: int) -> dict[str, Any]:
+    commit = _commit()
+    folder = work / verb.name
+    fresh(folder)
+    (folder / "inputs").symlink_to(work / "inputs")  # ../inputs of every run, so that paths in results are equal
+    reference = undisturbed(verb, folder / "undisturbed", starter)
+    print(f"{verb.name}: first output {reference.first:.1f} s, last {reference.last:.1f} s, end {reference.whole:.1f} s",
+          flush=True)  # fmt: skip
     rng = np.random.default_rng([seed, *verb.name.encode()])
     trials: list[Trial] = []
     started = time.monotonic()
-    while sum(len(trial.kills) for trial in trials) < kills and len(trials) < 3 * kills:
-        left = kills - sum(len(trial.kills) for trial in trials)
-        # spread over the time in which outputs appear: one instant in each equal part, in random order over trials
-        part = (len(trials) % CHAIN + rng.random()) / CHAIN
-        instants = [first + part * max(last - first, 0.2)]
-        instants += [first + float(rng.random()) * max(last - first, 0.2) for _ in range(min(left, CHAIN) - 1)]
-        trials.append(kill_trial(verb, work / verb.name / "trial", reference, instants))
-        _say(verb, trials[-1])
-    sizes = sorted(path.stat().st_size for path in (reference / "out").rglob("*") if path.is_file())
+    while (left := kills - sum(len(trial.kills) for trial in trials)) > 0 and len(trials) < 3 * kills:
+        trials.append(kill_trial(verb, folder / "trial", reference, starter, kills=min(left, CHAIN), rng=rng))
+        _say(trials[-1], started)
+    sizes = sorted(path.stat().st_size for path in (reference.folder / "out").rglob("*") if path.is_file())
     for _ in range(disks):
         limit = int(rng.integers(max(sizes[0], 1), max(sizes[-1], 2)))
-        trials.append(disk_trial(verb, work / verb.name / "trial", reference, limit))
-        _say(verb, trials[-1])
+        trials.append(disk_trial(verb, folder / "trial", reference, starter, limit=limit))
+        _say(trials[-1], started)
     return {
-        "seconds_to_first_output": round(first, 2), "seconds_to_last_output": round(last, 2),
-        "seconds_undisturbed": round(whole, 2), "seconds_of_trials": round(time.monotonic() - started, 1),
+        "commit": commit, "seed": seed, "chain": CHAIN, "files": len(reference.names),
+        "seconds_to_first_output": round(reference.first, 2), "seconds_to_last_output": round(reference.last, 2),
+        "seconds_undisturbed": round(reference.whole, 2), "seconds_of_trials": round(time.monotonic() - started, 1),
         "trials": [asdict(trial) for trial in trials],
     }  # fmt: skip
 
 
-def _say(verb: ChaosVerb, trial: Trial) -> None:
-    what = f"full disk at {trial.limit} bytes" if trial.limit else f"killed at {trial.kills}"
-    print(f"  {verb.name}: {what}, codes {trial.codes}, {trial.compared} values, {trial.wrong or 'equal'}", flush=True)
+def _commit() -> str:
+    """Of what is tested; "changed" is added where the tree is not that commit."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=RESULTS.parent, capture_output=True, text=True, check=True).stdout
+
+    changed = " changed" if git("status", "--porcelain", "--", "../src", "../tests") else ""
+    return git("rev-parse", "--short=12", "HEAD").strip() + changed
 
 
-def render(found: dict[str, Any]) -> str:
-    """The results as a page with one table."""
-    head = (
-        "| Verb | Kills | between first and last output | instants (s after each start) | full disks | values compared "
-        "in each | not equal, half a file, or an orphan |"
-    )
-    lines = [head, "|---|---|---|---|---|---|---|"]
-    for name, verb in found["verbs"].items():
-        trials: Sequence[dict[str, Any]] = verb["trials"]
-        instants = sorted(instant for trial in trials for instant in trial["kills"])
-        spread = f"{instants[0]:.1f} to {instants[-1]:.1f}" if instants else "none"
-        lines.append(
-            f"| {name} | {len(instants)} | {sum(trial['between'] for trial in trials)} | {spread} | "
-            f"{sum(trial['limit'] is not None for trial in trials)} | {min(t['compared'] for t in trials):,} | "
-            f"{sum(len(trial['wrong']) for trial in trials)} |"
-        )
-    return (
-        "# Reliability: kills and full disks\n\nEvery long verb is killed (SIGKILL, parent process alone) at random "
-        "instants between its first and its last output, up to three times in a row, goes on with the same command, "
-        "and its results are compared value by value and pixel by pixel with those of an undisturbed run; times of day,"
-        " durations and folder names are not compared. Meanwhile a reader opens every file that appears. No worker may "
-        "live two seconds longer than its parent. On a full disk (RLIMIT_FSIZE at a random size between that of the "
-        "smallest and the largest output) a verb must end with code 74, or report the failed cell of a plan, leave no "
-        "half file, and go on to the same results. The inputs are *simulated* captures.\n\n"
-        f"`python tests/chaos/run.py`, seed {found['seed']}; every instant is in `reliability.json`.\n\n"
-        + "\n".join(lines)
-        + "\n"
-    )
+def _add(out: Path, name: str, found: dict[str, Any]) -> None:
+    """Write the results of one verb beside those of the others that are there."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "reliability.json"
+    held = json.loads(path.read_text(encoding="utf-8"))["verbs"] if path.is_file() else {}
+    held[name] = found
+    verbs = {verb.name: held[verb.name] for verb in VERBS if verb.name in held}
+    path.write_text(json.dumps({"verbs": verbs}, indent=1) + "\n", encoding="utf-8")
+    (out / "reliability.md").write_text(render(verbs), encoding="utf-8")
+
+
+def _say(trial: Trial, started: float) -> None:
+    what = f"full disk at {trial.limit} bytes" if trial.limit else f"killed at {trial.kills} s, {trial.outputs} files"
+    about = f"codes {trial.codes}, {trial.compared} files, {trial.wrong or 'equal'}"
+    print(f"{time.monotonic() - started:7.0f} {trial.verb}: {what}, {about}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import resource
+import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaos.reading import Watcher, broken
-from chaos.verbs import ChaosVerb
-from golden.same import differences
+import numpy as np
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
-ORPHANS_END = 2.0
-"""Seconds after which no worker of a killed command may live."""
+from chaos.process import Running, Starter
+from chaos.reading import Reader, Watcher
+from chaos.same import differences
+from chaos.verbs import ChaosVerb
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run to the end looked like.
+
+    Attributes:
+        folder: of the run; its output is `out`.
+        timeline: seconds since the start and number of files, whenever that number changed.
+        last: seconds to the last change of any file.
+        whole: seconds to the end.
+        names: of the files at the end.
+    """
+
+    folder: Path
+    timeline: tuple[tuple[float, int], ...]
+    last: float
+    whole: float
+    names: frozenset[str]
+
+    @property
+    def first(self) -> float:
+        """Seconds to the first output."""
+        return self.timeline[0][0]
+
+    def moment(self, rng: np.random.Generator, *, there: int) -> tuple[int, float]:
+        """A random moment between the first and the last output, as a number of files and seconds after that number.
+
+        Counted in files, it falls there also where the machine is busier than it was, and in a run that goes on.
+
+        Args:
+            rng: draws the moment, uniform in time.
+            there: files that are there already; the moment is not before that number.
+        """
+        reached = next((seconds for seconds, count in self.timeline if count >= there), self.first)
+        instant = reached + float(rng.random()) * max(self.last - reached, 0.2)
+        seconds, count = max((at, count) for at, count in self.timeline if at <= instant)
+        return count, instant - seconds
 
 
 @dataclass
@@ -29,184 +62,154 @@ class Trial:
     Attributes:
         verb: under test.
         kills: seconds after each start at which the process was killed.
+        outputs: how many files were there at each kill.
         between: how many of the kills fell after the first and before the last output.
         limit: bytes of the largest file that could be written, in a trial of a full disk.
         codes: exit codes, in order.
-        compared: values that were compared with the undisturbed run.
+        read: files that a reader read to their ends meanwhile.
+        compared: files that were compared with the undisturbed run.
         wrong: what was not as it must be, a sentence each.
     """
 
     verb: str
     kills: list[float] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
     between: int = 0
     limit: int | None = None
     codes: list[int] = field(default_factory=list)
+    read: int = 0
     compared: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
-def undisturbed(verb: ChaosVerb, folder: Path) -> tuple[float, float, float]:
-    """Run a command to its end; seconds to the first output, to the last one, and in all.
+def undisturbed(verb: ChaosVerb, folder: Path, starter: Starter) -> Undisturbed:
+    """Run a command to its end.
 
     Raises:
         RuntimeError: it failed, or a reader saw half a file.
     """
-    _fresh(folder)
-    watcher = Watcher(folder / "out")
-    started = time.monotonic()
-    process = _start(verb.first, folder)
-    watcher.start()
-    code, errors = _ended(process, folder)
-    spent = time.monotonic() - started
+    fresh(folder)
+    running, watcher = _start(verb.first, folder, starter, Reader(folder / "out"))
+    code = running.wait()
+    spent = time.monotonic() - watcher.started
     watcher.stop()
-    if code != 0 or watcher.broken or watcher.first is None or watcher.last is None:
-        raise RuntimeError(f"{verb.name}: code {code}, {watcher.broken[:3]}\n{errors[-2000:]}")
-    return watcher.first, watcher.last, spent
+    if code != 0 or watcher.reader.broken or not watcher.timeline:
+        raise RuntimeError(f"{verb.name}: code {code}, {watcher.reader.broken[:3]}\n{running.errors()}")
+    return Undisturbed(folder, tuple(watcher.timeline), watcher.last, spent, watcher.names)
 
 
-def run_once(command: Sequence[str], folder: Path) -> None:
-    """Run a command that must succeed.
-
-    Raises:
-        RuntimeError: it did not.
-    """
-    code, errors = _ended(_start(command, folder), folder)
-    if code != 0:
-        raise RuntimeError(f"{' '.join(command)}: code {code}\n{errors}")
-
-
-def kill_trial(verb: ChaosVerb, folder: Path, reference: Path, instants: Sequence[float]) -> Trial:
-    """Kill a command at each instant after a start, go on after each, and let it end.
+def kill_trial(
+    verb: ChaosVerb, folder: Path, reference: Undisturbed, starter: Starter, *, kills: int, rng: np.random.Generator
+) -> Trial:
+    """Kill a command several times, go on after each, and let it end.
 
     Args:
         verb: under test.
         folder: of the trial, emptied.
-        reference: folder of the undisturbed run.
-        instants: seconds after each start.
+        reference: the undisturbed run.
+        starter: starts the commands.
+        kills: how many at most; a run that ends before its kill is the last one.
+        rng: draws the moments.
     """
-    _fresh(folder)
+    fresh(folder)
     trial = Trial(verb.name)
     again: tuple[str, ...] = ()
-    for instant in instants:
-        watcher = Watcher(folder / "out")
-        process = _start((*verb.first, *again), folder)
-        watcher.start()
-        try:
-            code = process.wait(timeout=instant)
-        except subprocess.TimeoutExpired:
-            family = _descendants(process.pid)
-            process.kill()
-            process.wait()
-            trial.kills.append(round(instant, 2))
-            trial.between += bool(watcher.first is not None or again)
-            trial.wrong += _orphans(family)
-            code = -signal.SIGKILL
-        watcher.stop()
-        trial.codes.append(code)
-        trial.wrong += [f"a reader saw {text}" for text in [*watcher.broken, *broken(folder / "out")]]
+    reader = Reader(folder / "out")
+    for _ in range(kills):
+        running, watcher = _start((*verb.first, *again), folder, starter, reader)
+        _until(running, watcher, reference.moment(rng, there=len(watcher.names)))
+        code = running.wait(timeout=0)
+        if code is None:
+            trial.wrong += running.kill()
+            code = running.wait()
+            watcher.stop()
+            # another look than the one before the kill: all that the command ever wrote has been read now
+            trial.kills.append(round(time.monotonic() - watcher.started, 2))
+            trial.outputs.append(len(watcher.names))
+            trial.between += bool(watcher.names) and watcher.names != reference.names
+        else:
+            watcher.stop()
+        trial.codes.append(code or 0)
         if code == 0:
             break
-        if code != -signal.SIGKILL:
-            trial.wrong.append(f"ended with {code} before it was killed")
+        if code != -9:
+            trial.wrong.append(f"ended with {code} before it was killed: {running.errors()[-500:]}")
         # a verb that was killed before it wrote anything has nothing to go on with, and takes the flag all the same
         again = verb.again
-    if not trial.codes or trial.codes[-1] != 0:
-        _finish(verb, folder, trial, again)
-    _compare(folder, reference, trial)
+    if trial.codes[-1] != 0:
+        _finish((*verb.first, *again), folder, trial, starter, reader)
+    _close(folder, reference, trial, reader)
     return trial
 
 
-def disk_trial(verb: ChaosVerb, folder: Path, reference: Path, limit: int) -> Trial:
+def disk_trial(verb: ChaosVerb, folder: Path, reference: Undisturbed, starter: Starter, *, limit: int) -> Trial:
     """Run a command that may write no file above a size, then go on without that limit."""
-    _fresh(folder)
+    fresh(folder)
     trial = Trial(verb.name, limit=limit)
-    process = _start(verb.first, folder, limit=limit)
-    code, errors = _ended(process, folder)
+    reader = Reader(folder / "out")
+    running, watcher = _start(verb.first, folder, starter, reader, limit=limit)
+    code = running.wait() or 0
+    watcher.stop()
+    errors = running.errors()
     trial.codes.append(code)
     if "Traceback" in errors:
         trial.wrong.append(f"a traceback on a full disk: {errors[-500:]}")
     if code not in (0, 1, 74):  # 1: cells of a plan that failed are reported, not fatal
         trial.wrong.append(f"code {code} on a full disk: {errors[-500:]}")
-    trial.wrong += [f"a full disk left {text}" for text in broken(folder / "out")]
     if code != 0:
-        _finish(verb, folder, trial, verb.again)
-    _compare(folder, reference, trial)
+        _finish((*verb.first, *verb.again), folder, trial, starter, reader)
+    _close(folder, reference, trial, reader)
     return trial
 
 
-def _finish(verb: ChaosVerb, folder: Path, trial: Trial, again: tuple[str, ...]) -> None:
-    code, errors = _ended(_start((*verb.first, *again), folder), folder)
+def _start(
+    command: Sequence[str], folder: Path, starter: Starter, reader: Reader, *, limit: int | None = None
+) -> tuple[Running, Watcher]:
+    watcher = Watcher(reader)
+    running = starter.start(command, folder, limit=limit)
+    watcher.start()
+    return running, watcher
+
+
+def _until(running: Running, watcher: Watcher, moment: tuple[int, float]) -> None:
+    """Wait for a moment, or for the end of the command."""
+    count, seconds = moment
+    while running.wait(timeout=0.02) is None:
+        if len(watcher.names) >= count and _begun(running.pid, watcher.reader.folder):
+            running.wait(timeout=seconds)
+            return
+
+
+def _begun(pid: int, output: Path) -> bool:
+    """Whether a command holds the lock of its output: what it imports before that is not what is killed here."""
+    for path in output.rglob(".*lock"):
+        try:
+            if json.loads(path.read_text(encoding="utf-8"))["pid"] == pid:
+                return True
+        except (OSError, ValueError, KeyError):
+            continue
+    return False
+
+
+def _finish(command: Sequence[str], folder: Path, trial: Trial, starter: Starter, reader: Reader) -> None:
+    running, watcher = _start(command, folder, starter, reader)
+    code = running.wait() or 0
+    watcher.stop()
     trial.codes.append(code)
     if code != 0:
-        trial.wrong.append(f"going on ended with {code}: {errors[-500:]}")
+        trial.wrong.append(f"going on ended with {code}: {running.errors()[-500:]}")
 
 
-def _compare(folder: Path, reference: Path, trial: Trial) -> None:
-    lines, trial.compared = differences(reference / "out", folder / "out")
+def _close(folder: Path, reference: Undisturbed, trial: Trial, reader: Reader) -> None:
+    trial.read = reader.read
+    trial.wrong += [f"a reader saw {text}" for text in reader.broken]
+    lines, trial.compared = differences(reference.folder / "out", folder / "out")
     trial.wrong += lines[:10]
-    if not trial.compared:
-        trial.wrong.append("nothing could be compared")
     left = [path.name for path in folder.rglob(".*") if path.name.endswith((".tmp", ".lock")) or ".tmp." in path.name]
     trial.wrong += [f"{name} was left behind" for name in left]
 
 
-def _fresh(folder: Path) -> None:
+def fresh(folder: Path) -> None:
+    """Make a folder, empty."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-
-
-def _start(command: Sequence[str], folder: Path, *, limit: int | None = None) -> subprocess.Popen[bytes]:
-    def limited() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    # a file outside of the limit's reach and of the output: a pipe that nobody empties would stop the command
-    with (folder.parent / f"{folder.name}.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "facewarden", *command], cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=log if limit is None else subprocess.PIPE, preexec_fn=limited,
-            env={**os.environ, "PYTHONPATH": str(SOURCE), "FACEWARDEN_OFFLINE": "1"},
-        )  # fmt: skip
-
-
-def _ended(process: subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
-    _, said = process.communicate()
-    log = folder.parent / f"{folder.name}.log"
-    return process.returncode, said.decode() if said is not None else log.read_text(encoding="utf-8")[-3000:]
-
-
-def _descendants(pid: int) -> list[tuple[int, str]]:
-    """Processes below one, each with its start time, which tells it from a later one of the same number."""
-    parents: dict[int, list[tuple[int, str]]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append((int(path.parent.name), fields[19]))
-    found, waiting = [], [pid]
-    while waiting:
-        below = parents.get(waiting.pop(), [])
-        found += below
-        waiting += [one for one, _ in below]
-    return found
-
-
-def _orphans(family: Sequence[tuple[int, str]]) -> list[str]:
-    """Which of the processes live on; they are ended."""
-    ends = time.monotonic() + ORPHANS_END
-    alive = list(family)
-    while alive and time.monotonic() < ends:
-        time.sleep(0.05)
-        alive = [one for one in alive if _lives(*one)]
-    for pid, _ in alive:
-        os.kill(pid, signal.SIGKILL)
-    return [f"process {pid} lived on {ORPHANS_END:g} s after its parent was killed" for pid, _ in alive]
-
-
-def _lives(pid: int, started: str) -> bool:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[19] == started and fields[0] != "Z"

@@ -10,11 +10,11 @@ PLAN = {
     "kind": "vulnerability",
     "captures": f"{INPUTS}/captures/manifest.csv",
     "models": {"one": "multitask"},
-    "heads": ["live", "spoof_type"],
-    "attacks": {"pgd": {"eps": [2, 8], "set": {"steps": 2}}, "fgsm": {"eps": [4]}},
-    "samples": 6,
+    "heads": ["live"],
+    "attacks": {"pgd": {"eps": [2, 8], "set": {"steps": 1}}, "fgsm": {"eps": [4]}},
+    "samples": 2,
     "noise": 1,
-    "sfa": {"epochs": 1, "samples": 8},
+    "sfa": {"epochs": 1, "samples": 4},
 }
 """A plan of several cells, some of which need others."""
 
@@ -38,13 +38,13 @@ _CAPTURES = f"{INPUTS}/captures/manifest.csv"
 _FACES = "--surrogates", *SURROGATES
 
 VERBS = (
-    ChaosVerb("simulate", ("simulate", "out", "--subjects", "8", "--captures-per-subject", "4", "--size", "128",
+    ChaosVerb("simulate", ("simulate", "out", "--subjects", "8", "--captures-per-subject", "4", "--size", "96",
                            "--seed", "3", "--workers", "2", "--maps")),
     ChaosVerb("train", ("train", f"{INPUTS}/recipe.json", "--captures", _CAPTURES, "--out", "out", "--seed", "1",
                         "--epochs", "4"), ("--resume",)),
     ChaosVerb("bench", ("bench", f"{INPUTS}/plan.yaml", "--out", "out", "--workers", "2"), ("--resume",)),
     ChaosVerb("purify", ("purify", f"{INPUTS}/many", "--out", "out")),
-    ChaosVerb("cloak", ("cloak", f"{INPUTS}/many", "--out", "out", *_FACES, "--batch", "1")),
+    ChaosVerb("cloak", ("cloak", f"{INPUTS}/some", "--out", "out", *_FACES, "--batch", "1")),
     ChaosVerb("audit", ("audit", "--preset", "quick", "--seed", "2", "--out", "out"), ("--resume",)),
 )  # fmt: skip
-"""In the order in which they run; the audit takes longest."""
+"""In the order in which they run; `small.py` gives the preset of the audit small sizes."""
