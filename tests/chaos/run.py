@@ -80,8 +80,8 @@ def _verb(verb: ChaosVerb, work: Path, starter: Starter, *, kills: int, disks: i
     fresh(folder)
     (folder / "inputs").symlink_to(work / "inputs")  # ../inputs of every run, so that paths in results are equal
     reference = undisturbed(verb, folder / "undisturbed", starter)
-    print(f"{verb.name}: first output {reference.first:.1f} s, last {reference.last:.1f} s, end {reference.whole:.1f} s",
-          flush=True)  # fmt: skip
+    times = f"first output {reference.first:.1f} s, last {reference.last:.1f} s, end {reference.whole:.1f} s"
+    print(f"{verb.name}: {times}", flush=True)
     rng = np.random.default_rng([seed, *verb.name.encode()])
     trials: list[Trial] = []
     started = time.monotonic()

@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from facewarden.core.guards.limits import check_limit, limit_of
+from facewarden.data.decoding import check_decodes, suspicion
 from facewarden.data.text import printable
 
 # Pillow opens many more formats; some of them start other programs or are rarely tested against hostile files.
@@ -31,6 +32,8 @@ def open_picture(
 ) -> Iterator[Image.Image]:
     """Open a picture whose size, by its header, is within the limits; its pixels are not decoded yet.
 
+    A suspicious one was decoded once by another process, which is ended when that takes too long.
+
     Args:
         path: the file.
         formats: names of Pillow's formats that are tried.
@@ -43,7 +46,8 @@ def open_picture(
         Exception: Pillow's decoders raise almost any type on damaged data.
     """
     name = printable(path)
-    check_limit("picture_bytes", Path(path).stat().st_size, what=name)
+    size = Path(path).stat().st_size
+    check_limit("picture_bytes", size, what=name)
     largest = limit_of("picture_pixels")
     if Image.MAX_IMAGE_PIXELS is not None and largest > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = int(largest)  # somebody raised ours: Pillow's own must not stop before it
@@ -53,11 +57,16 @@ def open_picture(
         with Image.open(file, formats=tuple(formats)) as image:
             pixels = image.width * image.height
             check_limit("picture_pixels", pixels, what=f"{name} has {image.width} x {image.height} pixels")
-            if image.format in ("JPEG", "MPO") and not header:
-                scans = _scans(path, most=limit_of("picture_scans") / max(pixels, 1), file=file)
-                check_limit("picture_scans", scans * pixels, what=f"{name}: {scans} scans of {pixels:,} pixels")
-            elif image.format == "TIFF" and not header:
-                _check_tiff(image, path, pixels, name)
+            if not header:
+                scans = 0
+                if image.format in ("JPEG", "MPO"):
+                    scans = _scans(path, most=limit_of("picture_scans") / max(pixels, 1), file=file)
+                    check_limit("picture_scans", scans * pixels, what=f"{name}: {scans} scans of {pixels:,} pixels")
+                elif image.format == "TIFF":
+                    _check_tiff(image, path, pixels, name)
+                if suspicion(image, size=size, scans=scans):
+                    check_decodes(path, name)
+                    file.restart()
             yield image
 
 
@@ -67,8 +76,12 @@ class _TimedFile(io.BufferedReader):
     def __init__(self, path: str | os.PathLike[str], name: str) -> None:
         super().__init__(io.FileIO(path))
         self._shown = name
-        self._started = time.monotonic()
         self._most = limit_of("picture_seconds")
+        self.restart()
+
+    def restart(self) -> None:
+        """Count the time from now on."""
+        self._started = time.monotonic()
 
     def check_time(self) -> None:
         """Refuse to go on when the time is over."""
