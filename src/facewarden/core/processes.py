@@ -7,16 +7,18 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from facewarden.core.guards import server_of_workers
+from facewarden.core.guards import follower, server_of_workers
 from facewarden.core.guards.server_of_workers import die_with_parent
 
 CANNOT_START = (BrokenProcessPool, OSError, ImportError, AssertionError)
@@ -115,3 +117,34 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+@contextmanager
+def following(command: Sequence[str], *, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program of others, with all that it starts, which ends with this block and with this process, also when killed.
+
+    Args:
+        command: its words.
+        folder: in which it runs.
+
+    Yields:
+        The process, whose standard output holds standard error as well; its code is above 128 where a signal ended it.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    here, ours = os.pipe()  # the other end is closed by the system when this process ends in any way
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-I", "-S", follower.__file__, str(here), *command], cwd=folder, pass_fds=(here,),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                os.close(ours)
+                ours = -1
+    finally:
+        os.close(here)
+        if ours >= 0:
+            os.close(ours)

@@ -193,7 +193,8 @@ def serve(*, follow: bool) -> None:
                 image.load()
         except Exception:  # Pillow's decoders raise almost any type on damaged data
             answer = {"ok": False}
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 def _listen(asked: queue.SimpleQueue[Sequence[Any]]) -> None:

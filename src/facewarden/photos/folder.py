@@ -74,19 +74,22 @@ class PhotoFolder:
                 )
 
     def name(self, path: Path) -> str:
-        """A photo's name in tables.
+        """A photo's name in tables; bytes that are not UTF-8 show as `\\xff`, as everywhere.
 
         Raises:
-            Unusable: it is not UTF-8, or too long for the name of a result.
+            Unusable: it is that of another photo, or too long for the name of a result.
         """
-        name = path.relative_to(self.base).as_posix()
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise Unusable("file name that is not UTF-8") from None
-        if len(path.name.encode()) > _LONGEST:
+        relative = self.relative(path)
+        name = printable(relative)
+        if name != relative and (self.base / name).exists():
+            raise Unusable("file name that is not UTF-8, and another one looks the same in tables")
+        if len(os.fsencode(path.name)) > _LONGEST:
             raise Unusable("file name too long for its result")
         return name
+
+    def relative(self, path: Path) -> str:
+        """A photo's path below the input, for that of its result: the same bytes, whether they are UTF-8 or not."""
+        return path.relative_to(self.base).as_posix()
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read a photo, and note what reading loses.

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
+from facewarden.data.text import named_file
 
 
 class Record:
@@ -44,7 +45,7 @@ class Record:
         if row is None or row["origin"] != origin:
             return None
         try:
-            return row if (self.path.parent / row["file"]).stat().st_size == row["bytes"] else None
+            return row if named_file(self.path.parent, row["file"]).stat().st_size == row["bytes"] else None
         except OSError:
             return None
 

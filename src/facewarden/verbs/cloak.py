@@ -33,6 +33,7 @@ from facewarden.data.photo import read_photo
 from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
+from facewarden.data.text import printable
 from facewarden.experiments.cloaking.cloak_recipe import goal_of
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
@@ -183,7 +184,7 @@ def cloak(
         except Unusable as reason:
             folder.leave_out(path, str(reason))
             continue
-        target = out / f"{name}.{_SUFFIXES[format]}"
+        target = out / f"{folder.relative(path)}.{_SUFFIXES[format]}"
         row = _finished(run, path, name, target=target)
         if row is None:
             waiting.append((path, name, target))
@@ -211,7 +212,7 @@ def cloak(
                 folder.leave_out(photo.path, str(reason))
                 continue
             measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
-            where = {"source": photo.name, "file": photo.target.relative_to(out).as_posix()}
+            where = {"source": photo.name, "file": printable(photo.target.relative_to(out).as_posix())}
             told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size}
             row = {**where, **told, **measured, "gain": gain, "likelihood": likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))

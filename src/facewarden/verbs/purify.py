@@ -38,6 +38,7 @@ from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo_change import write_changed
 from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
+from facewarden.data.text import named_file, printable
 from facewarden.photos.aligned import purify as purify_tensor
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
@@ -165,7 +166,7 @@ def purify(
     finally:
         record.close()
     present = set(names)
-    stale = sum(name not in present and (out / row["file"]).exists() for name, row in record.rows.items())
+    stale = sum(name not in present and named_file(out, row["file"]).exists() for name, row in record.rows.items())
     if stale:
         folder.notes["of an earlier call is still in the output, though its photo is gone or left out now"] += stale
     manifest = out / "purified.csv"
@@ -228,14 +229,14 @@ class _Work:
     def _written(
         self, path: Path, name: str, before: NDArray[np.uint8], after: NDArray[np.uint8], *, faces: int
     ) -> dict[str, Any]:
-        target = self._target(name)
+        target = self._target(path)
         write_changed(path, after, target, on_note=self.folder.note)
         psnr, alike = likeness(before, after)
         row = {"treatment": "purified", "psnr": psnr, "ssim": alike, "faces": faces}
         return self._row(name, target, row)
 
     def _copied(self, path: Path, name: str, *, faces: int, likelihood: float, known: bool) -> dict[str, Any]:
-        target = self._copy(name)
+        target = self._copy(path)
         if not known and target.exists() and not filecmp.cmp(path, target, shallow=False):
             raise BadInputError(
                 f"{target} is there already and is another file than {path}", hint="choose an empty --out"
@@ -250,15 +251,16 @@ class _Work:
         return self._row(name, target, row) | {"likelihood": likelihood, "identity": 1.0 if self.judge else None}
 
     def _row(self, name: str, target: Path, values: dict[str, Any]) -> dict[str, Any]:
-        where = {"source": name, "file": target.relative_to(self.out).as_posix(), "bytes": target.stat().st_size}
-        return {**where, "likelihood": None, "identity": None, **values}
+        where = {"source": name, "file": printable(target.relative_to(self.out).as_posix())}
+        return {**where, "bytes": target.stat().st_size, "likelihood": None, "identity": None, **values}
 
-    def _target(self, name: str) -> Path:
+    def _target(self, path: Path) -> Path:
         """The suffix stays in the name: a.jpg and a.png of one folder must not meet."""
-        return self.out / f"{name}.png"
+        return self.out / f"{self.folder.relative(path)}.png"
 
-    def _copy(self, name: str) -> Path:
+    def _copy(self, path: Path) -> Path:
         """The name itself, unless it is that of the purified a.jpg for a photo called a.jpg.png."""
+        name = self.folder.relative(path)
         taken = name.endswith(".png") and (self.folder.base / name.removesuffix(".png")).exists()
         return self.out / (f"{name}.copy.png" if taken else name)
 
@@ -277,7 +279,7 @@ def _drop(older: dict[str, Any] | None, row: dict[str, Any], *, out: Path) -> No
     """Remove what an earlier call made of the photo under another name: a gallery must not hold both."""
     if older is not None and older["file"] != row["file"]:
         with suppress(OSError):
-            (out / older["file"]).unlink(missing_ok=True)
+            named_file(out, older["file"]).unlink(missing_ok=True)
 
 
 def _all_pixels(model: Purifier, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:

