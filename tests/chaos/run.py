@@ -102,13 +102,13 @@ def _verb(verb: ChaosVerb, work: Path, starter: Starter, *, kills: int, disks: i
 
 
 def _commit() -> str:
-    """Of what is tested; "changed" is added where the tree is not that commit."""
+    """The last one that changed the package; "changed" is added where its files are not those of a commit."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=RESULTS.parent, capture_output=True, text=True, check=True).stdout
 
-    changed = " changed" if git("status", "--porcelain", "--", "../src", "../tests") else ""
-    return git("rev-parse", "--short=12", "HEAD").strip() + changed
+    changed = " changed" if git("status", "--porcelain", "--", "../src") else ""
+    return git("log", "-1", "--format=%h", "--abbrev=12", "--", "../src").strip() + changed
 
 
 def _add(out: Path, name: str, found: dict[str, Any]) -> None:

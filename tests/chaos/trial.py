@@ -40,19 +40,24 @@ class Undisturbed:
         """Seconds to the first output."""
         return self.timeline[0][0]
 
-    def moment(self, rng: np.random.Generator, *, there: int) -> tuple[int, float]:
-        """A random moment between the first and the last output, as a number of files and seconds after that number.
+    def moments(self, rng: np.random.Generator, *, number: int) -> list[tuple[int, float]]:
+        """Random moments between the first and the last output, each a number of files and seconds after that number.
 
-        Counted in files, it falls there also where the machine is busier than it was, and in a run that goes on.
+        Counted in files, they fall there also where the machine is busier than it was, and in a run that goes on.
 
         Args:
-            rng: draws the moment, uniform in time.
-            there: files that are there already; the moment is not before that number.
+            rng: draws the moments, uniform in time.
+            number: how many.
+
+        Returns:
+            The moments in their order.
         """
-        reached = next((seconds for seconds, count in self.timeline if count >= there), self.first)
-        instant = reached + float(rng.random()) * max(self.last - reached, 0.2)
-        seconds, count = max((at, count) for at, count in self.timeline if at <= instant)
-        return count, instant - seconds
+        instants = self.first + np.sort(rng.random(number)) * max(self.last - self.first, 0.2)
+        found = []
+        for instant in instants.tolist():
+            seconds, count = max((at, count) for at, count in self.timeline if at <= instant)
+            found.append((count, instant - seconds))
+        return found
 
 
 @dataclass
@@ -115,9 +120,9 @@ def kill_trial(
     trial = Trial(verb.name)
     again: tuple[str, ...] = ()
     reader = Reader(folder / "out")
-    for _ in range(kills):
+    for moment in reference.moments(rng, number=kills):
         running, watcher = _start((*verb.first, *again), folder, starter, reader)
-        _until(running, watcher, reference.moment(rng, there=len(watcher.names)))
+        _until(running, watcher, moment)
         code = running.wait(timeout=0)
         if code is None:
             trial.wrong += running.kill()
