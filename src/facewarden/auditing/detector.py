@@ -24,6 +24,7 @@ from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_samples, grid, run_grid
 from facewarden.evaluation.decisions import correct_batches
+from facewarden.evaluation.lost_samples import LOST
 from facewarden.evaluation.presentation import PresentationResult, measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.self_checks import ModelSigns, look_at_classes
@@ -121,9 +122,11 @@ def perturbation_of(
     cells = _cells(source, needs, transfer=setting.transfer)
     found = run_grid(setting, cells, run)
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
-    skipped = {"unreadable capture": len(unread)} if unread else None
     measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs)
     through = attack_heads(setting, cells[0], run, heads=heads)  # of the smallest budget
+    lost = {key for rows in (*found.values(), *through.values()) for key in rows["lost"]}
+    skipped = {"unreadable capture": len(unread), LOST: len(lost)}
+    skipped = {reason: count for reason, count in skipped.items() if count}
     return with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
 
 

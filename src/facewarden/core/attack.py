@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from facewarden.core.batch import check_unit_range
+from facewarden.core.compute.finite import computed_rows
 from facewarden.core.counted_objective import CountedObjective
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.gradient_source import GradientSource
@@ -33,6 +34,8 @@ class AttackResult:
         success_clean: `(b,)` bool, the goal was reached before the attack (such samples count for nobody).
         loss, loss_clean: `(b,)` the objective's loss after and before.
         distance: modality -> `(b,)` length of the change in the threat model's norm.
+        lost: `(b,)` bool, samples on which a model gave no finite number, clean or at a point that the attack tried.
+            Nothing is known of them, so they belong in no rate: their images are the clean ones, their losses NaN.
         gradient_calls: gradients taken for the sample that took most of them.
         queries: further evaluations of the loss or the decision, by the attack itself, of the sample that needed most.
         sample_gradients, sample_queries: `(b,)` the same for every sample; they differ where an attack leaves samples
@@ -45,6 +48,7 @@ class AttackResult:
     loss: Tensor
     loss_clean: Tensor
     distance: Mapping[Modality, Tensor]
+    lost: Tensor
     gradient_calls: int
     queries: int
     sample_gradients: Tensor
@@ -119,7 +123,7 @@ class Attack(ABC):
     def __call__(
         self, objective: Objective, threat: ThreatModel, *, seed: int = 0, reading: GradientSource | None = None
     ) -> AttackResult:
-        """Attack every sample of an objective.
+        """Attack every sample of an objective; those on which a model gives NaN or infinity are `lost`, not the others.
 
         Args:
             objective: model, goal and clean samples.
@@ -148,6 +152,18 @@ class Attack(ABC):
             raise BadInputError(f"{name} reads no gradients", hint="leave the reading out, or use a gradient attack")
         for modality, image in objective.clean.items():
             check_unit_range(image, what=f"{name}: clean {modality}")
+        whole = len(objective.keys)
+
+        def attacked(rows: list[int]) -> AttackResult:
+            return self._attacked(objective if len(rows) == whole else objective.select(rows), threat, seed, reading)
+
+        rows, found = computed_rows(whole, attacked) if whole else ([], attacked([]))
+        return found if found is not None and len(rows) == whole else _spread(found, rows, objective.clean, threat)
+
+    def _attacked(
+        self, objective: Objective, threat: ThreatModel, seed: int, reading: GradientSource | None
+    ) -> AttackResult:
+        name = type(self).__name__
         clean = {modality: image.detach() for modality, image in objective.clean.items()}
         metered = CountedObjective(objective, threat, seed, reading=reading)
         raw = self.perturb(metered)
@@ -169,8 +185,48 @@ class Attack(ABC):
                 loss=loss,
                 loss_clean=loss_clean,
                 distance={m: threat.distance(images[m], clean[m]) for m in threat.modalities},
+                lost=torch.zeros_like(success),
                 gradient_calls=metered.gradient_calls,
                 queries=metered.queries,
                 sample_gradients=metered.counts[0],
                 sample_queries=metered.counts[1],
             )
+
+
+def _spread(found: AttackResult | None, rows: list[int], clean: Images, threat: ThreatModel) -> AttackResult:
+    """The result of some rows among all; the others are lost."""
+    images = {name: image.detach().clone() for name, image in clean.items()}
+    first = next(iter(images.values()))
+    count, home = len(first), first.device
+
+    def among(value: Tensor | None, *, fill: float, kind: torch.dtype = torch.float32) -> Tensor:
+        whole = torch.full((count,), fill, dtype=kind, device=home)
+        if value is None:
+            return whole
+        whole = whole.to(value)
+        whole[rows] = value
+        return whole
+
+    def of(name: str) -> Tensor | None:
+        value: Tensor | None = None if found is None else getattr(found, name)
+        return value
+
+    if found is not None:
+        for name, image in images.items():
+            image[rows] = found.images[name].to(image)
+    lost = torch.ones(count, dtype=torch.bool, device=home)
+    lost[rows] = False
+    nan = float("nan")
+    return AttackResult(
+        images=images,
+        success=among(of("success"), fill=0.0, kind=torch.bool),
+        success_clean=among(of("success_clean"), fill=0.0, kind=torch.bool),
+        loss=among(of("loss"), fill=nan),
+        loss_clean=among(of("loss_clean"), fill=nan),
+        distance={m: among(None if found is None else found.distance[m], fill=0.0) for m in threat.modalities},
+        lost=lost,
+        gradient_calls=found.gradient_calls if found else 0,
+        queries=found.queries if found else 0,
+        sample_gradients=among(of("sample_gradients"), fill=0.0, kind=torch.int64),
+        sample_queries=among(of("sample_queries"), fill=0.0, kind=torch.int64),
+    )

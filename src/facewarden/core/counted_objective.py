@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from facewarden.core.compute.precision import Precision, autocast, resolve_precision
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError, ContractError, NotFiniteError
 from facewarden.core.gradient_source import AttackStage, GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective, Transform
@@ -140,7 +142,7 @@ class CountedObjective:
             seen = inputs if through is None else through(inputs)
             if resolve_precision(precision, device) != "float32":
                 seen = {name: image.contiguous(memory_format=torch.channels_last) for name, image in seen.items()}
-            with autocast(precision, device):
+            with self._named(), autocast(precision, device):
                 value = self._value(seen, of).float()
             if not value.requires_grad or value.shape != (len(self),):
                 raise ContractError(
@@ -149,7 +151,34 @@ class CountedObjective:
                 )
             gradients = torch.autograd.grad(value.sum(), [inputs[name] for name in wanted], allow_unused=True)
         named = zip(wanted, gradients, strict=True)
-        return {n: torch.zeros_like(inputs[n]) if g is None else g.contiguous() for n, g in named}, value.detach()
+        found = {n: torch.zeros_like(inputs[n]) if g is None else g.contiguous() for n, g in named}
+        self._check("the value", [value.detach()])
+        self._check("the gradient", found.values())
+        return found, value.detach()
+
+    def _check(self, what: str, values: Iterable[Tensor]) -> None:
+        """Refuse samples to which the goal gives NaN or infinity."""
+        bad = torch.zeros(len(self), dtype=torch.bool)
+        for value in values:
+            bad |= ~torch.isfinite(value.detach()).reshape(len(self), -1).all(dim=1).cpu()
+        rows = tuple(self._rows[bad].tolist())
+        if rows:
+            goal, first = type(self._objective).__name__, self._objective.keys[int(bad.int().argmax())]
+            raise NotFiniteError(
+                f"{goal}: {what} is NaN or infinite for {len(rows)} samples, first {first}",
+                hint="look at the model's weights and input",
+                rows=rows,
+            )
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error of a network name its rows among all samples of the attack, not among those of a view."""
+        try:
+            yield
+        except NotFiniteError as error:
+            ours: list[int] = self._rows.tolist()
+            error.rows = tuple(ours[row] for row in error.rows if row < len(ours))
+            raise
 
     def _value(self, images: Images, of: Climb) -> Tensor:
         if of == "loss":
@@ -160,13 +189,16 @@ class CountedObjective:
     def loss(self, images: Images, *, of: Climb = "loss") -> Tensor:
         """What is climbed, per sample, without gradient; `of` as in `gradient`."""
         self._counts[1, self._rows] += 1
-        with torch.no_grad():
-            return self._value(images, of)
+        with torch.no_grad(), self._named():
+            value = self._value(images, of)
+        self._check("the value", [value])
+        return value
 
     def success(self, images: Images) -> Tensor:
         """Success per sample."""
         self._counts[1, self._rows] += 1
-        return self._objective.success(images)
+        with self._named():
+            return self._objective.success(images)
 
     def project(self, images: Images) -> dict[Modality, Tensor]:
         """Put the reachable modalities back into the budget and the others back to their clean pixels."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, NotFiniteError
 from facewarden.core.labels import Modality
 
 Images = Mapping[Modality, Tensor]
@@ -71,14 +71,22 @@ class _Rows(Objective):
     def _fill(self, images: Images) -> Images:
         return {name: image.index_copy(0, self._where, images[name]) for name, image in self._whole.clean.items()}
 
+    def _of(self, ask: Callable[[Images], Tensor], images: Images) -> Tensor:
+        try:
+            return ask(self._fill(images))[self._where]
+        except NotFiniteError as error:  # it names rows of the whole
+            places = {row: place for place, row in enumerate(self._where.tolist())}
+            error.rows = tuple(places[row] for row in error.rows if row in places)
+            raise
+
     def loss(self, images: Images) -> Float[Tensor, " b"]:
-        return self._whole.loss(self._fill(images))[self._where]
+        return self._of(self._whole.loss, images)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
-        return self._whole.success(self._fill(images))[self._where]
+        return self._of(self._whole.success, images)
 
     def margin(self, images: Images) -> Float[Tensor, " b"]:
-        return self._whole.margin(self._fill(images))[self._where]
+        return self._of(self._whole.margin, images)
 
 
 class TransformedObjective(Objective):

@@ -174,7 +174,7 @@ class Detector(nn.Module, Computing, ABC):
         bad = _rows_of(~torch.isfinite(output.score.detach()))
         if bad:
             keys = ", ".join(batch.key[row] for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-            what = f"the score {float(output.score[bad[0]])}, which is not finite,"
+            what = f"the score {float(output.score.detach()[bad[0]])}, which is not finite,"
             raise NotFiniteError(f"{name} gave {what} for {keys}", hint="look at its weights and input", rows=bad)
         if set(output.tasks) - set(self.heads):
             raise ContractError(

@@ -7,7 +7,7 @@ Random noise of the same size is the control that every attack must beat.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -26,7 +26,10 @@ from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
-from facewarden.evaluation.decisions import correct_scores
+from facewarden.evaluation.decisions import correct_scores, known_decisions
+from facewarden.evaluation.lost_samples import check_lost
+
+_COLUMNS = ("key", "label", "subject", "species", "success")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +103,10 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
     """Attack every sample with one cell of the grid; JSON-able rows of key, label, subject and success.
 
     Samples without the truth of the attacked head are no failed attacks: they are left out and counted as `unlabeled`.
+    Those to which a model gives no number under attack are left out as well, and named in `lost`.
     """
-    rows: dict[str, list[Any]] = {"key": [], "label": [], "subject": [], "species": [], "success": []}
+    lost: list[str] = []
+    rows: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     calls = unlabeled = 0
     device = device_of(setting.source)  # the whole walk stays there, not only each pass through the model
     for whole in track(
@@ -127,9 +132,18 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
                 towards=setting.towards,
             )
         found = cell.attack(goal, cell.threat, seed=setting.seed, reading=setting.reading)
-        success = found.success
+        success, known = found.success, ~found.lost
         if setting.transfer:
-            success = Evade(setting.detector, batch, threshold=setting.threshold).success(found.images)
+            moved = batch.with_images(found.images)
+            scored, right = known_decisions(setting.detector, moved, threshold=setting.threshold)
+            success, known = ~right, known.cpu() & scored
+        if not bool(known.any()):
+            lost += batch.key
+            continue
+        if not bool(known.all()):
+            lost += batch.select(~known).key
+            batch, success = batch.select(known), success[known]
+            found = replace(found, images={name: image[known] for name, image in found.images.items()})
         if setting.shown is not None:
             setting.shown(batch, batch.with_images(found.images))
         calls = max(calls, found.gradient_calls)
@@ -141,11 +155,15 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
         rows["subject"] += batch.subject
         rows["species"] += batch.species
         rows["success"] += success.int().tolist()
-    return {**rows, "gradient_calls": calls, "unlabeled": unlabeled}
+    return {**rows, "gradient_calls": calls, "unlabeled": unlabeled, "lost": lost}
 
 
 def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Run every cell, one resumable stage each; stage name -> rows, with success carried upward."""
+    """Run every cell, one resumable stage each; stage name -> rows, with success carried upward.
+
+    Raises:
+        BadInputError: so many samples are lost under an attack that a rate over the others would be biased.
+    """
     frozen = [parameter for parameter in setting.source.parameters() if parameter.requires_grad]
     for parameter in frozen:  # gradients of weights would be computed for nothing
         parameter.requires_grad_(False)
@@ -154,14 +172,23 @@ def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
-    return carried_upward(cells, found)
+    carried = carried_upward(cells, found)
+    for rows in list(carried.values())[:1]:  # all are of the same samples
+        check_lost(rows["lost"], attacked=len(rows["key"]) + len(rows["lost"]), where=_named(cells))
+    return carried
+
+
+def _named(cells: Sequence[AttackRun]) -> str:
+    largest = max(cells, key=lambda cell: cell.threat.eps)
+    return f"attacks of up to {largest.threat.eps * 255:g}/255"
 
 
 def carried_upward(cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Count what fell within a budget as fallen within every larger one, sample by sample: balls are nested.
 
     An attack may end worse with more room, which says something of the attack and nothing of the model. Only cells of
-    one attack on the same sensors are nested.
+    one attack on the same sensors are nested. A sample that is lost in one cell is left out of all of them, so that
+    all rates are of the same samples.
 
     Args:
         cells: the grid.
@@ -170,7 +197,10 @@ def carried_upward(cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, 
     Returns:
         The rows with `success` carried upward; `success_alone` is what the attack of this budget did by itself.
     """
-    carried = {stage: {**rows, "success_alone": list(rows["success"])} for stage, rows in found.items()}
+    lost = {key for rows in found.values() for key in rows.get("lost", ())}
+    carried = {stage: _without(rows, lost) for stage, rows in found.items()}
+    for rows in carried.values():
+        rows["success_alone"] = list(rows["success"])
     fallen: dict[tuple[str, tuple[str, ...]], set[str]] = {}
     for cell in sorted(cells, key=lambda cell: cell.threat.eps):
         rows = carried[cell.stage]
@@ -178,6 +208,13 @@ def carried_upward(cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, 
         before |= {key for key, hit in zip(rows["key"], rows["success_alone"], strict=True) if hit}
         rows["success"] = [int(key in before) for key in rows["key"]]
     return carried
+
+
+def _without(rows: Mapping[str, Any], lost: set[str]) -> dict[str, Any]:
+    """Rows of `attack_cell` without some of the samples."""
+    kept = [place for place, key in enumerate(rows["key"]) if key not in lost]
+    columns = {name: [values[place] for place in kept] for name, values in rows.items() if name in _COLUMNS}
+    return {**rows, **columns, "lost": sorted(lost)}
 
 
 def nested_success(success: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:

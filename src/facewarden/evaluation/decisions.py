@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.compute.finite import scores_of
+from facewarden.core.compute.finite import computed_rows, scores_of
 from facewarden.core.roles import Detector
 
 
@@ -28,17 +28,36 @@ def correct_scores(scores: ArrayLike, labels: ArrayLike, *, threshold: float) ->
 
 
 def decided_correctly(detector: Detector, batch: FaceBatch, *, threshold: float) -> Bool[Tensor, " b"]:
-    """Score labeled samples and tell which decisions are correct.
+    """Score labeled samples and tell which decisions are correct; without a finite score nothing is decided.
 
     Args:
         detector: that decides.
         batch: with labels.
         threshold: accept iff score >= threshold.
     """
-    assert batch.label is not None
+    known, right = known_decisions(detector, batch, threshold=threshold)
+    return (known & right).to(batch.device)
+
+
+def known_decisions(detector: Detector, batch: FaceBatch, *, threshold: float) -> tuple[Tensor, Tensor]:
+    """Which labeled samples have a finite score, and which of these decisions are correct; `(b,)` bool on the CPU.
+
+    Args:
+        detector, batch, threshold: as in `decided_correctly`.
+    """
+
+    def decide(rows: list[int]) -> Tensor:
+        part = batch if len(rows) == len(batch) else batch.select(rows)
+        assert part.label is not None
+        accepted: Tensor = detector(part).score >= threshold
+        return (accepted == part.label.bool()).cpu()
+
+    known, right = torch.zeros(2, len(batch), dtype=torch.bool)
     with torch.no_grad():
-        accepted: Tensor = detector(batch).score >= threshold
-    return accepted == batch.label.bool()
+        rows, decided = computed_rows(len(batch), decide)
+    if decided is not None:
+        known[rows], right[rows] = True, decided
+    return known, right
 
 
 def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:

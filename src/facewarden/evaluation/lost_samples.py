@@ -1,4 +1,4 @@
-"""Samples to which a model gives no number once they are attacked: named, counted and in no rate, or too many for one."""
+"""Samples to which a model gives no number once they are attacked: named, counted, in no rate, or too many for one."""
 
 from __future__ import annotations
 

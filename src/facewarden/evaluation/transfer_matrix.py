@@ -29,7 +29,8 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.table import write_table
 from facewarden.evaluation.attack_options import check_gradients, check_reach, check_reads
-from facewarden.evaluation.decisions import decided_correctly
+from facewarden.evaluation.decisions import decided_correctly, known_decisions
+from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
@@ -135,8 +136,10 @@ def transfer(
     columns: dict[str, list[object]] = {name: [] for name in ("surrogate", "victim", "key", "label", "success")}
     rates: dict[tuple[str, str], Interval | None] = {}
     unlabeled: dict[str, int] = {}
+    skipped: dict[str, int] = {}
     for source in sources:
         hits: dict[str, list[bool]] = {name: [] for name in victim_names}
+        lost: dict[str, list[str]] = {name: [] for name in victim_names}
         people: dict[str, list[str]] = {name: [] for name in victim_names}
         home = device_of(models[source])
         for held in track(
@@ -156,25 +159,32 @@ def transfer(
                 if head is None
                 else goal_of(models[source], part, head=head, threshold=thresholds[source], towards=towards)
             )
-            moved = part.with_images(attack(goal, threat, seed=seed, reading=reading).images)
+            made = attack(goal, threat, seed=seed, reading=reading)
+            moved = part.with_images(made.images)
+            missing = made.lost.cpu()
             assert part.subject is not None
             assert part.label is not None
             for name in victim_names:
-                right = decided_correctly(models[name], part, threshold=thresholds[name])
-                fell = ~decided_correctly(models[name], moved, threshold=thresholds[name])
-                for row in torch.nonzero(right).flatten().tolist():
+                right = decided_correctly(models[name], part, threshold=thresholds[name]).cpu()
+                answered, stands = known_decisions(models[name], moved, threshold=thresholds[name])
+                fell, known = ~stands, answered & ~missing
+                lost[name] += [part.key[row] for row in torch.nonzero(right & ~known).flatten().tolist()]
+                for row in torch.nonzero(right & known).flatten().tolist():
                     hits[name].append(bool(fell[row]))
                     people[name].append(part.subject[row])
                     entry = (source, name, part.key[row], int(part.label[row]), int(fell[row]))
                     for column, value in zip(columns.values(), entry, strict=True):
                         column.append(value)
         for name in victim_names:
+            attacked = len(hits[name]) + len(lost[name])
+            check_lost(lost[name], attacked=attacked, where=f"{method} with {source} on {name}")
+            if lost[name]:
+                skipped[f"{LOST} ({source} on {name})"] = len(lost[name])
             some = bool(hits[name])
             found = mean_by_subject(np.array(hits[name]), np.array(people[name]), seed=seed) if some else None
             rates[source, name] = found
     if out is not None:
         write_table(out, columns)
-    skipped: dict[str, int] = {}
     for found_scores in scores.values():
         skipped.update(found_scores.skipped)
     return Transferred(rates, manifest.simulated, out, {**skipped, **unlabeled}, computed_by(models.values()))

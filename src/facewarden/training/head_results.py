@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.finite import NO_SCORE, computed_rows
+from facewarden.core.errors import BadInputError, NotFiniteError
 from facewarden.core.roles import Detector
 from facewarden.core.tasks import ATTRIBUTES, CODES, HEADS, MAPS, known
 from facewarden.data.loading import Skipped, iter_batches
@@ -18,6 +22,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.metrics.summary import NamedInterval, named_interval
 
+_LOG = logging.getLogger("facewarden")
 _AT_ONCE = 32
 Rows = NDArray[Any]
 
@@ -64,15 +69,22 @@ def _collect(detector: Detector, manifest: Manifest) -> tuple[dict[str, Tensor],
         manifest, _AT_ONCE, root=manifest.root, modalities=detector.modalities, targets=learned_heads(detector),
         on_error="skip", skipped=skipped,
     )  # fmt: skip
-    for batch in batches:
+    lost: list[str] = []
+    for whole in batches:
+        batch, tasks = _answered(detector, whole)
+        lost += [key for key in whole.key if key not in set(batch.key)]
+        if not len(batch):
+            continue
         with torch.inference_mode():
-            tasks = detector(batch).tasks
             wanted = detector.targets(batch)
         for head, target in wanted.items():
             outputs.setdefault(head, []).append(tasks[head])
             targets.setdefault(head, []).append(target)
         labels += [] if batch.label is None else batch.label.tolist()
         subjects += batch.subject or ()
+    if lost:
+        named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        _LOG.warning("%s: %d captures are in no rate of a head, %s: %s", manifest.name, len(lost), NO_SCORE, named)
     if not labels:
         raise BadInputError(f"{manifest.name}: nothing to measure on", hint="facewarden data check")
     return (
@@ -81,6 +93,23 @@ def _collect(detector: Detector, manifest: Manifest) -> tuple[dict[str, Tensor],
         np.array(labels),
         np.array(subjects),
     )
+
+
+def _answered(detector: Detector, batch: FaceBatch) -> tuple[FaceBatch, Mapping[str, Tensor]]:
+    """The samples to which a detector gives finite numbers, in its score and in every head, and what its heads say."""
+
+    def ask(rows: list[int]) -> Mapping[str, Tensor]:
+        part = batch if len(rows) == len(batch) else batch.select(rows)
+        tasks: Mapping[str, Tensor] = detector(part).tasks
+        finite = [torch.isfinite(values).flatten(1).all(dim=1) for values in tasks.values()]
+        bad = ~torch.stack(finite).all(dim=0) if finite else torch.zeros(len(part), dtype=torch.bool)
+        if bool(bad.any()):
+            raise NotFiniteError("a head gave NaN or infinity", rows=tuple(torch.nonzero(bad).flatten().tolist()))
+        return tasks
+
+    with torch.inference_mode():
+        rows, tasks = computed_rows(len(batch), ask)
+    return (batch if len(rows) == len(batch) else batch.select(rows)), tasks or {}
 
 
 def _of_head(

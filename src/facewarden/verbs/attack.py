@@ -39,6 +39,7 @@ from facewarden.evaluation.attack_options import (
 from facewarden.evaluation.attack_pictures import picture_writer
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples
 from facewarden.evaluation.decisions import correct_batches
+from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
 from facewarden.metrics.intervals import Interval, mean_by_subject
@@ -218,6 +219,7 @@ def attack(
         shown=None if pictures is None else picture_writer(pictures, threat),
     )
     found = attack_cell(setting, AttackRun(named, attacker, threat))
+    check_lost(found["lost"], attacked=len(found["key"]) + len(found["lost"]), where=f"{named} on {captures}")
     if not found["key"]:
         raise BadInputError(f"{captures}: no sample has the truth of head {head!r}", hint="--head live")
     if out is not None:
@@ -225,6 +227,8 @@ def attack(
     skipped = dict(scores.skipped)
     if found["unlabeled"]:
         skipped[unlabeled_words(head)] = found["unlabeled"]
+    if found["lost"]:
+        skipped[LOST] = len(found["lost"])
     computed = computed_by([victim, source])
     return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, skipped, computed)
 

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from facewarden.align import align_face, face_region, paste_change
 from facewarden.core.attack import Attack
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.compute.precision import Precision
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, NotFiniteError
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, recorded, several
-from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
-from facewarden.core.roles import Aligner, FaceLocation
+from facewarden.core.roles import Aligner, Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.photo import read_photo
@@ -35,10 +32,10 @@ from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
 from facewarden.data.text import printable
 from facewarden.experiments.cloaking.cloak_recipe import goal_of
-from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate_weights
+from facewarden.photos.cloak_attack import choose_method, surrogate_weights
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.photos.cloak_measures import measure_photo
+from facewarden.photos.cloaked_photos import FoundFaces, cloak_photos
 from facewarden.photos.folder import PhotoFolder, Unusable
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 
@@ -88,16 +85,6 @@ class Cloaked(RowsResult):
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each photo, as the table on disk holds it."""
         return read_table(self.manifest)
-
-
-@dataclass(frozen=True, eq=False)
-class _Photo:
-    path: Path
-    name: str
-    target: Path
-    sha256: str
-    pixels: NDArray[np.uint8]
-    faces: tuple[FaceLocation, ...]
 
 
 @computes
@@ -199,22 +186,24 @@ def cloak(
                 photos.append(_read(path, name, target, folder=folder, finder=finder, faces=faces))
             except Unusable as reason:
                 folder.leave_out(path, str(reason))
-        goal = partial(goal_of, chosen, [models[name] for name in names], weights=weights, seed=seed)
-        made = _cloaked(photos, chosen, goal, detector=detector, seed=seed)
-        for photo, pixels, gain, likelihood in made:
+        surrogate_models = [models[name] for name in names]
+        goal = partial(goal_of, chosen, surrogate_models, weights=weights, seed=seed)
+        for made in cloak_photos(photos, chosen, goal, surrogate_models, detector=detector, seed=seed):
+            photo = made.photo
             try:
                 _check_still(photo)
+                pixels = _known(made.pixels)
                 write_changed(photo.path, pixels, photo.target, kind=format, quality=quality, on_note=folder.note)
+                measured = _measured(photo, models)
             except TransparencyError:
                 folder.leave_out(photo.path, "transparency, which JPEG cannot hold")
                 continue
             except Unusable as reason:
                 folder.leave_out(photo.path, str(reason))
                 continue
-            measured = measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
             where = {"source": photo.name, "file": printable(photo.target.relative_to(out).as_posix())}
             told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size}
-            row = {**where, **told, **measured, "gain": gain, "likelihood": likelihood}
+            row = {**where, **told, **measured, "gain": made.gain, "likelihood": made.likelihood}
             rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
     return replace(_result(rows, folder, run=run, out=out, kept=kept), computed=computed)
 
@@ -238,7 +227,7 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_still(photo: _Photo) -> None:
+def _check_still(photo: FoundFaces) -> None:
     """Refuse a photo that somebody took away or changed since it was read."""
     try:
         same = _hash(photo.path) == photo.sha256
@@ -246,6 +235,21 @@ def _check_still(photo: _Photo) -> None:
         raise Unusable("gone while it was cloaked") from None
     if not same:
         raise Unusable("changed while it was cloaked")
+
+
+def _known(pixels: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    if pixels is None:
+        raise Unusable(f"{NO_VECTOR}, clean or on the way to the cloak")
+    return pixels
+
+
+def _measured(photo: FoundFaces, models: Mapping[str, Recognizer]) -> dict[str, int | float]:
+    """What the written cloak does; one that a recognizer says nothing of is taken away again."""
+    try:
+        return measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
+    except NotFiniteError:
+        photo.target.unlink(missing_ok=True)
+        raise Unusable(f"{NO_VECTOR}, of the cloaked photo") from None
 
 
 def _stage(name: str) -> str:
@@ -272,7 +276,7 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
     return None
 
 
-def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: Aligner, faces: str) -> _Photo:
+def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: Aligner, faces: str) -> FoundFaces:
     try:
         sha256 = _hash(path)  # before it is read: a photo that changes meanwhile is done again by the next call
     except OSError:
@@ -281,50 +285,7 @@ def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: A
     found = folder.faces(pixels, finder)
     if faces == "largest":
         found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
-    return _Photo(path, name, target, sha256, pixels, found)
-
-
-def _is_gray(pixels: NDArray[np.uint8]) -> bool:
-    return bool((pixels == pixels[..., :1]).all())
-
-
-def _cloaked(
-    photos: Sequence[_Photo], method: CloakMethod, goal: Callable[..., Objective], *, detector: CloakDetector, seed: int
-) -> Iterator[tuple[_Photo, NDArray[np.uint8], float, float]]:
-    """Yield every photo with its new pixels, mean gain, and likelihood before; all faces are attacked together."""
-    if not photos:
-        return
-    crops = np.stack([align_face(photo.pixels, face.landmarks) for photo in photos for face in photo.faces])
-    keys = [f"{photo.name}#{number}" for photo in photos for number in range(len(photo.faces))]
-    changes = iter(_changes(method, goal, crops, keys, seed=seed))
-    likelihoods = iter(detector(to_images(crops)))
-    for photo in photos:
-        pixels, gains = photo.pixels, []
-        for face in photo.faces:
-            change = next(changes)
-            if _is_gray(photo.pixels):
-                change = np.repeat(change.mean(axis=2, keepdims=True), 3, axis=2)
-            pasted = paste_change(pixels, change, face.landmarks, limit=method.eps / 255, original=photo.pixels)
-            pixels = pasted.photo
-            gains.append(pasted.gain)
-        yield photo, pixels, float(np.mean(gains)), max(float(next(likelihoods)) for _ in photo.faces)
-
-
-def _changes(
-    method: CloakMethod, goal: Callable[..., Objective], crops: NDArray[np.uint8], keys: list[str], *, seed: int
-) -> list[NDArray[np.float64]]:
-    """What to add to every aligned crop, inside the face only."""
-    clean = to_images(crops)
-    region = torch.from_numpy(face_region()).float()
-
-    def masked(images: Images) -> Images:
-        return {"rgb": clean + region * (images["rgb"] - clean)}
-
-    found = method.attack(
-        TransformedObjective(goal(clean, keys=keys), masked), method.threat, seed=derive(seed, "cloak")
-    )
-    moved: Tensor = masked(found.images)["rgb"] - clean
-    return list(moved.permute(0, 2, 3, 1).double().numpy())
+    return FoundFaces(path, name, target, sha256, pixels, found)
 
 
 def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from facewarden.align import face_region
 from facewarden.core.compute.computing import computed_by, computes
+from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.compute.precision import Precision
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
@@ -128,18 +129,27 @@ def pairs(
         crops = align_photos(dataset, chosen[start : start + shard], aligner=aligner)
         skipped.update(crops.skipped)
         drawn = [_draw(kinds, derive(seed, "kind", key)) for key in crops.key]
-        cloaked = cloak_crops(crops, [kinds[row] for row in drawn], models, batch=batch, seed=derive(seed, "cloaks"))
-        names = [kinds[row].name for row in drawn]
-        write_shard(path, clean=crops.crops, cloaked=cloaked, person=crops.person, key=crops.key, kind=names)
-        done, made = done + 1, made + len(crops)
+        ways = [kinds[row] for row in drawn]
+        cloaked, lost = cloak_crops(crops, ways, models, batch=batch, seed=derive(seed, "cloaks"))
+        rows = [row for row in range(len(crops)) if row not in lost]
+        skipped.update({f"{NO_VECTOR}, on the way to the cloak": len(lost)} if lost else {})
+        write_shard(
+            path, clean=crops.crops[rows], cloaked=cloaked[rows], person=tuple(crops.person[row] for row in rows),
+            key=tuple(crops.key[row] for row in rows), kind=[ways[row].name for row in rows],
+        )  # fmt: skip
+        done, made = done + 1, made + len(rows)
     return PairsResult(out, done, kept, made, dict(skipped), computed_by(models.values()))
 
 
 def cloak_crops(
     faces: AlignedFaces, kinds: Sequence[CloakKind], models: dict[str, Recognizer], *, batch: int, seed: int
-) -> NDArray[np.uint8]:
-    """Cloak every crop in its own way, those of one way together; `(n, 112, 112, 3)` uint8."""
-    result = faces.crops.copy()
+) -> tuple[NDArray[np.uint8], frozenset[int]]:
+    """Cloak every crop in its own way, those of one way together.
+
+    Returns:
+        `(n, 112, 112, 3)` uint8, and the rows of crops of which a recognizer gave no vector on the way: not cloaked.
+    """
+    result, lost = faces.crops.copy(), list[int]()
     for kind in dict.fromkeys(kind.name for kind in kinds):
         rows = [row for row, drawn in enumerate(kinds) if drawn.name == kind]
         way = kinds[rows[0]]
@@ -148,10 +158,12 @@ def cloak_crops(
             some = rows[start : start + batch]
             clean, keys = faces.images(some), [faces.key[row] for row in some]
             goal = _goal(way, [models[name] for name in way.surrogates], clean, keys)
-            found = attack(goal, ThreatModel(eps=eps / 255), seed=seed).images
+            made = attack(goal, ThreatModel(eps=eps / 255), seed=seed)
+            found = made.images
+            lost += [row for row, gone in zip(some, made.lost.tolist(), strict=True) if gone]
             images = _in_face(clean, found)["rgb"] if way.region == "face" else found["rgb"]
             result[some] = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    return result
+    return result, frozenset(lost)
 
 
 def _goal(way: CloakKind, models: list[Recognizer], clean: Tensor, keys: list[str]) -> Objective:

@@ -16,6 +16,7 @@ from facewarden.auditing.perturbation_section import AttackGrid, half_crossing, 
 from facewarden.core.attack import CountedObjective
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
@@ -98,6 +99,52 @@ def test_what_fell_within_a_budget_has_fallen_within_larger_ones(tmp_path: Path)
     assert "in doubt" in section.finding  # the attack of the larger budget did worse: a warning beside the number
     outcomes = {str(row[0]): str(row[2]) for row in section.tables[1].rows}
     assert outcomes["success grows with the budget"].startswith("FAILED: pgd at 8 flips 0.0%")
+
+
+class Fragile(Mean):
+    """Gives NaN for some samples as soon as a pixel of theirs is another than in the corner; clean faces are flat."""
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__()
+        self.keys = keys
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        score = super().predict(batch).score
+        images = batch.images["rgb"].flatten(1)
+        moved = (images - torch.round(images.mean(dim=1, keepdim=True) * 255) / 255).abs().amax(dim=1) > 1e-4
+        return PadOutput(torch.where(moved & torch.tensor([key in self.keys for key in batch.key]), torch.nan, score))
+
+
+def many(count: int = 12) -> FaceBatch:
+    """Faces at whole gray levels, 1 and 12 beyond the middle, half of them bona fide."""
+    away = [(1 + 11 * (row // 2 % 2)) * (1 if row % 2 else -1) for row in range(count)]
+    return faces([(127 + level) / 255 for level in away], [row % 2 for row in range(count)])
+
+
+def lossy(tmp_path: Path, victim: Detector, source: Detector | None = None) -> AttackGrid:
+    setting = AttackSetup(victim, source or victim, 0.0, 0.0, correct_batches([many()], victim, threshold=0.0), seed=0)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=source is not None)
+    return AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path, recipe={})), "white box", True, 0)
+
+
+@pytest.mark.parametrize("transfer", [False, True])
+def test_a_sample_without_a_score_under_attack_is_named_and_in_no_rate(
+    tmp_path: Path, transfer: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = lossy(tmp_path / "one", Fragile("s2"), Mean() if transfer else None)
+    whole = lossy(tmp_path / "other", Mean(), Mean() if transfer else None)
+    assert "1 of 12 samples, the model gives NaN or infinity under attack: in no rate: s2" in caplog.text
+    for cell in found.cells:
+        rows, others = found.rows[cell.stage], whole.rows[cell.stage]
+        assert rows["lost"] == ["s2"]
+        kept = [place for place, key in enumerate(others["key"]) if key != "s2"]
+        assert rows["success"] == [others["success"][place] for place in kept]
+        assert rows["success_alone"] == [others["success_alone"][place] for place in kept]
+
+
+def test_too_many_samples_without_a_score_under_attack_leave_no_rate(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"NaN or infinity for 2 of 12 samples under attack, s2, s5; a rate over"):
+        lossy(tmp_path, Fragile("s2", "s5"))
 
 
 def test_nested_budgets_are_carried_for_each_reading_alone() -> None:

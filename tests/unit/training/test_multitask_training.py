@@ -137,6 +137,35 @@ def test_each_head_is_measured_by_what_it_says(captures: Manifest) -> None:
         assert metric["low"] <= metric["value"] <= metric["high"]
 
 
+class Forgets(Knows):
+    """Says nothing finite of the first capture in one head, and of the second in its score."""
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        found = super().predict(batch)
+        for row, key in enumerate(batch.key):
+            if key == self.first[0]:
+                found.tasks["depth_map"][row] = torch.nan
+            if key == self.first[1]:
+                found.score[row] = torch.nan
+        return found
+
+    first: tuple[str, ...] = ()
+
+
+def test_captures_of_which_a_head_says_nothing_are_named_and_left_out(
+    captures: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Forgets()
+    model.first = tuple(sample.key for sample in captures)[:2]
+    found = measure_heads(model, captures, seed=0)
+    rest = measure_heads(Knows(), replace(captures, rows=tuple(captures)[2:]), seed=0)
+    assert found == rest
+    assert (
+        f"2 captures are in no rate of a head, the detector's score is NaN or infinite: {', '.join(model.first)}"
+        in caplog.text
+    )
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> str:
     path = tmp_path / "tiny.json"

@@ -249,6 +249,67 @@ def test_a_file_name_that_is_not_utf8_is_cloaked_under_the_same_bytes_and_kept(t
     assert (again.done, again.kept) == (0, 2)
 
 
+class Fragile(TinyRecognizer):
+    """Gives NaN for red faces, and for faces with a blue corner as soon as they are moved off whole gray levels."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        moved = (images * 255 - (images * 255).round()).abs().flatten(1).amax(dim=1) > 1e-2
+        lost = (images[:, 0, 0, 0] == 1) | ((images[:, 2, 0, 0] == 1) & moved)
+        return torch.where(lost[:, None], torch.nan, super().features(images))
+
+
+def test_a_photo_of_which_a_recognizer_says_nothing_is_named_and_the_others_are_cloaked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name, corner in (("a", (0, 0, 0)), ("blue", (0, 0, 255)), ("red", (255, 0, 0)), ("z", (0, 0, 0))):
+        picture = face(1 if name in "az" else 2)
+        picture.putpixel((0, 0), corner)
+        picture.save(tmp_path / "in" / f"{name}.png")
+    kind = "the recognizer's embedding is NaN, infinite or zero, clean or on the way to the cloak"
+    monkeypatch.setattr(module, "resolve_recognizer", lambda name: Fragile(sum(name.encode())))
+    result = run(tmp_path / "in", tmp_path / "out")
+    assert (result.done, result.skipped) == (2, {kind: 2})
+    assert [name for name, row in listed(result.manifest).items() if row["file"]] == ["a.png", "z.png"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.png.png", "z.png.png"]
+    monkeypatch.setattr(module, "resolve_recognizer", lambda name: TinyRecognizer(sum(name.encode())))
+    (tmp_path / "some").mkdir()
+    for name in ("a", "z"):
+        (tmp_path / "in" / f"{name}.png").rename(tmp_path / "some" / f"{name}.png")
+    run(tmp_path / "some", tmp_path / "other")
+    for name in ("a.png.png", "z.png.png"):  # as if the others were not there
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+class DarkIsNothing(TinyRecognizer):
+    """Gives NaN for a face with another corner than a cloak leaves; judges only."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        middle = images[:, :, 40:70, 40:70].flatten(1)
+        same = (middle - face_middle()).abs().amax(dim=1) < 1 / 512
+        return torch.where(same[:, None], super().features(images), torch.nan)
+
+
+def face_middle() -> torch.Tensor:
+    pixels = torch.from_numpy(np.asarray(face(1), dtype=np.float32) / 255)
+    return pixels.permute(2, 0, 1)[:, 40:70, 40:70].flatten()
+
+
+def test_a_cloaked_photo_of_which_a_recognizer_says_nothing_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    face(1).save(tmp_path / "in" / "a.png")
+    monkeypatch.setattr(
+        module,
+        "resolve_recognizer",
+        lambda name: (DarkIsNothing if name == "three" else TinyRecognizer)(sum(name.encode())),
+    )
+    with pytest.raises(BadInputError, match="1 x the recognizer's embedding is NaN, infinite or zero, of the cloaked"):
+        run(tmp_path / "in", tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
 def test_huge_tiny_and_transparent_photos_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     Image.new("1", (10001, 5001)).save(tmp_path / "in" / "panorama.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ NO_SCORE = "the detector's score is NaN or infinite"
 
 NO_VECTOR = "the recognizer's embedding is NaN, infinite or zero"
 """The same of a recognizer."""
+
+
+T = TypeVar("T")
 
 
 def scores_of(detector: Detector, batch: FaceBatch) -> Tensor:
@@ -56,15 +60,33 @@ def vectors_of(recognizer: Recognizer, images: Tensor) -> Tensor:
 
 def _filled(found: Tensor, compute: Callable[[list[int]], Tensor]) -> Tensor:
     """Compute the rows, again without those that are not finite until the rest is."""
-    rows = list(range(len(found)))
     with torch.inference_mode():
-        while rows:
-            try:
-                found[rows] = compute(rows)
-                break
-            except NotFiniteError as error:
-                bad = frozenset(error.rows)
-                if not bad:
-                    raise
-                rows = [row for place, row in enumerate(rows) if place not in bad]
+        rows, values = computed_rows(len(found), compute)
+        if values is not None:
+            found[rows] = values
     return found
+
+
+def computed_rows(count: int, compute: Callable[[list[int]], T]) -> tuple[list[int], T | None]:
+    """Compute all rows, again without those to which a network gives no finite number until the rest is computed.
+
+    Args:
+        count: how many rows there are.
+        compute: of some rows, each without influence on the others; raises `NotFiniteError` with places among these.
+
+    Returns:
+        The rows that are left and what was computed of them; None where no row is left.
+
+    Raises:
+        NotFiniteError: one that names no rows.
+    """
+    rows = list(range(count))
+    while rows:
+        try:
+            return rows, compute(rows)
+        except NotFiniteError as error:
+            bad = frozenset(error.rows) & frozenset(range(len(rows)))
+            if not bad:
+                raise
+            rows = [row for place, row in enumerate(rows) if place not in bad]
+    return [], None

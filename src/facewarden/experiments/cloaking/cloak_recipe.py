@@ -15,7 +15,7 @@ from torch import Tensor
 
 from facewarden.core.cloak import CloakSpecification
 from facewarden.core.embedding_goal import Impersonate, PushAway
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, NotFiniteError
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
@@ -103,7 +103,15 @@ class CloakRecipe(CloakSpecification):
                 goal = Mean(
                     [TransformedObjective(goal, _seen_by(view), differentiable=view.differentiable) for view in views]
                 )
-            images = attack(goal, ThreatModel(eps=method.eps / 255), seed=seed).images["rgb"]
+            made = attack(goal, ThreatModel(eps=method.eps / 255), seed=seed)
+            lost = [key for key, gone in zip(named, made.lost.tolist(), strict=True) if gone]
+            if lost:  # a gallery with some photos uncloaked would be another experiment
+                raise NotFiniteError(
+                    f"cloaking with {self.attack}: a recognizer gives no vector for {len(lost)} of {len(named)} faces "
+                    f"on the way, first {lost[0]}; a rate over the others would be biased",
+                    hint="let the recognizer give a finite vector for every image in [0, 1]",
+                )
+            images = made.images["rgb"]
             parts.append((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
         return np.concatenate(parts)
 
