@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.attack import CountedObjective
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.finite import computed_rows
 from facewarden.core.objective import Objective
 from facewarden.core.threat import ThreatModel
 
@@ -107,10 +108,15 @@ def look_at(objective: Objective, threat: ThreatModel) -> ModelSigns:
     unsteady = float((first != again).float().mean()) if n else 0.0
     if not objective.differentiable or not n:
         return ModelSigns(flat=1.0 if n else 0.0, unsteady=unsteady, n=n)
-    gradients, _ = CountedObjective(objective, threat, 0).gradient(objective.clean)
-    largest = torch.stack([gradient.flatten(1).abs().amax(dim=1) for gradient in gradients.values()]).amax(dim=0)
-    dead = ~torch.isfinite(largest) | (largest == 0.0)
-    return ModelSigns(flat=float(dead.float().mean()), unsteady=unsteady, n=n)
+
+    def alive(rows: list[int]) -> int:
+        part = objective if len(rows) == n else objective.select(rows)
+        gradients, _ = CountedObjective(part, threat, 0).gradient(part.clean)
+        largest = torch.stack([gradient.flatten(1).abs().amax(dim=1) for gradient in gradients.values()]).amax(dim=0)
+        return int((largest > 0.0).sum())
+
+    _, found = computed_rows(n, alive)  # samples whose gradient is not finite are left out, and flat
+    return ModelSigns(flat=1.0 - (found or 0) / n, unsteady=unsteady, n=n)
 
 
 def look_at_classes(

@@ -191,3 +191,18 @@ def test_a_model_without_gradients_counts_as_flat() -> None:
     objective = make_two_classes(4)
     objective.differentiable = False
     assert look_at(objective, ThreatModel()).flat == 1.0
+
+
+class Bent(TwoClasses):
+    """A finite loss whose derivative is none, for the first sample: the root of zero."""
+
+    def loss(self, images: Images) -> Tensor:
+        value = super().loss(images)
+        first = (images["rgb"] - BASE.clean["rgb"][0]).flatten(1).abs().amax(dim=1) == 0
+        rows = torch.nonzero(first).flatten()
+        return value.index_add(0, rows, torch.sqrt((value - value.detach())[rows]))
+
+
+def test_a_gradient_that_is_not_finite_counts_as_flat_and_costs_no_other_sample() -> None:
+    bent = Bent(BASE.network, BASE.clean["rgb"], BASE.labels)
+    assert look_at(bent, ThreatModel()).flat == pytest.approx(1 / len(BASE.keys))
