@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,10 @@ from facewarden.nn.ssim import ssim
 from facewarden.photos.aligned import purify, to_images
 
 _LOOKED_AT, _TIMED, _IMPOSTORS, _DRAWS = 200, 32, 30000, 100
+_AT_ONCE = 4096
+"""Pairs whose vectors are held at once."""
+_LISTED = 8_000_000
+"""Pairs of two people up to which all of them are shuffled; of more, numbers are drawn until there are enough."""
 
 
 def cost_of(
@@ -82,11 +86,11 @@ def _speed(lab: ExperimentCache, purifier: str) -> float:
 def _of_judge(
     lab: ExperimentCache, raw: NDArray[np.float32], treated: NDArray[np.float32], *, seed: int, rounds: int
 ) -> dict[str, Any]:
-    first, second, who_first, who_second = _pairs(lab, seed=seed)
+    first, second, who_first, who_second = _pairs(lab.crowd.people, seed=seed)
     same = who_first == who_second
     costs: dict[str, Any] = {"pairs": len(same)}
     for name, one, two in (("before", raw, raw), ("gallery", treated, raw), ("both", treated, treated)):
-        similarity = np.einsum("nd,nd->n", one[first].astype(np.float64), two[second].astype(np.float64))
+        similarity = _similarity(one, two, first, second)
         summary = verification_summary(
             similarity, same, first=who_first, second=who_second, seed=seed, rounds=rounds, fars=(0.001,)
         )
@@ -96,17 +100,45 @@ def _of_judge(
     return costs
 
 
-def _pairs(lab: ExperimentCache, *, seed: int) -> tuple[NDArray[Any], ...]:
-    """All pairs of one person, and drawn pairs of two people."""
-    people = lab.crowd.people
+def _similarity(
+    one: NDArray[np.float32], two: NDArray[np.float32], first: NDArray[Any], second: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Cosines of pairs, some at a time: the vectors of all pairs together are far larger than those of all faces."""
+    found = np.empty(len(first))
+    for start in range(0, len(first), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        found[part] = np.einsum("nd,nd->n", one[first[part]].astype(np.float64), two[second[part]].astype(np.float64))
+    return found
+
+
+def _pairs(people: Mapping[str, Sequence[int]], *, seed: int) -> tuple[NDArray[Any], ...]:
+    """All pairs of one person, and drawn pairs of two people: photos of each, and who is on them as numbers.
+
+    Pairs of two people are drawn by their number in the list of all of them, which is never made.
+    """
     rows = np.array([row for person_rows in people.values() for row in person_rows])
-    who = np.array([name for name, person_rows in people.items() for _ in person_rows])
-    first, second = np.triu_indices(len(rows), 1)
-    same = who[first] == who[second]
-    strangers = np.flatnonzero(~same)
-    drawn = np.random.default_rng(derive(seed, "impostors")).permutation(strangers)[:_IMPOSTORS]
-    chosen = np.concatenate([np.flatnonzero(same), np.sort(drawn)])
-    return rows[first[chosen]], rows[second[chosen]], who[first[chosen]], who[second[chosen]]
+    sizes = [len(person_rows) for person_rows in people.values()]
+    who = np.repeat(np.argsort(np.argsort(np.array(list(people)))), sizes)  # numbers in the order of the names
+    ends = np.repeat(np.cumsum(sizes), sizes)  # where the next person begins
+    others = len(rows) - ends
+    before = np.concatenate([[0], np.cumsum(others)])
+    numbers = np.sort(_drawn(int(before[-1]), np.random.default_rng(derive(seed, "impostors"))))
+    owner = np.searchsorted(before, numbers, side="right") - 1
+    own = [np.triu_indices(size, 1) for size in sizes]
+    starts = np.cumsum([0, *sizes[:-1]])
+    first, second = (
+        np.concatenate([*(pair[side] + start for pair, start in zip(own, starts, strict=True)), strangers])
+        for side, strangers in enumerate((owner, ends[owner] + numbers - before[owner]))
+    )
+    return rows[first], rows[second], who[first], who[second]
+
+
+def _drawn(total: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    """At most `_IMPOSTORS` different numbers below `total`; the memory does not grow with it."""
+    if total <= _LISTED:
+        return draw.permutation(total)[:_IMPOSTORS]
+    found = np.unique(draw.integers(total, size=2 * _IMPOSTORS))
+    return draw.permutation(found)[:_IMPOSTORS]
 
 
 def _rank1(lab: ExperimentCache, probes: NDArray[np.float32], gallery: NDArray[np.float32], *, seed: int) -> float:
