@@ -119,7 +119,7 @@ def perturbation_of(
         batches=correct_batches(batches, detector, threshold=rule.threshold),
         seed=derive(needs.seed, "perturbation"),
     )
-    cells = _cells(source, needs, transfer=setting.transfer)
+    cells = attack_grid(source, needs, transfer=setting.transfer)
     found = run_grid(setting, cells, run)
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
     measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs)
@@ -139,7 +139,15 @@ def _look(setting: AttackSetup, threat: ThreatModel) -> ModelSigns:
     return look_at_classes(setting.batches, goal, threat)
 
 
-def _cells(source: Detector, needs: AuditRequest, *, transfer: bool) -> list[AttackRun]:
+def attack_grid(source: Detector, needs: AuditRequest, *, transfer: bool) -> list[AttackRun]:
+    """The attacks of an audit: every budget on the first sensor and on all of them, and noise.
+
+    Args:
+        source: whose gradients are read.
+        needs: sizes.
+        transfer: whether another detector is attacked. Then the walk goes on after it has succeeded on the source; else
+            a sample keeps the first images that succeed, since a walk with a large budget may leave them again.
+    """
     sensors: list[tuple[Modality, ...]] = [source.modalities[:1]]
     if len(source.modalities) > 1:
         sensors.append(source.modalities)
@@ -147,7 +155,7 @@ def _cells(source: Detector, needs: AuditRequest, *, transfer: bool) -> list[Att
     return grid(
         eps=needs.sizes.budgets,
         sensors=sensors,
-        attack=pgd(steps=needs.sizes.pgd_steps),
+        attack=pgd(steps=needs.sizes.pgd_steps, stop_at_success=not transfer),
         noise=noise(),
         transfer=transfer,
     )

@@ -165,8 +165,9 @@ def _table(found: AttackGrid, metrics: Sequence[Metric]) -> Table:
         "Attack success rate",
         ("Attack", "Sensors touched", "Budget (L∞)", "Pooled", "Attack accepted", "Bona fide rejected"),
         tuple(rows),
-        note=f"Gradients: {found.source}. What fell within a budget counts as fallen within every larger one. Noise is "
-        "uniform at random, the control that every attack must beat.",
+        note=f"Gradients: {found.source}. A white-box attack keeps the first images on its way that succeed. What fell "
+        "within a budget counts as fallen within every larger one. Noise is uniform at random, the control that every "
+        "attack must beat.",
         simulated=found.simulated,
     )
 

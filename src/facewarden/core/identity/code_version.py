@@ -15,7 +15,7 @@ LOG = logging.getLogger("facewarden")
 CODES: Mapping[str, int] = MappingProxyType(
     {
         # runs, whose stages and checkpoints are kept in a folder
-        "audit": 2,  # intervals of shares, grades and success over nested budgets
+        "audit": 3,  # intervals of shares, grades, success over nested budgets; attacks keep what succeeded on the way
         "cloak": 1,
         "distill": 1,
         "purify": 1,

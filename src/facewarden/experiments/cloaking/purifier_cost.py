@@ -86,11 +86,11 @@ def _speed(lab: ExperimentCache, purifier: str) -> float:
 def _of_judge(
     lab: ExperimentCache, raw: NDArray[np.float32], treated: NDArray[np.float32], *, seed: int, rounds: int
 ) -> dict[str, Any]:
-    first, second, who_first, who_second = _pairs(lab.crowd.people, seed=seed)
+    first, second, who_first, who_second = pairs_of(lab.crowd.people, seed=seed)
     same = who_first == who_second
     costs: dict[str, Any] = {"pairs": len(same)}
     for name, one, two in (("before", raw, raw), ("gallery", treated, raw), ("both", treated, treated)):
-        similarity = _similarity(one, two, first, second)
+        similarity = similarity_of(one, two, first, second)
         summary = verification_summary(
             similarity, same, first=who_first, second=who_second, seed=seed, rounds=rounds, fars=(0.001,)
         )
@@ -100,7 +100,7 @@ def _of_judge(
     return costs
 
 
-def _similarity(
+def similarity_of(
     one: NDArray[np.float32], two: NDArray[np.float32], first: NDArray[Any], second: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Cosines of pairs, some at a time: the vectors of all pairs together are far larger than those of all faces."""
@@ -111,7 +111,7 @@ def _similarity(
     return found
 
 
-def _pairs(people: Mapping[str, Sequence[int]], *, seed: int) -> tuple[NDArray[Any], ...]:
+def pairs_of(people: Mapping[str, Sequence[int]], *, seed: int) -> tuple[NDArray[Any], ...]:
     """All pairs of one person, and drawn pairs of two people: photos of each, and who is on them as numbers.
 
     Pairs of two people are drawn by their number in the list of all of them, which is never made.
@@ -122,7 +122,7 @@ def _pairs(people: Mapping[str, Sequence[int]], *, seed: int) -> tuple[NDArray[A
     ends = np.repeat(np.cumsum(sizes), sizes)  # where the next person begins
     others = len(rows) - ends
     before = np.concatenate([[0], np.cumsum(others)])
-    numbers = np.sort(_drawn(int(before[-1]), np.random.default_rng(derive(seed, "impostors"))))
+    numbers = np.sort(drawn_numbers(int(before[-1]), np.random.default_rng(derive(seed, "impostors"))))
     owner = np.searchsorted(before, numbers, side="right") - 1
     own = [np.triu_indices(size, 1) for size in sizes]
     starts = np.cumsum([0, *sizes[:-1]])
@@ -133,7 +133,7 @@ def _pairs(people: Mapping[str, Sequence[int]], *, seed: int) -> tuple[NDArray[A
     return rows[first], rows[second], who[first], who[second]
 
 
-def _drawn(total: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def drawn_numbers(total: int, draw: np.random.Generator) -> NDArray[np.int64]:
     """At most `_IMPOSTORS` different numbers below `total`; the memory does not grow with it."""
     if total <= _LISTED:
         return draw.permutation(total)[:_IMPOSTORS]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.seeding import derive
 from facewarden.experiments.cloaking import purifier_cost
-from facewarden.experiments.cloaking.purifier_cost import _drawn, _pairs, _similarity
+from facewarden.experiments.cloaking.purifier_cost import drawn_numbers, pairs_of, similarity_of
 
 
 def crowd(sizes: list[int], *, seed: int = 0) -> dict[str, tuple[int, ...]]:
@@ -42,7 +42,7 @@ def listed(people: dict[str, tuple[int, ...]], *, seed: int, impostors: int) -> 
 def test_pairs_are_those_of_the_whole_list(sizes: list[int], impostors: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purifier_cost, "_IMPOSTORS", impostors)
     people = crowd(sizes)
-    found, plain = _pairs(people, seed=3), listed(people, seed=3, impostors=impostors)
+    found, plain = pairs_of(people, seed=3), listed(people, seed=3, impostors=impostors)
     assert np.array_equal(found[0], plain[0])
     assert np.array_equal(found[1], plain[1])
     names = np.unique(list(people))
@@ -53,7 +53,7 @@ def test_pairs_are_those_of_the_whole_list(sizes: list[int], impostors: int, mon
 def test_a_crowd_of_thousands_takes_little_memory() -> None:
     people = crowd([3] * 3000)  # 40 million pairs
     tracemalloc.start()
-    first, second, one, two = _pairs(people, seed=0)
+    first, second, one, two = pairs_of(people, seed=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30e6
@@ -64,7 +64,7 @@ def test_a_crowd_of_thousands_takes_little_memory() -> None:
 
 def test_drawn_numbers_are_spread_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purifier_cost, "_IMPOSTORS", 1000)
-    found = _drawn(10**9, np.random.default_rng(0))
+    found = drawn_numbers(10**9, np.random.default_rng(0))
     assert len(np.unique(found)) == 1000
     counts = np.histogram(found, bins=4, range=(0, 10**9))[0]
     assert counts.min() > 200
@@ -76,4 +76,4 @@ def test_similarities_are_the_same_bits_in_parts(monkeypatch: pytest.MonkeyPatch
     first, second = (draw.integers(40, size=500) for _ in range(2))
     whole = np.einsum("nd,nd->n", one[first].astype(np.float64), two[second].astype(np.float64))
     monkeypatch.setattr(purifier_cost, "_AT_ONCE", 64)
-    assert np.array_equal(_similarity(one, two, first, second), whole)
+    assert np.array_equal(similarity_of(one, two, first, second), whole)
