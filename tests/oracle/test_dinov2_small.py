@@ -64,3 +64,14 @@ def test_a_detector_takes_it_as_its_trunk(need_asset: Callable[[str], Path]) -> 
     assert not any(parameter.requires_grad for parameter in detector.network.streams.blocks.parameters())
     assert Ama.start({"trunk": "dinov2_small", "size": 112}) == trunk_identity("dinov2_small", pretrained=False)
     assert AmaSettings(trunk="dinov2_small").trunk == "dinov2_small"
+
+
+def test_both_engines_see_the_same(need_asset: Callable[[str], Path]) -> None:
+    from facewarden.training.tokens.engine import EngineSettings, _tokens
+
+    need_asset("dinov2_small")
+    pytest.importorskip("onnxruntime")
+    images = pictures(112)
+    (layers, first), (others, other) = (_tokens(EngineSettings(kind=kind))(images) for kind in ("torch", "onnxruntime"))
+    for mine, theirs in zip([*layers, first], [*others, other], strict=True):
+        torch.testing.assert_close(mine.detach(), theirs, atol=TOLERANCE, rtol=TOLERANCE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,9 @@ from typing import Any
 from facewarden.core.errors import FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.labels import ATTACK, BONA_FIDE
-from facewarden.core.settings import SettingError, read_settings
-from facewarden.data.captures import open_captures
-from facewarden.data.manifest import Manifest
-from facewarden.data.simulate.specification import SeededCaptures
+from facewarden.core.settings import SettingError
 from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
-from facewarden.evaluation.simulated_captures import simulate_captures
+from facewarden.experiments.domain_generalization.captures import prepared_captures
 from facewarden.experiments.domain_generalization.cell import run_transfer_cell
 from facewarden.experiments.domain_generalization.crop_store import make_store, view_of
 from facewarden.experiments.domain_generalization.settings import (
@@ -25,7 +21,7 @@ from facewarden.experiments.domain_generalization.settings import (
     plan_of,
 )
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
-from facewarden.experiments.engine.kind import SHARED, CellResult, PlanCell, PlanKind, Summary
+from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.training.detector import untrained_detector
 
@@ -42,7 +38,7 @@ class PresentationKind(PlanKind):
         """Simulate or open the captures, check and audit every protocol, crop every view that a method needs, once."""
         plan = plan_of(settings)
         folder = known_folder(root, plan.data)
-        manifest = _captures(plan, folder)
+        manifest = prepared_captures(plan.data, folder)
         protocols = sorted({name for part in plan.parts for name in part.protocols})
         splits_of: dict[str, Splits] = {}
         for name in protocols:
@@ -152,28 +148,6 @@ def _distinct(cells: Sequence[PlanCell]) -> list[PlanCell]:
     for cell in cells:
         distinct.setdefault(cell.key("presentation"), cell)
     return list(distinct.values())
-
-
-def _captures(plan: PresentationPlan, folder: Path) -> Manifest:
-    if not (folder / "manifest.csv").is_file() and not (folder / "manifest.parquet").is_file():
-        partial = folder.with_name(f".{folder.name}")
-        shutil.rmtree(partial, ignore_errors=True)
-        if plan.data.get("simulate") is not None:
-            try:
-                settings = read_settings(SeededCaptures, plan.data["simulate"])
-                simulate_captures(partial, settings, faces=settings.faces, workers=settings.workers)
-            except FacewardenError as error:
-                raise SettingError(error.message, hint=error.hint, at=("data", "simulate")) from error
-        else:
-            try:
-                sets = [open_captures(source) for source in plan.data["captures"]]
-            except FacewardenError as error:
-                raise SettingError(error.message, hint=error.hint, at=("data", "captures")) from error
-            partial.mkdir(parents=True)
-            Manifest.joined(sets, name="captures").write(partial / "manifest.parquet")
-        partial.replace(folder)  # captures appear whole
-    assert folder.parent.name == SHARED
-    return Manifest.read(folder)
 
 
 entry = PresentationKind

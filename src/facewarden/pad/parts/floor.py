@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 
-from facewarden.metrics.pad import auc, eer, eer_threshold
 from facewarden.nn.closed_form import DescribedRows
 from facewarden.nn.floors.describer import Describer
 from facewarden.nn.floors.heads import Described, LinearHead
-from facewarden.nn.floors.ridge import ridge_path, scaling_of
 from facewarden.pad.parts.described import DescribedDetector
+from facewarden.pad.parts.solved import solve_ridge
 from facewarden.pad.parts.stream_settings import MissingFill, ViewSettings
 
 _Made = TypeVar("_Made", bound="Floor")
@@ -54,19 +52,14 @@ class Floor(DescribedDetector):
 
     def fit(self, train: DescribedRows, *, dev: DescribedRows) -> dict[str, Any]:
         """Fit a ridge for every strength, keep the one with the highest AUC on dev, the stronger of equal ones."""
-        scaling = scaling_of(train.description)
-        path = ridge_path(scaling.of(train.description), train.labels)
-        candidates = path.scores(scaling.of(dev.description)).astype(np.float64)
-        areas = [auc(scores, dev.labels) for scores in candidates]
-        best = max(range(len(areas)), key=lambda place: (areas[place], path.strengths[place]))
-        threshold = eer_threshold(candidates[best], dev.labels)
+        solved = solve_ridge(train, dev=dev)
         head: Any = self.network.head
         with torch.no_grad():
-            head.mean.copy_(torch.from_numpy(scaling.mean))
-            head.deviation.copy_(torch.from_numpy(scaling.deviation))
-            head.line.weight.copy_(torch.from_numpy(path.weights[best])[None])
-            head.line.bias.fill_(float(path.intercepts[best]) - threshold)
-        return {"strength": path.strengths[best], "dev_auc": areas[best], "dev_eer": eer(candidates[best], dev.labels)}
+            head.mean.copy_(torch.from_numpy(solved.scaling.mean))
+            head.deviation.copy_(torch.from_numpy(solved.scaling.deviation))
+            head.line.weight.copy_(torch.from_numpy(solved.weights)[None])
+            head.line.bias.fill_(solved.intercept)
+        return dict(solved.chosen)
 
     @classmethod
     def example(cls: type[_Made], folder: Path) -> _Made:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from facewarden.core.labels import species_group
+
 WEIGHTS: Mapping[str, float] = MappingProxyType({"prints": 0.25, "replays": 0.25, "masks": 0.25, "partial": 0.25})
 """Species groups and their weights in the main mean."""
 
-_GROUP_OF = MappingProxyType(
-    {"print": "prints", "replay": "replays", "mask": "masks", "fake": "masks", "partial": "partial"}
-)
-"""First word of a species -> its group. Make-up is of no group: it covers a face and is reported apart."""
+APART = ("partial_makeup",)
+"""Species of no group, reported by themselves: make-up covers a living face, and no sensor here is told to see it."""
 
 FLOORS = (
     "chance",
@@ -63,7 +63,7 @@ STRENGTHS = (1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 def group_of(species: str) -> str | None:
     """The group of a species; None for bona fide and for what is reported apart.
 
-    >>> group_of("print_cutout"), group_of("partial_glasses"), group_of("makeup"), group_of("bona_fide")
+    >>> group_of("print_cutout"), group_of("partial_glasses"), group_of("partial_makeup"), group_of("bona_fide")
     ('prints', 'partial', None, None)
     """
-    return _GROUP_OF.get(species.partition("_")[0])
+    return None if species in APART else species_group(species)
