@@ -15,6 +15,7 @@ from facewarden.data.sample import Sample
 from facewarden.experiments.adversarial_training.settings import AdversarialPlan
 from facewarden.experiments.cloaking.settings import CloakingPlan
 from facewarden.experiments.domain_generalization.settings import PresentationSettings
+from facewarden.experiments.domain_generalization.yardstick.settings import YardstickSettings
 from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
 from facewarden.nn.foreign.settings import DetectorSettings, PurifierSettings, RecognizerSettings
 from facewarden.pad.http_detector import HttpSettings
@@ -71,6 +72,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plan_cloaking": lambda: plan("cloaking", CloakingPlan),
     "plan_presentation": lambda: plan("presentation", PresentationSettings),
     "plan_vulnerability": lambda: plan("vulnerability", VulnerabilityPlan),
+    "plan_yardstick": lambda: plan("yardstick", YardstickSettings),
     "recipe_distillation": lambda: inherited(DistillRecipe),
     "recipe_purifier": lambda: inherited(PurifierRecipe),
     "recipe_training": lambda: inherited(Recipe),

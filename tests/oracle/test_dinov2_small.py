@@ -67,11 +67,12 @@ def test_a_detector_takes_it_as_its_trunk(need_asset: Callable[[str], Path]) -> 
 
 
 def test_both_engines_see_the_same(need_asset: Callable[[str], Path]) -> None:
-    from facewarden.training.tokens.engine import EngineSettings, _tokens
+    from facewarden.training.tokens.engine import EngineSettings, token_function
 
     need_asset("dinov2_small")
     pytest.importorskip("onnxruntime")
     images = pictures(112)
-    (layers, first), (others, other) = (_tokens(EngineSettings(kind=kind))(images) for kind in ("torch", "onnxruntime"))
+    layers, first = token_function(EngineSettings(kind="torch"))(images)
+    others, other = token_function(EngineSettings(kind="onnxruntime"))(images)
     for mine, theirs in zip([*layers, first], [*others, other], strict=True):
         torch.testing.assert_close(mine.detach(), theirs, atol=TOLERANCE, rtol=TOLERANCE)

@@ -35,9 +35,7 @@ class SolvedRidge:
         return found
 
 
-def solve_ridge(
-    train: DescribedRows, *, dev: DescribedRows, strengths: Sequence[float] = STRENGTHS
-) -> SolvedRidge:
+def solve_ridge(train: DescribedRows, *, dev: DescribedRows, strengths: Sequence[float] = STRENGTHS) -> SolvedRidge:
     """Fit a ridge for every strength, keep the one with the highest AUC on dev, the stronger of equal ones.
 
     Args:

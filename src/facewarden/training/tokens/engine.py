@@ -70,7 +70,7 @@ def make_engine(settings: EngineSettings) -> Engine:
         BadInputError: onnxruntime was asked for and is not there, or for another trunk.
         MissingAssetError: the weights are not fetched.
     """
-    tokens = _tokens(settings)
+    tokens = token_function(settings)
 
     def look(pixels: Tensor) -> Seen:
         with torch.inference_mode():
@@ -84,7 +84,13 @@ def make_engine(settings: EngineSettings) -> Engine:
     return look
 
 
-def _tokens(settings: EngineSettings) -> Callable[[Tensor], tuple[list[Tensor], Tensor]]:
+def token_function(settings: EngineSettings) -> Callable[[Tensor], tuple[list[Tensor], Tensor]]:
+    """What `layer_tokens` gives of pictures in [0, 1], by the engine that the settings ask for.
+
+    Raises:
+        BadInputError: onnxruntime was asked for and is not there, or for another trunk.
+        MissingAssetError: the weights are not fetched.
+    """
     fits = settings.trunk == DINOV2 and settings.depth is None
     there = importlib.util.find_spec("onnxruntime") is not None
     if settings.kind == "onnxruntime" and not (fits and there):

@@ -33,7 +33,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """For tables."""
+        """What tables say: pass, FAIL or not decided."""
         return "not decided" if self.passed is None else "pass" if self.passed else "FAIL"
 
 
@@ -56,12 +56,12 @@ class GroupGap:
 
     @property
     def wide(self) -> bool:
-        """Rule 1."""
+        """Whether the floor is far enough under the ceiling: the first rule."""
         return self.best.interval().high <= self.ceiling.value - GAP
 
     @property
     def high(self) -> bool:
-        """Rule 2."""
+        """Whether the ceiling is high enough: the second rule."""
         return self.ceiling.value >= CEILING
 
 
@@ -75,9 +75,11 @@ def gaps(floors: Areas, ceiling: Mapping[str, Replicated]) -> dict[str, GroupGap
     found = {}
     for group in WEIGHTS:
         known = {name: areas[group] for name, areas in floors.items() if name in FLOORS and group in areas}
-        if known and group in ceiling:
-            best = max(known, key=lambda name: known[name].value)
-            top = ceiling[group]
+        if not known or group not in ceiling:
+            continue
+        best = max(known, key=lambda name: known[name].value)
+        top = ceiling[group]
+        if (known[best].n, known[best].subjects) == (top.n, top.subjects):  # else some domains have no ceiling
             found[group] = GroupGap(group, best, known[best], top, difference(top, known[best]))
     return found
 
