@@ -64,8 +64,9 @@ def site_plan(people: People, simulation: Simulation) -> tuple[SubjectPlan, ...]
 
 def _first_of(site: Site) -> int:
     """Number of the first of a site's procedural people; those of sealed sites follow from their names."""
-    number = site.number if site.name.startswith("site_") else 1000 + derive(0, site.name) % 10**9
-    return number * _NUMBERS
+    prefix, _, _ = site.name.rpartition("_")  # "site", or "sealed_0123abcd" for all sites of that seed
+    block = 0 if prefix == "site" else 1 + derive(0, prefix) % 10**5
+    return (100 * block + site.number) * _NUMBERS
 
 
 def _sizes(weights: Sequence[float], subjects: int) -> list[int]:
