@@ -12,19 +12,23 @@ import cv2
 
 from facewarden.data.simulate import Simulation, iter_captures
 
+SITES = ("site_03", "site_09", "site_15", "site_21")
+"""Of version 2: one for each set of instruments, all three principles; attackers are neighbors, as in a whole set."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--version", type=int, default=1, choices=(1, 2))
-    parser.add_argument("--subjects", type=int, help="8 of version 1, 120 (five a site) of version 2")
+    parser.add_argument("--subjects", type=int, help="8 of version 1, 60 (15 a site) of version 2")
     parser.add_argument("--captures", type=int, help="of each: 10 of version 1, 4 of version 2")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    subjects, captures = (8, 10) if options.version == 1 else (120, 4)
+    subjects, captures = (8, 10) if options.version == 1 else (60, 4)
     simulation = Simulation(
         version=options.version,
+        domains=() if options.version == 1 else SITES,
         subjects=options.subjects or subjects,
         captures_per_subject=options.captures or captures,
         size=options.size,
