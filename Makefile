@@ -17,11 +17,12 @@ audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
 
 test: setup-test fetch-all lint docs-check
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# What takes longer than a gate may: the results of two commits are equal, number by number and pixel by pixel.
+# What takes longer than a gate may: slow tests; the results of two commits are equal, by number and by pixel.
 GOLDEN ?= c581d63
 test-more: setup-test fetch-all
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 	$(BIN)/python tests/golden/compare.py $(GOLDEN) HEAD
 
 # Kills, full disks and readers: every long verb ends with the same results; takes hours, see docs/results.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from jaxtyping import install_import_hook
+from type_checks import install
 
-_HOOK = install_import_hook("facewarden", "beartype.beartype")
+install()
 
 import hypothesis  # noqa: E402  the hook comes first
 import pytest  # noqa: E402

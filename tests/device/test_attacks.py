@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from facewarden.core import registry
-from facewarden.core.attack import Attack, AttackResult
+from facewarden.core.attack import AttackResult
 from facewarden.core.decision_goal import Evade
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.head_goal import HeadLoss
@@ -16,11 +15,10 @@ from facewarden.core.objective import Objective, TransformedObjective
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.gradient_sources.sfa_offset import SfaOffset
 from many_heads import ManyHeads, random_pair, toy_faces
-from registered import build, names
+from registered import build_attack, names
 from second_device import second_device
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 
-pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
 
 
@@ -28,13 +26,6 @@ CPU = torch.device("cpu")
 def second() -> Iterator[torch.device]:
     with second_device() as device:
         yield device
-
-
-def quick(name: str) -> Attack:
-    """An attack; the slow ones with few steps."""
-    make = registry.load("attacks", name)
-    attack: Attack = make(steps=3) if name in ("lowkey", "tip_im") else build("attacks", name)
-    return attack
 
 
 def assert_same(found: AttackResult, expected: AttackResult, *, device: torch.device) -> None:
@@ -47,9 +38,9 @@ def assert_same(found: AttackResult, expected: AttackResult, *, device: torch.de
 
 
 @pytest.mark.parametrize("name", names("attacks"))
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 def test_a_detector_is_attacked_where_it_is(name: str, norm: str, second: torch.device) -> None:
-    attack = quick(name)
+    attack = build_attack(name)
     threat = ThreatModel(norm=norm, eps=0.06 if norm == "linf" else 0.6, modalities=("rgb", "depth"))  # type: ignore[arg-type]
     found = {
         (model, images): attack(
@@ -63,7 +54,7 @@ def test_a_detector_is_attacked_where_it_is(name: str, norm: str, second: torch.
 
 @pytest.mark.parametrize("name", ["lowkey", "fawkes", "fawkes_targeted", "tip_im", "ulixes"])
 def test_a_face_is_cloaked_where_the_recognizers_are(name: str, second: torch.device) -> None:
-    attack = quick(name)
+    attack = build_attack(name)
 
     def cloaked(model: torch.device, images: torch.device) -> AttackResult:
         faces, targets = make_faces(2).to(images), make_faces(2, seed=9).to(images)
@@ -79,7 +70,7 @@ def test_a_face_is_cloaked_where_the_recognizers_are(name: str, second: torch.de
 
 
 def test_goals_through_heads_and_transforms_and_gradient_sources_follow_the_model(second: torch.device) -> None:
-    pgd = quick("pgd")
+    pgd = build_attack("pgd")
 
     def attacked(model: torch.device, images: torch.device) -> list[AttackResult]:
         detector, batch = ManyHeads(1).to(model), toy_faces(6).to(images)

@@ -22,7 +22,6 @@ from second_device import second_device
 from stand_ins import frames_for, make_faces
 from tiny_captures import write_captures
 
-pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
 
 

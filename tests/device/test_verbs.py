@@ -29,8 +29,6 @@ from second_device import NAME, second_device
 from stand_ins import make_faces
 from tiny_captures import write_captures
 
-pytestmark = pytest.mark.slow
-
 OWN = """
 import sys
 sys.path.insert(0, {tests!r})

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from fuzz.campaign import SIZES, counted, findings, numbers, run
 from fuzz.case import DroppedError, FuzzInput, Outcome, damaged, family_of, generator
@@ -19,7 +18,6 @@ from page_figures import made_table, wrong_figures
 SHARE, SEED = 0.05, 0
 
 
-@pytest.mark.slow
 def test_a_share_of_the_corpus_is_read_or_refused_by_name() -> None:
     outcomes = list(run(numbers(SHARE), seed=SEED))
     counts = Counter(one.kind for one in outcomes)
