@@ -30,7 +30,7 @@ from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.photo import read_photo
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.population import crowd_of, judges_of_purifiers, only_looked_at
+from facewarden.experiments.cloaking.population import crowd_of, evaluation_photos, only_looked_at
 from facewarden.experiments.cloaking.small_grid import parse_cloak
 from facewarden.metrics.shares import share_bounds
 from facewarden.nn.residue import residue_description
@@ -53,7 +53,7 @@ BEFORE = {
     "weights": [0.467635, 0.453833, 0.457976, 1.108695, 0.013925, -0.098555, -0.343634, 0.480759],
 }
 """The function that was fitted on natural faces without edits, which the card of puface held first."""
-JUDGE = "dlib_resnet34"
+RECOGNIZER = "dlib_resnet34"
 CHUNK = 8
 
 Crops = NDArray[np.uint8]
@@ -117,7 +117,7 @@ def learning_people(spec: str, *, people: int) -> Faces:
 
 def testing_people(spec: str, *, first: int, people: int) -> Faces:
     """One photo of each; those of the first come first, so that their cloaks are found again when there are more."""
-    pool = judges_of_purifiers(open_dataset(spec).part("users"))
+    pool = evaluation_photos(open_dataset(spec).part("users"))
     some, more = (choose_people(pool, people=count, at_least=2, at_most=1, seed=0) for count in (first, people))
     return located((*some, *(photo for photo in more if photo not in some)), name="testing")
 
@@ -144,11 +144,11 @@ class Lab:
                 purified = torch.cat([purifier(part) for part in images.split(16)])
                 held = {"values": residue_description(images, purified).double().numpy()}
             if moved:
-                judge = resolve_recognizer(JUDGE)
-                vectors = [embed_all(judge, one) for one in (images, torch.round(purified * 255) / 255)]
+                recognizer = resolve_recognizer(RECOGNIZER)
+                vectors = [embed_all(recognizer, one) for one in (images, torch.round(purified * 255) / 255)]
                 held["moved"] = 1.0 - (vectors[0] * vectors[1]).sum(axis=1).astype(np.float64)
                 if clean is not None:
-                    own = embed_all(judge, to_images(clean))
+                    own = embed_all(recognizer, to_images(clean))
                     held["shift"], held["shift_purified"] = (1.0 - (own * one).sum(axis=1) for one in vectors)
             np.savez(path, **held)
         with np.load(path) as arrays:
@@ -183,7 +183,7 @@ def main() -> None:
     rows = tested(lab, testing)
     after = fit_likelihood(natural, cloaks)
     told = {
-        "faces": options.faces.partition(":")[0], "seed": 0, "judge": JUDGE,
+        "faces": options.faces.partition(":")[0], "seed": 0, "judge": RECOGNIZER,
         "learned": {"people": len(learning.aligned), "natural": len(natural), "cloaked": len(cloaks),
                     "strengths": {family: list(values) for family, values in LEARNED.items()},
                     "cloaks": LEARNED_CLOAKS, "surrogates": [BOTH[0]]},

@@ -28,7 +28,7 @@ from facewarden.data.photo_files import photos_of
 from facewarden.metrics.intervals import count_interval
 from facewarden.photos.aligned import embed_all, to_images
 
-JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
+RECOGNIZERS = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres")
 
 KINDS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -54,17 +54,17 @@ def crops_of(paths: dict[str, Path]) -> dict[str, NDArray[np.uint8]]:
 
 def embeddings(crops: dict[str, NDArray[np.uint8]], names: list[str]) -> Vectors:
     images = to_images(np.stack([crops[name] for name in names]))
-    return {judge: embed_all(resolve_recognizer(judge), images) for judge in JUDGES}
+    return {recognizer: embed_all(resolve_recognizer(recognizer), images) for recognizer in RECOGNIZERS}
 
 
 def missed(gallery: Vectors, own: Vectors, probes: Vectors, rows: list[int]) -> dict[str, list[bool]]:
     """Whether each of some people is missed when the gallery holds `own` of that person and the others as they are."""
     found: dict[str, list[bool]] = {}
-    for judge in JUDGES:
+    for recognizer in RECOGNIZERS:
         for row in rows:
-            held = gallery[judge].copy()
-            held[row] = own[judge][row]
-            found.setdefault(judge, []).append(int((held @ probes[judge][row]).argmax()) != row)
+            held = gallery[recognizer].copy()
+            held[row] = own[recognizer][row]
+            found.setdefault(recognizer, []).append(int((held @ probes[recognizer][row]).argmax()) != row)
     return found
 
 
@@ -120,11 +120,11 @@ def main() -> None:
     print(f"{len(names)} people, {len(rows)} of them cloak, strength {options.strength}; missed, %:")
     for way, found in outcomes.items():
         told: dict[str, object] = {"way": way, "people": len(rows)}
-        for judge, lost in found.items():
+        for recognizer, lost in found.items():
             share = count_interval(np.array(lost), np.ones(len(lost)))
-            told[judge] = {"value": share.value, "low": share.low, "high": share.high}
+            told[recognizer] = {"value": share.value, "low": share.low, "high": share.high}
         lines.append(told)
-        values = [f"{judge} {100 * sum(lost) / len(lost):5.1f}" for judge, lost in found.items()]
+        values = [f"{recognizer} {100 * sum(lost) / len(lost):5.1f}" for recognizer, lost in found.items()]
         print(f"{way:<38} {'  '.join(values)}", flush=True)
     if options.out is not None:
         options.out.write_text(json.dumps({"strength": options.strength, "rows": lines}, indent=1) + "\n")

@@ -81,7 +81,12 @@ MULTITASK = {
     "like": "multitask", "summary": "a tiny one", "model": {"size": 32},
     "training": {"epochs": 1, "batch": 8, "margin": 1.0},
 }  # fmt: skip
-ATTACKED = {**MULTITASK, "objective": "pgd_at", "objective_settings": {"eps": 2.0, "steps": 2}, "stored": "float16"}
+ATTACKED = {
+    **MULTITASK,
+    "objective": "pgd_at",
+    "objective_settings": {"eps": 2.0, "steps": 2},
+    "weights_precision": "float16",
+}
 TINY = {
     "entry": "multi_cnn", "summary": "a tiny one", "model": {"backbone": "lcnet_035", "width": 8, "size": 32},
     "training": {"epochs": 1, "batch": 8, "margin": 1},

@@ -63,8 +63,9 @@ RENAMED_KEYS = {
     "passed_over": "skip_people",
     "readings": "gradients",
     "reading": "gradient",
-    "judges": "evaluation_recognizers",
-    "judge": "evaluation_recognizer",
+    "judges": "recognizers",
+    "judge": "recognizer",
+    "judge_is": "recognizer_is",
 }
 """Old key -> the word that it may have become: both are read as the new one."""
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.run import RunFolder
 from facewarden.reporting.codec import parse_report
-from facewarden.training.recipe import read_recipe
+from facewarden.training.recipe import OLD_KEYS, read_recipe
 from facewarden.training.recipe_files import recipe_of_today
 from stand_ins import make_batch
 
@@ -59,13 +60,14 @@ def test_a_trained_model_scores(files: Path) -> None:
 
 
 def test_a_training_in_bf16_goes_on_where_bfloat16_is_asked_for(files: Path) -> None:
+    today = partial(recipe_of_today, old_keys=OLD_KEYS)
     recipe = {**read_recipe("recipe.json").plain(), "seed": 1, "source": "captures"}
-    run = RunFolder(files / "trained" / "run", recipe=recipe, code=code_of("train"), resume=True, today=recipe_of_today)
+    run = RunFolder(files / "trained" / "run", recipe=recipe, code=code_of("train"), resume=True, today=today)
     assert run.done
     del run
     recipe["training"] = {**recipe["training"], "precision": "auto"}
     with pytest.raises(BadInputError, match=r'training\.precision \("bfloat16" there, "auto" now\)'):
-        RunFolder(files / "trained" / "run", recipe=recipe, code=code_of("train"), resume=True, today=recipe_of_today)
+        RunFolder(files / "trained" / "run", recipe=recipe, code=code_of("train"), resume=True, today=today)
 
 
 def test_a_model_of_ones_own_with_the_card_of_then(files: Path) -> None:

@@ -24,5 +24,5 @@ entry = Asset(
     },
     licence="MIT (file inside, for the package)",
     origin="published by the Faceplugin company; who trained the weights and on which faces is not stated",
-    use="face recognition: judge or surrogate",
+    use="face recognition: evaluation or surrogate",
 )

@@ -1,8 +1,9 @@
 """The poisoning part of the audit: a small run of the cloaking experiment on the audited recognizer.
 
-One person at a time cloaks their gallery photos on surrogates that are not the judge. The gallery, the cloaked photos
-with everybody else's natural ones, goes through a purifier; a nearest-neighbor tracker and a linear probe then look for
-the person's clean probes (`facewarden.experiments.cloaking.measure`; `facewarden evaluate cloaking` runs it in full).
+One person at a time cloaks their gallery photos on surrogates that are not the audited recognizer. The gallery, the
+cloaked photos with everybody else's natural ones, goes through a purifier; a nearest-neighbor tracker and a linear
+probe then look for the person's clean probes (`facewarden.experiments.cloaking.measure`; `facewarden evaluate cloaking`
+runs it in full).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Poisoning:
 
     Attributes:
         lab: the crowd, and where cloaks and embeddings are kept.
-        judge: the recognizer that the trackers use, as the lab builds it; none of the cloak's surrogates.
+        recognizer: the recognizer that the trackers use, as the lab builds it; none of the cloak's surrogates.
         cloak: how people cloak.
         purifiers: names as the lab builds them; "identity" is no treatment.
         users: how many people cloak, one at a time.
@@ -39,7 +40,7 @@ class Poisoning:
     """
 
     lab: ExperimentCache
-    judge: str
+    recognizer: str
     cloak: CloakRecipe
     purifiers: tuple[str, ...]
     users: int
@@ -63,7 +64,7 @@ def _measured(setting: Poisoning, purifier: str) -> list[dict[str, Any]]:
             setting.cloak,
             purifier=purifier,
             tracker=tracker,
-            judges=[setting.judge],
+            recognizers=[setting.recognizer],
             attackers=setting.users,
             seeds=[setting.seed],
             gallery_only=True,
@@ -97,8 +98,8 @@ class GallerySimilarities:
 def verification_pairs(setting: Poisoning, purifier: str) -> GallerySimilarities:
     """All probe-gallery pairs after a purifier: what purification costs honest people."""
     split = setting.lab.crowd.split(setting.seed)
-    raw = setting.lab.vectors([setting.judge])[setting.judge]
-    treated = setting.lab.vectors([setting.judge], purifier=purifier)[setting.judge]
+    raw = setting.lab.vectors([setting.recognizer])[setting.recognizer]
+    treated = setting.lab.vectors([setting.recognizer], purifier=purifier)[setting.recognizer]
     asked, who_asks = _rows(split.probes)
     known, who_is = _rows(split.gallery)
     similarity = raw[asked] @ treated[known].T

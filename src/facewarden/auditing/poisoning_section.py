@@ -62,15 +62,14 @@ def _of_purifier(setting: Poisoning, purifier: str, cells: Sequence[CloakingResu
     simulated = setting.lab.crowd.faces.simulated
 
     def metric(name: str, value: Interval, note: str, **group: str) -> Metric:
-        about = {"purifier": purifier, "judge": setting.lab.recognizer(setting.judge).card.name, **group}
+        about = {"purifier": purifier, "recognizer": setting.lab.recognizer(setting.recognizer).card.name, **group}
         bounds = (value.value, value.low, value.high, value.n)
         return Metric(name, *bounds, simulated, "%", about, f"{note}; {value.method}")
 
     for cell in cells:
         kind = cell.kind.replace("_", " ")
-        note = (
-            f"{cell.tracker}, probes clean and not purified, judge is {kind}, cloak on {' and '.join(cell.surrogates)}"
-        )
+        made_on = " and ".join(cell.surrogates)
+        note = f"{cell.tracker}, probes clean and not purified, recognizer is {kind}, cloak on {made_on}"
         yield metric("protection_rate", cell.protection, note, tracker=cell.tracker, cloak=cell.cloak)
         yield metric("natural_error", cell.natural_error, note, tracker=cell.tracker)
         beyond = rate_difference(cell.protection, cell.natural_error)
@@ -108,7 +107,7 @@ def _table(setting: Poisoning, metrics: Sequence[Metric]) -> Table:
         missed, others = _named(metrics, "natural_error", name), _named(metrics, "normal_accuracy", name)
         kept = _named(metrics, "verification_accuracy", name)
         rows.append((plain(name), *map(measured, hidden), measured(missed), measured(others), measured(kept)))
-    judge, made_on = setting.lab.recognizer(setting.judge).card.name, " and ".join(setting.cloak.surrogates)
+    recognizer, made_on = setting.lab.recognizer(setting.recognizer).card.name, " and ".join(setting.cloak.surrogates)
     cloaking, people = len(setting.lab.crowd.attackers(setting.users)), len(setting.lab.crowd.people)
     return Table(
         "Does the tracker still find a person who cloaks?",
@@ -121,8 +120,8 @@ def _table(setting: Poisoning, metrics: Sequence[Metric]) -> Table:
             "Verification accuracy",
         ),
         tuple(rows),
-        note=f"Recognizer {judge}, cloak made on {made_on}: it is never among them. {cloaking} people cloak in turn "
-        f"among {people}.",
+        note=f"Recognizer {recognizer}, cloak made on {made_on}: it is never among them. "
+        f"{cloaking} people cloak in turn among {people}.",
         simulated=setting.lab.crowd.faces.simulated,
     )
 
@@ -147,17 +146,18 @@ def _figure(setting: Poisoning, metrics: Sequence[Metric]) -> Figure:
 def _finding(setting: Poisoning, metrics: Sequence[Metric]) -> str:
     untreated, missed = (_named(metrics, name, "identity") for name in ("protection_rate", "natural_error"))
     treated = [_named(metrics, "excess_protection_rate", name) for name in setting.purifiers if name != "identity"]
-    judge = setting.lab.recognizer(setting.judge).card.name
+    recognizer = setting.lab.recognizer(setting.recognizer).card.name
     if missed.value > RECOGNIZER_FAILS:
         return (
-            f"{judge} misses {measured(missed)} of the searches for people who do not cloak, and {measured(untreated)} "
-            f"with a cloak of at most {setting.cloak.eps:g} gray levels: it fails before any cloak does."
+            f"{recognizer} misses {measured(missed)} of the searches for people who do not cloak, and "
+            f"{measured(untreated)} with a cloak of at most {setting.cloak.eps:g} gray levels: it fails before any "
+            "cloak does."
         )
     beyond = _named(metrics, "excess_protection_rate", "identity")
     text = (
-        f"A cloak of at most {setting.cloak.eps:g} gray levels hides its owner from {judge} in {measured(untreated)} "
-        f"of the searches when the gallery is used as it comes; {measured(missed)} are missed without a cloak, so the "
-        f"cloak adds {measured(beyond)}."
+        f"A cloak of at most {setting.cloak.eps:g} gray levels hides its owner from {recognizer} in "
+        f"{measured(untreated)} of the searches when the gallery is used as it comes; {measured(missed)} are missed "
+        f"without a cloak, so the cloak adds {measured(beyond)}."
     )
     if treated:
         best = min(treated, key=lambda metric: (metric.value, metric.group["purifier"]))

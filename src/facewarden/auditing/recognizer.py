@@ -39,7 +39,7 @@ from facewarden.photos.synthetic import drawn_faces
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
 
 PURIFIERS = ("identity", "jpeg", "gaussian_blur", "puface")
-_JUDGE = "judge"
+_AUDITED = "recognizer"
 _AT_ONCE = 32
 _LOG = logging.getLogger("facewarden")
 
@@ -47,11 +47,11 @@ _LOG = logging.getLogger("facewarden")
 def poisoning_of(needs: AuditRequest, run: RunFolder) -> tuple[Section, tuple[AuditedPart, ...]]:
     """Cloak photos on a surrogate and see whether the audited recognizer still finds their owners."""
     try:
-        judge = resolve_recognizer(needs.recognizer, device=needs.device)
-        surrogates = surrogates_of(needs, judge)
+        recognizer = resolve_recognizer(needs.recognizer, device=needs.device)
+        surrogates = surrogates_of(needs, recognizer)
     except MissingAssetError as error:
         return not_measured("poisoning", LeftOut(CLOAKING, error.message, error.hint)), ()
-    models = {_JUDGE: judge, **{model.card.name: model for model in surrogates}}
+    models = {_AUDITED: recognizer, **{model.card.name: model for model in surrogates}}
     faces, left_out = _faces(needs)
     try:
         section, lab = _measured(needs, run, models, faces, left_out)
@@ -65,7 +65,7 @@ def poisoning_of(needs: AuditRequest, run: RunFolder) -> tuple[Section, tuple[Au
     settings: dict[str, Any] = {"people": len(lab.crowd.people), "photos": len(faces), "cloaking": cloaking}
     source = "drawn by the simulator" if faces.simulated else faces.source
     parts = (
-        model_part("recognizer (judge)", judge.card),
+        model_part("recognizer", recognizer.card),
         *(model_part("recognizer (surrogate)", model.card) for model in surrogates),
         AuditedPart("faces", faces.source, source, "see the data set", settings=settings),
     )
@@ -80,12 +80,12 @@ def _measured(
     left_out: tuple[LeftOut, ...],
 ) -> tuple[Section, ExperimentCache]:
     sizes, seed = needs.sizes, derive(needs.seed, "poisoning")
-    names = tuple(name for name in models if name != _JUDGE)
+    names = tuple(name for name in models if name != _AUDITED)
     pace = {"pace": "swift", "steps": sizes.cloak_steps}
     lab = ExperimentCache(crowd_of(faces), run.path / "cloaking", recognizer=models.__getitem__)
     setting = Poisoning(
         lab=lab,
-        judge=_JUDGE,
+        recognizer=_AUDITED,
         cloak=CloakRecipe("lowkey", "8", names, settings=pace, seed=seed),
         purifiers=_purifiers(),
         users=sizes.cloaking_people,

@@ -24,7 +24,7 @@ from facewarden.data.content import captures_hash, photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.manifest import Manifest
-from facewarden.experiments.cloaking.population import judges_of_purifiers
+from facewarden.experiments.cloaking.population import evaluation_photos
 from facewarden.metrics.pad import fit_rule
 from facewarden.photos.aligned import choose_people
 from facewarden.recognizers.parts.ensembles import AUDIT_SURROGATES
@@ -97,8 +97,8 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
     fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=needs.policy, split="dev", species=np.array(["", ""]))
     hashes: dict[str, Any] = {}
     with suppress(MissingAssetError):
-        judge = resolve_recognizer(needs.recognizer)
-        hashes["recognizers"] = [model.card.sha256 for model in (judge, *surrogates_of(needs, judge))]
+        recognizer = resolve_recognizer(needs.recognizer)
+        hashes["recognizers"] = [model.card.sha256 for model in (recognizer, *surrogates_of(needs, recognizer))]
     with suppress(MissingAssetError):
         if needs.faces is not None:
             hashes["faces_sha256"] = photos_hash(open_dataset(needs.faces).photos())
@@ -110,24 +110,24 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
     return hashes
 
 
-def surrogates_of(needs: AuditRequest, judge: Recognizer) -> tuple[Recognizer, ...]:
-    """Recognizers to make the cloak on: those named, else the first two that are there and are not the judge.
+def surrogates_of(needs: AuditRequest, recognizer: Recognizer) -> tuple[Recognizer, ...]:
+    """Recognizers to make the cloak on: those named, else the first two that are there and are not the audited one.
 
     Raises:
-        BadInputError: the judge is named as a surrogate.
+        BadInputError: the audited recognizer is named as a surrogate.
         MissingAssetError: none is in the cache.
     """
     if recorded(needs.recognizer) in map(recorded, needs.surrogate):
         raise BadInputError(
             f"the surrogate {recorded(needs.recognizer)!r} is the audited recognizer itself",
-            hint="a headline never uses the judge as surrogate; leave --surrogate out",
+            hint="the cloak is never made on the audited recognizer; leave --surrogate out",
         )
     if needs.surrogate:
         return tuple(resolve_recognizer(name, device=needs.device) for name in needs.surrogate)
     found: list[Recognizer] = []
     missing: list[MissingAssetError] = []
     for name in AUDIT_SURROGATES:
-        if name != judge.card.name and len(found) < 2:
+        if name != recognizer.card.name and len(found) < 2:
             try:
                 found.append(resolve_recognizer(name, device=needs.device))
             except MissingAssetError as error:
@@ -163,7 +163,7 @@ def chosen_photos(needs: AuditRequest, dataset: Dataset, *, people: int, at_most
         BadInputError: too few people have enough photos.
     """
     # some of the users chose the recipe of a purifier
-    photos = judges_of_purifiers(dataset.part("users")) if isinstance(dataset, Lfw) else dataset.photos()
+    photos = evaluation_photos(dataset.part("users")) if isinstance(dataset, Lfw) else dataset.photos()
     return choose_people(photos, people=people, at_least=AT_LEAST, at_most=at_most, seed=derive(needs.seed, "faces"))
 
 

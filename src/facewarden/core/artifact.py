@@ -96,7 +96,9 @@ def weights_of(network: nn.Module, stored: str) -> dict[str, Tensor]:
     weights = {name: value.half() if value.is_floating_point() else value for name, value in whole.items()}
     large = [name for name, value in weights.items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if large:
-        raise BadInputError(f"{large[0]} holds values beyond 16 bits", hint='"stored": "float32" in the recipe')
+        raise BadInputError(
+            f"{large[0]} holds values beyond 16 bits", hint='"weights_precision": "float32" in the recipe'
+        )
     network.load_state_dict(weights)
     return weights
 

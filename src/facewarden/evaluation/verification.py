@@ -134,7 +134,7 @@ def verify(
                 _keep(kept[name], new[name])
             found |= new
         results += [
-            _judge(dataset, listed, models[name], found[name], aligner=aligner, seed=seed, rounds=rounds)
+            _measure(dataset, listed, models[name], found[name], aligner=aligner, seed=seed, rounds=rounds)
             for name in models
         ]
     return tuple(results)
@@ -209,7 +209,7 @@ def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
     return np.concatenate([part.numpy() for part in parts]).astype(np.float32)
 
 
-def _judge(
+def _measure(
     dataset: Dataset,
     listed: _List,
     model: Recognizer,

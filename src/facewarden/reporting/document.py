@@ -8,10 +8,10 @@ Names that the grades, the gate and the page know (other metrics are welcome, th
 | presentation | `apcer_worst_species`, `bpcer`, `acer_worst_species`, `eer`, `auc` | | % (`auc`: none) |
 | perturbation | `success_rate` | `eps` as "8/255", and e.g. `attack`, `goal`, `modalities` | % |
 | perturbation | `eps_half`: smallest budget that flips half of the samples, in gray levels | e.g. `attack` | /255 |
-| poisoning | `protection_rate`: share of cloaked persons the judge fails to find | `cloak`, `purifier` | % |
+| poisoning | `protection_rate`: share of cloaked persons the recognizer fails to find | `cloak`, `purifier` | % |
 | poisoning | `natural_error`: the same share while nobody cloaks | `purifier` | % |
 | poisoning | `excess_protection_rate`: the first less the second | `cloak`, `purifier` | % |
-| poisoning | `verification_accuracy` of the judge after purifying uncloaked faces | `purifier` | % |
+| poisoning | `verification_accuracy` of the recognizer after purifying uncloaked faces | `purifier` | % |
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class AuditedPart:
     """A model or a data set that the audit used.
 
     Attributes:
-        role: "detector", "recognizer", "faces", "captures", "judge" ...
+        role: "detector", "recognizer", "surrogate", "faces", "captures" ...
         name: registry name or file stem.
         source: package and version, recipe, or file name.
         licence: as stated by the source.

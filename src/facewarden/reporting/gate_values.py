@@ -15,6 +15,8 @@ from facewarden.reporting.gate_syntax import ARITHMETIC, COMPARE, HINT, OF_MANY,
 
 ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "apcer": "apcer_worst_species"})
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""
+OLD_GROUP_KEYS: Mapping[str, str] = MappingProxyType({"judge": "recognizer", "judge_is": "recognizer_is"})
+"""Keys of groups in gates and reports of 0.1 -> their names now."""
 
 
 class GateEvaluator:
@@ -117,7 +119,12 @@ class GateEvaluator:
 
 
 def _fits(group: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    group, wanted = _of_today(group), _of_today(wanted)
     return all(key in group and _same(group[key], value) for key, value in wanted.items())
+
+
+def _of_today(group: Mapping[str, str]) -> dict[str, str]:
+    return {OLD_GROUP_KEYS.get(key, key): value for key, value in group.items()}
 
 
 def _same(one: str, other: str) -> bool:

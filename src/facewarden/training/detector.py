@@ -116,7 +116,7 @@ class DetectorTraining:
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights as they are stored; the model is rounded to them, so it is measured as it is shipped."""
-        return weights_of(self.model.network, self.recipe.stored)
+        return weights_of(self.model.network, self.recipe.weights_precision)
 
     def card(self, *, summary: str, source: str, training_data: str, limits: str) -> Card:
         """Return the card of the result; what is not given comes from the recipe.

@@ -1,4 +1,4 @@
-"""Feature networks for the loss of a purifier: what a face looks like to a network that judges nothing later."""
+"""Feature networks for the loss of a purifier: what a face looks like to a network that measures nothing later."""
 
 from __future__ import annotations
 

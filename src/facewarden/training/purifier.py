@@ -105,7 +105,7 @@ def train_purifier(
         limits=plan.limits,
         settings={
             "network": dict(plan.network),
-            # a network that was in the loss once judges none of what came of it
+            # a network that was in the loss once measures nothing that came of it
             "features": sorted({*(settings.features if features else ()), *_features_of(before)}),
             "suspicion": fit_suspicion(network, learned),
         },

@@ -59,7 +59,7 @@ class PurifierSettings:
             natural face that was changed a little counts as much as a cloaked one; or "l1", the mean absolute error.
         residual_cloak: weight of the share of the cloak that is left, see `facewarden.training.amplify.residual_cloak`.
         feature: weight of the feature term.
-        features: recognizers whose features are compared; none of them should judge the result.
+        features: recognizers whose features are compared; none of them should measure the result.
         feature_faces: how many of a step's faces they look at, since they cost more than the network; 0 is all.
         mirror: whether half of the samples are mirrored.
         varied: share of samples that are sharpened or softened, exposed otherwise and given grain before the cloak.

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from facewarden.core.settings import Text, WrittenAs, check_fields, read_settings
+from facewarden.core.settings.old_keys import with_keys_of_today
 from facewarden.data.simulate.specification import SimulatedCaptures
 from facewarden.training.loop import TrainSettings
 from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
-_FILES = RecipeFiles(FOLDER, what="training recipe", model="multi_cnn")
+OLD_KEYS = MappingProxyType({"stored": "weights_precision"})
+"""Settings in recipes of 0.1 -> their names now."""
+_FILES = RecipeFiles(FOLDER, what="training recipe", model="multi_cnn", old_keys=OLD_KEYS)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Recipe:
         training: how to train.
         captures: what to simulate where no captures are given, kept as it is written.
         policy: how the threshold is set on the development split.
-        stored: "float32", or "float16" for weights of half the size; they are rounded before anything is measured.
+        weights_precision: "float32", or "float16" for a file of weights of half the size; they are rounded before
+            anything is measured.
     """
 
     entry: Text
@@ -41,7 +46,7 @@ class Recipe:
     intended_use: str = "research"
     limits: str = "unknown on other captures than it was measured on"
     licence: str = "Apache-2.0"
-    stored: Literal["float32", "float16"] = "float32"
+    weights_precision: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         check_fields(self, source="recipe")
@@ -49,8 +54,8 @@ class Recipe:
     def plain(self) -> dict[str, Any]:
         """The recipe as JSON values; reading them gives the same recipe."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        if self.stored == "float32":
-            del values["stored"]  # runs that were begun before there was a choice go on
+        if self.weights_precision == "float32":
+            del values["weights_precision"]  # runs that were begun before there was a choice go on
         if values["training"].get("accumulate") == 1:
             del values["training"]["accumulate"]  # and cells of plans keep their ids
         return values
@@ -59,6 +64,11 @@ class Recipe:
     def simulated(self) -> SimulatedCaptures:
         """What to simulate where no captures are given."""
         return read_settings(SimulatedCaptures, self.captures, source="recipe", at=("captures",))
+
+    def in_ids(self) -> dict[str, Any]:
+        """The recipe as JSON values for what ids are made of: names are those of 0.1, so that ids stay."""
+        old_names = {now: old for old, now in OLD_KEYS.items()}
+        return {old_names.get(name, name): value for name, value in self.plain().items()}
 
     def with_epochs(self, epochs: int | None) -> Recipe:
         """The recipe with another number of epochs; None leaves it as it is."""
@@ -87,10 +97,10 @@ def parse_recipe(values: Mapping[str, Any], *, source: str) -> Recipe:
     """Make a recipe of JSON values that hold all of it.
 
     Args:
-        values: as `Recipe.plain` gives them; what has a default may be left out.
+        values: as `Recipe.plain` or `Recipe.in_ids` gives them; what has a default may be left out.
         source: named in the error.
 
     Raises:
         BadInputError: they are not a recipe.
     """
-    return read_settings(Recipe, values, source=source)
+    return read_settings(Recipe, with_keys_of_today(values, OLD_KEYS)[0], source=source)

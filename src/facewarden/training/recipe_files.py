@@ -10,6 +10,8 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.guards.bounded import read_json_bounded
+from facewarden.core.settings.old_keys import with_keys_of_today
+from facewarden.core.settings.problems import path_text
 
 FOLDER = Path(__file__).parent / "recipes"
 """Recipes of detectors and purifiers that come with the package."""
@@ -25,7 +27,8 @@ class RecipeFiles:
         what: the kind in words, for messages.
         model: name of a recipe of the package that is a good one to copy.
         replaced: settings that a recipe which is like another replaces as a whole; others are merged key by key.
-        old_keys: settings by their path in recipes of an earlier release, as in "training.stored" -> the name now.
+        old_keys: settings by their path in recipes of an earlier release, as in "training.stored" -> their name now,
+            see `with_keys_of_today`.
     """
 
     folder: Path
@@ -91,7 +94,7 @@ class RecipeFiles:
             raise self.refuse(str(path), error) from error
         values, renamed = with_keys_of_today(values, self.old_keys)
         for old, now in renamed.items():
-            _LOG.warning("%s: %s is spelled %s now", path, old, now)
+            _LOG.warning("%s: %s is spelled %s now", path, path_text(old), path_text(now))
         if "like" not in values:
             return values
         own = {key: value for key, value in values.items() if key != "like"}
@@ -100,32 +103,6 @@ class RecipeFiles:
         except UnknownEntryError as error:
             raise self.refuse(str(path), error) from error
         return {**merged(base, own), **{key: own[key] for key in self.replaced if key in own}}
-
-
-def with_keys_of_today(values: Mapping[str, Any], old_keys: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Rename the settings of a recipe that an earlier release spelled otherwise.
-
-    Args:
-        values: the recipe; it is not changed.
-        old_keys: path of a setting, as in "training.stored" -> its name now.
-
-    Returns:
-        The recipe of today, and the old paths that it had -> paths of today.
-    """
-    today, renamed = dict(values), {}
-    for path, name in old_keys.items():
-        *parents, old = path.split(".")
-        inner: Any = today
-        for parent in parents:
-            if not isinstance(inner.get(parent), dict):
-                break  # nothing to rename, or a value of another type, which its reader refuses
-            inner[parent] = dict(inner[parent])
-            inner = inner[parent]
-        else:
-            if old in inner and name not in inner:
-                inner[name] = inner.pop(old)
-                renamed[path] = ".".join([*parents, name])
-    return today, renamed
 
 
 def recipe_of_today(values: Mapping[str, Any], old_keys: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def cloak(
     finder, detector = resolve_aligner(aligner), CloakDetector()
     recipe = {
         "method": recorded(method), "surrogates": names, "weights": weights,
-        "judges": [name for name in models if name not in names],
+        "judges": [name for name in models if name not in names],  # the word of 0.1, so that its records go on
         "eps": chosen.eps, "strength": strength, "faces": faces, "aligner": aligner, "thorough": thorough,
         "format": format, "quality": quality, "seed": seed,
     }  # fmt: skip

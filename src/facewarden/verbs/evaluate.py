@@ -130,7 +130,7 @@ def evaluate(
         if len(sets) != 1:
             raise BadInputError("cloaking needs one set of photos", hint="--dataset lfw:PATH")
         surrogates: tuple[RecognizerLike, ...] = several(surrogate)
-        judges: tuple[RecognizerLike, ...] = recognizers or EVALUATION_RECOGNIZERS
+        used: tuple[RecognizerLike, ...] = recognizers or EVALUATION_RECOGNIZERS
         purifiers: tuple[PurifierLike, ...] = several(purifier)
         metrics, files, skipped = evaluate_cloaking(
             dataset=sets[0],
@@ -138,8 +138,8 @@ def evaluate(
             surrogate=tuple(labeled(surrogates)),
             purifier=tuple(labeled(purifiers)),
             tracker=several(tracker),
-            judge=tuple(labeled(judges)),
-            recognizers=labeled((*surrogates, *judges)),
+            recognizer=tuple(labeled(used)),
+            recognizers=labeled((*surrogates, *used)),
             purifiers=labeled(purifiers),
             users=users,
             skip_people=skip_people,

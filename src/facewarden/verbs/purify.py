@@ -129,15 +129,15 @@ def purify(
         raise BadInputError(f"suspicion {suspicion} with region {region!r}", hint="--suspicion 0.5 --region face")
     model = resolve_purifier(purifier)
     finder: Aligner | None = None if region == "photo" else resolve_aligner(aligner)
-    judge = _judge(recognizer, folder.notes) if finder is not None else None
+    checker = _recognizer(recognizer, folder.notes) if finder is not None else None
     detector = _detector(model, needed=only_suspicious) if finder is not None else None
     settings = [
         region,
         aligner,
-        recorded(recognizer) if judge is not None else "",
+        recorded(recognizer) if checker is not None else "",
         suspicion if only_suspicious else None,
     ]
-    work = _Work(folder, out, model, finder, judge, detector, suspicion if only_suspicious else None, settings)
+    work = _Work(folder, out, model, finder, checker, detector, suspicion if only_suspicious else None, settings)
     folder.claim(out / "purified.source")
     record = Record(out / "purified.jsonl", fresh=force)
     names: list[str] = []
@@ -188,7 +188,7 @@ class _Work:
     out: Path
     model: Purifier
     finder: Aligner | None
-    judge: Recognizer | None
+    recognizer: Recognizer | None
     detector: CloakDetector | None
     threshold: float | None
     settings: Sequence[Any]
@@ -216,7 +216,7 @@ class _Work:
         likelihood = self._likelihood(photo, faces)
         if self.threshold is not None and likelihood is not None and likelihood < self.threshold:
             return self._copied(path, name, faces=len(faces), likelihood=likelihood, known=known)
-        purified = purify_faces(photo, faces, self.model, recognizer=self.judge)
+        purified = purify_faces(photo, faces, self.model, recognizer=self.recognizer)
         row = self._written(path, name, photo, purified.pixels, faces=len(faces))
         return row | {"likelihood": likelihood, "identity": purified.identity}
 
@@ -248,7 +248,7 @@ class _Work:
         except OSError as error:
             raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
         row = {"treatment": "copied", "psnr": 100.0, "ssim": 1.0, "faces": faces}
-        return self._row(name, target, row) | {"likelihood": likelihood, "identity": 1.0 if self.judge else None}
+        return self._row(name, target, row) | {"likelihood": likelihood, "identity": 1.0 if self.recognizer else None}
 
     def _row(self, name: str, target: Path, values: dict[str, Any]) -> dict[str, Any]:
         where = {"source": name, "file": printable(target.relative_to(self.out).as_posix())}
@@ -287,7 +287,7 @@ def _all_pixels(model: Purifier, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.round(cleaned * 255).astype(np.uint8)
 
 
-def _judge(name: RecognizerLike, notes: Counter[str]) -> Recognizer | None:
+def _recognizer(name: RecognizerLike, notes: Counter[str]) -> Recognizer | None:
     if name == "":
         return None
     try:

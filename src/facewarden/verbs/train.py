@@ -6,6 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from facewarden.training.head_results import learned_heads, measure_heads
 from facewarden.training.protocol_splits import audit_of, check_simulated, with_protocol
 from facewarden.training.purifier import train_purifier
 from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifier_recipe
-from facewarden.training.recipe import Recipe, read_recipe
+from facewarden.training.recipe import OLD_KEYS, Recipe, read_recipe
 from facewarden.training.recipe_files import recipe_of_today
 from facewarden.training.results import dev_rule, measure, sentence
 
@@ -108,8 +109,9 @@ def train(
         _check_splits(manifest)
     computed = Placement(device).resolved(plan.training.precision)
     run = RunFolder(
-        out / "run", recipe=written, code=code_of("train"), resume=resume, computed=computed, today=recipe_of_today
-    )
+        out / "run", recipe=written, code=code_of("train"), resume=resume, computed=computed,
+        today=partial(recipe_of_today, old_keys=OLD_KEYS),
+    )  # fmt: skip
     options = {"--captures": captures, "--protocol": protocol, "--epochs": epochs, "--precision": precision}
     command = _command(recipe, out=out, data=sets, seed=seed, options=options)
     write_json(run.path / COMMAND, {"command": command})

@@ -67,9 +67,14 @@ def colored(people: int = 4, photos: int = 5) -> Population:
 
 
 def setting(folder: Path, level: str = "10") -> Poisoning:
-    models: dict[str, Any] = {"judge": Color("judged"), "color": Color("color"), "identity": Same(), "paint": Paint()}
+    models: dict[str, Any] = {
+        "recognizer": Color("judged"),
+        "color": Color("color"),
+        "identity": Same(),
+        "paint": Paint(),
+    }
     lab = ExperimentCache(colored(), folder, recognizer=models.__getitem__, purifier=models.__getitem__)
-    return Poisoning(lab, "judge", CloakRecipe("pgd", level, ("color",)), ("identity", "paint"), users=3, seed=0)
+    return Poisoning(lab, "recognizer", CloakRecipe("pgd", level, ("color",)), ("identity", "paint"), users=3, seed=0)
 
 
 def test_the_section_adds_up_and_resumes(tmp_path: Path) -> None:
@@ -84,8 +89,8 @@ def test_the_section_adds_up_and_resumes(tmp_path: Path) -> None:
     assert hidden.value == pytest.approx(np.mean(found["identity"][0].hidden))
     assert hidden.value > 0.6
     assert rates["paint", "nearest"].value == 0.0
-    assert {m.group["judge"] for m in section.metrics if m.name == "protection_rate"} == {"judged"}
-    assert "judge is unseen family" in hidden.note
+    assert {m.group["recognizer"] for m in section.metrics if m.name == "protection_rate"} == {"judged"}
+    assert "recognizer is unseen family" in hidden.note
     assert "cloak on color" in hidden.note
     missed = [m.value for m in section.metrics if m.name == "natural_error"]
     assert missed == [0.0] * 4

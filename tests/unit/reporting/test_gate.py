@@ -48,6 +48,18 @@ def test_an_expression_means_what_it_says(report: Report, expression: str, fails
     assert ("yes" if fails else "no") in gate.detail or "not" in expression or " or " in expression
 
 
+@pytest.mark.parametrize("held", ["judge", "recognizer"])
+@pytest.mark.parametrize("asked", ["judge", "recognizer"])
+def test_groups_of_reports_and_gates_may_have_their_key_of_0_1(report: Report, held: str, asked: str) -> None:
+    section = report.poisoning
+    metrics = tuple(replace(metric, group={**metric.group, held: "one"}) for metric in section.metrics)
+    changed = replace(report, poisoning=replace(section, metrics=metrics))
+    name = metrics[0].name
+    assert not parse_gate(f"n(max(poisoning.{name}[{asked}=one])) > 0").evaluate(changed).passed
+    with pytest.raises(BadInputError, match="none fit"):
+        parse_gate(f"n(max(poisoning.{name}[{asked}=two])) > 0").evaluate(changed)
+
+
 def test_the_detail_shows_the_numbers(report: Report) -> None:
     gate = parse_gate("presentation.acer > 0.05 or grade(poisoning) > C").evaluate(report)
     assert "acer_worst_species = 9.0\u00a0% (5.2–14.8), n\u00a0=\u00a0280" in gate.detail

@@ -153,7 +153,10 @@ def test_an_unknown_recipe_or_field_is_refused(tmp_path: Path) -> None:
         ('{"entry": "multi_cnn"}', "summary is missing; allowed: text"),
         (json.dumps({**RECIPE, "epochs": 3}), "unknown setting 'epochs'"),
         ('{"training": 3}', "entry is missing.*training is 3; allowed: an object with epochs, batch"),
-        (json.dumps({**RECIPE, "stored": "int8"}), 'stored is "int8"; allowed: float32 or float16'),
+        (
+            json.dumps({**RECIPE, "weights_precision": "int8"}),
+            'weights_precision is "int8"; allowed: float32 or float16',
+        ),
     ):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(BadInputError, match=rf"bad\.json: {message}"):

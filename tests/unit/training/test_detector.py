@@ -10,7 +10,9 @@ from facewarden.pad.multi_cnn import MultiCnn
 from facewarden.training.detector import DetectorTraining, trainable_class, untrained_detector
 from facewarden.training.recipe import Recipe
 
-RECIPE = Recipe("multi_cnn", "a tiny one", model={"backbone": "lcnet_035", "width": 8, "size": 32}, stored="float16")
+RECIPE = Recipe(
+    "multi_cnn", "a tiny one", model={"backbone": "lcnet_035", "width": 8, "size": 32}, weights_precision="float16"
+)
 
 
 def test_only_trainable_detectors_are_trained() -> None:

@@ -197,9 +197,9 @@ def test_without_captures_it_simulates_some_learns_all_heads_and_tells_how_good_
 
 def test_weights_stored_at_half_size_are_those_that_were_measured(recipe: str, tmp_path: Path) -> None:
     values = json.loads(Path(recipe).read_text())
-    Path(recipe).write_text(json.dumps({**values, "stored": "float16"}))
-    assert read_recipe(recipe).plain()["stored"] == "float16"
-    assert "stored" not in read_recipe("multitask").plain()
+    Path(recipe).write_text(json.dumps({**values, "weights_precision": "float16"}))
+    assert read_recipe(recipe).plain()["weights_precision"] == "float16"
+    assert "weights_precision" not in read_recipe("multitask").plain()
     out = train(recipe, out=tmp_path / "out", seed=1)
     with safe_open(out / "weights.safetensors", framework="pt") as file:
         assert {str(file.get_tensor(name).dtype) for name in file.keys()} <= {"torch.float16", "torch.int64"}  # noqa: SIM118
@@ -207,7 +207,7 @@ def test_weights_stored_at_half_size_are_those_that_were_measured(recipe: str, t
     found, rule = dev_rule(Multitask(out), manifest, policy="eer"), load_artifact(out).rule
     assert rule is not None
     assert found.threshold == rule.threshold
-    Path(recipe).write_text(json.dumps({**values, "stored": "int8"}))
+    Path(recipe).write_text(json.dumps({**values, "weights_precision": "int8"}))
     with pytest.raises(BadInputError, match="int8"):
         read_recipe(recipe)
 

@@ -98,7 +98,7 @@ class AdversarialPlan:
             raise misplaced(error, (), at=("recipe",)) from error
         if "objective" in change:  # settings of another objective mean nothing to this one
             base["objective_settings"] = {}
-        return checked_recipe(merged(base, change), at=at, written=[(at, change)]).plain()
+        return checked_recipe(merged(base, change), at=at, written=[(at, change)]).in_ids()
 
 
 def plan_of(settings: Mapping[str, Any]) -> AdversarialPlan:

@@ -18,8 +18,8 @@ from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
-from facewarden.experiments.cloaking.judges_build import build_recognizer
 from facewarden.experiments.cloaking.population import Population
+from facewarden.experiments.cloaking.recognizer_build import build_recognizer
 from facewarden.photos.aligned import embed_all, purify, to_images
 
 Vectors = NDArray[np.float32]
@@ -90,7 +90,7 @@ class ExperimentCache:
 
     def vectors(
         self,
-        judges: Sequence[str],
+        recognizers: Sequence[str],
         *,
         purifier: str = _EMPTY,
         cloak: CloakRecipe | None = None,
@@ -99,7 +99,7 @@ class ExperimentCache:
         """Embeddings after a purifier, of the whole population or of some people's cloaked photos.
 
         Args:
-            judges: recognizers.
+            recognizers: by whom.
             purifier: what every photo goes through first.
             cloak: None embeds every natural face.
             people: with a cloak, whose photos: all of a person's, or with a mapping some rows.
@@ -112,13 +112,18 @@ class ExperimentCache:
             model = self.recognizer(name)
             return lambda images: embed_all(model, images)
 
-        return self._read("vectors", judges, reader, purifier=purifier, cloak=cloak, people=people)
+        return self._read("vectors", recognizers, reader, purifier=purifier, cloak=cloak, people=people)
 
     def halves(
-        self, judge: str, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Rows | Sequence[str] = ()
+        self,
+        recognizer: str,
+        *,
+        purifier: str = _EMPTY,
+        cloak: CloakRecipe | None = None,
+        people: Rows | Sequence[str] = (),
     ) -> NDArray[np.float16]:
         """Features of the lower, fixed half of an evaluation recognizer, for trackers that train the upper half."""
-        model = self.recognizer(judge)
+        model = self.recognizer(recognizer)
         cut = model.halves()
         assert cut is not None  # asked for by `offers_halves` only
         below, device = cut[0], device_of(model)
@@ -131,12 +136,12 @@ class ExperimentCache:
 
             return read
 
-        return self._read("halves", [judge], reader, purifier=purifier, cloak=cloak, people=people)[judge]
+        return self._read("halves", [recognizer], reader, purifier=purifier, cloak=cloak, people=people)[recognizer]
 
     def _read(
         self,
         kind: str,
-        judges: Sequence[str],
+        recognizers: Sequence[str],
         reader: Callable[[str], Reader],
         *,
         purifier: str,
@@ -146,28 +151,28 @@ class ExperimentCache:
         treat = self.purifier(purifier)
         label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
         if cloak is None:
-            cache_keys = {name: f"{kind} {purifier} {name}" for name in judges}
-            new = [name for name in judges if cache_keys[name] not in self._natural_read]
+            cache_keys = {name: f"{kind} {purifier} {name}" for name in recognizers}
+            new = [name for name in recognizers if cache_keys[name] not in self._natural_read]
             if new:
                 count = len(self.crowd.faces.crops)
                 strips = track(self._natural(), label=label, total=count, unit="faces", size=len)
                 parts = list(self._chunks(kind, new, reader, treat, strips))
                 self._natural_read |= {cache_keys[name]: np.concatenate([part[name] for part in parts]) for name in new}
-            return {name: self._natural_read[cache_keys[name]] for name in judges}
-        embeddings = {name: array.copy() for name, array in self._base(kind, judges, reader, purifier).items()}
+            return {name: self._natural_read[cache_keys[name]] for name in recognizers}
+        embeddings = {name: array.copy() for name, array in self._base(kind, recognizers, reader, purifier).items()}
         whole = self.crowd.people
         for who in track(people, label=label, unit="people"):
             rows = list(people[who]) if isinstance(people, Mapping) else whole[who]
             crops = self.cloaked(cloak, who, rows=rows)
-            part = next(self._chunks(kind, judges, reader, treat, [crops]))
-            for name in judges:
+            part = next(self._chunks(kind, recognizers, reader, treat, [crops]))
+            for name in recognizers:
                 embeddings[name][rows] = part[name]
         return embeddings
 
     def _base(
-        self, kind: str, judges: Sequence[str], reader: Callable[[str], Reader], purifier: str
+        self, kind: str, recognizers: Sequence[str], reader: Callable[[str], Reader], purifier: str
     ) -> dict[str, NDArray[Any]]:
-        return self._read(kind, judges, reader, purifier=purifier, cloak=None, people=())
+        return self._read(kind, recognizers, reader, purifier=purifier, cloak=None, people=())
 
     def _natural(self) -> Iterator[NDArray[np.uint8]]:
         crops = self.crowd.faces.crops
@@ -177,17 +182,17 @@ class ExperimentCache:
     def _chunks(
         self,
         kind: str,
-        judges: Sequence[str],
+        recognizers: Sequence[str],
         reader: Callable[[str], Reader],
         treat: Purifier,
         chunks: Iterator[NDArray[np.uint8]] | Sequence[NDArray[np.uint8]],
     ) -> Iterator[dict[str, NDArray[Any]]]:
         """Embed chunks of faces by every evaluation recognizer; a chunk is purified once for all of them."""
         for crops in chunks:
-            about = {name: self._about(crops, treat, name) for name in judges}
-            missing = [name for name in judges if not self.store.has(kind, about[name])]
+            about = {name: self._about(crops, treat, name) for name in recognizers}
+            missing = [name for name in recognizers if not self.store.has(kind, about[name])]
             images = purify(treat, to_images(crops)) if missing else None
-            yield {name: self._one(kind, about[name], reader(name), images) for name in judges}
+            yield {name: self._one(kind, about[name], reader(name), images) for name in recognizers}
 
     def _one(self, kind: str, about: Mapping[str, Any], read: Reader, images: Tensor | None) -> NDArray[Any]:
         def make() -> dict[str, NDArray[Any]]:
@@ -196,11 +201,11 @@ class ExperimentCache:
 
         return self.store.get(kind, about, make)["values"]
 
-    def _about(self, crops: NDArray[np.uint8], treat: Purifier, judge: str) -> dict[str, Any]:
+    def _about(self, crops: NDArray[np.uint8], treat: Purifier, recognizer: str) -> dict[str, Any]:
         return {
             "pixels": pixels_key(crops),
             "purifier": identity_of(treat),
-            "judge": self.recognizer(judge).card.identity(),
+            "judge": self.recognizer(recognizer).card.identity(),  # the word of 0.1: what was kept stays found
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS
+from facewarden.experiments.cloaking.recognizer_kinds import RECOGNIZER_KINDS
 from facewarden.experiments.cloaking.results_grid import CloakingGrid
 from facewarden.experiments.cloaking.tables import KIND_WORDS, Headlines
 from facewarden.reporting.document import Figure
@@ -15,7 +15,7 @@ def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figu
     rows = [
         {"name": name, "series": KIND_WORDS[kind], "value": one.value, "low": one.low, "high": one.high, "n": one.n}
         for name in purifiers
-        for kind in JUDGE_KINDS
+        for kind in RECOGNIZER_KINDS
         if (one := headlines.rates.get((name, kind))) is not None
     ]
     if not rows:
@@ -31,7 +31,12 @@ def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figu
 
 
 def budget_figure(
-    grid: CloakingGrid, cloaks: Mapping[str, float], *, purifiers: Sequence[str], judge: str, tracker: str = "nearest"
+    grid: CloakingGrid,
+    cloaks: Mapping[str, float],
+    *,
+    purifiers: Sequence[str],
+    recognizer: str,
+    tracker: str = "nearest",
 ) -> Figure | None:
     """Success of the cloak against its budget, one curve per purifier, on one evaluation recognizer."""
     series = []
@@ -39,7 +44,7 @@ def budget_figure(
         points = sorted(
             (eps, cell)
             for cloak, eps in cloaks.items()
-            if (cell := grid.find(cloak=cloak, purifier=name, tracker=tracker, judge=judge)) is not None
+            if (cell := grid.find(cloak=cloak, purifier=name, tracker=tracker, recognizer=recognizer)) is not None
         )
         if len(points) > 1:
             series.append(
@@ -56,7 +61,7 @@ def budget_figure(
         return None
     return Figure(
         "curves",
-        f"Success against budget, recognizer {judge}, {tracker}",
+        f"Success against budget, recognizer {recognizer}, {tracker}",
         {"xlabel": "eps in gray levels", "ylabel": "protection rate", "percent": True, "series": series},
-        alt=f"Protection rate against the cloak's budget for every purifier, measured with {judge}.",
+        alt=f"Protection rate against the cloak's budget for every purifier, measured with {recognizer}.",
     )

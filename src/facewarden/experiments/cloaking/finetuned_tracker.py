@@ -55,7 +55,8 @@ class FineTuning:
 class Halves:
     """What is trained on: of the natural crowd, of the cloaked attackers, and of the probes.
 
-    `(n, ...)` of what leaves the lower half of a judge, or the crops themselves where the whole network is trained.
+    `(n, ...)` of what leaves the lower half of a recognizer, or the crops themselves where the whole network is
+    trained.
     """
 
     split: Split
@@ -71,16 +72,16 @@ class Whole(nn.Module):
     not the world.
 
     Args:
-        judge: the recognizer; it stays as it is.
+        recognizer: the recognizer; it stays as it is.
     """
 
-    def __init__(self, judge: Recognizer) -> None:
+    def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
-        self.judge = copy.deepcopy(judge).eval().requires_grad_(True)
+        self.recognizer = copy.deepcopy(recognizer).eval().requires_grad_(True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of the crops."""
-        return self.judge.features(x.permute(0, 3, 1, 2) / 255)
+        return self.recognizer.features(x.permute(0, 3, 1, 2) / 255)
 
 
 class _Tracker(nn.Module):
@@ -104,7 +105,7 @@ def end_to_end(
     Args:
         halves: what it learns from and is asked.
         attackers: who cloaks, one at a time.
-        above: makes a fresh trainable copy of the judge's upper half, or of all of it.
+        above: makes a fresh trainable copy of the recognizer's upper half, or of all of it.
         how: the training.
         seed: of the order of photos.
     """

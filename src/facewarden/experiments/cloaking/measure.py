@@ -23,7 +23,7 @@ from facewarden.core.roles import Recognizer
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
-from facewarden.experiments.cloaking.judge_kinds import JudgeKind, judge_kind, loss_networks
+from facewarden.experiments.cloaking.recognizer_kinds import RecognizerKind, loss_networks, recognizer_kind
 from facewarden.experiments.cloaking.trackers import Gallery, Tracker, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import Interval, mean_by_subject
 
@@ -44,7 +44,7 @@ class CloakingResult:
     Attributes:
         cloak, surrogates: how it was cloaked and on what; "none" and empty where nobody cloaks.
         purifier, loss_networks: what the gallery went through, and the networks in its training loss.
-        tracker, judge, kind: who searches, on whose embeddings, and what that network is to the cloak.
+        tracker, recognizer, kind: who searches, on whose embeddings, and what that network is to the cloak.
         probes: "raw" or "purified".
         seeds: of the splits.
         protection: 1 - accuracy on the attackers' clean probes; interval over attackers.
@@ -60,8 +60,8 @@ class CloakingResult:
     purifier: str
     loss_networks: tuple[str, ...]
     tracker: str
-    judge: str
-    kind: JudgeKind
+    recognizer: str
+    kind: RecognizerKind
     probes: Probes
     seeds: tuple[int, ...]
     protection: Interval
@@ -87,10 +87,11 @@ class CloakingResult:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> CloakingResult:
-        """Read a result from the JSON values of `as_json`."""
+        """Read a result from the JSON values of `as_json`; those of version 0.1 say `judge`."""
         lists = ("surrogates", "loss_networks", "seeds", "hidden", "missed")
         figures = ("protection", "natural_error", "normal_accuracy")
-        made = dict(values) | {name: tuple(values[name]) for name in lists}
+        values = {"recognizer" if name == "judge" else name: value for name, value in values.items()}
+        made = values | {name: tuple(values[name]) for name in lists}
         return cls(**(made | {name: Interval(**values[name]) for name in figures}))
 
 
@@ -100,7 +101,7 @@ def measure(
     *,
     purifier: str,
     tracker: str,
-    judges: Sequence[str],
+    recognizers: Sequence[str],
     attackers: int,
     skip_people: int = 0,
     seeds: Sequence[int] = (0,),
@@ -115,11 +116,12 @@ def measure(
         cloak: how one person at a time cloaks.
         purifier: what the tracker does to its gallery.
         tracker: one of `TRACKERS` or `TRAINED`.
-        judges: recognizers that the tracker uses, one cell each.
+        recognizers: recognizers that the tracker uses, one cell each.
         attackers: how many people cloak in turn.
         seeds: of the 70/30 splits; outcomes of all are pooled by person.
         probes: "raw" or "purified".
-        tuning: of the trained trackers; judges without a network to train, or to cut in two, are left out with them.
+        tuning: of the trained trackers; recognizers without a network to train, or to cut in two, are left out with
+            them.
         gallery_only: cloak the photos of the first split's gallery only, which saves time where no other split follows.
 
     Raises:
@@ -129,15 +131,15 @@ def measure(
     if tracker in TRACKERS:
         split = lab.crowd.split(seeds[0])
         whose = {who: split.gallery[who] for who in people} if gallery_only and len(seeds) == 1 else people
-        outcomes = _by_embedding(lab, cloak, whose, purifier, tracker, judges, seeds, probes)
+        outcomes = _by_embedding(lab, cloak, whose, purifier, tracker, recognizers, seeds, probes)
     elif tracker in TRAINED:
         whole = tracker == WHOLE_NETWORK
-        outcomes = _by_training(lab, cloak, people, purifier, judges, seeds, probes, tuning, whole=whole)
+        outcomes = _by_training(lab, cloak, people, purifier, recognizers, seeds, probes, tuning, whole=whole)
     else:
         raise BadInputError(f"no tracker {tracker!r}", hint=f"one of {', '.join([*TRACKERS, *TRAINED])}")
     cells = []
     models = [lab.recognizer(name) for name in cloak.surrogates]
-    for judge, by_seed in outcomes.items():
+    for recognizer, by_seed in outcomes.items():
         hidden, missed, others, owner, everyone = collected(by_seed, people)
         protection = mean_by_subject(hidden, owner, seed=0)
         natural = mean_by_subject(missed, owner, seed=0)
@@ -148,8 +150,8 @@ def measure(
                 purifier=purifier,
                 loss_networks=loss_networks(lab.purifier(purifier)),
                 tracker=tracker,
-                judge=lab.recognizer(judge).card.name,
-                kind=judge_kind(lab.recognizer(judge), models),
+                recognizer=lab.recognizer(recognizer).card.name,
+                kind=recognizer_kind(lab.recognizer(recognizer), models),
                 probes=probes,
                 seeds=tuple(seeds),
                 protection=protection,
@@ -169,7 +171,7 @@ def _by_training(
     cloak: CloakRecipe,
     people: Sequence[str],
     purifier: str,
-    judges: Sequence[str],
+    recognizers: Sequence[str],
     seeds: Sequence[int],
     probes: Probes,
     tuning: FineTuning,
@@ -177,15 +179,15 @@ def _by_training(
     whole: bool,
 ) -> Outcomes:
     outcomes: Outcomes = {}
-    for judge in judges:
-        model = lab.recognizer(judge)
+    for recognizer in recognizers:
+        model = lab.recognizer(recognizer)
         if not (any(True for _ in model.parameters()) if whole else model.halves() is not None):
             continue
-        read = lab.treated if whole else partial(lab.halves, judge)
+        read = lab.treated if whole else partial(lab.halves, recognizer)
         natural, cloaked = read(purifier=purifier), read(purifier=purifier, cloak=cloak, people=people)
         probe_inputs = read() if probes == "raw" else natural
         above = partial(Whole if whole else _above, model)
-        outcomes[judge] = [
+        outcomes[recognizer] = [
             end_to_end(
                 Halves(lab.crowd.split(seed), natural, cloaked, probe_inputs),
                 people,
@@ -198,8 +200,8 @@ def _by_training(
     return outcomes
 
 
-def _above(judge: Recognizer) -> nn.Module:
-    cut = judge.halves()
+def _above(recognizer: Recognizer) -> nn.Module:
+    cut = recognizer.halves()
     assert cut is not None
     return cut[1]
 
@@ -210,21 +212,23 @@ def _by_embedding(
     people: Mapping[str, Sequence[int]] | Sequence[str],
     purifier: str,
     tracker: str,
-    judges: Sequence[str],
+    recognizers: Sequence[str],
     seeds: Sequence[int],
     probes: Probes,
 ) -> Outcomes:
-    raw = lab.vectors(judges)
-    natural = lab.vectors(judges, purifier=purifier)
-    cloaked = lab.vectors(judges, purifier=purifier, cloak=cloak, people=people)
+    raw = lab.vectors(recognizers)
+    natural = lab.vectors(recognizers, purifier=purifier)
+    cloaked = lab.vectors(recognizers, purifier=purifier, cloak=cloak, people=people)
     probe_vectors = raw if probes == "raw" else natural
     splits = [lab.crowd.split(seed) for seed in seeds]
     return {
-        judge: [
-            TRACKERS[tracker](Gallery(split, natural[judge], cloaked[judge], probe_vectors[judge]), list(people))
+        recognizer: [
+            TRACKERS[tracker](
+                Gallery(split, natural[recognizer], cloaked[recognizer], probe_vectors[recognizer]), list(people)
+            )
             for split in splits
         ]
-        for judge in judges
+        for recognizer in recognizers
     }
 
 

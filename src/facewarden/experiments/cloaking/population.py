@@ -24,7 +24,8 @@ CHOSEN_BY = (
     "8a0814e720", "c1d25f56fe", "b509cd00f2", "42198f63b5", "094e10d36b", "ded981c2c8",
     "228fcd4605", "4cb45e11dc", "5ce3eb5068", "df9f6add38",
 )  # fmt: skip
-"""Opaque ids of people of Labeled Faces in the Wild by whom the recipe of puface was chosen: they judge no purifier.
+"""Opaque ids of people of Labeled Faces in the Wild by whom the recipe of puface was chosen: no purifier is
+measured on them.
 
 They come first in every order of people, so that to pass over sixteen is to pass over them in any copy of the set.
 """
@@ -149,7 +150,7 @@ def load_crowd(
     return crowd_of(faces)
 
 
-def judges_of_purifiers(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:
+def evaluation_photos(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:
     """Photos of the users of Labeled Faces in the Wild, without the people used to select the recipe of puface."""
     return tuple(photo for photo in photos if photo.identity not in CHOSEN_BY)
 

@@ -27,22 +27,22 @@ _LISTED = 8_000_000
 
 
 def cost_of(
-    lab: ExperimentCache, purifier: str, *, judges: Sequence[str], seed: int = 0, rounds: int = 200
+    lab: ExperimentCache, purifier: str, *, recognizers: Sequence[str], seed: int = 0, rounds: int = 200
 ) -> dict[str, Any]:
     """Measure the effect of a purifier on natural faces, as JSON values.
 
     Args:
         lab: the crowd.
         purifier: which.
-        judges: recognizers.
+        recognizers: by whose embeddings.
         seed: of splits, pairs and draws.
         rounds: of the bootstrap.
 
     Returns:
         `psnr` in dB of all pixels of natural crops together, `psnr_median` and `psnr_worst` of single crops, the last
         of the worst 5 %; `ssim`, a mean over crops; `images_per_second` of processor time on one thread, the one
-        value here that differs from run to run; and by judge `eer` of natural pairs with neither, the gallery's, and
-        both photos purified, and `rank1` with one gallery photo a person, before and after.
+        value here that differs from run to run; and by recognizer `eer` of natural pairs with neither, the gallery's,
+        and both photos purified, and `rank1` with one gallery photo a person, before and after.
     """
     treat = lab.purifier(purifier)
     people = lab.crowd.people
@@ -55,7 +55,7 @@ def cost_of(
     once = np.ones(len(psnr))
     with torch.no_grad():
         alike = float(torch.cat([ssim(a, b) for a, b in zip(clean.split(32), after.split(32), strict=True)]).mean())  # type: ignore[no-untyped-call]
-    before, treated = lab.vectors(judges), lab.vectors(judges, purifier=purifier)
+    before, treated = lab.vectors(recognizers), lab.vectors(recognizers, purifier=purifier)
     return {
         "psnr": pooled_psnr(psnr, once),
         "psnr_median": median_psnr(psnr, once),
@@ -63,7 +63,9 @@ def cost_of(
         "ssim": alike,
         "images_per_second": _speed(lab, purifier),
         "photos": len(clean),
-        "judges": {judge: _of_judge(lab, before[judge], treated[judge], seed=seed, rounds=rounds) for judge in judges},
+        "recognizers": {
+            name: _of_recognizer(lab, before[name], treated[name], seed=seed, rounds=rounds) for name in recognizers
+        },
     }
 
 
@@ -83,7 +85,7 @@ def _speed(lab: ExperimentCache, purifier: str) -> float:
     return len(images) / max(statistics.median(times), 1e-9)
 
 
-def _of_judge(
+def _of_recognizer(
     lab: ExperimentCache, raw: NDArray[np.float32], treated: NDArray[np.float32], *, seed: int, rounds: int
 ) -> dict[str, Any]:
     first, second, who_first, who_second = pairs_of(lab.crowd.people, seed=seed)

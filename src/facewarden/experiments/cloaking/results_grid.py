@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewarden.experiments.cloaking.judge_kinds import COUNTS_FROM, JudgedRate, JudgeKind, headline
 from facewarden.experiments.cloaking.measure import CloakingResult
+from facewarden.experiments.cloaking.recognizer_kinds import COUNTS_FROM, RecognizerKind, RecognizerRate, headline
 from facewarden.metrics.intervals import Interval, mean_by_subject
 
 NONE = "none"
@@ -31,30 +31,30 @@ class CloakingGrid:
             yield from cells
 
     def find(
-        self, *, cloak: str, purifier: str, tracker: str, judge: str, probes: str = "raw"
+        self, *, cloak: str, purifier: str, tracker: str, recognizer: str, probes: str = "raw"
     ) -> CloakingResult | None:
         """The first cell of this description."""
         for cell in self.all():
             if (cell.cloak, cell.purifier, cell.tracker) == (cloak, purifier, tracker) and (
-                cell.judge == judge and cell.probes == probes
+                cell.recognizer == recognizer and cell.probes == probes
             ):
                 return cell
         return None
 
     def untreated(self, cell: CloakingResult) -> CloakingResult | None:
         """The same cell without a purifier; probes are then raw in any case."""
-        return self.find(cloak=cell.cloak, purifier=NONE, tracker=cell.tracker, judge=cell.judge)
+        return self.find(cloak=cell.cloak, purifier=NONE, tracker=cell.tracker, recognizer=cell.recognizer)
 
-    def judged(self, cell: CloakingResult) -> JudgedRate | None:
+    def rate_of(self, cell: CloakingResult) -> RecognizerRate | None:
         """A cell as a rate with the flag whether it counts; None where its untreated cell is missing."""
         bare = self.untreated(cell)
         if bare is None:
             return None
-        return JudgedRate(
+        return RecognizerRate(
             rate=cell.protection.value,
             untreated=bare.protection.value,
             kind=cell.kind,
-            judge=cell.judge,
+            recognizer=cell.recognizer,
             surrogates=cell.surrogates,
             loss_networks=cell.loss_networks,
         )
@@ -63,34 +63,34 @@ class CloakingGrid:
         self,
         *,
         purifier: str,
-        kind: JudgeKind,
+        kind: RecognizerKind,
         cloaks: Sequence[str],
         trackers: Sequence[str],
-        judges: Sequence[str],
+        recognizers: Sequence[str],
         barred: Sequence[str],
     ) -> list[CloakingResult]:
         """Cells that a headline of one kind of evaluation recognizer may use, raw probes only.
 
         Args:
             purifier: whose.
-            kind: what the judges are to the cloak.
+            kind: what the recognizers are to the cloak.
             cloaks, trackers: which ones.
-            judges: whose cells count; other tables may hold retrained judges, which answer another question.
+            recognizers: whose cells count; other tables may hold retrained recognizers, which answer another question.
             barred: loss networks of any purifier in the comparison: all purifiers are then measured on the same cells.
         """
         chosen: dict[tuple[str, str, str], CloakingResult] = {}
         for cell in self.all():
-            rate = self.judged(cell)
+            rate = self.rate_of(cell)
             if (
                 cell.cloak in cloaks
                 and cell.tracker in trackers
                 and (cell.purifier, cell.kind, cell.probes) == (purifier, kind, "raw")
-                and cell.judge in judges
-                and cell.judge not in barred
+                and cell.recognizer in recognizers
+                and cell.recognizer not in barred
                 and rate is not None
                 and rate.eligible
             ):
-                chosen.setdefault((cell.cloak, cell.tracker, cell.judge), cell)
+                chosen.setdefault((cell.cloak, cell.tracker, cell.recognizer), cell)
         return list(chosen.values())
 
     def headline(self, cells: Sequence[CloakingResult]) -> Interval:
@@ -99,7 +99,7 @@ class CloakingGrid:
         All cells take their attackers from one order, so whole attackers are drawn with all of their cells. Where a
         tracker was asked for fewer of them, the interval is that of those whom all cells have.
         """
-        rates = [rate for cell in cells if (rate := self.judged(cell)) is not None]
+        rates = [rate for cell in cells if (rate := self.rate_of(cell)) is not None]
         value = headline(rates)
         people = min(len(cell.hidden) for cell in cells)
         rows = np.array([cell.hidden[:people] for cell in cells])

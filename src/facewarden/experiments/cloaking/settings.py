@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
@@ -32,6 +33,11 @@ from facewarden.experiments.engine.plan_settings import Names, Seeds, check_all_
 
 Trackers = Annotated[tuple[Annotated[str, OneOf((*TRACKERS, *TRAINED))], ...], MinLen(1)]
 Written = Mapping[str, Any]
+OLD_KEYS = MappingProxyType(
+    {"passed_over": "skip_people", "tables.*.passed_over": "skip_people"}
+    | dict.fromkeys(("judges", "tables.*.judges", "goals.*.judges", "headline.*.judges"), "recognizers")
+)
+"""Settings in plans of 0.1 -> their names now."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,7 @@ class TableSettings:
         title: of the table.
         cloaks, purifiers, trackers: what is crossed, by the plan's names.
         probes: whether probes are purified as well.
-        seeds, judges, users, skip_people: where they differ from the plan's.
-        passed_over: name of `skip_people` in version 0.1.
+        seeds, recognizers, users, skip_people: where they differ from the plan's.
         tuning: of the trackers that are trained.
     """
 
@@ -53,10 +58,9 @@ class TableSettings:
     trackers: Trackers
     probes: Literal["raw", "purified"] = "raw"
     seeds: Seeds | None = None
-    judges: Names | None = None
+    recognizers: Names | None = None
     users: Count | None = None
     skip_people: Whole | None = None
-    passed_over: Whole | None = None
     tuning: Annotated[Written, WrittenAs(FineTuning)] = field(default_factory=dict)
 
 
@@ -68,14 +72,14 @@ class HeadlineSettings:
         title: of the headline.
         cloaks, trackers: what it is over.
         at_most: the goal.
-        judges: by default the plan's.
+        recognizers: by default the plan's.
     """
 
     title: Text
     cloaks: Names
     trackers: Trackers
     at_most: Share
-    judges: Names | None = None
+    recognizers: Names | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class CloakingPlan:
 
     Attributes:
         set: photos, a set of `facewarden list datasets` or a folder.
-        judges: evaluation recognizers.
+        recognizers: evaluation recognizers.
         cloaks: name -> attack, level, surrogates, and what else `CloakRecipe` has.
         purifiers: name -> what `--purifier` takes, with settings as JSON behind it; "none" is always there.
         tables: what is measured.
@@ -95,7 +99,6 @@ class CloakingPlan:
         aligner: how faces are found.
         users: who cloak in turn.
         skip_people: how many people before them are excluded, because they were used for model selection.
-        passed_over: name of `skip_people` in version 0.1.
         seeds: of the splits.
         candidate, baselines: the purifier that is judged, and the others; by default "puface" and all others.
         goals, headline: what is to be shown; the first headline is drawn.
@@ -108,7 +111,7 @@ class CloakingPlan:
     """
 
     set: Text
-    judges: Names
+    recognizers: Names
     cloaks: Annotated[Mapping[str, Annotated[Written, WrittenAs(CloakRecipe)]], MinLen(1)]
     purifiers: Mapping[str, Text]
     tables: Annotated[tuple[TableSettings, ...], MinLen(1)]
@@ -116,8 +119,7 @@ class CloakingPlan:
     distractors: Whole = 300
     aligner: Text = "yunet"
     users: Count = 40
-    skip_people: Whole | None = None
-    passed_over: Whole | None = None
+    skip_people: Whole = 0
     seeds: Seeds = (0, 1, 2)
     candidate: Text | None = None
     baselines: tuple[Text, ...] | None = None
@@ -164,9 +166,8 @@ class CloakingPlan:
         return [name for name in (wanted if self.baselines is None else self.baselines) if name in names]
 
     def skipped(self, table: TableSettings) -> int:
-        """How many people a table excludes; plans of version 0.1 call it `passed_over`."""
-        given = (table.skip_people, table.passed_over, self.skip_people, self.passed_over)
-        return next((count for count in given if count is not None), 0)
+        """How many people a table excludes."""
+        return self.skip_people if table.skip_people is None else table.skip_people
 
     def known(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Identity of every purifier and cloak that the plan names, and the missing ones with the reason."""

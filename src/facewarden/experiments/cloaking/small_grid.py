@@ -13,9 +13,9 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.judges_build import build_recognizer
 from facewarden.experiments.cloaking.measure import CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
+from facewarden.experiments.cloaking.recognizer_build import build_recognizer
 from facewarden.metrics.intervals import Interval
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
@@ -28,7 +28,7 @@ def evaluate_cloaking(
     surrogate: Sequence[str] = CLOAK_SURROGATES,
     purifier: Sequence[str] = ("identity", "jpeg"),
     tracker: Sequence[str] = ("nearest",),
-    judge: Sequence[str] = EVALUATION_RECOGNIZERS,
+    recognizer: Sequence[str] = EVALUATION_RECOGNIZERS,
     users: int = 40,
     skip_people: int = 0,
     photos: int = 10,
@@ -48,7 +48,7 @@ def evaluate_cloaking(
         surrogate: recognizers that every cloak is made on together.
         purifier: what the tracker does to its gallery; "identity" is nothing.
         tracker: nearest, linear, end_to_end or whole_network.
-        judge: recognizers that the tracker uses.
+        recognizer: recognizers that the tracker uses.
         users: how many people cloak, one at a time.
         skip_people: people excluded from the start of the order; 16 on LFW, on whom puface's recipe was selected.
         photos: at most so many of each person.
@@ -65,7 +65,7 @@ def evaluate_cloaking(
     Raises:
         BadInputError: what is asked for cannot be done.
     """
-    if not (cloak and purifier and tracker and judge and seeds):
+    if not (cloak and purifier and tracker and recognizer and seeds):
         raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
     if users < 1 or photos < 2 or min(skip_people, distractors) < 0:
         raise BadInputError(
@@ -96,7 +96,7 @@ def evaluate_cloaking(
                     recipe,
                     purifier=treatment,
                     tracker=name,
-                    judges=judge,
+                    recognizers=recognizer,
                     attackers=users,
                     skip_people=skip_people,
                     seeds=seeds,
@@ -126,8 +126,8 @@ def cell_metrics(cells: Sequence[CloakingResult], *, simulated: bool) -> tuple[M
     for cell in cells:
         group = {
             "cloak": cell.cloak, "surrogates": "+".join(cell.surrogates), "purifier": cell.purifier,
-            "loss_networks": "+".join(cell.loss_networks) or "none", "tracker": cell.tracker, "judge": cell.judge,
-            "judge_is": cell.kind, "probes": cell.probes,
+            "loss_networks": "+".join(cell.loss_networks) or "none", "tracker": cell.tracker,
+            "recognizer": cell.recognizer, "recognizer_is": cell.kind, "probes": cell.probes,
         }  # fmt: skip
         figures: dict[str, Interval] = {
             "protection_rate": cell.protection, "natural_error": cell.natural_error,

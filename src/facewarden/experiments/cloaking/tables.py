@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from facewarden.core.settings import Share, Text
-from facewarden.experiments.cloaking.judge_kinds import JUDGE_KINDS, JudgeKind
 from facewarden.experiments.cloaking.measure import END_TO_END, CloakingResult
+from facewarden.experiments.cloaking.recognizer_kinds import RECOGNIZER_KINDS, RecognizerKind
 from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid, best_baseline, counts
 from facewarden.experiments.engine.plan_settings import Names
 from facewarden.metrics.combine import rate_difference
@@ -18,7 +18,7 @@ from facewarden.metrics.goals import at_least, at_most
 from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
 from facewarden.reporting.document import Table
 
-KIND_WORDS: Mapping[JudgeKind, str] = {
+KIND_WORDS: Mapping[RecognizerKind, str] = {
     "surrogate": "surrogate",
     "unseen_network": "unseen network, a surrogate's family",
     "unseen_family": "unseen family",
@@ -35,12 +35,12 @@ class Goal:
 
     Attributes:
         cloak: by its name in the plan.
-        judges: evaluation recognizers.
+        recognizers: evaluation recognizers.
         at_most: the largest rate that reaches it.
     """
 
     cloak: Text
-    judges: Names
+    recognizers: Names
     at_most: Share
 
 
@@ -62,9 +62,9 @@ def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, bas
     """Whether the goals are reached, judged by the intervals."""
     rows = []
     for goal in goals:
-        for judge in goal.judges:
+        for recognizer in goal.recognizers:
             cells = {
-                name: grid.find(cloak=goal.cloak, purifier=name, tracker="nearest", judge=judge)
+                name: grid.find(cloak=goal.cloak, purifier=name, tracker="nearest", recognizer=recognizer)
                 for name in (NONE, candidate, *baselines)
             }
             bare, ours = cells[NONE], cells[candidate]
@@ -73,7 +73,7 @@ def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, bas
             best = best_baseline([cells[name] for name in baselines])
             if ours is None:
                 verdict = "not measured"
-            elif judge in ours.loss_networks:
+            elif recognizer in ours.loss_networks:
                 verdict = "the loss network: no evidence"
             else:
                 verdict = at_most(ours.protection, goal.at_most)
@@ -81,7 +81,7 @@ def goal_table(grid: CloakingGrid, goals: Sequence[Goal], *, candidate: str, bas
             rows.append(
                 (
                     goal.cloak,
-                    judge,
+                    recognizer,
                     KIND_WORDS[bare.kind],
                     rate(bare.protection),
                     "" if best is None else f"{rate(best.protection)} {best.purifier}",
@@ -114,14 +114,14 @@ class Headlines:
     """Headline of each purifier by kind of evaluation recognizer, and the cells in it.
 
     Attributes:
-        rates: purifier and kind of judge -> mean protection.
-        cells: kind of judge -> how many cells are in each of its means.
-        barred: judges left out as loss networks of the candidate.
+        rates: purifier and kind of recognizer -> mean protection.
+        cells: kind of recognizer -> how many cells are in each of its means.
+        barred: recognizers left out as loss networks of the candidate.
         sizes: tracker -> "40 attackers, splits by seeds 0, 1, 2", of the cells in the means.
     """
 
-    rates: Mapping[tuple[str, JudgeKind], Interval]
-    cells: Mapping[JudgeKind, int]
+    rates: Mapping[tuple[str, RecognizerKind], Interval]
+    cells: Mapping[RecognizerKind, int]
     barred: tuple[str, ...]
     sizes: Mapping[str, str]
 
@@ -133,25 +133,25 @@ def headlines(
     cloaks: Sequence[str],
     trackers: Sequence[str],
     candidate: str,
-    judges: Sequence[str],
+    recognizers: Sequence[str],
 ) -> Headlines:
     """Mean protection per kind of evaluation recognizer, over the cells that no purifier and the candidate share.
 
-    A purifier that lacks one of them gets no headline: means over other cells could not be compared. Only the judges
-    that are named count: a retrained surrogate is of the kind of a surrogate and would be pooled with it.
+    A purifier that lacks one of them gets no headline: means over other cells could not be compared. Only the
+    recognizers that are named count: a retrained surrogate is of the kind of a surrogate and would be pooled with it.
     """
     barred = tuple(sorted({name for cell in grid.all() if cell.purifier == candidate for name in cell.loss_networks}))
-    rates: dict[tuple[str, JudgeKind], Interval] = {}
-    used: dict[JudgeKind, int] = {}
+    rates: dict[tuple[str, RecognizerKind], Interval] = {}
+    used: dict[RecognizerKind, int] = {}
     pooled: list[CloakingResult] = []
-    for kind in JUDGE_KINDS:
+    for kind in RECOGNIZER_KINDS:
         chosen = {
             name: grid.eligible(
-                purifier=name, kind=kind, cloaks=cloaks, trackers=trackers, judges=judges, barred=barred
+                purifier=name, kind=kind, cloaks=cloaks, trackers=trackers, recognizers=recognizers, barred=barred
             )
             for name in purifiers
         }
-        keyed = {name: {(c.cloak, c.tracker, c.judge): c for c in cells} for name, cells in chosen.items()}
+        keyed = {name: {(c.cloak, c.tracker, c.recognizer): c for c in cells} for name, cells in chosen.items()}
         shared = set(keyed.get(NONE, {}))
         if keyed.get(candidate):
             shared &= set(keyed[candidate])
@@ -175,7 +175,7 @@ def size_of(cells: Sequence[CloakingResult]) -> str:
 
 def headline_table(title: str, rates: Headlines, *, purifiers: Sequence[str], limit: float, candidate: str) -> Table:
     """Headlines by purifier, separate for each kind of evaluation recognizer."""
-    kinds = [kind for kind in JUDGE_KINDS if rates.cells[kind]]
+    kinds = [kind for kind in RECOGNIZER_KINDS if rates.cells[kind]]
     rows = []
     for name in purifiers:
         cells = [rates.rates.get((name, kind)) for kind in kinds]
@@ -197,7 +197,7 @@ def headline_table(title: str, rates: Headlines, *, purifiers: Sequence[str], li
 def headline_sentences(rates: Headlines, *, candidate: str, baselines: Sequence[str], limit: float) -> tuple[str, ...]:
     """Each headline as a sentence, with its verdicts."""
     said = []
-    for kind in JUDGE_KINDS:
+    for kind in RECOGNIZER_KINDS:
         ours, bare, role = (
             rates.rates.get((candidate, kind)),
             rates.rates.get((NONE, kind)),
@@ -235,7 +235,7 @@ def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid)
         weak = bare is not None and not counts(bare)
         marks = [
             *(["weak cloak"] if weak else []),
-            *(["recognizer = loss network"] if cell.judge in cell.loss_networks else []),
+            *(["recognizer = loss network"] if cell.recognizer in cell.loss_networks else []),
         ]
         rows.append(
             (
@@ -244,7 +244,7 @@ def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid)
                 cell.purifier,
                 ", ".join(cell.loss_networks) or "none",
                 cell.tracker,
-                cell.judge,
+                cell.recognizer,
                 KIND_WORDS[cell.kind],
                 cell.probes,
                 rate(cell.protection),
@@ -266,13 +266,13 @@ def cells_table(title: str, cells: Sequence[CloakingResult], grid: CloakingGrid)
 
 def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
     """Table of the cost of every purifier for natural faces."""
-    judges = sorted({judge for cost in costs.values() for judge in cost["judges"]})
+    recognizers = sorted({name for cost in costs.values() for name in cost["recognizers"]})
     rows = []
     for name, cost in costs.items():
         psnr = " / ".join(f"{cost[key]:.1f}" if key in cost else "–" for key in ("psnr", "psnr_median", "psnr_worst"))
         row: list[Any] = [name, f"{cost['images_per_second']:.0f}", psnr, f"{cost['ssim']:.3f}"]
-        for judge in judges:
-            one = cost["judges"].get(judge)
+        for recognizer in recognizers:
+            one = cost["recognizers"].get(recognizer)
             if one is None:
                 row += ["", ""]
                 continue
@@ -280,8 +280,8 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
             ranks = [100 * one["rank1"][side] for side in ("before", "after")]
             row += [f"{before} → {gallery}, both {both}", f"{ranks[0]:.1f} → {ranks[1]:.1f}"]
         rows.append(tuple(row))
-    head = [column for judge in judges for column in (f"EER % {judge}", f"one-photo rank-1 % {judge}")]
-    pairs = max((one["pairs"] for cost in costs.values() for one in cost["judges"].values()), default=0)
+    head = [column for name in recognizers for column in (f"EER % {name}", f"one-photo rank-1 % {name}")]
+    pairs = max((one["pairs"] for cost in costs.values() for one in cost["recognizers"].values()), default=0)
     return Table(
         "Cost for natural faces",
         ("Purifier", "Images/s, one thread", "PSNR dB: pooled / median / worst 5 %", "SSIM", *head),
@@ -299,7 +299,7 @@ def _points(values: Sequence[float]) -> str:
 
 
 def cost_sentences(grid: CloakingGrid, costs: Mapping[str, Mapping[str, Any]], *, candidate: str) -> tuple[str, ...]:
-    """The candidate's price at its worst judge, each with its limit, judged by its interval where there is one."""
+    """The candidate's price at its worst recognizer, each with its limit, judged by its interval where there is one."""
     prices: list[tuple[str, list[Interval], float]] = []
     drops = [
         rate_difference(bare.normal_accuracy, cell.normal_accuracy)
@@ -307,10 +307,10 @@ def cost_sentences(grid: CloakingGrid, costs: Mapping[str, Mapping[str, Any]], *
         if cell.purifier == candidate and cell.probes == "raw" and (bare := grid.untreated(cell)) is not None
     ]
     prices.append(("normal accuracy falls by", drops, 0.5))
-    judged = list(costs.get(candidate, {}).get("judges", {}).values())
-    ranks = [one["rank1"]["before"] - one["rank1"]["after"] for one in judged]
+    of_each = list(costs.get(candidate, {}).get("recognizers", {}).values())
+    ranks = [one["rank1"]["before"] - one["rank1"]["after"] for one in of_each]
     prices.append(("one-photo rank-1 falls by", [Interval(one, one, one, 1, _BARE) for one in ranks], 1.0))
-    errors = [rate_difference(_triple(one["gallery"]["eer"]), _triple(one["before"]["eer"])) for one in judged]
+    errors = [rate_difference(_triple(one["gallery"]["eer"]), _triple(one["before"]["eer"])) for one in of_each]
     prices.append(("EER on natural pairs rises by", errors, 0.3))
     said = []
     for what, found, most in prices:

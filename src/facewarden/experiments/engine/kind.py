@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from facewarden.core.errors import ContractError
@@ -92,9 +93,12 @@ class PlanKind(ABC):
     Attributes:
         code: version of the code that runs the cells: raised by hand where their numbers change, so that a plan that
             resumes computes them anew.
+        old_keys: settings by their path in plans of an earlier release -> their name now, see
+            `facewarden.core.settings.old_keys.with_keys_of_today`.
     """
 
     code: ClassVar[int] = 1
+    old_keys: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:  # noqa: B027 - most kinds share nothing
         """Compute what the cells share, below `root / "shared"`; called once before the cells, in the main process.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,16 @@ from typing import Any
 import yaml
 
 from facewarden.core.errors import BadInputError, FacewardenError, UnknownEntryError
+from facewarden.core.registry import load
 from facewarden.core.settings import SettingError
-from facewarden.core.settings.problems import shown
+from facewarden.core.settings.old_keys import with_keys_of_today
+from facewarden.core.settings.problems import path_text, shown
 from facewarden.experiments.engine.limits import PLAN_BYTES, PLAN_DEPTH, PLAN_VALUES
 
 FOLDER = Path(__file__).parent.parent / "plans"
 _PLAIN = {yaml.ScalarNode: ("null", "bool", "int", "float", "str", "merge"), yaml.SequenceNode: ("seq",),
           yaml.MappingNode: ("map",)}  # fmt: skip
+_LOG = logging.getLogger("facewarden")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _NO_VALUE = (ValueError, TypeError, LookupError)
 """What the constructors of YAML raise for text that is not of the type that its tag says, as in `!!bool perhaps`."""
@@ -128,10 +132,8 @@ def _text(path: Path) -> str:
         raise BadInputError(f"{path}: cannot be read: {error}", hint="a YAML file in UTF-8") from error
 
 
-def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | int, ...], int]) -> dict[str, Any]:
+def _inherited(values: dict[str, Any], path: Path, lines: dict[tuple[str | int, ...], int]) -> dict[str, Any]:
     """A plan with `like: NAME` takes the settings of that shipped plan, except those that it sets itself."""
-    if "like" not in values:
-        return values
     name = values.pop("like")
     if not isinstance(name, str) or name not in shipped_plans() or FOLDER / f"{name}.yaml" == path:
         raise BadInputError(
@@ -139,13 +141,28 @@ def _inherited(values: dict[str, Any], path: Path, lines: Mapping[tuple[str | in
             hint=f"one of: {', '.join(shipped_plans())}",
         )
     base = read_plan(str(name))
+    values = _of_today({"kind": base.kind, **values}, path, lines)
     return {key: value for key, value in {"kind": base.kind, **base.settings, **values}.items() if value is not None}
+
+
+def _of_today(values: dict[str, Any], path: Path, lines: dict[tuple[str | int, ...], int]) -> dict[str, Any]:
+    """The settings, with those that the kind's plans of an earlier release spelled otherwise under their names now."""
+    try:
+        old_keys = load("plans", str(values.get("kind"))).old_keys
+    except FacewardenError:
+        return values  # no such kind, which whoever runs the plan says
+    today, renamed = with_keys_of_today(values, old_keys)
+    for old, now in renamed.items():
+        _LOG.warning("%s:%d: %s is spelled %s now", path, lines[old], path_text(old), path_text(now))
+        for at in [at for at in lines if at[: len(old)] == old]:
+            lines[(*now, *at[len(old) :])] = lines.pop(at)
+    return today
 
 
 def _parse(text: str, path: Path) -> PlanFile:
     values, lines = _loaded(text, path)
     if isinstance(values, dict):
-        values = _inherited(values, path, lines)
+        values = _inherited(values, path, lines) if "like" in values else _of_today(values, path, lines)
     if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
         raise BadInputError(f"{path}:1: a plan needs a kind", hint="kind: NAME; facewarden list plans shows the kinds")
     return PlanFile(path, values.pop("kind"), values, lines)

@@ -46,7 +46,7 @@ class CardChanges(RecipeChanges):
         summary, intended_use, limits, licence: for the card.
         captures: not used here, as the plan names its captures.
         policy: how the threshold is set.
-        stored: "float32" or "float16".
+        weights_precision: "float32" or "float16".
     """
 
     summary: str = ABSENT
@@ -55,7 +55,7 @@ class CardChanges(RecipeChanges):
     intended_use: str = ABSENT
     limits: str = ABSENT
     licence: str = ABSENT
-    stored: Literal["float32", "float16"] = "float32"
+    weights_precision: Literal["float32", "float16"] = "float32"
 
 
 def checked_recipe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from facewarden.core.settings import SettingError
@@ -23,6 +24,8 @@ class AdversarialTraining(PlanKind):
 
     `facewarden.experiments.adversarial_training.settings.AdversarialPlan` is its settings.
     """
+
+    old_keys = MappingProxyType({"start.stored": "weights_precision", "methods.*.stored": "weights_precision"})
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Check that the captures exist and that the detector has the named heads."""

@@ -19,7 +19,7 @@ from facewarden.experiments.cloaking.measure import TRAINED, CloakingResult, mea
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.purifier_cost import cost_of
 from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid
-from facewarden.experiments.cloaking.settings import CloakingPlan, cloak_of, plan_of
+from facewarden.experiments.cloaking.settings import OLD_KEYS, CloakingPlan, cloak_of, plan_of
 from facewarden.experiments.cloaking.tables import (
     cells_table,
     cost_sentences,
@@ -44,6 +44,7 @@ class Cloaking(PlanKind):
     """
 
     code = 2  # a cell holds intervals of shares
+    old_keys = OLD_KEYS
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Align the population's faces once."""
@@ -69,16 +70,16 @@ class Cloaking(PlanKind):
                     "table": table.title,
                     "probes": table.probes,
                     "seeds": table.seeds or plan.seeds,
-                    "judges": table.judges or plan.judges,
+                    "judges": table.recognizers or plan.recognizers,  # old names: ids of finished cells hold them
                     "users": table.users or plan.users,
-                    "passed_over": plan.skipped(table),  # the old name: ids of finished cells hold it
+                    "passed_over": plan.skipped(table),
                     "tuning": table.tuning if tracker in TRAINED else {},
                     **common,
                 }
                 cells.append(PlanCell(f"{table.title} / {cloak} / {purifier} / {tracker}", values))
         for name in plan.cost:
             if name in known:
-                values = {"cost": [name, plan.all_purifiers[name], known[name]], "judges": plan.judges, **common}
+                values = {"cost": [name, plan.all_purifiers[name], known[name]], "judges": plan.recognizers, **common}
                 values["rounds"] = plan.rounds
                 cells.append(PlanCell(f"cost / {name}", values))
         return cells
@@ -90,7 +91,7 @@ class Cloaking(PlanKind):
         if "cost" in cell_settings:
             return {
                 "cost": cost_of(
-                    lab, cell_settings["cost"][1], judges=cell_settings["judges"], rounds=cell_settings["rounds"]
+                    lab, cell_settings["cost"][1], recognizers=cell_settings["judges"], rounds=cell_settings["rounds"]
                 )
             }
         name, spec, _ = cell_settings["purifier"]
@@ -101,7 +102,7 @@ class Cloaking(PlanKind):
             cloak_of(cloak, values),
             purifier=spec,
             tracker=cell_settings["tracker"],
-            judges=cell_settings["judges"],
+            recognizers=cell_settings["judges"],
             attackers=cell_settings["users"],
             skip_people=cell_settings["passed_over"],
             seeds=cell_settings["seeds"],
@@ -120,12 +121,14 @@ class Cloaking(PlanKind):
         for result in results:
             cell_settings = result.cell.settings
             if "cost" in cell_settings:
-                costs[cell_settings["cost"][0]] = result.value["cost"]
+                costs[cell_settings["cost"][0]] = _cost_of_today(result.value["cost"])
             else:
                 measured = [CloakingResult.from_json(one) for one in result.value["cells"]]
                 tables.setdefault(cell_settings["table"], []).extend(measured)
-                if len(measured) == len(cell_settings["judges"]):  # some judges have nothing to train
-                    called |= {spec: one.judge for spec, one in zip(cell_settings["judges"], measured, strict=True)}
+                if len(measured) == len(cell_settings["judges"]):  # some recognizers have nothing to train
+                    called |= {
+                        spec: one.recognizer for spec, one in zip(cell_settings["judges"], measured, strict=True)
+                    }
         grid = CloakingGrid(tables)
         names = [name for name in plan.all_purifiers if any(cell.purifier == name for cell in grid.all())]
         shown: list[Table] = []
@@ -144,14 +147,14 @@ class Cloaking(PlanKind):
                     cloaks=wanted.cloaks,
                     trackers=wanted.trackers,
                     candidate=ours,
-                    judges=[called.get(spec, spec) for spec in wanted.judges or plan.judges],
+                    recognizers=[called.get(spec, spec) for spec in wanted.recognizers or plan.recognizers],
                 )
                 shown.append(headline_table(title, rates, purifiers=chosen, limit=most, candidate=ours))
                 said = headline_sentences(rates, candidate=ours, baselines=baselines, limit=most)
                 sentences += [f"{title}. {one}" for one in said]
                 if number == 0:
                     figures.append(protection_figure(rates, purifiers=chosen))
-        figures += _budgets(grid, plan, names, judges=[called.get(spec, spec) for spec in plan.judges])
+        figures += _budgets(grid, plan, names, recognizers=[called.get(spec, spec) for spec in plan.recognizers])
         if costs:
             shown.append(cost_table(costs))
             sentences += cost_sentences(grid, costs, candidate=ours)
@@ -175,6 +178,11 @@ def name_of_set(spec: str) -> str:
     return head if colon else Path(spec).name
 
 
+def _cost_of_today(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A cost as cells hold it; those of version 0.1 say `judges`."""
+    return {"recognizers" if name == "judges" else name: value for name, value in values.items()}
+
+
 def _common(plan: CloakingPlan) -> dict[str, Any]:
     return {name: getattr(plan, name) for name in _COMMON}
 
@@ -195,7 +203,7 @@ def _lab(dataset: str, photos: int, distractors: int, aligner: str, shared: Path
 
 
 def _budgets(
-    grid: CloakingGrid, plan: CloakingPlan, names: Sequence[str], *, judges: Sequence[str]
+    grid: CloakingGrid, plan: CloakingPlan, names: Sequence[str], *, recognizers: Sequence[str]
 ) -> list[Figure | None]:
     """Success against eps, one figure per evaluation recognizer, for cloaks that differ only in level."""
     cloaks = plan.recipes
@@ -205,7 +213,7 @@ def _budgets(
         return []
     like = replace(cloaks[numeric[0]], level="8")
     alike = {name: recipe.eps for name, recipe in cloaks.items() if replace(recipe, level="8") == like}
-    return [budget_figure(grid, alike, purifiers=names, judge=judge) for judge in judges]
+    return [budget_figure(grid, alike, purifiers=names, recognizer=recognizer) for recognizer in recognizers]
 
 
 entry = Cloaking

@@ -15,8 +15,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.experiments.cloaking.adversarial_recognizer import AdaptiveTraining, AdversarialRecognizer
 from facewarden.experiments.cloaking.array_store import Store
-from facewarden.experiments.cloaking.judge_kinds import judge_kind
-from facewarden.experiments.cloaking.judges_build import build_recognizer
+from facewarden.experiments.cloaking.recognizer_build import build_recognizer
+from facewarden.experiments.cloaking.recognizer_kinds import recognizer_kind
 from facewarden.photos.aligned import embed_all, to_images
 from facewarden.training.pairs import read_pairs as read
 from facewarden.training.pairs import write_shard
@@ -81,7 +81,7 @@ def test_it_learns_to_see_through_the_cloak_and_is_kept(pairs: Path, tmp_path: P
     again = AdversarialRecognizer.learned(Halved(), pairs, how=how, store=store)
     assert files[0].stat().st_mtime_ns == before
     assert again.card == made.card
-    assert judge_kind(made, [Halved()]) == "surrogate"
+    assert recognizer_kind(made, [Halved()]) == "surrogate"
     assert made.card.name == "halved adapted"
     other = AdversarialRecognizer.learned(
         Halved(), pairs, how=AdaptiveTraining(epochs=1, kinds=("fawkes",)), store=store

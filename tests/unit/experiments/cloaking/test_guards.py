@@ -31,7 +31,7 @@ from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import Best, CloakRecipe
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, end_to_end
 from facewarden.experiments.cloaking.measure import CloakingResult, measure
-from facewarden.experiments.cloaking.population import CHOSEN_BY, Split, crowd_of, judges_of_purifiers, load_crowd
+from facewarden.experiments.cloaking.population import CHOSEN_BY, Split, crowd_of, evaluation_photos, load_crowd
 from facewarden.experiments.cloaking.purifier_cost import cost_of
 from facewarden.experiments.cloaking.results_grid import CloakingGrid
 from facewarden.experiments.cloaking.small_grid import cell_metrics, evaluate_cloaking, parse_cloak
@@ -98,7 +98,7 @@ def make_lab(folder: Path, photos: int = 4) -> ExperimentCache:
 
 
 def run(lab: ExperimentCache, cloak: CloakRecipe = CLOAK, **changes: Any) -> CloakingResult:
-    plain: dict[str, Any] = {"purifier": "identity", "tracker": "nearest", "judges": ["color"], "attackers": 4}
+    plain: dict[str, Any] = {"purifier": "identity", "tracker": "nearest", "recognizers": ["color"], "attackers": 4}
     (cell,) = measure(lab, cloak, **(plain | changes))
     return cell
 
@@ -266,7 +266,7 @@ def test_those_who_chose_the_recipe_judge_no_purifier_in_any_copy_of_the_set(oth
     who, keys = tuple(one.identity for one in photos), tuple(one.key for one in photos)
     faces = AlignedFaces(crops, who, keys, "set", simulated=True, skipped={})
     assert crowd_of(faces).attackers(14) == CHOSEN_BY[:14]
-    assert {one.identity for one in judges_of_purifiers(photos)} == set(there[14:])
+    assert {one.identity for one in evaluation_photos(photos)} == set(there[14:])
     assert len(set(CHOSEN_BY)) == read_plan("cloaking_lfw").settings["skip_people"] == 16
 
 
@@ -329,7 +329,7 @@ def test_the_trained_tracker_learns_in_the_network_too() -> None:
 
 
 def test_the_cost_compares_the_purified_with_the_raw(tmp_path: Path) -> None:
-    cost = cost_of(make_lab(tmp_path), "negative", judges=["color"], rounds=4)["judges"]["color"]
+    cost = cost_of(make_lab(tmp_path), "negative", recognizers=["color"], rounds=4)["recognizers"]["color"]
     assert (cost["before"]["eer"][0], cost["both"]["eer"][0]) == (0.0, 0.0)
     assert cost["gallery"]["eer"][0] > 0.4  # a negative is less like its own face than like all others
     assert cost["rank1"] == {"before": 1.0, "after": 0.0}
@@ -339,7 +339,7 @@ def test_tables_and_metrics_name_the_loss_networks(tmp_path: Path, monkeypatch: 
     says(monkeypatch)
     lab = make_lab(tmp_path)
     cells = [run(lab, purifier=purifier) for purifier in ("negative", "identity")]
-    cells.append(replace(cells[0], judge="arcface"))
+    cells.append(replace(cells[0], recognizer="arcface"))
     assert [cell.loss_networks for cell in cells[:2]] == [("faceres", "arcface"), ()]
     table = cells_table("t", cells, CloakingGrid({"t": cells}))
     column = table.columns.index("Loss networks")
@@ -357,6 +357,6 @@ def test_a_cloak_takes_settings_in_braces_and_names_rows_alone(tmp_path: Path) -
     with pytest.raises(BadInputError, match="are called the same"):
         evaluate_cloaking(
             dataset="absent", cloak=("pgd:12", 'pgd:12{"steps": 2}'), surrogate=("one",), purifier=("identity",),
-            tracker=("nearest",), judge=("two",), users=1, skip_people=0, aligner="yunet", seeds=(0,), run=tmp_path,
-            out=None,
+            tracker=("nearest",), recognizer=("two",), users=1, skip_people=0, aligner="yunet", seeds=(0,),
+            run=tmp_path, out=None,
         )  # fmt: skip

@@ -27,9 +27,9 @@ from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, Mean
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
-from facewarden.experiments.cloaking.judge_kinds import JudgedRate, headline, judge_kind, loss_networks
 from facewarden.experiments.cloaking.measure import CloakingResult, collected, measure
 from facewarden.experiments.cloaking.population import Population, Split, crowd_of
+from facewarden.experiments.cloaking.recognizer_kinds import RecognizerRate, headline, loss_networks, recognizer_kind
 from facewarden.experiments.cloaking.trackers import Gallery, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.photos.aligned import AlignedFaces, to_images
@@ -105,7 +105,7 @@ def lab(folder: Path, crowd: Population | None = None) -> ExperimentCache:
 
 
 def run(folder: Path, cloak: CloakRecipe = CLOAK, **changes: Any) -> list[CloakingResult]:
-    settings: dict[str, Any] = {"purifier": "identity", "tracker": "nearest", "judges": ["color"], "attackers": 3}
+    settings: dict[str, Any] = {"purifier": "identity", "tracker": "nearest", "recognizers": ["color"], "attackers": 3}
     return measure(lab(folder), cloak, **(settings | changes))
 
 
@@ -145,9 +145,9 @@ def test_an_uncloaked_user_is_protected_by_the_natural_error_alone(tmp_path: Pat
     assert cell.excess == 0
 
 
-def test_every_cell_names_surrogates_loss_networks_and_what_the_judge_is(tmp_path: Path) -> None:
-    first, second = run(tmp_path, purifier="snap", judges=["color", "other"])
-    assert (first.judge, first.kind, first.loss_networks, first.surrogates) == (
+def test_every_cell_names_surrogates_loss_networks_and_what_the_recognizer_is(tmp_path: Path) -> None:
+    first, second = run(tmp_path, purifier="snap", recognizers=["color", "other"])
+    assert (first.recognizer, first.kind, first.loss_networks, first.surrogates) == (
         "color",
         "surrogate",
         ("color",),
@@ -278,14 +278,14 @@ def test_fine_tuning_never_sees_an_attacker_before_the_turn_and_repeats() -> Non
     assert other["p0"].others.tolist() == first["p0"].others.tolist()
 
 
-def rate(**changes: Any) -> JudgedRate:
-    return JudgedRate(
+def rate(**changes: Any) -> RecognizerRate:
+    return RecognizerRate(
         **(
             {
                 "rate": 0.1,
                 "untreated": 0.9,
                 "kind": "surrogate",
-                "judge": "f",
+                "recognizer": "f",
                 "surrogates": ("f",),
                 "loss_networks": (),
             }
@@ -294,10 +294,10 @@ def rate(**changes: Any) -> JudgedRate:
     )
 
 
-def test_judges_of_two_kinds_are_never_pooled() -> None:
+def test_recognizers_of_two_kinds_are_never_pooled() -> None:
     assert headline([rate(rate=0.1), rate(rate=0.3)]) == pytest.approx(0.2)
     with pytest.raises(ContractError, match="never pooled"):
-        headline([rate(), rate(kind="unseen_network", judge="s")])
+        headline([rate(), rate(kind="unseen_network", recognizer="s")])
     with pytest.raises(ContractError, match="never pooled"):
         headline([rate(kind="unseen_family"), rate(kind="unseen_network")])
 
@@ -312,17 +312,17 @@ def test_no_headline_uses_the_loss_network_or_a_cloak_that_does_nothing() -> Non
     assert rate(untreated=0.2).eligible
 
 
-def test_kinds_of_judges_follow_the_architecture() -> None:
+def test_kinds_of_recognizers_follow_the_architecture() -> None:
     class Networked(Color):
         def __init__(self, name: str, network: nn.Module) -> None:
             super().__init__(name)
             self.network = network
 
     one, two, odd = Networked("a", nn.Bilinear(1, 1, 1)), Networked("b", nn.Bilinear(1, 1, 1)), Color("c")
-    assert judge_kind(one, [one]) == "surrogate"
-    assert judge_kind(two, [one]) == "unseen_network"
-    assert judge_kind(odd, [one]) == "unseen_family"
-    assert judge_kind(Color("d"), [odd]) == "unseen_family"
+    assert recognizer_kind(one, [one]) == "surrogate"
+    assert recognizer_kind(two, [one]) == "unseen_network"
+    assert recognizer_kind(odd, [one]) == "unseen_family"
+    assert recognizer_kind(Color("d"), [odd]) == "unseen_family"
 
 
 def test_the_card_names_the_loss_networks() -> None:
@@ -369,21 +369,21 @@ class Small(Recognizer):
 
 def test_a_whole_network_is_a_copy_that_says_the_same_and_learns_from_its_first_layer_on() -> None:
     torch.manual_seed(0)
-    judge, crops = Small(), colored().faces.crops[:3]
-    before = [value.clone() for value in judge.parameters()]
-    whole = Whole(judge)
+    recognizer, crops = Small(), colored().faces.crops[:3]
+    before = [value.clone() for value in recognizer.parameters()]
+    whole = Whole(recognizer)
     out = whole(torch.from_numpy(crops).float())
     images = torch.from_numpy(crops).permute(0, 3, 1, 2) / 255
-    torch.testing.assert_close(torch.nn.functional.normalize(out, dim=1), judge.embed(images))
+    torch.testing.assert_close(torch.nn.functional.normalize(out, dim=1), recognizer.embed(images))
     torch.autograd.backward(out.square().sum())
     assert all(value.grad is not None and bool((value.grad != 0).any()) for value in whole.parameters())
     with torch.no_grad():
         for value in whole.parameters():
             value.add_(1.0)
-    assert all(torch.equal(one, other) for one, other in zip(before, judge.parameters(), strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(before, recognizer.parameters(), strict=True))
 
 
-def test_a_judge_without_anything_to_train_has_no_trained_tracker(tmp_path: Path) -> None:
+def test_a_recognizer_without_anything_to_train_has_no_trained_tracker(tmp_path: Path) -> None:
     class Fixed(Color):
         def __init__(self) -> None:
             super().__init__("fixed")
@@ -395,8 +395,10 @@ def test_a_judge_without_anything_to_train_has_no_trained_tracker(tmp_path: Path
     there = ExperimentCache(
         colored(), tmp_path, recognizer={**MODELS, "fixed": Fixed()}.__getitem__, purifier=MODELS.__getitem__
     )
-    cells = measure(there, CLOAK, purifier="identity", tracker="whole_network", judges=["fixed", "color"], attackers=2)
-    assert [cell.judge for cell in cells] == ["color"]
+    cells = measure(
+        there, CLOAK, purifier="identity", tracker="whole_network", recognizers=["fixed", "color"], attackers=2
+    )
+    assert [cell.recognizer for cell in cells] == ["color"]
 
 
 def test_the_interval_of_normal_accuracy_is_over_the_people_asked_for() -> None:

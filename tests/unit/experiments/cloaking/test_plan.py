@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -30,10 +30,10 @@ from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import identity_of
 from facewarden.experiments.cloaking.figures import budget_figure
-from facewarden.experiments.cloaking.judge_kinds import JudgeKind
 from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.purifier_cost import _speed
+from facewarden.experiments.cloaking.recognizer_kinds import RecognizerKind
 from facewarden.experiments.cloaking.results_grid import CloakingGrid
 from facewarden.experiments.cloaking.tables import (
     UPPER_HALF,
@@ -91,7 +91,7 @@ def settings(photos: Path, **changes: Any) -> dict[str, Any]:
         "aligner": "precropped",
         "users": 3,
         "seeds": [0, 1],
-        "judges": ["one", "three"],
+        "recognizers": ["one", "three"],
         "cloaks": {
             "strong": {"attack": "pgd", "level": 12, "surrogates": ["one"]},
             "weak": {"attack": "pgd", "level": 0.5, "surrogates": ["one"]},
@@ -100,8 +100,8 @@ def settings(photos: Path, **changes: Any) -> dict[str, Any]:
         "candidate": "coarse",
         "tables": [{"title": "main", "cloaks": ["strong", "weak"], "purifiers": ["none", "coarse", "fine"],
                     "trackers": ["nearest"]}],
-        "goals": [{"cloak": "strong", "judges": ["one", "three"], "at_most": 0.1},
-                  {"cloak": "weak", "judges": ["one"], "at_most": 0.1}],
+        "goals": [{"cloak": "strong", "recognizers": ["one", "three"], "at_most": 0.1},
+                  {"cloak": "weak", "recognizers": ["one"], "at_most": 0.1}],
         "headline": [
             {"title": "Headline", "cloaks": ["strong", "weak"], "trackers": ["nearest"], "at_most": 0.0761}
         ],
@@ -132,12 +132,12 @@ def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:
     assert ["recognizer one" in figure.title for figure in summary.figures[1:]] == [True, False]
     assert "recognizer three" in summary.figures[2].title
     one = next(cell for cell in summary.data["cells"] if (cell["cloak"], cell["purifier"]) == ("strong", "none"))
-    assert (one["kind"], one["judge"], one["protection"]["value"]) == ("surrogate", "one", 1.0)
+    assert (one["kind"], one["recognizer"], one["protection"]["value"]) == ("surrogate", "one", 1.0)
     cost = summary.data["costs"]["fine"]
     assert cost["images_per_second"] > 0
     assert 20 < cost["psnr"] < 60
-    assert cost["judges"]["one"]["rank1"]["before"] == 1.0
-    assert cost["judges"]["one"]["before"]["eer"][0] == 0.0
+    assert cost["recognizers"]["one"]["rank1"]["before"] == 1.0
+    assert cost["recognizers"]["one"]["before"]["eer"][0] == 0.0
 
 
 ONE = {"attack": "pgd", "level": 8, "surrogates": ["one"]}
@@ -174,9 +174,10 @@ TABLE = {"title": "t", "cloaks": ["strong"], "purifiers": ["none"], "trackers": 
         ({"purifiers": {"coarse": "gone", "fine": "jpeg"}}, "gone", ("purifiers", "coarse")),
         ({"purifiers": {"coarse": 3}}, "purifiers.coarse is 3; allowed: text", ("purifiers", "coarse")),
         ({"cost": ["nothing"]}, 'cost[0] is "nothing"; allowed: none, coarse, fine', ("cost", 0)),
-        ({"goals": [{"cloak": "strong", "judges": ["one"], "at_most": 7}]}, "goals[0].at_most is 7; allowed: a number "
-         "from 0 to 1", ("goals", 0, "at_most")),
-        ({"goals": [{"cloak": "x", "judges": ["one"], "at_most": 0}]}, 'goals[0].cloak is "x"', ("goals", 0, "cloak")),
+        ({"goals": [{"cloak": "strong", "recognizers": ["one"], "at_most": 7}]},
+         "goals[0].at_most is 7; allowed: a number from 0 to 1", ("goals", 0, "at_most")),
+        ({"goals": [{"cloak": "x", "recognizers": ["one"], "at_most": 0}]},
+         'goals[0].cloak is "x"', ("goals", 0, "cloak")),
         ({"headline": [{"title": "h", "cloaks": ["strong"], "trackers": ["nearest"]}]}, "at_most is missing",
          ("headline", 0, "at_most")),
         ({"candidate": "best"}, 'candidate is "best"', ("candidate",)),
@@ -194,13 +195,55 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert raised.value.at == at
 
 
-def test_the_old_name_of_skip_people_gives_the_same_cells(photos: Path) -> None:
-    new, old, none = (
-        [cell.key("cloaking") for cell in Cloaking().cells(settings(photos, **changes), root=photos)]
-        for changes in ({"skip_people": 1}, {"passed_over": 1}, {})
-    )
-    assert new == old
-    assert new != none
+def test_a_plan_in_the_words_of_0_1_gives_the_same_cells_and_is_told_todays(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    new = {"kind": "cloaking", **settings(photos, skip_people=1)}
+    new["tables"][0] |= {"recognizers": ["one"], "skip_people": 0}
+    new["headline"][0]["recognizers"] = ["one"]
+    text = json.dumps(new, indent=1)  # JSON is YAML, and a line a setting
+    (tmp_path / "new.yaml").write_text(text)
+    (tmp_path / "old.yaml").write_text(text.replace('"recognizers"', '"judges"').replace("skip_people", "passed_over"))
+    read, old = read_plan(str(tmp_path / "new.yaml")), read_plan(str(tmp_path / "old.yaml"))
+    assert old.settings == read.settings
+    assert old.lines == read.lines
+    keys = [[cell.key("cloaking") for cell in Cloaking().cells(one.settings, root=photos)] for one in (read, old)]
+    assert keys[0] == keys[1]
+    line = next(number for number, line in enumerate(text.splitlines(), start=1) if line.startswith(' "recognizers"'))
+    assert f"old.yaml:{line}: judges is spelled recognizers now" in caplog.text
+    for place in ("tables[0].judges", "goals[1].judges", "headline[0].judges"):
+        assert f"{place} is spelled {place.replace('judges', 'recognizers')} now" in caplog.text
+    assert "tables[0].passed_over is spelled tables[0].skip_people now" in caplog.text
+    assert "new.yaml" not in caplog.text
+
+
+def test_a_plan_like_one_of_today_may_use_an_old_word(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("like: cloaking_orl\njudges: [faceres]\n")
+    assert read_plan(str(tmp_path / "own.yaml")).settings["recognizers"] == ["faceres"]
+    assert "judges" not in read_plan(str(tmp_path / "own.yaml")).settings
+
+
+def test_cells_that_0_1_measured_are_summarized(photos: Path) -> None:
+    def of_0_1(values: dict[str, Any]) -> dict[str, Any]:
+        old_names = {"recognizer": "judge", "recognizers": "judges"}
+        return {old_names.get(name, name): value for name, value in values.items()}
+
+    plan = settings(photos)
+    one = {"pairs": 3, "rank1": {"before": 1.0, "after": 0.9}}
+    one |= {name: {"eer": [0.1, 0.0, 0.2]} for name in ("before", "gallery", "both")}
+    cost = {"images_per_second": 10.0, "psnr": 40.0, "ssim": 0.9, "recognizers": {"one": one}}
+    cells = [cell(1.0, cloak="strong", recognizer="one"), cell(0.2, "coarse", "one", cloak="strong")]
+
+    def summary(spelled: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+        main = PlanCell("main", {"table": "main", "judges": ["one"]})
+        results = [
+            CellResult(main, {"cells": [spelled(one.as_json()) for one in cells]}),
+            CellResult(PlanCell("cost", {"cost": ["fine"]}), {"cost": spelled(cost)}),
+        ]
+        return render_markdown(Cloaking().summarize(plan, results), command="facewarden bench PLAN.yaml")
+
+    assert summary(of_0_1) == summary(dict)
+    assert "one-photo rank-1 % one" in summary(of_0_1)
 
 
 def test_missing_weights_are_left_out_where_the_plan_says_so(photos: Path) -> None:
@@ -280,7 +323,7 @@ def test_a_precision_is_a_setting_that_another_result_says() -> None:
 
 
 def cell(
-    rate: float, purifier: str = "none", judge: str = "f", kind: JudgeKind = "surrogate", **changes: Any
+    rate: float, purifier: str = "none", recognizer: str = "f", kind: RecognizerKind = "surrogate", **changes: Any
 ) -> CloakingResult:
     found = Interval(rate, max(0.0, rate - 0.1), min(1.0, rate + 0.1), 100, "bootstrap by subject")
     plain = CloakingResult(
@@ -289,7 +332,7 @@ def cell(
         purifier,
         (),
         "nearest",
-        judge,
+        recognizer,
         kind,
         "raw",
         (0,),
@@ -307,10 +350,10 @@ def cell(
 def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks() -> None:
     cells = [
         cell(1.0), cell(0.5, "p"), cell(0.9, "b"),
-        cell(0.8, judge="s", kind="unseen_network"), cell(0.2, "p", "s", "unseen_network"),
+        cell(0.8, recognizer="s", kind="unseen_network"), cell(0.2, "p", "s", "unseen_network"),
         cell(0.5, "b", "s", "unseen_network"),
-        cell(0.9, judge="g", kind="unseen_family"), cell(0.0, "p", "g", "unseen_family", loss_networks=("g",)),
-        cell(0.1, judge="h", kind="unseen_family"), cell(0.0, "p", "h", "unseen_family"),
+        cell(0.9, recognizer="g", kind="unseen_family"), cell(0.0, "p", "g", "unseen_family", loss_networks=("g",)),
+        cell(0.1, recognizer="h", kind="unseen_family"), cell(0.0, "p", "h", "unseen_family"),
     ]  # fmt: skip
     found = headlines(
         CloakingGrid({"t": cells}),
@@ -318,7 +361,7 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
         cloaks=["c"],
         trackers=["nearest"],
         candidate="p",
-        judges="fsgh",
+        recognizers="fsgh",
     )
     assert found.rates["p", "surrogate"].value == pytest.approx(0.5)
     assert found.rates["b", "unseen_network"].value == pytest.approx(0.5)
@@ -332,32 +375,35 @@ def test_headlines_keep_kinds_apart_and_leave_out_loss_networks_and_weak_cloaks(
     assert "no cell" in said[2]
 
 
-def test_only_the_judges_of_the_plan_make_a_headline() -> None:
+def test_only_the_recognizers_of_the_plan_make_a_headline() -> None:
     cells = [
         cell(1.0), cell(0.2, "p"),
-        cell(0.9, judge="f adapted"), cell(0.0, "p", "f adapted"),  # a rival's recognizer, not a tracker's
-        cell(0.8, judge="far", kind="unseen_family"), cell(0.4, "p", "far", "unseen_family"),
+        cell(0.9, recognizer="f adapted"), cell(0.0, "p", "f adapted"),  # a rival's recognizer, not a tracker's
+        cell(0.8, recognizer="far", kind="unseen_family"), cell(0.4, "p", "far", "unseen_family"),
     ]  # fmt: skip
     named = {"purifiers": ["none", "p"], "cloaks": ["c"], "trackers": ["nearest"], "candidate": "p"}
-    own = headlines(CloakingGrid({"t": cells}), **named, judges=["f"])  # type: ignore[arg-type]
+    own = headlines(CloakingGrid({"t": cells}), **named, recognizers=["f"])  # type: ignore[arg-type]
     assert own.rates["p", "surrogate"].value == pytest.approx(0.2)
     assert (own.cells["surrogate"], own.cells["unseen_family"]) == (1, 0)
-    more = headlines(CloakingGrid({"t": cells}), **named, judges=["f", "far"])  # type: ignore[arg-type]
+    more = headlines(CloakingGrid({"t": cells}), **named, recognizers=["f", "far"])  # type: ignore[arg-type]
     assert more.rates["p", "unseen_family"].value == pytest.approx(0.4)
     assert more.rates["p", "surrogate"] == own.rates["p", "surrogate"]
 
 
-def test_the_summary_pools_no_adapted_judge(photos: Path) -> None:
+def test_the_summary_pools_no_adapted_recognizer(photos: Path) -> None:
     plan = settings(photos)
     plan["headline"] = [{**plan["headline"][0], "cloaks": ["strong"]}]
-    plan["tables"].append({**plan["tables"][0], "title": "rivals", "judges": ["two"]})
+    plan["tables"].append({**plan["tables"][0], "title": "rivals", "recognizers": ["two"]})
     measured = {
-        "main": [cell(1.0, cloak="strong", judge="one"), cell(0.2, "coarse", "one", cloak="strong")],
-        "rivals": [cell(0.9, cloak="strong", judge="one adapted"), cell(0.0, "coarse", "one adapted", cloak="strong")],
+        "main": [cell(1.0, cloak="strong", recognizer="one"), cell(0.2, "coarse", "one", cloak="strong")],
+        "rivals": [
+            cell(0.9, cloak="strong", recognizer="one adapted"),
+            cell(0.0, "coarse", "one adapted", cloak="strong"),
+        ],
     }
-    judges = {"main": ["one"], "rivals": ["an adapted one"]}
+    recognizers = {"main": ["one"], "rivals": ["an adapted one"]}
     results = [
-        CellResult(PlanCell(title, {"table": title, "judges": judges[title]}), {"cells": [one.as_json()]})
+        CellResult(PlanCell(title, {"table": title, "judges": recognizers[title]}), {"cells": [one.as_json()]})
         for title, cells in measured.items()
         for one in cells
     ]
@@ -367,14 +413,14 @@ def test_the_summary_pools_no_adapted_judge(photos: Path) -> None:
 
 
 def test_a_purifier_that_lacks_cells_gets_no_headline() -> None:
-    cells = [cell(1.0), cell(0.5, "p"), cell(1.0, judge="g"), cell(0.1, "p", "g"), cell(0.0, "b")]
+    cells = [cell(1.0), cell(0.5, "p"), cell(1.0, recognizer="g"), cell(0.1, "p", "g"), cell(0.0, "b")]
     found = headlines(
         CloakingGrid({"t": cells}),
         purifiers=["none", "p", "b"],
         cloaks=["c"],
         trackers=["nearest"],
         candidate="p",
-        judges="fsgh",
+        recognizers="fsgh",
     )
     assert set(found.rates) == {("none", "surrogate"), ("p", "surrogate")}
 
@@ -394,7 +440,7 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
         cloaks=["c"],
         trackers=trackers,
         candidate="p",
-        judges=["f"],
+        recognizers=["f"],
     )
     ours = found.rates["p", "surrogate"]
     assert ours.value == pytest.approx(0.3)
@@ -415,7 +461,7 @@ def test_fewer_attackers_and_absent_baselines_are_said() -> None:
 def test_a_mean_over_cells_is_no_less_certain_than_its_cells() -> None:
     bounds = count_interval(np.zeros(40), np.full(40, 9))
     nobody = {"attackers": 40, "hidden": (0.0,) * 40, "missed": (0.0,) * 40, "protection": bounds}
-    cells = [cell(1.0), cell(1.0, judge="g"), cell(0.0, "p", **nobody), cell(0.0, "p", "g", **nobody)]
+    cells = [cell(1.0), cell(1.0, recognizer="g"), cell(0.0, "p", **nobody), cell(0.0, "p", "g", **nobody)]
     grid = CloakingGrid({"t": cells})
     assert grid.headline(cells[2:3]).high == pytest.approx(bounds.high)
     assert 0.03 < grid.headline(cells[2:]).high < bounds.high
@@ -437,7 +483,7 @@ def test_the_plans_of_the_people_have_rivals_wherever_they_name_a_best_one() -> 
 def test_the_cost_shows_the_intervals_that_were_measured() -> None:
     one = {"pairs": 9, "rank1": {"before": 1.0, "after": 0.5}, "before": {"eer": [0.01, 0.001, 0.02]}}
     one |= {"gallery": {"eer": [0.03, 0.002, 0.04]}, "both": {"eer": [0.05, 0.003, 0.06]}}
-    table = cost_table({"p": {"images_per_second": 10.0, "psnr": 40.0, "ssim": 0.9, "judges": {"f": one}}})
+    table = cost_table({"p": {"images_per_second": 10.0, "psnr": 40.0, "ssim": 0.9, "recognizers": {"f": one}}})
     assert table.rows[0][4] == "1.00 (0.10–2.00) → 3.00 (0.20–4.00), both 5.00 (0.30–6.00)"
 
 
@@ -462,8 +508,15 @@ def test_speed_counts_no_time_that_others_take(photos: Path, tmp_path: Path) -> 
 
 
 def test_goals_say_what_is() -> None:
-    cells = [cell(1.0), cell(0.05, "p"), cell(0.6, "b"), cell(0.7, "b2"), cell(0.1, judge="s"), cell(0.05, "p", "s")]
-    cells += [cell(1.0, judge="l"), cell(0.0, "p", "l", loss_networks=("l",))]
+    cells = [
+        cell(1.0),
+        cell(0.05, "p"),
+        cell(0.6, "b"),
+        cell(0.7, "b2"),
+        cell(0.1, recognizer="s"),
+        cell(0.05, "p", "s"),
+    ]
+    cells += [cell(1.0, recognizer="l"), cell(0.0, "p", "l", loss_networks=("l",))]
     table = goal_table(
         CloakingGrid({"t": cells}), [Goal("c", ("f", "s", "l", "absent"), 0.16)], candidate="p", baselines=["b", "b2"]
     )
@@ -479,14 +532,14 @@ def test_goals_say_what_is() -> None:
         assert table.rows[0][-1] == word
 
 
-def test_the_price_is_that_of_the_worst_judge() -> None:
+def test_the_price_is_that_of_the_worst_recognizer() -> None:
     def price(rank: float, eer: float) -> dict[str, Any]:
         side = {"eer": [eer, 0.0, 1.0]}
         return {"rank1": {"before": 0.98, "after": rank}, "before": {"eer": [0.01, 0.0, 1.0]}, "gallery": side}
 
     kept = Interval(0.98, 0.9, 1.0, 10, "bootstrap by subject")
     cells = [cell(1.0, normal_accuracy=Interval(0.99, 0.9, 1.0, 10, "")), cell(0.0, "p", normal_accuracy=kept)]
-    costs = {"p": {"judges": {"f": price(0.975, 0.011), "s": price(0.979, 0.014)}}}
+    costs = {"p": {"recognizers": {"f": price(0.975, 0.011), "s": price(0.979, 0.014)}}}
     said = cost_sentences(CloakingGrid({"t": cells}), costs, candidate="p")
     assert "falls by 1.00 (-8.22 to 9.06) points, limit 0.5: not shown" in said[0]
     assert "falls by 0.50 points, limit 1: reached, by the number alone" in said[1]
@@ -497,22 +550,22 @@ def test_the_price_is_that_of_the_worst_judge() -> None:
 
 def test_success_against_budget_needs_two_budgets() -> None:
     cells = [cell(0.2, cloak="four"), cell(0.9, cloak="eight")]
-    figure = budget_figure(CloakingGrid({"t": cells}), {"four": 4.0, "eight": 8.0}, purifiers=["none"], judge="f")
+    figure = budget_figure(CloakingGrid({"t": cells}), {"four": 4.0, "eight": 8.0}, purifiers=["none"], recognizer="f")
     assert figure is not None
     assert figure.data["series"][0]["x"] == [4.0, 8.0]
     assert figure.data["series"][0]["y"] == [0.2, 0.9]
-    assert budget_figure(CloakingGrid({"t": cells}), {"four": 4.0}, purifiers=["none"], judge="f") is None
+    assert budget_figure(CloakingGrid({"t": cells}), {"four": 4.0}, purifiers=["none"], recognizer="f") is None
 
 
 def test_the_verb_measures_a_small_grid(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the recognizers of the fixture are in no registry, which the command line asks before anything is imported
     monkeypatch.setattr("facewarden.cli.evaluate.cloaking.check_recognizers", lambda names: None)
     arguments = ["evaluate", "cloaking", "--dataset", str(photos), "--aligner", "precropped", "--cloak", "pgd:12"]
-    arguments += ["--surrogate", "one", "--judge", "one", "three", "--users", "2", "--run", str(tmp_path / "kept")]
+    arguments += ["--surrogate", "one", "--recognizer", "one", "three", "--users", "2", "--run", str(tmp_path / "kept")]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     found = json.loads((tmp_path / "out" / "cloaking.json").read_text())
     assert str(photos) not in json.dumps(found)
-    cells = {(one["purifier"], one["judge"]): one for one in found["cells"]}
+    cells = {(one["purifier"], one["recognizer"]): one for one in found["cells"]}
     assert set(cells) == {(p, j) for p in ("identity", "jpeg") for j in ("one", "three")}
     assert cells["identity", "one"]["protection"]["value"] == 1.0
     assert main([*arguments, "--tracker", "far"]) != 0

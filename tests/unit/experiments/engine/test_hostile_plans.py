@@ -18,7 +18,9 @@ MERGED = "kind: draws\na0: &a0 {x: 1}\n" + "".join(
     f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 60)
 )
 DIGITS = "9" * 400
-CLOAKING = "kind: cloaking\nset: x\njudges: [a]\ncloaks: {c: {attack: pgd, level: 8, surrogates: [a]}}\npurifiers: {}\n"
+CLOAKING = (
+    "kind: cloaking\nset: x\nrecognizers: [a]\ncloaks: {c: {attack: pgd, level: 8, surrogates: [a]}}\npurifiers: {}\n"
+)
 PART = f"parts: [{{title: x, methods: [a], protocols: [{', '.join(['bcd_a'] * 3_000)}]}}]"
 PRESENTATION = f"kind: presentation\ndata: {{captures: [x]}}\nmethods: {{a: {{recipe: mmdg}}}}\n{PART}\n"
 SEEDS = f"seeds: {list(range(3_000))}\n"

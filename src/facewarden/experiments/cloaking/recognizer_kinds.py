@@ -9,8 +9,8 @@ from typing import Literal, get_args
 from facewarden.core.errors import ContractError
 from facewarden.core.roles import Purifier, Recognizer
 
-JudgeKind = Literal["surrogate", "unseen_network", "unseen_family"]
-JUDGE_KINDS: tuple[JudgeKind, ...] = get_args(JudgeKind)
+RecognizerKind = Literal["surrogate", "unseen_network", "unseen_family"]
+RECOGNIZER_KINDS: tuple[RecognizerKind, ...] = get_args(RecognizerKind)
 """A network the cloak was made on; another one of a surrogate's family; one of a family that the cloak never saw."""
 
 COUNTS_FROM = 0.2
@@ -18,21 +18,21 @@ COUNTS_FROM = 0.2
 
 
 @dataclass(frozen=True)
-class JudgedRate:
+class RecognizerRate:
     """A protection rate with the evaluation recognizer that measured it.
 
     Attributes:
         rate: in [0, 1].
         untreated: the same without a purifier.
-        kind: what the judge is to the cloak.
-        judge, surrogates: names.
+        kind: what the recognizer is to the cloak.
+        recognizer, surrogates: names.
         loss_networks: networks in the purifier's training loss.
     """
 
     rate: float
     untreated: float
-    kind: JudgeKind
-    judge: str
+    kind: RecognizerKind
+    recognizer: str
     surrogates: tuple[str, ...]
     loss_networks: tuple[str, ...]
 
@@ -44,15 +44,15 @@ class JudgedRate:
     @property
     def eligible(self) -> bool:
         """Whether a headline may use it: it counts, and the purifier was not trained on the recognizer's features."""
-        return self.counts and self.judge not in self.loss_networks
+        return self.counts and self.recognizer not in self.loss_networks
 
 
-def headline(rates: Sequence[JudgedRate]) -> float:
+def headline(rates: Sequence[RecognizerRate]) -> float:
     """Mean protection rate of cells that belong together.
 
     Raises:
-        ContractError: no cells, judges of more than one kind, a judge that is the purifier's loss network, or a cell
-            whose cloak protects nobody.
+        ContractError: no cells, recognizers of more than one kind, a recognizer that is the purifier's loss network, or
+            a cell whose cloak protects nobody.
     """
     if not rates:
         raise ContractError("a headline of no cells", hint="select eligible cells of one kind of recognizer")
@@ -64,16 +64,16 @@ def headline(rates: Sequence[JudgedRate]) -> float:
     for rate in rates:
         if not rate.eligible:
             why = "is the purifier's loss network" if rate.counts else "sees a cloak that protects nobody untreated"
-            raise ContractError(f"recognizer {rate.judge} {why}", hint="exclude cells that are not eligible")
+            raise ContractError(f"recognizer {rate.recognizer} {why}", hint="exclude cells that are not eligible")
     return sum(rate.rate for rate in rates) / len(rates)
 
 
-def judge_kind(judge: Recognizer, surrogates: Sequence[Recognizer]) -> JudgeKind:
+def recognizer_kind(recognizer: Recognizer, surrogates: Sequence[Recognizer]) -> RecognizerKind:
     """Role of an evaluation recognizer for a cloak made on these surrogates."""
-    names = {judge.card.name, judge.card.settings.get("base")}  # a retrained copy of a surrogate is still one
+    names = {recognizer.card.name, recognizer.card.settings.get("base")}  # a retrained copy of a surrogate is still one
     if any(model.card.name in names for model in surrogates):
         return "surrogate"
-    return "unseen_network" if family_of(judge) in {family_of(model) for model in surrogates} else "unseen_family"
+    return "unseen_network" if family_of(recognizer) in {family_of(model) for model in surrogates} else "unseen_family"
 
 
 def family_of(recognizer: Recognizer) -> str:
