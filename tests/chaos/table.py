@@ -7,17 +7,20 @@ from typing import Any
 
 HEAD = """# Reliability: kills and full disks
 
-Every long verb is killed (SIGKILL, its process alone) at random moments between its first and its
-last output, up to {chain} times in a row, goes on with the same command, and its output is compared
-file by file, byte by byte, with that of an undisturbed run; only times of day, durations and the
-state of unfinished trainings may differ. Meanwhile a reader reads every file to its end each time
-that it was written. No worker may live two seconds longer than its parent. On a full disk
-(RLIMIT_FSIZE at a random size between that of the smallest and the largest output) a verb must end
-with code 74, or report the failed cell of a plan, leave no half file, and go on to the same results.
+Every long verb (`facewarden simulate`, `train`, `bench`, `purify`, `cloak` and `audit`) is killed
+(SIGKILL, its process alone) at random moments between its first and its last output, up to {chain}
+times in a row, and goes on with the same command. Its output is compared file by file, byte by
+byte, with that of an undisturbed run; only times of day, durations and the state of unfinished
+trainings may differ. Meanwhile a reader reads every file to its end each time that it was written.
+No worker may live two seconds longer than its parent. On a full disk (RLIMIT_FSIZE at a random size
+between that of the smallest and the largest output) a verb must end with code 74, or report the
+failed cell of a plan, leave no half file, and go on to the same results.
 
 The inputs are small *simulated* captures, and the preset `quick` of the audit has smaller sizes
-than the shipped one, so that a run takes seconds and its outputs are spread over all of it.
-`python tests/chaos/run.py --only VERB` repeats a row; every moment is in `reliability.json`.
+than the shipped one, so that a run takes seconds and its outputs are spread over all of it. One
+process that has imported the package forks every command. `python tests/chaos/run.py --only VERB`
+repeats a row; every moment is in [reliability.json](reliability.json). The commit is the last one
+that had changed the package.
 
 """
 _COLUMNS = (
