@@ -110,6 +110,8 @@ class Detector(nn.Module, Computing, ABC):
         needs_box: whether it crops the frame by the face box.
         heads: names of further outputs in `PadOutput.tasks`.
         frame_size: side in pixels of the frames it is best given, a hint for readers of photos.
+        squash: side in pixels to which readers bring each sensor's frame without a face box by itself, whatever its
+            shape; None where the sensors must be on one grid.
     """
 
     card: Card
@@ -118,6 +120,7 @@ class Detector(nn.Module, Computing, ABC):
     needs_box: bool = False
     heads: tuple[str, ...] = ()
     frame_size: int = 224
+    squash: int | None = None
     differentiable: bool = True
 
     def __init_subclass__(cls, **keywords: Any) -> None:

@@ -107,6 +107,7 @@ def iter_batches(
     targets: Sequence[str] = (),
     on_error: Literal["raise", "skip"] = "raise",
     skipped: list[Skipped] | None = None,
+    squash: int | None = None,
 ) -> Iterator[FaceBatch]:
     """Yield batches of samples, each of frames of one size, always in the same order.
 
@@ -119,6 +120,8 @@ def iter_batches(
         root, modalities, size, targets: as in `load_batch`.
         on_error: "skip" leaves out what cannot be read and lists it in `skipped`; "raise" stops there.
         skipped: a list that receives one entry per sample left out; "skip" needs it, so that nothing goes unseen.
+        squash: side in pixels to which every image of a sample without a face box is brought by itself, without regard
+            to its shape, so that its sensors need not be of one size; it goes before `size`.
 
     Raises:
         BadInputError: as in `load_batch`, when `on_error` is "raise"; a batch size below one; "skip" without a list;
@@ -134,7 +137,7 @@ def iter_batches(
     odd: list[str] = []
     for sample in samples:
         try:
-            loaded = _load(sample, root=root, modalities=modalities, size=size, targets=targets)
+            loaded = _load(sample, root=root, modalities=modalities, size=size, targets=targets, squash=squash)
         except BadInputError as error:
             if on_error == "raise" or skipped is None:
                 raise
@@ -170,7 +173,13 @@ def _say_skipped(skipped: Sequence[Skipped]) -> None:
 
 
 def _load(
-    sample: Sample, *, root: Path, modalities: Sequence[Modality], size: int | None, targets: Sequence[str]
+    sample: Sample,
+    *,
+    root: Path,
+    modalities: Sequence[Modality],
+    size: int | None,
+    targets: Sequence[str],
+    squash: int | None = None,
 ) -> _Loaded:
     raw = {
         name: read_image(
@@ -187,9 +196,16 @@ def _load(
         raise BadInputError(
             f"sample {sample.key!r} has none of {', '.join(modalities)}", hint=f"it has {', '.join(sample.modalities)}"
         )
+    alone = squash if sample.box is None else None
     grids = {name: image.shape[:2] for name, image in raw.items()}
-    if len(set(grids.values())) > 1:
-        raise BadInputError(f"sample {sample.key!r}: modalities differ in size {grids}", hint="register the images")
+    if len(set(grids.values())) > 1 and alone is None:
+        raise BadInputError(
+            f"sample {sample.key!r}: modalities differ in size {grids}",
+            hint="register the images; a model with fit: squash takes face crops that are not",
+        )
+    if alone is not None:
+        squashed = {name: _squashed(_unit(image, name, sample), image, alone) for name, image in raw.items()}
+        return _loaded(sample, squashed, raw, root=root, targets=targets, grid=(alone, alone), scale=1.0)
     height, width = next(iter(grids.values()))
     scale = 1.0 if size is None else size / max(height, width)
     grid = (height, width) if size is None else (size, size)
@@ -198,17 +214,42 @@ def _load(
     # depth is encoded on its own grid: the median over the face box is then the same for every size
     encoded = {name: _unit(image, name, sample) for name, image in raw.items()}
     frames = {name: _fit(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
+    return _loaded(sample, frames, raw, root=root, targets=targets, grid=grid, scale=scale, full=encoded.get("rgb"))
+
+
+def _loaded(
+    sample: Sample,
+    frames: Frames,
+    raw: Mapping[Modality, Image],
+    *,
+    root: Path,
+    targets: Sequence[str],
+    grid: tuple[int, int],
+    scale: float,
+    full: NDArray[np.float32] | None = None,
+) -> _Loaded:
+    """A sample from its frames; targets are read on the grid of `full`, that of color as it is stored, and scaled."""
     box = (
         None
         if sample.box is None
         else (sample.box[0] * scale, sample.box[1] * scale, sample.box[2] * scale, sample.box[3] * scale)
     )
-    wanted = {head: read_target(head, sample, root=root, frame=encoded.get("rgb")) for head in targets}
+    wanted = {
+        head: read_target(head, sample, root=root, frame=frames.get("rgb") if full is None else full)
+        for head in targets
+    }
     fitted = {head: _fit_map(value, scale=scale, grid=grid) for head, value in wanted.items()}
     depth = raw.get("depth")
     measured = depth.astype(np.uint16, copy=False) if depth is not None and depth.dtype == np.uint16 else None
     distance = None if measured is None else face_distance(measured, box=sample.box)
     return _Loaded(sample, frames, box, grid, fitted, distance)
+
+
+def _squashed(image: NDArray[np.float32], stored: Image, side: int) -> NDArray[np.float32]:
+    """A square of that side; pictures are averaged, measured ranges are not."""
+    method = cv2.INTER_NEAREST_EXACT if stored.dtype == np.uint16 else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (side, side), interpolation=method).reshape(side, side, image.shape[2])
+    return np.clip(resized, 0.0, 1.0).astype(np.float32)
 
 
 def check_box(box: Box, width: int, height: int, *, key: str) -> None:

@@ -170,8 +170,9 @@ def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, l
     scores: list[float] = []
     by_key = {sample.key: sample for sample in manifest}
     batches = iter_batches(
-        manifest, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped
-    )
+        manifest, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped,
+        squash=detector.squash,
+    )  # fmt: skip
     for found in track(batches, label=label, total=len(manifest), unit="captures", size=len):
         for key, score in zip(found.key, scores_of(detector, found).tolist(), strict=True):
             if np.isfinite(score):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facewarden.core.errors import ContractError
 
-Border = Literal["inside", "zero"]
+Border = Literal["inside", "zero", "stretch"]
 
 
 def crop_resize(
@@ -35,7 +35,8 @@ def crop_resize(
         border: "inside" is the rule of the published MiniFASNet preprocessing: both sides keep the box's aspect, the
             factor is reduced until the crop fits into the frame, the crop is then moved inside and its corners cut to
             whole pixels; its aspect is squeezed into the square. "zero" takes the square on the longer side at subpixel
-            position and reads 0 outside of the frame.
+            position and reads 0 outside of the frame. "stretch" takes the box itself, each side by its own
+            factor, and reads 0 outside of the frame.
         antialias: widen the triangle kernel by the factor of reduction, so that fine patterns do not alias. Without it
             the sampling is that of `cv2.INTER_LINEAR`.
 
@@ -46,7 +47,10 @@ def crop_resize(
         raise ContractError("a face box is empty or not finite", hint="x0 < x1 and y0 < y1, in pixels of the frame")
     height, width = images.shape[-2:]
     box = boxes.detach().double()
-    start, length = _inside(box, scale, width, height) if border == "inside" else _square(box, scale)
+    if border == "inside":
+        start, length = _inside(box, scale, width, height)
+    else:
+        start, length = _square(box, scale) if border == "zero" else _stretched(box, scale)
     clamp = border == "inside"
     across = _sampling(start[:, 0], length[:, 0], extent=width, size=size, clamp=clamp, antialias=antialias)
     down = _sampling(start[:, 1], length[:, 1], extent=height, size=size, clamp=clamp, antialias=antialias)
@@ -58,6 +62,11 @@ def _square(box: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     center = (box[:, :2] + box[:, 2:]) / 2
     side = (box[:, 2:] - box[:, :2]).amax(dim=1, keepdim=True) * scale
     return center - side / 2, side.expand(-1, 2)
+
+
+def _stretched(box: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    sides = (box[:, 2:] - box[:, :2]) * scale
+    return (box[:, :2] + box[:, 2:]) / 2 - sides / 2, sides
 
 
 def _inside(box: Tensor, scale: float, width: int, height: int) -> tuple[Tensor, Tensor]:

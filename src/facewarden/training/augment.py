@@ -15,6 +15,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
 from facewarden.core.settings import NotNegative, Share, ShareBelowOne
+from facewarden.nn.photometry import PHOTOMETRY
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Augmentation:
         offset: largest value added to a channel, drawn uniformly for every channel of every sensor by itself.
         gamma: largest distance of an exponent from 1, drawn uniformly for every sensor by itself.
         mirror: chance that a sample is mirrored where nothing rotates; what rotates is mirrored half of the time.
+        copies: depth and infrared, which models of three streams take as three equal channels, have an offset for each
+            of the three. The batch then says which, and the model applies it.
     """
 
     rotation: NotNegative = 6.0
@@ -44,11 +47,12 @@ class Augmentation:
     offset: NotNegative = 0.0
     gamma: ShareBelowOne = 0.0
     mirror: Share = 0.0
+    copies: bool = False
 
 
 PUBLISHED = Augmentation(
     rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0,
-    offset=40 / 255, gamma=0.5, mirror=0.5,
+    offset=40 / 255, gamma=0.5, mirror=0.5, copies=True,
 )  # fmt: skip
 """What MMDG's lineage does: color of every sensor changed by itself, one mirroring shared by all."""
 
@@ -79,6 +83,7 @@ def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, e
     place = torch.stack([_place(rng, settings, side, size) for rng in draws])
     grid = functional.affine_grid(place, [len(batch), 1, size, size], align_corners=False)
     images: dict[Modality, Tensor] = {}
+    later: dict[str, Tensor] = {}
     for name in batch.modalities:
         image = batch.images[name]
         # holes and edges of depth are not averaged: a mean of face and wall is a distance at which there is nothing
@@ -87,6 +92,10 @@ def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, e
         changed = [_CHANGES[name](one, rng, settings) for one, rng in zip(moved, draws, strict=True)]
         if settings.offset or settings.gamma:
             own = [np.random.default_rng(derive(seed, "photometry", epoch, key, name)) for key in batch.key]
+            if settings.copies and image.shape[1] == 1:
+                later[f"{PHOTOMETRY}{name}"] = torch.stack([_of_copies(rng, settings) for rng in own])
+                images[name] = torch.stack(changed).clamp(0, 1)
+                continue
             changed = [_recolor(one.clamp(0, 1), rng, settings) for one, rng in zip(changed, own, strict=True)]
             if name == "depth":  # what was a hole stays one, and nothing else becomes one
                 changed = [
@@ -101,8 +110,15 @@ def augment(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, e
         _drop(present, row, rng, settings.drop)
     return FaceBatch(
         images=images, present=present, key=batch.key, label=batch.label, species=batch.species,
-        subject=batch.subject, domain=batch.domain, tasks=tasks,
+        subject=batch.subject, domain=batch.domain, tasks={**tasks, **later},
     )  # fmt: skip
+
+
+def _of_copies(rng: np.random.Generator, settings: Augmentation) -> Float[Tensor, " 4"]:
+    """Three offsets and an exponent, drawn as `_recolor` draws those of a color image."""
+    offset = rng.uniform(-settings.offset, settings.offset, 3)
+    gamma = rng.uniform(1 - settings.gamma, 1 + settings.gamma)
+    return torch.tensor([*offset, gamma], dtype=torch.float32)
 
 
 def _move(maps: Tensor, grid: Tensor) -> Tensor:

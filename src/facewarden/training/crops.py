@@ -92,8 +92,9 @@ def load_crops(manifest: Manifest, model: Trainable, *, margin: float, targets: 
     modalities = model.modalities
     pixels: dict[Modality, list[Tensor]] = {name: [] for name in modalities}
     batches = iter_batches(
-        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip", skipped=skipped
-    )
+        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, targets=targets, on_error="skip",
+        skipped=skipped, squash=model.squash,
+    )  # fmt: skip
     for batch in track(batches, label=f"reading {manifest.name}", total=len(manifest), unit="captures", size=len):
         if batch.box is None and margin != 1:
             batch = replace(batch, box=whole_box(batch, scale=model.view_scale))

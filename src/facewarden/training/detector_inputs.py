@@ -55,6 +55,7 @@ def read_views(
         targets=targets,
         on_error="raise" if skipped is None else "skip",
         skipped=skipped,
+        squash=detector.squash,
     )
     groups: dict[tuple[int, ...], list[FaceBatch]] = {}
     for batch in track(batches, label=f"reading {manifest.name}", total=len(wanted), unit="captures", size=len):

@@ -67,7 +67,7 @@ def _collect(detector: Detector, manifest: Manifest) -> tuple[dict[str, Tensor],
     subjects: list[str] = []
     batches = iter_batches(
         manifest, _AT_ONCE, root=manifest.root, modalities=detector.modalities, targets=learned_heads(detector),
-        on_error="skip", skipped=skipped,
+        on_error="skip", skipped=skipped, squash=detector.squash,
     )  # fmt: skip
     lost: list[str] = []
     for whole in batches:

@@ -58,6 +58,8 @@ class Recipe:
             del values["weights_precision"]  # runs that were begun before there was a choice go on
         if values["training"].get("accumulate") == 1:
             del values["training"]["accumulate"]  # and cells of plans keep their ids
+        if values["training"].get("augmentation", {}).get("copies") is False:
+            del values["training"]["augmentation"]["copies"]
         return values
 
     @property

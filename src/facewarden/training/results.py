@@ -60,8 +60,9 @@ def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[
     found: list[tuple[Any, ...]] = []
     lost: list[str] = []
     batches = iter_batches(
-        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, on_error="skip", skipped=skipped
-    )
+        manifest, _AT_ONCE, root=manifest.root, modalities=modalities, on_error="skip", skipped=skipped,
+        squash=detector.squash,
+    )  # fmt: skip
     for batch in track(batches, label="measuring", total=len(manifest), unit="captures", size=len):
         scores = scores_of(detector, batch).tolist()
         labels = [] if batch.label is None else batch.label.tolist()

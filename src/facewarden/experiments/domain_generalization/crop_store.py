@@ -37,17 +37,20 @@ class CropView:
         size: side of the model's view in pixels.
         side: side of the stored crop, which holds the view in its middle.
         scale: factor on the face box for the stored crop.
+        fit: how it becomes a square.
     """
 
     cutter: str
     size: int
     side: int
     scale: float
+    fit: str = "letterbox"
 
     @property
     def key(self) -> str:
         """Name of the store's folder: what decides the crops, and the version of the code that cuts them."""
-        name = f"{derive(0, self.cutter, self.size, self.side, repr(self.scale)):016x}"
+        more = [] if self.fit == "letterbox" else [self.fit]
+        name = f"{derive(0, self.cutter, self.size, self.side, repr(self.scale), *more):016x}"
         code = code_of("capture_crops")
         return name if code == 1 else f"{name}-{code}"
 
@@ -63,7 +66,13 @@ def view_of(model: Trainable, *, margin: float) -> CropView:
     side = round(size * margin)
     side += (side - size) % 2  # an even rest: the view is cut out of the middle without resampling
     crop = type(model).crop
-    return CropView(f"{crop.__module__}.{crop.__qualname__}", size, side, model.view_scale * side / size)
+    return CropView(
+        f"{crop.__module__}.{crop.__qualname__}",
+        size,
+        side,
+        model.view_scale * side / size,
+        fit=str(model.settings.get("fit", "letterbox")),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +188,9 @@ def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) ->
     present: dict[Modality, list[bool]] = {name: [] for name in MODALITIES}
     files = {name: (folder / f"{name}.u8").open("wb") for name in MODALITIES}
     batches = iter_batches(
-        manifest, _AT_ONCE, root=manifest.root, modalities=MODALITIES, on_error="skip", skipped=skipped
-    )
+        manifest, _AT_ONCE, root=manifest.root, modalities=MODALITIES, on_error="skip", skipped=skipped,
+        squash=model.squash,
+    )  # fmt: skip
     try:
         for batch in track(batches, label=f"cutting {manifest.name}", total=len(manifest), unit="captures", size=len):
             if batch.box is None and view.side != view.size:
@@ -196,7 +206,7 @@ def _fill(manifest: Manifest, model: Trainable, view: CropView, folder: Path) ->
     if not keys:
         raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
     lost = [[item.key, item.reason] for item in skipped]
-    recipe = {"size": view.size, "side": view.side, "scale": view.scale, "cutter": view.cutter}
+    recipe = {"size": view.size, "side": view.side, "scale": view.scale, "cutter": view.cutter, "fit": view.fit}
     write_json(folder / _INDEX, {"view": recipe, "keys": keys, "present": present, "skipped": lost})
 
 

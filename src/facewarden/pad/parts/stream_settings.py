@@ -15,6 +15,7 @@ from facewarden.nn.trunk import is_random, load_trunk
 MissingFill = Literal["pixel0", "norm0", "masked_tokens"]
 InfraredInput = Literal["gray", "gray_hog_plgf"]
 Tiling = Literal["auto", "sample", "batch"]
+Fit = Literal["letterbox", "squash"]
 Trained = Literal["paper", "released", "full"]
 
 
@@ -25,6 +26,9 @@ class ViewSettings:
     Attributes:
         size: side of the input in pixels.
         scale: factor on the face box.
+        fit: how the face box, or a frame without one, becomes a square: `letterbox` keeps its shape, `squash` does not
+            and does not widen the sampling either, as MMDG's lineage has it; then sensors of a capture without a box
+            need not be of one size.
         missing_fill: what stands for an absent modality: pixels 0 (-0.996 after normalization), 0 after normalization,
             or masked tokens, which neither help, nor are helped, nor reach the classifier.
         infrared_input: three copies of the gray image, or [gray, HOG, PLGF].
@@ -37,6 +41,7 @@ class ViewSettings:
 
     size: Count = 224
     scale: Positive = 1.3
+    fit: Fit = "letterbox"
     missing_fill: MissingFill = "pixel0"
     infrared_input: InfraredInput = "gray"
     precision: Precision = "float32"

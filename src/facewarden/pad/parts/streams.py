@@ -23,8 +23,9 @@ from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.core.settings import read_settings
-from facewarden.nn.crop import crop_resize
+from facewarden.nn.crop import Border, crop_resize
 from facewarden.nn.multimodal.infrared_channels import stack_infrared
+from facewarden.nn.photometry import PHOTOMETRY, recolor_copies
 from facewarden.nn.precision import at_least_single
 from facewarden.nn.trainable import Trainable
 from facewarden.nn.trunk import trunk_identity, without_weights
@@ -70,6 +71,7 @@ class ThreeStreams(Trainable):
             torch.manual_seed(derive(self.options.seed, self.name, "fresh layers"))
             self.network = self.build(trunk)
         self.frame_size = self.options.size
+        self.squash = self.options.size if self.options.fit == "squash" else None
         self.card = self._card()
         self.requires_grad_(False)
         self.eval()
@@ -130,8 +132,12 @@ class ThreeStreams(Trainable):
             if height == width == size:
                 return batch
             box, scale = some.new_tensor([[0.0, 0.0, width, height]]).expand(len(batch), -1), 1.0
+        squashed = self.options.fit == "squash"
+        border: Border = "stretch" if squashed else "zero"
         images = {
-            name: crop_resize(image, box, scale=scale, size=size, antialias=name != "depth").clamp(0, 1)
+            name: crop_resize(
+                image, box, scale=scale, size=size, border=border, antialias=name != "depth" and not squashed
+            ).clamp(0, 1)
             for name, image in batch.images.items()
         }
         return replace(batch, images=images, box=None)
@@ -151,7 +157,10 @@ class ThreeStreams(Trainable):
             view = view.masked_fill(absent, 0.0)
             if modality == "infrared" and self.options.infrared_input == "gray_hog_plgf":
                 view = stack_infrared(view)
-            view = (view.expand(-1, 3, -1, -1) * 255 - 127.5) / 128
+            view = view.expand(-1, 3, -1, -1)
+            if (change := batch.tasks.get(f"{PHOTOMETRY}{modality}")) is not None:
+                view = recolor_copies(view, change, holes=modality == "depth")
+            view = (view * 255 - 127.5) / 128
             fill = -127.5 / 128 if self.options.missing_fill == "pixel0" else 0.0
             views.append(view.masked_fill(absent, fill))
         return torch.stack(views), torch.stack(masks)
