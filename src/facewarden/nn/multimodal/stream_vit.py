@@ -31,6 +31,7 @@ class StreamVit(nn.Module):
         make_adapter: given the width of the tokens, a module that is called with the normalized tokens `(m, b, n, d)`
             and the weight `(m, b)` or None, and returns what is added beside the attention, and another of them beside
             the MLP, of every block.
+        only_mlp: adapters lie beside the MLP only.
         norm_added: send what an adapter gives through the norm of the block that its input came from, before it is
             added; then a fresh adapter adds the norm's bias.
 
@@ -39,7 +40,12 @@ class StreamVit(nn.Module):
     """
 
     def __init__(
-        self, trunk: nn.Module, *, make_adapter: Callable[[int], nn.Module] | None = None, norm_added: bool = False
+        self,
+        trunk: nn.Module,
+        *,
+        make_adapter: Callable[[int], nn.Module] | None = None,
+        only_mlp: bool = False,
+        norm_added: bool = False,
     ) -> None:
         super().__init__()
         self.norm_added = norm_added
@@ -50,8 +56,11 @@ class StreamVit(nn.Module):
         self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
         self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
         self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
-        made = [] if make_adapter is None else [make_adapter(self.dim) for _ in range(2 * len(self.blocks))]
-        self.beside_attention, self.beside_mlp = nn.ModuleList(made[0::2]), nn.ModuleList(made[1::2])
+        made = (
+            [] if make_adapter is None else [make_adapter(self.dim) for _ in range((2 - only_mlp) * len(self.blocks))]
+        )
+        self.beside_attention = nn.ModuleList([] if only_mlp else made[0::2])
+        self.beside_mlp = nn.ModuleList(made if only_mlp else made[1::2])
 
     def forward(
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
@@ -63,14 +72,33 @@ class StreamVit(nn.Module):
             weight: 0 where a sample's modality is masked; only adapters that look across modalities heed it.
         """
         streams, batch = images.shape[:2]
-        stream = torch.cat([self._embed(images[i], m) for i, m in enumerate(MODALITIES)])
+        stream = torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
         with fastest_attention(self.blocks, like=stream):
             for index in range(len(self.blocks)):
                 stream = self._block(index, stream, batch=batch, weight=weight)
         tokens: Tensor = self.norm(stream[:, 0]).reshape(streams, batch, -1)
         return tokens
 
-    def _embed(self, images: Tensor, modality: Modality) -> Tensor:
+    def patch_tokens(
+        self, images: Float[Tensor, "m b 3 s s"]
+    ) -> tuple[Float[Tensor, "m b p d"], Float[Tensor, "m b p d"]]:
+        """Patch tokens after the middle block and, normalized, after the last; for streams without adapters.
+
+        Args:
+            images: rgb, depth, infrared, each with three channels.
+        """
+        streams, batch = images.shape[:2]
+        stream = torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
+        middle = stream
+        with fastest_attention(self.blocks, like=stream):
+            for index, block in enumerate(self.blocks):
+                stream = block(stream)
+                middle = stream if index == (len(self.blocks) - 1) // 2 else middle
+        early, late = (x[:, 1:].reshape(streams, batch, -1, self.dim) for x in (middle, self.norm(stream)))
+        return early, late
+
+    def embed(self, images: Float[Tensor, "b 3 s s"], modality: Modality) -> Float[Tensor, "b n d"]:
+        """Class token and patches of one modality, with their positions."""
         patches = self.patches[modality](images)
         first = self.class_tokens[modality].expand(len(patches), -1, -1)
         embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
@@ -83,7 +111,7 @@ class StreamVit(nn.Module):
         stream = stream + block.drop_path1(block.ls1(block.attn(normal)))
         if self.beside_attention:
             stream = stream + self._added(self.beside_attention[index], block.norm1, normal, batch, weight)
-        elif last:
+        elif last and not self.beside_mlp:
             stream = stream[:, :1]  # only the class token leaves
         normal = block.norm2(stream)
         stream = stream + block.drop_path2(block.ls2(block.mlp(normal)))
