@@ -16,6 +16,7 @@ def bench(
     out: Folder | None = None,
     resume: bool = False,
     workers: int = 1,
+    dry_run: bool = False,
     device: Device = "auto",
     precision: Precision | None = None,
 ) -> Outcome:
@@ -28,6 +29,7 @@ def bench(
         out: folder to write; runs/NAME when left out.
         resume: continue in a folder that holds a run; the numbers are those of an unbroken run.
         workers: processes, each with one torch thread.
+        dry_run: run nothing: print how many cells there are and, where the kind can tell, hours on this device, disk.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the plan and each model's settings say, float32 for most.
@@ -36,7 +38,10 @@ def bench(
     check_device(device)
     from facewarden.verbs.bench import bench as run
 
-    result = run(plan, out=out, resume=resume, workers=workers, device=device, precision=precision)
+    result = run(plan, out=out, resume=resume, workers=workers, dry_run=dry_run, device=device, precision=precision)
+    if dry_run:
+        told = result.estimate
+        return Outcome(result, list(told.sentences()) if told else [f"{result.cells} cells; hours are not estimated"])
     lines = []
     if result.summary is not None:
         lines.append(result.summary.title + (" (simulated)" if result.summary.simulated else ""))

@@ -171,6 +171,8 @@ class Manifest:
     def read(cls, path: Path) -> Manifest:
         """Read a manifest.
 
+        It is named after its file, after the folder where that is just a "manifest".
+
         Args:
             path: a `.parquet` or `.csv` file, or a folder that holds `manifest.parquet` or `manifest.csv`.
 
@@ -191,7 +193,7 @@ class Manifest:
             except BadInputError as error:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
-            name = path.parent.absolute().name or path.stem
+            name = path.stem if path.stem != "manifest" else path.parent.absolute().name or path.stem
             notes = (*_read_notes(notes_of(path)), *_check_pictures(rows))
             return cls(tuple(rows), root=path.parent, name=name, notes=notes)
         except BadInputError as error:

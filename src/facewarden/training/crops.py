@@ -56,9 +56,14 @@ class CropSet:
             return tuple(values[i] for i in index.tolist())
 
         times: Counter[str] = Counter()
-        keys = []
-        for key in named(self.key):
-            keys.append(f"{key} again {times[key]}" if times[key] else key)
+        keys: list[str] = []
+        own = frozenset(drawn := named(self.key))
+        for key in drawn:
+            again = f"{key} again {times[key]}" if times[key] else key
+            # a published list may hold a row twice, whose second key is of this form: both may be drawn
+            while times[key] and again in own:
+                again += " drawn"
+            keys.append(again)
             times[key] += 1
         return FaceBatch(
             images={name: image[index].float() / 255 for name, image in self.images.items()},

@@ -18,6 +18,7 @@ from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.run import provenance
 from facewarden.core.settings import SettingError
 from facewarden.data.results import Result
+from facewarden.experiments.engine.estimate import PlanEstimate
 from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
 from facewarden.experiments.engine.kind import PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
@@ -35,12 +36,14 @@ class BenchResult(Result):
         page: the Markdown file.
         failed: cells without a result.
         cells: how many there are.
+        estimate: what they would cost, where nothing was run.
     """
 
     summary: Summary | None
     page: Path
     failed: tuple[Failure, ...]
     cells: int
+    estimate: PlanEstimate | None = None
 
 
 @computes
@@ -51,6 +54,7 @@ def bench(
     out: PathLike | None = None,
     resume: bool = False,
     workers: int = 1,
+    dry_run: bool = False,
     device: str = "auto",
     precision: Precision | None = None,
 ) -> BenchResult:
@@ -63,6 +67,7 @@ def bench(
         out: folder to write; runs/NAME when left out.
         resume: go on with a folder that is there already; the numbers are those of an unbroken run.
         workers: processes, each with one torch thread.
+        dry_run: run nothing: say how many cells there are, and, where the kind can tell, hours on this device and disk.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the plan and each model's settings say, float32 for most.
@@ -72,9 +77,12 @@ def bench(
             run and `resume` was not given.
     """
     read = read_plan(os.fspath(plan))
-    return run_plan(
-        read, kind_of(read), out=RUNS / read.path.stem if out is None else path_of(out), resume=resume, workers=workers
-    )
+    kind, folder = kind_of(read), RUNS / read.path.stem if out is None else path_of(out)
+    if dry_run:
+        cells = checked_cells(read, kind=kind, root=folder)
+        told = kind.estimate(read.settings, root=folder)
+        return BenchResult(None, folder / "summary.md", (), len(cells), told)
+    return run_plan(read, kind, out=folder, resume=resume, workers=workers)
 
 
 def kind_of(read: PlanFile) -> PlanKind:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -167,3 +168,26 @@ def test_encoding_without_box_or_without_depth() -> None:
 def test_the_batch_is_float32(tmp_path: Path) -> None:
     batch = load_batch([make(tmp_path, "a")], root=tmp_path, size=5)
     assert {image.dtype for image in batch.images.values()} == {torch.float32}
+
+
+def test_sensors_of_different_sizes_are_squashed_each_by_itself(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    color, gray = rng.integers(0, 256, (30, 50, 3), np.uint8), rng.integers(0, 256, (24, 20), np.uint8)
+    deep = rng.integers(500, 700, (40, 16)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "c.png"), color[:, :, ::-1])
+    cv2.imwrite(str(tmp_path / "g.png"), gray)
+    cv2.imwrite(str(tmp_path / "d.png"), deep)
+    sample = Sample("a", "test", 1, "bona_fide", "s", "x", rgb="c.png", infrared="g.png", depth="d.png")
+    with pytest.raises(BadInputError, match="differ in size") as error:
+        next(iter_batches([sample], 1, root=tmp_path))
+    assert "fit: squash" in error.value.hint
+    (batch,) = iter_batches([sample], 1, root=tmp_path, squash=16)
+    wanted = cv2.resize(color.astype(np.float32) / 255, (16, 16), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(batch.images["rgb"][0].permute(1, 2, 0).numpy(), wanted, atol=1e-6)
+    wanted = cv2.resize(gray.astype(np.float32) / 255, (16, 16), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(batch.images["infrared"][0, 0].numpy(), wanted, atol=1e-6)
+    levels = set(np.unique(encode_depth(deep).round(6)).tolist())
+    assert set(np.unique(batch.images["depth"].numpy().round(6)).tolist()) <= levels, "measured ranges are not averaged"
+    boxed = replace(sample, box=(2.0, 2.0, 14.0, 14.0))
+    with pytest.raises(BadInputError, match="differ in size"):
+        next(iter_batches([boxed], 1, root=tmp_path, squash=16))

@@ -195,3 +195,16 @@ def test_notes_that_are_none_are_named(tmp_path: Path, text: str) -> None:
     notes_of(path).write_text(text)
     with pytest.raises(BadInputError, match=r"manifest\.csv\.notes\.json: not "):
         Manifest.read(path)
+
+
+def test_manifests_in_one_folder_are_named_by_their_files(tmp_path: Path) -> None:
+    for name in ("wmca", "padisi"):
+        Manifest((replace(LIVE, domain=name), replace(PRINT, domain=name)), tmp_path, name).write(
+            tmp_path / f"{name}.csv"
+        )
+    sets = [Manifest.read(tmp_path / f"{name}.csv") for name in ("wmca", "padisi")]
+    assert [one.name for one in sets] == ["wmca", "padisi"]
+    joined = Manifest.joined(sets, name="captures")
+    assert {row.key.split("/")[0] for row in joined} == {"wmca", "padisi"}, "equal keys are told apart"
+    Manifest((LIVE,), tmp_path, "x").write(tmp_path / "set" / "manifest.csv")
+    assert Manifest.read(tmp_path / "set").name == "set"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from facewarden.core.errors import ContractError
 from facewarden.nn.crop import crop_resize
+from stand_ins import generator
 
 
 def image(height: int, width: int, *, channels: int = 3, seed: int = 0) -> Tensor:
@@ -124,3 +125,15 @@ def test_gradient_is_that_of_the_linear_map(border: str) -> None:
 def test_a_box_without_area_is_refused(box: list[float]) -> None:
     with pytest.raises(ContractError, match="box"):
         crop_resize(image(10, 10), torch.tensor([box]), scale=1.0, size=4)
+
+
+@pytest.mark.parametrize("shape", [(40, 24), (17, 50)])
+def test_stretching_a_whole_frame_is_what_opencv_does(shape: tuple[int, int]) -> None:
+    frame = torch.rand(1, 3, *shape, generator=generator(0))
+    box = torch.tensor([[0.0, 0.0, shape[1], shape[0]]])
+    found = crop_resize(frame, box, scale=1.0, size=32, border="stretch")
+    wanted = cv2.resize(frame[0].permute(1, 2, 0).numpy(), (32, 32), interpolation=cv2.INTER_LINEAR)
+    inside = (slice(1, -1), slice(1, -1))  # OpenCV repeats the edge, here nothing is around the frame
+    np.testing.assert_allclose(found[0].permute(1, 2, 0).numpy()[inside], wanted[inside], atol=2e-5)
+    wider = crop_resize(frame, box, scale=2.0, size=32, border="stretch")
+    assert float(wider[..., :7, :].abs().max()) == 0.0, "each side grows by its own length"

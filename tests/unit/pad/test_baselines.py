@@ -27,8 +27,27 @@ SMALL: dict[str, dict[str, Any]] = {
     "mm_cdcn": {"size": 32, "width": 4},
     "ssdg": {**TRUNK, "width": 32, "dropout": 0.1},
     "dadm": {**TRUNK, "width": 8},
+    "mmda": {**TRUNK, "width": 16},
+    "ssan": {**TRUNK, "width": 8},
+    "iadg": {**TRUNK, "width": 8},
+    "mmdg_plus_plus": {**TRUNK, "width": 16},
 }
-NAMES = ["vit_concat", "vit_cdc_adapter", "ama", "cmfl", "ssdg", "mm_cdcn", "mmdg", "dadm", "mmda", "unimodal_ensemble"]
+NAMES = [
+    "vit_concat",
+    "vit_cdc_adapter",
+    "ama",
+    "cmfl",
+    "ssdg",
+    "mm_cdcn",
+    "mmdg",
+    "dadm",
+    "mmda",
+    "unimodal_ensemble",
+    "mmdg_plus_plus",
+    "ssan",
+    "iadg",
+    "vp_fas_like",
+]
 RELEASED = ["vit_cdc_adapter_released", "ama_joint", "cmfl_released", "ssdg_released", "mm_cdcn_released"]
 MORE = ["dadm_published", "ogm_ge"]
 FAINT = ["mmdg_regrad_relative", "mmdg_regrad_missing"]
@@ -199,3 +218,32 @@ def test_the_released_arrangement_sums_four_losses_and_is_another_network() -> N
     torch.testing.assert_close(loss.total, torch.as_tensor(wanted))
     plain = untrained("vit_cdc_adapter", theta=0.7)
     assert not torch.allclose(plain(batch).score, output.score, atol=1e-3)
+
+
+def test_frames_are_squashed_where_the_lineage_does_it() -> None:
+    """A frame without a box that is twice as wide as high: kept in shape with black around, or pressed to a square."""
+    tall = make_batch(2, size=64, seed=4)
+    batch = replace(tall, box=None, images={m: image[:, :, :32] for m, image in tall.images.items()}, tasks={})
+    kept = untrained("vit_concat").crop(batch, size=32, scale=1.0).images["rgb"]
+    pressed = untrained("vit_concat", fit="squash").crop(batch, size=32, scale=1.0).images["rgb"]
+    assert float(kept[:, :, :7].abs().max()) == 0.0
+    assert float(pressed[:, :, 2:].mean()) > 0.4
+    boxed = replace(batch, box=torch.tensor([[8.0, 4.0, 40.0, 20.0]]).repeat(2, 1))
+    whole = replace(batch, images={m: image[:, :, 4:20, 8:40] for m, image in batch.images.items()})
+    one, other = (
+        untrained("vit_concat", fit="squash").crop(x, size=32, scale=1.0).images["rgb"] for x in (boxed, whole)
+    )
+    torch.testing.assert_close(one[..., 2:-2, 2:-2], other[..., 2:-2, 2:-2])
+
+
+def test_the_model_changes_each_copy_of_a_gray_sensor_as_the_batch_says() -> None:
+    model, batch = untrained("vit_concat"), replace(make_batch(2, size=32), box=None, tasks={})
+    change = torch.tensor([[0.1, -0.1, 0.0, 1.5], [0.0, 0.0, 0.0, 1.0]])
+    plain, _ = model.prepare(batch)
+    changed, _ = model.prepare(replace(batch, tasks={"photometry/infrared": change}))
+    torch.testing.assert_close(changed[:2], plain[:2])
+    torch.testing.assert_close(changed[2, 1], plain[2, 1])
+    gray = batch.images["infrared"][0, 0]
+    for copy, offset in enumerate((0.1, -0.1, 0.0)):
+        wanted = ((gray + offset).clamp(0, 1) ** 1.5 * 255 - 127.5) / 128
+        torch.testing.assert_close(changed[2, 0, copy], wanted)

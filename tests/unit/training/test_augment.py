@@ -85,7 +85,7 @@ def test_every_sample_keeps_a_sensor_and_some_lose_one() -> None:
 
 
 def test_each_sensor_is_recolored_by_itself_and_by_its_own_address() -> None:
-    recolored = replace(PUBLISHED, mirror=0.0)
+    recolored = replace(PUBLISHED, mirror=0.0, copies=False)
     batch = crops()
     found = augment(batch, size=40, settings=recolored, seed=1, epoch=2)
     again = augment(batch, size=40, settings=recolored, seed=1, epoch=2)
@@ -137,3 +137,26 @@ def test_published_mirroring_is_shared_by_the_sensors_and_holes_stay_holes() -> 
 def test_impossible_strengths_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(BadInputError):
         augment(crops(), size=32, settings=replace(NOTHING, **change), seed=0, epoch=0)
+
+
+def test_copies_of_gray_sensors_have_offsets_of_their_own_and_the_batch_says_which() -> None:
+    settings = replace(PUBLISHED, mirror=0.0)
+    batch = crops(40)
+    found = augment(batch, size=40, settings=settings, seed=1, epoch=0)
+    for name in ("depth", "infrared"):
+        told = found.tasks[f"photometry/{name}"]
+        assert told.shape == (40, 4)
+        offset, gamma = told[:, :3], told[:, 3]
+        assert float(offset.abs().max()) <= 40 / 255
+        assert float(offset.std(dim=1).min()) > 0, "three draws a sample"
+        assert 0.5 <= float(gamma.min()) < 0.7
+        assert 1.3 < float(gamma.max()) <= 1.5
+        still = augment(batch, size=40, settings=NOTHING, seed=1, epoch=0)
+        assert torch.equal(found.images[name], still.images[name]), "the model applies them"
+    assert not torch.equal(found.tasks["photometry/depth"], found.tasks["photometry/infrared"])
+    assert not torch.equal(found.images["rgb"], batch.images["rgb"])
+    together = augment(batch.select([5]), size=40, settings=settings, seed=1, epoch=0)
+    assert torch.equal(together.tasks["photometry/depth"][0], found.tasks["photometry/depth"][5])
+    plain = augment(batch, size=40, settings=replace(settings, copies=False), seed=1, epoch=0)
+    assert not plain.tasks
+    assert torch.equal(plain.images["rgb"], found.images["rgb"])

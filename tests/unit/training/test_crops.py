@@ -18,7 +18,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.trainable import Trainable
 from facewarden.training.crops import load_crops
-from stand_ins import TinyDetector
+from stand_ins import TinyDetector, crop_set
 from twins import twin
 
 SIZE, MARGIN = 28, 8 / 7
@@ -66,3 +66,12 @@ def test_the_margin_goes_around_the_view_in_use(boxes: bool) -> None:
     in_use = Model().crop(load_batch(manifest.rows, root=manifest.root), size=SIZE, scale=1.3).images["rgb"]
     middle = kept.images["rgb"][..., 2:-2, 2:-2] / 255
     torch.testing.assert_close(middle, in_use, atol=0.51 / 255, rtol=0)
+
+
+def test_a_row_that_a_list_holds_twice_may_be_drawn_twice() -> None:
+    crops = crop_set(4)
+    doubled = replace(crops, key=("a", "a again 1", "b", "c"))
+    assert doubled.batch([0, 1, 0, 1, 0, 2, 2]).key == (
+        "a", "a again 1", "a again 1 drawn", "a again 1 again 1", "a again 2", "b", "b again 1",
+    )  # fmt: skip
+    assert crops.batch([0, 0, 1]).key == ("0", "0 again 1", "1")

@@ -134,16 +134,11 @@ class Padisi(CaptureSet):
 
     @cached_property
     def _facts(self) -> dict[str, tuple[str, str, str]]:
-        """Trial -> code, participant and name, of the official file; not needed where lists tell the label."""
-        try:
-            path = find_one(
-                self.root, ("*ground_truth*.csv",), what="official ground truth file", hint="copy it into the folder"
-            )
-        except BadInputError:
-            if not self.lists:
-                raise
-            self.note("no ground truth file: who and which attack is shown is unknown, every trial is its own subject")
-            return {}
+        """Trial -> code, participant and name, of the official file: lists tell the label, but not who is shown."""
+        path = find_one(
+            self.root, ("*ground_truth*.csv",), what="official ground truth file",
+            hint="copy …_ground_truth.csv of the release into the folder: without it nobody knows who is shown",
+        )  # fmt: skip
         facts: dict[str, tuple[str, str, str]] = {}
         for number, row in enumerate(read_table(path), start=1):
             code = row.get("ground_truth", "").strip()

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from facewarden.core.errors import ContractError
+from facewarden.experiments.engine.estimate import PlanEstimate
 from facewarden.reporting.document import Figure, Table
 
 CELLS, SHARED = "cells", "shared"
@@ -109,6 +110,15 @@ class PlanKind(ABC):
 
         It is called again when a plan resumes and must find its earlier work, whole or not at all.
         """
+
+    def estimate(self, settings: Mapping[str, Any], *, root: Path) -> PlanEstimate | None:
+        """Hours and disk of the plan on this device, from a measurement of seconds; None where a kind cannot tell.
+
+        Args:
+            settings: the plan's, without `kind`.
+            root: the plan's folder; nothing is written.
+        """
+        return None
 
     @abstractmethod
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:

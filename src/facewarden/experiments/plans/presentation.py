@@ -14,6 +14,7 @@ from facewarden.data.transfer import Splits, audit_splits, transfer_protocol
 from facewarden.experiments.domain_generalization.captures import prepared_captures
 from facewarden.experiments.domain_generalization.cell import run_transfer_cell
 from facewarden.experiments.domain_generalization.crop_store import make_store, view_of
+from facewarden.experiments.domain_generalization.estimate import estimate_plan
 from facewarden.experiments.domain_generalization.settings import (
     PresentationPlan,
     TrainedMethod,
@@ -21,6 +22,7 @@ from facewarden.experiments.domain_generalization.settings import (
     plan_of,
 )
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
+from facewarden.experiments.engine.estimate import PlanEstimate
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.training.detector import untrained_detector
@@ -77,6 +79,10 @@ class PresentationKind(PlanKind):
                         )
                         distinct[cell.name] = cell
         return _distinct(list(distinct.values()))
+
+    def estimate(self, settings: Mapping[str, Any], *, root: Path) -> PlanEstimate:
+        """Time one step of every method on this device, and count the samples of every protocol."""
+        return estimate_plan(plan_of(settings), self.cells(settings, root=root), root=root)
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Train by the recipe on the protocol's sources, score the sources' dev and the target."""

@@ -64,6 +64,8 @@ def test_the_plan_of_the_published_sets_has_the_lineage_photometry_and_every_bas
     for one in plan.methods.values():
         drop = 0.4 if one.name == "ama" else 0.0
         assert one.recipe.training.augmentation == replace(PUBLISHED, drop=drop)
+        assert one.recipe.model["fit"] == "squash"
+        assert one.recipe.model["precision"] == one.recipe.training.precision == "float32"
         if one.recipe.entry != "mm_cdcn":
             assert one.start == "hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
     assert {"mm_cdcn", "mmdg"} <= set(plan.parts[0].methods) & set(plan.parts[1].methods)

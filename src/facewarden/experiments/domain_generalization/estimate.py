@@ -1,0 +1,221 @@
+"""Hours and disk of a plan of kind `presentation`, from one timed step of every method on random images."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.computing import placement
+from facewarden.core.compute.device import resolve_device
+from facewarden.core.errors import FacewardenError
+from facewarden.core.labels import CHANNELS, MODALITIES
+from facewarden.core.seeding import derive
+from facewarden.data.captures import open_captures
+from facewarden.data.manifest import Manifest
+from facewarden.data.sample import Sample
+from facewarden.data.simulate.planned import planned_samples
+from facewarden.data.simulate.specification import SeededCaptures, Simulation
+from facewarden.data.transfer import transfer_protocol
+from facewarden.experiments.domain_generalization.crop_store import view_of
+from facewarden.experiments.domain_generalization.settings import PresentationPlan, TrainedMethod, known_folder
+from facewarden.experiments.engine.estimate import PlanEstimate, WorkEstimate
+from facewarden.experiments.engine.kind import PlanCell
+from facewarden.nn.closed_form import ClosedForm
+from facewarden.training.augment import augment
+from facewarden.training.detector import DetectorTraining
+from facewarden.training.objectives.parts.base import TrainingObjective
+
+_FEW = 4
+"""Samples of the timed step on a CPU, whose time grows with them; a GPU is timed with the whole batch."""
+_MISSING = 3
+_BYTES_OF_A_SCORE = 22
+_BYTES_OF_A_ROW = 120
+
+
+@dataclass(frozen=True)
+class MethodCost:
+    """What one method takes on this device.
+
+    Attributes:
+        step: seconds of training one sample for one epoch.
+        score: seconds of scoring one sample.
+        looks: samples that the objective looks at before an epoch, as a share of the training samples.
+        state: bytes of its checkpoint.
+    """
+
+    step: float
+    score: float
+    looks: float
+    state: int
+
+
+def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Path) -> PlanEstimate:
+    """Time every method once and count samples of every protocol.
+
+    Args:
+        plan: whose cells they are.
+        cells: distinct ones.
+        root: the plan's folder; captures that an earlier call prepared are counted there.
+    """
+    notes = [
+        "measured: one step and one scoring of each method on random images, on this device as busy as it is now; "
+        "reading and cropping come on top"
+    ]
+    rows, problem = _rows(plan, root)
+    notes += [problem] if problem else []
+    counts = {name: _counted(plan, name, rows) for name in {str(cell.settings["protocol"]) for cell in cells}}
+    costs = {name: method_cost(method) for name, method in plan.methods.items() if _asked(plan, name)}
+    hours: dict[str, list[float | None]] = defaultdict(list)
+    disk: int | None = 0
+    for cell in cells:
+        name = cell.name.split(" / ")[0]
+        count, method = counts[str(cell.settings["protocol"])], plan.methods[name]
+        hours[method.label].append(None if count is None else _seconds(plan, method, costs[name], count) / 3600)
+        disk = None if disk is None or count is None else disk + _kept(plan, method, count)
+    crops = _crops(plan, len(rows))
+    work = [
+        WorkEstimate(label, len(each), sum(x for x in each if x is not None) if None not in each else None)
+        for label, each in hours.items()
+    ]
+    if any(cost.looks for cost in costs.values()):
+        notes.append("assumed: an objective that looks at the training data before an epoch looks at half of it")
+    return PlanEstimate(
+        device=str(resolve_device(placement().device)),
+        work=tuple(work),
+        disk=None if disk is None or not rows else disk + crops,
+        working=max((cost.state for cost in costs.values()), default=0),
+        notes=tuple(notes),
+    )
+
+
+def method_cost(method: TrainedMethod) -> MethodCost:
+    """Time one training step and one scoring of a method, with fresh weights of its trunk.
+
+    Args:
+        method: of the plan.
+    """
+    recipe = method.recipe
+    if recipe.model.get("pretrained"):  # the weights do not matter for the time, and need not be downloaded for it
+        recipe = replace(recipe, model={**recipe.model, "pretrained": False, "trunk": f"{recipe.model['trunk']}:fresh"})
+    training = DetectorTraining(recipe, seed=0)
+    model = training.model.to(resolve_device(placement().device))
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    many = recipe.training.batch if device.type != "cpu" else min(_FEW, recipe.training.batch)
+    side = view_of(model, margin=recipe.training.margin).side
+    whole = replace(recipe.training.augmentation, drop=0.0)  # not every model goes without color
+    batch = augment(_random(many, side=side), size=model.view_size, settings=whole, seed=0, epoch=0).to(device)
+    if isinstance(model, ClosedForm):
+        described = _seconds_of(lambda: model.describe(batch), device)
+        return MethodCost(step=described / many, score=described / many, looks=0.0, state=0)
+    objective = training.objective
+    objective.begin(domains=["a", "b"], steps=100)
+    looks = 0.5 * (type(objective).refresh is not TrainingObjective.refresh)
+    objective.refresh(model, [batch], epoch=0)
+    model.requires_grad_(True).train()
+    optimizer = torch.optim.AdamW(model.parameter_groups(decay=0.0), lr=1e-9)
+
+    def step() -> None:
+        objective.backward(model, objective(model, batch), run=_backward)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    trained = _seconds_of(step, device)
+    state = sum(3 * p.numel() * 4 for p in model.parameters() if p.requires_grad)
+    state += sum(p.numel() * 4 for p in model.parameters() if not p.requires_grad)
+    model.requires_grad_(False).eval()
+    with torch.no_grad():
+        scored = _seconds_of(lambda: model(batch), device)
+    return MethodCost(step=trained / many, score=scored / many, looks=looks, state=state)
+
+
+def _backward(total: torch.Tensor) -> None:
+    torch.autograd.backward(total)
+
+
+def _seconds_of(run: Callable[[], Any], device: torch.device) -> float:
+    """Seconds of the second call: the first one also loads and plans."""
+    elapsed = 0.0
+    for _ in range(2):
+        _wait(device)
+        before = time.perf_counter()
+        run()
+        _wait(device)
+        elapsed = time.perf_counter() - before
+    return elapsed
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _random(count: int, *, side: int) -> FaceBatch:
+    draw = torch.Generator().manual_seed(derive(0, "estimate"))
+    return FaceBatch(
+        images={m: torch.rand(count, CHANNELS[m], side, side, generator=draw) for m in MODALITIES},
+        key=tuple(f"{i}" for i in range(count)), label=torch.arange(count) % 2, species=("",) * count,
+        subject=tuple(f"{i}" for i in range(count)), domain=tuple("ab"[i // 2 % 2] for i in range(count)),
+    )  # fmt: skip
+
+
+def _rows(plan: PresentationPlan, root: Path) -> tuple[Sequence[Sample], str]:
+    """Rows of the plan's captures, and what is wrong where they cannot be had."""
+    folder = known_folder(root, plan.data)
+    try:
+        if (folder / "manifest.csv").is_file() or (folder / "manifest.parquet").is_file():
+            return tuple(Manifest.read(folder)), ""
+        if plan.data.get("simulate") is not None:
+            asked = SeededCaptures(**plan.data["simulate"])
+            told = {name: getattr(asked, name) for name in Simulation.__dataclass_fields__}
+            return planned_samples(Simulation(**told)), ""
+        return tuple(row for source in plan.data["captures"] for row in open_captures(source)), ""
+    except FacewardenError as error:
+        return (), f"hours and disk are unknown: {error.message}"
+
+
+def _counted(plan: PresentationPlan, protocol: str, rows: Sequence[Sample]) -> Mapping[str, int] | None:
+    if not rows:
+        return None
+    known = Manifest(tuple(rows), root=Path(), name="captures")
+    splits = transfer_protocol(protocol, whole_target=plan.whole_target).assign(known)
+    return {split: len(samples) for split, samples in splits.items()}
+
+
+def _asked(plan: PresentationPlan, name: str) -> bool:
+    return any(name in part.methods for part in plan.parts)
+
+
+def _seconds(plan: PresentationPlan, method: TrainedMethod, cost: MethodCost, count: Mapping[str, int]) -> float:
+    recipe, scored = method.recipe.training, count["dev"] + count["test"]
+    steps = -(-count["train"] // recipe.batch)
+    epoch = steps * recipe.batch * cost.step + cost.looks * count["train"] * cost.score
+    times = recipe.epochs if plan.every_epoch else 1
+    missing = _MISSING * count["test"] if plan.missing and set(method.only) == set(MODALITIES) else 0
+    return recipe.epochs * epoch + (times * scored + missing) * cost.score
+
+
+def _kept(plan: PresentationPlan, method: TrainedMethod, count: Mapping[str, int]) -> int:
+    """Bytes of a finished cell: scores of every epoch, and the rows and chosen scores in its result."""
+    scored = count["dev"] + count["test"]
+    times = method.recipe.training.epochs if plan.every_epoch else 1
+    chosen = 3 if plan.every_epoch else 1
+    return scored * (times * _BYTES_OF_A_SCORE + chosen * _BYTES_OF_A_SCORE + _BYTES_OF_A_ROW)
+
+
+def _crops(plan: PresentationPlan, captures: int) -> int:
+    """Bytes of the crops that all cells share: one store for each view."""
+    stores = {}
+    for name, method in plan.methods.items():
+        if _asked(plan, name):
+            size, margin = int(method.recipe.model.get("size", 224)), method.recipe.training.margin
+            side = round(size * margin)
+            stores[size, side, method.recipe.model.get("fit")] = side + (side - size) % 2
+    channels = sum(CHANNELS.values())
+    return sum(captures * channels * side**2 for side in stores.values())
