@@ -95,7 +95,7 @@ def test_without_prompts_it_is_the_plain_transformer() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ContractError, match="side by side"):
+    with pytest.raises(ContractError, match="needs rgb for every sample"):
         MissingConsistency()(TinyDetector(), faces())
     with pytest.raises(BadInputError, match="weight -1"):
         MissingConsistency(weight=-1.0)
