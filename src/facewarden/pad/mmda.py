@@ -31,7 +31,7 @@ class MmdaSettings(TransformerSettings):
     """
 
     preset: Trained = "paper"
-    width: Count = 96
+    width: Count = 48
     heads: Count = 4
     prototypes: Count = 8
     places: Count = 32

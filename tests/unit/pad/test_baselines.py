@@ -50,13 +50,14 @@ NAMES = [
 ]
 RELEASED = ["vit_cdc_adapter_released", "ama_joint", "cmfl_released", "ssdg_released", "mm_cdcn_released"]
 MORE = ["dadm_published", "ogm_ge"]
-FAINT = ["mmdg_regrad_relative", "mmdg_regrad_missing"]
+FAINT = ["mmdg_regrad_relative", "mmdg_regrad_missing", "mmdg_drop"]
 RECIPES = [*NAMES, "mmdg_regrad_token", "mmdg_regrad_every", *RELEASED, *MORE, *FAINT]
 
 
 EPOCHS = {
     "mm_cdcn": 24,  # its batch statistics have to settle
     "dadm": 16,
+    "iadg": 24,
     "dadm_published": 16,
     "ama_joint": 30,  # what the adapters add to the patches reaches the class token in the next block
     "vit_cdc_adapter_released": 60,  # the norm of next to nothing throws it about at first
@@ -189,8 +190,8 @@ def test_recipes_share_budget_and_view(name: str) -> None:
     assert recipe.captures == reference.captures
     assert recipe.model.get("trunk", "face_vit") == reference.model["trunk"]
     same = replace(reference.training.augmentation, drop=recipe.training.augmentation.drop)
-    assert recipe.training.augmentation == same, "only ama drops sensors while it learns"
-    assert (recipe.training.augmentation.drop > 0) == (recipe.entry == "ama")
+    assert recipe.training.augmentation == same, "only some drop sensors while they learn"
+    assert (recipe.training.augmentation.drop > 0) == (name in ("ama", "ama_joint", "mmdg_drop"))
 
 
 def test_cards_of_the_first_release_mean_what_they_meant(tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
+from facewarden.data.protocols.missing_at_test import DROPS
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
 from facewarden.data.simulate.specification import SeededCaptures, Simulation
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import view_of
+from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TrainedMethod, known_folder
 from facewarden.experiments.engine.estimate import PlanEstimate, WorkEstimate
 from facewarden.experiments.engine.kind import PlanCell
@@ -34,7 +36,6 @@ from facewarden.training.objectives.parts.base import TrainingObjective
 
 _FEW = 4
 """Samples of the timed step on a CPU, whose time grows with them; a GPU is timed with the whole batch."""
-_MISSING = 3
 _BYTES_OF_A_SCORE = 22
 _BYTES_OF_A_ROW = 120
 
@@ -197,8 +198,13 @@ def _seconds(plan: PresentationPlan, method: TrainedMethod, cost: MethodCost, co
     steps = -(-count["train"] // recipe.batch)
     epoch = steps * recipe.batch * cost.step + cost.looks * count["train"] * cost.score
     times = recipe.epochs if plan.every_epoch else 1
-    missing = _MISSING * count["test"] if plan.missing and set(method.only) == set(MODALITIES) else 0
-    return recipe.epochs * epoch + (times * scored + missing) * cost.score
+    return recipe.epochs * epoch + (times + _further(plan, method)) * scored * cost.score
+
+
+def _further(plan: PresentationPlan, method: TrainedMethod) -> int:
+    """How often dev and target are scored once more, without sensors and with degraded ones."""
+    missing = len(DROPS) if plan.missing and set(method.only) == set(MODALITIES) else 0
+    return missing + (len(DEGRADED) if plan.degraded else 0)
 
 
 def _kept(plan: PresentationPlan, method: TrainedMethod, count: Mapping[str, int]) -> int:
@@ -206,7 +212,7 @@ def _kept(plan: PresentationPlan, method: TrainedMethod, count: Mapping[str, int
     scored = count["dev"] + count["test"]
     times = method.recipe.training.epochs if plan.every_epoch else 1
     chosen = 3 if plan.every_epoch else 1
-    return scored * (times * _BYTES_OF_A_SCORE + chosen * _BYTES_OF_A_SCORE + _BYTES_OF_A_ROW)
+    return scored * ((times + chosen + _further(plan, method)) * _BYTES_OF_A_SCORE + _BYTES_OF_A_ROW)
 
 
 def _crops(plan: PresentationPlan, captures: int) -> int:

@@ -51,7 +51,8 @@ def test_hours_are_the_sum_over_cells(
     assert told is not None
     # three sources with 4 train and 4 dev rows each, a target with 4 test rows; batches of 5: 3 steps of 5 samples
     times = 3 if scored == "every" else 1
-    cell = 3 * 15 * 2.0 + (times * (12 + 4) + (3 * 4 if missing == "true" else 0)) * 0.5
+    further = 3 if missing == "true" else 0  # without depth, infrared, both
+    cell = 3 * 15 * 2.0 + (times + further) * (12 + 4) * 0.5
     hours = {one.name: (one.cells, one.hours) for one in told.work}
     assert hours["ViT"] == (2, pytest.approx(2 * cell / 3600))
     assert hours["mmdg"] == (2, pytest.approx(2 * (cell + 3 * 0.5 * 12 * 0.5) / 3600))
@@ -59,7 +60,7 @@ def test_hours_are_the_sum_over_cells(
     assert result.cells == 4
     crops = 48 * 5 * 24**2  # 48 captures, five channels, a view of 16 px with its margin
     chosen = 3 if scored == "every" else 1
-    assert told.disk == crops + 4 * 16 * (times * 22 + chosen * 22 + 120)
+    assert told.disk == crops + 4 * 16 * ((times + chosen + further) * 22 + 120)
     assert not (tmp_path / "out").exists(), "nothing is written"
 
 
