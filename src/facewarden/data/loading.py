@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +16,8 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, DepthEncoding, Modality
 from facewarden.data.arrays import in_array, read_array_image
-from facewarden.data.depth import FARTHEST, NEAREST, encode_depth, face_distance, read_depth, read_depth_picture
+from facewarden.data.depth import FARTHEST, NEAREST, face_distance, read_depth, read_depth_picture
+from facewarden.data.frame_grid import in_unit_range, scaled, scaled_map, squashed
 from facewarden.data.photo import is_colored, read_photo
 from facewarden.data.ranges import check_ranges
 from facewarden.data.sample import Box, Sample
@@ -204,16 +204,16 @@ def _load(
             hint="register the images; a model with fit: squash takes face crops that are not",
         )
     if alone is not None:
-        squashed = {name: _squashed(_unit(image, name, sample), image, alone) for name, image in raw.items()}
-        return _loaded(sample, squashed, raw, root=root, targets=targets, grid=(alone, alone), scale=1.0)
+        pressed = {name: squashed(in_unit_range(image, name, sample), image, alone) for name, image in raw.items()}
+        return _loaded(sample, pressed, raw, root=root, targets=targets, grid=(alone, alone), scale=1.0)
     height, width = next(iter(grids.values()))
     scale = 1.0 if size is None else size / max(height, width)
     grid = (height, width) if size is None else (size, size)
     if sample.box is not None:
         check_box(sample.box, width, height, key=sample.key)
     # depth is encoded on its own grid: the median over the face box is then the same for every size
-    encoded = {name: _unit(image, name, sample) for name, image in raw.items()}
-    frames = {name: _fit(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
+    encoded = {name: in_unit_range(image, name, sample) for name, image in raw.items()}
+    frames = {name: scaled(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
     return _loaded(sample, frames, raw, root=root, targets=targets, grid=grid, scale=scale, full=encoded.get("rgb"))
 
 
@@ -238,18 +238,11 @@ def _loaded(
         head: read_target(head, sample, root=root, frame=frames.get("rgb") if full is None else full)
         for head in targets
     }
-    fitted = {head: _fit_map(value, scale=scale, grid=grid) for head, value in wanted.items()}
+    fitted = {head: scaled_map(value, scale=scale, grid=grid) for head, value in wanted.items()}
     depth = raw.get("depth")
     measured = depth.astype(np.uint16, copy=False) if depth is not None and depth.dtype == np.uint16 else None
     distance = None if measured is None else face_distance(measured, box=sample.box)
     return _Loaded(sample, frames, box, grid, fitted, distance)
-
-
-def _squashed(image: NDArray[np.float32], stored: Image, side: int) -> NDArray[np.float32]:
-    """A square of that side; pictures are averaged, measured ranges are not."""
-    method = cv2.INTER_NEAREST_EXACT if stored.dtype == np.uint16 else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (side, side), interpolation=method).reshape(side, side, image.shape[2])
-    return np.clip(resized, 0.0, 1.0).astype(np.float32)
 
 
 def check_box(box: Box, width: int, height: int, *, key: str) -> None:
@@ -311,39 +304,6 @@ def read_image(
             hint=f"check which folder, column or channels hold the {modality}",
         )
     return image
-
-
-def _unit(image: Image, modality: Modality, sample: Sample) -> NDArray[np.float32]:
-    if image.dtype == np.uint16:
-        return encode_depth(image.astype(np.uint16, copy=False), box=sample.box)[..., None]
-    scale = np.float32(1 if image.dtype == np.float32 else 255)
-    unit: NDArray[np.float32] = np.divide(np.atleast_3d(image), scale, dtype=np.float32)
-    if modality != "rgb":
-        unit = unit.mean(axis=2, keepdims=True, dtype=np.float32)
-    elif unit.shape[2] != CHANNELS["rgb"]:
-        raise BadInputError(f"sample {sample.key!r}: {unit.shape[2]} channels of color", hint="name three channels")
-    return unit
-
-
-def _fit(image: NDArray[np.float32], modality: Modality, *, scale: float, grid: tuple[int, int]) -> NDArray[np.float32]:
-    height, width = image.shape[:2]
-    target = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if target != (width, height):
-        # measured ranges are not averaged: a mean of face and wall is a distance at which there is nothing
-        smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        method = cv2.INTER_NEAREST_EXACT if modality == "depth" else smooth
-        resized = cv2.resize(image, target, interpolation=method).reshape(target[1], target[0], image.shape[2])
-        image = np.clip(resized, 0.0, 1.0).astype(np.float32)
-    below, right = grid[0] - image.shape[0], grid[1] - image.shape[1]
-    return np.pad(image, ((0, below), (0, right), (0, 0)))
-
-
-def _fit_map(value: NDArray[np.float32] | int, *, scale: float, grid: tuple[int, int]) -> NDArray[np.float32] | int:
-    if isinstance(value, int) or value.ndim < 3:
-        return value
-    if np.isnan(value).all():
-        return np.full((*grid, value.shape[2]), np.nan, np.float32)
-    return _fit(value, "rgb", scale=scale, grid=grid)
 
 
 def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality], targets: Sequence[str]) -> FaceBatch:
