@@ -17,12 +17,13 @@ from facewarden.core.compute.device import resolve_device
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.core.seeding import derive
+from facewarden.core.settings import read_settings
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.missing_at_test import DROPS
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
-from facewarden.data.simulate.specification import SeededCaptures, Simulation
+from facewarden.data.simulate.specification import SeededCaptures
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
@@ -173,9 +174,7 @@ def _rows(plan: PresentationPlan, root: Path) -> tuple[Sequence[Sample], str]:
         if (folder / "manifest.csv").is_file() or (folder / "manifest.parquet").is_file():
             return tuple(Manifest.read(folder)), ""
         if plan.data.get("simulate") is not None:
-            asked = SeededCaptures(**plan.data["simulate"])
-            told = {name: getattr(asked, name) for name in Simulation.__dataclass_fields__}
-            return planned_samples(Simulation(**told)), ""
+            return planned_samples(read_settings(SeededCaptures, plan.data["simulate"])), ""
         return tuple(row for source in plan.data["captures"] for row in open_captures(source)), ""
     except FacewardenError as error:
         return (), f"hours and disk are unknown: {error.message}"
