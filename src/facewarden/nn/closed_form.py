@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.labels import Modality
 from facewarden.nn.trainable import Trainable
 
 
@@ -62,3 +64,12 @@ class ClosedForm(Trainable):
     @abstractmethod
     def decide(self, description: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores of descriptions, (n,), as `predict` gives them for the same captures."""
+
+    @abstractmethod
+    def without(self, description: NDArray[np.float32], absent: Sequence[Modality]) -> NDArray[np.float32]:
+        """Descriptions of the same captures without some sensors: NaN in every number that needs one of them.
+
+        Args:
+            description: (n, f).
+            absent: the sensors.
+        """

@@ -26,10 +26,19 @@ def fit_closed_form(model: ClosedForm, train: Iterable[FaceBatch], *, dev: Itera
         BadInputError: either has no rows, or only one class.
     """
     rows = described(model, train, label="describing")
-    other = described(model, dev, label="describing dev")
-    found = model.fit(rows, dev=other)
+    return fit_rows(model, rows, dev=described(model, dev, label="describing dev"))
+
+
+def fit_rows(model: ClosedForm, train: DescribedRows, *, dev: DescribedRows) -> list[dict[str, Any]]:
+    """Fit a detector in place to rows that are described already and return a log of one entry.
+
+    Args:
+        model: left frozen, in evaluation mode.
+        train, dev: rows of both classes.
+    """
+    found = model.fit(train, dev=dev)
     model.requires_grad_(False).eval()
-    return [{"epoch": 1, "rows": len(rows.labels), "dev_rows": len(other.labels), **found}]
+    return [{"epoch": 1, "rows": len(train.labels), "dev_rows": len(dev.labels), **found}]
 
 
 def described(model: ClosedForm, batches: Iterable[FaceBatch], *, label: str) -> DescribedRows:

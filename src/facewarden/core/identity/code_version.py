@@ -33,6 +33,8 @@ CODES: Mapping[str, int] = MappingProxyType(
         "adapted": 1,
         # crops of captures that the cells of a presentation plan share
         "capture_crops": 1,
+        # descriptions of captures by detectors in closed form
+        "descriptions": 1,
     }
 )
 """Kind of what is kept -> version of the code that computes it. The version of a plan's cells is `PlanKind.code`."""

@@ -23,11 +23,14 @@ from facewarden.data.sample import Sample
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded, earlier
+from facewarden.experiments.domain_generalization.descriptions import Descriptions, descriptions
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
+from facewarden.nn.closed_form import ClosedForm
+from facewarden.training.closed_form import fit_rows
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.loop import CHECKPOINTS
-from facewarden.training.recipe import parse_recipe
+from facewarden.training.recipe import Recipe, parse_recipe
 
 LAST_EPOCH, SOURCE_DEV_EPOCH, ORACLE_TARGET_EPOCH = "last_epoch", "source_dev_epoch", "oracle_target_epoch"
 """Rules that select the model: the last epoch; the lowest EER on the sources' dev; the lowest HTER on the target."""
@@ -60,18 +63,24 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     only: tuple[Modality, ...] = tuple(settings["only"])
     labels = shuffled(train, seed=seed, protocol=str(settings["protocol"])) if settings["shuffle"] else None
 
+    known = _descriptions(model, store, manifest, data=data, recipe=recipe)
+
     def scored(samples: Sequence[Sample], modalities: Collection[Modality]) -> list[float]:
+        if known is not None:
+            return known.scores(samples, only=modalities)
         return score(model, store, samples, only=modalities)
 
     def observe(epoch: int) -> None:
         scores = {"dev": scored(dev, only), "test": scored(test, only)}
         write_json(folder / f"epoch-{epoch}.json", scores)
 
-    crops = store.crops(train, only=only, labels=labels)
-    views = store.views(dev, batch=_AT_ONCE, only=only)
-    log = training.fit(crops, run=folder, observe=observe if settings["every_epoch"] else None, dev=views)
+    if known is not None:
+        log = fit_rows(known.model, known.rows(train, only=only, labels=labels), dev=known.rows(dev, only=only))
+    else:
+        crops, views = store.crops(train, only=only, labels=labels), store.views(dev, batch=_AT_ONCE, only=only)
+        log = training.fit(crops, run=folder, observe=observe if settings["every_epoch"] else None, dev=views)
     epochs = recipe.training.epochs
-    if not settings["every_epoch"]:
+    if known is not None or not settings["every_epoch"]:
         observe(epochs)
     by_epoch = {
         epoch: json.loads(path.read_text(encoding="utf-8"))
@@ -109,6 +118,17 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         "audit": json.loads((data / f"audit-{protocol.name}.json").read_text(encoding="utf-8")),
         "unreadable": sum(len(splits[split]) for split in splits) - len(train) - len(dev) - len(test),
     }
+
+
+def _descriptions(
+    model: Detector, store: CropStore, manifest: Manifest, *, data: Path, recipe: Recipe
+) -> Descriptions | None:
+    """What a detector in closed form reads, of all captures of the plan at once; None for others."""
+    if not isinstance(model, ClosedForm) or recipe.training.margin != 1:
+        return None
+    model.requires_grad_(False).eval()
+    start = type(model).start(dict(recipe.model))
+    return descriptions(model, store, store.readable(list(manifest)), folder=data, start=start)
 
 
 def score(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.labels import MODALITIES
+from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import PadOutput
 from facewarden.nn.closed_form import ClosedForm
 from facewarden.nn.floors.heads import Described
@@ -43,6 +44,18 @@ class DescribedDetector(ThreeStreams, ClosedForm):
             images, present = self.prepare(batch)
             found: NDArray[np.float32] = self.network.describer(_pixels(images), present.to(images.dtype)).cpu().numpy()
         return found
+
+    def without(self, description: NDArray[np.float32], absent: Sequence[Modality]) -> NDArray[np.float32]:
+        """NaN in every block that needs an absent sensor."""
+        if not absent:
+            return description
+        hidden = np.array(description, dtype=np.float32)
+        describer = self.network.describer
+        ends = np.cumsum(describer.widths)
+        for needs, width, end in zip(describer.needs, describer.widths, ends, strict=True):
+            if set(needs) & set(absent):
+                hidden[:, end - width : end] = np.nan
+        return hidden
 
     def decide(self, description: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores of descriptions."""

@@ -7,17 +7,25 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES
 from facewarden.core.settings import SettingError
 from facewarden.data.manifest import Manifest
 from facewarden.data.transfer import audit_splits, transfer_protocol
-from facewarden.experiments.domain_generalization.cell import select, shuffled
+from facewarden.experiments.domain_generalization import descriptions as kept
+from facewarden.experiments.domain_generalization.cell import score, select, shuffled
+from facewarden.experiments.domain_generalization.crop_store import make_store, view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
+from facewarden.experiments.domain_generalization.descriptions import descriptions
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.plans.presentation import PresentationKind
+from facewarden.nn.closed_form import ClosedForm
+from facewarden.training.closed_form import fit_rows
+from facewarden.training.detector import trainable_class
 from facewarden.verbs.bench import BenchResult, bench
 from four_domains import write_domains
 from twins import copied, twin
@@ -137,7 +145,11 @@ def test_a_floor_stands_in_a_table_like_a_method(tmp_path: Path) -> None:
         parts: [{title: Out, methods: [floor, shuffled], protocols: [bcd_a], baseline: floor}]
     """
     captures = str(write_domains(tmp_path / "data", subjects=3))
-    head = HEAD.replace(', trunk: "vit_tiny_patch16_224:fresh", depth: 1', "").replace("epochs: 2", "epochs: 1")
+    head = (
+        HEAD.replace(', trunk: "vit_tiny_patch16_224:fresh", depth: 1', "")
+        .replace("epochs: 2", "epochs: 1")
+        .replace("margin: 1.5", "margin: 1.0")
+    )
     path = tmp_path / "plan.yaml"
     path.write_text(textwrap.dedent(head).lstrip().format(captures=captures) + textwrap.dedent(rest))
     found = bench(str(path), out=tmp_path / "out")
@@ -148,6 +160,28 @@ def test_a_floor_stands_in_a_table_like_a_method(tmp_path: Path) -> None:
     assert one["scores"] != other["scores"]
     assert one["trainable"] == 3 * 16 + 1
     assert set(one["missing"]) == {"depth", "infrared", "depth+infrared"}
+    (file,) = (tmp_path / "out" / "shared").glob("data-*/described-*.npy")
+    assert np.load(file).shape == (4 * 36, 3 * 16)
+
+
+@pytest.mark.parametrize("entry", ["thumbnail_ridge", "plane_ridge"])
+def test_kept_descriptions_give_the_scores_of_the_detector_itself(entry: str, tmp_path: Path) -> None:
+    manifest = Manifest.read(write_domains(tmp_path / "data", subjects=2).parent)
+    model = trainable_class(entry).untrained({"size": 16}, seed=0)
+    assert isinstance(model, ClosedForm)
+    view = view_of(model, margin=1.0)
+    store = make_store(manifest, model, view=view, folder=tmp_path / "crops")
+    samples = list(manifest)
+    found = descriptions(model, store, samples, folder=tmp_path, start=None)
+    assert found is not None
+    train, dev = (list(manifest.where(split=split)) for split in ("train", "dev"))  # type: ignore[arg-type]
+    fit_rows(model, found.rows(train, only=MODALITIES), dev=found.rows(dev, only=MODALITIES))
+    for only in (MODALITIES, ("rgb",), ("rgb", "infrared")):
+        expected = score(model, store, dev[::-1], only=only)
+        np.testing.assert_allclose(found.scores(dev[::-1], only=only), expected, atol=1e-5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "LARGEST", 10)
+        assert descriptions(model, store, samples, folder=tmp_path / "other", start=None) is None
 
 
 def test_only_the_last_epoch_is_scored_on_request_and_sensors_are_degraded_on_request(tmp_path: Path) -> None:
