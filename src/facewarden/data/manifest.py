@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -234,15 +235,17 @@ def _check_pictures(rows: Sequence[Sample]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     repeated = 0
     for number, row in enumerate(rows, start=1):
-        path = next(path for name in MODALITIES if (path := row.path(name)) is not None)
-        first = seen.setdefault(path, number)
-        if rows[first - 1].label != row.label:
-            raise BadInputError(
-                f"{printable(path)} has label {rows[first - 1].label} in row {first} and label {row.label} in row "
-                f"{number}",
-                hint="1 = bona fide, 0 = attack presentation: keep the row that is right",
-            )
-        repeated += first != number
+        again = False
+        for path in filter(None, (row.path(name) for name in MODALITIES)):
+            first = seen.setdefault(posixpath.normpath(path), number)
+            if rows[first - 1].label != row.label:
+                raise BadInputError(
+                    f"{printable(path)} has label {rows[first - 1].label} in row {first} and label {row.label} in row "
+                    f"{number}",
+                    hint="1 = bona fide, 0 = attack presentation: keep the row that is right",
+                )
+            again |= first != number
+        repeated += again
     return (f"rows that name a picture of an earlier row: {repeated}",) if repeated else ()
 
 

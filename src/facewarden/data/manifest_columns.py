@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.sample import Box, Landmarks, Sample
-from facewarden.data.sample_words import as_depth_encoding, as_split
+from facewarden.data.sample_words import as_depth_encoding, as_flag, as_number, as_split, as_text
 
 REQUIRED_COLUMNS = ("key", "domain", "subject", "label", "species", "split")
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
@@ -24,7 +25,7 @@ UNIT_COLUMNS = ("depth_unit", "infrared_bits")
 """Columns that are written where a row says something else than the default."""
 KNOWN_COLUMNS = (*USUAL_COLUMNS, *UNIT_COLUMNS)
 _ATTRIBUTE = "attr_"
-_TRUE, _FALSE = {"1", "true", "yes"}, {"0", "false", "no"}
+_WHOLE = re.compile(r"[-+]?[0-9]{1,300}")  # Python also reads 1_0, as 10
 
 
 def parse_row(cells: Mapping[str, Any]) -> Sample:
@@ -38,7 +39,7 @@ def parse_row(cells: Mapping[str, Any]) -> Sample:
     """
     box = _floats(cells, BOX_COLUMNS)
     points = _floats(cells, LANDMARK_COLUMNS)
-    simulated = _flag("simulated", cells.get("simulated"))
+    simulated = _text(cells.get("simulated"))
     return Sample(
         key=_required("key", cells),
         domain=_required("domain", cells),
@@ -59,7 +60,7 @@ def parse_row(cells: Mapping[str, Any]) -> Sample:
         environment=_text(cells.get("environment")),
         box=None if box is None else cast(Box, tuple(box)),
         landmarks=None if points is None else tuple(zip(points[::2], points[1::2], strict=True)),
-        simulated=False if simulated is None else simulated,
+        simulated=simulated is not None and as_flag("simulated", simulated),
         seed=None if (seed := _text(cells.get("seed"))) is None else _integer("seed", seed),
         attributes=_texts(cells, [name for name in cells if name.startswith(_ATTRIBUTE)], cut=len(_ATTRIBUTE)),
         extra=_texts(cells, [n for n in cells if n not in KNOWN_COLUMNS and not n.startswith(_ATTRIBUTE)], cut=0),
@@ -81,10 +82,7 @@ def to_row(sample: Sample) -> dict[str, str | int | float | bool | None]:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    # Parquet written elsewhere holds whole numbers as floats where a column has gaps: subject 3.0 is subject 3
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return as_text(value) or None
 
 
 def _texts(cells: Mapping[str, Any], names: Sequence[str], *, cut: int) -> dict[str, str]:
@@ -99,30 +97,20 @@ def _required(name: str, cells: Mapping[str, Any]) -> str:
 
 
 def _integer(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
+    if not _WHOLE.fullmatch(text.strip()):
         hint = "1 = bona fide, 0 = attack presentation" if name == "label" else "write a whole number"
-        raise BadInputError(f"unknown {name} {text[:60]!r}", hint=hint) from None
+        raise BadInputError(f"unknown {name} {text[:60]!r}", hint=hint)
+    return int(text)
 
 
 def _number(name: str, value: Any, *, default: float) -> float:
     text = _text(value)
     if text is None:
         return default
-    try:
-        return float(text)
-    except ValueError:
-        raise BadInputError(f"unknown {name} {text[:60]!r}", hint="a number, with a decimal point") from None
-
-
-def _flag(name: str, value: Any) -> bool | None:
-    text = _text(value)
-    if text is None:
-        return None
-    if text.lower() not in _TRUE | _FALSE:
-        raise BadInputError(f"unknown {name} {text[:60]!r}", hint="true or false")
-    return text.lower() in _TRUE
+    number = as_number(text)
+    if number is None:
+        raise BadInputError(f"unknown {name} {text[:60]!r}", hint="a number, with a decimal point")
+    return number
 
 
 def _floats(cells: Mapping[str, Any], names: Sequence[str]) -> list[float] | None:
@@ -134,8 +122,8 @@ def _floats(cells: Mapping[str, Any], names: Sequence[str]) -> list[float] | Non
         raise BadInputError(
             f"{', '.join(empty)} empty beside {names[0]} … {names[-1]}", hint="fill all of them or none"
         )
-    try:
-        return [float(text) for text in texts.values() if text is not None]
-    except ValueError:
-        wrong = {name: text for name, text in texts.items() if text is not None}
-        raise BadInputError(f"not numbers: {wrong}"[:200], hint="pixels, with a decimal point") from None
+    numbers = {name: as_number(str(text)) for name, text in texts.items()}
+    wrong = {name: texts[name] for name, number in numbers.items() if number is None}
+    if wrong:
+        raise BadInputError(f"not numbers: {wrong}"[:200], hint="pixels, with a decimal point")
+    return [number for number in numbers.values() if number is not None]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import check_limit
 from facewarden.core.labels import BONA_FIDE, ILLUMINATIONS, MODALITIES, DepthEncoding, Modality, Split
-from facewarden.data.sample_words import as_depth_encoding, as_split, check_label, one_of
+from facewarden.data.sample_words import as_depth_encoding, as_name, as_split, check_label, one_of
 
 SHARES = 2.0
 """No box of a face in pixels has all its coordinates within this; they are shares of the frame."""
@@ -32,7 +32,7 @@ class Sample:
         split: "train", "dev" or "test".
         label: 1 = bona fide, 0 = attack presentation.
         species: one of `facewarden.core.labels.ALL_SPECIES`; "bona_fide" exactly where the label is 1.
-        subject: whose face is shown, an opaque name.
+        subject: whose face is shown, an opaque name. It and the two below are kept as `as_name` spells them.
         domain: which sensor and set it comes from.
         session: which visit of the subject, where known.
         illumination: one of `ILLUMINATIONS`, where known.
@@ -78,6 +78,9 @@ class Sample:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("subject", "domain", "session"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_name(getattr(self, name)))
         for name in ("key", "subject", "domain"):
             if not getattr(self, name):
                 raise BadInputError(f"{name} is empty", hint=f"give every row a {name}")

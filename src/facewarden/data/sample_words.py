@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Collection
-from typing import cast
+from typing import Any, cast
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import (
@@ -16,6 +18,56 @@ from facewarden.core.labels import (
     DepthEncoding,
     Split,
 )
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
+_UNSEEN = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"
+
+
+def as_name(text: str) -> str:
+    """Return the name of a person, a sensor or a visit as it is compared: two that look alike are one.
+
+    Blanks and invisible characters at the ends are left out, and letters with accents have one spelling: file systems
+    and tables write them in two.
+
+    >>> as_name("Jose\u0301 ") == as_name("Jos\u00e9")
+    True
+    """
+    return unicodedata.normalize("NFC", text.strip(_UNSEEN)).strip(_UNSEEN)
+
+
+def as_number(text: str) -> float | None:
+    """Return the number that a cell holds, NaN and infinity among them; None where a person would not read it as one.
+
+    Python itself also reads "0_5", as 5.
+
+    >>> as_number("2.5e-1"), as_number("0_5"), as_number("0,5")
+    (0.25, None, None)
+    """
+    return float(text) if _NUMBER.fullmatch(text.strip()) else None
+
+
+def as_flag(what: str, text: str) -> bool:
+    """Return whether a cell says yes.
+
+    Args:
+        what: name of its column.
+        text: true, yes or 1, or false, no or 0, in letters of any case.
+
+    Raises:
+        BadInputError: it says neither.
+    """
+    word = text.strip().lower()
+    if word not in (*_TRUE, *_FALSE):
+        raise BadInputError(f"unknown {what} {text[:60]!r}", hint="true or false")
+    return word in _TRUE
+
+
+def as_text(cell: Any) -> str:
+    """Return a cell as text, an empty one as ""; Parquet holds whole numbers as floats where a column has gaps."""
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def as_split(text: str) -> Split:

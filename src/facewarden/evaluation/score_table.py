@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.sample_words import as_split, check_label
+from facewarden.data.sample_words import as_flag, as_name, as_number, as_split, as_text, check_label
 from facewarden.data.text import printable
 
 ABOUT = ("key", "label", "species", "subject", "domain", "split", "illumination")
@@ -45,12 +45,14 @@ class CheckedRows:
         score: finite, one a row.
         unscored: rows without a finite score.
         repeated: how many rows repeat an earlier one word for word and were counted once.
+        simulated: whether any row says so.
     """
 
     about: list[dict[str, str | int]]
     score: list[float]
     unscored: list[UnscoredCapture]
     repeated: int
+    simulated: bool
 
 
 def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedRows:
@@ -61,8 +63,8 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
         table: column -> values, as read.
 
     Raises:
-        BadInputError: a column is missing; a label, species or split is no word of the field; a label contradicts its
-            species; a key stands twice with different values; the row is named, counted from 1 below the header.
+        BadInputError: a column is missing; a label, species, split or flag is no word of the field; a label contradicts
+            its species; a key stands twice with different values; the row is named, counted from 1 below the header.
     """
     missing = [name for name in (*ABOUT, "score", "simulated") if name not in table]
     if missing:
@@ -70,14 +72,15 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
             f"{printable(path)}: no column {', '.join(missing)} (found: {', '.join(table)})",
             hint="facewarden score writes such files",
         )
-    names = [name for name in (*ABOUT, "score", NOTE, FILE) if name in table]
+    names = [name for name in (*ABOUT, "score", "simulated", NOTE, FILE) if name in table]
     about, scores, unscored = [], [], []
     seen: dict[str, tuple[int, tuple[Any, ...]]] = {}
-    repeated = 0
+    repeated, simulated = 0, False
     for number, values in enumerate(zip(*(table[name] for name in names), strict=True), start=1):
         cells = dict(zip(names, values, strict=True))
         try:
             row, score = _about(cells), _score(cells["score"])
+            simulated |= as_flag("simulated", as_text(cells["simulated"]) or "false")
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         held = (tuple(row.values()), score)
@@ -91,21 +94,22 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
                 )
             repeated += 1
         elif score is None:
-            unscored.append(UnscoredCapture(row, _text(cells.get(NOTE)) or NO_SCORE_IN_TABLE, _text(cells.get(FILE))))
+            unscored.append(UnscoredCapture(row, as_text(cells.get(NOTE)) or NO_SCORE_IN_TABLE, as_text(cells.get(FILE))))
         else:
             about.append(row)
             scores.append(score)
-    return CheckedRows(about, scores, unscored, repeated)
+    return CheckedRows(about, scores, unscored, repeated, simulated)
 
 
 def _about(cells: Mapping[str, Any]) -> dict[str, str | int]:
-    row: dict[str, str | int] = {name: _text(cells[name]) for name in ABOUT}
+    row: dict[str, str | int] = {name: as_text(cells[name]) for name in ABOUT}
+    row |= {name: as_name(str(row[name])) for name in ("subject", "domain")}
     empty = [name for name in _REQUIRED if not row[name]]
     if empty:
         raise BadInputError(f"{empty[0]} is empty", hint=f"give every row a {empty[0]}")
     label = _number(cells["label"])
     if label not in (0.0, 1.0):
-        raise BadInputError(f"unknown label {_text(cells['label'])[:60]!r}", hint="1 = bona fide, 0 = attack")
+        raise BadInputError(f"unknown label {as_text(cells['label'])[:60]!r}", hint="1 = bona fide, 0 = attack")
     row["label"] = int(label)
     check_label(int(label), str(row["species"]))
     as_split(str(row["split"]))
@@ -114,22 +118,16 @@ def _about(cells: Mapping[str, Any]) -> dict[str, str | int]:
 
 def _score(cell: Any) -> float | None:
     """The score, or None where the cell is empty, NaN or infinite."""
-    if _text(cell) == "":
+    if as_text(cell) == "":
         return None
     value = _number(cell)
     if value is None:
-        raise BadInputError(f"score {_text(cell)[:60]!r} is no number", hint="a logit, higher = more bona fide")
+        raise BadInputError(f"score {as_text(cell)[:60]!r} is no number", hint="a logit, higher = more bona fide")
     return value if math.isfinite(value) else None
 
 
 def _number(cell: Any) -> float | None:
     try:
-        return float(cell)
+        return as_number(cell) if isinstance(cell, str) else float(cell)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _text(cell: Any) -> str:
-    if cell is None:
-        return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

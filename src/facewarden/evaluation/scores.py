@@ -114,7 +114,7 @@ class Scores:
                 for name in ("key", "species", "subject", "domain", "split", "illumination")
             },
             source=source,
-            simulated=any(str(value).lower() == "true" for value in table["simulated"]),
+            simulated=found.simulated,
             skipped={**dict(left_out), **dict(skipped or {})},
             unscored=tuple(found.unscored),
         )

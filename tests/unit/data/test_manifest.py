@@ -133,6 +133,8 @@ def test_no_image_column(tmp_path: Path) -> None:
         (",9.5,", ",inf,", r"row 1: landmarks"),
         ("True", "perhaps", r"row 1: unknown simulated 'perhaps'"),
         (str(2**62 + 1), "1.5e", r"row 1: unknown seed"),
+        (str(2**62 + 1), "1_5", r"row 1: unknown seed '1_5'"),
+        ("10.5,20.25", "1_0.5,20.25", r"row 1: not numbers"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_row(tmp_path: Path, old: str, new: str, reason: str) -> None:
@@ -208,3 +210,25 @@ def test_manifests_in_one_folder_are_named_by_their_files(tmp_path: Path) -> Non
     assert {row.key.split("/")[0] for row in joined} == {"wmca", "padisi"}, "equal keys are told apart"
     Manifest((LIVE,), tmp_path, "x").write(tmp_path / "set" / "manifest.csv")
     assert Manifest.read(tmp_path / "set").name == "set"
+
+
+def test_names_that_look_alike_are_one(tmp_path: Path) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace("008", "007\u200b ").replace("birch", "Bi\u0301rch "))
+    back = Manifest.read(path)
+    assert back.subjects == ("007",)
+    assert back.rows[1].domain == "B\u00edrch"
+    back.write(tmp_path / "again.csv")
+    assert Manifest.read(tmp_path / "again.csv").rows == back.rows
+
+
+@pytest.mark.parametrize("other", ["./images/1.png", "images//1.png", "images/x/../1.png"])
+def test_one_picture_under_two_spellings_of_its_path_has_one_label(tmp_path: Path, other: str) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace("images/2.png", other))
+    with pytest.raises(BadInputError, match="has label 1 in row 1 and label 0 in row 2"):
+        Manifest.read(path)
+
+
+def test_a_depth_image_of_two_labels_is_refused_beside_color_of_its_own(tmp_path: Path) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace("images/2.png,", "images/2.png,images/1_d.png"))
+    with pytest.raises(BadInputError, match=r"images/1_d\.png has label 1 in row 1 and label 0 in row 2"):
+        Manifest.read(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, LeakError
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores
 from facewarden.metrics.pad import acer_worst_species
@@ -70,6 +70,10 @@ def moved(table: list[Row]) -> None:
         (lambda table: table[4].update(split="tset"), r"row 5: unknown split 'tset'"),
         (lambda table: table[4].update(subject=""), r"row 5: subject is empty"),
         (lambda table: table[4].update(score="high"), r"row 5: score 'high' is no number"),
+        (lambda table: table[4].update(score="0_5"), r"row 5: score '0_5' is no number"),
+        (lambda table: table[4].update(score="0,5"), r"row 5: score '0,5' is no number"),
+        (lambda table: table[4].update(label="1_0"), r"row 5: unknown label '1_0'"),
+        (lambda table: table[4].update(simulated="maybe"), r"row 5: unknown simulated 'maybe'"),
         (doubled, r"scores\.csv: row 161: key 'k3' is in row 4 with another score"),
         (moved, r"scores\.csv: row 161: key 'k3' is in row 4 with another label, species or subject"),
     ],
@@ -137,3 +141,37 @@ def test_attacks_that_are_called_bona_fide_are_refused_in_every_rate() -> None:
     names = np.array(["bona_fide", "bona fide", "print", "print"])
     with pytest.raises(BadInputError, match="2 of 2 rows with the label of an attack have the species bona_fide"):
         acer_worst_species(scores, labels, species=names, threshold=0.5)
+
+
+@pytest.mark.parametrize("word", ["true", "True", "TRUE ", "1", "yes"])
+def test_every_word_for_yes_makes_a_table_simulated(tmp_path: Path, word: str) -> None:
+    table = rows()
+    table[5]["simulated"] = word
+    path = write(tmp_path / "scores.csv", table)
+    found = evaluate_presentation(captures=None, scores=path, detector="multi_cnn", policy="eer", seed=0, out=None)
+    assert found.simulated
+    assert all(metric.simulated for metric in found.metrics)
+
+
+@pytest.mark.parametrize("other", ["s{} ", " s{}", "s{}\u00a0", "s{}\u200b"])
+def test_blanks_around_a_name_make_nobody_another_person(tmp_path: Path, other: str) -> None:
+    table = rows()
+    plain = evaluated(write(tmp_path / "plain.csv", table))
+    for row in table[::2]:
+        row["subject"] = other.format(row["subject"].removeprefix("s"))
+    spelled = evaluated(write(tmp_path / "spelled.csv", table))
+    assert spelled == plain
+    found = Scores.read(tmp_path / "spelled.csv", source="x")
+    assert len(set(found.subject.tolist())) == 40
+    for row in table[80:]:
+        row["subject"] = other.format(int(row["subject"].strip(" \u00a0\u200b").removeprefix("s")) - 20)
+    with pytest.raises(LeakError, match="20 subjects are in both dev and test"):
+        evaluated(write(tmp_path / "leak.csv", table))
+
+
+def test_one_name_in_two_spellings_of_its_accent_is_one_person(tmp_path: Path) -> None:
+    table = rows()
+    for number, row in enumerate(table):
+        row["subject"] = row["subject"].replace("s", "Jos\u00e9 " if number % 2 else "Jose\u0301 ")
+    write(tmp_path / "scores.csv", table)
+    assert len(set(Scores.read(tmp_path / "scores.csv", source="x").subject.tolist())) == 40
