@@ -35,13 +35,15 @@ _MEANING = {
     "two_identities": "pictures that are there under two identities",
     "duplicate": "pictures that are there twice, byte for byte",
     "near_duplicate": "pictures that look like an earlier one of the same split",
+    "unlisted": "folders that may not be listed, whose photos are in no result",
+    "layout": "remarks on how the folder is understood",
     "other_file": "files that are not read, by their suffix",
     "unknown_column": "columns that facewarden does not use",
 }
 Look = tuple[bytes, NDArray[np.uint64]]
 """A picture's hash by bytes and by looks."""
 
-_NOTES = {"near_duplicate", "other_file", "unknown_column"}
+_NOTES = {"near_duplicate", "layout", "other_file", "unknown_column"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class FileFinding:
 
     Attributes:
         kind: "missing", "zero_byte", "unreadable", "wrong_unit", "wrong_box", "empty_identity", "leaked_subject",
-            "leaked_image", "two_identities", "duplicate", "near_duplicate", "other_file" or "unknown_column".
+            "leaked_image", "two_identities", "duplicate", "near_duplicate", "unlisted", "layout", "other_file" or
+            "unknown_column".
         count: how often.
         first: the first five, in words.
     """
@@ -134,11 +137,10 @@ def check(path: Path) -> CheckReport:
 
     Every picture is decoded. Two are the same when their bytes are, and nearly the same when their perceptual hashes
     differ in at most `near_duplicates.NEAR` of 256 bits; of a capture with several modalities the first of
-    rgb, infrared and depth is compared.
+    rgb, infrared and depth is compared. A folder is read as the dataset `folder` reads it.
 
     Args:
-        path: a manifest (or the folder of one), or a folder with one folder per person. A folder with folders named
-            train, dev (or val, validation) and test is taken as split.
+        path: a manifest (or the folder of one), or a folder with one folder per person, also below split folders.
 
     Raises:
         BadInputError: no such path, no pictures in it, or a manifest that cannot be read.
@@ -147,6 +149,7 @@ def check(path: Path) -> CheckReport:
     file_findings: dict[str, list[str]] = {kind: [] for kind in _MEANING}
     file_findings["empty_identity"] = list(inventory.empty)
     file_findings["wrong_unit"] = list(inventory.wrong_units)
+    file_findings["unlisted"], file_findings["layout"] = list(inventory.unlisted), list(inventory.layout)
     file_findings["other_file"] = list(inventory.other_files)
     file_findings["unknown_column"] = list(inventory.unknown_columns)
     file_findings["leaked_subject"] = _leaked_subjects(inventory.items)

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, DepthEncoding, Modality, Split
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.datasets.parts.base import folders_in, images_below, images_in
+from facewarden.data.datasets.folder import Folder
 from facewarden.data.manifest import Manifest
-from facewarden.data.photo_files import PHOTO_SUFFIXES
+from facewarden.data.photo_files import NO_PHOTO, UNLISTED
 from facewarden.data.ranges import check_ranges
 from facewarden.data.sample import Box
 from facewarden.data.table import SUFFIXES
 from facewarden.data.text import named_file, printable
-
-_SPLIT_FOLDERS: Mapping[str, Split] = MappingProxyType(
-    {
-        "train": "train",
-        "training": "train",
-        "dev": "dev",
-        "val": "dev",
-        "valid": "dev",
-        "validation": "dev",
-        "test": "test",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -68,6 +54,8 @@ class Inventory:
         empty: folders of people without a picture.
         other_files, unknown_columns: what is not read.
         wrong_units: what `facewarden.data.ranges.check_ranges` says of a manifest.
+        layout: how a folder was understood, where that is not plain, and what in it is left alone.
+        unlisted: folders that may not be listed.
     """
 
     kind: str
@@ -76,6 +64,8 @@ class Inventory:
     other_files: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
     wrong_units: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
 
 def take_inventory(path: Path) -> Inventory:
@@ -94,10 +84,7 @@ def take_inventory(path: Path) -> Inventory:
         raise BadInputError(f"{printable(path)}: no such folder", hint="one folder per person, or a manifest")
     if not is_folder or any((path / f"manifest{suffix}").is_file() for suffix in SUFFIXES):
         return _of_manifest(Manifest.read(path))
-    inventory = _of_folder(path)
-    if not inventory.items:
-        raise BadInputError(f"{printable(path)}: no photos in this folder", hint="one folder per person, or a manifest")
-    return inventory
+    return _of_folder(path)
 
 
 def _of_manifest(manifest: Manifest) -> Inventory:
@@ -131,30 +118,20 @@ def _of_manifest(manifest: Manifest) -> Inventory:
 
 
 def _of_folder(root: Path) -> Inventory:
-    folders = folders_in(root)
-    people: list[tuple[Path, Split | None]]
-    if len(folders) > 1 and all(folder.name.lower() in _SPLIT_FOLDERS for folder in folders):
-        people = [(person, _SPLIT_FOLDERS[folder.name.lower()]) for folder in folders for person in folders_in(folder)]
-    else:
-        people = [(folder, None) for folder in folders]
-    items, empty = [], []
-    for person, split in people:
-        pictures = images_below(person)
-        if not pictures:
-            empty.append(printable(person.relative_to(root)))
-        items += [_photo(path, root, printable(person.name), split) for path in pictures]
-    if not items:  # a flat folder: one person a stem, as the dataset `folder` reads it
-        items = [_photo(path, root, printable(path.stem), None) for path in images_in(root)]
-    return Inventory("folder", tuple(items), tuple(empty), tuple(_other_files(root)))
-
-
-def _photo(path: Path, root: Path, identity: str, split: Split | None) -> Item:
-    return Item(path, printable(path.relative_to(root)), identity, split, "rgb", compared=True)
-
-
-def _other_files(root: Path) -> list[str]:
-    return [
-        printable(path.relative_to(root))
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in PHOTO_SUFFIXES
-    ]
+    """As `--faces` and the other verbs read it, so that what is checked is what is used."""
+    found = Folder(root)
+    items = tuple(
+        Item(photo.path, photo.key, photo.identity, found.split_of(photo), "rgb", compared=True)
+        for photo in found.photos()
+    )
+    return Inventory(
+        "folder",
+        items,
+        empty=tuple(printable(folder.relative_to(root)) for folder in found.empty()),
+        other_files=tuple(printable(path.relative_to(root)) for path in found.others),
+        layout=(
+            *found.layout,
+            *(f"{count} x {what}" for what, count in found.unread.items() if not what.startswith((NO_PHOTO, UNLISTED))),
+        ),
+        unlisted=tuple(what for what in found.unread if what.startswith(UNLISTED)),
+    )

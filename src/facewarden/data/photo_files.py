@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
@@ -20,6 +20,8 @@ SERVICE_FOLDERS = frozenset({
 })  # fmt: skip
 """Folders that file servers and photo programs make for themselves, in lower case."""
 
+NO_PHOTO, UNLISTED = "not read", "folder that cannot be listed"
+"""How the sentences begin that say of a file that it is no photo by its suffix, and of a folder that it is closed."""
 
 _VIDEO = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp"})
 _HEIC = frozenset({".heic", ".heif", ".hif", ".avif"})
@@ -74,10 +76,12 @@ class FolderListing:
     Attributes:
         photos: every photo, files of a folder before the folders in it, s2 before s10.
         unread: what was left alone: sentence -> number.
+        others: the plain files among it that are no photos by their suffix.
     """
 
     photos: tuple[Path, ...]
     unread: dict[str, int]
+    others: tuple[Path, ...] = ()
 
 
 def list_photos(folder: Path) -> FolderListing:
@@ -94,8 +98,9 @@ def list_photos(folder: Path) -> FolderListing:
     """
     unread: Counter[str] = Counter()
     photos: list[Path] = []
-    _walk(folder, photos, unread)
-    return FolderListing(tuple(photos), dict(unread))
+    others: list[Path] = []
+    _walk(folder, photos, others, unread)
+    return FolderListing(tuple(photos), dict(unread), tuple(others))
 
 
 def photos_of(source: Path) -> FolderListing:
@@ -123,10 +128,10 @@ def photos_of(source: Path) -> FolderListing:
         raise BadInputError(
             f"{printable(source)}: holds no photos", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}"
         )
-    return FolderListing(tuple(sorted(listing.photos)), listing.unread)
+    return replace(listing, photos=tuple(sorted(listing.photos)))
 
 
-def _walk(top: Path, photos: list[Path], unread: Counter[str]) -> None:
+def _walk(top: Path, photos: list[Path], others: list[Path], unread: Counter[str]) -> None:
     waiting = [top]  # not by recursion: folders may be nested a thousand deep
     while waiting:
         folder = waiting.pop()
@@ -135,7 +140,7 @@ def _walk(top: Path, photos: list[Path], unread: Counter[str]) -> None:
         except (OSError, ValueError) as error:
             if folder is top:
                 raise BadInputError(f"{printable(folder)}: cannot be listed: {error}", hint="give a folder") from error
-            unread[f"folder that cannot be listed: {printable(folder.name)}"] += 1
+            unread[f"{UNLISTED}: {printable(folder.name)}"] += 1
             continue
         inside: list[Path] = []
         for path in entries:
@@ -146,6 +151,8 @@ def _walk(top: Path, photos: list[Path], unread: Counter[str]) -> None:
                 photos.append(path)
             else:
                 unread[kind] += 1
+                if kind.startswith(NO_PHOTO):
+                    others.append(path)
         waiting += reversed(inside)
 
 
@@ -167,7 +174,7 @@ def _kind(path: Path) -> str:
     except (OSError, ValueError):
         return "entry that may not be looked at"
     suffix = path.suffix.lower()
-    return "photo" if suffix in PHOTO_SUFFIXES else f"not read: {suffix or 'a name without a suffix'}"
+    return "photo" if suffix in PHOTO_SUFFIXES else f"{NO_PHOTO}: {suffix or 'a name without a suffix'}"
 
 
 def _is_folder(path: Path) -> bool:

@@ -108,9 +108,55 @@ def test_a_folder_with_splits(tmp_path: Path) -> None:
     put(tmp_path / "train" / "p2" / "b.png", 7)  # p2 is a person of test
     put(tmp_path / "val" / "p3" / "c.jpg", 0, quality=70)  # p0's picture of train again
     report = check(tmp_path)
-    assert kinds(report) == {"leaked_subject": 1, "leaked_image": 1}
+    assert kinds(report) == {"leaked_subject": 1, "leaked_image": 1, "layout": 1}
     assert first(report, "leaked_subject") == ("p2 in test, train",)
+    assert first(report, "layout")[0].startswith("split folders test, train, val: people are the folders inside")
     assert first(report, "leaked_image") == ("train/p0/a.png (train) ~ val/p3/c.jpg (dev)",)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train/ann/1", "train/bob/1", "eval/ann/2", "eval/cy/1"),
+        ("set/train/ann/1", "set/train/bob/1", "set/test_images/ann/2", "set/test_images/cy/1"),
+    ],
+)
+def test_a_leak_is_found_in_every_layout_that_the_other_verbs_read(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for i, name in enumerate(names):
+        put(tmp_path / f"{name}.png", i)
+    report = check(tmp_path)
+    assert (report.identities, report.splits) == (3, {"train": 2, "test": 2})
+    assert first(report, "leaked_subject") == ("ann in test, train",)
+
+
+def test_a_folder_too_many_and_a_loose_photo_are_said(tmp_path: Path) -> None:
+    put(tmp_path / "photos" / "ann" / "1.png", 0)
+    put(tmp_path / "photos" / "bob" / "1.png", 1)
+    (tmp_path / "photos" / "cy").mkdir()
+    report = check(tmp_path)
+    assert report.identities == 2
+    assert first(report, "layout") == ("people are the folders inside photos",)
+    assert first(report, "empty_identity") == ("photos/cy",)
+    put(tmp_path / "photos" / "loose.png", 2)
+    assert first(check(tmp_path / "photos"), "layout") == (
+        "1 loose photos beside the folders of people are left out",
+    )
+
+
+def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "ann" / "1.png", 0)
+    (tmp_path / "locked").mkdir()
+    plain = Path.iterdir
+
+    def refused(path: Path) -> object:
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return plain(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    report = check(tmp_path)
+    assert not report.ok
+    assert first(report, "unlisted") == ("folder that cannot be listed: locked",)
 
 
 def make_manifest(folder: Path, count: int = 4) -> list[Sample]:

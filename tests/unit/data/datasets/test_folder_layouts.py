@@ -29,7 +29,7 @@ def test_people_below_split_folders_are_one_person_a_name(tmp_path: Path) -> Non
     assert len({photo.key for photo in Folder(tmp_path).photos()}) == 4
 
 
-@pytest.mark.parametrize("name", ["train", "Test", "VALIDATION"])
+@pytest.mark.parametrize("name", ["train", "Test", "VALIDATION", "train_images", "test-set", "development", "Gallery"])
 def test_one_split_folder_is_no_person(name: str, tmp_path: Path) -> None:
     write_pictures(tmp_path, [f"{name}/ann/1.png", f"{name}/bob/1.png"])
     assert set(people(tmp_path)) == {"ann", "bob"}
@@ -101,3 +101,34 @@ def test_opening_says_what_was_understood(tmp_path: Path, caplog: pytest.LogCapt
         open_dataset(tmp_path)
     assert f"{tmp_path.name}: 2 people, 3 photos" in caplog.messages
     assert "1 loose photos beside the folders of people are left out" in caplog.messages
+
+
+def test_people_of_a_gallery_and_of_a_probe_folder_are_the_same_people(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["gallery/ann/1.png", "gallery/bob/1.png", "probe/ann/2.png", "probe/bob/2.png"])
+    assert people(tmp_path) == {"ann": 2, "bob": 2}
+    found = Folder(tmp_path)
+    assert {found.split_of(photo) for photo in found.photos()} == {None}  # no leak: so it is meant
+
+
+def test_splits_are_told_of_every_photo(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["x/train_faces/ann/1.png", "x/eval/bob/1.png", "x/val/cy/1.png"])
+    found = Folder(tmp_path)
+    assert {photo.identity: found.split_of(photo) for photo in found.photos()} == {
+        "ann": "train", "bob": "test", "cy": "dev",
+    }  # fmt: skip
+
+
+def test_photos_two_folders_deep_are_said_to_be_of_the_outer_ones(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["part1/ann/1.png", "part1/bob/1.png", "part2/ann/1.png", "part2/cy/1.png"])
+    assert people(tmp_path) == {"part1": 2, "part2": 2}
+    assert Folder(tmp_path).notes == (
+        "every photo lies two folders deep: people are the 2 outer folders (first: part1), not the 3 names inside them "
+        "(first: ann)",
+    )
+    write_pictures(tmp_path / "b", ["ann/1.png", "ann/2024/2.png", "bob/2024/1.png"])
+    assert Folder(tmp_path / "b").notes == ()
+
+
+def test_one_name_in_two_spellings_of_its_accent_is_one_person(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["train/Jos\u00e9/1.png", "val/Jose\u0301/2.png", "val/bob/1.png"])
+    assert people(tmp_path) == {"Jos\u00e9": 2, "bob": 1}

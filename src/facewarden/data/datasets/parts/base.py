@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.photo_files import PHOTO_SUFFIXES, SERVICE_FOLDERS, list_photos
+from facewarden.data.photo_files import PHOTO_SUFFIXES, SERVICE_FOLDERS
 from facewarden.data.sample import Landmarks
 from facewarden.data.text import natural, opaque, printable
 
@@ -117,15 +117,6 @@ def images_in(root: Path) -> list[Path]:
         BadInputError: not a folder, or one that cannot be read.
     """
     return [path for path in _entries(root) if path.suffix.lower() in PHOTO_SUFFIXES and not path.is_dir()]
-
-
-def images_below(root: Path) -> list[Path]:
-    """Return the photos inside a folder and the folders in it, without hidden ones.
-
-    Raises:
-        BadInputError: not a folder, or one that cannot be read.
-    """
-    return list(list_photos(root).photos)
 
 
 def relative_key(path: Path, root: Path) -> str:
