@@ -173,17 +173,18 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
 
 
 def _of_file(group: str, source: Source, role: type) -> Any:
-    """A model of a Python file; its card holds the hashes of the file and of the weights that it made."""
+    """A model of a Python file; its card holds the hashes of the file, of the weights that it made, and of answers."""
     file = cast(Path, source.path)
     entry = load(group, "python_file")
     model = load_object(file, source.name, role=role, settings=source.settings)
     remarks: tuple[str, ...] = ()
+    answers: dict[str, str] = {}
     if isinstance(model, role):
-        remarks = entry.probe_role(model, source=source.text)
+        remarks, answers = entry.probe_role(model, source=source.text)
     else:
         model = entry(model, file=file, name=source.name)
     own = own_model(model, role=_ROLES[group])
-    hashes = {**own.card.sha256, file.name: sha256(file)}
+    hashes = {**own.card.sha256, **answers, file.name: sha256(file)}
     own.card = replace(own.card, sha256=hashes, remarks=(*own.card.remarks, *remarks))
     return own
 

@@ -30,7 +30,7 @@ from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.settings import Count, NotNegative, Positive, SettingError, Whole, read_json, read_settings
 from facewarden.data.photo import read_photo
 from facewarden.nn.foreign.known_answers import check_answers, known_input
-from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values
+from facewarden.nn.foreign.probe import answers_hash, keep, probe_batch, probe_pictures, probe_values
 from facewarden.pad.parts.http_post import post
 
 LOCAL = "http://127.0.0.1:8780/score"
@@ -115,7 +115,7 @@ class HttpDetector(Detector):
             source="an endpoint given by the user",
             training_data="unstated",
             intended_use="scoring and black-box attacks on a system of one's own",
-            limits="its answers may change from one day to the next; nothing here can tell",
+            limits="its answers may change while it is measured; only those to the probe tell one service from another",
             settings={"modalities": list(self.modalities), "output": self.settings.output}
             | ({"invert": True} if self.settings.invert else {}),
             self_test=self.settings.self_test,
@@ -189,7 +189,7 @@ class HttpDetector(Detector):
             f'"output": "{other}"': replace(self.settings, output=other),
         }
         check_answers(self.card, self._answer, self.settings, others=others, source=url)
-        self.card = replace(self.card, remarks=tuple(keep(remarks)))
+        self.card = replace(self.card, remarks=tuple(keep(remarks)), sha256=answers_hash(values))
 
     def _answer(self, one: KnownAnswer, settings: HttpSettings) -> float:
         picture = known_input(

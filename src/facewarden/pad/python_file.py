@@ -12,7 +12,7 @@ from facewarden.core.card import Card
 from facewarden.core.files import write_text
 from facewarden.core.roles import Detector
 from facewarden.nn.foreign.model import python_model
-from facewarden.nn.foreign.probe import keep, probe_batch, probe_pictures, probe_values, set_to_evaluation
+from facewarden.nn.foreign.probe import answers_hash, keep, probe_batch, probe_pictures, probe_values, set_to_evaluation
 from facewarden.nn.foreign.settings import DetectorSettings
 from facewarden.pad.parts.foreign import ForeignDetector
 
@@ -46,20 +46,20 @@ class PythonDetector(ForeignDetector):
         super().__init__(python_model(model, DetectorSettings, role="pad", file=file, name=name))
 
     @staticmethod
-    def probe_role(detector: Detector, *, source: str) -> tuple[str, ...]:
-        """Probe a detector of the user's own class; returns what was remarked.
+    def probe_role(detector: Detector, *, source: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Probe a detector of the user's own class; returns what was remarked, and the hash of its answers.
 
         Raises:
             BadInputError: its scores are not finite, differ from call to call, or depend on their neighbors.
         """
         remarks = set_to_evaluation(detector, source=source)
-        probe_values(
+        found = probe_values(
             lambda some: detector(probe_batch(some, detector.modalities)).score,
             probe_pictures(3, detector.frame_size),
             source=source,
             hint="score every sample for itself",
         )
-        return tuple(keep(remarks))
+        return tuple(keep(remarks)), answers_hash(found)
 
     @classmethod
     def example(cls, folder: Path) -> PythonDetector:

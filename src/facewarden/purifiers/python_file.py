@@ -12,7 +12,7 @@ from facewarden.core.card import Card
 from facewarden.core.files import write_text
 from facewarden.core.roles import Purifier
 from facewarden.nn.foreign.model import python_model
-from facewarden.nn.foreign.probe import keep, probe_pictures, probe_values, set_to_evaluation
+from facewarden.nn.foreign.probe import answers_hash, keep, probe_pictures, probe_values, set_to_evaluation
 from facewarden.nn.foreign.settings import PurifierSettings
 from facewarden.purifiers.parts.foreign import ForeignPurifier
 
@@ -45,15 +45,15 @@ class PythonPurifier(ForeignPurifier):
         super().__init__(python_model(model, PurifierSettings, role="purifier", file=file, name=name))
 
     @staticmethod
-    def probe_role(purifier: Purifier, *, source: str) -> tuple[str, ...]:
-        """Probe a purifier of the user's own class; returns what was remarked.
+    def probe_role(purifier: Purifier, *, source: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Probe a purifier of the user's own class; returns what was remarked, and the hash of its answers.
 
         Raises:
             BadInputError: its pictures differ from call to call, or depend on their neighbors.
         """
         remarks = set_to_evaluation(purifier.network, source=source)
-        probe_values(purifier, probe_pictures(3, _CROP), source=source, hint="purify every picture for itself")
-        return tuple(keep(remarks))
+        found = probe_values(purifier, probe_pictures(3, _CROP), source=source, hint="purify every picture for itself")
+        return tuple(keep(remarks)), answers_hash(found)
 
     @classmethod
     def example(cls, folder: Path) -> PythonPurifier:

@@ -12,7 +12,7 @@ from facewarden.core.card import Card
 from facewarden.core.files import write_text
 from facewarden.core.roles import Recognizer
 from facewarden.nn.foreign.model import python_model
-from facewarden.nn.foreign.probe import keep, probe_pictures, probe_values, set_to_evaluation
+from facewarden.nn.foreign.probe import answers_hash, keep, probe_pictures, probe_values, set_to_evaluation
 from facewarden.nn.foreign.settings import RecognizerSettings
 from facewarden.recognizers.parts.foreign import ForeignRecognizer
 
@@ -45,17 +45,17 @@ class PythonRecognizer(ForeignRecognizer):
         super().__init__(python_model(model, RecognizerSettings, role="recognizer", file=file, name=name))
 
     @staticmethod
-    def probe_role(recognizer: Recognizer, *, source: str) -> tuple[str, ...]:
-        """Probe a recognizer of the user's own class; returns what was remarked.
+    def probe_role(recognizer: Recognizer, *, source: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Probe a recognizer of the user's own class; returns what was remarked, and the hash of its answers.
 
         Raises:
             BadInputError: its embeddings are not finite, differ from call to call, or depend on their neighbors.
         """
         remarks = set_to_evaluation(recognizer, source=source)
-        probe_values(
+        found = probe_values(
             recognizer.embed, probe_pictures(3, recognizer.size), source=source, hint="embed every face for itself"
         )
-        return tuple(keep(remarks))
+        return tuple(keep(remarks)), answers_hash(found)
 
     @classmethod
     def example(cls, folder: Path) -> PythonRecognizer:

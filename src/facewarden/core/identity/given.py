@@ -6,11 +6,12 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -119,17 +120,29 @@ def _plain(value: Any) -> Any:
 
 
 def _state_hash(model: object, card: Card) -> str:
-    """Hash of the class, the card's settings and files, and every parameter and buffer."""
+    """Hash of the class, the card's settings and files, every parameter and buffer, and arrays among the attributes."""
     about = [type(model).__module__, type(model).__qualname__, card.name, card.settings, card.sha256]
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
-    modules = {"": model} if isinstance(model, nn.Module) else vars(model)
+    modules: Mapping[str, object] = {"": model} if isinstance(model, nn.Module) else vars(model)
     for name, module in sorted(modules.items()):
         if isinstance(module, nn.Module):
             for key, value in module.state_dict().items():
                 if isinstance(value, torch.Tensor):
                     digest.update(f"{name}.{key} {value.dtype} {tuple(value.shape)}".encode())
                     digest.update(_bytes(value))
+            for key, part in module.named_modules():
+                _add_arrays(digest, vars(part), at=f"{name}.{key}")
+    if not isinstance(model, nn.Module):
+        _add_arrays(digest, vars(model), at="")
     return digest.hexdigest()
+
+
+def _add_arrays(digest: Any, attributes: Mapping[str, Any], *, at: str) -> None:
+    for key, value in sorted(attributes.items()):
+        if isinstance(value, np.ndarray | torch.Tensor) and not (isinstance(value, np.ndarray) and value.dtype.hasobject):
+            data = value.tobytes() if isinstance(value, np.ndarray) else _bytes(value)
+            digest.update(f"{at}.{key} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(data)
 
 
 def _bytes(tensor: torch.Tensor) -> bytes:

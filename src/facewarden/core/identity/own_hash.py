@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
@@ -48,8 +50,24 @@ def _weights_beside(path: Path) -> list[str]:
     from onnx.external_data_helper import ExternalDataInfo
 
     try:
-        graph = load(str(path), load_external_data=False).graph
+        model = load(str(path), load_external_data=False)
     except Exception:  # no ONNX: whoever opens it says so
         return []
-    outside = [tensor for tensor in graph.initializer if tensor.data_location == TensorProto.EXTERNAL]
+    outside = [tensor for tensor in _tensors(model) if tensor.data_location == TensorProto.EXTERNAL]
     return sorted({ExternalDataInfo(tensor).location for tensor in outside})
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """All tensors of an ONNX model: initializers and values of attributes, also of graphs inside nodes."""
+    graphs, nodes = [model.graph], [node for function in model.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            nodes += graph.node
+            continue
+        for held in nodes.pop().attribute:
+            yield from (held.t, *held.tensors)
+            graphs += [held.g, *held.graphs]

@@ -27,6 +27,7 @@ class ForeignNetwork(nn.Module, ABC):
         side: of its square input; None for one that takes any size.
         differentiable: whether gradients may flow through it.
         exact: relative difference below which two of its answers are the same.
+        opaque: whether its file does not hold all that decides its answers.
     """
 
     source: str
@@ -34,6 +35,7 @@ class ForeignNetwork(nn.Module, ABC):
     side: int | None
     differentiable = False
     exact = 1e-4
+    opaque = False
 
     @abstractmethod
     def compute(self, pictures: Tensor) -> Mapping[str, Tensor]:
@@ -177,6 +179,8 @@ class CallableNetwork(ForeignNetwork):
     Attributes:
         remarks: what was changed about it.
     """
+
+    opaque = True
 
     def __init__(self, model: Callable[[Tensor], Any], settings: InputSettings, *, source: str) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ decide is a remark, which is logged and kept on the model's card.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,9 @@ from facewarden.nn.foreign.settings import DetectorSettings
 LOG = logging.getLogger("facewarden")
 PICTURES = 8
 """How many pictures a probe has."""
+
+ANSWERS = "answers to the probe"
+"""Under this name the card of a model that is more than its file has the hash of what it answered when it was loaded."""
 
 _ALONE = (0, 3, 7)
 _ONE = 1e-7  # nearer to 1 than any probability of a float32 softmax of an unsure network
@@ -101,6 +105,23 @@ def probe_values(
             hint=hint or 'export it in evaluation mode, model.eval(); or "batch": 1, if the value alone is right',
         )
     return first
+
+
+def answers_hash(values: Tensor) -> dict[str, str]:
+    """What tells a model from one that answers otherwise: a hash of its answers to the probe, in three digits.
+
+    A file of code, or an address, is the same whatever weights lie behind it.
+
+    Args:
+        values: `(n, ...)` of the probe's pictures.
+    """
+    flat = values.detach().cpu().double().reshape(len(values), -1)
+    signs = torch.randint(0, 2, (flat.shape[1],), generator=torch.Generator().manual_seed(21)) * 2.0 - 1
+    sums = flat @ signs.double()  # few numbers: each may fall on either side of a rounding on another machine
+    largest = max(float(sums.abs().max()), 1e-30)
+    digits = [round(1000 * value / largest) for value in sums.tolist()]
+    told = f"{tuple(values.shape[1:])} {largest:.2e} {digits}"
+    return {ANSWERS: hashlib.sha256(told.encode()).hexdigest()}
 
 
 def check_scores(values: Tensor, settings: DetectorSettings, *, final: Sequence[str], source: str) -> list[str]:

@@ -18,7 +18,7 @@ from facewarden.nn.crop import crop_resize
 from facewarden.nn.foreign.known_answers import check_answers, known_input
 from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen, rows_of, score_of
-from facewarden.nn.foreign.probe import check_scores, keep, probe_pictures, probe_values
+from facewarden.nn.foreign.probe import answers_hash, check_scores, keep, probe_pictures, probe_values
 from facewarden.nn.foreign.settings import DetectorSettings, network_input, single_changes
 
 
@@ -47,7 +47,8 @@ class ForeignDetector(Detector):
             )
         self.side = network.side
         self.eval()
-        self.card = replace(model.card, remarks=tuple(keep([*model.remarks, *self._probe()])))
+        remarks = tuple(keep([*model.remarks, *self._probe()]))
+        self.card = replace(model.card, remarks=remarks, sha256={**model.card.sha256, **self._answered})
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch of frames by their face boxes."""
@@ -79,6 +80,7 @@ class ForeignDetector(Detector):
         values = probe_values(
             lambda some: self._values(some, settings), pictures, source=source, exact=self.network.exact
         )
+        self._answered = answers_hash(values) if self.network.opaque else {}
         score_of(values, settings, source=source)
         name, _ = chosen(self.network(network_input(pictures[:1], settings)), settings, source=source)
         remarks = check_scores(values, settings, final=self.network.final_functions(name), source=source)

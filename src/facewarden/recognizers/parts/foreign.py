@@ -15,7 +15,7 @@ from facewarden.data.photo import read_photo
 from facewarden.nn.foreign.known_answers import check_answers, known_input
 from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen, rows_of
-from facewarden.nn.foreign.probe import check_embeddings, keep, probe_pictures, probe_values
+from facewarden.nn.foreign.probe import answers_hash, check_embeddings, keep, probe_pictures, probe_values
 from facewarden.nn.foreign.settings import RecognizerSettings, network_input, single_changes
 from facewarden.recognizers.parts.view import InputView
 
@@ -36,7 +36,8 @@ class ForeignRecognizer(Recognizer):
         self.network, self.settings, self.card, self.folder = network, model.settings, model.card, model.folder
         self.told_as, self.differentiable = network.source, network.differentiable
         self.view = InputView(0.0, 0.0, side=float(self.size), size=network.side or self.size)
-        self.card = replace(model.card, remarks=tuple(keep([*model.remarks, *self._probe()])))
+        remarks = tuple(keep([*model.remarks, *self._probe()]))
+        self.card = replace(model.card, remarks=remarks, sha256={**model.card.sha256, **self._answered})
         self.eval()
 
     def features(self, images: Tensor) -> Tensor:
@@ -58,6 +59,7 @@ class ForeignRecognizer(Recognizer):
         values = probe_values(
             lambda some: self._values(some, settings), pictures, source=source, exact=self.network.exact
         )
+        self._answered = answers_hash(values) if self.network.opaque else {}
         self.dim = values.shape[1]
         remarks = check_embeddings(values, source=source)
         check_answers(self.card, self._answer, settings, others=single_changes(settings), source=source)

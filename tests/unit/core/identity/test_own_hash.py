@@ -60,3 +60,33 @@ def test_a_hash_that_the_card_states_must_be_right(tmp_path: Path) -> None:
     wrong = Card("mine", "a network", "recognizer", sha256={"mine.onnx": "0" * 64})
     with pytest.raises(BadInputError, match="its card says 000"):
         with_onnx_hashes(wrong, tmp_path / "mine.onnx")
+
+
+def test_constants_inside_nodes_and_inner_graphs_in_a_file_beside_count(tmp_path: Path) -> None:
+    hashes = []
+    for value in (1.0, 2.0):
+        weight = numpy_helper.from_array(np.full((4, 3), value, np.float32), "w")
+        inner = helper.make_graph(
+            [helper.make_node("Constant", [], ["v"], value=weight)],
+            "inner", [], [helper.make_tensor_value_info("v", TensorProto.FLOAT, [4, 3])],
+        )  # fmt: skip
+        yes = numpy_helper.from_array(np.array(True), "yes")
+        nodes = [
+            helper.make_node("Constant", [], ["c"], value=yes),
+            helper.make_node("If", ["c"], ["w"], then_branch=inner, else_branch=inner),
+            helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+            helper.make_node("Flatten", ["p"], ["f"]),
+            helper.make_node("Gemm", ["f", "w"], ["y"], transB=1),
+        ]
+        ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])]
+        out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])]
+        model = helper.make_model(helper.make_graph(nodes, "net", ends, out), ir_version=8,
+                                  opset_imports=[helper.make_opsetid("", 13)])  # fmt: skip
+        (tmp_path / "mine.bin").unlink(missing_ok=True)
+        onnx.save_model(
+            model, str(tmp_path / "mine.onnx"), save_as_external_data=True, location="mine.bin", size_threshold=0,
+            convert_attribute=True,
+        )  # fmt: skip
+        hashes.append(with_onnx_hashes(CARD, tmp_path / "mine.onnx").sha256)
+    assert hashes[0]["mine.onnx"] == hashes[1]["mine.onnx"]
+    assert hashes[0]["mine.bin"] != hashes[1]["mine.bin"]
