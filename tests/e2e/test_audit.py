@@ -115,7 +115,7 @@ def test_a_finished_run_is_not_overwritten_and_not_measured_again(
 
 def test_the_gate_decides_the_exit_code(tmp_path: Path, captures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["audit", "--captures", str(captures), "--preset", "quick", "--out", str(tmp_path / "run")]
-    assert main([*arguments, "--fail-on", "presentation.bpcer > 2"]) == 0
+    assert main([*arguments, "--fail-on", "presentation.bpcer > 0.99"]) == 0
     assert "gate passed" in capsys.readouterr().out
     assert main([*arguments, "--resume", "--fail-on", "presentation.bpcer >= 0"]) == 1
     assert "gate FAILED" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError, FacewardenError, LeakError, MissingAssetError, RunError
 from facewarden.core.identity.given import recorded
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.resolve import RecognizerLike, resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import checked_seed, derive
@@ -84,11 +85,12 @@ def model_part(role: str, card: Card) -> AuditedPart:
     return AuditedPart(role, card.name, card.source, card.licence, card.sha256, {**card.settings, **remarks})
 
 
-def check_needs(needs: AuditRequest) -> dict[str, Any]:
+def check_needs(needs: AuditRequest) -> tuple[dict[str, Any], dict[str, str]]:
     """Refuse what cannot work before the minutes of measuring, not after them; missing public parts are left out later.
 
     Returns:
-        Hashes of the captures, the faces and the recognizers: a run resumes only with files of the same bytes.
+        Hashes of the captures, the faces and the recognizers, for the recipe: a run resumes only with files of the same
+        bytes. And of the recognizers with what their cards set, for `RunFolder(inputs=...)`.
 
     Raises:
         BadInputError, UnknownEntryError: a negative seed, an unknown policy or recognizer, no such faces or captures.
@@ -96,9 +98,12 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
     checked_seed(needs.seed)
     fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=needs.policy, split="dev", species=np.array(["", ""]))
     hashes: dict[str, Any] = {}
+    inputs: dict[str, str] = {}
     with suppress(MissingAssetError):
         recognizer = resolve_recognizer(needs.recognizer)
-        hashes["recognizers"] = [model.card.sha256 for model in (recognizer, *surrogates_of(needs, recognizer))]
+        used = (recognizer, *surrogates_of(needs, recognizer))
+        hashes["recognizers"] = [model.card.sha256 for model in used]
+        inputs |= {f"recognizer {model.card.name}": hash_of(model.card.identity()) for model in used}
     with suppress(MissingAssetError):
         if needs.faces is not None:
             hashes["faces_sha256"] = photos_hash(open_dataset(needs.faces).photos())
@@ -107,7 +112,7 @@ def check_needs(needs: AuditRequest) -> dict[str, Any]:
         check_captures(manifest)
         # images of train are not read: nothing is trained here
         hashes["manifest"] = captures_hash(manifest, splits=("dev", "test"))
-    return hashes
+    return hashes, inputs
 
 
 def surrogates_of(needs: AuditRequest, recognizer: Recognizer) -> tuple[Recognizer, ...]:

@@ -17,6 +17,7 @@ from facewarden.core.files import remove_stale, write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import hold
 from facewarden.core.identity.code_version import say_computed_anew
+from facewarden.core.identity.inputs import check_inputs
 
 _LONGEST_LINE = 1 << 16
 DONE, CODE = "done.json", "code.json"
@@ -33,12 +34,13 @@ class RunFolder:
             folder moves to `code-VERSION` in it, and everything is computed anew.
         resume: go on with a run that is there already; its recipe must be the same.
         today: spells a recipe that an earlier release wrote as this one does, before it is compared.
+        inputs: what it reads -> hash of the content, see `facewarden.core.identity.inputs`.
         computed: device and precision in which its networks really compute. They decide no id; where a resumed run
             goes on in others, its log says so.
 
     Raises:
-        BadInputError: the folder cannot be written, holds another run, resumes with another recipe, or another process
-            works in it.
+        BadInputError: the folder cannot be written, holds another run, resumes with another recipe or other inputs, or
+            another process works in it.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class RunFolder:
         code: int = 1,
         resume: bool = False,
         today: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+        inputs: Mapping[str, str] | None = None,
         computed: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
@@ -62,6 +65,7 @@ class RunFolder:
                 self._set_aside(code)
             else:
                 write_json(path / "recipe.json", plain)
+            check_inputs(path, inputs or {})
             (path / "stages").mkdir(exist_ok=True)
             write_json(path / CODE, {"code": code})
             before = self._computed_before()

@@ -94,7 +94,8 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
                 )
             repeated += 1
         elif score is None:
-            unscored.append(UnscoredCapture(row, as_text(cells.get(NOTE)) or NO_SCORE_IN_TABLE, as_text(cells.get(FILE))))
+            reason = as_text(cells.get(NOTE)) or NO_SCORE_IN_TABLE
+            unscored.append(UnscoredCapture(row, reason, as_text(cells.get(FILE))))
         else:
             about.append(row)
             scores.append(score)

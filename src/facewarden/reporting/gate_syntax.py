@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from facewarden.core.errors import BadInputError
 from facewarden.reporting.document import LETTERS, SECTIONS, Metric
+from facewarden.reporting.format import LABELS
 
 COMPARE: dict[type, tuple[str, Callable[[float, float], bool]]] = {
     ast.Lt: ("<", operator.lt),
@@ -30,6 +31,9 @@ OF_MANY: dict[str, Callable[[list[Metric]], Metric]] = {
     "max": lambda metrics: max(metrics, key=lambda metric: metric.value),
     "min": lambda metrics: min(metrics, key=lambda metric: metric.value),
 }
+SHARES = frozenset(LABELS) - {"eps_half"} | {"acer", "apcer", "natural_error"}
+"""Metrics that lie between 0 and 1, whatever the report; the page shows most of them in percent."""
+
 HINT = 'such as "presentation.acer > 0.05 or grade(poisoning) > C"; see docs/report.md'
 
 
@@ -49,8 +53,47 @@ def check_truth(node: ast.expr) -> None:
         about_grades = any(is_grade(side) for side in sides)
         for side in sides:
             _check_grade(side) if about_grades else _check_number(side)
+        for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
+            _check_percent(left, op, right)
     else:
         raise BadInputError(f"gate: {source(node)} is no comparison", hint=HINT)
+
+
+def _check_percent(left: ast.expr, op: ast.cmpop, right: ast.expr) -> None:
+    """Refuse a share that is compared with a number beyond 1: a gate of 5 for 5 % could never fail."""
+    turned: dict[type, type] = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
+    share, bound, way = (left, right, type(op)) if _is_share(left) else (right, left, turned.get(type(op), type(op)))
+    limit = _constant(bound)
+    if not _is_share(share) or limit is None:
+        return
+    if limit > 1 or (limit == 1 and way in (ast.Gt, ast.LtE)):
+        raise BadInputError(
+            f"gate: {source(share)} is a fraction and never above 1, so that comparing it with {source(bound)} tells "
+            "nothing",
+            hint=f"write {limit:g} % as {limit / 100:g}",
+        )
+
+
+def _is_share(node: ast.expr) -> bool:
+    """Whether this is a metric between 0 and 1, an end of its interval, or the largest or smallest of several."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in ("n", "grade"):
+        node = node.args[0]
+    node = node.value if isinstance(node, ast.Subscript) else node
+    return isinstance(node, ast.Attribute) and node.attr in SHARES
+
+
+def _constant(node: ast.expr) -> float | None:
+    """The value of an expression of numbers alone."""
+    if isinstance(node, ast.Constant):
+        return float(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.UnaryOp):
+        inner = _constant(node.operand)
+        return None if inner is None else -inner
+    if isinstance(node, ast.BinOp):
+        left, right = _constant(node.left), _constant(node.right)
+        dead = left is None or right is None or (isinstance(node.op, ast.Div) and right == 0)
+        return None if dead else ARITHMETIC[type(node.op)](left, right)  # type: ignore[arg-type]
+    return None
 
 
 def _check_grade(node: ast.expr) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,14 @@ class PairSet:
 
     def __len__(self) -> int:
         return len(self.key)
+
+    def content(self) -> str:
+        """A hash of all that is in it."""
+        names = json.dumps([self.person, self.key, self.kind])
+        whole = hashlib.sha256(names.encode())
+        for pictures in (self.clean, self.cloaked):
+            whole.update(np.ascontiguousarray(pictures).data)
+        return whole.hexdigest()
 
     def rows(self, which: Sequence[int] | NDArray[np.int64]) -> PairSet:
         """Some of the pairs."""

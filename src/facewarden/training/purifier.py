@@ -76,7 +76,7 @@ def train_purifier(
     computed = Placement(device).resolved(plan.training.precision)
     run = RunFolder(
         out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed,
-        today=partial(recipe_of_today, old_keys=OLD_KEYS),
+        today=partial(recipe_of_today, old_keys=OLD_KEYS), inputs={"pairs": held.content()},
     )  # fmt: skip
     if run.done and (out / CARD).is_file():
         return out

@@ -31,6 +31,7 @@ from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.identity.version import __version__
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.roles import Detector
@@ -123,7 +124,8 @@ def audit(
     needs = AuditRequest(
         recognizer, several(surrogate), photos, maybe_path(captures), sizes, policy, seed, device, precision
     )
-    hashes = check_needs(needs)
+    hashes, inputs = check_needs(needs)
+    inputs["detector"] = hash_of(victim.card.identity())
     recipe = {
         "verb": "audit",
         "version": __version__,
@@ -133,9 +135,8 @@ def audit(
         **needs.recipe(),
         **hashes,
     }
-    run = RunFolder(
-        out, recipe=recipe, code=code_of("audit"), resume=resume, computed=(computed := computed_by([victim]))
-    )
+    computed = computed_by([victim])
+    run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume, inputs=inputs, computed=computed)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report(read_bounded(out / "report.json", limit="report_bytes"))
         return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)

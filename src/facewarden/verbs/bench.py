@@ -15,6 +15,7 @@ from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, path_of
+from facewarden.core.identity.inputs import check_inputs
 from facewarden.core.run import provenance
 from facewarden.core.settings import SettingError
 from facewarden.data.results import Result
@@ -126,6 +127,7 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
     hold(out)
     _open(out, read, cells, code=kind.code, resume=resume)
     try:
+        check_inputs(out, kind.inputs(read.settings))
         kind.prepare(read.settings, root=out)
     except SettingError as error:
         raise read.located(error) from error

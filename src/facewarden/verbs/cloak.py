@@ -21,6 +21,7 @@ from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, recorded, several
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.progress import track
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Aligner, Recognizer
@@ -162,7 +163,8 @@ def cloak(
         recipe["precision"] = precision
     computed = computed_by(models.values())
     folder.claim(out / "record" / "source")
-    run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True, computed=computed)
+    inputs = {f"recognizer {name}": hash_of(model.card.identity()) for name, model in models.items()}
+    run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True, inputs=inputs, computed=computed)
     rows: dict[str, dict[str, Any]] = {}
     waiting: list[tuple[Path, str, Path]] = []
     for path in folder.paths:

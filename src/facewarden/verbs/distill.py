@@ -31,6 +31,7 @@ from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.core.settings import Count, Text, read_settings
+from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.metrics.verification import verification_of_vectors
@@ -114,9 +115,11 @@ def distill(
     dataset = open_dataset(os.fspath(faces))
     written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
     computed = Placement(home).resolved(training.precision)
+    inputs = {"faces": photos_hash(dataset.photos())}
     run = RunFolder(
-        out / "run", recipe=written, code=code_of("distill"), resume=resume, computed=computed, today=recipe_of_today
-    )
+        out / "run", recipe=written, code=code_of("distill"), resume=resume, today=recipe_of_today, inputs=inputs,
+        computed=computed,
+    )  # fmt: skip
     if run.done and (out / CARD).is_file():
         return out
     cache = run.path / "teachers"

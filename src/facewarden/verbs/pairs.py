@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.guards.text import is_count
 from facewarden.core.identity.given import PathLike, path_of
+from facewarden.core.identity.inputs import check_inputs, hash_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
 from facewarden.core.progress import track
 from facewarden.core.registry import load
@@ -33,6 +34,7 @@ from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
+from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.results import Result
 from facewarden.photos.aligned import AlignedFaces, align_photos
@@ -116,6 +118,7 @@ def pairs(
     hold(out, name=f".lock-{number}-of-{of}")  # several calls share the folder, each with a part of its own
     _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
     models = {name: resolve_recognizer(name) for name in dict.fromkeys(n for kind in kinds for n in kind.surrogates)}
+    _check_inputs(out, _of_pairs(dataset), models)
     aligner = load("align", "yunet")()
     starts = list(range(0, len(chosen), shard))[number - 1 :: of]
     done = kept = made = 0
@@ -176,9 +179,15 @@ def _in_face(clean: Tensor, images: Images) -> Images:
     return {"rgb": clean + region * (images["rgb"] - clean)}
 
 
-def _chosen(dataset: Dataset, *, seed: int) -> tuple[FacePhoto, ...]:
+def _of_pairs(dataset: Dataset) -> tuple[FacePhoto, ...]:
+    """The photos that pairs may be made of."""
     part: Any = getattr(dataset, "part", None)
-    photos = dataset.photos() if part is None else part("train")
+    photos: tuple[FacePhoto, ...] = dataset.photos() if part is None else part("train")
+    return photos
+
+
+def _chosen(dataset: Dataset, *, seed: int) -> tuple[FacePhoto, ...]:
+    photos = _of_pairs(dataset)
     order = np.random.default_rng(derive(seed, "photos for pairs")).permutation(len(photos))
     return tuple(photos[row] for row in order.tolist())
 
@@ -204,4 +213,13 @@ def _check_same(folder: Path, made: dict[str, Any]) -> None:
             raise BadInputError(f"{folder} holds pairs made in another way", hint="choose another --out")
         write_json(path, plain)
     except (OSError, ValueError) as error:
+        raise BadInputError(f"{folder}: cannot be used: {error}", hint="choose a writable --out") from error
+
+
+def _check_inputs(folder: Path, photos: Sequence[FacePhoto], models: Mapping[str, Recognizer]) -> None:
+    """Raise when the folder's pairs are of other photos, or were cloaked on other recognizers, under the same names."""
+    identities = {f"recognizer {name}": hash_of(model.card.identity()) for name, model in models.items()}
+    try:
+        check_inputs(folder, {"faces": photos_hash(photos), **identities})
+    except OSError as error:
         raise BadInputError(f"{folder}: cannot be used: {error}", hint="choose a writable --out") from error

@@ -26,7 +26,9 @@ from facewarden.core.files import writing
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, name_of, path_of, recorded
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.progress import track
+from facewarden.core.registry import list_entries
 from facewarden.core.resolve import (
     PurifierLike,
     RecognizerLike,
@@ -136,6 +138,7 @@ def purify(
         aligner,
         recorded(recognizer) if checker is not None else "",
         suspicion if only_suspicious else None,
+        *_of_file(recognizer, judge),
     ]
     work = _Work(folder, out, model, finder, checker, detector, suspicion if only_suspicious else None, settings)
     folder.claim(out / "purified.source")
@@ -295,6 +298,13 @@ def _recognizer(name: RecognizerLike, notes: Counter[str]) -> Recognizer | None:
     except MissingAssetError as error:
         notes[f"identity is not measured: {error.hint}"] += 1
         return None
+
+
+def _of_file(given: RecognizerLike, judge: Recognizer | None) -> list[str]:
+    """What a judge is that a name does not tell; those of the registry are pinned, and what they judged stays."""
+    if judge is None or given in {entry.name for entry in list_entries("recognizers")}:
+        return []
+    return [hash_of(judge.card.identity())]
 
 
 def _detector(model: Purifier, *, needed: bool) -> CloakDetector | None:

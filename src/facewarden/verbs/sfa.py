@@ -13,10 +13,12 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, path_of, recorded
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
+from facewarden.data.content import captures_hash
 from facewarden.data.loading import Skipped
 from facewarden.data.results import Result
 from facewarden.evaluation.sampling import balanced_samples
@@ -89,7 +91,10 @@ def sfa(
     if precision is not None:
         recipe["precision"] = precision
     model = resolve_detector(detector)
-    run = RunFolder(out / "run", recipe=recipe, code=code_of("sfa"), resume=resume, computed=computed_by([model]))
+    inputs = {"captures": captures_hash(manifest, splits=("train",)), "detector": hash_of(model.card.identity())}
+    run = RunFolder(
+        out / "run", recipe=recipe, code=code_of("sfa"), resume=resume, inputs=inputs, computed=computed_by([model])
+    )
     chosen = balanced_samples(manifest.where(split="train"), samples, seed=seed)
     skipped: list[Skipped] = []
     views = read_views(manifest, model, samples=chosen, skipped=skipped)

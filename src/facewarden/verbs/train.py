@@ -22,6 +22,7 @@ from facewarden.core.identity.given import PathLike, maybe_path, path_of, severa
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
+from facewarden.data.content import captures_hash
 from facewarden.data.manifest import Manifest
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.head_results import learned_heads, measure_heads
@@ -108,8 +109,9 @@ def train(
     if manifest is not None:
         _check_splits(manifest)
     computed = Placement(device).resolved(plan.training.precision)
+    inputs = {} if manifest is None else {"captures": captures_hash(manifest)}
     run = RunFolder(
-        out / "run", recipe=written, code=code_of("train"), resume=resume, computed=computed,
+        out / "run", recipe=written, code=code_of("train"), resume=resume, inputs=inputs, computed=computed,
         today=partial(recipe_of_today, old_keys=OLD_KEYS),
     )  # fmt: skip
     options = {"--captures": captures, "--protocol": protocol, "--epochs": epochs, "--precision": precision}

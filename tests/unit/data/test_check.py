@@ -138,9 +138,7 @@ def test_a_folder_too_many_and_a_loose_photo_are_said(tmp_path: Path) -> None:
     assert first(report, "layout") == ("people are the folders inside photos",)
     assert first(report, "empty_identity") == ("photos/cy",)
     put(tmp_path / "photos" / "loose.png", 2)
-    assert first(check(tmp_path / "photos"), "layout") == (
-        "1 loose photos beside the folders of people are left out",
-    )
+    assert first(check(tmp_path / "photos"), "layout") == ("1 loose photos beside the folders of people are left out",)
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def test_the_detail_shows_the_numbers(report: Report) -> None:
     [
         ("presentation.acre_worst_species > 0.1", "acer_worst_species"),
         ("perturbation.succes_rate > 0.1", "success_rate"),
-        ("presentation.acer > 1 and poisoning.protection > 0.1", "protection_rate"),
+        ("presentation.acer > 0.99 and poisoning.protection > 0.1", "protection_rate"),
         ("True or presentation.nothing_like_it > 1", "no comparison"),
         ("presentation.acer > 0 or presentation.bpser > 0", "bpcer"),  # a wrong name does not hide behind a true `or`
         ("perturbation.success_rate > 0.1", "metrics fit"),
@@ -142,8 +142,8 @@ def test_everything_else_is_refused_before_the_audit_runs(expression: str) -> No
 
 @pytest.mark.parametrize(
     "expression",
-    ["grade(presentation) > F", "not grade(presentation) > C", "presentation.acer > 1", "not presentation.acer < 1",
-     "presentation.acer > 1 and perturbation.eps_half > 99"],
+    ["grade(presentation) > F", "not grade(presentation) > C", "presentation.acer > 0.99", "not presentation.acer < 1",
+     "presentation.acer > 0.99 and perturbation.eps_half > 99"],
 )  # fmt: skip
 def test_a_gate_does_not_pass_on_what_was_not_measured(report: Report, expression: str) -> None:
     blind = replace(report, presentation=replace(report.presentation, grade=None, metrics=(), figures=()))
@@ -155,5 +155,31 @@ def test_a_gate_does_not_pass_on_what_was_not_measured(report: Report, expressio
 def test_a_missing_interval_end_does_not_pass(report: Report) -> None:
     bare = replace(report.presentation.metrics[0], low=None, high=None)
     blind = replace(report, presentation=replace(report.presentation, metrics=(bare,)))
-    assert not parse_gate("upper(presentation.acer) > 1").evaluate(blind).passed
-    assert parse_gate("presentation.acer > 1").evaluate(blind).passed
+    assert not parse_gate("upper(presentation.acer) > 0.99").evaluate(blind).passed
+    assert parse_gate("presentation.acer > 0.99").evaluate(blind).passed
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "presentation.acer > 5",
+        "5 < presentation.acer",
+        "upper(max(perturbation.success_rate[eps=8/255])) >= 50",
+        "presentation.bpcer > 1",
+        "poisoning.natural_error > 10 / 2",
+        "0.1 < presentation.bpcer < 2",
+        "grade(poisoning) > C or lower(presentation.bpcer20_pooled) > 5",
+    ],
+)
+def test_a_share_in_percent_is_refused_since_such_a_gate_could_never_fail(expression: str) -> None:
+    with pytest.raises(BadInputError, match="is a fraction and never above 1") as raised:
+        parse_gate(expression)
+    assert "% as 0.0" in raised.value.hint or "% as 0.5" in raised.value.hint
+
+
+def test_what_is_no_share_and_what_can_be_true_stays_possible(report: Report) -> None:
+    for expression in (
+        "perturbation.eps_half < 1.5", "n(presentation.acer) < 280", "presentation.auc < 1", "presentation.bpcer >= 1",
+        "presentation.acer > 5 / 100", "presentation.acer - presentation.bpcer > 1 / 20",
+    ):  # fmt: skip
+        parse_gate(expression).evaluate(report)

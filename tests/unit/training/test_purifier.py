@@ -278,6 +278,10 @@ def test_training_writes_a_folder_that_purifies_and_tells_cloaks(shards: Path, t
     assert train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1, resume=True) == out
     with pytest.raises(BadInputError, match="holds a run"):
         train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1)
+    first, *_, last = sorted(shards.glob("*.safetensors"))
+    last.write_bytes(first.read_bytes())  # as many pairs, of other faces
+    with pytest.raises(BadInputError, match="begun with other pairs"):
+        train(recipe(tmp_path), out=tmp_path / "out", pairs=shards, seed=1, resume=True)
 
 
 def test_training_goes_on_from_weights_that_were_trained_before(shards: Path, tmp_path: Path) -> None:

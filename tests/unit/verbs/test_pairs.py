@@ -95,3 +95,13 @@ def test_what_cannot_be_made_is_refused(faces: str, recipe: str, tmp_path: Path)
     (tmp_path / "none.json").write_text(json.dumps({"kind": "purifier", "entry": "puface", "summary": "x"}))
     with pytest.raises(BadInputError, match="learns from no pairs"):
         pairs(faces, out=tmp_path / "out", recipe=str(tmp_path / "none.json"))
+
+
+def test_photos_that_changed_under_their_names_are_not_mixed_with_pairs_of_before(
+    faces: str, recipe: str, tmp_path: Path
+) -> None:
+    pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, shard=5, part="1/2")
+    photo = next((tmp_path / "lfw").glob("Some_*/*.jpg"))
+    photo.write_bytes(photo.read_bytes() + b" ")
+    with pytest.raises(BadInputError, match="begun with other faces"):
+        pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, shard=5, part="2/2")

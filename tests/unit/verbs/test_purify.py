@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -470,3 +471,19 @@ def test_what_a_killed_call_left_is_removed_at_the_next_start(folder: Path, tmp_
     left.write_bytes(b"half a picture")
     run(folder, tmp_path / "out")
     assert not left.exists()
+
+
+def test_a_judge_of_a_file_that_changed_judges_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder, tmp_path / "out", recognizer="mine.onnx")
+    assert run(folder, tmp_path / "out", recognizer="mine.onnx").kept == 4
+    monkeypatch.setattr(module, "resolve_recognizer", lambda name: _retrained())
+    again = run(folder, tmp_path / "out", recognizer="mine.onnx")
+    assert (again.done, again.kept) == (4, 0)
+
+
+def _retrained() -> Recognizer:
+    model = TinyRecognizer()
+    model.card = replace(model.card, sha256={"mine.onnx": "0" * 64})
+    return model

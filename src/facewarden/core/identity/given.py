@@ -139,7 +139,7 @@ def _state_hash(model: object, card: Card) -> str:
 
 def _add_arrays(digest: Any, attributes: Mapping[str, Any], *, at: str) -> None:
     for key, value in sorted(attributes.items()):
-        if isinstance(value, np.ndarray | torch.Tensor) and not (isinstance(value, np.ndarray) and value.dtype.hasobject):
+        if isinstance(value, torch.Tensor) or (isinstance(value, np.ndarray) and not value.dtype.hasobject):
             data = value.tobytes() if isinstance(value, np.ndarray) else _bytes(value)
             digest.update(f"{at}.{key} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(data)

@@ -19,7 +19,7 @@ SPLITS: Mapping[str, Split | None] = MappingProxyType({
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "dev"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
-    **dict.fromkeys(("gallery", "probe", "probes", "query", "queries", "enroll", "enrolled", "enrollment", "enrolment")),
+    **dict.fromkeys(("gallery", "probe", "probes", "query", "queries", "enrolled", "enrollment", "enrolment")),
 })  # fmt: skip
 """Names of folders that divide a set and are nobody's name, and the split that each is; None for those of a search,
 where the same people stand on both sides by intention."""
@@ -33,9 +33,9 @@ class Folder(Dataset):
     """Photos in `PERSON/anything.jpg`, to any depth below the person; or a flat folder.
 
     Recognized besides: folders of people below split folders (`train/PERSON`, `val/PERSON`, or `gallery/PERSON`,
-    `probe/PERSON`: one person of one name, whatever the split), and folders of people one level too deep (`SET/PERSON` where SET is the only folder). A flat
-    folder has no folders with photos in it: then every photo is its own person, named by the file's stem. Loose photos
-    beside person folders are left out. All of it is said in `notes`.
+    `probe/PERSON`: one person of one name, whatever the split), and folders of people one level too deep (`SET/PERSON`
+    where SET is the only folder). A flat folder has no folders with photos in it: then every photo is its own person,
+    named by the file's stem. Loose photos beside person folders are left out. All of it is said in `notes`.
 
     Args:
         path: the folder.

@@ -120,6 +120,17 @@ class PlanKind(ABC):
         """
         return None
 
+    def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:  # most kinds read nothing
+        """Name -> hash of everything from outside that cells read by a name: captures, photos, models.
+
+        A plan that resumes with other ones under the same names is refused; what cells hold in their settings by its
+        content need not be here.
+
+        Args:
+            settings: the plan's, without `kind`.
+        """
+        return {}
+
     @abstractmethod
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """Check the settings and return the cells, without computing anything.

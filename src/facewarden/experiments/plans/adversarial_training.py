@@ -12,6 +12,7 @@ from facewarden.experiments.adversarial_training.settings import START, Adversar
 from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
+from facewarden.experiments.engine.inputs import captures_inputs
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.experiments.vulnerability.cells import WORK
@@ -42,6 +43,10 @@ class AdversarialTraining(PlanKind):
         if wanted:
             model = untrained_detector(start, seed=0)
             check_heads({start.entry: model}, wanted)
+
+    def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
+        """The captures."""
+        return captures_inputs((plan_of(settings).captures,))
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for each training, and for what is measured of each."""

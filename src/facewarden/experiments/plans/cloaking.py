@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.settings import SettingError
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
@@ -29,6 +30,7 @@ from facewarden.experiments.cloaking.tables import (
     headline_table,
     headlines,
 )
+from facewarden.experiments.engine.inputs import model_inputs, photos_inputs
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary, shared_folder
 from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.reporting.document import Figure, Table
@@ -49,6 +51,14 @@ class Cloaking(PlanKind):
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Align the population's faces once."""
         _lab(*(_common(plan_of(settings)).values()), root / "shared")
+
+    def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
+        """The photos, and the recognizers that judge; ids of cells hold what cloaks and purifiers are."""
+        plan = plan_of(settings)
+        judges = dict.fromkeys([*plan.judges, *(judge for table in plan.tables for judge in table.judges or ())])
+        surrogates = dict.fromkeys(one for cloak in plan.recipes.values() for one in cloak.surrogates)
+        models = {spec: spec for spec in (*judges, *surrogates)}
+        return {**photos_inputs((_expanded(plan.set),)), **model_inputs(models, resolve_recognizer)}
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for every cloak, purifier and tracker of a table, with all recognizers; and one per cost."""

@@ -23,6 +23,7 @@ from facewarden.experiments.domain_generalization.settings import (
 )
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.engine.estimate import PlanEstimate
+from facewarden.experiments.engine.inputs import captures_inputs, photos_inputs
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.training.detector import untrained_detector
@@ -63,6 +64,12 @@ class PresentationKind(PlanKind):
             store = make_store(manifest, model, view=view, folder=folder / f"crops-{view.key}")
             for name, whole in splits_of.items():  # captures that cannot be read may have been all of a class
                 check_measurable(name, {split: store.readable(rows) for split, rows in whole.items()})
+
+    def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
+        """The captures, or the photos from which they are simulated."""
+        data = plan_of(settings).data
+        faces = (data.get("simulate") or {}).get("faces")
+        return {**captures_inputs(data.get("captures") or ()), **photos_inputs(() if faces is None else (faces,))}
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell per method, protocol and seed; parts that need the same cell share it."""

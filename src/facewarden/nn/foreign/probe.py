@@ -25,7 +25,7 @@ PICTURES = 8
 """How many pictures a probe has."""
 
 ANSWERS = "answers to the probe"
-"""Under this name the card of a model that is more than its file has the hash of what it answered when it was loaded."""
+"""Under this name the card of a model that is more than its file has the hash of its answers when it was loaded."""
 
 _ALONE = (0, 3, 7)
 _ONE = 1e-7  # nearer to 1 than any probability of a float32 softmax of an unsure network
