@@ -25,7 +25,7 @@ from facewarden.data.manifest_columns import (
     to_row,
 )
 from facewarden.data.sample import Sample
-from facewarden.data.table import SUFFIXES, read_table, write_table
+from facewarden.data.table import SUFFIXES, check_target, read_table, write_table
 from facewarden.data.text import named_file, printable
 
 __all__ = ["BOX_COLUMNS", "KNOWN_COLUMNS", "LANDMARK_COLUMNS", "REQUIRED_COLUMNS", "Manifest", "Sample"]
@@ -211,6 +211,21 @@ class Manifest:
                 if (relative := row.path(name)) is not None and not Path(relative).is_absolute()
             }
             yield replace(row, **moved)  # type: ignore[arg-type]
+
+
+def check_results_target(path: Path) -> None:
+    """Lock a table's path for results, as `check_target` does, or refuse it, also where a manifest would be lost.
+
+    Raises:
+        BadInputError: as there, or a manifest is there.
+    """
+    check_target(path)
+    try:
+        columns = set(read_table(path)) if path.is_file() else set()
+    except BadInputError:
+        return  # what cannot be read is no manifest
+    if {"key", "split"} <= columns and columns & set(MODALITIES):
+        raise BadInputError(f"{printable(path)} is a manifest, which results would replace", hint="another --out")
 
 
 def notes_of(path: Path) -> Path:

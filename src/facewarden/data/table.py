@@ -93,8 +93,10 @@ def check_target(path: Path) -> None:
     """
     _suffix(path)
     try:
+        if path.is_dir():
+            raise OSError("it is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise BadInputError(
             f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
         ) from error

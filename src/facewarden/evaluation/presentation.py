@@ -28,7 +28,7 @@ class PresentationResult:
         rule: the threshold, set on the development split.
         test: scores of the test split.
         section: the finished section.
-        warnings: what a reader must be told before any figure; the section's finding says it too.
+        warnings: what a reader must be told before any figure; the section says it too.
     """
 
     rule: DecisionRule
@@ -65,6 +65,7 @@ def measure_presentation(
     )
     metrics = tuple(sorted((_as_metric(f, simulated=scores.simulated) for f in figures), key=_reading_order))
     by_domain = tuple(_by_domain(test, rule, seed=seed, rounds=rounds, simulated=scores.simulated))
+    lacking = _lacking(test)
     verdict = grade("presentation", metrics)
     area = _named(metrics, "auc")
     turned = reversed_words(area.value, low=area.low or 0.0, high=1.0 if area.high is None else area.high)
@@ -74,13 +75,16 @@ def measure_presentation(
         finding=f"{turned} {_finding(metrics)}" if turned else _finding(metrics),
         reason=verdict.reason,
         metrics=metrics + by_domain + tuple(_official(test, seed=seed, rounds=rounds)),
-        tables=(_species_table(metrics, test), _domain_table(by_domain, simulated=scores.simulated)),
+        tables=(_species_table(metrics, test), _domain_table(by_domain, lacking, simulated=scores.simulated)),
         figures=(_histogram(test, rule),),
         left_out=tuple(left_out),
         skipped=dict(scores.skipped),
         simulated=scores.simulated,
     )
-    return PresentationResult(rule, test, section, (turned,) if turned else ())
+    told = tuple(
+        f"domain {domain} has no {what} in the test split, so no figures of its own" for domain, what in lacking.items()
+    )
+    return PresentationResult(rule, test, section, (*((turned,) if turned else ()), *told))
 
 
 def refuse_shared_subjects(dev: Scores, test: Scores) -> None:
@@ -111,13 +115,23 @@ def _by_domain(test: Scores, rule: DecisionRule, *, seed: int, rounds: int, simu
     for domain in sorted(set(test.domain.tolist())):
         part = test.where(domain=domain)
         if len(set(part.label.tolist())) < 2:
-            continue  # its rows count in the pooled figures; the domain table says so
+            continue  # its rows count in the pooled figures; `_lacking` says so
         found = presentation_summary(
             part.score, part.label, species=part.species, subjects=part.subject, rule=rule, seed=seed, rounds=rounds
         )
         yield from (
             _as_metric(f, simulated=simulated, group={"domain": domain}) for f in found if f.name in _PER_DOMAIN
         )
+
+
+def _lacking(test: Scores) -> dict[str, str]:
+    """Domains that have one class alone -> which presentations they lack."""
+    found = {}
+    for domain in sorted(set(test.domain.tolist())):
+        labels = set(test.label[test.domain == domain].tolist())
+        if len(labels) < 2:
+            found[domain] = "attacks" if 1 in labels else "bona fide presentations"
+    return found
 
 
 _OFFICIAL = "celeba_spoof"
@@ -163,11 +177,12 @@ def _species_table(metrics: Sequence[Metric], test: Scores) -> Table:
     )
 
 
-def _domain_table(metrics: Sequence[Metric], *, simulated: bool) -> Table:
+def _domain_table(metrics: Sequence[Metric], lacking: Mapping[str, str], *, simulated: bool) -> Table:
     domains = list(dict.fromkeys(metric.group["domain"] for metric in metrics))
     by = {(metric.group["domain"], metric.name): metric for metric in metrics}
-    rows = tuple((plain(domain), *(measured(by[domain, name]) for name in _PER_DOMAIN)) for domain in domains)
-    return Table("By sensor domain", ("Domain", "ACER, worst species", "BPCER", "AUC"), rows, simulated=simulated)
+    rows = [(plain(domain), *(measured(by[domain, name]) for name in _PER_DOMAIN)) for domain in domains]
+    rows += [(plain(domain), *(f"no {what}" for _ in _PER_DOMAIN)) for domain, what in lacking.items()]
+    return Table("By sensor domain", ("Domain", "ACER, worst species", "BPCER", "AUC"), tuple(rows), simulated=simulated)
 
 
 def _histogram(test: Scores, rule: DecisionRule) -> Figure:

@@ -26,8 +26,9 @@ from facewarden.core.settings.budget import read_budget
 from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import iter_batches
+from facewarden.data.manifest import check_results_target
 from facewarden.data.results import RowsResult, rows_as_columns
-from facewarden.data.table import check_target, write_table
+from facewarden.data.table import write_table
 from facewarden.evaluation.attack_options import (
     AttackLike,
     build_attack,
@@ -147,7 +148,7 @@ def attack(
     attacker = build_attack(method, parse_options(several(set)))
     aim = None if towards is None else class_code(head or "live", towards)
     if out is not None:
-        check_target(out)
+        check_results_target(out)
     if pictures is not None:
         hold(pictures)
     home = resolve_device(device)

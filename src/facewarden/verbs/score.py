@@ -17,9 +17,10 @@ from facewarden.core.registry import load
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
+from facewarden.data.manifest import check_results_target
 from facewarden.data.photo_files import photos_of
 from facewarden.data.results import RowsResult
-from facewarden.data.table import check_target, write_table
+from facewarden.data.table import write_table
 from facewarden.data.text import printable
 from facewarden.evaluation.photo_scores import PhotoScore, score_photos
 from facewarden.evaluation.polarity import warn_if_reversed
@@ -84,7 +85,7 @@ def score(
     """
     source, out = path_of(source), maybe_path(out)
     if out is not None:
-        check_target(out)
+        check_results_target(out)
     model = resolve_detector(detector)
     if names_captures(source):
         scores = score_manifest(model, open_captures(source))

@@ -175,3 +175,19 @@ def test_one_name_in_two_spellings_of_its_accent_is_one_person(tmp_path: Path) -
         row["subject"] = row["subject"].replace("s", "Jos\u00e9 " if number % 2 else "Jose\u0301 ")
     write(tmp_path / "scores.csv", table)
     assert len(set(Scores.read(tmp_path / "scores.csv", source="x").subject.tolist())) == 40
+
+
+def test_a_domain_of_one_class_is_said_and_is_in_the_table(tmp_path: Path) -> None:
+    table = rows()
+    for row in table[80:]:
+        row["domain"] = "birch" if row["label"] == "0" else "alder"
+    path = write(tmp_path / "scores.csv", table)
+    found = evaluate_presentation(captures=None, scores=path, detector="multi_cnn", policy="eer", seed=0, out=None)
+    assert found.warnings == (
+        "domain alder has no attacks in the test split, so no figures of its own",
+        "domain birch has no bona fide presentations in the test split, so no figures of its own",
+    )
+    section = measure_presentation(Scores.read(path, source="x"), policy="eer", seed=0, rounds=50).section
+    assert [row[:2] for row in section.tables[1].rows] == [
+        ("alder", "no attacks"), ("birch", "no bona fide presentations"),
+    ]  # fmt: skip

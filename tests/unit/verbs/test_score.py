@@ -19,6 +19,7 @@ from facewarden.data.photo_files import photos_of
 from facewarden.data.table import read_table
 from facewarden.verbs import score as module
 from facewarden.verbs.score import score
+from tiny_captures import write_captures
 
 
 class Brightness(Detector):
@@ -178,3 +179,27 @@ def test_names_that_are_not_utf8_and_photos_beyond_a_limit_cost_nothing(
     assert "\\xff.png" in read_table(tmp_path / "scores.csv")["key"]
     assert found.skipped["more than 0.000257 MP"] == 1
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["captures.csv", "./captures.csv", "other/../captures.csv"])
+def test_scores_never_replace_the_manifest_that_they_are_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Brightness())
+    (tmp_path / "other").mkdir()
+    manifest = write_captures(tmp_path)
+    before = manifest.read_bytes()
+    with pytest.raises(BadInputError, match=r"captures\.csv is a manifest, which results would replace"):
+        score(manifest, out=tmp_path / name)
+    assert manifest.read_bytes() == before
+    score(manifest, out=tmp_path / "scores.csv")
+    score(manifest, out=tmp_path / "scores.csv")  # scores of before may be replaced
+
+
+def test_a_folder_in_the_place_of_a_table_is_refused_before_anything_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: pytest.fail("it was asked for"))
+    (tmp_path / "scores.csv").mkdir()
+    with pytest.raises(BadInputError, match=r"scores\.csv: cannot be written: it is a folder"):
+        score(tmp_path, out=tmp_path / "scores.csv")
