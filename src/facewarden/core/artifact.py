@@ -49,6 +49,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def refuse_other_model(folder: Path) -> None:
+    """Refuse a folder that holds the card of a model or of a set, and no run in `run` that could have made it.
+
+    Raises:
+        BadInputError: it does.
+    """
+    if (folder / CARD).exists() and not (folder / "run" / RECIPE).exists():
+        raise BadInputError(
+            f"{folder} holds a model or a set already ({CARD}), which would be lost", hint="another --out"
+        )
+
+
 def save_artifact(
     folder: Path,
     weights: Mapping[str, Tensor],

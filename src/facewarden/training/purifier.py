@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from facewarden.core import registry
-from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, save_artifact
+from facewarden.core.artifact import CARD, WEIGHTS, load_artifact, refuse_other_model, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import Placement
 from facewarden.core.errors import BadInputError, UnknownEntryError
@@ -73,6 +73,7 @@ def train_purifier(
     before = _begin(network, start, wanted=plan.network) if start is not None else None
     if before is not None:
         written["start"] = before.sha256[WEIGHTS]
+    refuse_other_model(out)
     computed = Placement(device).resolved(plan.training.precision)
     run = RunFolder(
         out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed,

@@ -16,7 +16,7 @@ from annotated_types import MinLen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.core.artifact import CARD, save_artifact, weights_of
+from facewarden.core.artifact import CARD, refuse_other_model, save_artifact, weights_of
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import device_of, resolve_device
@@ -115,6 +115,7 @@ def distill(
     dataset = open_dataset(os.fspath(faces))
     written = {**asdict(plan), "training": asdict(training), "seed": seed, "faces": dataset.name}
     computed = Placement(home).resolved(training.precision)
+    refuse_other_model(out)
     inputs = {"faces": photos_hash(dataset.photos())}
     run = RunFolder(
         out / "run", recipe=written, code=code_of("distill"), resume=resume, today=recipe_of_today, inputs=inputs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.artifact import CARD, refuse_other_model, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
@@ -91,6 +91,7 @@ def sfa(
     if precision is not None:
         recipe["precision"] = precision
     model = resolve_detector(detector)
+    refuse_other_model(out)
     inputs = {"captures": captures_hash(manifest, splits=("train",)), "detector": hash_of(model.card.identity())}
     run = RunFolder(
         out / "run", recipe=recipe, code=code_of("sfa"), resume=resume, inputs=inputs, computed=computed_by([model])

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.artifact import CARD, save_artifact
+from facewarden.core.artifact import CARD, refuse_other_model, save_artifact
 from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.compute.precision import Precision
@@ -109,6 +109,7 @@ def train(
     if manifest is not None:
         _check_splits(manifest)
     computed = Placement(device).resolved(plan.training.precision)
+    refuse_other_model(out)
     inputs = {} if manifest is None else {"captures": captures_hash(manifest)}
     run = RunFolder(
         out / "run", recipe=written, code=code_of("train"), resume=resume, inputs=inputs, computed=computed,

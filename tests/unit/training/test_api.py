@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -95,6 +96,24 @@ def test_same_seed_same_weights_and_a_finished_run_is_left_alone(recipe: str, ca
         train(recipe, out=first, captures=captures)
     with pytest.raises(BadInputError, match="other settings: seed"):
         train(recipe, out=first, captures=captures, seed=1, resume=True)
+
+
+def test_a_model_whose_run_was_deleted_and_a_set_are_not_replaced(
+    recipe: str, captures: Path, tmp_path: Path
+) -> None:
+    out = train(recipe, out=tmp_path / "out", captures=captures)
+    shutil.rmtree(out / "run")
+    before = (out / "weights.safetensors").read_bytes()
+    for resume in (False, True):
+        with pytest.raises(BadInputError, match=r"holds a model or a set already \(card\.json\)"):
+            train(recipe, out=out, captures=captures, seed=1, resume=resume)
+    assert (out / "weights.safetensors").read_bytes() == before
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "card.json").write_text("{}")
+    with pytest.raises(BadInputError, match="holds a model or a set already"):
+        train(recipe, out=tmp_path / "set", captures=captures)
+    assert (tmp_path / "set" / "card.json").read_text() == "{}"
+    assert not (tmp_path / "set" / "run").exists()
 
 
 @pytest.mark.slow
