@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from facewarden.core.labels import MODALITIES, SPLITS
 from facewarden.data.arrays import array_file, in_array
 from facewarden.data.datasets.parts.base import FacePhoto
 from facewarden.data.manifest import Manifest
+
+_ABSENT = b"absent"
 
 
 def file_digest(path: Path) -> bytes:
@@ -29,6 +32,46 @@ def file_digest(path: Path) -> bytes:
 def photos_hash(photos: Iterable[FacePhoto]) -> str:
     """A hash of photos: their keys, whose they are, where landmarks were given, and their bytes."""
     return _hash((f"{photo.key}\0{photo.identity}\0{photo.landmarks!r}", photo.path) for photo in photos)
+
+
+REPEATED = "photo that repeats another one of the same person, byte for byte"
+SHARED = "photo that stands under two people, byte for byte"
+
+
+def without_repeats(photos: Sequence[FacePhoto]) -> tuple[tuple[FacePhoto, ...], dict[str, int]]:
+    """Leave out photos of the same bytes: compared with itself, a photo is found by any recognizer.
+
+    Args:
+        photos: of a set.
+
+    Returns:
+        The photos, in order: of several of one person the first, and none that stands under two people, since nobody
+        can tell whose it is. And reason -> how many are left out.
+    """
+    by_size: dict[int, list[int]] = {}
+    for place, photo in enumerate(photos):
+        by_size.setdefault(_size(photo.path), []).append(place)
+    groups: dict[bytes, list[int]] = {}
+    for places in by_size.values():
+        for place in places if len(places) > 1 else ():  # files of other sizes are other files
+            digest = _digest_or_absent(photos[place].path)
+            if digest != _ABSENT:
+                groups.setdefault(digest, []).append(place)
+    left_out: dict[int, str] = {}
+    for places in groups.values():
+        if len({photos[place].identity for place in places}) > 1:
+            left_out |= dict.fromkeys(places, SHARED)
+        else:
+            left_out |= dict.fromkeys(places[1:], REPEATED)
+    kept = tuple(photo for place, photo in enumerate(photos) if place not in left_out)
+    return kept, dict(Counter(left_out.values()))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def captures_hash(manifest: Manifest, *, splits: Collection[str] = SPLITS) -> str:
@@ -65,4 +108,4 @@ def _digest_or_absent(path: Path) -> bytes:
     try:
         return file_digest(path)
     except OSError:  # counted as unreadable by whoever reads it; that it was so decides the result too
-        return b"absent"
+        return _ABSENT

@@ -182,7 +182,8 @@ def _domain_table(metrics: Sequence[Metric], lacking: Mapping[str, str], *, simu
     by = {(metric.group["domain"], metric.name): metric for metric in metrics}
     rows = [(plain(domain), *(measured(by[domain, name]) for name in _PER_DOMAIN)) for domain in domains]
     rows += [(plain(domain), *(f"no {what}" for _ in _PER_DOMAIN)) for domain, what in lacking.items()]
-    return Table("By sensor domain", ("Domain", "ACER, worst species", "BPCER", "AUC"), tuple(rows), simulated=simulated)
+    columns = ("Domain", "ACER, worst species", "BPCER", "AUC")
+    return Table("By sensor domain", columns, tuple(rows), simulated=simulated)
 
 
 def _histogram(test: Scores, rule: DecisionRule) -> Figure:

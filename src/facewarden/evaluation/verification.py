@@ -7,7 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -27,15 +27,16 @@ from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_rec
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
-from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.text import printable
+from facewarden.evaluation.verification_pairs import PhotoPairs, pairs_of
 from facewarden.metrics.verification import VerificationSummary, verification_of_vectors, verification_summary
 from facewarden.photos.aligned import to_images
 
 _LOG = logging.getLogger("facewarden")
 _CHUNK = 256
 _BATCH = 32
+_SEVERAL = "several faces, the most central one is taken"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Verification:
         photos, people: how many were used.
         left_out: reason -> how many photos, or pairs of an official list, could not be used.
         simulated: whether the faces were rendered.
+        notes: what a reader must know of the figures.
     """
 
     recognizer: str
@@ -64,33 +66,17 @@ class Verification:
     people: int
     left_out: dict[str, int]
     simulated: bool
-
-
-@dataclass(frozen=True)
-class _List:
-    """Photos, and the official pairs of them as row numbers; without those everybody is compared with everybody."""
-
-    photos: tuple[FacePhoto, ...]
-    pairs: _Official | None = None
-
-
-@dataclass(frozen=True)
-class _Official:
-    """Row numbers of the photos of each pair, its fold, and how many pairs lack a photo."""
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    folds: NDArray[np.int64]
-    missing: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Embedded:
-    """Unit vectors of the photos that could be used."""
+    """Unit vectors of the photos that could be used, why others could not, and what is to be said of them."""
 
     rows: NDArray[np.int64]
     vectors: NDArray[np.float32]
     left_out: dict[str, int]
+    notes: dict[str, int]
 
 
 def verify(
@@ -124,7 +110,7 @@ def verify(
     results = []
     for spec in datasets:
         dataset = open_dataset(spec)
-        listed = _listed(dataset)
+        listed = pairs_of(dataset)
         kept = {name: _kept_file(run, listed.photos, aligner, model) for name, model in models.items()}
         found = {name: _read_kept(path) for name, path in kept.items() if path is not None and path.is_file()}
         wanted = {name: model for name, model in models.items() if name not in found}
@@ -137,25 +123,18 @@ def verify(
             _measure(dataset, listed, models[name], found[name], aligner=aligner, seed=seed, rounds=rounds)
             for name in models
         ]
-    return tuple(results)
+    return _told_apart(results)
 
 
-def _listed(dataset: Dataset) -> _List:
-    """The official list of LFW; of any other set, everybody against everybody."""
-    if isinstance(dataset, Lfw):
-        official = dataset.pairs()
-        photos = {photo.key: photo for pair in official.pairs for photo in (pair.first, pair.second)}
-        row = {key: place for place, key in enumerate(photos)}
-        return _List(
-            tuple(photos.values()),
-            _Official(
-                np.array([row[pair.first.key] for pair in official.pairs], dtype=np.int64),
-                np.array([row[pair.second.key] for pair in official.pairs], dtype=np.int64),
-                np.array([pair.fold for pair in official.pairs], dtype=np.int64),
-                official.missing,
-            ),
-        )
-    return _List(dataset.photos())
+def _told_apart(results: Sequence[Verification]) -> tuple[Verification, ...]:
+    """Number what stands twice under one pair of names, such as two folders called faces: tables know no paths."""
+    seen: Counter[tuple[str, str]] = Counter()
+    told = []
+    for result in results:
+        seen[names := (result.recognizer, result.dataset)] += 1
+        again = f" ({seen[names]})" if seen[names] > 1 else ""
+        told.append(replace(result, dataset=result.dataset + again))
+    return tuple(told)
 
 
 def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Recognizer]) -> dict[str, _Embedded]:
@@ -163,7 +142,7 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
     vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
     used: list[int] = []
     left_out: Counter[str] = Counter()
-    several = 0
+    notes: Counter[str] = Counter()
     chunk: list[NDArray[np.uint8]] = []
 
     def flush() -> None:
@@ -173,7 +152,8 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
 
     for row, photo in enumerate(track(photos, label="embedding", unit="faces")):
         try:
-            image = read_photo(photo.path)
+            said: list[str] = []
+            image = read_photo(photo.path, on_note=said.append)
         except BadInputError as error:
             left_out[why_unread(photo.path, error)] += 1
             continue
@@ -185,7 +165,8 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
         if not faces:
             left_out["no face found"] += 1
             continue
-        several += len(faces) > 1
+        notes.update(text.partition(": ")[2] for text in said if "frames" in text)
+        notes[_SEVERAL] += len(faces) > 1
         face = choose_face(faces, size=(image.shape[1], image.shape[0]), several="most_central")
         chunk.append(align_face(image, face.landmarks))
         used.append(row)
@@ -193,14 +174,13 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
             flush()
     if chunk:
         flush()
-    if several:
-        _LOG.info("%d of %d photos show several faces; the most central one is taken", several, len(photos))
     if not used:
         raise BadInputError(
             f"no face could be used of {len(photos)} photos: {dict(left_out)}", hint="another --aligner"
         )
     rows = np.array(used, dtype=np.int64)
-    return {name: _Embedded(rows, np.concatenate(parts), dict(left_out)) for name, parts in vectors.items()}
+    told = dict(+notes)
+    return {name: _Embedded(rows, np.concatenate(parts), dict(left_out), told) for name, parts in vectors.items()}
 
 
 def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
@@ -211,7 +191,7 @@ def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
 
 def _measure(
     dataset: Dataset,
-    listed: _List,
+    listed: PhotoPairs,
     model: Recognizer,
     found: _Embedded,
     *,
@@ -222,12 +202,18 @@ def _measure(
     finite = np.isfinite(found.vectors).all(axis=1)
     rows, vectors = found.rows[finite], found.vectors[finite].astype(np.float64)
     people = np.array([photo.identity for photo in listed.photos])
-    left_out = dict(found.left_out)
+    left_out = {**listed.left_out, **found.left_out}
     if not finite.all():
         left_out[NO_VECTOR] = int((~finite).sum())
         _say_without_vector(model, [listed.photos[row] for row in found.rows[~finite].tolist()])
     if listed.pairs is None:
-        summary, counts = verification_of_vectors(vectors, people[rows], seed=seed, rounds=rounds)
+        try:
+            summary, counts = verification_of_vectors(vectors, people[rows], seed=seed, rounds=rounds)
+        except BadInputError as error:
+            raise BadInputError(
+                f"{dataset.name}: {len(rows)} photos of {len(set(people[rows].tolist()))} people: {error.message}",
+                hint="one folder per person, two people and two photos of one of them at least: facewarden data check",
+            ) from error
         genuine, impostor = counts.genuine, counts.impostor
         if counts.not_drawn:
             left_out["impostor pair not drawn, of more than can be held at once"] = counts.not_drawn
@@ -264,7 +250,17 @@ def _measure(
         people=len(set(people[rows].tolist())),
         left_out=left_out,
         simulated=dataset.simulated,
+        notes=(
+            *(f"{count} of {len(listed.photos)} photos: {what}" for what, count in found.notes.items()),
+            *_unresolved(summary, impostor),
+        ),
     )
+
+
+def _unresolved(summary: VerificationSummary, impostor: int) -> list[str]:
+    """False accept rates that so few pairs cannot show: at their thresholds no impostor is accepted at all."""
+    low = [f"{100 * far:g} %" for far, _ in summary.tar if impostor * far < 1]
+    return [f"TAR at FAR {' and '.join(low)} is that at no false accept of {impostor} impostor pairs"] if low else []
 
 
 def _say_without_vector(model: Recognizer, photos: Sequence[FacePhoto]) -> None:
@@ -294,7 +290,8 @@ def _keep(path: Path | None, found: _Embedded) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path) as temporary, temporary.open("wb") as out:
-            np.savez(out, rows=found.rows, vectors=found.vectors, left_out=np.array(json.dumps(found.left_out)))
+            left_out, notes = (np.array(json.dumps(one)) for one in (found.left_out, found.notes))
+            np.savez(out, rows=found.rows, vectors=found.vectors, left_out=left_out, notes=notes)
     except OSError as error:
         raise BadInputError(
             f"{path}: cannot be written: {error}", hint="choose a writable folder: --run DIR"
@@ -304,6 +301,7 @@ def _keep(path: Path | None, found: _Embedded) -> None:
 def _read_kept(path: Path) -> _Embedded:
     try:
         with np.load(path, allow_pickle=False) as held:
-            return _Embedded(held["rows"], held["vectors"], json.loads(str(held["left_out"])))
+            notes = json.loads(str(held["notes"])) if "notes" in held.files else {}  # earlier ones were not kept
+            return _Embedded(held["rows"], held["vectors"], json.loads(str(held["left_out"])), notes)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise BadInputError(f"{path}: cannot be read: {error}", hint="delete it; it will be computed again") from error

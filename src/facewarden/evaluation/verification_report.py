@@ -108,7 +108,7 @@ def _counts(rows: Sequence[Verification]) -> list[str]:
         skipped = ", ".join(f"{reason}: {count}" for reason, count in row.left_out.items()) or "nothing"
         sentences.append(
             f"{row.photos} photos of {row.people} people, {row.genuine} genuine and {row.impostor} impostor pairs, "
-            f"aligned by {row.aligner}; left out: {skipped}."
+            f"aligned by {row.aligner}; left out: {skipped}." + "".join(f" {note}." for note in row.notes)
         )
     return list(dict.fromkeys(sentences))
 

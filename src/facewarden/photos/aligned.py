@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Aligner, Purifier, Recognizer
 from facewarden.core.seeding import derive
+from facewarden.data.content import without_repeats
 from facewarden.data.datasets import Dataset, FacePhoto
 from facewarden.data.photo import read_photo, why_unread
+
+_LOG = logging.getLogger("facewarden")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +69,16 @@ def choose_people(
 ) -> tuple[FacePhoto, ...]:
     """Choose people who have enough photos, and some of the photos of each, by seed.
 
+    Photos that repeat another one byte for byte do not count, which is logged.
+
     Raises:
         BadInputError: fewer than two people have enough.
     """
-    by_person: dict[str, list[FacePhoto]] = {}
-    for photo in photos:
+    by_person: dict[str, list[FacePhoto]] = {photo.identity: [] for photo in photos}
+    different, repeated = without_repeats(photos)
+    for what, count in repeated.items():
+        _LOG.warning("%d x %s: left out", count, what)
+    for photo in different:
         by_person.setdefault(photo.identity, []).append(photo)
     enough = sorted(person for person, photos_of_person in by_person.items() if len(photos_of_person) >= at_least)
     if len(enough) < 2:

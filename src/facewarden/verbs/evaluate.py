@@ -260,4 +260,7 @@ def evaluate_verification(
         command = f"facewarden evaluate verification --recognizer {models} --dataset {sets} --out DIR"
         files = write_verification(results, out, command=command)
     simulated = any(one.simulated for one in results)
-    return Evaluated(verification_metrics(results), None, simulated, files, left_out, placement().resolved())
+    told = dict.fromkeys(f"{result.dataset}: {note}" for result in results for note in result.notes)
+    return Evaluated(
+        verification_metrics(results), None, simulated, files, left_out, placement().resolved(), tuple(told)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from facewarden.core import resolve
 from facewarden.core.artifact import sha256
 from facewarden.core.errors import BadInputError
 from facewarden.core.identity import code_version
+from facewarden.core.roles import Aligner
 from facewarden.evaluation.verification import verify
 from facewarden.verbs.evaluate import evaluate_verification
 
@@ -156,3 +159,63 @@ def test_nothing_to_measure_is_an_error(colors, people, tmp_path):
         BadInputError, match=r"no face could be used of 1 photos: \{'photo refused by the aligner': 1\}"
     ):
         verify([colors], [str(tmp_path / "one")], aligner="precropped")
+
+
+def test_photos_of_the_same_bytes_are_compared_once(colors, people):
+    (plain,) = verify([colors], [str(people)], aligner="precropped", rounds=20)
+    first = people / "Ann_Doe" / "Ann_Doe_0001.png"
+    for number in range(3):
+        (people / "Ann_Doe" / f"copy {number}.png").write_bytes(first.read_bytes())
+    (found,) = verify([colors], [str(people)], aligner="precropped", rounds=20)
+    assert found.left_out == {"photo that repeats another one of the same person, byte for byte": 3}
+    assert (found.photos, found.genuine, found.summary) == (12, 12, plain.summary)
+    (people / "Bo_Roe" / "whose.png").write_bytes(first.read_bytes())
+    (found,) = verify([colors], [str(people)], aligner="precropped", rounds=20)
+    assert found.left_out == {"photo that stands under two people, byte for byte": 5}
+    assert (found.photos, found.genuine) == (11, 10)
+
+
+def test_sets_of_one_name_are_told_apart_and_lose_nothing(colors, people, tmp_path):
+    shutil.copytree(people, tmp_path / "b" / "people")
+    (tmp_path / "b" / "people" / "Ann_Doe" / "Ann_Doe_0001.png").write_bytes(b"damaged")
+    found = evaluate_verification(
+        recognizer=(colors,), dataset=(str(people), str(tmp_path / "b" / "people")), aligner="precropped", seed=0,
+        run=None, out=None,
+    )  # fmt: skip
+    assert {metric.group["dataset"] for metric in found.metrics} == {"people", "people (2)"}
+    assert found.skipped["unreadable photo: not a picture in a known format in people (2)"] == 1
+
+
+def test_rates_that_so_few_pairs_cannot_show_are_said(colors, people):
+    found = evaluate_verification(
+        recognizer=(colors,), dataset=(str(people),), aligner="precropped", seed=0, run=None, out=None
+    )
+    assert found.warnings == ("people: TAR at FAR 0.1 % and 1 % is that at no false accept of 54 impostor pairs",)
+
+
+def test_several_faces_and_frames_are_said_also_when_embeddings_were_kept(colors, people, tmp_path, monkeypatch):
+    frames = [Image.new("RGB", (112, 112), color) for color in ((200, 40, 41), (0, 0, 0))]
+    frames[0].save(people / "Ann_Doe" / "moving.gif", save_all=True, append_images=frames[1:])
+    load = resolve.load
+
+    class Twice(Aligner):
+        def locate(self, image):
+            return 2 * load("align", "precropped")().locate(image)
+
+    monkeypatch.setattr(resolve, "load", lambda group, name: Twice if group == "align" else load(group, name))
+    for _ in range(2):
+        (found,) = verify([colors], [str(people)], aligner="precropped", rounds=20, run=tmp_path / "run")
+        assert found.notes[:2] == (
+            "13 of 13 photos: several faces, the most central one is taken",
+            "1 of 13 photos: the first of 2 frames is taken",
+        )
+
+
+@pytest.mark.parametrize("names", [("a/1", "a/2"), ("a/1", "b/1")])
+def test_a_set_without_pairs_of_both_kinds_is_named(colors, tmp_path, names):
+    for place, name in enumerate(names):
+        path = tmp_path / "my faces" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (112, 112), (place, 50, 9)).save(path)
+    with pytest.raises(BadInputError, match=r"my faces: 2 photos of [12] people: there is no (genuine|impostor) row"):
+        verify([colors], [str(tmp_path / "my faces")], aligner="precropped")

@@ -98,9 +98,7 @@ def test_same_seed_same_weights_and_a_finished_run_is_left_alone(recipe: str, ca
         train(recipe, out=first, captures=captures, seed=1, resume=True)
 
 
-def test_a_model_whose_run_was_deleted_and_a_set_are_not_replaced(
-    recipe: str, captures: Path, tmp_path: Path
-) -> None:
+def test_a_model_whose_run_was_deleted_and_a_set_are_not_replaced(recipe: str, captures: Path, tmp_path: Path) -> None:
     out = train(recipe, out=tmp_path / "out", captures=captures)
     shutil.rmtree(out / "run")
     before = (out / "weights.safetensors").read_bytes()
