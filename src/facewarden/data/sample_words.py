@@ -21,6 +21,7 @@ from facewarden.core.labels import (
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
+_MISSING = ("nan", "NaN", "NaT", "None", "<NA>")
 _UNSEEN = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"
 
 
@@ -64,10 +65,14 @@ def as_flag(what: str, text: str) -> bool:
 
 
 def as_text(cell: Any) -> str:
-    """Return a cell as text, an empty one as ""; Parquet holds whole numbers as floats where a column has gaps."""
+    """Return a cell as text, an empty one as ""; Parquet holds whole numbers as floats where a column has gaps.
+
+    Words that programs write where a value is missing are empty too: else all that lack a subject would be one person.
+    """
     if cell is None:
         return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return "" if text in _MISSING else text
 
 
 def as_split(text: str) -> Split:

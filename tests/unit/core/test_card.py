@@ -63,3 +63,11 @@ def test_garbage_is_refused_in_words(tmp_path: Path, content: bytes | str) -> No
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BadInputError):
         Card.read(path)
+
+
+def test_a_card_that_an_editor_of_windows_saved_is_read(tmp_path: Path) -> None:
+    card = Card("mine", "a network", "pad", settings={"size": 80})
+    card.write(tmp_path / "card.json")
+    text = (tmp_path / "card.json").read_bytes()
+    (tmp_path / "card.json").write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+    assert Card.read(tmp_path / "card.json") == card

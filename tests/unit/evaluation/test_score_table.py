@@ -69,6 +69,8 @@ def moved(table: list[Row]) -> None:
         (lambda table: table[4].update(species="prnt_flat"), r"row 5: unknown species 'prnt_flat'; did you mean print"),
         (lambda table: table[4].update(split="tset"), r"row 5: unknown split 'tset'"),
         (lambda table: table[4].update(subject=""), r"row 5: subject is empty"),
+        (lambda table: table[4].update(subject="nan"), r"row 5: subject is empty"),
+        (lambda table: table[4].update(domain="<NA>"), r"row 5: domain is empty"),
         (lambda table: table[4].update(score="high"), r"row 5: score 'high' is no number"),
         (lambda table: table[4].update(score="0_5"), r"row 5: score '0_5' is no number"),
         (lambda table: table[4].update(score="0,5"), r"row 5: score '0,5' is no number"),

@@ -10,13 +10,13 @@ from typing import Any
 from facewarden.core.guards.limits import LimitError, check_limit, limit_of
 
 
-def read_bounded(path: Path, *, limit: str = "text_bytes", encoding: str = "utf-8") -> str:
+def read_bounded(path: Path, *, limit: str = "text_bytes", encoding: str = "utf-8-sig") -> str:
     """Read a text file whose size has a limit.
 
     Args:
         path: a plain file.
         limit: name of the limit on its bytes.
-        encoding: of the text.
+        encoding: of the text; by default UTF-8, with or without the mark that editors of Windows put before it.
 
     Raises:
         LimitError: it is larger.
