@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from facewarden.auditing.presets import Preset
 from facewarden.core.card import Card
 from facewarden.core.compute.precision import Precision
@@ -26,7 +24,7 @@ from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.manifest import Manifest
 from facewarden.experiments.cloaking.population import evaluation_photos
-from facewarden.metrics.pad import fit_rule
+from facewarden.metrics.pad import check_policy
 from facewarden.photos.aligned import choose_people
 from facewarden.recognizers.parts.ensembles import AUDIT_SURROGATES
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
@@ -96,7 +94,7 @@ def check_needs(needs: AuditRequest) -> tuple[dict[str, Any], dict[str, str]]:
         BadInputError, UnknownEntryError: a negative seed, an unknown policy or recognizer, no such faces or captures.
     """
     checked_seed(needs.seed)
-    fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=needs.policy, split="dev", species=np.array(["", ""]))
+    check_policy(needs.policy)
     hashes: dict[str, Any] = {}
     inputs: dict[str, str] = {}
     with suppress(MissingAssetError):

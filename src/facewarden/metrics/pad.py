@@ -223,6 +223,15 @@ def fit_rule(
     )
 
 
+def check_policy(policy: str) -> None:
+    """Refuse a policy that `fit_rule` could not follow, before there are scores.
+
+    Raises:
+        BadInputError: an unknown policy, or a rate that is none.
+    """
+    fit_rule(np.array([0.0, 1.0]), np.array([0, 1]), policy=policy, split="dev", species=np.array(["", ""]))
+
+
 def _rate(text: str, *, policy: str) -> float:
     try:
         return float(text)

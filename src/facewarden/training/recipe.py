@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from facewarden.core.settings import Text, WrittenAs, check_fields, read_settings
+from facewarden.core.errors import BadInputError
+from facewarden.core.settings import SettingError, Text, WrittenAs, check_fields, read_settings
 from facewarden.core.settings.old_keys import with_keys_of_today
 from facewarden.data.simulate.specification import SimulatedCaptures
+from facewarden.metrics.pad import check_policy
 from facewarden.training.loop import TrainSettings
 from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
@@ -50,6 +52,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self, source="recipe")
+        try:  # not after the training
+            check_policy(self.policy)
+        except BadInputError as error:
+            raise SettingError(f"policy: {error.message}", hint=error.hint, at=("policy",)) from error
 
     def plain(self) -> dict[str, Any]:
         """The recipe as JSON values; reading them gives the same recipe."""

@@ -93,7 +93,8 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
     """Error rates on the test split, with all sensors, by domain, and with every single sensor.
 
     Returns:
-        JSON values: `all`, `by_domain`, `by_modality`, each a list of metrics with `simulated`. The threshold was set
+        JSON values: `all`, `by_domain` where a domain has both classes, `by_modality`, each a list of metrics with
+        `simulated`. The threshold was set
         with all sensors; single sensors, where the detector can do with one, are judged at it too, and by rates that
         need no threshold.
     """
@@ -109,7 +110,11 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
         enough = set(detector.modalities) - {name} <= set(detector.optional)
         if enough and all(sample.path(name) is not None for sample in test):
             single[name] = listed(score_split(detector, test, modalities=[name]))
-    domains = {name: listed(scored.of_domain(name)) for name in test.domains}
+    parts = {name: scored.of_domain(name) for name in test.domains}
+    whole = {name: part for name, part in parts.items() if len(set(part.label.tolist())) == 2}
+    domains = {name: listed(part) for name, part in whole.items()}
+    for name in parts.keys() - whole.keys():
+        _LOG.warning("domain %s has no presentations of both classes in the test split: no figures of its own", name)
     return {"simulated": simulated, "all": listed(scored), "by_domain": domains, "by_modality": single}
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from facewarden.auditing.request import check_captures
 from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.compute.precision import Precision
 from facewarden.core.decision import DecisionRule
@@ -23,6 +24,7 @@ from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.verification import verify
 from facewarden.evaluation.verification_report import verification_metrics, write_verification
 from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
+from facewarden.metrics.pad import check_policy
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
 
@@ -192,7 +194,9 @@ def evaluate_presentation(
             "give either --captures or --scores", hint="facewarden evaluate presentation --captures M.csv"
         )
     if captures is not None:
+        check_policy(policy)
         manifest = open_captures(captures).where(split=("dev", "test"))
+        check_captures(manifest)
         model = resolve_detector(detector)
         found, computed = score_manifest(model, manifest), computed_by([model])
     else:

@@ -14,7 +14,7 @@ from facewarden.core.artifact import CARD, refuse_other_model, save_artifact
 from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.compute.precision import Precision
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
@@ -24,6 +24,7 @@ from facewarden.core.seeding import derive
 from facewarden.data.captures import open_captures
 from facewarden.data.content import captures_hash
 from facewarden.data.manifest import Manifest
+from facewarden.data.protocols.manifest_split import ManifestSplit
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.head_results import learned_heads, measure_heads
 from facewarden.training.protocol_splits import audit_of, check_simulated, with_protocol
@@ -179,11 +180,21 @@ def _given(captures: Path | None, data: tuple[str, ...]) -> Manifest | None:
 
 
 def _check_splits(manifest: Manifest) -> None:
+    """Refuse, before the training, splits on which its result could not be measured, or would be too good.
+
+    Raises:
+        BadInputError: a split is empty, or dev or test lacks a class.
+        LeakError: a subject is in two splits.
+    """
     for split in ("train", "dev", "test"):
         if not len(manifest.where(split=split)):
             raise BadInputError(
                 f"{manifest.name}: no rows of split {split!r}", hint="facewarden simulate writes all three"
             )
+    try:
+        ManifestSplit().assign(manifest)
+    except FacewardenError as error:
+        raise type(error)(f"{manifest.name}: {error.message}", hint=error.hint) from error
 
 
 def _captures_seed(seed: int) -> int:

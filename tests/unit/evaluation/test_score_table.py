@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.data.manifest import Manifest
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores
 from facewarden.metrics.pad import acer_worst_species
 from facewarden.verbs.evaluate import evaluate_presentation
+from tiny_captures import write_captures
 
 Row = dict[str, str]
 
@@ -193,3 +198,28 @@ def test_a_domain_of_one_class_is_said_and_is_in_the_table(tmp_path: Path) -> No
     assert [row[:2] for row in section.tables[1].rows] == [
         ("alder", "no attacks"), ("birch", "no bona fide presentations"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policy", "one_class", "message"),
+    [("EER", False, "unknown threshold policy 'EER'"), ("eer", True, "no attack row in split dev")],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_scored(
+    tmp_path: Path, policy: str, one_class: bool, message: str
+) -> None:
+    manifest = Manifest.read(write_captures(tmp_path))
+    kept = tuple(row for row in manifest if not (one_class and row.split == "dev" and row.label == 0))
+    Manifest(kept, root=tmp_path, name="set").write(tmp_path / "few.csv")
+    with pytest.raises(BadInputError, match=message):
+        evaluate_presentation(
+            captures=tmp_path / "few.csv", scores=None, detector=NeverAsked(), policy=policy, seed=0, out=None
+        )
+
+
+class NeverAsked(Detector):
+    """Scores nothing."""
+
+    card = Card("never", "scores nothing", "pad")
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        raise AssertionError("it was asked")

@@ -114,6 +114,46 @@ def test_a_model_whose_run_was_deleted_and_a_set_are_not_replaced(recipe: str, c
     assert not (tmp_path / "set" / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("where", "changed", "message"),
+    [
+        ({"key": "test3"}, {"subject": "train0"}, r"subject 'train0' is in train and in test"),
+        ({"split": "dev", "label": 0}, {"split": "train", "subject": "x"}, "dev has no attack presentations"),
+        ({"split": "test", "label": 1}, {"split": "train", "subject": "x"}, "test has no bona fide presentations"),
+    ],
+)
+def test_captures_whose_result_could_not_be_measured_are_refused_before_the_training(
+    recipe: str, captures: Path, tmp_path: Path, where: dict[str, Any], changed: dict[str, Any], message: str
+) -> None:
+    rows = [
+        replace(row, **changed) if all(getattr(row, name) == value for name, value in where.items()) else row
+        for row in Manifest.read(captures)
+    ]
+    Manifest(tuple(rows), root=captures, name="odd").write(tmp_path / "odd.csv")
+    with pytest.raises(FacewardenError, match=message):
+        train(recipe, out=tmp_path / "out", captures=tmp_path / "odd.csv")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("policy", ["EER", "bpcer_at_apcer=5", "bpcer_at_apcer=5%"])
+def test_a_policy_that_cannot_be_followed_is_refused_before_the_training(policy: str) -> None:
+    with pytest.raises(FacewardenError, match="policy: "):
+        parse_recipe({**RECIPE, "policy": policy}, source="mine.json")
+
+
+def test_a_domain_of_one_class_in_the_test_split_costs_no_training(
+    recipe: str, captures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        replace(row, domain="c") if row.split == "test" and row.label == 0 and row.domain == "b" else row
+        for row in Manifest.read(captures)
+    ]
+    Manifest(tuple(rows), root=captures, name="odd").write(tmp_path / "odd.csv")
+    out = train(recipe, out=tmp_path / "out", captures=tmp_path / "odd.csv")
+    assert set(json.loads((out / "results.json").read_text())["by_domain"]) == {"a"}
+    assert "domain c has no presentations of both classes in the test split" in caplog.text
+
+
 @pytest.mark.slow
 def test_a_process_killed_in_the_middle_is_resumed_to_the_same_weights(captures: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.json"
