@@ -51,7 +51,7 @@ def people(folder: Path, *, photos: int) -> Path:
     for who in range(3):
         (folder / f"p{who}").mkdir(parents=True)
         for number in range(photos):
-            cv2.imwrite(str(folder / f"p{who}" / f"{number}.png"), np.full((60, 60, 3), 50 * who, np.uint8))
+            cv2.imwrite(str(folder / f"p{who}" / f"{number}.png"), np.full((60, 60, 3), 50 * who + number, np.uint8))
     return folder
 
 

@@ -91,8 +91,18 @@ class Population:
         Args:
             count: at most so many.
             skip_people: how many people before them are skipped: people used for model selection are excluded.
+
+        Raises:
+            BadInputError: nobody is left.
         """
-        return tuple(_ordered(self.people)[skip_people : skip_people + count])
+        chosen = tuple(_ordered(self.people)[skip_people : skip_people + count])
+        if not chosen:
+            raise BadInputError(
+                f"{self.faces.source}: nobody is left to cloak: {len(self.people)} people have two photos with a face, "
+                f"and {skip_people} are skipped",
+                hint="a smaller --skip-people, or a set of more people",
+            )
+        return chosen
 
 
 def load_crowd(
