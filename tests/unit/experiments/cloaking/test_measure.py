@@ -124,7 +124,7 @@ def test_fewer_attackers_are_contained_in_more() -> None:
     assert crowd.attackers(5)[:2] == crowd.attackers(2)
     assert crowd.attackers(3, skip_people=2) == crowd.attackers(5)[2:]
     with pytest.raises(
-        BadInputError, match="nobody is left to cloak: .* people have two photos with a face, and 99 are"
+        BadInputError, match=r"nobody is left to cloak: .* people have two photos with a face, and 99 are"
     ):
         crowd.attackers(3, skip_people=99)
 
