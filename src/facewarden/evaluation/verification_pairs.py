@@ -53,5 +53,5 @@ def pairs_of(dataset: Dataset) -> PhotoPairs:
                 official.missing,
             ),
         )
-    photos, left_out = without_repeats(dataset.photos())
-    return PhotoPairs(photos, left_out=left_out)
+    different, left_out = without_repeats(dataset.photos())
+    return PhotoPairs(different, left_out=left_out)

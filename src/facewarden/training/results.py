@@ -113,8 +113,8 @@ def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed:
     parts = {name: scored.of_domain(name) for name in test.domains}
     whole = {name: part for name, part in parts.items() if len(set(part.label.tolist())) == 2}
     domains = {name: listed(part) for name, part in whole.items()}
-    for name in parts.keys() - whole.keys():
-        _LOG.warning("domain %s has no presentations of both classes in the test split: no figures of its own", name)
+    for lacking in parts.keys() - whole.keys():
+        _LOG.warning("domain %s has no presentations of both classes in the test split: no figures of its own", lacking)
     return {"simulated": simulated, "all": listed(scored), "by_domain": domains, "by_modality": single}
 
 
