@@ -82,9 +82,8 @@ def take_inventory(path: Path) -> Inventory:
         is_folder = False
     if not is_folder and not path.suffix:
         raise BadInputError(f"{printable(path)}: no such folder", hint="one folder per person, or a manifest")
-    if not is_folder or any((path / f"manifest{suffix}").is_file() for suffix in SUFFIXES):
-        return _of_manifest(Manifest.read(path))
-    return _of_folder(path)
+    folder = is_folder and not any((path / f"manifest{suffix}").is_file() for suffix in SUFFIXES)
+    return _of_folder(path) if folder else _of_manifest(Manifest.read(path))
 
 
 def _of_manifest(manifest: Manifest) -> Inventory:

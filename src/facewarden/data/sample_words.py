@@ -38,9 +38,7 @@ def as_name(text: str) -> str:
 
 
 def as_number(text: str) -> float | None:
-    """Return the number that a cell holds, NaN and infinity among them; None where a person would not read it as one.
-
-    Python itself also reads "0_5", as 5.
+    """Return the number that a cell holds, also NaN and infinity; None where only Python reads one, as 5 in "0_5".
 
     >>> as_number("2.5e-1"), as_number("0_5"), as_number("0,5")
     (0.25, None, None)
@@ -51,12 +49,8 @@ def as_number(text: str) -> float | None:
 def as_flag(what: str, text: str) -> bool:
     """Return whether a cell says yes.
 
-    Args:
-        what: name of its column.
-        text: true, yes or 1, or false, no or 0, in letters of any case.
-
     Raises:
-        BadInputError: it says neither.
+        BadInputError: it is none of true, yes, 1, false, no and 0; `what`, the name of its column, is in the message.
     """
     word = text.strip().lower()
     if word not in (*_TRUE, *_FALSE):

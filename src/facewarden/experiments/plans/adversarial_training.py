@@ -45,7 +45,7 @@ class AdversarialTraining(PlanKind):
             check_heads({start.entry: model}, wanted)
 
     def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
-        """The captures."""
+        """The captures that every detector learns from and is attacked on."""
         return captures_inputs((plan_of(settings).captures,))
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
