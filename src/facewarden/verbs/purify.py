@@ -138,7 +138,7 @@ def purify(
         aligner,
         recorded(recognizer) if checker is not None else "",
         suspicion if only_suspicious else None,
-        *_of_file(recognizer, judge),
+        *_of_file(recognizer, checker),
     ]
     work = _Work(folder, out, model, finder, checker, detector, suspicion if only_suspicious else None, settings)
     folder.claim(out / "purified.source")

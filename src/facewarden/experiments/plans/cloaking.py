@@ -55,7 +55,7 @@ class Cloaking(PlanKind):
     def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
         """The photos, and the recognizers that judge; ids of cells hold what cloaks and purifiers are."""
         plan = plan_of(settings)
-        judges = dict.fromkeys([*plan.judges, *(judge for table in plan.tables for judge in table.judges or ())])
+        judges = dict.fromkeys([*plan.recognizers, *(one for table in plan.tables for one in table.recognizers or ())])
         surrogates = dict.fromkeys(one for cloak in plan.recipes.values() for one in cloak.surrogates)
         models = {spec: spec for spec in (*judges, *surrogates)}
         return {**photos_inputs((_expanded(plan.set),)), **model_inputs(models, resolve_recognizer)}

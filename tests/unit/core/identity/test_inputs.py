@@ -156,7 +156,7 @@ def test_every_kind_of_plan_knows_its_captures_photos_and_models_by_content(tmp_
         ),
         (
             Cloaking(),
-            {"set": str(faces.parent), "judges": [judge], "purifiers": {},
+            {"set": str(faces.parent), "recognizers": [judge], "purifiers": {},
              "cloaks": {"c": {"attack": "lowkey", "level": "8", "surrogates": [judge]}},
              "tables": [{"title": "t", "cloaks": ["c"], "purifiers": ["none"], "trackers": ["nearest"]}]},
             {f"faces {faces.parent}", f"model {judge}"},
