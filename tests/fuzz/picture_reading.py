@@ -18,7 +18,7 @@ def read_everywhere(path: Path) -> None:
         WrongError: what was written differs, or is not what was to be written.
     """
     from facewarden.core.errors import FacewardenError
-    from facewarden.data.check import check
+    from facewarden.data.checking.check import check
     from facewarden.data.photo import read_photo
     from facewarden.data.photo_files import list_photos
 

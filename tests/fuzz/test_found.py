@@ -17,7 +17,7 @@ from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, FacewardenError, LeakError, UnknownEntryError
 from facewarden.core.resolve import resolve_detector, resolve_recognizer
-from facewarden.data.check import check
+from facewarden.data.checking.check import check
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.pad.http_detector import HttpDetector
 from facewarden.training.recipe import read_recipe

@@ -8,7 +8,7 @@ from typing import Literal
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
 from facewarden.data.captures import Missing
-from facewarden.data.check import CheckReport, check
+from facewarden.data.checking.check import CheckReport, check
 from facewarden.data.importing import Imported, import_captures
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.check import CheckReport, check
+from facewarden.data.checking.check import CheckReport, check
+from facewarden.data.checking.near_duplicates import NEAR, first_near, perceptual_hash
 from facewarden.data.depth import write_depth
 from facewarden.data.manifest import Manifest
-from facewarden.data.near_duplicates import NEAR, first_near, perceptual_hash
 from facewarden.data.sample import Sample
 
 

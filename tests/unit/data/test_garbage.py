@@ -20,7 +20,7 @@ from facewarden.core.artifact import load_artifact, save_artifact
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import FacewardenError
-from facewarden.data.check import check
+from facewarden.data.checking.check import check
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.datasets.scrapshots import ScrapShots

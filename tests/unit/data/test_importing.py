@@ -11,7 +11,7 @@ from facewarden.cli import main
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.check import check
+from facewarden.data.checking.check import check
 from facewarden.data.importing import import_captures
 from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.check import check
+from facewarden.data.checking.check import check
 from facewarden.data.datasets.celeba_spoof import CelebaSpoof
 from facewarden.data.depth import read_depth, write_depth
 from facewarden.data.loading import Skipped, iter_batches, load_batch

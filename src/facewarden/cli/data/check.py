@@ -17,7 +17,7 @@ def check(source: Annotated[str, "CAPTURES|FOLDER"], /) -> Outcome:
     check_sets([source])
     from pathlib import Path
 
-    from facewarden.data.check import check as run
+    from facewarden.data.checking.check import check as run
 
     report = run(Path(source))
     return Outcome(report.to_json(), report.lines(), 0 if report.ok else 1)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.data.arrays import array_file
-from facewarden.data.inventory import Inventory, Item, take_inventory
+from facewarden.data.checking.inventory import Inventory, Item, take_inventory
+from facewarden.data.checking.near_duplicates import first_near, perceptual_hash
 from facewarden.data.loading import check_box, read_image
-from facewarden.data.near_duplicates import first_near, perceptual_hash
 from facewarden.data.text import printable
 
 NAMED = 5
