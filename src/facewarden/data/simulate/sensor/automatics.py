@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from facewarden.data.simulate.scene.light import LUMA
 from facewarden.data.simulate.scene.view import F32
 
+DRIFT = 0.025
+"""Standard deviation of the logarithm of white balance's gains from capture to capture: no estimate is exact."""
+VIVIDNESS = (0.8, 1.2)
+"""Range of the factor on the site's saturation of color, which cameras choose by the scene."""
 _MOST = 8.0
 """Factor by which the infrared camera changes its gain at most, up or down."""
 

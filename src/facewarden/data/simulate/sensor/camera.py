@@ -10,7 +10,7 @@ from facewarden.data.simulate.scene.filters import blurred, resized, through_jpe
 from facewarden.data.simulate.scene.light import ENCODE, LUMA, Light
 from facewarden.data.simulate.scene.surface import Surface
 from facewarden.data.simulate.scene.view import F32, pixel_grid
-from facewarden.data.simulate.sensor.automatics import Automatics, gray_world, infrared_gain, metered
+from facewarden.data.simulate.sensor.automatics import DRIFT, VIVIDNESS, Automatics, gray_world, infrared_gain, metered
 from facewarden.data.simulate.sensor.domains import ColorSensor, InfraredSensor
 
 _ROOM = 0.6
@@ -84,11 +84,13 @@ def color_image(
         white = light.key * np.float32(0.6) + light.sky + light.bounce
         balance = (float(white.mean()) / white) ** np.float32(sensor.adapt)
     else:
-        balance = gray_world(image, balance=automatics.balance)
+        drift = np.exp(DRIFT * rng.standard_normal(3, dtype=np.float32))
+        balance = gray_world(image, balance=automatics.balance) * drift
     balance = balance * np.array(sensor.cast, np.float32)
     image = image * balance
     gray = (image @ LUMA)[..., None]
-    image = np.clip(gray + (image - gray) * np.float32(sensor.saturation), 0, 1)
+    saturation = sensor.saturation * (1.0 if automatics is None else float(rng.uniform(*VIVIDNESS)))
+    image = np.clip(gray + (image - gray) * np.float32(saturation), 0, 1)
     codes: F32 = np.take(ENCODE, (image * np.float32(4095)).astype(np.int32))
     if sensor.sharpen:
         codes = codes + np.float32(sensor.sharpen) * (codes - blurred(codes, 1.0))
