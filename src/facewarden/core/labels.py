@@ -31,7 +31,7 @@ SPECIES = (
 
 _NEW_IN_2 = (
     "print_wrapped", "print_relief", "print_textile", "replay_phone_bright", "mask_transparent", "partial_eyes",
-    "partial_makeup",
+    "partial_makeup", "replay_projected",
 )  # fmt: skip
 
 SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES, 2: SPECIES + _NEW_IN_2})

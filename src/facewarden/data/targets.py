@@ -30,7 +30,7 @@ _TYPE_OF = {
     "partial_glasses": "region_mask", "replay_pc": "pc", "replay_tablet": "pad", "replay_phone": "phone",
     "mask_rigid": "3d_mask", "mask_silicone": "3d_mask", "print_wrapped": "face_mask", "print_relief": "3d_mask",
     "print_textile": "poster", "replay_phone_bright": "phone", "mask_transparent": "3d_mask",
-    "partial_eyes": "region_mask", "partial_makeup": "region_mask",
+    "partial_eyes": "region_mask", "partial_makeup": "region_mask", "replay_projected": "pc",
 }  # fmt: skip
 TYPE_OF_SPECIES = {species: SPOOF_TYPES.index(name) for species, name in _TYPE_OF.items()}
 """CelebA-Spoof's nearest code of the species that the simulator renders."""

@@ -48,12 +48,21 @@ class Print:
 
 def photograph_both(stage: SpeciesStage, maps: FaceMaps) -> Photo:
     """The attacker's photo with a fourth channel, the linear near-infrared picture of the same view under a flash."""
-    grade = grade_of(stage)
-    photo = photograph(stage.rng, maps)
+    photo = edited_photo(stage, maps)
     wall = stage.pick(0.3, 0.7)
     infrared = wall + (maps.nir * maps.normal[..., 2] - wall) * maps.coverage
     image = np.dstack([photo.image, np.asarray(infrared, np.float32)])
-    return replace(photo, image=blurred(image, stage.pick(*grade.blur)))
+    return replace(photo, image=blurred(image, stage.pick(*grade_of(stage).blur)))
+
+
+def edited_photo(stage: SpeciesStage, maps: FaceMaps) -> Photo:
+    """The attacker's photo, in soft or hard light, with the contrast that the attacker gives it."""
+    light = "strong" if stage.rng.random() < 0.35 else "normal"
+    photo = photograph(stage.rng, maps, illumination=light)
+    x0, y0, x1, y1 = (int(v) for v in np.clip(photo.box, 0, photo.image.shape[0]))
+    middle = float(photo.image[y0:y1:3, x0:x1:3].mean())
+    image = np.clip(middle + (photo.image - middle) * np.float32(stage.pick(*grade_of(stage).contrast)), 0, 1)
+    return replace(photo, image=np.asarray(image, np.float32))
 
 
 def sample_print(stage: SpeciesStage) -> Print:

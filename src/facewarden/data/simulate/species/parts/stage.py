@@ -114,13 +114,13 @@ def jpeg(codes: F32, quality: int) -> F32:
     return np.asarray(through_jpeg(image, quality) * np.float32(1 / 255), np.float32)
 
 
-def photograph(rng: np.random.Generator, maps: FaceMaps) -> Photo:
+def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = "normal") -> Photo:
     """Take the picture that the attacker prints or shows: own light, own plain background, blur and JPEG."""
     size = maps.albedo.shape[0]
     view = PinholeView(size, 1000.0 / maps.mm_per_pixel)
     x0, y0, x1, y1 = (float(v) for v in maps.box)
     head = place_head(maps, view, distance=1000.0, center=((x0 + x1) / 2, (y0 + y1) / 2))
-    light = sample_light(rng, "normal", environment="indoor" if rng.random() < 0.7 else "outdoor")
+    light = sample_light(rng, illumination, environment="indoor" if rng.random() < 0.7 else "outdoor")
     wall = plain(size, albedo=float(rng.uniform(0.08, 0.85)), nir=0.5, depth=2000.0)
     tint = 1 + 0.25 * rng.uniform(-1, 1, 3)
     slope = 1 + float(rng.uniform(-0.4, 0.4)) * np.linspace(-1, 1, size, dtype=np.float32)[None, :, None]

@@ -51,8 +51,9 @@ def _sheet(stage: SpeciesStage, *, radius: float, fold: float) -> StagedPresenta
     color, nir = ink_on(stage, sheet, laid, across=hit.across, down=hit.down, inked=inked)
     wave, normal = waves(stage, hit.normal, amount=stage.pick(0.2, 1.2 if stage.quality == "high" else 2.4))
     depth = hit.depth - wave
+    marks, corners = where_face(photo, scale=scale)
     if fold:
-        depth, normal = _folded(depth, normal, hit, fold=fold, width=width, pixels_per_mm=density)
+        depth, normal = _folded(depth, normal, hit, marks=marks, fold=fold * width / 150, pixels_per_mm=density)
     paper = sheet.paper
     gloss = np.full_like(nir, paper.gloss)
     surface = Surface(color, nir, depth, normal, gloss, 0.25 + 0.4 * gloss, np.zeros_like(color), coverage)
@@ -63,7 +64,6 @@ def _sheet(stage: SpeciesStage, *, radius: float, fold: float) -> StagedPresenta
             lobe=flash_lobe(surface, toward=toward),
         ))  # fmt: skip
     scene = _held(stage, surface, placement, edges, distance=distance)
-    marks, corners = where_face(photo, scale=scale)
     points = stage.view.project(placement.points(np.concatenate([marks, corners])))
     box = np.concatenate([points[5:].min(0), points[5:].max(0)])
     return StagedPresentation(scene, points[:5], box, distance, {
@@ -88,13 +88,24 @@ def _cut(
 
 
 def _folded(
-    depth: F32, normal: F32, hit: SheetHit, *, fold: float, width: float, pixels_per_mm: float
+    depth: F32, normal: F32, hit: SheetHit, *, marks: F32, fold: float, pixels_per_mm: float
 ) -> tuple[F32, F32]:
-    """A crease along the nose: from nothing at the brows to the full height at the tip, then pinched in again."""
-    unit = np.float32(width / 150)
-    across, down = np.abs(hit.across) / unit, hit.down / unit
-    along = np.clip((down + 28) / 45, 0, 1) * np.clip((38 - down) / 14, 0, 1)
-    height = np.float32(fold) * unit * along * np.clip(1 - across / (9 + 9 * along), 0, 1)
+    """A crease along the pictured nose: from nothing between the eyes to its height at the tip, then pinched in again.
+
+    Args:
+        depth, normal: of the sheet.
+        hit: where it is met, mm along the paper.
+        marks: `(5, 2)` mm, the landmarks on the sheet.
+        fold: height of the crease at the tip of the nose, mm.
+        pixels_per_mm: of the frame.
+    """
+    root, tip = (marks[0] + marks[1]) / 2, marks[2]
+    long = np.float32(max(float(tip[1] - root[1]), 5.0))
+    along = (hit.down - root[1] + np.float32(0.25) * long) / (np.float32(1.25) * long)
+    middle = root[0] + (tip[0] - root[0]) * np.clip((hit.down - root[1]) / long, 0, 1.2)
+    rise = np.clip(along, 0, 1) * np.clip((np.float32(1.3) - along) / np.float32(0.25), 0, 1)
+    across = np.abs(hit.across - middle) / (np.float32(0.22) * long * (1 + np.clip(along, 0, 1)))
+    height = np.float32(fold) * rise * np.clip(1 - across, 0, 1)
     crease = normals(np.asarray(-height, np.float32), pixels_per_mm=pixels_per_mm)
     bent = normal + crease - np.array([0, 0, 1], np.float32)
     bent /= np.sqrt(np.einsum("hwc,hwc->hw", bent, bent))[..., None]

@@ -19,8 +19,9 @@ from facewarden.data.simulate.scene.surroundings import fingers, smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_lobe
 from facewarden.data.simulate.species.parts.grade import grade_of
+from facewarden.data.simulate.species.parts.inks import edited_photo
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
-from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, photograph, skin_of
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, skin_of
 from facewarden.data.simulate.species.prints import where_face
 from facewarden.data.simulate.species.replay import DISPLAYS, Display, shown, subpixels
 
@@ -50,10 +51,11 @@ def replay_pc(stage: SpeciesStage) -> StagedPresentation:
 
 def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> StagedPresentation:
     rng, grade = stage.rng, grade_of(stage)
-    photo = photograph(rng, stage.victim)
+    photo = edited_photo(stage, stage.victim)
     photo = replace(photo, image=blurred(photo.image, stage.pick(*grade.blur)))
     wide, high = stage.pick(*display.width), stage.pick(*display.height)
-    width = stage.pick(*display.face)
+    # Who takes care shows the face smaller than the screen, so that its edges are out of sight.
+    width = stage.pick(*display.face) * {"low": 1.0, "medium": 0.87, "high": 0.75}[stage.quality]
     scale = width / float(photo.box[2] - photo.box[0])
     # Nearer than this most range sensors see nothing, and who tries learns it.
     distance = max(stage.view.focal * width / stage.face_pixels, stage.pick(285, 340))
@@ -70,10 +72,11 @@ def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> Stage
     oled = bool(rng.random() < display.oled)
     emission = _light(stage, display, codes, across=hit.across, down=hit.down, oled=oled,
                       lean=float(abs(turn[2, 0]) + abs(turn[2, 1]))) * lit[..., None]  # fmt: skip
-    matt = rng.random() < (0.5 if grip is None else 0.15)  # a monitor's finish, or a protective film
+    # A monitor's finish, or a protective film, which careful attackers put on against mirrored lamps.
+    matt = rng.random() < {"low": 0.1, "medium": 0.3, "high": 0.7}[stage.quality] + (0.3 if grip is None else 0.0)
     shell = np.float32(rng.choice([0.02, 0.03, 0.05, 0.6]))
     albedo = np.broadcast_to((shell + (np.float32(0.012) - shell) * lit)[..., None], emission.shape)
-    matter = (stage.pick(0.02, 0.08) if oled else stage.pick(0.05, 0.34)) + (0.03 if matt else 0.0)
+    matter = (stage.pick(0.02, 0.08) if oled else stage.pick(0.05, 0.34)) + (stage.pick(0.03, 0.12) if matt else 0.0)
     nir = np.float32(0.12) + (np.float32(matter) - np.float32(0.12)) * lit
     surface = Surface(
         np.asarray(albedo, np.float32), nir, hit.depth, hit.normal, np.full_like(lit, 0.4 if matt else 1.0),
@@ -118,9 +121,9 @@ def _light(
     pitch = 25.4 / stage.pick(*display.density)
     light *= subpixels(stage, across, down, pitch=pitch, oled=oled)
     level = stage.pick(*display.level)
+    white = stage.light.key * np.float32(0.6) + stage.light.sky + stage.light.bounce
+    light *= (white / white.mean()) ** np.float32({"low": 0.0, "medium": 0.5, "high": 0.95}[stage.quality])
     if stage.quality == "high" and display is not BRIGHT:
-        white = stage.light.key * np.float32(0.6) + stage.light.sky + stage.light.bounce
-        light *= (white / white.mean()) ** np.float32(0.7)
         level = stage.pick(0.8, 1.3) * float(white.mean()) * stage.light.brightness
     peak = min(level / stage.light.brightness, 14.0)
     bands = {"low": 0.06, "medium": 0.03, "high": 0.01}[stage.quality]
