@@ -38,7 +38,6 @@ IGNORED_KEYS = {
     "precision": "a recipe's bf16 or bfloat16 became auto, which is float32 wherever this script is of use",
     "sha256": "0.1 left the hash of a file of one's own empty; weights themselves are compared",
     "detector_sha256": "as sha256",
-    "recognizers": "as sha256, in the recipe of an audit",
     "recipe_sha256": "hash of a recipe whose precision is spelled otherwise",
     "cells": "ids of cells: they hash the code's version and the settings",
     "cutter": "module path of the class that cuts crops",

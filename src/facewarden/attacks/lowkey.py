@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from facewarden.attacks.parts.steps import ascend, best_of
+from facewarden.attacks.parts.steps import ascend, best_of, noisy_start
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.compute.precision import Precision, check_precision
 from facewarden.core.errors import BadInputError
@@ -19,7 +19,6 @@ from facewarden.core.settings import Count, NotNegative, Positive, check_fields
 from facewarden.nn.separable import filter_separably
 from facewarden.nn.ssim import dssim
 
-_START = 0.005  # the published start noise, in units of the [0, 1] pixel range
 _STEPS = {"published": 50, "swift": 14}
 _MOMENTUM = 0.5
 _NO_DIVISION_BY_ZERO = 1e-12
@@ -81,10 +80,7 @@ class LowKey(Attack):
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, or the clean ones where it gained nothing."""
         threat, clean = objective.threat, objective.clean
-        start = min(threat.eps, _START)
-        images: Images = objective.project(
-            {n: image + start * objective.noise(n) if n in threat.modalities else image for n, image in clean.items()}
-        )
+        images = noisy_start(objective)
         memory: dict[Modality, Tensor] = {}
         for number in range(self.count):
             objective.at(number, steps=self.count)

@@ -10,14 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import unfold
 
-from facewarden.attacks.parts.steps import ascend, best_of
+from facewarden.attacks.parts.steps import ascend, best_of, noisy_start
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
 from facewarden.core.settings import Count, NotNegative, Positive, check_fields
 
 _STEP = 1 / 8  # of the budget
-_START = 0.005
 _TINY = 1e-12
 _WIDTHS = (0.25, 1.0, 4.0)  # of the Gaussian kernels, in units of the mean squared distance of clean patches
 
@@ -59,10 +58,7 @@ class TipIm(Attack):
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the last images of the walk, or the clean ones where it gained nothing."""
         threat, clean = objective.threat, objective.clean
-        start = min(threat.eps, _START)
-        images: Images = objective.project(
-            {n: image + start * objective.noise(n) if n in threat.modalities else image for n, image in clean.items()}
-        )
+        images = noisy_start(objective)
         size = threat.eps * _STEP if self.step_size is None else self.step_size
         memory: dict[Modality, Tensor] = {}
         for number in range(self.steps):

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from facewarden.attacks.parts.steps import ascend
+from facewarden.attacks.parts.steps import ascend, noisy_start
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images
 from facewarden.core.settings import Count, Positive, check_fields
 
 _STEP = 1 / 10  # of the budget
-_START = 0.005  # start noise: at the clean face itself a push away has no gradient
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,10 +46,7 @@ class Ulixes(Attack):
     def perturb(self, objective: CountedObjective) -> Images:
         """Return the smallest masks on the way that pass the margin, and the farthest ones where none does."""
         threat, clean = objective.threat, objective.clean
-        start = min(threat.eps, _START)
-        images: Images = objective.project(
-            {n: image + start * objective.noise(n) if n in threat.modalities else image for n, image in clean.items()}
-        )
+        images = noisy_start(objective)
         best, reach = dict(clean), objective.loss(clean, of="margin")
         size = threat.eps * _STEP if self.step_size is None else self.step_size
         for number in range(self.steps):

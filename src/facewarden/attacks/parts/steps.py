@@ -17,6 +17,7 @@ from facewarden.core.threat import ThreatModel
 _NO_DIVISION_BY_ZERO = 1e-10  # a sample whose gradient is zero stays where it is
 
 
+_START_NOISE = 0.005
 _RELATIVE_STEP = {"linf": 1 / 4, "l2": 1 / 5}
 
 
@@ -51,6 +52,22 @@ def ascend(images: Images, gradients: Mapping[Modality, Tensor], *, norm: str, s
             length = gradient.flatten(1).norm(p=2, dim=1) + _NO_DIVISION_BY_ZERO
             moved[name] = images[name] + size * (gradient / length.view(-1, 1, 1, 1))
     return moved
+
+
+def noisy_start(objective: CountedObjective) -> Images:
+    """Move the clean images by a little noise: at the clean face itself, a push away from it has no gradient.
+
+    The noise has the published deviation of 0.005, in units of the [0, 1] pixel range, or the budget where that is
+    less.
+    """
+    threat = objective.threat
+    size = min(threat.eps, _START_NOISE)
+    return objective.project(
+        {
+            name: image + size * objective.noise(name) if name in threat.modalities else image
+            for name, image in objective.clean.items()
+        }
+    )
 
 
 def random_start(objective: CountedObjective, *, stream: str | int, surface: float = 0.0) -> dict[Modality, Tensor]:

@@ -12,7 +12,7 @@ from facewarden.core.errors import FacewardenError
 from facewarden.core.settings import Count, SettingError, Text, WrittenAs, read_settings
 from facewarden.experiments.engine.plan_settings import Seeds
 from facewarden.experiments.engine.recipe_changes import CardChanges, Place, checked_recipe, misplaced
-from facewarden.experiments.vulnerability.settings import AttackSettings, AttackSpec, SfaChoices, attack_specs
+from facewarden.experiments.vulnerability.settings import AttackSettings, SfaChoices, check_attacks
 from facewarden.training.recipe import read_recipe
 from facewarden.training.recipe_files import merged
 
@@ -67,16 +67,6 @@ class AdversarialPlan:
     title: Text = "Adversarial training"
 
     @property
-    def specs(self) -> tuple[AttackSpec, ...]:
-        """The attacks with their names."""
-        return attack_specs(self.attacks)
-
-    @property
-    def transferred(self) -> AttackSpec | None:
-        """The attack that is made on other starting points."""
-        return None if self.transfer is None else attack_specs({"transfer": self.transfer}, at=())[0]
-
-    @property
     def generators(self) -> dict[str, Any]:
         """Settings of SFA's generators, as cells hold them."""
         usual = {item.name: item.default for item in fields(StartGenerators) if item.name in _GENERATORS}
@@ -108,7 +98,9 @@ def plan_of(settings: Mapping[str, Any]) -> AdversarialPlan:
         SettingError: a setting cannot be used.
     """
     plan = read_settings(AdversarialPlan, settings)
-    _ = plan.specs, plan.transferred
+    check_attacks(plan.attacks, at=("attacks",))
+    if plan.transfer is not None:
+        check_attacks({"transfer": plan.transfer}, at=())
     if START in plan.methods:
         at = ("methods", START)
         raise SettingError(f"methods.{START} is the name of what all methods start from", hint="another name", at=at)

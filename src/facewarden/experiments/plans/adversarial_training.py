@@ -35,8 +35,8 @@ class AdversarialTraining(PlanKind):
             raise SettingError(f"{plan.captures}: no such captures", hint="facewarden simulate", at=("captures",))
         start = parse_recipe(plan.recipes()[START], source="the plan")
         wanted = []
-        for attack in plan.specs:
-            wanted += placed(attack.heads, "attacks", attack.name, "heads")
+        for name, attack in plan.attacks.items():
+            wanted += placed(attack.heads, "attacks", name, "heads")
         for name, change in plan.methods.items():
             own = (change or {}).get("objective_settings", {})
             wanted += placed(own.get("heads"), "methods", name, "objective_settings", "heads")
@@ -51,7 +51,7 @@ class AdversarialTraining(PlanKind):
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for each training, and for what is measured of each."""
         plan = plan_of(settings)
-        heads = sum(len(attack.heads or ("live",)) for attack in plan.specs)
+        heads = sum(len(attack.heads or ("live",)) for attack in plan.attacks.values())
         check_cell_count(len(plan.seeds) * (len(plan.methods) + 1) * (heads + 2), at=("seeds",))
         recipes = plan.recipes()
         common = {"captures": plan.captures, "samples": plan.samples, "modalities": ["rgb"]}
@@ -75,7 +75,7 @@ def _of_seed(
     plan: AdversarialPlan, common: Mapping[str, Any], recipes: Mapping[str, dict[str, Any]], *, seed: int
 ) -> list[PlanCell]:
     made: list[PlanCell] = []
-    sfa, attacks = plan.generators, plan.specs
+    sfa = plan.generators
     for method, recipe in recipes.items():
         name = f"{method}-{seed}"
         place = {**common, "seed": seed, "model": name, "method_name": method, "spec": f"shared:models/{name}"}
@@ -86,21 +86,20 @@ def _of_seed(
         if method == START:
             settings_of = {**place, **sfa, "tag": name, "do": "generators"}
             made.append(PlanCell(f"generators / {name}", settings_of, (f"train / {name}",)))
-        for attack in attacks:
+        for called, attack in plan.attacks.items():
             for head in attack.heads or ("live",):
                 readings: dict[str, Any] = {}
                 for reading in attack.readings:
                     readings[reading] = {"kind": reading if reading != "none" else "none", "tag": f"{START}-{seed}"}
                 after = (f"clean / {name}", f"generators / {START}-{seed}")
-                cell = {**place, "do": "attack", "head": head, "attack": attack.name, "method": attack.method,
-                        "set": dict(attack.options), "eps": list(attack.eps), "readings": readings}  # fmt: skip
-                made.append(PlanCell(f"{attack.name} / {name} / {head}", cell, after))
+                cell = {**place, "do": "attack", "head": head, "attack": called, **attack.in_cell(called)}
+                made.append(PlanCell(f"{called} / {name} / {head}", {**cell, "readings": readings}, after))
     return made
 
 
 def _transfer(plan: AdversarialPlan, common: Mapping[str, Any], methods: Sequence[str]) -> list[PlanCell]:
     """Attacks made on the starting point of the next seed, for every method's detector of a seed."""
-    attack, seeds = plan.transferred, plan.seeds
+    attack, seeds = plan.transfer, plan.seeds
     if attack is None or len(seeds) < 2:
         return []
     cells = []
@@ -108,8 +107,7 @@ def _transfer(plan: AdversarialPlan, common: Mapping[str, Any], methods: Sequenc
         other = f"{START}-{seeds[(place + 1) % len(seeds)]}"
         victims = {f"{method}-{seed}": f"shared:models/{method}-{seed}" for method in methods}
         cell = {**common, "seed": seed, "do": "transfer", "model": other, "spec": f"shared:models/{other}",
-                "head": "live", "method": attack.method, "set": dict(attack.options), "eps": list(attack.eps),
-                "victims": victims}  # fmt: skip
+                "head": "live", "victims": victims, **attack.in_cell("transfer")}  # fmt: skip
         needs = tuple(f"clean / {name}" for name in dict.fromkeys((other, *victims)))
         cells.append(PlanCell(f"transfer / {other} -> seed {seed}", cell, needs))
     return cells
