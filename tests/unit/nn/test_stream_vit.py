@@ -65,6 +65,28 @@ def test_what_is_added_may_go_through_the_norm_of_its_block() -> None:
     torch.testing.assert_close(network(images())[0], shown.norm(x)[:, 0], atol=1e-5, rtol=1e-5)
 
 
+def test_adapters_may_lie_beside_the_mlp_only() -> None:
+    shown = trunk()
+    x = shown._pos_embed(shown.patch_embed(images()[0]))
+    for block in shown.blocks:
+        x = x + block.attn(block.norm1(x))
+        x = x + block.mlp(block.norm2(x)) + 1.0
+    network = StreamVit(shown, make_adapter=Constant, only_mlp=True).eval()
+    assert (len(network.beside_attention), len(network.beside_mlp)) == (0, SHAPE.depth)
+    torch.testing.assert_close(network(images())[0], shown.norm(x)[:, 0], atol=1e-5, rtol=1e-5)
+
+
+def test_patch_tokens_are_those_of_the_middle_and_the_last_block() -> None:
+    shown, given = trunk(), images()
+    early, late = StreamVit(trunk()).eval().patch_tokens(given)
+    for i, one in enumerate(given):
+        x = shown._pos_embed(shown.patch_embed(one))
+        for block in shown.blocks[:2]:  # of three blocks, the second is the middle one
+            x = block(x)
+        torch.testing.assert_close(early[i], x[:, 1:], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(late[i], shown.forward_features(one)[:, 1:], atol=1e-5, rtol=1e-5)
+
+
 def test_adapters_are_added_beside_attention_and_mlp_of_every_block() -> None:
     shown = trunk()
     adapted = StreamVit(shown, make_adapter=Constant).eval()

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -230,6 +232,9 @@ def test_frames_are_squashed_where_the_lineage_does_it() -> None:
     pressed = untrained("vit_concat", fit="squash").crop(batch, size=32, scale=1.0).images["rgb"]
     assert float(kept[:, :, :7].abs().max()) == 0.0
     assert float(pressed[:, :, 2:].mean()) > 0.4
+    for image, square in zip(batch.images["rgb"], pressed, strict=True):
+        read = cv2.resize(image.permute(1, 2, 0).numpy(), (32, 32), interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_allclose(square.permute(1, 2, 0).numpy(), read, atol=2e-5)
     boxed = replace(batch, box=torch.tensor([[8.0, 4.0, 40.0, 20.0]]).repeat(2, 1))
     whole = replace(batch, images={m: image[:, :, 4:20, 8:40] for m, image in batch.images.items()})
     one, other = (

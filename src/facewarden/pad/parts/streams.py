@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facewarden.core.artifact import CARD, load_artifact
 from facewarden.core.batch import FaceBatch
@@ -131,6 +132,12 @@ class ThreeStreams(Trainable):
             height, width = some.shape[-2:]
             if height == width == size:
                 return batch
+            if self.options.fit == "squash":  # the edge is repeated, as readers do that squash a file
+                pressed = {
+                    name: functional.interpolate(image, (size, size), mode="bilinear", align_corners=False).clamp(0, 1)
+                    for name, image in batch.images.items()
+                }
+                return replace(batch, images=pressed)
             box, scale = some.new_tensor([[0.0, 0.0, width, height]]).expand(len(batch), -1), 1.0
         squashed = self.options.fit == "squash"
         border: Border = "stretch" if squashed else "zero"
