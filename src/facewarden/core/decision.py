@@ -75,6 +75,8 @@ class DecisionRule:
         try:
             values = read_json_bounded(path)
             wrong = [name for name, kind in _TYPES.items() if type(values.get(name, kind())) is not kind]
+            if not isinstance(values.get("threshold"), int | float):  # a bool is refused below, by name
+                wrong = ["threshold"]
             if wrong:
                 raise TypeError(f"{wrong[0]} is of another type")
             return cls(**values)
