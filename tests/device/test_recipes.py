@@ -45,6 +45,25 @@ def test_a_recipe_takes_a_step_there(name: str, tmp_path: Path, second: torch.de
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["ama_joint", "dadm", "dadm_published", "iadg", "mmda", "mmdg_plus_plus", "ogm_ge", "ssan", "unimodal_ensemble",
+     "vp_fas_like"],
+)  # fmt: skip
+def test_a_recipe_of_further_rows_goes_on_there(name: str, tmp_path: Path, second: torch.device) -> None:
+    """Two epochs: what is measured before an epoch, kept between steps and drawn lies on the device of the model."""
+    plan = read_recipe(name)
+    small = {"width": 16} if name.startswith("dadm") else {}
+    model: Any = registry.load("pad", plan.entry).untrained({**plan.model, "depth": 1, "size": 32, **small}, seed=0)
+    objective = registry.load("objectives", plan.objective)(**plan.objective_settings)
+    settings = replace(plan.training, epochs=2, batch=4, accumulate=1, margin=1.0, precision="float32")
+    crops = crop_set(4, side=32)
+    log = fit(model, crops, objective=objective, settings=settings, seed=0, run=tmp_path, device=second)
+    assert math.isfinite(log[1]["loss"])
+    assert device_of(model) == second
+    assert model(crops.batch(range(2))).score.device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
     ("name", "given"),
     [
         ("awp", {"inner_settings": {"base": "cross_entropy", "steps": 1}}),
