@@ -133,7 +133,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 def _compares(recipe: Mapping[str, Any]) -> bool:
     """Whether the losses by sensor are those of prototypes, which ReGrad compares."""
-    return str(recipe.get("objective", "")).startswith(("ssp", "regrad"))
+    return str(recipe.get("objective", "")).startswith(("ssp", "regrad", "dadm"))
 
 
 def _chapters(log: Log, *, simulated: bool, prototypes: bool) -> list[Chapter]:
@@ -154,6 +154,12 @@ def _chapters(log: Log, *, simulated: bool, prototypes: bool) -> list[Chapter]:
               "Length of what the rule writes there, the other sensors' shares included.", ylabel="mean length"),
         drawn("conflict", "Conflicts between sensors",
               "Share of parameter tensors on which a faster sensor's gradient points against the slower one's.",
+              ylabel="share of tensors", percent=True),
+        drawn("base_ratio", "Base of the rule",
+              "Length of the gradient that leads, in that of the one set against it: the median over tensors.",
+              ylabel="mean ratio"),
+        drawn("faint_base", "Bases that are next to nothing",
+              "Share of tensors whose leading gradient is so short that its square is below the rule's 1e-8.",
               ylabel="share of tensors", percent=True),
         drawn("gradient", "Whole gradient by owner", "Cross-entropy included; what belongs to no sensor is shared.",
               ylabel="mean length"),

@@ -30,6 +30,8 @@ def line(epoch: int) -> dict[str, float]:
         found[f"conflict/{name}"] = 0.5 - 0.1 * place
         found[f"prototype_gradient/{name}"] = 1 / (epoch + place)
         found[f"rebalanced_gradient/{name}"] = 0.8 / (epoch + place)
+        found[f"base_ratio/{name}"] = 0.01 * (place + 1)
+        found[f"faint_base/{name}"] = 0.9 - 0.1 * place
         found[f"gradient/{name}"] = 2 / (epoch + place)
         found[f"certainty/{name}"] = 0.9 - 0.05 * place
         found[f"certainty_spread/{name}"] = 0.01 * (place + 1)
@@ -134,7 +136,8 @@ def test_markdown_names_its_figures(tmp_path: Path) -> None:
     page = write_training(read_training(written(tmp_path / "out")), tmp_path / "md", markdown=True)
     text = page.read_text(encoding="utf-8")
     named = re.findall(r"\]\((training_figures/[^)]+)\)", text)
-    assert len(named) == 9
+    assert len(named) == 11
+    assert "Bases that are next to nothing" in text
     for name in named:
         drawn = (tmp_path / "md" / name).read_text(encoding="utf-8")
         assert drawn.startswith("<svg xmlns=")
