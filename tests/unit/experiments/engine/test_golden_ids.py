@@ -25,12 +25,14 @@ GOLDEN = {
     "fine_grained_real": (21, "244f931f84d6f0c5"),
     "fine_grained_shipped": (10, "c825c62077716c11"),
     "floors_published": (56, "4a90f64dc2c255f8"),
-    "floors_simulated": (44, "2beb78580f05d98f"),
+    "floors_simulated": (32, "4f4fe395d665eb3f"),
+    "frozen_simulated": (16, "3ba556cdc6ae47be"),
     "mmdg_domains": (108, "24efde60499489e5"),
     "mmdg_published": (156, "78b0c8afe21b8fe8"),
     "mmdg_simulated": (184, "8c43549a9614b625"),
     "mmdg_tuning": (28, "626fbdceadce2b67"),
     "presentation_smoke": (8, "c212e06c675290c4"),
+    "yardstick": (39, "6df22e10bb6f39f1"),
 }
 """Plan -> number of cells and a hash of their names and ids, with version 1 of every kind's code, as fa3ff7e has them.
 
