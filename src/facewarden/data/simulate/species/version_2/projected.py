@@ -22,23 +22,27 @@ from facewarden.data.simulate.species.parts.worn import both, normals, oval, sha
 
 
 def replay_projected(stage: SpeciesStage) -> StagedPresentation:
-    """A projector beside the camera throws the victim's picture on a white head or on the attacker's own."""
+    """A projector beside the camera throws the victim's picture on a white or gray cast or on the attacker's own."""
     rng, grade = stage.rng, grade_of(stage)
     wearer, victim = both(stage)
     density = stage.view.pixels_per_mm(stage.distance)
     white = bool(rng.random() < 0.6)
     head = wearer.surface
+    spill = {"low": 1.5, "medium": 1.2, "high": 1.03}[stage.quality]
     if white:
         cast = victim if stage.quality == "high" else wearer  # who takes care casts the victim's own head
-        size = stage.view.size
         depth = soft(cast.surface.depth, 0.8 * stage.pick(*grade.relief_blur) * density)
-        stain = 1 + np.float32(0.02) * smooth_noise(rng, size, cells=9)
-        tone = np.asarray(stage.pick(0.6, 0.85) * rng.uniform(0.95, 1.05, 3), np.float32)
-        head = replace(
+        stain = 1 + np.float32(0.02) * smooth_noise(rng, stage.view.size, cells=9)
+        # Gray takes the room's light less than a lamp that is strong enough: the picture keeps its blacks.
+        gray = {"low": stage.pick(0.6, 0.85), "medium": stage.pick(0.35, 0.6), "high": stage.pick(0.18, 0.35)}
+        tone = np.asarray(gray[stage.quality] * rng.uniform(0.95, 1.05, 3), np.float32)
+        mold = replace(
             cast.surface, albedo=(tone * stain[..., None]).astype(np.float32), depth=depth,
-            nir=(np.float32(stage.pick(0.55, 0.85)) * stain).astype(np.float32),
+            nir=(np.float32(stage.pick(0.45, 0.8)) * stain).astype(np.float32),
             normal=normals(depth, pixels_per_mm=density), gloss=np.full_like(depth, stage.pick(0.03, 0.3)),
+            coverage=oval(cast, width=stage.pick(1.0, 1.12), height=stage.pick(1.0, 1.1)) * cast.surface.coverage,
         )  # fmt: skip
+        head = over(mold, head) if stage.quality != "low" else replace(mold, coverage=cast.surface.coverage)
     photo = edited_photo(stage, stage.victim)
     photo = replace(photo, image=blurred(photo.image, stage.pick(*grade.blur)))
     error, turn = stage.pick(*grade.shift) * density, stage.pick(0, 2 * np.pi)
@@ -50,10 +54,13 @@ def replay_projected(stage: SpeciesStage) -> StagedPresentation:
     side = np.array([stage.pick(-0.4, 0.4), stage.pick(-0.5, 0.1), 1.0], np.float32)
     side /= np.float32(np.linalg.norm(side))
     beam = np.clip(head.normal @ side, 0, 1)
-    reach = soft(oval(victim, width=1.5, height=1.5), 4 * density)  # the frame of the picture, softened by its lens
+    reach = soft(
+        oval(victim, width=spill, height=spill), 0.08 * spill**4 * density + 0.5
+    )  # masked, the better the closer
     black = np.float32({"low": 0.06, "medium": 0.03, "high": 0.012}[stage.quality])
-    level = np.float32(min(stage.pick(1.5, 4.5) / stage.light.brightness, 12.0))
+    strong = {"low": (1.5, 4.5), "medium": (2.0, 4.0), "high": (2.5, 4.0)}[stage.quality]
+    level = np.float32(min(stage.pick(*strong) / stage.light.brightness, 12.0))
     thrown = (black + wanted) * (level * beam * reach)[..., None]
     lit = replace(head, emission=np.asarray(head.albedo * thrown, np.float32))
     return StagedPresentation(over(lit, shadowed(stage, wearer)), victim.landmarks, victim.box, stage.distance,
-                              {"on": "white head" if white else "own face"})  # fmt: skip
+                              {"on": "cast" if white else "own face"})  # fmt: skip
