@@ -12,10 +12,11 @@ from types import FunctionType
 from typing import Any, get_args, get_type_hints
 
 import jaxtyping
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeException
 
 _with_shapes = jaxtyping.jaxtyped
+_with_types = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))  # a TypeError, as without checks
 
 
 def install() -> None:
@@ -40,7 +41,7 @@ def _by_types(function: Any) -> Any:
     """The function with checks of its types; None where it names shapes, or something that is not known yet."""
     try:
         hints = get_type_hints(function, include_extras=True).values()
-        return None if any(map(_is_shape, hints)) else beartype(function)
+        return None if any(map(_is_shape, hints)) else _with_types(function)
     except (NameError, TypeError, AttributeError, BeartypeException):
         return None
 

@@ -32,6 +32,7 @@ def script(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_simulates_in_several_processes_and_runs_once(tmp_path: Path) -> None:
     process = script(
         tmp_path,

@@ -84,7 +84,7 @@ def test_embeddings_are_kept_and_used_until_a_photo_changes(colors, people, tmp_
     first = verify([colors], [str(people)], aligner="precropped", rounds=20, run=run)
     (kept,) = run.glob("*.npz")
     with monkeypatch.context() as patch:
-        patch.setattr("facewarden.evaluation.verification.vectors_of", lambda *_: pytest.fail("embedded again"))
+        patch.setattr("facewarden.evaluation.kept_embeddings.vectors_of", lambda *_: pytest.fail("embedded again"))
         assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) == first
     Image.new("RGB", (112, 112), "white").save(people / "Ann_Doe" / "Ann_Doe_0001.png")
     assert verify([colors], [str(people)], aligner="precropped", rounds=20, run=run) != first

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from facewarden.experiments.cloaking.headlines import Headlines
 from facewarden.experiments.cloaking.recognizer_kinds import RECOGNIZER_KINDS
 from facewarden.experiments.cloaking.results_grid import CloakingGrid
-from facewarden.experiments.cloaking.tables import KIND_WORDS, Headlines
+from facewarden.experiments.cloaking.tables import KIND_WORDS
 from facewarden.reporting.document import Figure
 
 

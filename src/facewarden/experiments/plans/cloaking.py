@@ -14,22 +14,16 @@ from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.settings import SettingError
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
+from facewarden.experiments.cloaking.cost_tables import cost_sentences, cost_table
 from facewarden.experiments.cloaking.figures import budget_figure, protection_figure
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
+from facewarden.experiments.cloaking.headlines import headline_sentences, headline_table, headlines
 from facewarden.experiments.cloaking.measure import TRAINED, CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.purifier_cost import cost_of
 from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid
 from facewarden.experiments.cloaking.settings import OLD_KEYS, CloakingPlan, cloak_of, plan_of
-from facewarden.experiments.cloaking.tables import (
-    cells_table,
-    cost_sentences,
-    cost_table,
-    goal_table,
-    headline_sentences,
-    headline_table,
-    headlines,
-)
+from facewarden.experiments.cloaking.tables import cells_table, goal_table
 from facewarden.experiments.engine.inputs import model_inputs, photos_inputs
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary, shared_folder
 from facewarden.experiments.engine.plan_settings import check_cell_count

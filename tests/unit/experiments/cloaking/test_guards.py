@@ -38,6 +38,7 @@ from facewarden.experiments.cloaking.small_grid import cell_metrics, evaluate_cl
 from facewarden.experiments.cloaking.tables import cells_table
 from facewarden.experiments.cloaking.trackers import UserOutcome
 from facewarden.experiments.engine.plan_file import read_plan
+from facewarden.photos import cloak_attack
 from facewarden.photos.aligned import AlignedFaces, embed_all, to_images
 from facewarden.photos.cloak_attack import choose_method
 from facewarden.training.pairs import PairSet
@@ -271,7 +272,15 @@ def test_those_who_chose_the_recipe_judge_no_purifier_in_any_copy_of_the_set(oth
 
 
 @pytest.mark.parametrize(("attack", "targets"), [("fawkes_targeted", 1), ("tip_im", 5)])
-def test_a_person_of_more_photos_than_a_group_is_aimed_photo_by_photo(attack: str, targets: int) -> None:
+def test_a_person_of_more_photos_than_a_group_is_aimed_photo_by_photo(
+    attack: str, targets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noise(*, people: int, each: int, seed: int) -> AlignedFaces:
+        crops = np.random.default_rng(seed).integers(0, 256, (people * each, 112, 112, 3)).astype(np.uint8)
+        names = tuple(f"p{number // each}" for number in range(people * each))
+        return AlignedFaces(crops, names, tuple(f"{number}" for number in range(people * each)), "noise", True, {})
+
+    monkeypatch.setattr(cloak_attack, "drawn_faces", noise)  # strangers of any kind are chosen among alike
     clean = make_faces(10) * 0.7 + 0.15
     method = choose_method(attack, strength="mid", eps=None, thorough=False)
     found = method.targets([TinyRecognizer()], clean[:8], keys=list("abcdefgh"), seed=0, own=clean)

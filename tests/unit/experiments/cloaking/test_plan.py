@@ -29,23 +29,15 @@ from facewarden.experiments.cloaking import small_grid
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import identity_of
+from facewarden.experiments.cloaking.cost_tables import cost_sentences, cost_table
 from facewarden.experiments.cloaking.figures import budget_figure
+from facewarden.experiments.cloaking.headlines import headline_sentences, headline_table, headlines
 from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.purifier_cost import _speed
 from facewarden.experiments.cloaking.recognizer_kinds import RecognizerKind
 from facewarden.experiments.cloaking.results_grid import CloakingGrid
-from facewarden.experiments.cloaking.tables import (
-    UPPER_HALF,
-    Goal,
-    cells_table,
-    cost_sentences,
-    cost_table,
-    goal_table,
-    headline_sentences,
-    headline_table,
-    headlines,
-)
+from facewarden.experiments.cloaking.tables import UPPER_HALF, Goal, cells_table, goal_table
 from facewarden.experiments.engine.kind import CellResult, PlanCell
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown

@@ -1,0 +1,169 @@
+"""Embeddings of a set's photos: each read and aligned once for all recognizers, and kept for a second try."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facewarden.align import align_face, choose_face
+from facewarden.core.compute.finite import vectors_of
+from facewarden.core.errors import BadInputError
+from facewarden.core.files import writing
+from facewarden.core.identity.code_version import code_of, say_computed_anew
+from facewarden.core.progress import track
+from facewarden.core.roles import Aligner, Recognizer
+from facewarden.data.content import photos_hash
+from facewarden.data.datasets import FacePhoto
+from facewarden.data.photo import read_photo, why_unread
+from facewarden.photos.aligned import to_images
+
+_CHUNK = 256
+_BATCH = 32
+_SEVERAL = "several faces, the most central one is taken"
+
+
+@dataclass(frozen=True)
+class EmbeddedPhotos:
+    """Unit vectors of the photos that could be used.
+
+    Attributes:
+        rows: `(n,)` places of these photos in the set.
+        vectors: `(n, d)`; a row of NaN where a network gave no direction.
+        left_out: why others could not be used -> how many.
+        notes: what is to be said of some -> how many.
+    """
+
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    left_out: dict[str, int]
+    notes: dict[str, int]
+
+
+def embeddings_of(
+    photos: Sequence[FacePhoto],
+    models: Mapping[str, Recognizer],
+    *,
+    finder: Aligner,
+    aligner: str,
+    run: Path | None,
+) -> dict[str, EmbeddedPhotos]:
+    """Return the embeddings of photos by every model, those that an earlier try kept as they were.
+
+    Args:
+        photos: of a set.
+        models: label -> recognizer.
+        finder, aligner: the face finder and its name.
+        run: folder that keeps them; None keeps nothing.
+
+    Raises:
+        BadInputError: no face could be used, or what was kept cannot be read or written.
+    """
+    kept = {name: _kept_file(run, photos, aligner, model) for name, model in models.items()}
+    found = {name: _read_kept(path) for name, path in kept.items() if path is not None and path.is_file()}
+    wanted = {name: model for name, model in models.items() if name not in found}
+    if wanted:
+        new = _embed(photos, finder, wanted)
+        for name in wanted:
+            _keep(kept[name], new[name])
+        found |= new
+    return found
+
+
+def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Recognizer]) -> dict[str, EmbeddedPhotos]:
+    """Read and align each photo once and embed it with every model, a chunk at a time."""
+    vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
+    used: list[int] = []
+    left_out: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    chunk: list[NDArray[np.uint8]] = []
+
+    def flush() -> None:
+        for name, model in models.items():
+            vectors[name].append(_vectors(model, to_images(np.stack(chunk))))
+        chunk.clear()
+
+    for row, photo in enumerate(track(photos, label="embedding", unit="faces")):
+        try:
+            said: list[str] = []
+            image = read_photo(photo.path, on_note=said.append)
+        except BadInputError as error:
+            left_out[why_unread(photo.path, error)] += 1
+            continue
+        try:
+            faces = finder.locate(image)
+        except BadInputError:
+            left_out["photo refused by the aligner"] += 1
+            continue
+        if not faces:
+            left_out["no face found"] += 1
+            continue
+        notes.update(text.partition(": ")[2] for text in said if "frames" in text)
+        notes[_SEVERAL] += len(faces) > 1
+        face = choose_face(faces, size=(image.shape[1], image.shape[0]), several="most_central")
+        chunk.append(align_face(image, face.landmarks))
+        used.append(row)
+        if len(chunk) == _CHUNK:
+            flush()
+    if chunk:
+        flush()
+    if not used:
+        raise BadInputError(
+            f"no face could be used of {len(photos)} photos: {dict(left_out)}", hint="another --aligner"
+        )
+    rows = np.array(used, dtype=np.int64)
+    told = dict(+notes)
+    return {name: EmbeddedPhotos(rows, np.concatenate(parts), dict(left_out), told) for name, parts in vectors.items()}
+
+
+def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
+    """Embed crops; a row of NaN stands where the network gave no direction."""
+    parts = [vectors_of(model, chunk) for chunk in torch.split(images, _BATCH)]
+    return np.concatenate([part.numpy() for part in parts]).astype(np.float32)
+
+
+def _kept_file(run: Path | None, photos: Sequence[FacePhoto], aligner: str, model: Recognizer) -> Path | None:
+    if run is None:
+        return None
+    # Everything that decides the vectors: the photos' bytes, the aligner, the model's bytes and settings.
+    text = json.dumps([photos_hash(photos), aligner, model.card.identity()], sort_keys=True)
+    name, digest = f"embeddings-{model.card.name}", hashlib.sha256(text.encode()).hexdigest()[:16]
+    code = code_of("embeddings")
+    path = run / f"{name}-{digest}-{code}.npz"
+    stems = [file.stem.rpartition("-") for file in run.glob(f"{name}-{digest}-*.npz")]
+    others = [int(number) for _, _, number in stems if number.isdecimal() and int(number) != code]
+    if others and not path.is_file():
+        say_computed_anew(name, held=others, now=code)
+    return path
+
+
+def _keep(path: Path | None, found: EmbeddedPhotos) -> None:
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path) as temporary, temporary.open("wb") as out:
+            left_out, notes = (np.array(json.dumps(one)) for one in (found.left_out, found.notes))
+            np.savez(out, rows=found.rows, vectors=found.vectors, left_out=left_out, notes=notes)
+    except OSError as error:
+        raise BadInputError(
+            f"{path}: cannot be written: {error}", hint="choose a writable folder: --run DIR"
+        ) from error
+
+
+def _read_kept(path: Path) -> EmbeddedPhotos:
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            notes = json.loads(str(held["notes"])) if "notes" in held.files else {}  # earlier ones were not kept
+            return EmbeddedPhotos(held["rows"], held["vectors"], json.loads(str(held["left_out"])), notes)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise BadInputError(f"{path}: cannot be read: {error}", hint="delete it; it will be computed again") from error
