@@ -11,7 +11,7 @@ import pytest
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
-from facewarden.core.guards.bounded import parse_json, read_bounded
+from facewarden.core.guards.bounded import parse_json, read_bounded, read_json_bounded
 from facewarden.core.guards.limits import LimitError, check_limit, declared, limit_of
 from facewarden.data.sample import Sample
 from facewarden.nn.restorer import build_restorer
@@ -121,3 +121,8 @@ def test_a_recipe_that_is_like_no_recipe_is_bad_input(tmp_path: Path, name: obje
     path.write_text(json.dumps({"like": name}))
     with pytest.raises(BadInputError):
         RecipeFiles(FOLDER, what="recipe", model="multi_cnn").read(str(path))
+
+
+def test_a_byte_order_mark_of_an_editor_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1}', encoding="utf-8-sig")
+    assert read_json_bounded(tmp_path / "a.json") == {"a": 1}
