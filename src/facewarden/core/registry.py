@@ -96,7 +96,7 @@ def load(group: str, name: str) -> Any:
         module = importlib.import_module(path)
     except FacewardenError:
         raise
-    except Exception as error:  # a plug-in may fail in any way; say whose fault it is
+    except (Exception, SystemExit) as error:  # a plug-in may fail in any way; say whose fault it is
         raise ContractError(
             f"{group} entry {name!r}: {path} of {origin} cannot be imported: {error!r}",
             hint="install what it needs, or remove the plug-in",

@@ -196,3 +196,18 @@ def test_numbers_of_hundreds_of_digits_are_bad_input(
         code = int(str(error.code))
     assert code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_code_of_others_that_calls_exit_ends_no_verb_with_its_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from facewarden.verbs import doctor as module
+
+    def leaves(**_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr(module, "doctor", leaves)
+    assert main(["doctor"]) == 2
+    said = capsys.readouterr().err
+    assert "test_endings.py:" in said
+    assert "called exit(0) in the middle of the work" in said

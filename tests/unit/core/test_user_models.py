@@ -93,6 +93,12 @@ MODELS = """
         def predict(self, batch):
             return PadOutput(score=self.drop(batch.images["rgb"].mean(dim=(2, 3))).sum(dim=1))
 
+    def leaves(images):
+        raise SystemExit(0)
+
+    def gone():
+        raise SystemExit(0)
+
     def broken():
         raise OSError("weights.bin is not there")
 """
@@ -184,6 +190,8 @@ def test_what_has_no_safe_value_must_be_stated(own: Path) -> None:
         ("dropped", {}, "two calls with the same pictures"),
         ("fails", {}, r"no such layer.*own\.py:\d+"),
         ("broken", {}, r"own\.py:\d+: .*broken cannot be made: OSError"),
+        ("leaves", {}, r"SystemExit\(0\).*own\.py:\d+"),
+        ("gone", {}, r"own\.py:\d+: .*gone cannot be made: SystemExit\(0\)"),
         ("Needs", {}, "missing a required argument: 'weights'"),
         ("Net", {"mean": 0.5}, "units of 0..1"),
         ("Net", {"colour": "RGB"}, "unknown setting 'settings.colour'"),
@@ -246,3 +254,9 @@ def test_a_callable_without_a_file_of_its_own_is_hashed_by_the_file_that_defines
     assert set(PythonDetector(Net()).card.sha256) == {Path(__file__).name, ANSWERS}
     with pytest.raises(BadInputError, match="no file defines it"):
         PythonDetector(max)
+
+
+def test_a_file_that_calls_exit_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(BadInputError, match=r"script\.py:2: cannot be imported: SystemExit\(0\)"):
+        resolve_detector(f"{tmp_path / 'script.py'}:Net")

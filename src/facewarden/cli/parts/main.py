@@ -16,7 +16,7 @@ from facewarden.cli.parts.commands import RENAMED, Command, description, is_verb
 from facewarden.cli.parts.endings import BAD_INPUT, INTERRUPTED, UNWRITABLE, guarded, is_full, unusable
 from facewarden.cli.parts.logs import logs_on_stderr
 from facewarden.cli.parts.outcome import Outcome
-from facewarden.core.errors import AssetError, FacewardenError
+from facewarden.core.errors import AssetError, BadInputError, FacewardenError
 from facewarden.core.guards import interrupts
 from facewarden.core.guards.text import inert, inert_json, message, one_line
 from facewarden.core.identity.version import __version__
@@ -143,8 +143,15 @@ def _run(command: Command, positional: tuple[object, ...], named: dict[str, obje
     from facewarden.cli.parts.progress import on_stderr
     from facewarden.core.progress import shown_by
 
-    with nullcontext() if quiet else on_stderr() as sink, nullcontext() if sink is None else shown_by(sink):
-        return command.entry(*positional, **named)
+    try:
+        with nullcontext() if quiet else on_stderr() as sink, nullcontext() if sink is None else shown_by(sink):
+            return command.entry(*positional, **named)
+    except SystemExit as error:  # no code of ours: a model or plug-in would end the work with its own exit code, even 0
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise BadInputError(
+            f"{last.filename}:{last.lineno} called exit({error.code!r}) in the middle of the work",
+            hint="let this code raise an error instead",
+        ) from error
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> int:

@@ -92,7 +92,7 @@ def _imported(file: Path) -> ModuleType:
     except FacewardenError:
         sys.modules.pop(module_name, None)
         raise
-    except Exception as error:  # a person's file may fail in any way
+    except (Exception, SystemExit) as error:  # a person's file may fail in any way, and call exit at its end
         sys.modules.pop(module_name, None)
         raise BadInputError(
             f"{file}{_line(error, path)}: cannot be imported: {error!r}", hint=f"python {file} shows where it fails"
@@ -128,14 +128,14 @@ def _made(maker: Any, what: str, settings: Mapping[str, Any], file: Path) -> Any
         return maker(**settings)
     except FacewardenError:
         raise
-    except Exception as error:  # a person's code may fail in any way
+    except (Exception, SystemExit) as error:  # a person's code may fail in any way
         raise BadInputError(
             f"{file}{_line(error, file.resolve())}: {what} cannot be made: {error!r}",
             hint=f"python -i {file} shows where it fails",
         ) from error
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """The last line of the file that the error came through, ":12"."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f":{error.lineno}"

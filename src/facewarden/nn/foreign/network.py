@@ -207,7 +207,7 @@ class CallableNetwork(ForeignNetwork):
             return {name: _tensor(value).to(pictures.device) for name, value in _named(found)}
         except FacewardenError:
             raise
-        except Exception as error:  # a person's code may fail in any way
+        except (Exception, SystemExit) as error:  # a person's code may fail in any way
             last = traceback.extract_tb(error.__traceback__)[-1]
             raise BadInputError(
                 f"{self.source}: cannot take a float tensor of {tuple(pictures.shape)}: {error!r} "
