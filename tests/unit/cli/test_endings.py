@@ -211,3 +211,11 @@ def test_code_of_others_that_calls_exit_ends_no_verb_with_its_code(
     said = capsys.readouterr().err
     assert "test_endings.py:" in said
     assert "called exit(0) in the middle of the work" in said
+
+
+def test_a_limit_that_is_no_number_is_told_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FACEWARDEN_LIMIT_PICTURE_SECONDS", "abc")
+    assert main(["doctor"]) == 2
+    assert "FACEWARDEN_LIMIT_PICTURE_SECONDS is 'abc'" in capsys.readouterr().err

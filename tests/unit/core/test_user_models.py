@@ -93,6 +93,9 @@ MODELS = """
         def predict(self, batch):
             return PadOutput(score=self.drop(batch.images["rgb"].mean(dim=(2, 3))).sum(dim=1))
 
+    def turning(images):
+        return images.mean(dim=(2, 3)).to(torch.complex64)
+
     def leaves(images):
         raise SystemExit(0)
 
@@ -190,6 +193,7 @@ def test_what_has_no_safe_value_must_be_stated(own: Path) -> None:
         ("dropped", {}, "two calls with the same pictures"),
         ("fails", {}, r"no such layer.*own\.py:\d+"),
         ("broken", {}, r"own\.py:\d+: .*broken cannot be made: OSError"),
+        ("turning", {}, r"its output is of complex numbers"),
         ("leaves", {}, r"SystemExit\(0\).*own\.py:\d+"),
         ("gone", {}, r"own\.py:\d+: .*gone cannot be made: SystemExit\(0\)"),
         ("Needs", {}, "missing a required argument: 'weights'"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.nn.multimodal.late_fusion import LateFusion
 
@@ -103,3 +104,11 @@ def test_absent_captures_do_not_enter_batch_statistics(network: LateFusion) -> N
     network.eval()
     assert any("depth" in name for name in found[0])
     assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "hf-hub:somebody/something", "resnet", ""]
+)
+def test_only_convolutional_networks_of_timm_are_backbones(name: str) -> None:
+    with pytest.raises(BadInputError, match="backbone"):
+        LateFusion(MODALITIES, backbone=name, width=8)

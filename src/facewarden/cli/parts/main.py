@@ -18,6 +18,7 @@ from facewarden.cli.parts.logs import logs_on_stderr
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.core.errors import AssetError, BadInputError, FacewardenError
 from facewarden.core.guards import interrupts
+from facewarden.core.guards.limits import declared
 from facewarden.core.guards.text import inert, inert_json, message, one_line
 from facewarden.core.identity.version import __version__
 from facewarden.data.results import plain
@@ -107,6 +108,7 @@ def _command(words: tuple[str, ...], arguments: list[str]) -> int:
     name = " ".join(words)
     try:
         parsed = parse(command, arguments)
+        list(declared())  # a limit that is set to no number is told once, not of every file
         started = time.perf_counter()
         outcome = _run(command, parsed.positional, parsed.named, quiet="--quiet" in arguments)
         _LOG.debug("%s took %.1f s", name, time.perf_counter() - started)

@@ -236,5 +236,7 @@ def _named(found: Any) -> list[tuple[str, Any]]:
 
 
 def _tensor(value: Any) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value, dtype=np.float64))
-    return tensor.float()
+    held = value if isinstance(value, Tensor) else np.asarray(value)
+    if held.is_complex() if isinstance(held, Tensor) else np.iscomplexobj(held):
+        raise TypeError("its output is of complex numbers")
+    return (held if isinstance(held, Tensor) else torch.as_tensor(held.astype(np.float64))).float()

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from facewarden.core.compat import ensure_torchvision
+from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, Modality
 
 
@@ -93,7 +94,13 @@ def _trunk(backbone: str, channels: int) -> tuple[nn.Module, int]:
     ensure_torchvision()
     import timm
 
-    trunk = timm.create_model(backbone, pretrained=False, in_chans=channels, features_only=True, out_indices=(-1,))
+    hint = "a convolutional network of timm, such as mobilenetv3_small_050"
+    if not timm.is_model(backbone):  # timm takes paths and addresses of hubs as well
+        raise BadInputError(f"backbone {backbone[:80]!r}: timm has no such model", hint=hint)
+    try:
+        trunk = timm.create_model(backbone, pretrained=False, in_chans=channels, features_only=True, out_indices=(-1,))
+    except (RuntimeError, TypeError, ValueError, AssertionError, AttributeError) as error:
+        raise BadInputError(f"backbone {backbone!r} gives no maps of features: {error}", hint=hint) from error
     for parameter in trunk.parameters():
         if parameter.ndim == 4:  # convolutions run faster on a CPU with channels last
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
