@@ -106,9 +106,7 @@ def test_absent_captures_do_not_enter_batch_statistics(network: LateFusion) -> N
     assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
 
 
-@pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "hf-hub:somebody/something", "resnet", ""]
-)
+@pytest.mark.parametrize("name", ["../../etc/passwd", "hf-hub:somebody/something", "resnet", ""])
 def test_only_convolutional_networks_of_timm_are_backbones(name: str) -> None:
     with pytest.raises(BadInputError, match="backbone"):
         LateFusion(MODALITIES, backbone=name, width=8)
