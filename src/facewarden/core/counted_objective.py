@@ -160,7 +160,8 @@ class CountedObjective:
         """Refuse samples to which the goal gives NaN or infinity."""
         bad = torch.zeros(len(self), dtype=torch.bool)
         for value in values:
-            bad |= ~torch.isfinite(value.detach()).reshape(len(self), -1).all(dim=1).cpu()
+            finite = torch.isfinite(value.detach())
+            bad |= ~(finite.flatten(1).all(dim=1) if finite.ndim > 1 else finite).cpu()
         rows = tuple(self._rows[bad].tolist())
         if rows:
             goal, first = type(self._objective).__name__, self._objective.keys[int(bad.int().argmax())]
