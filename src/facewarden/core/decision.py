@@ -75,11 +75,14 @@ class DecisionRule:
         try:
             values = read_json_bounded(path)
             wrong = [name for name, kind in _TYPES.items() if type(values.get(name, kind())) is not kind]
-            if not isinstance(values.get("threshold"), int | float):  # a bool is refused below, by name
+            threshold = values.get("threshold")
+            if isinstance(threshold, bool) or not isinstance(threshold, int | float):
                 wrong = ["threshold"]
             if wrong:
                 raise TypeError(f"{wrong[0]} is of another type")
-            return cls(**values)
+            if abs(threshold) > 2**63 and isinstance(threshold, int):  # a float of that size is a number like others
+                raise TypeError("threshold is beyond every score")
+            return cls(**{**values, "threshold": float(threshold)})
         except LimitError:
             raise
         except FacewardenError as error:
