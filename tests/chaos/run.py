@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from chaos.process import Starter
-from chaos.table import render
+from chaos.table import write_results
 from chaos.trial import Trial, disk_trial, fresh, kill_trial, undisturbed
 from chaos.verbs import PLAN, VERBS, ChaosVerb
 from golden.commands import make_inputs
@@ -118,8 +118,7 @@ def _add(out: Path, name: str, found: dict[str, Any]) -> None:
     held = json.loads(path.read_text(encoding="utf-8"))["verbs"] if path.is_file() else {}
     held[name] = found
     verbs = {verb.name: held[verb.name] for verb in VERBS if verb.name in held}
-    path.write_text(json.dumps({"verbs": verbs}, indent=1) + "\n", encoding="utf-8")
-    (out / "reliability.md").write_text(render(verbs), encoding="utf-8")
+    write_results(out, verbs)
 
 
 def _say(trial: Trial, started: float) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from page_figures import rewritten
+
 HEAD = """# Reliability: kills and full disks
+
+<!-- names
+rows = reliability.json#rows
+-->
 
 Every long verb (`facewarden simulate`, `train`, `bench`, `purify`, `cloak` and `audit`) is killed
 (SIGKILL, its process alone) at random moments between its first and its last output, up to {chain}
@@ -23,33 +31,48 @@ repeats a row; every moment is in [reliability.json](reliability.json). The comm
 that had changed the package.
 
 """
-_COLUMNS = (
-    "Verb", "Commit", "Undisturbed", "Kills", "of these between first and last output", "Moments after the start",
-    "Full disks", "Files compared after each", "Files read meanwhile", "Not equal, half a file, or an orphan",
-)  # fmt: skip
+TABLE = """<!-- table
+| Verb | Commit | Undisturbed | Kills | of these between first and last output | Moments after the start | Full disks | Files compared after each | Files read meanwhile | Not equal, half a file, or an orphan |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|
+each rows[*]: | `{entry.verb}` | {entry.commit} | {entry.seconds|.1} s | {entry.kills} | {entry.between} | {entry.earliest|.1} to {entry.latest|.1} s | {entry.disks} | {entry.compared} | {entry.read|,} | {entry.wrong} |
+-->
+<!-- /table -->
+"""  # noqa: E501
 
 
-def render(verbs: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page.
+def row_of(name: str, verb: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the table.
 
     Args:
+        name: of the verb.
+        verb: what `run.py` found.
+    """
+    trials = verb["trials"]
+    moments = [instant for trial in trials for instant in trial["kills"]]
+    return {
+        "verb": name,
+        "commit": verb["commit"],
+        "seconds": verb["seconds_undisturbed"],
+        "kills": len(moments),
+        "between": sum(trial["between"] for trial in trials),
+        "earliest": min(moments, default=0.0),
+        "latest": max(moments, default=0.0),
+        "disks": sum(trial["limit"] is not None for trial in trials),
+        "compared": min(trial["compared"] for trial in trials),
+        "read": sum(trial["read"] for trial in trials),
+        "wrong": sum(len(trial["wrong"]) for trial in trials),
+    }
+
+
+def write_results(out: Path, verbs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write `reliability.json`, and the page that `docs_check.py` makes of it.
+
+    Args:
+        out: folder of both.
         verbs: verb -> what `run.py` found.
     """
-    lines = ["| " + " | ".join(_COLUMNS) + " |", "|---" * len(_COLUMNS) + "|"]
-    for name, verb in verbs.items():
-        trials = verb["trials"]
-        moments = sorted(instant for trial in trials for instant in trial["kills"])
-        cells = [
-            f"`{name}`",
-            verb["commit"],
-            f"{verb['seconds_undisturbed']:.1f} s",
-            len(moments),
-            sum(trial["between"] for trial in trials),
-            f"{moments[0]:.1f} to {moments[-1]:.1f} s" if moments else "none",
-            sum(trial["limit"] is not None for trial in trials),
-            min(trial["compared"] for trial in trials),
-            f"{sum(trial['read'] for trial in trials):,}",
-            sum(len(trial["wrong"]) for trial in trials),
-        ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return HEAD.format(chain=max(verb["chain"] for verb in verbs.values())) + "\n".join(lines) + "\n"
+    found = {"rows": [row_of(name, verb) for name, verb in verbs.items()], "verbs": verbs}
+    (out / "reliability.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    page = out / "reliability.md"
+    head = HEAD.format(chain=max(verb["chain"] for verb in verbs.values()))
+    page.write_text(rewritten(page, head + TABLE), encoding="utf-8")
