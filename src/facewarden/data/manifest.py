@@ -149,6 +149,8 @@ class Manifest:
     def joined(cls, manifests: Sequence[Manifest], *, name: str) -> Manifest:
         """Concatenate several sets; a key that two of them use gets its set's name as prefix.
 
+        A subject that two of them name stays one person, so that nobody is trained on and tested on; a note says so.
+
         Args:
             manifests: at least one; their folders may lie anywhere.
             name: of the whole.
@@ -166,6 +168,13 @@ class Manifest:
             for row in item._relative_to(root)
         )
         notes = tuple(f"{item.name}: {note}" for item in manifests for note in item.notes)
+        sets_of = Counter(subject for item in manifests for subject in {row.subject for row in item})
+        if shared := sorted(subject for subject, count in sets_of.items() if count > 1):
+            some = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
+            notes += (
+                f"{len(shared)} subjects are named in several sets and count as one person each: {some}; where they "
+                "are different people, give them different names",
+            )
         return cls(tuple(rows), root=root, name=name, notes=notes)
 
     @classmethod

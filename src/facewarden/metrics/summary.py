@@ -193,10 +193,20 @@ def _over_all_thresholds(rows: _Rows, confidence: float) -> list[NamedInterval]:
         highest = max(one.value for one in by_species.values())
         binding = {kind: one.interval for kind, one in by_species.items() if one.varies or one.value == highest}
         worst, weakest = worst_of(binding, confidence)
-        found.append(named_interval(f"{name}_worst_species", worst, note=f"weakest species: {weakest}"))
+        note = "; ".join(
+            part for part in (f"weakest species: {weakest}", _none_accepted(rows.species[weakest].size, target)) if part
+        )
+        found.append(named_interval(f"{name}_worst_species", worst, note=note))
         pooled = bpcer_at(target, attack, replicated.pooled)
-        found.append(named_interval(f"{name}_pooled", pooled.interval(confidence)))
+        found.append(
+            named_interval(f"{name}_pooled", pooled.interval(confidence), note=_none_accepted(attack.size, target))
+        )
     return found
+
+
+def _none_accepted(attacks: int, target: float) -> str:
+    """What a share of so few attacks comes to, where it allows none of them."""
+    return f"{attacks} attacks: an APCER of {target:.0%} allows none of them" if attacks * target < 1 else ""
 
 
 def named_interval(name: str, found: Interval, *, note: str = "") -> NamedInterval:

@@ -187,7 +187,21 @@ def _by_worst(scale: Scale, found: list[Metric], *, where: str = "") -> Verdict:
         rule = f"{end} is above {number(scale.limits[-1], unit=worst.unit)}, the limit of {LETTERS[index - 1]}."
     who = group_text(worst.group)
     hope = "" if at_point == letter else f" The point alone would get {at_point}: more samples narrow the interval."
-    return Verdict(letter, f"{what} is {measured(worst)}{f' ({who})' if who else ''}; {rule}{hope}")
+    few = _too_few(found, scale, above=worst.value)
+    return Verdict(letter, f"{what} is {measured(worst)}{f' ({who})' if who else ''}; {rule}{hope}{few}")
+
+
+def _too_few(found: list[Metric], scale: Scale, *, above: float) -> str:
+    """A sentence on worse figures that the grade does not count, since too few samples carry them."""
+    worse = [metric for metric in found if not _usable(metric, scale) and metric.value > above]
+    if not worse:
+        return ""
+    highest = max(worse, key=lambda metric: metric.value)
+    who = group_text(highest.group)
+    return (
+        f" Not counted: {measured(highest)}{f' ({who})' if who else ''}, which is worse; a grade needs "
+        f"{scale.min_n} samples and an interval."
+    )
 
 
 def _named(metrics: tuple[Metric, ...], name: str) -> list[Metric]:

@@ -234,3 +234,13 @@ def test_a_depth_image_of_two_labels_is_refused_beside_color_of_its_own(tmp_path
     path = edit_csv(tmp_path, lambda text: text.replace("images/2.png,", "images/2.png,images/1_d.png"))
     with pytest.raises(BadInputError, match=r"images/1_d\.png has label 1 in row 1 and label 0 in row 2"):
         Manifest.read(path)
+
+
+def test_subjects_of_one_name_in_two_sets_stay_one_person_and_are_said(tmp_path: Path) -> None:
+    first = Manifest((LIVE, PRINT), tmp_path / "a", "first")
+    second = Manifest((replace(PRINT, key="b/1", subject="007"),), tmp_path / "b", "second")
+    joined = Manifest.joined([first, second], name="both")
+    (note,) = joined.notes
+    assert note.startswith("1 subjects are named in several sets and count as one person each: 007;")
+    other = Manifest((replace(PRINT, key="b/1", subject="009"),), tmp_path / "b", "second")
+    assert Manifest.joined([first, other], name="both").notes == ()

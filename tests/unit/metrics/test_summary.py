@@ -224,3 +224,19 @@ def test_bad_rows_are_refused() -> None:
         summary((scores, np.zeros_like(labels), kinds, who))
     with pytest.raises(BadInputError, match="NaN"):
         summary((np.where(labels == 0, np.nan, scores), labels, kinds, who))
+
+
+def test_a_share_that_allows_no_attack_at_all_is_said() -> None:
+    rng = np.random.default_rng(4)
+    labels = np.repeat([1, 0], [60, 60])
+    species = np.array(["bona_fide"] * 60 + ["print"] * 50 + ["mask"] * 10)
+    found = presentation_summary(
+        rng.normal(size=120) + 2.0 * labels, labels, species=species,
+        subjects=np.array([f"p{i // 4}" for i in range(120)]), rule=RULE, seed=0, rounds=50,
+    )  # fmt: skip
+    notes = {one.name: one.note for one in found}
+    assert "60 attacks: an APCER of 1% allows none of them" in notes["bpcer100_pooled"]
+    assert "allows none" not in notes["bpcer20_pooled"]
+    weakest = notes["bpcer20_worst_species"].split("weakest species: ")[1].split(";")[0]
+    assert ("allows none" in notes["bpcer20_worst_species"]) == (weakest == "mask")
+    assert "allows none" in notes["bpcer100_worst_species"]

@@ -150,6 +150,17 @@ def test_a_purifier_that_costs_more_than_two_points_is_no_defense() -> None:
     assert "no purifier was measured" in verdict.reason
 
 
+def test_a_worse_figure_on_too_few_samples_is_said_and_does_not_grade() -> None:
+    few = rate("success_rate", 1.0, value=1.0, n=12, attack="pgd", eps="8/255")
+    many = rate("success_rate", 0.2, value=0.1, n=200, attack="fgsm", eps="8/255")
+    both, alone = grade("perturbation", [few, many]), grade("perturbation", [many])
+    assert both.letter == alone.letter
+    assert "Not counted: 100.0\xa0%" in both.reason
+    assert "pgd" in both.reason
+    assert "Not counted" not in alone.reason
+    assert "Not counted" not in grade("perturbation", [many, rate("success_rate", 0.1, value=0.05, n=12)]).reason
+
+
 @pytest.mark.parametrize("section", list(SCALES))
 def test_no_grade_without_numbers_samples_or_interval(section: SectionName) -> None:
     scale = SCALES[section]
