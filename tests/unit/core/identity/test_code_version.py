@@ -21,8 +21,9 @@ GUARDED = {
     "sfa": "verbs/sfa.py",
     "train": "verbs/train.py",
     "train_purifier": "training/purifier.py",
-    "embeddings": "evaluation/verification.py",
+    "embeddings": "evaluation/kept_embeddings.py",
     "capture_crops": "experiments/domain_generalization/crop_store.py",
+    "descriptions": "experiments/domain_generalization/descriptions.py",
 }
 STORED = {
     "crops": "experiments/cloaking/population.py",
