@@ -70,6 +70,7 @@ RENAMED_KEYS = {
 
 ADDED_KEYS: dict[str, str] = {
     "match_threshold": "on every card; 0.1 had it in a table by name",
+    "lost": "samples for which a model gives no finite number, which 0.1 did not count",
     "computed": "device and precision that computed, which 0.1 did not state",
 }
 """Keys that only the new commit writes: key -> reason."""
