@@ -91,7 +91,7 @@ def scored(folder: Path, labels: Path) -> dict[str, object]:
 
     def share(rows: np.ndarray) -> dict[str, float | int]:
         found = count_interval(right[rows].astype(float), np.ones(int(rows.sum())))
-        return {"right": found.value, "low": found.low, "high": found.high, "n": int(rows.sum())}
+        return {"value": found.value, "low": found.low, "high": found.high, "n": int(rows.sum())}
 
     groups = np.array([species_group(one["species"]) or one["species"] for one in truth])
     by_group = {name: share(groups == name) for name in sorted(set(groups.tolist()))}

@@ -163,6 +163,8 @@ def formatted(value: Any, how: str, *, scale: float = 1) -> str:
 
     if not ends:
         return shown(number(value))
+    if isinstance(value, int | float):
+        raise PathError(f"{value} has no interval to print: its path should end one key earlier")
     middle, low, high = triple(value)
     return f"{shown(middle)} ({shown(low, '')}{' to ' if ends == '(to)' else '–'}{shown(high, '')})"
 

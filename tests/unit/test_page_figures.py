@@ -166,3 +166,9 @@ def test_every_figure_of_a_page_is_held(name: str) -> None:
     for place in places[:: max(1, len(places) // 4)]:
         wrong = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
         assert wrong_figures(page, wrong), text[place - 40 : place + 10]
+
+
+def test_a_number_is_not_printed_as_an_interval() -> None:
+    """A path that ends one key too late would print a number twice as its own bounds."""
+    with pytest.raises(PathError, match="no interval"):
+        formatted(0.91, "%1()")
