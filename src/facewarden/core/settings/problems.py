@@ -45,6 +45,13 @@ def explain(
     """
     told: dict[tuple[str | int, ...], tuple[str, str]] = {}
     for error in errors:
+        cause = getattr(error.get("ctx", {}).get("error"), "__cause__", None)
+        if isinstance(cause, SettingError) and cause.at:  # what a class inside of the values refuses has its own place
+            place = (*_in_values(error["loc"], values, absent=False), *cause.at)
+            inner = path_text(cause.at)
+            text = cause.message.removeprefix(inner) if cause.message.startswith(inner) else f": {cause.message}"
+            told[place] = (f"{path_text((*at, *place))}{text}", cause.hint)
+            continue
         place = _in_values(error["loc"], values, absent=error["type"] in ("missing", "missing_argument"))
         told.setdefault(place, _problem(error, place, values, schema, above=at))
     # of a union, what is wrong inside of one member says more than that the others do not fit

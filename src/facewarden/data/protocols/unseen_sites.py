@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
 
-from facewarden.core.errors import BadInputError
-from facewarden.data.protocols.parts.transfer import HALVES, DomainTransfer
-from facewarden.data.sample import Sample
+from facewarden.data.protocols.parts.halves import HalfTransfer
+from facewarden.data.protocols.parts.transfer import HALVES
 
 
-class UnseenSites(DomainTransfer):
-    """Train and dev rows are those of one half of the domains; the other half is tested.
-
-    The halves are the domains at odd and at even places of their names' order, so that a set that numbers its domains
-    decides them. Both directions together test on every domain, and each half can be asked whether it ranks methods as
-    the other does.
-
-    Args:
-        name: "half1_half2" trains on the first, third, fifth domain and so on; "half2_half1" on the others.
-        sources, targets: domains by their full names, instead of a name.
-        whole_target: test on all rows of the targets, where nobody of them is at a source too.
-    """
+class UnseenSites(HalfTransfer):
+    """Sources are every second domain, targets are the others; arguments as of `HalfTransfer`."""
 
     summary = "sources are every second domain, targets are the others"
-    names: ClassVar[tuple[str, ...]] = HALVES
-    shape = (tuple(range(1, 1000)), tuple(range(1, 1000)))
-
-    def __init__(
-        self,
-        name: str | None = None,
-        *,
-        sources: Iterable[str] = (),
-        targets: Iterable[str] = (),
-        whole_target: bool = False,
-    ) -> None:
-        super().__init__(name, sources=tuple(sources), targets=tuple(targets), whole_target=whole_target)
+    names = HALVES
 
     @classmethod
     def example(cls, folder: Path) -> UnseenSites:
         """Return an instance with the target "lab"; no file is needed."""
         return cls(sources=("street",), targets=("lab",))
-
-    def _counts(self) -> tuple[int, int]:
-        """How many domains a half has only the samples say."""
-        return (1, 1) if self.name is not None else super()._counts()
-
-    def domains_among(self, samples: Iterable[Sample]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The sources and the targets by full name.
-
-        Raises:
-            BadInputError: there is only one domain, or a named one is not there.
-        """
-        if self.name is None:
-            return super().domains_among(samples)
-        present = sorted({sample.domain for sample in samples})
-        if len(present) < 2:
-            raise BadInputError(f"{', '.join(present)} is the only domain", hint="captures of two domains or more")
-        halves = tuple(present[0::2]), tuple(present[1::2])
-        return halves if self.name.startswith("half1") else halves[::-1]
 
 
 entry = UnseenSites

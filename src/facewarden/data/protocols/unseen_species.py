@@ -7,12 +7,12 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import BONA_FIDE, SPECIES_GROUPS, Split, species_group
+from facewarden.data.protocols.parts.halves import HalfTransfer
 from facewarden.data.protocols.parts.transfer import HALVES, check_sources
-from facewarden.data.protocols.unseen_sites import UnseenSites
 from facewarden.data.sample import Sample
 
 
-class UnseenSpecies(UnseenSites):
+class UnseenSpecies(HalfTransfer):
     """As `unseen_sites`; train and dev lack a group of species, and the attacks of the test are that group alone.
 
     A source whose train rows have no other attacks is left out with its bona fide captures: a detector could learn
@@ -21,7 +21,7 @@ class UnseenSpecies(UnseenSites):
     Args:
         name: halves and group, as in "half1_half2-masks".
         group: one of `facewarden.core.labels.SPECIES_GROUPS`; needed with `sources` and `targets`.
-        sources, targets, whole_target: as of `UnseenSites`.
+        sources, targets, whole_target: as of `HalfTransfer`.
 
     Raises:
         BadInputError: no such group, or no target has it.
@@ -46,8 +46,8 @@ class UnseenSpecies(UnseenSites):
 
     @classmethod
     def example(cls, folder: Path) -> UnseenSpecies:
-        """Return an instance that tests replays at "lab"; no file is needed."""
-        return cls(sources=("street",), targets=("lab",), group="replays")
+        """Return an instance that tests masks at "lab"; no file is needed."""
+        return cls(sources=("street",), targets=("lab",), group="masks")
 
     def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
         """Return the samples of each split; the seed is not used."""

@@ -38,18 +38,24 @@ def _of(image: Float[Tensor, "b s s"]) -> Float[Tensor, "b f"]:
     flat = image.flatten(1)
     mean, deviation = flat.mean(dim=1), flat.std(dim=1)
     normal = (flat - mean[:, None]) / (deviation[:, None] + _EPSILON)
-    levels = torch.quantile(flat, flat.new_tensor(_QUANTILES), dim=1)
+    levels = _quantiles(flat)
     inside = ellipse(image.shape[-1], like=image).bool()
     face = image[:, inside]
     steps = image[:, 1:, 1:] - image[:, :-1, 1:], image[:, 1:, 1:] - image[:, 1:, :-1]
     around = image[:, 2:, 1:-1] + image[:, :-2, 1:-1] + image[:, 1:-1, 2:] + image[:, 1:-1, :-2]
     second = around - 4 * image[:, 1:-1, 1:-1]
-    return torch.stack(
-        [
-            mean, deviation, normal.pow(3).mean(dim=1), normal.pow(4).mean(dim=1), *levels,
-            (flat <= 0.5 / 255).to(flat.dtype).mean(dim=1), (flat >= 1 - 0.5 / 255).to(flat.dtype).mean(dim=1),
-            (steps[0].abs() + steps[1].abs()).mean(dim=(1, 2)), second.abs().mean(dim=(1, 2)),
-            face.mean(dim=1), face.std(dim=1),
-        ],
-        dim=1,
-    )  # fmt: skip
+    moments = [mean, deviation, normal.pow(3).mean(dim=1), normal.pow(4).mean(dim=1)]
+    others = [
+        (flat <= 0.5 / 255).to(flat.dtype).mean(dim=1), (flat >= 1 - 0.5 / 255).to(flat.dtype).mean(dim=1),
+        (steps[0].abs() + steps[1].abs()).mean(dim=(1, 2)), second.abs().mean(dim=(1, 2)),
+        face.mean(dim=1), face.std(dim=1),
+    ]  # fmt: skip
+    return torch.cat([torch.stack(moments, dim=1), levels, torch.stack(others, dim=1)], dim=1)
+
+
+def _quantiles(flat: Float[Tensor, "b n"]) -> Float[Tensor, "b q"]:
+    """Quantiles by linear interpolation between the two values around each, as `torch.quantile`."""
+    ordered = flat.sort(dim=1).values
+    places = [share * (flat.shape[1] - 1) for share in _QUANTILES]
+    found = [torch.lerp(ordered[:, int(p)], ordered[:, min(int(p) + 1, flat.shape[1] - 1)], p % 1) for p in places]
+    return torch.stack(found, dim=1)

@@ -17,12 +17,12 @@ from facewarden.training.objectives.parts.alignment import Bound, angle_loss, in
 from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.objectives.parts.prototype_objective import StreamLoss, present_of, unwrap
 from facewarden.training.objectives.parts.prototypes import Absent
-from facewarden.training.objectives.regrad import Regrad
+from facewarden.training.objectives.parts.rebalanced import RebalancedObjective
 
 Gradients = Literal["sum", "regrad"]
 
 
-class Dadm(Regrad):
+class Dadm(RebalancedObjective):
     """Cross-entropy of each sample's own domain head, prototype losses, information of the pairs, and angles.
 
     `L = L_ce + factor * sum L_ssp + mutual * sum over pairs L_information + angle * L_angle`. Its three parts are
