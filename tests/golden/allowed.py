@@ -16,6 +16,7 @@ IGNORED_FILES = {
     r"\.source$": "which folder a result was made of",
     r"(^|/)figure-\d+\.svg$": "drawings with intervals; the numbers in them stand in summary.json",
     r"(^|/)record/source$": "which folder a result was made of",
+    r"(^|/)inputs\.json$": "hashes of what a run was computed from, which 0.1 did not keep",
 }
 """Files that are not compared: pattern of the path -> reason."""
 
@@ -75,6 +76,21 @@ ADDED_KEYS: dict[str, str] = {
 }
 """Keys that only the new commit writes: key -> reason."""
 
+_POISONING_NEW = r"excess_protection_rate|cloak_psnr_\w+"
+CHANGED_LINES = {
+    r"^audit/stages/perturbation-pgd-[^:]*: \.success\[\d+\]: 0, now 1$": (
+        "a white-box attack keeps what succeeds on the way to its last step"
+    ),
+    r"^audit/report\.json: \.perturbation\.(metrics|tables|figures|finding)\b": (
+        "restates the stages, which are compared"
+    ),
+    rf"^audit/report\.json: \.poisoning\.metrics\[({_POISONING_NEW})\b.*: new, ": "metrics that 0.1 did not have",
+    r"^audit/report\.json: \.poisoning\.metrics\[cloak_psnr \{.*\.value: ": "pooled over the set, no mean of photos",
+    r"^audit/report\.json: \.poisoning\.finding: ": "tells of the excess, which 0.1 did not measure",
+    r"^audit/report\.(html|md): numbers: ": "restates the JSON, which is compared",
+}
+"""Differences that are meant: pattern of the line -> reason."""
+
 RENAMED_VALUES: dict[str, str] = {"Judge": "Recognizer"}
 """Old value of a text without blanks, such as a name -> new value."""
 
@@ -93,3 +109,8 @@ HASH = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{12,64}(?![0-9a-zA-Z])")
 def ignored_file(name: str) -> bool:
     """Whether a file, named relative to the folder of its side, is not compared."""
     return any(re.search(pattern, name) for pattern in IGNORED_FILES)
+
+
+def meant(line: str) -> bool:
+    """Whether a difference is one of `CHANGED_LINES`."""
+    return any(re.search(pattern, line) for pattern in CHANGED_LINES)

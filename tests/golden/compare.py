@@ -32,7 +32,14 @@ def main() -> int:
     about.add_argument("--listed", action="store_true", help="print what may differ, with reasons, and end")
     asked = about.parse_args()
     if asked.listed:
-        for table in (allowed.IGNORED_FILES, allowed.IGNORED_KEYS, allowed.RENAMED_KEYS, allowed.ADDED_KEYS):
+        tables = (
+            allowed.IGNORED_FILES,
+            allowed.IGNORED_KEYS,
+            allowed.RENAMED_KEYS,
+            allowed.ADDED_KEYS,
+            allowed.CHANGED_LINES,
+        )
+        for table in tables:
             print(*(f"{name}: {reason}" for name, reason in table.items()), sep="\n")
         print(allowed.PROSE)
         return 0

@@ -99,3 +99,28 @@ def test_the_ends_of_an_interval_may_differ_and_what_it_is_of_may_not() -> None:
 def compared(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     lines, _ = differ(dict(walk(old)), dict(walk(new)))
     return [line.partition(":")[0] for line in lines]
+
+
+def metric(name: str, value: float, **group: str) -> dict[str, Any]:
+    return {"name": name, "value": value, "n": 10, "group": group}
+
+
+def test_metrics_are_compared_by_name_and_group_so_that_one_more_moves_no_other() -> None:
+    old = [metric("protection_rate", 0.5, judge="a"), metric("protection_rate", 0.25, judge="b")]
+    new = [metric("excess", 0.1, recognizer="a"), metric("protection_rate", 0.5, recognizer="a"),
+           metric("protection_rate", 0.25, recognizer="b")]  # fmt: skip
+    lines, _ = differ(dict(walk({"metrics": old})), dict(walk({"metrics": new})))
+    assert lines
+    assert all(line.startswith(".metrics[excess ") for line in lines)
+    new[1]["value"] = 0.75
+    lines, _ = differ(dict(walk({"metrics": old})), dict(walk({"metrics": new})))
+    assert any("protection_rate" in line and "0.5, now 0.75" in line for line in lines)
+
+
+def test_a_success_that_is_lost_is_no_change_that_was_meant(tmp_path: Path) -> None:
+    for side, success in (("a", [0, 1]), ("b", [1, 0])):
+        stages = tmp_path / side / "audit" / "stages"
+        stages.mkdir(parents=True)
+        (stages / "perturbation-pgd-rgb-8.json").write_text(json.dumps({"success": success}))
+    lines, _ = differences(tmp_path / "a", tmp_path / "b")
+    assert lines == ["audit/stages/perturbation-pgd-rgb-8.json: .success[1]: 1, now 0"]

@@ -156,7 +156,7 @@ TABLE = {"title": "t", "cloaks": ["strong"], "purifiers": ["none"], "trackers": 
         ({"cloaks": {"strong": {"attack": "pgd", "level": 8}}}, "cloaks.strong.surrogates is missing",
          ("cloaks", "strong", "surrogates")),
         ({"cloaks": {"strong": {**ONE, "surrogates": ["one", "one"]}}}, "allowed: different recognizers",
-         ("cloaks", "strong")),
+         ("cloaks", "strong", "surrogates")),
         ({"cloaks": {"strong": {**ONE, "attack": "pgdd"}}}, "no attack 'pgdd'", ("cloaks", "strong")),
         ({"cloaks": {"strong": {**ONE, "settings": {"step": 3}}}}, "did you mean 'steps'",
          ("cloaks", "strong", "settings", "step")),
