@@ -73,6 +73,11 @@ ADDED_KEYS: dict[str, str] = {
     "match_threshold": "on every card; 0.1 had it in a table by name",
     "lost": "samples for which a model gives no finite number, which 0.1 did not count",
     "computed": "device and precision that computed, which 0.1 did not state",
+    "missing_dev": "scores of dev without a sensor, which set a threshold of its own",
+    "degraded": "scores with a degraded sensor",
+    "degraded_dev": "as degraded, of dev",
+    "threshold_regret": "a figure that 0.1 did not have",
+    "bpcer20": "as threshold_regret",
 }
 """Keys that only the new commit writes: key -> reason."""
 
@@ -87,6 +92,10 @@ CHANGED_LINES = {
     rf"^audit/report\.json: \.poisoning\.metrics\[({_POISONING_NEW})\b.*: new, ": "metrics that 0.1 did not have",
     r"^audit/report\.json: \.poisoning\.metrics\[cloak_psnr \{.*\.value: ": "pooled over the set, no mean of photos",
     r"^audit/report\.json: \.poisoning\.finding: ": "tells of the excess, which 0.1 did not measure",
+    r"^bench-presentation/.*\.(faint_base|base_ratio)/\w+: new": "lengths of ReGrad's bases, which are new",
+    r"^bench-presentation/.*\.peeking\[\d+\]: new": "names of the new figures that use the target's labels",
+    r"^bench-presentation/.*\.view\.fit: new": "how a frame is fitted into the view, which 0.1 could not choose",
+    r"^bench-presentation/summary\.(json: \.tables\[|md: |tex: )": "restates the cells, and has more tables",
     r"^audit/report\.(html|md): numbers: ": "restates the JSON, which is compared",
 }
 """Differences that are meant: pattern of the line -> reason."""
