@@ -21,7 +21,7 @@ from facewarden.pad.parts.stream_settings import MissingFill, TransformerSetting
 
 
 @dataclass(frozen=True)
-class SensorEvidenceSettings(TransformerSettings):
+class SensorEvidenceSettings(EvidenceSettings, TransformerSettings):
     """Settings of the transformer, and of how evidence is weighed.
 
     Attributes:
@@ -36,10 +36,6 @@ class SensorEvidenceSettings(TransformerSettings):
     scale: float = 1.25
     missing_fill: MissingFill = "masked_tokens"
     preset: Literal["paper"] = "paper"
-    pull: float = 0.01
-    toward: float = 0.3
-    clip: bool = True
-    hold_out_species: bool = True
     without: tuple[str, ...] = ()
 
 
@@ -74,25 +70,20 @@ class SensorEvidence(DescribedDetector):
         return Described(describer, EvidenceSum(terms, widths=describer.widths, needs=describer.needs))
 
     def fit(self, train: DescribedRows, *, dev: DescribedRows) -> dict[str, Any]:
-        """Fit on the training rows and on dev, which are other people of the same domains.
+        """Fit on the training rows alone: what calibrates is held out inside of them.
 
-        All that calibrates is held out by domain and species inside of them, so no row is needed for that alone.
+        Dev has no part in it, so that a threshold may be set there as for any other detector.
         """
-        widths = np.cumsum(self.network.describer.widths)[:-1]
-        description = np.concatenate([train.description, dev.description])
         head = self.network.head
         assert isinstance(head, EvidenceSum)
-        options = self.options
         return fit_evidence(
             head,
-            np.split(description, widths, axis=1),
-            np.concatenate([train.labels, dev.labels]),
-            domains=train.domains + dev.domains,
-            groups=[species_group(species) or "" for species in train.species + dev.species],
-            subjects=train.subjects + dev.subjects,
-            settings=EvidenceSettings(
-                pull=options.pull, toward=options.toward, clip=options.clip, hold_out_species=options.hold_out_species
-            ),
+            np.split(train.description, np.cumsum(self.network.describer.widths)[:-1], axis=1),
+            train.labels,
+            domains=train.domains,
+            groups=[species_group(species) or "" for species in train.species],
+            subjects=train.subjects,
+            settings=self.options,
         )
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from facewarden.core.errors import BadInputError
 from facewarden.metrics.pad import auc
+from facewarden.nn.closed_form import DescribedRows
 from facewarden.nn.evidence.calibration import balanced_weights, calibrated, largest_ratio, logistic, minimax_threshold
 from facewarden.nn.evidence.dual_ridge import DualRidge, folds_of
 from facewarden.nn.evidence.head import SUBSETS, EvidenceSum
-from facewarden.nn.evidence.one_class import expectation_of, typical_places, whitening_of
-from facewarden.nn.evidence.terms import Term
+from facewarden.nn.evidence.one_class import fit_expected, fit_typical, whitening_of
+from facewarden.nn.evidence.terms import Expected, Term, Typical
 from facewarden.pad.parts.evidence_fitting import EvidenceSettings, fit_evidence, pseudo_domains
+from facewarden.pad.sensor_evidence import SensorEvidence
 
 
 def test_weights_count_classes_and_groups_the_same() -> None:
@@ -103,20 +106,22 @@ def test_what_a_sensor_does_not_let_expect_lowers_the_score() -> None:
     source = rng.normal(size=(400, 6)).astype(np.float32)
     line = rng.normal(size=(6, 4))
     target = (source @ line + 0.1 * rng.normal(size=(400, 4))).astype(np.float32)
-    fitted = expectation_of(source[:300], target[:300])
-    agreeing = fitted.score(source[300:], target[300:])
-    other = fitted.score(source[300:], target[rng.permutation(100) + 300])
-    assert auc(np.concatenate([agreeing, other]), np.repeat([1, 0], 100)) > 0.95
+    layer = Expected(6, 4)
+    fit_expected(layer, source[:300], target[:300])
+    shuffled = np.concatenate([target[300:], target[rng.permutation(100) + 300]])
+    scores = layer(torch.from_numpy(np.tile(source[300:], (2, 1))), torch.from_numpy(shuffled))
+    assert auc(scores.double().numpy(), np.repeat([1, 0], 100)) > 0.95
 
 
 def test_few_odd_places_are_seen_although_most_are_typical() -> None:
     rng = np.random.default_rng(6)
     tokens = rng.normal(size=(300, 64, 5)).astype(np.float32)
-    fitted = typical_places(tokens[:200])
+    layer = Typical(64 * 5, places=64)
+    fit_typical(layer, tokens[:200].reshape(200, -1))
     partial = tokens[200:].copy()
     partial[:, :3] += 3.0
-    scores = np.concatenate([fitted.score(tokens[200:]), fitted.score(partial)])
-    assert auc(scores, np.repeat([1, 0], 100)) > 0.99
+    scores = layer(torch.from_numpy(np.concatenate([tokens[200:], partial]).reshape(200, -1)))
+    assert auc(scores.double().numpy(), np.repeat([1, 0], 100)) > 0.99
 
 
 TERMS = (
@@ -217,6 +222,8 @@ def test_ratios_are_limited_to_what_the_rows_support() -> None:
     with torch.no_grad():
         ratios, free = head.ratios(description)[0], loose.ratios(description)[0]
     limits = torch.tensor([one["limit"] for one in log["terms"]])
+    # 240 rows, half of them attacks; bona fide rows that are scored once for each held-out group count once
+    assert limits.tolist() == pytest.approx([largest_ratio(120)] * len(TERMS))
     assert (ratios.abs() <= limits + 1e-5).all()
     assert float(free.abs().max()) > 10 * float(limits.max())
 
@@ -234,3 +241,23 @@ def test_people_are_held_out_where_domains_are_too_few() -> None:
     with pytest.raises(BadInputError, match="more people"):
         pseudo_domains(["lab"] * 4, ["p"] * 4)
     assert sorted(set(folds_of([f"d{i:02d}" for i in range(20)]).tolist())) == list(range(6))
+
+
+def test_dev_has_no_part_in_the_fit(tmp_path: Path) -> None:
+    """A threshold is set on dev: what was fitted there would be too sure of it."""
+    model = SensorEvidence.example(tmp_path)
+    rng = np.random.default_rng(0)
+    train = described_rows(model, rng)
+    first, second = (model.fit(train, dev=described_rows(model, rng)) for _ in range(2))
+    assert first == second
+
+
+def described_rows(model: SensorEvidence, rng: np.random.Generator) -> DescribedRows:
+    count = 48
+    labels = np.arange(count) % 2
+    description = rng.normal(size=(count, model.network.describer.width)) + 0.3 * labels[:, None]
+    return DescribedRows(
+        description.astype(np.float32), labels, domains=tuple(f"d{i // 2 % 4}" for i in range(count)),
+        species=tuple("bona_fide" if y else ("print_flat", "mask_rigid")[i // 2 % 2] for i, y in enumerate(labels)),
+        subjects=tuple(f"p{i // 4}" for i in range(count)),
+    )  # fmt: skip

@@ -52,28 +52,29 @@ class UnseenSpecies(HalfTransfer):
     def choose(self, samples: Sequence[Sample], *, seed: int) -> Mapping[Split, Sequence[Sample]]:
         """Return the samples of each split; the seed is not used."""
         sources, targets = self.domains_among(samples)
-        mine = [sample for sample in samples if species_group(sample.species) == self.group]
-        tested = {sample.domain for sample in mine if self._tests(sample, targets)}
+        tested = {sample.domain for sample in samples if self._held(sample) and self._tests(sample, targets)}
         if not tested:
             raise BadInputError(
                 f"no target has attacks of {self.group}; targets are {', '.join(targets)}",
                 hint="another group, or other targets",
             )
-        held = {id(sample) for sample in mine}
-        others = {s.domain for s in samples if s.label != BONA_FIDE and s.split == "train" and id(s) not in held}
+        others = {s.domain for s in samples if s.label != BONA_FIDE and s.split == "train" and not self._held(s)}
         kept = [name for name in sources if name in others]
         result: dict[Split, list[Sample]] = {"train": [], "dev": [], "test": []}
         for sample in samples:
-            if sample.domain in kept and sample.split != "test" and id(sample) not in held:
+            if sample.domain in kept and sample.split != "test" and not self._held(sample):
                 result[sample.split].append(sample)
             elif (
                 sample.domain in tested
                 and self._tests(sample, targets)
-                and (sample.label == BONA_FIDE or id(sample) in held)
+                and (sample.label == BONA_FIDE or self._held(sample))
             ):
                 result["test"].append(sample)
         check_sources(result["train"], kept)
         return result
+
+    def _held(self, sample: Sample) -> bool:
+        return species_group(sample.species) == self.group
 
     def _tests(self, sample: Sample, targets: Sequence[str]) -> bool:
         return sample.domain in targets and (self.whole_target or sample.split == "test")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from facewarden.data.protocols.missing_at_test import DROPS
 from facewarden.data.sample import Sample
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
-from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded, earlier
+from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded_views
 from facewarden.experiments.domain_generalization.descriptions import Descriptions, descriptions
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
@@ -149,10 +150,8 @@ def score(
     """
     device = device_of(model) or torch.device("cpu")
     scores: list[float] = []
-    batches = store.views(samples, batch=_AT_ONCE, only=only)
-    if degradation is not None:
-        stale = store.views(earlier(samples), batch=_AT_ONCE, only=only)
-        batches = (degraded(now, what=degradation, stale=before) for now, before in zip(batches, stale, strict=True))
+    views = partial(store.views, batch=_AT_ONCE, only=only)
+    batches = views(samples) if degradation is None else degraded_views(views, samples, what=degradation)
     with torch.no_grad():
         for batch in batches:
             scores += model(batch.to(device)).score.double().tolist()

@@ -5,7 +5,7 @@ A missing sensor is known to be missing. A degraded one is not: the detector rec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -75,6 +75,24 @@ def earlier(samples: Sequence[Sample]) -> list[Sample]:
         found.append(before[sample.domain])
         before[sample.domain] = sample
     return found
+
+
+def degraded_views(
+    views: Callable[[Sequence[Sample]], Iterator[FaceBatch]], samples: Sequence[Sample], *, what: str
+) -> Iterator[FaceBatch]:
+    """Views of samples as a degraded sensor delivers them.
+
+    Args:
+        views: the views of some samples, in their order.
+        samples: that are scored.
+        what: one of `DEGRADED`.
+    """
+    if not what.endswith(" frozen"):
+        for batch in views(samples):
+            yield degraded(batch, what=what)
+        return
+    for batch, stale in zip(views(samples), views(earlier(samples)), strict=True):
+        yield degraded(batch, what=what, stale=stale)
 
 
 def degraded(batch: FaceBatch, *, what: str, stale: FaceBatch | None = None) -> FaceBatch:

@@ -14,9 +14,6 @@ from facewarden.metrics.crossed import CrossedMean, crossed_mean
 from facewarden.metrics.pad import auc, eer_threshold
 from facewarden.metrics.transfer import transfer_values
 
-MEASURES = ("hter", "auc", "threshold_regret", "bpcer20", "hter_at_target_eer")
-"""Figures of a domain; the last three use its labels."""
-
 
 @dataclass(frozen=True)
 class DomainFigures:
@@ -46,7 +43,7 @@ class DomainFigures:
 def domain_figures(
     find: Find, method: str, protocols: Sequence[str], *, seeds: Sequence[int], look: ScoreSelection
 ) -> dict[str, DomainFigures] | None:
-    """All `MEASURES`, and "auc of GROUP" for every group of species at the domains that have it.
+    """All figures of `transfer_values`, and "auc of GROUP" for every group of species at the domains that have it.
 
     Args:
         find: (method, protocol, seed) -> the cell's result, None where it failed.

@@ -11,6 +11,7 @@ import numpy as np
 
 from facewarden.core.settings import SettingError, read_settings
 from facewarden.data.manifest import Manifest
+from facewarden.data.protocols.parts.halves import halves
 from facewarden.data.sample import Sample
 from facewarden.experiments.domain_generalization.captures import prepared_captures
 from facewarden.experiments.domain_generalization.crop_store import CropStore, make_store, open_store, view_of
@@ -32,7 +33,6 @@ from facewarden.experiments.domain_generalization.yardstick.fits import (
     captured,
     cross_domain,
     fit_of,
-    halves,
     in_domain,
     ridge_fit,
 )

@@ -15,7 +15,7 @@ _SMALLEST = 1e-4
 
 
 class Spectrum(Describer):
-    """Fifteen numbers of the fine structure of color and of infrared, at the resolution of the view.
+    """Fourteen numbers of the fine structure of color and of infrared, at the resolution of the view.
 
     Of the windowed picture's power: logarithms of the shares of eight rings of frequency, how far the highest value of
     the two outer thirds stands over their medians, energy across over energy down. Of the residual from the mean of the

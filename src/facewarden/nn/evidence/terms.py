@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.nn.evidence.one_class import WORST
-
 TermKind = Literal["line", "expected", "typical"]
+
+
+WORST = 0.05
+"""Share of the places of a face whose distance counts: a partial attack covers few of them."""
 
 
 @dataclass(frozen=True)
@@ -97,3 +100,15 @@ def layer_of(term: Term, widths: tuple[int, ...]) -> nn.Module:
     if term.kind == "expected":
         return Expected(*sizes)
     return Typical(sizes[0], places=term.places) if term.kind == "typical" else Line(sum(sizes))
+
+
+def write(module: nn.Module, **values: Any) -> None:
+    """Write arrays into the buffers of a module, in the buffers' own type.
+
+    Args:
+        module: of which the buffers are.
+        values: by the name of the buffer.
+    """
+    with torch.no_grad():
+        for name, value in values.items():
+            module.get_buffer(name).copy_(torch.from_numpy(np.asarray(value)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.seeding import derive
@@ -22,8 +23,8 @@ from facewarden.nn.evidence.calibration import (
 )
 from facewarden.nn.evidence.dual_ridge import DualRidge, folds_of
 from facewarden.nn.evidence.head import SUBSETS, EvidenceSum
-from facewarden.nn.evidence.one_class import expectation_of, typical_places
-from facewarden.nn.evidence.terms import Term
+from facewarden.nn.evidence.one_class import fit_expected, fit_typical
+from facewarden.nn.evidence.terms import Expected, Line, Term, Typical, write
 from facewarden.nn.floors.ridge import STRENGTHS, scaling_of
 
 Rows = NDArray[np.float32]
@@ -72,6 +73,45 @@ class HeldOut:
     scores: Numbers
 
 
+@dataclass(frozen=True, eq=False)
+class FitRows:
+    """The rows of a fit, and those that are scored without having been seen.
+
+    Attributes:
+        blocks: (n, width) each, NaN where a sensor is absent.
+        labels: (n,) 1 bona fide, 0 attack.
+        domains, groups: (n,); bona fide rows and attacks of no group have the group "".
+        held_groups: of species, each held out once; "" alone where none is.
+        row, held: (m,) the row that is scored, and the group that its fits did not see.
+    """
+
+    blocks: Sequence[Rows]
+    labels: Labels
+    domains: NDArray[Any]
+    groups: NDArray[Any]
+    held_groups: tuple[str, ...]
+    row: NDArray[np.int64]
+    held: NDArray[Any]
+
+    @classmethod
+    def of(
+        cls, blocks: Sequence[Rows], labels: Labels, domains: Sequence[str], groups: Sequence[str], *, hold_out: bool
+    ) -> FitRows:
+        """Every bona fide row once for each held-out group, every attack once.
+
+        Args:
+            blocks, labels, domains, groups: as of the class.
+            hold_out: whether groups of species are held out.
+        """
+        of_group = np.asarray(groups)
+        kinds = sorted({str(group) for group in of_group[labels == 0]} - {ALL})
+        names = tuple(kinds) if hold_out and len(kinds) > 1 else (ALL,)
+        first = np.where(np.isin(of_group, names), of_group, names[0])  # attacks of no group go with the first
+        scored = [np.flatnonzero((labels == 1) | (first == name)) for name in names]
+        held = np.repeat(np.array(names), [len(one) for one in scored])
+        return cls(blocks, labels, np.asarray(domains), of_group, names, np.concatenate(scored), held)
+
+
 def fit_evidence(
     head: EvidenceSum,
     blocks: Sequence[Rows],
@@ -86,9 +126,8 @@ def fit_evidence(
 
     Args:
         head: the sum whose buffers are written.
-        blocks: (n, width) each, NaN where a sensor is absent.
-        labels: (n,) 1 bona fide, 0 attack.
-        domains, groups, subjects: (n,) of each row; bona fide rows and attacks of no group have the group "".
+        blocks, labels, groups: of the rows, as of `FitRows`.
+        domains, subjects: (n,) of each row.
         settings: what is chosen before.
 
     Returns:
@@ -98,44 +137,21 @@ def fit_evidence(
     Raises:
         BadInputError: one class only, or too few people to hold any out.
     """
-    held_domains = pseudo_domains(domains, subjects)
-    kinds = sorted({group for group, label in zip(groups, labels.tolist(), strict=True) if label == 0 and group})
-    held_groups = kinds if settings.hold_out_species and len(kinds) > 1 else [ALL]
-    index = _index(labels, held_domains, groups, held_groups)
+    rows = FitRows.of(blocks, labels, pseudo_domains(domains, subjects), groups, hold_out=settings.hold_out_species)
     columns, log = [], []
     for term, layer in zip(head.terms, head.layers, strict=True):
-        chosen = [blocks[block] for block in term.blocks]
-        known = np.asarray(np.isfinite(np.concatenate(chosen, axis=1)).all(axis=1))
-        fitted = _line if term.kind == "line" else _one_class
-        column, about = fitted(term, layer, chosen, known, labels, held_domains, groups, held_groups, index)
+        column, about = _line(term, layer, rows) if isinstance(layer, Line) else _one_class(term, layer, rows)
         columns.append(column)
         log.append({"term": term.name, **about})
     held = HeldOut(
-        row=index.row, label=labels[index.row], domain=tuple(held_domains[i] for i in index.row.tolist()),
-        group=index.group, scores=np.stack(columns, axis=1),
+        row=rows.row, label=labels[rows.row], domain=tuple(rows.domains[rows.row].tolist()),
+        group=tuple(rows.held.tolist()), scores=np.stack(columns, axis=1),
     )  # fmt: skip
     calibrations, ratios, share = _calibrate(head, held, settings=settings)
     for one, about in zip(calibrations, log, strict=True):
         about.update(one)
     sensors = _combine(head, held, ratios, share, settings=settings)
-    return {"terms": log, "sensors": sensors, "held_out_groups": held_groups, "held_out_rows": int(held.row.size)}
-
-
-@dataclass(frozen=True, eq=False)
-class _Index:
-    row: NDArray[np.int64]
-    group: tuple[str, ...]
-
-
-def _index(labels: Labels, domains: Sequence[str], groups: Sequence[str], held: Sequence[str]) -> _Index:
-    rows: list[int] = []
-    names: list[str] = []
-    for group in held:
-        for i, label in enumerate(labels.tolist()):
-            if label == 1 or group == ALL or groups[i] == group or (not groups[i] and group == held[0]):
-                rows.append(i)
-                names.append(group)
-    return _Index(np.array(rows, np.int64), tuple(names))
+    return {"terms": log, "sensors": sensors, "held_out_groups": list(rows.held_groups), "held_out_rows": len(rows.row)}
 
 
 def pseudo_domains(domains: Sequence[str], subjects: Sequence[str]) -> list[str]:
@@ -158,76 +174,67 @@ def pseudo_domains(domains: Sequence[str], subjects: Sequence[str]) -> list[str]
     return found
 
 
-def _line(
-    term: Term, layer: Any, chosen: list[Rows], known: NDArray[np.bool_], labels: Labels, domains: Sequence[str],
-    groups: Sequence[str], held_groups: Sequence[str], index: _Index,
-) -> tuple[Numbers, dict[str, Any]]:  # fmt: skip
+def _known(blocks: Sequence[Rows]) -> NDArray[np.bool_]:
+    """Rows whose sensors are all there."""
+    return np.asarray(np.all([np.isfinite(block).all(axis=1) for block in blocks], axis=0))
+
+
+def _line(term: Term, layer: Line, rows: FitRows) -> tuple[Numbers, dict[str, Any]]:
     """A ridge that counts every domain and class the same; held-out rows are scored by fits without them."""
-    block = np.concatenate(chosen, axis=1)
+    chosen = [rows.blocks[block] for block in term.blocks]
+    known, block = _known(chosen), np.concatenate(chosen, axis=1)
     scaling = scaling_of(block)
-    standard = scaling.of(block)
-    fold = folds_of(domains)
-    of_group, held = np.asarray(groups), np.asarray(index.group)
-    ridge = DualRidge(standard, labels, domains)
-    strengths = np.full((len(STRENGTHS), index.row.size), np.nan)
-    for number in sorted(set(fold.tolist())):
-        mine = (fold[index.row] == number) & known[index.row]
-        rows = known & (fold != number)
-        if mine.any() and {0, 1} <= set(labels[rows].tolist()):
-            for place, strength in enumerate(STRENGTHS):
-                strengths[place, mine] = ridge.solve(rows, strength).scores(index.row[mine])
-    usable = np.isfinite(strengths[0])
+    ridge = DualRidge(scaling.of(block), rows.labels, rows.domains.tolist())
+    fold = folds_of(rows.domains.tolist())
+
+    def held_out(strength: float, *, species: bool) -> Numbers:
+        scores = np.full(rows.row.size, np.nan)
+        for number in np.unique(fold):
+            for group in rows.held_groups if species else (ALL,):
+                mine = (fold[rows.row] == number) & known[rows.row]
+                train = known & (fold != number)
+                if species and group != ALL:
+                    mine &= rows.held == group
+                    train &= (rows.labels == 1) | (rows.groups != group)
+                if mine.any() and {0, 1} <= set(rows.labels[train].tolist()):
+                    scores[mine] = ridge.solve(train, strength).scores(rows.row[mine])
+        return scores
+
+    tried = [held_out(strength, species=False) for strength in STRENGTHS]
+    usable = np.isfinite(tried[0])
     if not usable.any():
         raise BadInputError(
             f"{term.name}: too few domains have bona fide and attack rows", hint="captures of both classes"
         )
-    areas = [auc(row[usable], labels[index.row][usable]) for row in strengths]
+    areas = [auc(scores[usable], rows.labels[rows.row][usable]) for scores in tried]
     best = max(range(len(areas)), key=lambda place: (areas[place], STRENGTHS[place]))
-    scores = strengths[best] if held_groups == [ALL] else np.full(index.row.size, np.nan)
-    for number in sorted(set(fold.tolist())) if held_groups != [ALL] else ():
-        for group in held_groups:
-            mine = (fold[index.row] == number) & (held == group) & known[index.row]
-            rows = known & (fold != number) & ((labels == 1) | (of_group != group))
-            if mine.any() and {0, 1} <= set(labels[rows].tolist()):
-                scores[mine] = ridge.solve(rows, STRENGTHS[best]).scores(index.row[mine])
     weight, intercept = ridge.solve(known, STRENGTHS[best]).line()
-    _write(layer, mean=scaling.mean, deviation=scaling.deviation, weight=weight, intercept=intercept)
+    write(layer, mean=scaling.mean, deviation=scaling.deviation, weight=weight, intercept=intercept)
+    scores = tried[best] if rows.held_groups == (ALL,) else held_out(STRENGTHS[best], species=True)
     return scores, {"strength": STRENGTHS[best]}
 
 
-def _one_class(
-    term: Term, layer: Any, chosen: list[Rows], known: NDArray[np.bool_], labels: Labels, domains: Sequence[str],
-    groups: Sequence[str], held_groups: Sequence[str], index: _Index,
-) -> tuple[Numbers, dict[str, Any]]:  # fmt: skip
+def _one_class(term: Term, layer: nn.Module, rows: FitRows) -> tuple[Numbers, dict[str, Any]]:
     """What the bona fide captures of the other domains let expect; no attack is used, so no group needs holding out."""
-    del groups, held_groups
-    where = np.asarray(domains)
-    row_scores = np.full(labels.size, np.nan)
+    chosen = [rows.blocks[block] for block in term.blocks]
+    known = _known(chosen)
+    bona_fide = known & (rows.labels == 1)
 
-    def scorer(rows: NDArray[np.bool_]) -> Any:
-        if term.kind == "expected":
-            return expectation_of(chosen[0][rows], chosen[1][rows])
-        return typical_places(chosen[0][rows].reshape(int(rows.sum()), term.places, -1))
+    def fit(where: NDArray[np.bool_]) -> None:
+        if isinstance(layer, Expected):
+            fit_expected(layer, chosen[0][where], chosen[1][where])
+        elif isinstance(layer, Typical):
+            fit_typical(layer, chosen[0][where])
 
-    def scored(fitted: Any, rows: NDArray[np.bool_]) -> Numbers:
-        read = (
-            [chosen[0][rows], chosen[1][rows]]
-            if term.kind == "expected"
-            else [chosen[0][rows].reshape(int(rows.sum()), term.places, -1)]
-        )
-        return np.asarray(fitted.score(*read), np.float64)
-
-    for name in sorted(set(domains)):
-        inside, others = known & (where == name), known & (where != name) & (labels == 1)
+    scores = np.full(rows.labels.size, np.nan)
+    for name in np.unique(rows.domains):
+        inside, others = known & (rows.domains == name), bona_fide & (rows.domains != name)
         if inside.any() and others.sum() > 1:
-            row_scores[inside] = scored(scorer(others), inside)
-    final = scorer(known & (labels == 1))
-    if term.kind == "expected":
-        _write(layer, mean=final.source_mean, deviation=final.source_deviation, line=final.line,
-               level=final.target_mean, whitening=final.whitening)  # fmt: skip
-    else:
-        _write(layer, mean=final.mean, whitening=final.whitening)
-    return row_scores[index.row], {"bona_fide": int((known & (labels == 1)).sum())}
+            fit(others)
+            with torch.no_grad():
+                scores[inside] = layer(*(torch.from_numpy(block[inside]) for block in chosen)).double().numpy()
+    fit(bona_fide)
+    return scores[rows.row], {"bona_fide": int(bona_fide.sum())}
 
 
 def _calibrate(
@@ -246,7 +253,7 @@ def _calibrate(
             continue
         share = weights[usable] / weights[usable].sum()
         slope, offset = calibrated(column[usable], held.label[usable], share)
-        rarer = min(int((held.label[usable] == label).sum()) for label in (0, 1))
+        rarer = min(len(set(held.row[usable & (held.label == label)].tolist())) for label in (0, 1))
         limit = largest_ratio(rarer) if settings.clip else 1e6
         ratios[usable, place] = np.clip(slope * column[usable] + offset, -limit, limit)
         _set(head, place, slope=slope, offset=offset, limit=limit)
@@ -275,16 +282,10 @@ def _combine(
             "held_out_auc": auc(total, held.label),
             "weights": {term.name: float(weights[place, k]) for k, term in enumerate(head.terms) if says[k]},
         }
-    _write(head, weight=weights.astype(np.float32), threshold=np.array(thresholds, np.float32))
+    write(head, weight=weights.astype(np.float32), threshold=np.array(thresholds, np.float32))
     return found
 
 
 def _set(head: EvidenceSum, place: int, *, slope: float, offset: float, limit: float) -> None:
     for name, value in (("slope", slope), ("offset", offset), ("limit", limit)):
         head.get_buffer(name)[place] = value
-
-
-def _write(layer: torch.nn.Module, **values: Any) -> None:
-    with torch.no_grad():
-        for name, value in values.items():
-            layer.get_buffer(name).copy_(torch.as_tensor(value))

@@ -46,8 +46,17 @@ class HalfTransfer(DomainTransfer):
         """
         if self.name is None:
             return super().domains_among(samples)
-        present = sorted({sample.domain for sample in samples})
-        if len(present) < 2:
-            raise BadInputError(f"{', '.join(present)} is the only domain", hint="captures of two domains or more")
-        halves = tuple(present[0::2]), tuple(present[1::2])
-        return halves if self.name.startswith("half1") else halves[::-1]
+        first, second = halves(sample.domain for sample in samples)
+        if not second:
+            raise BadInputError(f"{', '.join(first)} is the only domain", hint="captures of two domains or more")
+        return (first, second) if self.name.startswith("half1") else (second, first)
+
+
+def halves(domains: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first, third, fifth domain by name and so on, and the others.
+
+    >>> halves(["c", "a", "b", "a"])
+    (('a', 'c'), ('b',))
+    """
+    names = sorted(set(domains))
+    return tuple(names[0::2]), tuple(names[1::2])

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from facewarden.core.labels import BONA_FIDE
 from facewarden.core.seeding import derive
-from facewarden.experiments.domain_generalization.yardstick.fits import ALL
 from facewarden.experiments.domain_generalization.yardstick.rules import FEWEST, ROUNDS, WEIGHTS, group_of
 from facewarden.metrics.over_domains import over_domains, replicated_auc, weighted
-from facewarden.metrics.transfer import Replicated, difference, transfer_measures
+from facewarden.metrics.transfer import Replicated, transfer_measures
 
 MAIN = "main mean"
 Scores = NDArray[np.float64]
@@ -122,10 +121,5 @@ def thresholds(tested: ScoredRows, scores: Scores) -> dict[str, Replicated]:
             seed=derive(0, "yardstick people", name), rounds=ROUNDS,
         )  # fmt: skip
         parts["hter"][name] = found["hter"]
-        parts["regret"][name] = difference(found["hter"], found["hter_at_target_eer"])
+        parts["regret"][name] = found["threshold_regret"]
     return {measure: over_domains(one, seed=0) for measure, one in parts.items() if one}
-
-
-__all__ = [
-    "ALL", "MAIN", "ScoredRows", "area", "better", "group_areas", "specialist_areas", "thresholds",
-]  # fmt: skip

@@ -14,6 +14,7 @@ from facewarden.core.seeding import derive
 from facewarden.data.sample import Sample
 from facewarden.experiments.domain_generalization.yardstick.rules import HOLDING_OUT, STRENGTHS, WEIGHTS, group_of
 from facewarden.nn.closed_form import ClosedForm, DescribedRows
+from facewarden.nn.floors.ridge import scaling_of
 from facewarden.pad.parts.solved import solve_ridge
 
 ALL = "all"
@@ -49,12 +50,6 @@ def captured(samples: Sequence[Sample]) -> Captured:
         subject=np.array([f"{s.domain}/{s.subject}" for s in samples]), split=np.array([s.split for s in samples]),
         group=np.array([group_of(s.species) or "" for s in samples]),
     )  # fmt: skip
-
-
-def halves(domains: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The first, third, fifth domain by name and so on, and the others."""
-    names = sorted(set(domains))
-    return tuple(names[0::2]), tuple(names[1::2])
 
 
 def ridge_fit(train: DescribedRows, dev: DescribedRows) -> Callable[[Rows], NDArray[np.float64]]:
@@ -138,12 +133,8 @@ def _within(rows: Rows, domain: NDArray[Any]) -> Rows:
     standard = np.empty_like(rows)
     for name in np.unique(domain):
         here = domain == name
-        one = rows[here]
-        known = np.isfinite(one)
-        count = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, one, 0).sum(axis=0) / count
-        spread = np.sqrt(np.where(known, (one - mean) ** 2, 0).sum(axis=0) / count)
-        standard[here] = (one - mean) / np.where(spread > 1e-6, spread, 1)
+        scaling = scaling_of(rows[here])
+        standard[here] = (rows[here] - scaling.mean) / scaling.deviation  # what is absent stays so
     return standard
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from facewarden.data.protocols.parts.halves import halves
 from facewarden.experiments.domain_generalization.labels import in_percent
 from facewarden.experiments.domain_generalization.yardstick.figures import (
-    ALL,
     MAIN,
     ScoredRows,
     area,
@@ -20,7 +20,7 @@ from facewarden.experiments.domain_generalization.yardstick.figures import (
     specialist_areas,
     thresholds,
 )
-from facewarden.experiments.domain_generalization.yardstick.fits import halves
+from facewarden.experiments.domain_generalization.yardstick.fits import ALL
 from facewarden.experiments.domain_generalization.yardstick.rules import APART, FLOORS, RANKED, RANKING, WEIGHTS
 from facewarden.experiments.domain_generalization.yardstick.verdict import GroupGap, Verdict, gaps, verdicts
 from facewarden.experiments.engine.kind import Summary

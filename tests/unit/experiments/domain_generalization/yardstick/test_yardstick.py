@@ -12,9 +12,10 @@ import pytest
 
 from facewarden.core.labels import SPECIES_BY_VERSION
 from facewarden.data.manifest import Manifest
+from facewarden.data.protocols.parts.halves import halves
 from facewarden.experiments.domain_generalization.yardstick import fits
 from facewarden.experiments.domain_generalization.yardstick.figures import MAIN, ScoredRows, group_areas
-from facewarden.experiments.domain_generalization.yardstick.fits import ALL, captured, cross_domain, halves, in_domain
+from facewarden.experiments.domain_generalization.yardstick.fits import ALL, captured, cross_domain, in_domain
 from facewarden.experiments.domain_generalization.yardstick.rules import APART, FLOORS, WEIGHTS, group_of
 from facewarden.experiments.domain_generalization.yardstick.verdict import gaps, verdicts
 from facewarden.experiments.plans import yardstick as module
