@@ -2,8 +2,9 @@
 
 Run with `python benchmarks/domains_needed.py docs/results/mmdg/summary.json --methods mmdg vit`. The paired difference
 of the two methods is taken on every domain and averaged over the seeds; its standard deviation over the domains says
-how many further domains a two-sided t test needs. People alone cannot mend it: each domain is one draw of sensors,
-light and instruments.
+how many domains a two-sided t test needs. People alone cannot mend it: each domain is one draw of sensors, light and
+instruments. A standard deviation of few domains is itself rough, so its 95 % interval (chi-squared, as for normal
+differences) is shown with the number of domains at both of its ends.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import chi2
 
 from facewarden.core.errors import BadInputError
 from facewarden.metrics.crossed import crossed_mean, domains_needed
@@ -56,23 +58,26 @@ def main() -> int:
     found = crossed_mean(table)
     interval = found.interval()
     spread = float(np.std(table.mean(axis=1), ddof=1))
+    freedom = len(domains) - 1
+    low, high = (spread * float(np.sqrt(freedom / chi2.ppf(tail, freedom))) for tail in (0.975, 0.025))
     needed = {
-        f"{points:g}": domains_needed(spread, difference=points, power=asked.power)
-        for points in sorted({1.0, 2.0, 3.0, 5.0, asked.difference})
+        f"{points:g}": [domains_needed(one, difference=points, power=asked.power) for one in (spread, low, high)]
+        for points in sorted({2.0, 5.0, asked.difference})
     }
     result = {
         "methods": asked.methods, "measure": asked.measure, "domains": domains, "seeds": table.shape[1],
         "difference_points": table.tolist(), "mean": found.value, "low": interval.low, "high": interval.high,
-        "spread_over_domains": spread, "between_seeds": found.between_seeds, "rest": found.rest, "power": asked.power,
+        "spread_over_domains": [spread, low, high], "between_seeds": found.between_seeds, "rest": found.rest,
+        "power": asked.power,
         "domains_needed": needed,
     }  # fmt: skip
     print(
         f"{asked.methods[0]} - {asked.methods[1]}, {asked.measure}: {found.value:.1f} points "
         f"({interval.low:.1f} to {interval.high:.1f}) over {len(domains)} domains x {table.shape[1]} seeds; "
-        f"spread over domains {spread:.1f}"
+        f"spread over domains {spread:.1f} ({low:.1f} to {high:.1f})"
     )
     for points, count in needed.items():
-        print(f"  {points} points at {asked.power:.0%} power: {count} domains")
+        print(f"  {points} points at {asked.power:.0%} power: {count[0]} domains ({count[1]} to {count[2]})")
     if asked.out:
         asked.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
