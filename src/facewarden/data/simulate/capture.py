@@ -160,8 +160,7 @@ def make_capture(
     place = generator(spec.seed, "place", spec.domain, spec.subject, spec.session, spec.environment)
     stage = SpeciesStage(
         rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
-        light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength, spec.version, spec.quality,
-        spec.subtype,
+        light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength, spec.quality, spec.subtype,
     )  # fmt: skip
     shown = builder(spec.species, version=spec.version)(stage)
     toward = view.toward()

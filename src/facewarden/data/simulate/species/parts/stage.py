@@ -36,7 +36,6 @@ class SpeciesStage:
         native: sensor pixels per frame pixel (aliasing happens on the sensor's own lattice).
         blur: lens blur in sensor pixels.
         wavelength: of the near-infrared band, nm.
-        version: of the simulator, which decides what a species of one name is made of.
         quality: of the instrument, "low", "medium" or "high"; read by version 2 alone.
         subtype: of a bona fide presentation; read by version 2 alone.
     """
@@ -53,7 +52,6 @@ class SpeciesStage:
     native: float
     blur: float
     wavelength: int
-    version: int = 1
     quality: str = "medium"
     subtype: str = "plain"
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from facewarden.data.simulate.scene.filters import blurred
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, place_head, placed_landmarks
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, face_width, region
@@ -98,7 +99,19 @@ def sink(surface: Surface, where: F32, millimeters: float) -> Surface:
 
 def soft(image: F32, sigma: float) -> F32:
     """Gaussian blur of at least a third of a pixel."""
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.3)), np.float32)
+    return blurred(image, max(sigma, 0.3))
+
+
+def spanned(depth: F32, *, pixels: float) -> F32:
+    """Depth of a sheet pulled over a shape: it rests on what stands out and spans hollows that are narrower (mm).
+
+    Args:
+        depth: `(h, w)` mm of the shape.
+        pixels: how wide the hollows are that it spans.
+    """
+    width = max(3, int(pixels) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    return np.asarray(cv2.dilate(cv2.erode(depth, kernel), kernel), np.float32)
 
 
 def inward(head: PlacedHead, outline: F32, values: F32, sigma: float) -> F32:

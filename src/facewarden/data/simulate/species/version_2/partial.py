@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
+from facewarden.data.simulate.scene.filters import moved
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.cutout import paper_shell, warped
@@ -78,15 +78,16 @@ def partial_makeup(stage: SpeciesStage) -> StagedPresentation:
     cover = {"low": stage.pick(0.3, 0.5), "medium": stage.pick(0.45, 0.7), "high": stage.pick(0.6, 0.88)}[stage.quality]
     where = soft(oval(wearer, width=0.98, height=0.98), 1.5 * density) * wearer.surface.coverage
     where *= 1 - soft(region(wearer.regions, "eye", "hair", "clothes", "none", "glasses"), 0.6 * density)
-    shift = grade_of(stage)
-    dx, dy = (stage.pick(-1, 1) * stage.pick(*shift.shift) * 0.4 * density for _ in range(2))
+    shift = grade_of(stage).shift
+    dx, dy = (stage.pick(-1, 1) * stage.pick(*shift) * 0.4 * density for _ in range(2))
     move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-    other = _moved(soft(victim.surface.albedo, stage.pick(0.5, 1.4) * density), move)
+    other = moved(soft(victim.surface.albedo, stage.pick(0.5, 1.4) * density), move, extend=True)
     tone, _ = skin_of(stage.victim)
     hollow = _hollows(victim, density=density) - _hollows(wearer, density=density)
     shadow = np.exp(-np.float32(0.02 * stage.pick(0.5, 1.5)) * np.clip(hollow, -12, 12))[..., None]
     # Hair and whatever hangs into the victim's face is not painted on skin.
-    hidden = soft(_moved(region(victim.regions, "hair", "glasses", "clothes", "none"), move), 0.8 * density)[..., None]
+    hanging = moved(region(victim.regions, "hair", "glasses", "clothes", "none"), move, extend=True)
+    hidden = soft(hanging, 0.8 * density)[..., None]
     target = (other + (tone - other) * hidden) * shadow
     weight = (where * np.float32(cover))[..., None]
     own = np.maximum(wearer.surface.albedo, 1e-3)
@@ -131,13 +132,6 @@ def _printed(stage: SpeciesStage, victim: PlacedHead) -> tuple[F32, F32, float, 
     codes, across, down = warped(photo, victim)
     color, nir = ink_on(stage, sheet, codes, across=across, down=down, inked=np.ones_like(across))
     return color, nir, sheet.paper.gloss, sheet.plate
-
-
-def _moved(image: F32, matrix: F32) -> F32:
-    size = image.shape[0]
-    return np.asarray(
-        cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
 
 
 def _hollows(head: PlacedHead, *, density: float) -> F32:

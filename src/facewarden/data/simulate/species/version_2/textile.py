@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from facewarden.data.simulate.scene.grids import halftone, sampled
@@ -15,7 +14,7 @@ from facewarden.data.simulate.species.cutout import warped
 from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.inks import Print, ink_on, photograph_both, sample_print
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
-from facewarden.data.simulate.species.parts.worn import grown, normals, soft
+from facewarden.data.simulate.species.parts.worn import grown, normals, soft, spanned
 
 
 def print_textile(stage: SpeciesStage) -> StagedPresentation:
@@ -87,12 +86,10 @@ def _drawn_over(stage: SpeciesStage, distance: float) -> F32:
     head = place_head(stage.wearer, stage.view, distance=distance, center=stage.center, roll=stage.pick(-0.1, 0.1))
     density = stage.view.pixels_per_mm(distance)
     reach = {"low": stage.pick(22, 32), "medium": stage.pick(14, 22), "high": stage.pick(6, 12)}[stage.quality]
-    width = max(3, int(reach * density) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     weight = np.maximum(head.surface.coverage, np.float32(1e-2))
     rest = np.float32(distance + 90)
     own = np.where(head.surface.coverage > 0.5, head.surface.depth, rest)
-    spanned = np.asarray(cv2.dilate(cv2.erode(own, kernel), kernel), np.float32)
-    spanned = soft(np.asarray(spanned * weight + rest * (1 - weight), np.float32), 0.4 * reach * density)
+    drawn = spanned(own, pixels=reach * density)
+    drawn = soft(np.asarray(drawn * weight + rest * (1 - weight), np.float32), 0.4 * reach * density)
     tug = smooth_noise(stage.rng, stage.view.size, cells=6) * np.float32(stage.pick(0.3, 1.5))
-    return np.asarray(spanned - np.float32(2) + tug, np.float32)
+    return np.asarray(drawn - np.float32(2) + tug, np.float32)

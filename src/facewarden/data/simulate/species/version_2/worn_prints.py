@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, over
@@ -24,6 +23,7 @@ from facewarden.data.simulate.species.parts.worn import (
     shadowed,
     sink,
     soft,
+    spanned,
     under,
 )
 
@@ -96,11 +96,7 @@ def _tented(stage: SpeciesStage, wearer: PlacedHead, *, reach: float) -> F32:
     """Depth of a thin sheet pulled over a face: it rests on what stands out and spans what lies deeper (mm)."""
     density = stage.view.pixels_per_mm(stage.distance)
     own = _smooth_inside(wearer, 0.8 * density)
-    width = max(3, int(1.2 * reach * density) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    # The upper envelope of the face: nearest depth around, then back as far as the sheet bends.
-    spanned = cv2.dilate(cv2.erode(own, kernel), kernel)
-    return np.asarray(soft(np.asarray(spanned, np.float32), 0.35 * reach * density) - np.float32(0.8), np.float32)
+    return soft(spanned(own, pixels=1.2 * reach * density), 0.35 * reach * density) - np.float32(0.8)
 
 
 def _wrinkles(stage: SpeciesStage, *, amount: float) -> F32:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.parts.stage import SpeciesStage
-from facewarden.data.simulate.species.parts.worn import soft
+from facewarden.data.simulate.species.parts.worn import soft, spanned
 from facewarden.data.simulate.species.version_2.subtypes.frame import WornFrame, cloth, dye
 
 
@@ -46,9 +45,7 @@ def medical_mask(stage: SpeciesStage, head: PlacedHead, scene: Surface) -> Surfa
     side = np.float32(frame.half) * (0.93 - 0.3 * share) - np.abs(u)
     inside = np.minimum(np.minimum(upper, lower), side)
     # It rests on the bridge, the cheeks and the chin and stands off the mouth like a tent.
-    width = max(3, int(16 * frame.density) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    tent = soft(np.asarray(cv2.dilate(cv2.erode(head.surface.depth, kernel), kernel), np.float32), 4 * frame.density)
+    tent = soft(spanned(head.surface.depth, pixels=16 * frame.density), 4 * frame.density)
     folded = stage.rng.random() < 0.6
     pleat = np.cos(v * np.float32(2 * np.pi / 14)) * (np.float32(1.0) if folded else np.float32(0.0))
     loose = np.clip(inside / 25, 0, 1) * np.float32(stage.pick(3, 10))
