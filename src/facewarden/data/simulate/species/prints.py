@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
-from facewarden.data.simulate.scene.surroundings import fingers, smooth_noise
+from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
+from facewarden.data.simulate.species.parts.held import holding_hand, seen_face
 from facewarden.data.simulate.species.parts.paper import lay, printed, sample_paper, soft_rectangle
 from facewarden.data.simulate.species.parts.stage import (
-    Photo,
     SpeciesStage,
     StagedPresentation,
     photograph,
     place,
-    skin_of,
 )
 
 
@@ -29,15 +28,6 @@ def print_bent(stage: SpeciesStage) -> StagedPresentation:
     """A print bent about its vertical axis, as attackers do to imitate a head's relief."""
     radius = stage.pick(75.0, 190.0) * (1 if stage.rng.random() < 0.85 else -1.4)
     return _sheet(stage, radius=radius)
-
-
-def where_face(photo: Photo, *, scale: float) -> tuple[F32, F32]:
-    """Landmarks and box corners of the photo in mm on the sheet, zero at the middle of the face box."""
-    middle = (photo.box[:2] + photo.box[2:]) / 2
-    x0, y0, x1, y1 = photo.box
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-    marks = (photo.landmarks - middle) * np.float32(scale)
-    return marks.astype(np.float32), ((corners - middle) * np.float32(scale)).astype(np.float32)
 
 
 def _sheet(stage: SpeciesStage, *, radius: float) -> StagedPresentation:
@@ -79,18 +69,11 @@ def _sheet(stage: SpeciesStage, *, radius: float) -> StagedPresentation:
     behind = cast_shadow(surface, behind, toward_light=stage.light.direction, strength=0.45)
     scene = over(surface, behind)
     if stage.rng.random() < 0.75:
-        skin, infrared = skin_of(stage.wearer)
-        center = placement.points(np.array([[(sheet[0] + sheet[2]) / 2, (sheet[1] + sheet[3]) / 2]]))[0]
-        grip = Placement(center, placement.axes, placement.radius)
-        half = ((sheet[2] - sheet[0]) / 2, (sheet[3] - sheet[1]) / 2)
-        hand = fingers(stage.rng, stage.view, grip, half=half, skin=skin, nir=infrared,
-                       grip="sides" if stage.rng.random() < 0.6 else "below")  # fmt: skip
+        hand = holding_hand(stage, placement, sheet, grip="sides" if stage.rng.random() < 0.6 else "below")
         if hand is not None:
             scene = over(hand, cast_shadow(hand, scene, toward_light=stage.light.direction, strength=0.3))
-    marks, corners = where_face(photo, scale=scale)
-    points = stage.view.project(placement.points(np.concatenate([marks, corners])))
-    box = np.concatenate([points[5:].min(0), points[5:].max(0)])
-    return StagedPresentation(scene, points[:5], box, distance, attributes)
+    landmarks, box = seen_face(stage, placement, photo, scale=scale)
+    return StagedPresentation(scene, landmarks, box, distance, attributes)
 
 
 def waves(stage: SpeciesStage, normal: F32, *, amount: float) -> tuple[F32, F32]:

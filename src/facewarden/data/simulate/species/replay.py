@@ -9,11 +9,10 @@ import numpy as np
 from facewarden.data.simulate.scene.grids import diamond, sampled, stripe
 from facewarden.data.simulate.scene.light import blackbody_tint
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
-from facewarden.data.simulate.scene.surroundings import fingers
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
+from facewarden.data.simulate.species.parts.held import holding_hand, seen_face
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
-from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, decode, photograph, skin_of
-from facewarden.data.simulate.species.prints import where_face
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, decode, photograph
 
 
 @dataclass(frozen=True)
@@ -103,17 +102,10 @@ def _replay(stage: SpeciesStage, kind: str) -> StagedPresentation:
     behind = cast_shadow(surface, stage.background, toward_light=stage.light.direction, strength=0.4)
     scene = over(surface, behind)
     if kind != "pc" and rng.random() < 0.85:
-        skin, infrared = skin_of(stage.wearer)
-        middle = np.array([[(body[0] + body[2]) / 2, (body[1] + body[3]) / 2]])
-        grip = Placement(placement.points(middle)[0], placement.axes)
-        half = ((body[2] - body[0]) / 2, (body[3] - body[1]) / 2)
-        hand = fingers(rng, stage.view, grip, half=half, skin=skin, nir=infrared,
-                       grip="wrap" if kind == "phone" else "sides")  # fmt: skip
+        hand = holding_hand(stage, placement, body, grip="wrap" if kind == "phone" else "sides")
         scene = scene if hand is None else over(hand, scene)
-    marks, corners = where_face(photo, scale=scale)
-    points = stage.view.project(placement.points(np.concatenate([marks, corners])))
-    box = np.concatenate([points[5:].min(0), points[5:].max(0)])
-    return StagedPresentation(scene, points[:5], box, distance, {"panel": "oled" if oled else "lcd"})
+    landmarks, box = seen_face(stage, placement, photo, scale=scale)
+    return StagedPresentation(scene, landmarks, box, distance, {"panel": "oled" if oled else "lcd"})
 
 
 def shown(rng: np.random.Generator, codes: F32, *, oled: bool, lean: float) -> F32:

@@ -8,14 +8,14 @@ import numpy as np
 
 from facewarden.data.simulate.scene.mirror import mirrored_room
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
-from facewarden.data.simulate.scene.surroundings import fingers
 from facewarden.data.simulate.scene.view import F32, Placement, SheetHit, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_lobe
+from facewarden.data.simulate.species.parts.held import holding_hand, marks_on, seen_face
 from facewarden.data.simulate.species.parts.inks import ink_on, photograph_both, sample_print
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
-from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, StagedPresentation, place, skin_of
+from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, StagedPresentation, place
 from facewarden.data.simulate.species.parts.worn import normals
-from facewarden.data.simulate.species.prints import waves, where_face
+from facewarden.data.simulate.species.prints import waves
 
 _WIDTH = {"low": (90.0, 140.0), "medium": (115.0, 160.0), "high": (135.0, 165.0)}
 
@@ -51,8 +51,8 @@ def _sheet(stage: SpeciesStage, *, radius: float, fold: float) -> StagedPresenta
     color, nir = ink_on(stage, sheet, laid, across=hit.across, down=hit.down, inked=inked)
     wave, normal = waves(stage, hit.normal, amount=stage.pick(0.2, 1.2 if stage.quality == "high" else 2.4))
     depth = hit.depth - wave
-    marks, corners = where_face(photo, scale=scale)
     if fold:
+        marks = marks_on(photo, scale=scale)
         depth, normal = _folded(depth, normal, hit, marks=marks, fold=fold * width / 150, pixels_per_mm=density)
     paper = sheet.paper
     gloss = np.full_like(nir, paper.gloss)
@@ -64,9 +64,8 @@ def _sheet(stage: SpeciesStage, *, radius: float, fold: float) -> StagedPresenta
             lobe=flash_lobe(surface, toward=toward),
         ))  # fmt: skip
     scene = _held(stage, surface, placement, edges, distance=distance)
-    points = stage.view.project(placement.points(np.concatenate([marks, corners])))
-    box = np.concatenate([points[5:].min(0), points[5:].max(0)])
-    return StagedPresentation(scene, points[:5], box, distance, {
+    landmarks, box = seen_face(stage, placement, photo, scale=scale)
+    return StagedPresentation(scene, landmarks, box, distance, {
         "ink": sheet.plate, "bend_mm": round(radius), "fold_mm": round(fold),
     })  # fmt: skip
 
@@ -125,12 +124,7 @@ def _held(
         behind = over(head.surface, behind)
     scene = over(surface, cast_shadow(surface, behind, toward_light=stage.light.direction, strength=0.45))
     if stage.rng.random() < 0.75:
-        skin, infrared = skin_of(stage.wearer)
-        middle = np.array([[(edges[0] + edges[2]) / 2, (edges[1] + edges[3]) / 2]])
-        grip = Placement(placement.points(middle)[0], placement.axes, placement.radius)
-        half = ((edges[2] - edges[0]) / 2, (edges[3] - edges[1]) / 2)
-        hand = fingers(stage.rng, stage.view, grip, half=half, skin=skin, nir=infrared,
-                       grip="sides" if stage.rng.random() < 0.6 else "below")  # fmt: skip
+        hand = holding_hand(stage, placement, edges, grip="sides" if stage.rng.random() < 0.6 else "below")
         if hand is not None:
             scene = over(hand, cast_shadow(hand, scene, toward_light=stage.light.direction, strength=0.3))
     return scene

@@ -15,14 +15,14 @@ import numpy as np
 from facewarden.data.simulate.scene.filters import blurred
 from facewarden.data.simulate.scene.mirror import mirrored_room
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
-from facewarden.data.simulate.scene.surroundings import fingers, smooth_noise
+from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_lobe
 from facewarden.data.simulate.species.parts.grade import grade_of
+from facewarden.data.simulate.species.parts.held import holding_hand, seen_face
 from facewarden.data.simulate.species.parts.inks import edited_photo
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
-from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, skin_of
-from facewarden.data.simulate.species.prints import where_face
+from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
 from facewarden.data.simulate.species.replay import DISPLAYS, Display, shown, subpixels
 
 BRIGHT = replace(DISPLAYS["phone"], density=(420.0, 520.0), oled=0.75, level=(6.0, 13.0))
@@ -91,16 +91,10 @@ def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> Stage
     ))  # fmt: skip
     scene = over(surface, cast_shadow(surface, stage.background, toward_light=stage.light.direction, strength=0.4))
     if grip and rng.random() < 0.85:
-        skin, infrared = skin_of(stage.wearer)
-        middle = np.array([[(body[0] + body[2]) / 2, (body[1] + body[3]) / 2]])
-        half = ((body[2] - body[0]) / 2, (body[3] - body[1]) / 2)
-        hand = fingers(rng, stage.view, Placement(placement.points(middle)[0], placement.axes), half=half, skin=skin,
-                       nir=infrared, grip=grip)  # fmt: skip
+        hand = holding_hand(stage, placement, body, grip=grip)
         scene = scene if hand is None else over(hand, scene)
-    marks, corners = where_face(photo, scale=scale)
-    points = stage.view.project(placement.points(np.concatenate([marks, corners])))
-    box = np.concatenate([points[5:].min(0), points[5:].max(0)])
-    return StagedPresentation(scene, points[:5], box, distance, {"panel": "oled" if oled else "lcd", "matt": matt})
+    landmarks, box = seen_face(stage, placement, photo, scale=scale)
+    return StagedPresentation(scene, landmarks, box, distance, {"panel": "oled" if oled else "lcd", "matt": matt})
 
 
 def _outline(
