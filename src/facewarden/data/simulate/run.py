@@ -22,7 +22,7 @@ from facewarden.data.manifest_columns import parse_row, to_row
 from facewarden.data.results import Result
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.capture import Capture, make_capture
-from facewarden.data.simulate.person.people import Locate, People, PhotoPeople, ProceduralPeople, frame_of, people_from
+from facewarden.data.simulate.person.people import Locate, People, ProceduralPeople, frame_of, people_from
 from facewarden.data.simulate.plan import make_plan
 from facewarden.data.simulate.site_plan import SubjectPlan
 from facewarden.data.simulate.specification import FRAMING, Simulation
@@ -57,8 +57,7 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
     """Render the captures of one subject."""
     for spec in plan.specs:
         pixels, scale = frame_of(spec.size, spec.framing)  # heads are rendered at about the scale of the site's frames
-        if isinstance(people, ProceduralPeople | PhotoPeople):
-            people = replace(people, size=pixels, scale=scale)
+        people = people.at_scale(pixels, scale)
         victim = people.maps(plan.person, key=spec.key, subtype=spec.subtype)
         attacker = None
         if spec.species != "bona_fide":

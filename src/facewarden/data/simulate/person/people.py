@@ -36,6 +36,9 @@ class People(Protocol):
     def name(self, person: int) -> str:
         """An opaque name."""
 
+    def at_scale(self, size: int, scale: float) -> People:
+        """The same people in maps of other sides (pixels) and another scale (mm per pixel)."""
+
     def maps(self, person: int, *, key: str, subtype: str = "plain", facing: tuple[int, str] | None = None) -> FaceMaps:
         """A member's maps.
 
@@ -80,6 +83,10 @@ class ProceduralPeople:
     def name(self, person: int) -> str:
         """An opaque name."""
         return f"p{person:04d}"
+
+    def at_scale(self, size: int, scale: float) -> ProceduralPeople:
+        """The same people in maps of other sides and another scale."""
+        return replace(self, size=size, scale=scale)
 
     def maps(self, person: int, *, key: str, subtype: str = "plain", facing: tuple[int, str] | None = None) -> FaceMaps:
         """Render a member in a pose, with an expression and in clothes that belong to the key."""
@@ -141,6 +148,10 @@ class PhotoPeople:
     def name(self, person: int) -> str:
         """An opaque name, which does not tell the photo's."""
         return f"r{person:04d}" if person < len(self.portraits) else f"p{person:04d}"
+
+    def at_scale(self, size: int, scale: float) -> PhotoPeople:
+        """The same people in maps of other sides and another scale."""
+        return replace(self, size=size, scale=scale)
 
     def maps(self, person: int, *, key: str, subtype: str = "plain", facing: tuple[int, str] | None = None) -> FaceMaps:
         """A member's maps from one of the photos; whoever is beyond the photos is procedural.
