@@ -62,6 +62,7 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
         attacker = None
         if spec.species != "bona_fide":
             # Of whoever holds a screen only the hand is seen: any picture of the attacker will do.
+            # A projector's head is taken from the same picture: it neither turns like the victim nor lacks glasses.
             in_hand = spec.species.startswith("replay")
             attacker = people.maps(
                 plan.attacker, key="holds" if in_hand else f"attacks {spec.key}",

@@ -10,7 +10,7 @@ from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, Depth
 
 BOX = np.array([8, 8, 24, 24], np.float32)
 SPAN = (300.0, 1300.0)
-PLAIN = DepthPicture("kept", "sensor", "dark", "black", 0, False, "")
+PLAIN = DepthPicture("kept", "sensor", "dark", "black", 0, "")
 
 
 def ramp() -> NDArray[np.uint16]:
@@ -100,6 +100,7 @@ def test_every_encoding_is_another_one_and_says_what_is_known() -> None:
     kinds = {(how.background, how.scale, how.near, how.holes) for how in DEPTH_PICTURES.values()}
     assert len(kinds) == len(DEPTH_PICTURES) >= 7
     for how in DEPTH_PICTURES.values():
-        assert how.source.startswith("read: " if how.read else "guessed: ")
+        assert how.source.startswith(("read: ", "guessed: "))
+        assert not how.jpeg or "guessed" in how.source  # no set says how strongly its files are compressed
     assert {how.background for how in DEPTH_PICTURES.values()} == {"kept", "cut"}
     assert {how.holes for how in DEPTH_PICTURES.values()} == {"black", "white", "filled"}

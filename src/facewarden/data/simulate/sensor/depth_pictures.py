@@ -35,7 +35,6 @@ class DepthPicture:
         near: whether near is "bright" or "dark".
         holes: "black", "white", or "filled" with the depth around them.
         jpeg: quality of the published file, 0 where it is not compressed.
-        read: True where the whole was read in a set's own code or layout; False where any part is guessed.
         source: the set, what was read of it and what is guessed.
     """
 
@@ -44,34 +43,33 @@ class DepthPicture:
     near: Literal["bright", "dark"]
     holes: Literal["black", "white", "filled"]
     jpeg: int
-    read: bool
     source: str
 
 
 DEPTH_PICTURES: Mapping[str, DepthPicture] = MappingProxyType({
     "deviations_dark": DepthPicture(
-        "kept", "deviations", "dark", "black", 95, True,
+        "kept", "deviations", "dark", "black", 95,
         "read: WMCA (its authors' bob.pad.face normalizes a channel by median and median absolute deviation of the "
-        "face without its holes, three on each side; the lists name JPEG files)",
+        "face without its holes, three on each side; the lists name JPEG files), guessed: the quality of the JPEG",
     ),
     "picture_bright_cut": DepthPicture(
-        "cut", "picture", "bright", "black", 95, False,
+        "cut", "picture", "bright", "black", 95,
         "guessed: CASIA-SURF (read: faces are cut out and stored as JPEG)",
     ),
     "sensor_bright": DepthPicture(
-        "kept", "sensor", "bright", "black", 95, False,
+        "kept", "sensor", "bright", "black", 95,
         "guessed: CASIA-SURF CeFA (read: the frame is kept and stored as JPEG)",
     ),
     "sensor_dark_filled": DepthPicture(
-        "kept", "sensor", "dark", "filled", 0, False,
+        "kept", "sensor", "dark", "filled", 0,
         "guessed: PADISI (read: one channel in [0, 1], stored as an array, 8 bits after its conversion)",
     ),
-    "picture_dark_white": DepthPicture("kept", "picture", "dark", "white", 0, False, "guessed: no set in particular"),
+    "picture_dark_white": DepthPicture("kept", "picture", "dark", "white", 0, "guessed: no set in particular"),
     "deviations_bright_cut": DepthPicture(
-        "cut", "deviations", "bright", "filled", 90, False, "guessed: no set in particular"
+        "cut", "deviations", "bright", "filled", 90, "guessed: no set in particular"
     ),
     "ranks_bright": DepthPicture(
-        "kept", "ranks", "bright", "black", 0, False, "guessed: viewers of depth cameras equalize the histogram"
+        "kept", "ranks", "bright", "black", 0, "guessed: viewers of depth cameras equalize the histogram"
     ),
 })  # fmt: skip
 """The encodings by name."""
