@@ -58,7 +58,7 @@ def image_input(path: Path, address: str = "data", wants: Wants = "any") -> Fuzz
 def _read_image(path: Path, address: str) -> None:
     from facewarden.core.errors import FacewardenError
     from facewarden.data.arrays import hdf5_groups, hdf5_shape
-    from facewarden.data.loading import read_image
+    from facewarden.data.reading import read_image
 
     if path.suffix in (".h5", ".hdf5"):
         for look in (partial(hdf5_groups, path), partial(hdf5_shape, path, address.partition(":")[0])):

@@ -17,8 +17,8 @@ from facewarden.core.labels import SPLITS, Modality, Split
 from facewarden.core.progress import track
 from facewarden.data.arrays import in_array
 from facewarden.data.captures import Missing, capture_set, check_name, named_set
-from facewarden.data.loading import read_image
 from facewarden.data.manifest import Manifest
+from facewarden.data.reading import read_image
 from facewarden.data.sample import Sample
 from facewarden.data.table import check_target
 

@@ -1,4 +1,4 @@
-"""Loads samples from disk as `FaceBatch`es: reads, resizes, encodes depth, and counts unreadable files."""
+"""Loads samples from disk as `FaceBatch`es: frames of one size together, and what cannot be read is named."""
 
 from __future__ import annotations
 
@@ -14,25 +14,17 @@ from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import CHANNELS, MODALITIES, DepthEncoding, Modality
-from facewarden.data.arrays import in_array, read_array_image
-from facewarden.data.depth import FARTHEST, NEAREST, face_distance, read_depth, read_depth_picture
+from facewarden.core.labels import CHANNELS, MODALITIES, Modality
+from facewarden.data.depth import FARTHEST, NEAREST, face_distance
 from facewarden.data.frame_grid import in_unit_range, scaled, scaled_map, squashed
-from facewarden.data.photo import is_colored, read_photo
 from facewarden.data.ranges import check_ranges
+from facewarden.data.reading import Image, check_box, read_image
 from facewarden.data.sample import Box, Sample
 from facewarden.data.targets import read_target
 from facewarden.data.text import named_file, printable
 
 Frames = dict[Modality, NDArray[np.float32]]
-Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 _LOG = logging.getLogger("facewarden")
-_LARGEST_BOX = 4
-"""Sides of the frame that a face box may be long; more is a box in other units."""
-SMALLEST_BOX = 8.0
-"""Pixels that a face box has on each side at least; less shows no face."""
-_INSIDE = 0.5
-"""Share of a face box that lies inside its frame at least."""
 _NAMED = 5
 _MOST_WAITING = 8
 """Batches' worth of frames that wait for more of their size."""
@@ -205,7 +197,8 @@ def _load(
         )
     if alone is not None:
         pressed = {name: squashed(in_unit_range(image, name, sample), image, alone) for name, image in raw.items()}
-        return _loaded(sample, pressed, raw, root=root, targets=targets, grid=(alone, alone), scale=1.0)
+        color, grid = pressed.get("rgb"), (alone, alone)
+        return _loaded(sample, pressed, raw, root=root, targets=targets, grid=grid, scale=1.0, color=color)
     height, width = next(iter(grids.values()))
     scale = 1.0 if size is None else size / max(height, width)
     grid = (height, width) if size is None else (size, size)
@@ -214,7 +207,7 @@ def _load(
     # depth is encoded on its own grid: the median over the face box is then the same for every size
     encoded = {name: in_unit_range(image, name, sample) for name, image in raw.items()}
     frames = {name: scaled(image, name, scale=scale, grid=grid) for name, image in encoded.items()}
-    return _loaded(sample, frames, raw, root=root, targets=targets, grid=grid, scale=scale, full=encoded.get("rgb"))
+    return _loaded(sample, frames, raw, root=root, targets=targets, grid=grid, scale=scale, color=encoded.get("rgb"))
 
 
 def _loaded(
@@ -226,84 +219,20 @@ def _loaded(
     targets: Sequence[str],
     grid: tuple[int, int],
     scale: float,
-    full: NDArray[np.float32] | None = None,
+    color: NDArray[np.float32] | None,
 ) -> _Loaded:
-    """A sample from its frames; targets are read on the grid of `full`, that of color as it is stored, and scaled."""
+    """A sample from its frames; targets are read on the grid of `color`, the frame before scaling, and scaled."""
     box = (
         None
         if sample.box is None
         else (sample.box[0] * scale, sample.box[1] * scale, sample.box[2] * scale, sample.box[3] * scale)
     )
-    wanted = {
-        head: read_target(head, sample, root=root, frame=frames.get("rgb") if full is None else full)
-        for head in targets
-    }
+    wanted = {head: read_target(head, sample, root=root, frame=color) for head in targets}
     fitted = {head: scaled_map(value, scale=scale, grid=grid) for head, value in wanted.items()}
     depth = raw.get("depth")
     measured = depth.astype(np.uint16, copy=False) if depth is not None and depth.dtype == np.uint16 else None
     distance = None if measured is None else face_distance(measured, box=sample.box)
     return _Loaded(sample, frames, box, grid, fitted, distance)
-
-
-def check_box(box: Box, width: int, height: int, *, key: str) -> None:
-    """Refuse a box that cannot be a face in its frame: a detector would score pixels outside it, or nearly nothing.
-
-    Args:
-        box: x0 y0 x1 y1 in pixels.
-        width, height: of the upright frame.
-        key: of the sample, for the message.
-
-    Raises:
-        BadInputError: less than half of it lies in the frame, or it is smaller than 8 pixels.
-    """
-    x0, y0, x1, y1 = box
-    within = max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
-    rounded = tuple(float(f"{value:.4g}") for value in box)
-    if within < _INSIDE * (x1 - x0) * (y1 - y0) or max(x1 - x0, y1 - y0) > _LARGEST_BOX * max(width, height):
-        raise BadInputError(
-            f"sample {key!r}: the face box is not in the frame of {width} x {height}",
-            hint=f"x0 y0 x1 y1 in pixels of this frame, upright, not {rounded}",
-        )
-    if min(x1 - x0, y1 - y0) < SMALLEST_BOX:
-        raise BadInputError(
-            f"sample {key!r}: the face box is smaller than {SMALLEST_BOX:g} pixels",
-            hint=f"x0 y0 x1 y1 in pixels, two corners and not a size, not {rounded}",
-        )
-
-
-def read_image(
-    path: Path,
-    modality: Modality,
-    *,
-    depth_encoding: DepthEncoding = "millimeters",
-    depth_unit: float = 1.0,
-    infrared_bits: int | None = None,
-) -> Image:
-    """Read one image as it is stored.
-
-    Args:
-        path: a file, or a place inside an array file.
-        modality: what it holds.
-        depth_encoding: of depth.
-        depth_unit: millimeters of one stored value of 16-bit depth.
-        infrared_bits: how many bits of 16-bit infrared its sensor fills; None takes all.
-
-    Returns:
-        `(h, w, 3)` uint8; for depth `(h, w)` uint16 millimeters or uint8; `(h, w, c)` float32 in [0, 1] from arrays.
-
-    Raises:
-        BadInputError: unreadable, or not of this kind, such as a color image that stands where infrared should be.
-    """
-    if modality == "depth" and not in_array(path):
-        return read_depth(path, unit=depth_unit) if depth_encoding == "millimeters" else read_depth_picture(path)
-    bits = 16 if modality != "infrared" or infrared_bits is None else infrared_bits
-    image = read_array_image(path) if in_array(path) else read_photo(path, bits=bits)
-    if modality != "rgb" and is_colored(image):
-        raise BadInputError(
-            f"{printable(path)}: is a color picture, not {modality}",
-            hint=f"check which folder, column or channels hold the {modality}",
-        )
-    return image
 
 
 def _stack(loaded: Sequence[_Loaded], modalities: Sequence[Modality], targets: Sequence[str]) -> FaceBatch:

@@ -17,7 +17,7 @@ from facewarden.core.progress import track
 from facewarden.data.arrays import array_file
 from facewarden.data.checking.inventory import Inventory, Item, take_inventory
 from facewarden.data.checking.near_duplicates import first_near, perceptual_hash
-from facewarden.data.loading import check_box, read_image
+from facewarden.data.reading import check_box, read_image
 from facewarden.data.text import printable
 
 NAMED = 5
