@@ -143,6 +143,7 @@ def test_a_folder_too_many_and_a_loose_photo_are_said(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "ann" / "1.png", 0)
+    put(tmp_path / "ann" / "1 again.jpg", 0, quality=60)
     (tmp_path / "locked").mkdir()
     plain = Path.iterdir
 
@@ -155,6 +156,7 @@ def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch
     report = check(tmp_path)
     assert not report.ok
     assert first(report, "unlisted") == ("folder that cannot be listed: locked",)
+    assert [finding.problem for finding in report.findings] == [True, True, False]  # problems first, then notes
 
 
 def make_manifest(folder: Path, count: int = 4) -> list[Sample]:

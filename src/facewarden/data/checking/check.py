@@ -17,7 +17,7 @@ from facewarden.core.progress import track
 from facewarden.data.arrays import array_file
 from facewarden.data.checking.inventory import Inventory, Item, take_inventory
 from facewarden.data.checking.near_duplicates import first_near, perceptual_hash
-from facewarden.data.reading import check_box, read_image
+from facewarden.data.reading import Image, check_box, read_image
 from facewarden.data.text import printable
 
 NAMED = 5
@@ -34,8 +34,8 @@ _MEANING = {
     "leaked_image": "pictures of one split that are in another one too, exactly or nearly",
     "two_identities": "pictures that are there under two identities",
     "duplicate": "pictures that are there twice, byte for byte",
-    "near_duplicate": "pictures that look like an earlier one of the same split",
     "unlisted": "folders that may not be listed, whose photos are in no result",
+    "near_duplicate": "pictures that look like an earlier one of the same split",
     "layout": "remarks on how the folder is understood",
     "other_file": "files that are not read, by their suffix",
     "unknown_column": "columns that facewarden does not use",
@@ -52,7 +52,7 @@ class FileFinding:
 
     Attributes:
         kind: "missing", "zero_byte", "unreadable", "wrong_unit", "wrong_box", "empty_identity", "leaked_subject",
-            "leaked_image", "two_identities", "duplicate", "near_duplicate", "unlisted", "layout", "other_file" or
+            "leaked_image", "two_identities", "duplicate", "unlisted", "near_duplicate", "layout", "other_file" or
             "unknown_column".
         count: how often.
         first: the first five, in words.
@@ -136,8 +136,8 @@ def check(path: Path) -> CheckReport:
     """Check a set before it is used.
 
     Every picture is decoded. Two are the same when their bytes are, and nearly the same when their perceptual hashes
-    differ in at most `near_duplicates.NEAR` of 256 bits; of a capture with several modalities the first of
-    rgb, infrared and depth is compared. A folder is read as the dataset `folder` reads it.
+    differ in at most `near_duplicates.NEAR` of 256 bits; of a capture with several modalities color is compared,
+    or else infrared, and never depth. A folder is read as the dataset `folder` reads it.
 
     Args:
         path: a manifest (or the folder of one), or a folder with one folder per person, also below split folders.
@@ -180,34 +180,37 @@ def _look(item: Item, findings: dict[str, list[str]]) -> Look | None:
         there, size = file.is_file(), file.stat().st_size
     except (OSError, ValueError):
         there, size = False, 0
-    if not there:
-        findings["missing"].append(item.name)
-    elif size == 0:
-        findings["zero_byte"].append(item.name)
-    else:
-        try:
-            image = read_image(
-                item.path,
-                item.modality,
-                depth_encoding=item.depth_encoding,
-                depth_unit=item.depth_unit,
-                infrared_bits=item.infrared_bits,
-            )
-            if item.box is not None:
-                try:
-                    check_box(item.box, image.shape[1], image.shape[0], key=item.name)
-                except BadInputError as error:
-                    findings["wrong_box"].append(f"{error.message}: {error.hint}")
-            if item.modality == "depth":
-                return None
-            if image.dtype == np.uint8:
-                return hashlib.sha256(file.read_bytes()).digest(), perceptual_hash(image.astype(np.uint8, copy=False))
-            pixels = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)) * 255).astype(np.uint8)
-            return hashlib.sha256(pixels.tobytes()).digest(), perceptual_hash(pixels)
-        except (BadInputError, OSError) as error:
-            reason = error.message if isinstance(error, BadInputError) else str(error)
-            findings["unreadable"].append(f"{item.name}: {reason}")
+    if not there or not size:
+        findings["zero_byte" if there else "missing"].append(item.name)
+        return None
+    try:
+        image = read_image(
+            item.path,
+            item.modality,
+            depth_encoding=item.depth_encoding,
+            depth_unit=item.depth_unit,
+            infrared_bits=item.infrared_bits,
+        )
+        _check_item_box(item, image, findings)
+        if item.modality == "depth":
+            return None
+        if image.dtype == np.uint8:
+            return hashlib.sha256(file.read_bytes()).digest(), perceptual_hash(image.astype(np.uint8, copy=False))
+        pixels = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)) * 255).astype(np.uint8)
+        return hashlib.sha256(pixels.tobytes()).digest(), perceptual_hash(pixels)
+    except (BadInputError, OSError) as error:
+        reason = error.message if isinstance(error, BadInputError) else str(error)
+        findings["unreadable"].append(f"{item.name}: {reason}")
     return None
+
+
+def _check_item_box(item: Item, image: Image, findings: dict[str, list[str]]) -> None:
+    if item.box is None:
+        return
+    try:
+        check_box(item.box, image.shape[1], image.shape[0], key=item.name)
+    except BadInputError as error:
+        findings["wrong_box"].append(f"{error.message}: {error.hint}")
 
 
 def _leaked_subjects(items: Iterable[Item]) -> list[str]:
