@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
 from facewarden.nn.multimodal.certain_adapter import CertainAdapters
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
@@ -37,7 +36,7 @@ class PlusSettings(TransformerSettings):
     width: Count = 128
 
 
-class ProjectedStreams(nn.Module):
+class ProjectedStreams(OnStreams):
     """Class tokens of three streams, projected to unit vectors, and one linear layer on them side by side.
 
     Args:
@@ -46,8 +45,7 @@ class ProjectedStreams(nn.Module):
     """
 
     def __init__(self, streams: StreamVit, *, width: int) -> None:
-        super().__init__()
-        self.streams = streams
+        super().__init__(streams)
         self.project = nn.ModuleDict({m: nn.Linear(streams.dim, width, bias=False) for m in MODALITIES})
         self.head = nn.Linear(len(MODALITIES) * width, 1)
 
@@ -64,14 +62,10 @@ class ProjectedStreams(nn.Module):
 
     def choose_trainable(self, preset: str) -> None:
         """Let gradients reach what a preset trains; log-variances stay as drawn, nothing would reach them."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
+        super().choose_trainable(preset)
         for name, parameter in self.named_parameters():
             if ".spread." in name:
                 parameter.requires_grad_(False)
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)
 
 
 class MmdgPlusPlus(ThreeStreams):

@@ -76,15 +76,22 @@ def test_adapters_may_lie_beside_the_mlp_only() -> None:
     torch.testing.assert_close(network(images())[0], shown.norm(x)[:, 0], atol=1e-5, rtol=1e-5)
 
 
-def test_patch_tokens_are_those_of_the_middle_and_the_last_block() -> None:
+def test_patch_maps_are_the_tokens_of_the_middle_and_the_last_block_side_by_side() -> None:
     shown, given = trunk(), images()
-    early, late = StreamVit(trunk()).eval().patch_tokens(given)
+    streams = StreamVit(trunk()).eval()
+    early, late = streams.patch_maps(given)
+    wide = streams.dim
     for i, one in enumerate(given):
         x = shown._pos_embed(shown.patch_embed(one))
         for block in shown.blocks[:2]:  # of three blocks, the second is the middle one
             x = block(x)
-        torch.testing.assert_close(early[i], x[:, 1:], atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(late[i], shown.forward_features(one)[:, 1:], atol=1e-5, rtol=1e-5)
+        for maps, tokens in ((early, x), (late, shown.forward_features(one))):
+            own = maps[:, i * wide : (i + 1) * wide].flatten(2).transpose(1, 2)  # row by row
+            torch.testing.assert_close(own, tokens[:, 1:], atol=1e-5, rtol=1e-5)
+    _, masked = streams.patch_maps(given, weight=torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]]))
+    expected = late.clone()
+    expected[0, wide : 2 * wide] = 0.0
+    torch.testing.assert_close(masked, expected)
 
 
 def test_adapters_are_added_beside_attention_and_mlp_of_every_block() -> None:

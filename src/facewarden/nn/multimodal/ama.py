@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 
 
@@ -56,7 +54,7 @@ class MultimodalAdapter(nn.Module):
         return torch.stack(given)
 
 
-class FlexibleVit(nn.Module):
+class FlexibleVit(OnStreams):
     """A transformer with multimodal adapters that is scored from the mean class token of the modalities it was given.
 
     Args:
@@ -64,8 +62,7 @@ class FlexibleVit(nn.Module):
     """
 
     def __init__(self, streams: StreamVit) -> None:
-        super().__init__()
-        self.streams = streams
+        super().__init__(streams)
         self.head = nn.Linear(streams.dim, 1)
 
     def forward(
@@ -77,11 +74,3 @@ class FlexibleVit(nn.Module):
         mean = (tokens * shares).sum(dim=0) / shares.sum(dim=0).clamp(min=1)
         with full_precision(mean):
             return self.head(mean)[:, 0], tokens
-
-    def choose_trainable(self, preset: str) -> None:
-        """Enable gradients for the parameters that a preset trains."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,11 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.reversal import reverse_gradient
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
-from facewarden.nn.multimodal.u_adapter import grid_side
-from facewarden.nn.precision import at_least_single, full_precision
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
+from facewarden.nn.precision import full_precision
 
 _EPSILON = 1e-5
 
@@ -71,7 +69,7 @@ class StyledBlock(nn.Module):
         return changed
 
 
-class AssemblyVit(nn.Module):
+class AssemblyVit(OnStreams):
     """Content from the last patches of the three streams, style from those of the middle and the last block.
 
     Source: Wang et al., "Domain Generalization via Shuffled Style Assembly for Face Anti-Spoofing" (SSAN), CVPR 2022:
@@ -88,9 +86,9 @@ class AssemblyVit(nn.Module):
     """
 
     def __init__(self, streams: StreamVit, *, width: int, domains: int) -> None:
-        super().__init__()
+        super().__init__(streams)
         many = len(MODALITIES) * streams.dim
-        self.streams, self.reversal = streams, 1.0
+        self.reversal = 1.0
         self.to_content = nn.Sequential(
             nn.Conv2d(many, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
@@ -108,7 +106,7 @@ class AssemblyVit(nn.Module):
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
     ) -> AssemblyOutput:
         """Score normalized images; patches of a masked modality are 0."""
-        early, late = (self._side_by_side(x, weight) for x in self.streams.patch_tokens(images))
+        early, late = self.streams.patch_maps(images, weight=weight)
         with full_precision(late):
             content = self.to_content(late)
             pooled = (self.early(early) + self.late(late)).amax(dim=(2, 3))
@@ -130,17 +128,3 @@ class AssemblyVit(nn.Module):
             content = block(content, style)
         features: Tensor = self.final(content).mean(dim=(2, 3))
         return features
-
-    def _side_by_side(self, tokens: Tensor, weight: Tensor | None) -> Tensor:
-        full = at_least_single(tokens)
-        shown = full if weight is None else full * weight[..., None, None].to(full)
-        side = grid_side(tokens.shape[2])
-        return shown.permute(1, 0, 3, 2).reshape(tokens.shape[1], -1, side, side)
-
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from facewarden.nn.multimodal.cdc_adapter import CdcAdapter
 from facewarden.nn.multimodal.domain_heads import DomainHeads
 from facewarden.nn.multimodal.mmdg_vit import StreamOutput
 from facewarden.nn.multimodal.mutual_mask import Form, MutualMask
-from facewarden.nn.multimodal.stream_vit import check_plain, choose_trainable
+from facewarden.nn.multimodal.stream_vit import SharedTrunk, choose_trainable
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
 
@@ -105,7 +104,7 @@ class OwnBlock(nn.Module):
         return torch.stack([self.adapters[m](one) for m, one in zip(MODALITIES, attended, strict=True)]), None
 
 
-class DadmVit(nn.Module):
+class DadmVit(SharedTrunk):
     """Three streams through one transformer, with masks and adapters beside every MLP, and heads for the domains.
 
     Source: Yang et al., "DADM: Dual Alignment of Domain and Modality for Face Anti-Spoofing", ICCV 2025.
@@ -123,25 +122,17 @@ class DadmVit(nn.Module):
     """
 
     def __init__(self, trunk: nn.Module, *, hidden: int, width: int, form: Form, masks: bool, places: int) -> None:
-        super().__init__()
-        parts: Any = trunk
-        check_plain(parts)
-        dim = int(parts.embed_dim)
-        self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
-        self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
-        self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
-        self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
+        super().__init__(trunk)
         self.beside = nn.ModuleList(
-            MaskedBlock(dim, hidden=hidden, width=width, form=form) if masks else OwnBlock(dim, hidden=hidden)
+            MaskedBlock(self.dim, hidden=hidden, width=width, form=form) if masks else OwnBlock(self.dim, hidden=hidden)
             for _ in self.blocks
         )
-        self.heads = DomainHeads(len(MODALITIES) * dim, classes=2, places=places)
+        self.heads = DomainHeads(len(MODALITIES) * self.dim, classes=2, places=places)
 
     def forward(self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None) -> DadmOutput:
         """Run normalized images; where `weight` is 0 a modality is no partner and does not reach the heads."""
         streams, batch = images.shape[:2]
-        embedded = [self._embed(images[i], m) for i, m in enumerate(MODALITIES)]
-        stream, told = torch.cat(embedded), []
+        stream, told = self.embed_all(images), []
         with fastest_attention(self.blocks, like=stream):
             for index in range(len(self.blocks)):
                 stream, information = self._block(index, stream, batch=batch, weight=weight)
@@ -161,12 +152,6 @@ class DadmVit(nn.Module):
             by_domain=by_domain,
             information=information,
         )
-
-    def _embed(self, images: Tensor, modality: Modality) -> Tensor:
-        patches = self.patches[modality](images)
-        first = self.class_tokens[modality].expand(len(patches), -1, -1)
-        embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
-        return embedded
 
     def _block(self, index: int, stream: Tensor, *, batch: int, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
         block: Any = self.blocks[index]

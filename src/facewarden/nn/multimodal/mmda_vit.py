@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.differential import DifferentialAttention
 from facewarden.nn.multimodal.experts import MixtureOfExperts
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 
 _LARGEST_SCALE = 100.0
@@ -64,7 +63,7 @@ class RefineBlock(nn.Module):
         return x + first + second, auxiliary
 
 
-class MmdaVit(nn.Module):
+class MmdaVit(OnStreams):
     """Three class tokens, fused against a partner, aligned with the nearest prototype of each class at three levels.
 
     The levels are those of a U with one step: the fused vector and the prototypes; both after the same refining block;
@@ -90,9 +89,8 @@ class MmdaVit(nn.Module):
     met: Tensor
 
     def __init__(self, streams: StreamVit, *, width: int, heads: int, prototypes: int, places: int) -> None:
-        super().__init__()
+        super().__init__(streams)
         many = len(MODALITIES)
-        self.streams = streams
         self.project = nn.Linear(streams.dim, width)
         self.before, self.between = nn.RMSNorm(width), nn.RMSNorm(width)
         self.fuse = DifferentialAttention(width, heads=heads)
@@ -175,11 +173,3 @@ class MmdaVit(nn.Module):
             self.by_domain[place] = keep * self.by_domain[place] + (1 - keep) * mean if known else mean
             self.met[place] = 1.0
         self.partner.copy_((self.by_domain * self.met[:, None, None]).sum(dim=0) / self.met.sum())
-
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)

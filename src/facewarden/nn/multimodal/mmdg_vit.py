@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
-from facewarden.nn.multimodal.stream_vit import check_plain
+from facewarden.nn.multimodal.stream_vit import SharedTrunk
 from facewarden.nn.multimodal.u_adapter import UAdapter, run_adapters
 from facewarden.nn.multimodal.uem import UncertaintyMode, certainty_closed_form, certainty_mc
 from facewarden.nn.multimodal.vjp import ReusableGelu, fastest_attention
@@ -50,7 +49,7 @@ class StreamOutput:
     maps: Tensor | None = None
 
 
-class MmdgVit(nn.Module):
+class MmdgVit(SharedTrunk):
     """Three streams through one transformer, coupled by four U-Adapters a block.
 
     The streams lie one after another on the batch axis, so the shared blocks see one large batch. Only the class tokens
@@ -84,24 +83,21 @@ class MmdgVit(nn.Module):
         gated: bool = True,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        parts: Any = trunk
-        check_plain(parts)
-        dim, self.seed, self.uncertainty, self.gated = int(parts.embed_dim), seed, uncertainty, gated
-        self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
-        self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
-        self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
-        self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
-        for block in parts.blocks:
+        super().__init__(trunk)
+        self.seed, self.uncertainty, self.gated = seed, uncertainty, gated
+        blocks: Any = self.blocks
+        for block in blocks:
             if type(block.mlp.act) is nn.GELU:  # exact type: another activation stays as it is
                 block.mlp.act = ReusableGelu(block.mlp.act.approximate)
         with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
             torch.manual_seed(derive(seed, "mmdg", "adapters"))
             self.adapters = nn.ModuleList(
-                nn.ModuleDict({name: UAdapter(dim, hidden=hidden, theta=theta, dropout=dropout) for name in ROUTES})
+                nn.ModuleDict(
+                    {name: UAdapter(self.dim, hidden=hidden, theta=theta, dropout=dropout) for name in ROUTES}
+                )
                 for _ in self.blocks
             )
-            self.head = nn.Linear(len(MODALITIES) * dim, 2)
+            self.head = nn.Linear(len(MODALITIES) * self.dim, 2)
 
     def forward(
         self,
@@ -118,7 +114,7 @@ class MmdgVit(nn.Module):
             maps: also return every token's certainty.
         """
         streams, batch = images.shape[:2]
-        stream = torch.cat([self._embed(images[i], m) for i, m in enumerate(MODALITIES)])
+        stream = self.embed_all(images)
         certainties = []
         with fastest_attention(self.blocks, like=stream):
             for index in range(len(self.blocks)):
@@ -134,12 +130,6 @@ class MmdgVit(nn.Module):
             certainty=certainties[-1][:, :, 0],
             maps=torch.stack(certainties, dim=2) if maps else None,
         )
-
-    def _embed(self, images: Tensor, modality: Modality) -> Tensor:
-        patches = self.patches[modality](images)
-        first = self.class_tokens[modality].expand(len(patches), -1, -1)
-        embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
-        return embedded
 
     def _block(self, index: int, stream: Tensor, *, batch: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         block: Any = self.blocks[index]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.core.labels import MODALITIES, Modality
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
+from facewarden.core.labels import MODALITIES
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
 
@@ -17,7 +15,7 @@ CASES = 2 ** len(MODALITIES)
 """Subsets of the sensors, as a number whose bits say which are there: rgb 1, depth 2, infrared 4."""
 
 
-class PromptedVit(nn.Module):
+class PromptedVit(OnStreams):
     """Three streams with prompts behind the class token; class tokens of what is there, side by side, are scored.
 
     Source: the idea of Yu et al., "Visual Prompt Flexible-Modal Face Anti-Spoofing", TDSC 2024, as its abstract tells
@@ -30,13 +28,11 @@ class PromptedVit(nn.Module):
     """
 
     def __init__(self, streams: StreamVit, *, prompts: int) -> None:
-        super().__init__()
-        self.streams = streams
-        many = len(MODALITIES)
+        super().__init__(streams)
         self.prompts = nn.ParameterDict(
             {m: nn.Parameter(torch.randn(CASES, prompts, streams.dim) * 0.02) for m in MODALITIES}
         )
-        self.head = nn.Linear(many * streams.dim, 1)
+        self.head = nn.Linear(len(MODALITIES) * streams.dim, 1)
 
     def forward(
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
@@ -57,11 +53,3 @@ class PromptedVit(nn.Module):
         with full_precision(tokens):
             features = (tokens * there[..., None].to(tokens)).transpose(0, 1).flatten(1)
             return self.head(features)[:, 0], features
-
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.assembly import adaptive_instance_norm
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
-from facewarden.nn.multimodal.u_adapter import grid_side
-from facewarden.nn.precision import at_least_single, full_precision
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
+from facewarden.nn.precision import full_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ def restyled(maps: Float[Tensor, "b c h w"], style: Float[Tensor, "b 2 c"]) -> F
     return maps + adaptive_instance_norm(maps, deviation, mean)
 
 
-class RestyledVit(nn.Module):
+class RestyledVit(OnStreams):
     """One map of the three streams' last patches, a classifier on it, and a layer whose covariances are whitened.
 
     Source: Zhou et al., "Instance-Aware Domain Generalization for Face Anti-Spoofing" (IADG), CVPR 2023. Ours: the maps
@@ -58,8 +56,7 @@ class RestyledVit(nn.Module):
     """
 
     def __init__(self, streams: StreamVit, *, width: int) -> None:
-        super().__init__()
-        self.streams = streams
+        super().__init__(streams)
         self.to_maps = nn.Sequential(
             nn.Conv2d(len(MODALITIES) * streams.dim, width, 1), nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1), nn.ReLU(),
@@ -72,12 +69,9 @@ class RestyledVit(nn.Module):
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
     ) -> RestyledOutput:
         """Score normalized images; patches of a masked modality are 0."""
-        _, late = self.streams.patch_tokens(images)
-        full = at_least_single(late)
-        shown = full if weight is None else full * weight[..., None, None].to(full)
-        side = grid_side(late.shape[2])
-        with full_precision(shown):
-            maps = self.to_maps(shown.permute(1, 0, 3, 2).reshape(late.shape[1], -1, side, side))
+        _, late = self.streams.patch_maps(images, weight=weight)
+        with full_precision(late):
+            maps = self.to_maps(late)
             score, features = self.classified(maps)
             return RestyledOutput(score, features, maps)
 
@@ -85,11 +79,3 @@ class RestyledVit(nn.Module):
         """Logit and features of maps, also of maps in another style."""
         features = self.embed(maps).amax(dim=(2, 3))
         return self.head(features)[:, 0], features
-
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.reversal import reverse_gradient
-from facewarden.nn.multimodal.stream_vit import StreamVit, choose_trainable, owned_by_name
+from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 
 
@@ -30,7 +29,7 @@ class SsdgOutput:
     domain: Tensor
 
 
-class SsdgVit(nn.Module):
+class SsdgVit(OnStreams):
     """Embedding, classifier and adversary of SSDG on the class tokens of three streams.
 
     Features and the classifier's weights are of length one, so that logits are cosines times `sharpness` (the paper
@@ -50,8 +49,8 @@ class SsdgVit(nn.Module):
     """
 
     def __init__(self, streams: StreamVit, *, width: int, domains: int, dropout: float, sharpness: float) -> None:
-        super().__init__()
-        self.streams, self.sharpness, self.reversal = streams, sharpness, 1.0
+        super().__init__(streams)
+        self.sharpness, self.reversal = sharpness, 1.0
         self.embed = nn.Sequential(nn.Linear(len(MODALITIES) * streams.dim, width), nn.ReLU(), nn.Dropout(dropout))
         self.classify = nn.Linear(width, 2, bias=False)
         self.adversary = nn.Sequential(
@@ -69,11 +68,3 @@ class SsdgVit(nn.Module):
                 features=features,
                 domain=self.adversary(reverse_gradient(features, strength=self.reversal)),
             )
-
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
+from facewarden.nn.multimodal.u_adapter import grid_side
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
 
@@ -20,11 +21,44 @@ _PARTS = ("norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_pat
 _TRUNK = ("patches.", "class_tokens.", "positions.", "norm_pre.", "blocks.", "norm.")
 
 
-class StreamVit(nn.Module):
+class SharedTrunk(nn.Module):
+    """A plain transformer whose blocks three modalities share; the rest of its input is copied for each of them.
+
+    These are patch projection, class token and position embedding.
+
+    Args:
+        trunk: a timm `VisionTransformer`; its blocks are used as they are.
+
+    Raises:
+        BadInputError: the trunk has no single class token, or other blocks.
+    """
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        parts: Any = trunk
+        check_plain(parts)
+        self.dim = int(parts.embed_dim)
+        self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
+        self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
+        self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
+        self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
+
+    def embed(self, images: Float[Tensor, "b 3 s s"], modality: Modality) -> Float[Tensor, "b n d"]:
+        """Class token and patches of one modality, with their positions."""
+        patches = self.patches[modality](images)
+        first = self.class_tokens[modality].expand(len(patches), -1, -1)
+        embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
+        return embedded
+
+    def embed_all(self, images: Float[Tensor, "m b 3 s s"]) -> Float[Tensor, "mb n d"]:
+        """The embedded modalities one after another on the batch axis, so that blocks see one large batch."""
+        return torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
+
+
+class StreamVit(SharedTrunk):
     """Class tokens of rgb, depth and infrared from shared blocks, with adapters beside attention and MLP or without.
 
-    Patch projection, class token and position embedding exist once per modality, copied from the trunk. The streams
-    lie one after another on the batch axis. Without adapters every stream is the plain transformer.
+    The streams lie one after another on the batch axis. Without adapters every stream is the plain transformer.
 
     Args:
         trunk: a timm `VisionTransformer`; its blocks are used as they are.
@@ -47,18 +81,10 @@ class StreamVit(nn.Module):
         only_mlp: bool = False,
         norm_added: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(trunk)
         self.norm_added = norm_added
-        parts: Any = trunk
-        check_plain(parts)
-        self.dim = int(parts.embed_dim)
-        self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
-        self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
-        self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
-        self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
-        made = (
-            [] if make_adapter is None else [make_adapter(self.dim) for _ in range((2 - only_mlp) * len(self.blocks))]
-        )
+        count = len(self.blocks) if only_mlp else 2 * len(self.blocks)
+        made = [] if make_adapter is None else [make_adapter(self.dim) for _ in range(count)]
         self.beside_attention = nn.ModuleList([] if only_mlp else made[0::2])
         self.beside_mlp = nn.ModuleList(made if only_mlp else made[1::2])
 
@@ -72,37 +98,43 @@ class StreamVit(nn.Module):
             weight: 0 where a sample's modality is masked; only adapters that look across modalities heed it.
         """
         streams, batch = images.shape[:2]
-        stream = torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
+        stream = self.embed_all(images)
         with fastest_attention(self.blocks, like=stream):
             for index in range(len(self.blocks)):
                 stream = self._block(index, stream, batch=batch, weight=weight)
         tokens: Tensor = self.norm(stream[:, 0]).reshape(streams, batch, -1)
         return tokens
 
-    def patch_tokens(
-        self, images: Float[Tensor, "m b 3 s s"]
-    ) -> tuple[Float[Tensor, "m b p d"], Float[Tensor, "m b p d"]]:
-        """Patch tokens after the middle block and, normalized, after the last; for streams without adapters.
+    def patch_maps(
+        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+    ) -> tuple[Float[Tensor, "b c g g"], Float[Tensor, "b c g g"]]:
+        """Patches after the middle block and, normalized, after the last, as maps; for streams without adapters.
 
         Args:
             images: rgb, depth, infrared, each with three channels.
+            weight: 0 where a modality's channels are 0.
+
+        Returns:
+            Two maps in single precision or better, with the channels of the three modalities side by side.
+
+        Raises:
+            BadInputError: the patches form no square.
         """
         streams, batch = images.shape[:2]
-        stream = torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
+        stream = self.embed_all(images)
         middle = stream
         with fastest_attention(self.blocks, like=stream):
             for index, block in enumerate(self.blocks):
                 stream = block(stream)
                 middle = stream if index == (len(self.blocks) - 1) // 2 else middle
-        early, late = (x[:, 1:].reshape(streams, batch, -1, self.dim) for x in (middle, self.norm(stream)))
-        return early, late
+        side = grid_side(stream.shape[1] - 1)
 
-    def embed(self, images: Float[Tensor, "b 3 s s"], modality: Modality) -> Float[Tensor, "b n d"]:
-        """Class token and patches of one modality, with their positions."""
-        patches = self.patches[modality](images)
-        first = self.class_tokens[modality].expand(len(patches), -1, -1)
-        embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
-        return embedded
+        def map_of(tokens: Tensor) -> Tensor:
+            full = at_least_single(tokens[:, 1:]).reshape(streams, batch, -1, self.dim)
+            shown = full if weight is None else full * weight[..., None, None].to(full)
+            return shown.permute(1, 0, 3, 2).reshape(batch, -1, side, side)
+
+        return map_of(middle), map_of(self.norm(stream))
 
     def _block(self, index: int, stream: Tensor, *, batch: int, weight: Tensor | None) -> Tensor:
         block: Any = self.blocks[index]
@@ -124,6 +156,26 @@ class StreamVit(nn.Module):
         return norm(added) if self.norm_added else added
 
 
+class OnStreams(nn.Module):
+    """A network that stands on the tokens of a `StreamVit`.
+
+    Args:
+        streams: the transformer.
+    """
+
+    def __init__(self, streams: StreamVit) -> None:
+        super().__init__()
+        self.streams = streams
+
+    def choose_trainable(self, preset: str) -> None:
+        """Let gradients reach what a preset trains, see `choose_trainable`."""
+        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
+
+    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
+        """Trainable parameters with the modality that owns them."""
+        return owned_by_name(self)
+
+
 @dataclass(frozen=True, eq=False)
 class StreamScores:
     """Output of a classifier over three streams.
@@ -139,7 +191,7 @@ class StreamScores:
     alone: Tensor | None = None
 
 
-class StreamClassifier(nn.Module):
+class StreamClassifier(OnStreams):
     """A linear classifier on the concatenated class tokens of a `StreamVit`, and one on each of them if wanted.
 
     Args:
@@ -148,8 +200,7 @@ class StreamClassifier(nn.Module):
     """
 
     def __init__(self, streams: StreamVit, *, branches: bool = False) -> None:
-        super().__init__()
-        self.streams = streams
+        super().__init__(streams)
         self.head = nn.Linear(len(MODALITIES) * streams.dim, 1)
         self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES if branches})
 
@@ -168,16 +219,8 @@ class StreamClassifier(nn.Module):
             alone=torch.stack(single) if single else None,
         )
 
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains, see `choose_trainable`."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
 
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)
-
-
-class StreamEnsemble(nn.Module):
+class StreamEnsemble(OnStreams):
     """A linear classifier on each class token of a `StreamVit`; the score is the mean of those that are there.
 
     Args:
@@ -185,8 +228,7 @@ class StreamEnsemble(nn.Module):
     """
 
     def __init__(self, streams: StreamVit) -> None:
-        super().__init__()
-        self.streams = streams
+        super().__init__(streams)
         self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES})
 
     def forward(
@@ -199,14 +241,6 @@ class StreamEnsemble(nn.Module):
         votes = torch.ones_like(single) if weight is None else weight.to(single)
         score = (single * votes).sum(dim=0) / votes.sum(dim=0).clamp(min=1)
         return StreamScores(score=score, features=tokens.transpose(0, 1).flatten(1), alone=single)
-
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains, see `choose_trainable`."""
-        choose_trainable(self, preset, streams="streams.", blocks=len(self.streams.blocks))
-
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)
 
 
 def choose_trainable(network: nn.Module, preset: str, *, streams: str, blocks: int) -> None:
