@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
 from facewarden.nn.multimodal.joint_vit import JointVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
+from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -75,12 +75,7 @@ class Ama(ThreeStreams):
     @classmethod
     def example(cls, folder: Path) -> Ama:
         """Return a tiny untrained detector whose adapters are active, for tests."""
-        detector = cls(AmaSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
-        generator = torch.Generator().manual_seed(7)
-        for name, parameter in detector.network.named_parameters():
-            if ".up." in name:
-                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-        return detector
+        return with_active_adapters(cls(AmaSettings(trunk="vit_tiny_patch16_224", size=32, depth=2)))
 
 
 entry = Ama

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
+from facewarden.pad.parts.sensor_heads import with_heads
 from facewarden.pad.parts.stream_settings import TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -38,10 +39,7 @@ class Cmfl(ThreeStreams):
 
     def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
-        output = self.network(images, weight=weight)
-        assert output.alone is not None
-        tasks: dict[str, Tensor] = {m: output.alone[i][:, None] for i, m in enumerate(MODALITIES)}
-        return PadOutput(score=output.score, features=output.features, tasks=tasks)
+        return with_heads(self.network(images, weight=weight))
 
     @classmethod
     def example(cls, folder: Path) -> Cmfl:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
 from facewarden.nn.multimodal.dadm_vit import DadmOutput, DadmVit
 from facewarden.nn.multimodal.mutual_mask import Form
+from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -74,21 +74,15 @@ class Dadm(ThreeStreams):
 
     def streams(self, batch: FaceBatch) -> DadmOutput:
         """Logits of every head, class tokens and information vectors of a whole batch, which the objective needs."""
-        images, present = self.prepare(batch)
-        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
-        with self.autocast(images.device.type):
-            output: DadmOutput = self.network(images, weight=weight)
+        output: DadmOutput = self.whole(batch)
         return output
 
     @classmethod
     def example(cls, folder: Path) -> Dadm:
         """Return a tiny untrained detector whose adapters are active, for tests."""
-        detector = cls(DadmSettings(trunk="vit_tiny_patch16_224", size=32, depth=2, width=8, places=3))
-        generator = torch.Generator().manual_seed(7)
-        for name, parameter in detector.network.named_parameters():
-            if ".up." in name:
-                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-        return detector
+        return with_active_adapters(
+            cls(DadmSettings(trunk="vit_tiny_patch16_224", size=32, depth=2, width=8, places=3))
+        )
 
 
 entry = Dadm

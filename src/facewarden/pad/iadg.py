@@ -56,10 +56,7 @@ class Iadg(ThreeStreams):
 
     def parts(self, batch: FaceBatch) -> RestyledOutput:
         """Maps and scores of a whole batch, which the objective needs."""
-        images, present = self.prepare(batch)
-        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
-        with self.autocast(images.device.type):
-            output: RestyledOutput = self.network(images, weight=weight)
+        output: RestyledOutput = self.whole(batch)
         return output
 
     @classmethod

@@ -76,10 +76,9 @@ class Mmda(ThreeStreams):
 
     def levels(self, batch: FaceBatch, *, partner: Float[Tensor, "b m w"] | None = None) -> MmdaOutput:
         """All that the objective needs of a whole batch; `partner` as of the network."""
-        images, present = self.prepare(batch)
-        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
-        with self.autocast(images.device.type):
-            output: MmdaOutput = self.network(images, weight=weight, partner=partner)
+        output: MmdaOutput = self.answer(
+            batch, lambda images, weight: self.network(images, weight=weight, partner=partner)
+        )
         return output
 
     @classmethod

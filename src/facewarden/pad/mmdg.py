@@ -15,6 +15,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.mmdg_vit import MmdgVit, StreamOutput
 from facewarden.nn.precision import at_least_single
+from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.mmdg_settings import MmdgSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -71,21 +72,13 @@ class Mmdg(ThreeStreams):
         return self.tiled(batch, partial(self._run, maps=maps), joined=_joined)
 
     def _run(self, batch: FaceBatch, *, maps: bool) -> StreamOutput:
-        images, present = self.prepare(batch)
-        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
-        with self.autocast(images.device.type):
-            output: StreamOutput = self.network(images, weight=weight, maps=maps)
+        output: StreamOutput = self.answer(batch, lambda images, weight: self.network(images, weight=weight, maps=maps))
         return replace(output, logits=at_least_single(output.logits), tokens=at_least_single(output.tokens))
 
     @classmethod
     def example(cls, folder: Path) -> Mmdg:
         """Return a tiny untrained detector whose adapters and head are active, for tests."""
-        detector = cls(MmdgSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
-        generator = torch.Generator().manual_seed(7)
-        for name, parameter in detector.network.named_parameters():
-            if ".up." in name:
-                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-        return detector
+        return with_active_adapters(cls(MmdgSettings(trunk="vit_tiny_patch16_224", size=32, depth=2)))
 
 
 def _scored(output: StreamOutput) -> PadOutput:

@@ -17,6 +17,7 @@ from facewarden.core.settings import Count
 from facewarden.nn.multimodal.certain_adapter import CertainAdapters
 from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
+from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -100,12 +101,7 @@ class MmdgPlusPlus(ThreeStreams):
     @classmethod
     def example(cls, folder: Path) -> MmdgPlusPlus:
         """Return a tiny untrained detector whose adapters are active, for tests."""
-        detector = cls(PlusSettings(trunk="vit_tiny_patch16_224", size=32, depth=2, width=16))
-        generator = torch.Generator().manual_seed(7)
-        for name, parameter in detector.network.named_parameters():
-            if ".up." in name:
-                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-        return detector
+        return with_active_adapters(cls(PlusSettings(trunk="vit_tiny_patch16_224", size=32, depth=2, width=16)))
 
 
 entry = MmdgPlusPlus

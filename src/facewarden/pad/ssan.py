@@ -60,10 +60,7 @@ class Ssan(ThreeStreams):
 
     def parts(self, batch: FaceBatch) -> AssemblyOutput:
         """Content, style and scores of a whole batch, which the objective needs."""
-        images, present = self.prepare(batch)
-        weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
-        with self.autocast(images.device.type):
-            output: AssemblyOutput = self.network(images, weight=weight)
+        output: AssemblyOutput = self.whole(batch)
         return output
 
     @classmethod

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -14,6 +13,8 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.cdc_adapter import CdcAdapters
 from facewarden.nn.multimodal.stream_vit import StreamEnsemble, StreamVit
+from facewarden.pad.parts.active_adapters import with_active_adapters
+from facewarden.pad.parts.sensor_heads import with_heads
 from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -62,20 +63,12 @@ class UnimodalEnsemble(ThreeStreams):
 
     def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
-        output = self.network(images, weight=weight)
-        assert output.alone is not None
-        tasks: dict[str, Tensor] = {m: output.alone[i][:, None] for i, m in enumerate(MODALITIES)}
-        return PadOutput(score=output.score, features=output.features, tasks=tasks)
+        return with_heads(self.network(images, weight=weight))
 
     @classmethod
     def example(cls, folder: Path) -> UnimodalEnsemble:
         """Return a tiny untrained detector whose adapters are active, for tests."""
-        detector = cls(EnsembleSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
-        generator = torch.Generator().manual_seed(7)
-        for name, parameter in detector.network.named_parameters():
-            if ".up." in name:
-                parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-        return detector
+        return with_active_adapters(cls(EnsembleSettings(trunk="vit_tiny_patch16_224", size=32, depth=2)))
 
 
 entry = UnimodalEnsemble

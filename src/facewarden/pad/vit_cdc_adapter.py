@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
-from facewarden.nn.multimodal.cdc_adapter import CdcAdapter, CdcAdapters
+from facewarden.nn.multimodal.cdc_adapter import CdcAdapters
 from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
+from facewarden.pad.parts.active_adapters import with_active_adapters
+from facewarden.pad.parts.sensor_heads import with_heads
 from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
@@ -73,20 +74,12 @@ class VitCdcAdapter(ThreeStreams):
 
     def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
-        output = self.network(images, weight=weight)
-        assert output.alone is not None
-        tasks: dict[str, Tensor] = {m: output.alone[i][:, None] for i, m in enumerate(MODALITIES)}
-        return PadOutput(score=output.score, features=output.features, tasks=tasks)
+        return with_heads(self.network(images, weight=weight))
 
     @classmethod
     def example(cls, folder: Path) -> VitCdcAdapter:
         """Return a tiny untrained detector whose adapters are active, for tests."""
-        detector = cls(CdcAdapterSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
-        generator = torch.Generator().manual_seed(7)
-        for module in detector.network.modules():
-            if isinstance(module, CdcAdapter):
-                module.up.weight.data = torch.randn(module.up.weight.shape, generator=generator) * 0.1
-        return detector
+        return with_active_adapters(cls(CdcAdapterSettings(trunk="vit_tiny_patch16_224", size=32, depth=2)))
 
 
 entry = VitCdcAdapter

@@ -89,11 +89,24 @@ class ThreeStreams(Trainable):
         """Score a batch of faces."""
         return self.tiled(batch, self._respond, joined=_joined)
 
-    def _respond(self, batch: FaceBatch) -> PadOutput:
+    def answer(self, batch: FaceBatch, ask: Callable[[Tensor, Tensor | None], _Output]) -> _Output:
+        """What `ask` says of the prepared images of a whole batch, in the precision of the products.
+
+        Args:
+            batch: frames with boxes, or crops.
+            ask: given normalized images `(3, b, 3, s, s)` and a weight `(3, b)`, see `respond`.
+        """
         images, present = self.prepare(batch)
         weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
         with self.autocast(images.device.type):
-            output = self.respond(images, weight)
+            return ask(images, weight)
+
+    def whole(self, batch: FaceBatch) -> Any:
+        """The network's own output for a whole batch, which objectives need that train on more than scores."""
+        return self.answer(batch, lambda images, weight: self.network(images, weight=weight))
+
+    def _respond(self, batch: FaceBatch) -> PadOutput:
+        output = self.answer(batch, self.respond)
         return PadOutput(
             score=at_least_single(output.score),
             features=None if output.features is None else at_least_single(output.features),
