@@ -84,17 +84,36 @@ def test_the_certainty_is_the_limit_of_the_published_draws() -> None:
     np.testing.assert_allclose(array(adapter.certainty(query))[0], sampled, rtol=0.05)
 
 
-def test_in_training_a_side_is_drawn_with_its_share_and_nothing_reaches_the_log_variances() -> None:
+def test_in_training_a_side_is_drawn_with_its_share_and_nothing_reaches_the_log_variances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     adapter = awake(CertainAdapter(6, hidden=3))
+    adapter.spread.weight.data *= 3  # shares far from one half
     receiver, helper = (torch.randn(400, 10, 6, generator=generator(seed)) for seed in (30, 31))
-    adapter.train()
     with torch.no_grad():
-        own = adapter.certainty(adapter.query(adapter.norm_receiver(torch.nn.functional.silu(
-            1.702 * adapter.down_receiver(receiver)) / 1.702)))  # fmt: skip
-    assert 0 < float(own.mean()) < 1
-    adapter.requires_grad_(True)
+        keep = norm(adapter.norm_receiver, act(layer(adapter.down_receiver, array(receiver))))
+        given = norm(adapter.norm_helper, act(layer(adapter.down_helper, array(helper))))
+    own, other = layer(adapter.query, keep), layer(adapter.query, given)
+    sure = [np.exp(-2.5 * np.exp(layer(adapter.spread, q)).mean(axis=-1)) for q in (own, other)]
+    asked: list[torch.Tensor] = []
+    attend = adapter._attend
+
+    def recorded(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Any:
+        asked.append(query.detach())
+        return attend(query, key, value)
+
+    monkeypatch.setattr(adapter, "_attend", recorded)
+    adapter.train().requires_grad_(True)
     torch.manual_seed(0)
     adapter(receiver, helper, None).square().sum().backward()
+    taken = np.abs(array(asked[0]) - own * sure[0][..., None]).max(axis=-1) < 1e-4
+    other_side = np.abs(array(asked[0]) - other * sure[1][..., None]).max(axis=-1) < 1e-4
+    assert (taken ^ other_side).all(), "one side of each token"
+    share = sure[0] / (sure[0] + sure[1])
+    for rows in (share < 0.4, share > 0.6):
+        assert rows.sum() > 400
+        deviation = math.sqrt(float((share * (1 - share))[rows].sum())) / rows.sum()
+        assert abs(float(taken[rows].mean() - share[rows].mean())) < 4 * deviation
     assert adapter.spread.weight.grad is None
     assert adapter.query.weight.grad is not None
 
