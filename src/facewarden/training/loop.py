@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +26,7 @@ from facewarden.training.augment import Augmentation, augment
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.base import TrainingObjective
+from facewarden.training.objectives.parts.evaluating import evaluating
 from facewarden.training.precision import accelerator_for, check_training_precision
 from facewarden.training.sampling import balanced_epoch
 from facewarden.training.schedule import scheduled_rate, set_rate
@@ -164,7 +164,7 @@ def fit(
         means = {name: value / counts[name] for name, value in sums.items()}
         log.append({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **means})
         if observe is not None and accelerator.is_main_process:
-            with _at_rest(model):
+            with evaluating(model), torch.no_grad():
                 observe(epoch + 1)
         last = epoch + 1 == settings.epochs
         if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
@@ -190,19 +190,6 @@ def _micro_batches(number: int, per_epoch: int, settings: TrainSettings) -> int:
 def _mean_of(run: Callable[[Tensor], None], *, batches: int) -> Callable[[Tensor], None]:
     """Backpropagate a micro-batch's share of the mean over the micro-batches of an optimizer step."""
     return run if batches == 1 else lambda total: run(total / batches)
-
-
-@contextmanager
-def _at_rest(model: torch.nn.Module) -> Iterator[None]:
-    """Put the model in evaluation mode without gradients; restore every layer's mode at the end."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _unchanged(source: CropSet, model: Trainable, settings: TrainSettings, device: torch.device) -> Iterator[FaceBatch]:

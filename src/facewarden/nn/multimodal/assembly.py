@@ -88,7 +88,7 @@ class AssemblyVit(OnStreams):
     def __init__(self, streams: StreamVit, *, width: int, domains: int) -> None:
         super().__init__(streams)
         many = len(MODALITIES) * streams.dim
-        self.reversal = 1.0
+        self.domains, self.reversal = domains, 1.0
         self.to_content = nn.Sequential(
             nn.Conv2d(many, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),

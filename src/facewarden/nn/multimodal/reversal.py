@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -27,3 +28,13 @@ def reverse_gradient(x: Float[Tensor, "*s"], *, strength: float) -> Float[Tensor
     """
     reversed_: Tensor = _Reverse.apply(x, strength)  # type: ignore[no-untyped-call]
     return reversed_
+
+
+def rising_strength(taken: int, *, steps: int) -> float:
+    """`2 / (1 + exp(-10 t)) - 1` with t = taken / steps: from 0 to nearly 1 over a training.
+
+    So the adversary has learned something before the features are turned against it.
+
+    Source: Ganin and Lempitsky, ICML 2015, with gamma 10.
+    """
+    return 2 / (1 + math.exp(-10 * taken / steps)) - 1

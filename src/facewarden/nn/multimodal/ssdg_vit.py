@@ -50,7 +50,7 @@ class SsdgVit(OnStreams):
 
     def __init__(self, streams: StreamVit, *, width: int, domains: int, dropout: float, sharpness: float) -> None:
         super().__init__(streams)
-        self.sharpness, self.reversal = sharpness, 1.0
+        self.domains, self.sharpness, self.reversal = domains, sharpness, 1.0
         self.embed = nn.Sequential(nn.Linear(len(MODALITIES) * streams.dim, width), nn.ReLU(), nn.Dropout(dropout))
         self.classify = nn.Linear(width, 2, bias=False)
         self.adversary = nn.Sequential(

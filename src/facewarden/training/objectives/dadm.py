@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.nn.multimodal.dadm_vit import DadmOutput, DadmVit
 from facewarden.training.objectives.parts.alignment import Bound, angle_loss, information_loss
 from facewarden.training.objectives.parts.base import Loss
+from facewarden.training.objectives.parts.domains import places_of
+from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import StreamLoss, present_of, unwrap
 from facewarden.training.objectives.parts.prototypes import Absent
 from facewarden.training.objectives.parts.rebalanced import RebalancedObjective
+from facewarden.training.objectives.parts.regrad_math import Base
 
 Gradients = Literal["sum", "regrad"]
 
@@ -55,7 +58,7 @@ class Dadm(RebalancedObjective):
         bound: Bound = "infonce",
         pull: float = 0.005,
         gradients: Gradients = "sum",
-        base: Literal["released", "relative", "missing"] = "released",
+        base: Base = "released",
         sources: Sequence[str] = (),
         factor: float = 0.3,
         keep: float = 0.2,
@@ -81,13 +84,11 @@ class Dadm(RebalancedObjective):
         """
         inner: Any = unwrap(model)
         network = _network(inner)
-        if batch.domain is None:
-            raise BadInputError("dadm needs a domain for every sample", hint="add a `domain` column")
-        self._classes(batch)  # names a domain that is no source
-        where = torch.tensor([self.sources.index(name) for name in batch.domain], device=batch.device)
         places = len(network.heads.used)
-        if 1 < places < len(self.sources):
-            raise BadInputError(f"{len(self.sources)} source domains, {places} heads", hint='"places" of the model')
+        where = places_of(
+            batch, sources=self.sources, objective="dadm", room=places if places > 1 else len(self.sources),
+            setting="places", what="heads",
+        )  # fmt: skip
         head = where if places > 1 else torch.zeros_like(where)
         network.heads.used[: len(self.sources) if places > 1 else 1] = 1.0
         output: DadmOutput = inner.streams(batch)
@@ -135,10 +136,7 @@ class Dadm(RebalancedObjective):
 
 
 def _network(detector: Any) -> DadmVit:
-    network = getattr(detector, "network", None)
-    if not isinstance(network, DadmVit):
-        raise ContractError(f"dadm needs heads of domains, which {type(detector).__name__} has not", hint="train dadm")
-    return network
+    return network_of(detector, DadmVit, objective="dadm", needs="heads of domains")
 
 
 entry = Dadm

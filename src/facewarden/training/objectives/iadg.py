@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.multimodal.restyled import RestyledVit, restyled, style_of
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.evaluating import evaluating
+from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
 
 SENSITIVE = (0.6e-3, 3e-3)
@@ -100,28 +102,22 @@ class Iadg(TrainingObjective):
             return
         inner: Any = unwrap(model)
         network = _network(inner)
-        modes = [(module, module.training) for module in inner.modules()]
-        inner.eval()
-        try:
-            with torch.no_grad():
-                held = [(inner.parts(batch).maps, batch.label) for batch in batches]
-                maps = torch.cat([one for one, _ in held])
-                label = torch.cat([one for _, one in held if one is not None])
-                styles = style_of(maps)
-                for kind in range(2):
-                    own = styles[label == kind]
-                    if not len(own):
-                        raise BadInputError("a class has no training sample", hint="check the training manifest")
-                    places = farthest(own.flatten(1), self.styles, start=derive(seed, "iadg", epoch, kind) % 2**31)
-                    self.bases[kind] = own[places.to(own.device)]
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(derive(seed, "iadg styles", epoch))
-                    both = [network.final(maps), network.final(self._other_style(maps, label))]
-                for kind in range(2):
-                    self.masks[kind] = self._sensitive(torch.cat([one[label == kind] for one in both]), kind)
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        with evaluating(inner), torch.no_grad():
+            held = [(inner.parts(batch).maps, batch.label) for batch in batches]
+            maps = torch.cat([one for one, _ in held])
+            label = torch.cat([one for _, one in held if one is not None])
+            styles = style_of(maps)
+            for kind in range(2):
+                own = styles[label == kind]
+                if not len(own):
+                    raise BadInputError("a class has no training sample", hint="check the training manifest")
+                places = farthest(own.flatten(1), self.styles, start=derive(seed, "iadg", epoch, kind) % 2**31)
+                self.bases[kind] = own[places.to(own.device)]
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derive(seed, "iadg styles", epoch))
+                both = [network.final(maps), network.final(self._other_style(maps, label))]
+            for kind in range(2):
+                self.masks[kind] = self._sensitive(torch.cat([one[label == kind] for one in both]), kind)
 
     def compute(self, model: Detector, batch: FaceBatch) -> Loss:
         """Loss of a labeled batch.
@@ -176,10 +172,7 @@ class Iadg(TrainingObjective):
 
 
 def _network(detector: Any) -> RestyledVit:
-    network = getattr(detector, "network", None)
-    if not isinstance(network, RestyledVit):
-        raise ContractError(f"iadg needs maps with styles, which {type(detector).__name__} has not", hint="train iadg")
-    return network
+    return network_of(detector, RestyledVit, objective="iadg", needs="maps with styles")
 
 
 entry = Iadg

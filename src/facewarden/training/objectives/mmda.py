@@ -13,11 +13,14 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.multimodal.mmda_vit import MmdaOutput, MmdaVit
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.domains import places_of
+from facewarden.training.objectives.parts.evaluating import evaluating
+from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
 
 
@@ -56,27 +59,21 @@ class Mmda(TrainingObjective):
             return
         inner: Any = unwrap(model)
         network = _network(inner)
-        training = [(module, module.training) for module in inner.modules()]
-        inner.eval()
-        try:
-            with torch.no_grad():
-                held = [(inner.levels(batch), self._where(batch, network), batch.label) for batch in batches]
-                if not held:
-                    raise BadInputError("no training batch to start from", hint="check the training manifest")
-                tokens, shown = (torch.cat([getattr(one, part) for one, _, _ in held]) for part in ("tokens", "shown"))
-                where = torch.cat([place for _, place, _ in held])
-                network.note(tokens, where, keep=0.0)
-                fused, _ = network.fused(tokens, network.by_domain[where], shown)
-                label = torch.cat([one for _, _, one in held if one is not None])
-                for kind in range(2):
-                    members = fused[label == kind]
-                    if not len(members):
-                        raise BadInputError("a class has no training sample", hint="check the training manifest")
-                    found = centers(members, network.prototypes.shape[1], seed=derive(seed, "mmda", kind))
-                    network.prototypes.data[kind] = found.to(network.prototypes)
-        finally:
-            for module, mode in training:
-                module.training = mode
+        with evaluating(inner), torch.no_grad():
+            held = [(inner.levels(batch), self._where(batch, network), batch.label) for batch in batches]
+            if not held:
+                raise BadInputError("no training batch to start from", hint="check the training manifest")
+            tokens, shown = (torch.cat([getattr(one, part) for one, _, _ in held]) for part in ("tokens", "shown"))
+            where = torch.cat([place for _, place, _ in held])
+            network.note(tokens, where, keep=0.0)
+            fused, _ = network.fused(tokens, network.by_domain[where], shown)
+            label = torch.cat([one for _, _, one in held if one is not None])
+            for kind in range(2):
+                members = fused[label == kind]
+                if not len(members):
+                    raise BadInputError("a class has no training sample", hint="check the training manifest")
+                found = centers(members, network.prototypes.shape[1], seed=derive(seed, "mmda", kind))
+                network.prototypes.data[kind] = found.to(network.prototypes)
 
     def compute(self, model: Detector, batch: FaceBatch) -> Loss:
         """Loss of a labeled batch.
@@ -88,7 +85,7 @@ class Mmda(TrainingObjective):
         inner: Any = unwrap(model)
         network = _network(inner)
         where = self._where(batch, network)
-        output: MmdaOutput = inner.levels(batch, partner=self._partner(batch, network))
+        output: MmdaOutput = inner.levels(batch, partner=_partner(where, network))
         assert batch.label is not None  # checked by the caller
         target = self._target(batch.label)
         aligned = [F.cross_entropy(level, target) for level in output.logits.unbind(dim=1)]
@@ -115,24 +112,13 @@ class Mmda(TrainingObjective):
         return hot * (1 - 2 * self.smoothing) + self.smoothing
 
     def _where(self, batch: FaceBatch, network: MmdaVit) -> Tensor:
-        if batch.domain is None or batch.label is None:
-            raise BadInputError("mmda needs a label and a domain for every sample", hint="add a `domain` column")
-        if strange := sorted(set(batch.domain) - set(self.sources)):
-            raise BadInputError(
-                f"samples of {', '.join(strange)} in training, the sources are {', '.join(self.sources)}",
-                hint="name every training domain as a source",
-            )
-        if len(self.sources) > len(network.met):
-            raise BadInputError(
-                f"{len(self.sources)} source domains, {len(network.met)} places", hint='"places" of the model'
-            )
-        return torch.tensor([self.sources.index(name) for name in batch.domain], device=batch.device)
+        return places_of(batch, sources=self.sources, objective="mmda", room=len(network.met), setting="places")
 
-    def _partner(self, batch: FaceBatch, network: MmdaVit) -> Tensor:
-        """Running mean of each sample's domain; the mean over domains for one that was never met."""
-        where = self._where(batch, network)
-        known = network.met[where][:, None, None] > 0
-        return torch.where(known, network.by_domain[where], network.partner)
+
+def _partner(where: Tensor, network: MmdaVit) -> Tensor:
+    """Running mean of each sample's domain; the mean over domains for one that was never met."""
+    known = network.met[where][:, None, None] > 0
+    return torch.where(known, network.by_domain[where], network.partner)
 
 
 def centers(features: Float[Tensor, "n w"], count: int, *, seed: int) -> Float[Tensor, "k w"]:
@@ -153,12 +139,7 @@ def centers(features: Float[Tensor, "n w"], count: int, *, seed: int) -> Float[T
 
 
 def _network(detector: Any) -> MmdaVit:
-    network = getattr(detector, "network", None)
-    if not isinstance(network, MmdaVit):
-        raise ContractError(
-            f"mmda needs sets of prototypes, which {type(detector).__name__} has not", hint="train mmda"
-        )
-    return network
+    return network_of(detector, MmdaVit, objective="mmda", needs="sets of prototypes")
 
 
 entry = Mmda

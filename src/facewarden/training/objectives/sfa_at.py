@@ -23,8 +23,9 @@ from facewarden.core.seeding import derive
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, offset_sign
 from facewarden.nn.gradient_sources.sfa_offset import SfaOffset
 from facewarden.training.detector_inputs import joined
-from facewarden.training.objectives.parts.adversarial import AdversarialLoss, AdversarialObjective, evaluating, mixed
+from facewarden.training.objectives.parts.adversarial import AdversarialLoss, AdversarialObjective, mixed
 from facewarden.training.objectives.parts.base import Loss
+from facewarden.training.objectives.parts.evaluating import evaluating
 
 _WIDTHS = (8, 16)
 _BATCH = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.nn.multimodal.assembly import AssemblyVit
+from facewarden.nn.multimodal.reversal import rising_strength
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.domains import places_of
+from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
 
 
@@ -66,28 +68,14 @@ class Ssan(TrainingObjective):
             ContractError: another detector than `ssan`.
         """
         inner: Any = unwrap(model)
-        network = getattr(inner, "network", None)
-        if not isinstance(network, AssemblyVit):
-            raise ContractError("ssan needs content and style, which this detector has not", hint="train ssan")
-        if batch.domain is None:
-            raise BadInputError("ssan needs a domain for every sample", hint="add a `domain` column")
-        if strange := sorted(set(batch.domain) - set(self.sources)):
-            raise BadInputError(
-                f"samples of {', '.join(strange)} in training, the sources are {', '.join(self.sources)}",
-                hint="name every training domain as a source",
-            )
-        network.reversal = 2 / (1 + math.exp(-10 * self.taken / self.steps)) - 1
+        network = network_of(inner, AssemblyVit, objective="ssan", needs="content and style")
+        where = places_of(batch, sources=self.sources, objective="ssan", room=network.domains, setting="domains")
+        network.reversal = rising_strength(self.taken, steps=self.steps)
         output = inner.parts(batch)
-        places = output.domain.shape[1]
-        if len(self.sources) > places:
-            raise BadInputError(
-                f"{len(self.sources)} source domains, the adversary has {places} places", hint='"domains" of the model'
-            )
         assert batch.label is not None  # checked by the caller
         order = torch.randperm(len(batch), device=output.style.device)
         shuffled = network.assembled(output.content, output.style[order])
         sign = batch.label.to(output.score) * 2 - 1
-        where = torch.tensor([self.sources.index(name) for name in batch.domain], device=order.device)
         classified = -F.logsigmoid(output.score * sign).mean()
         contrast = contrast_loss(output.features, shuffled, label=batch.label, other=batch.label[order])
         adversary = F.cross_entropy(output.domain[:, : len(self.sources)], where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError, ContractError
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
+from facewarden.nn.multimodal.reversal import rising_strength
 from facewarden.nn.multimodal.ssdg_vit import SsdgVit
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.domains import places_of
+from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
 from facewarden.training.objectives.parts.prototypes import single_sided_classes
 
@@ -83,20 +85,13 @@ class Ssdg(TrainingObjective):
             BadInputError: samples without a domain, or more domains than the adversary has places.
             ContractError: another detector than `ssdg`.
         """
-        network = getattr(unwrap(model), "network", None)
-        if not isinstance(network, SsdgVit):
-            raise ContractError("ssdg needs an adversary, which this detector has not", hint="train ssdg")
-        if batch.domain is None:
-            raise BadInputError("ssdg needs a domain for every sample", hint="add a `domain` column")
-        network.reversal = 2 / (1 + math.exp(-10 * self.taken / self.steps)) - 1
+        network = network_of(unwrap(model), SsdgVit, objective="ssdg", needs="an adversary")
+        where = places_of(batch, sources=self.sources, objective="ssdg", room=network.domains, setting="domains")
+        network.reversal = rising_strength(self.taken, steps=self.steps)
         output = model(batch)
         assert batch.label is not None  # checked by the caller
         assert output.features is not None
-        places = output.tasks["domain"].shape[1]
-        if len(self.sources) > places:
-            raise BadInputError(
-                f"{len(self.sources)} source domains, the adversary has {places} places", hint='"domains" of the model'
-            )
+        assert batch.domain is not None  # `places_of` has checked it
         classes = single_sided_classes(batch.label, batch.domain, sources=self.sources)
         sign = batch.label.to(output.score) * 2 - 1
         classified = -F.logsigmoid(output.score * sign).mean()
@@ -104,7 +99,6 @@ class Ssdg(TrainingObjective):
         real = batch.label == 1
         adversary = torch.zeros_like(classified)
         if bool(real.any()):
-            where = torch.tensor([self.sources.index(name) for name in batch.domain], device=classes.device)
             told = output.tasks["domain"][:, : len(self.sources)]  # places beyond the sources mean nothing
             adversary = F.cross_entropy(told[real], where[real])
         if network.training:

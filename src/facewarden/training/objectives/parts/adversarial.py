@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,7 @@ from facewarden.core.objective import Objective
 from facewarden.core.roles import Detector
 from facewarden.core.threat import ThreatModel
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.evaluating import evaluating
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,18 +129,6 @@ def _check_base(name: str, base: TrainingObjective) -> None:
             f"base {name!r} needs its own {', '.join(own)}, which adversarial training does not give it",
             hint="base: multitask, cross_entropy, or another that only computes a loss",
         )
-
-
-@contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; every module gets its own mode back."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
 
 
 def mixed(clean: Loss, attacked: Loss, *, share: float) -> Loss:

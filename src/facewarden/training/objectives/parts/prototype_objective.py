@@ -16,6 +16,7 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.nn.precision import at_least_single
 from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.evaluating import evaluating
 from facewarden.training.objectives.parts.prototypes import (
     Absent,
     Prototypes,
@@ -115,23 +116,17 @@ class PrototypeObjective(TrainingObjective):
             BadInputError: no batch, or samples without label or domain.
         """
         network = unwrap(model)
-        modes = [(module, module.training) for module in network.modules()]
-        network.eval()
         first: FaceBatch | None = None
         used = 0
-        try:
-            with torch.no_grad():
-                for number, batch in enumerate(batches):
-                    first = batch if first is None else first
-                    drawn = derive(seed, "prototypes", epoch, number) / 2**63
-                    if drawn < self.probability:
-                        self._collect(network, batch)
-                        used += 1
-                if first is not None and not used:
-                    self._collect(network, first)
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        with evaluating(network), torch.no_grad():
+            for number, batch in enumerate(batches):
+                first = batch if first is None else first
+                drawn = derive(seed, "prototypes", epoch, number) / 2**63
+                if drawn < self.probability:
+                    self._collect(network, batch)
+                    used += 1
+            if first is not None and not used:
+                self._collect(network, first)
         if first is None:
             raise BadInputError("no training batch to measure prototypes on", hint="check the training manifest")
         self.prototypes.refresh()

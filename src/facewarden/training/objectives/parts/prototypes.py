@@ -12,6 +12,7 @@ from torch import distributed as dist
 
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.nn.precision import at_least_single
+from facewarden.training.objectives.parts.domains import check_sources
 
 Absent = Literal["left_out", "zero"]
 
@@ -31,12 +32,7 @@ def single_sided_classes(
     Raises:
         BadInputError: a sample comes from a domain that is no source.
     """
-    strange = sorted(set(domain) - set(sources))
-    if strange:
-        raise BadInputError(
-            f"samples of {', '.join(strange)} in training, the sources are {', '.join(sources)}",
-            hint="name every training domain as a source",
-        )
+    check_sources(domain, sources=sources)
     place = {name: 1 + position for position, name in enumerate(sources)}
     attack = torch.tensor([place[name] for name in domain], dtype=torch.int64, device=label.device)
     return torch.where(label == 1, torch.zeros_like(attack), attack)
