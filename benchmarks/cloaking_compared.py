@@ -18,7 +18,7 @@ from facewarden.metrics.intervals import paired_bootstrap_difference
 
 FILES = ("cloaking", "cloaking_more")
 CLOAKS = ("LowKey 8 on F+D", "Fawkes high on F+D")
-JUDGES = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128")
+RECOGNIZERS = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128")
 TEN_EPOCHS = "puface after ten epochs"
 ABLATIONS = (
     "puface not amplified", "puface amplified far", "puface with the wrong sign", "puface with image loss alone",
@@ -34,7 +34,7 @@ def cells_of(folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
         told = json.loads((folder / name / "summary.json").read_text(encoding="utf-8"))
         for cell in told["data"]["cells"]:
             if (cell["tracker"], cell["probes"], cell["attackers"]) == ("nearest", "raw", 40):
-                found.setdefault((cell["cloak"], cell["purifier"], cell["judge"]), cell)
+                found.setdefault((cell["cloak"], cell["purifier"], cell["recognizer"]), cell)
     return found
 
 
@@ -45,8 +45,9 @@ def compared(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     people = np.repeat(np.arange(first["attackers"]), each)
     found = paired_bootstrap_difference(ours, theirs, subjects=people, seed=0)
     return {
-        "cloak": first["cloak"], "judge": first["judge"], "first": first["purifier"], "second": second["purifier"],
-        "people": first["attackers"], "value": found.value, "low": found.low, "high": found.high,
+        "cloak": first["cloak"], "recognizer": first["recognizer"], "first": first["purifier"],
+        "second": second["purifier"], "people": first["attackers"],
+        "value": found.value, "low": found.low, "high": found.high,
     }  # fmt: skip
 
 
@@ -57,14 +58,14 @@ def main() -> None:
     folder = parser.parse_args().results
     cells = cells_of(folder)
     rows = [
-        compared(cells[cloak, name, judge], cells[cloak, TEN_EPOCHS, judge])
+        compared(cells[cloak, name, recognizer], cells[cloak, TEN_EPOCHS, recognizer])
         for cloak in CLOAKS
         for name in ABLATIONS
-        for judge in JUDGES
+        for recognizer in RECOGNIZERS
     ]
     (folder / "cloaking_compared.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
     for row in rows:
-        print("{cloak:20} {judge:18} {first:30} {value:+.3f} ({low:+.3f} to {high:+.3f})".format_map(row))
+        print("{cloak:20} {recognizer:18} {first:30} {value:+.3f} ({low:+.3f} to {high:+.3f})".format_map(row))
 
 
 if __name__ == "__main__":

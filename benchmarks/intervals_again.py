@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from facewarden.core.files import write_json, write_text
+from facewarden.core.settings.old_keys import with_keys_of_today
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.measure import CloakingResult
 from facewarden.experiments.cloaking.population import load_crowd
@@ -98,7 +99,8 @@ def verification(file: Path, moves: Moves) -> None:
             if one is not None:
                 new = widened(one["value"], one["low"], one["high"], n=one["n"], people=people)
                 moves.add(file.name, (one["low"], one["high"]), (new.low, new.high))
-                one |= {"low": new.low, "high": new.high, "method": new.method}
+                if (one["low"], one["high"]) != (new.low, new.high):  # what is wide enough keeps the word of its method
+                    one |= {"low": new.low, "high": new.high, "method": new.method}
     _write(file, told, indent=2)
 
 
@@ -128,25 +130,26 @@ def photos(file: Path, moves: Moves) -> None:
 def plan(folder: Path, moves: Moves) -> None:
     """Recompute the cells of a plan of cloaking from their stored misses, and make its whole summary anew."""
     told = _read(folder / "summary.json")
-    settings, kind = {name: value for name, value in told["plan"].items() if name != "kind"}, Cloaking()
+    written, _ = with_keys_of_today(told["plan"], Cloaking.old_keys)
+    settings, kind = {name: value for name, value in written.items() if name != "kind"}, Cloaking()
     cells = [_cell(CloakingResult.from_json(one), told, moves, folder.name) for one in told["data"]["cells"]]
     costs = {name: _cost(cost, moves, folder.name) for name, cost in told["data"]["costs"].items()}
     results, place = [], 0
     wanted = plan_of(settings)
     for table in wanted.tables:
-        judges = table.judges or wanted.judges
+        recognizers = table.recognizers or wanted.recognizers
         for cloak in table.cloaks:
             for purifier in table.purifiers:
                 for tracker in table.trackers:
-                    some = cells[place : place + len(judges)]
+                    some = cells[place : place + len(recognizers)]
                     if {(one.cloak, one.purifier, one.tracker) for one in some} != {(cloak, purifier, tracker)}:
                         raise SystemExit(f"{folder.name}: cells are not in the order of the plan at {place}")
-                    values = {"table": table.title, "judges": list(judges)}
+                    values = {"table": table.title, "judges": list(recognizers)}
                     results.append(_result(values, {"cells": [one.as_json() for one in some]}))
-                    place += len(judges)
+                    place += len(recognizers)
     results += [_result({"cost": [name]}, {"cost": {**cost, "psnr": 0.0}}) for name, cost in costs.items()]
     summary = kind.summarize(settings, results)
-    write_summary(_told(summary, costs), folder, command=told["command"], settings=told["plan"])
+    write_summary(_told(summary, costs), folder, command=told["command"], settings=written)
     (folder / "summary.tex").unlink()
 
 
@@ -177,7 +180,7 @@ def _cell(cell: CloakingResult, told: Mapping[str, Any], moves: Moves, file: str
     def counted(rates: Sequence[float], old: Interval) -> Interval:
         errors = np.array(rates) * rows
         if np.abs(errors - errors.round()).max() > 1e-6 or abs(errors.sum() / rows.sum() - old.value) > 1e-9:
-            raise SystemExit(f"{file}: {cell.cloak}, {cell.judge}: misses do not fit {rows.tolist()} probes")
+            raise SystemExit(f"{file}: {cell.cloak}, {cell.recognizer}: misses do not fit {rows.tolist()} probes")
         new = count_interval(errors.round(), rows)
         moves.add(file, (old.low, old.high), (new.low, new.high))
         return new
@@ -207,16 +210,16 @@ _PROBES: dict[str, list[int]] = {}
 
 
 def _cost(cost: Mapping[str, Any], moves: Moves, file: str) -> dict[str, Any]:
-    made = {("psnr_mean" if name == "psnr" else name): value for name, value in cost.items()}
-    made["judges"] = json.loads(json.dumps(cost["judges"]))
-    for judge in made["judges"].values():
-        people, genuine = GENUINE.get(file.removeprefix("cloaking_"), GENUINE_LFW)
+    names = {"psnr": "psnr_mean", "judges": "recognizers"}
+    made: dict[str, Any] = {names.get(name, name): value for name, value in json.loads(json.dumps(cost)).items()}
+    people, genuine = GENUINE.get(file.removeprefix("cloaking_"), GENUINE_LFW)
+    for one in made["recognizers"].values():
         for side in ("before", "gallery", "both"):
-            for name, n in (("eer", judge["pairs"]), ("tar_at_far_0.1%", genuine)):
-                old = judge[side][name]
+            for name, n in (("eer", one["pairs"]), ("tar_at_far_0.1%", genuine)):
+                old = one[side][name]
                 new = widened(*old, n=n, people=people)
                 moves.add(file, (old[1], old[2]), (new.low, new.high))
-                judge[side][name] = [new.value, new.low, new.high]
+                one[side][name] = [new.value, new.low, new.high]
     return made
 
 

@@ -1,10 +1,10 @@
-"""Values of a JSON file by a path, as pages of results name them: `FILE.json#cells[judge=F].protection`.
+"""Values of a JSON file by a path, as pages of results name them: `FILE.json#cells[recognizer=F].protection`.
 
 A path is made of keys (`a.b`, in quotes of either kind where they hold a dot: `a.'b.c'`), places (`[3]`, `[-1]`),
-filters (`[judge=F,probes=raw]`) and `[*]`, which stands for every entry. A table of a summary (`columns` and `rows`) is
-read as rows by column, so that `tables[title=Clean][Model=resnet18].EER` is a cell of it. Where several entries fit,
-they must hold the same value. `max(...)`, `min(...)`, `sum(...)`, `mean(...)` and `count(...)` take the values of a
-path; two terms are joined by ` - `, ` + `, ` * ` or ` / `.
+filters (`[recognizer=F,probes=raw]`) and `[*]`, which stands for every entry. A table of a summary (`columns` and
+`rows`) is read as rows by column, so that `tables[title=Clean][Model=resnet18].EER` is a cell of it. Where several
+entries fit, they must hold the same value. `max(...)`, `min(...)`, `sum(...)`, `mean(...)` and `count(...)` take the
+values of a path; two terms are joined by ` - `, ` + `, ` * ` or ` / `.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@
 
     <!-- table
     rows = cloak_detector_edits/edits.json#rows
-    judge = mobilefacenet_512; dlib_resnet34
-    | edit | $judge | suspected |
+    recognizer = mobilefacenet_512; dlib_resnet34
+    | edit | $recognizer | suspected |
     |---|---|---|
-    | none | {rows[kind=natural].$judge|.3} | {rows[kind=natural].after|%1} % |
-    each rows[kind=jpeg]: | {entry.what} | {entry.$judge|.3} | {entry.after|%1()} |
+    | none | {rows[kind=natural].$recognizer|.3} | {rows[kind=natural].after|%1} % |
+    each rows[kind=jpeg]: | {entry.what} | {entry.$recognizer|.3} | {entry.after|%1()} |
     -->
     | ... |
     <!-- /table -->

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from facewarden.metrics.intervals import count_interval
 from facewarden.metrics.shares import unseen_share
 
-RESULTS = Path(__file__).parents[2] / "docs" / "results"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
 OF_EQUAL_PROBES = ("cloaking", "cloaking_more", "cloaking_main", "cloaking_orl", "cloaking_london")
 EARLIER = "of version 0.1"
 
@@ -51,3 +54,22 @@ def test_where_earlier_intervals_stand_the_page_says_so() -> None:
         if "wilson over subjects" in text or "bootstrap by subject, Wilson" in text:
             page = file.with_suffix(".md") if file.name == "summary.json" else RESULTS / "README.md"
             assert EARLIER in page.read_text(encoding="utf-8"), file
+
+
+def test_intervals_that_are_computed_again_stay_as_they_are(tmp_path: Path) -> None:
+    again = runpy.run_path(str(ROOT / "benchmarks" / "intervals_again.py"))
+    shutil.copy(RESULTS / "verification.json", tmp_path)
+    shutil.copytree(RESULTS / "cloaking_orl", tmp_path / "cloaking_orl")
+    moves = again["Moves"]()
+    again["verification"](tmp_path / "verification.json", moves)
+    again["plan"](tmp_path / "cloaking_orl", moves)
+    for name in ("verification.json", "cloaking_orl/summary.json", "cloaking_orl/summary.md"):
+        assert (tmp_path / name).read_bytes() == (RESULTS / name).read_bytes(), name
+
+
+def test_compared_ablations_are_those_of_the_stored_cells() -> None:
+    comparison = runpy.run_path(str(ROOT / "benchmarks" / "cloaking_compared.py"))
+    cells = comparison["cells_of"](RESULTS)
+    for row in told("cloaking_compared.json")["rows"][::9]:
+        first, second = (cells[row["cloak"], row[place], row["recognizer"]] for place in ("first", "second"))
+        assert comparison["compared"](first, second) == row
