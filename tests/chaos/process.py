@@ -29,12 +29,14 @@ class Starter:
             env={**os.environ, "PYTHONPATH": str(SOURCE), "FACEWARDEN_OFFLINE": "1"},
         )  # fmt: skip
         self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
 
     def _read(self) -> None:
         assert self._warm.stdout is not None
-        for line in self._warm.stdout:
-            self._answers.put(json.loads(line))
+        with self._warm.stdout as lines:
+            for line in lines:
+                self._answers.put(json.loads(line))
         self._answers.put({"code": 1})  # the warm process itself has ended
 
     def __enter__(self) -> Self:
@@ -44,6 +46,7 @@ class Starter:
         assert self._warm.stdin is not None
         self._warm.stdin.close()
         self._warm.wait()
+        self._reading.join()
 
     def start(self, command: Sequence[str], folder: Path, *, limit: int | None = None) -> Running:
         """Start a command of facewarden in a folder.

@@ -25,8 +25,12 @@ import facewarden.verbs.simulate  # noqa: E402
 import facewarden.verbs.train  # noqa: E402, F401
 from facewarden.__main__ import run  # noqa: E402
 from facewarden.auditing import presets  # noqa: E402
+from facewarden.data.simulate import SimulationSettings  # noqa: E402
 
-SMALL = presets.Preset(10, 4, 3, (2, 8), 2, 5, 4, 3, 2, 50)
+SMALL = presets.Preset(
+    SimulationSettings(subjects=10, captures_per_subject=4), attacked_per_class=3, budgets=(2, 8), pgd_steps=2,
+    people=5, photos_per_person=4, cloaking_people=3, cloak_steps=2, rounds=50,
+)  # fmt: skip
 """The preset `quick` of these commands: every stage of an audit, each in a second or two."""
 
 
