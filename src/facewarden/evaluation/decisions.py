@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.compute.finite import computed_rows, scores_of
+from facewarden.core.compute.finite import scores_of
 from facewarden.core.roles import Detector
 
 
@@ -35,39 +35,27 @@ def decided_correctly(detector: Detector, batch: FaceBatch, *, threshold: float)
         batch: with labels.
         threshold: accept iff score >= threshold.
     """
-    known, right = known_decisions(detector, batch, threshold=threshold)
-    return (known & right).to(batch.device)
+    _, right = known_decisions(detector, batch, threshold=threshold)
+    return right.to(batch.device)
 
 
 def known_decisions(detector: Detector, batch: FaceBatch, *, threshold: float) -> tuple[Tensor, Tensor]:
-    """Which labeled samples have a finite score, and which of these decisions are correct; `(b,)` bool on the CPU.
+    """Which labeled samples have a finite score, and which of them are decided correctly; `(b,)` bool on the CPU.
 
     Args:
         detector, batch, threshold: as in `decided_correctly`.
     """
-
-    def decide(rows: list[int]) -> Tensor:
-        part = batch if len(rows) == len(batch) else batch.select(rows)
-        assert part.label is not None
-        accepted: Tensor = detector(part).score >= threshold
-        return (accepted == part.label.bool()).cpu()
-
-    known, right = torch.zeros(2, len(batch), dtype=torch.bool)
-    with torch.no_grad():
-        rows, decided = computed_rows(len(batch), decide)
-    if decided is not None:
-        known[rows], right[rows] = True, decided
-    return known, right
+    assert batch.label is not None
+    scores = scores_of(detector, batch)
+    known = torch.isfinite(scores)
+    return known, known & ((scores >= threshold) == batch.label.cpu().bool())
 
 
 def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:
     """Keep the samples that a detector decides correctly, scored again in the batches that they will be attacked in."""
     kept = []
     for batch in batches:
-        assert batch.label is not None
-        scores, bona_fide = scores_of(detector, batch), batch.label.cpu().bool()
-        right = torch.isfinite(scores) & ((scores >= threshold) == bona_fide)  # without a score nothing is decided
-        rows = torch.nonzero(right).flatten()
+        rows = torch.nonzero(known_decisions(detector, batch, threshold=threshold)[1]).flatten()
         if len(rows):
             kept.append(batch.select(rows))
     return kept
