@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import stat
 from pathlib import Path
@@ -31,8 +30,7 @@ def read_bounded(path: Path, *, limit: str = "text_bytes", encoding: str = "utf-
     with path.open("rb") as file:
         data = file.read(int(limit_of(limit)) + 1)  # it may have grown since
     check_limit(limit, len(data), what=str(path))
-    # editors of Windows write a byte order mark, which says nothing in UTF-8
-    return (data.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else data).decode(encoding)
+    return data.decode(encoding)
 
 
 def read_json_bounded(path: Path, *, limit: str = "text_bytes", digits: int | None = None) -> Any:

@@ -33,7 +33,7 @@ def read_list(path: Path) -> tuple[ListRow, ...]:
             named.
     """
     try:
-        text = read_bounded(path, limit="report_bytes", encoding="utf-8-sig")
+        text = read_bounded(path, limit="report_bytes")
     except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: cannot be read: {error}", hint="a text file, UTF-8") from error
     rows = []

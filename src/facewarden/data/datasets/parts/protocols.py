@@ -83,7 +83,7 @@ def _rows(text: str, comma: str, path: Path) -> Iterator[list[str]]:
 
 def _cells(path: Path) -> Iterator[list[str]]:
     try:
-        text = read_bounded(path, limit="report_bytes", encoding="utf-8-sig")
+        text = read_bounded(path, limit="report_bytes")
     except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: cannot be read: {error}", hint="a table as text, UTF-8") from error
     first = text.partition("\n")[0]
