@@ -176,7 +176,10 @@ def _measure(
 def _unresolved(summary: VerificationSummary, impostor: int) -> list[str]:
     """False accept rates that so few pairs cannot show: at their thresholds no impostor is accepted at all."""
     low = [f"{100 * far:g} %" for far, _ in summary.tar if impostor * far < 1]
-    return [f"TAR at FAR {' and '.join(low)} is that at no false accept of {impostor} impostor pairs"] if low else []
+    if not low:
+        return []
+    few = f"{impostor} impostor pairs are too few for a FAR of {' and '.join(low)}"
+    return [f"{few}: the TAR given there is at a threshold that accepts no impostor pair"]
 
 
 def _say_without_vector(model: Recognizer, photos: Sequence[FacePhoto]) -> None:
