@@ -300,11 +300,11 @@ def _recognizer(name: RecognizerLike, notes: Counter[str]) -> Recognizer | None:
         return None
 
 
-def _of_file(given: RecognizerLike, judge: Recognizer | None) -> list[str]:
-    """What a judge is that a name does not tell; those of the registry are pinned, and what they judged stays."""
-    if judge is None or given in {entry.name for entry in list_entries("recognizers")}:
+def _of_file(given: RecognizerLike, checker: Recognizer | None) -> list[str]:
+    """The content of a recognizer that its name does not tell; entries of the registry are pinned by their names."""
+    if checker is None or given in {entry.name for entry in list_entries("recognizers")}:
         return []
-    return [hash_of(judge.card.identity())]
+    return [hash_of(checker.card.identity())]
 
 
 def _detector(model: Purifier, *, needed: bool) -> CloakDetector | None:

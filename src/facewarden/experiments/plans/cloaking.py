@@ -47,11 +47,11 @@ class Cloaking(PlanKind):
         _lab(*(_common(plan_of(settings)).values()), root / "shared")
 
     def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
-        """The photos, and the recognizers that judge; ids of cells hold what cloaks and purifiers are."""
+        """The photos and all recognizers; ids of cells hold what cloaks and purifiers are."""
         plan = plan_of(settings)
-        judges = dict.fromkeys([*plan.recognizers, *(one for table in plan.tables for one in table.recognizers or ())])
-        surrogates = dict.fromkeys(one for cloak in plan.recipes.values() for one in cloak.surrogates)
-        models = {spec: spec for spec in (*judges, *surrogates)}
+        of_tables = (one for table in plan.tables for one in table.recognizers or ())
+        surrogates = (one for cloak in plan.recipes.values() for one in cloak.surrogates)
+        models = {spec: spec for spec in (*plan.recognizers, *of_tables, *surrogates)}
         return {**photos_inputs((_expanded(plan.set),)), **model_inputs(models, resolve_recognizer)}
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
