@@ -68,12 +68,15 @@ def embeddings_of(
     Raises:
         BadInputError: no face could be used, or what was kept cannot be read or written.
     """
-    kept = {name: _kept_file(run, photos, aligner, model) for name, model in models.items()}
-    found = {name: _read_kept(path) for name, path in kept.items() if path is not None and path.is_file()}
+    kept: dict[str, Path] = {}
+    if run is not None:
+        content = photos_hash(photos)  # once for all models: it reads every photo
+        kept = {name: _kept_file(run, content, aligner, model) for name, model in models.items()}
+    found = {name: _read_kept(path) for name, path in kept.items() if path.is_file()}
     wanted = {name: model for name, model in models.items() if name not in found}
     if wanted:
         new = _embed(photos, finder, wanted)
-        for name in wanted:
+        for name in wanted.keys() & kept.keys():
             _keep(kept[name], new[name])
         found |= new
     return found
@@ -131,11 +134,9 @@ def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
     return np.concatenate([part.numpy() for part in parts]).astype(np.float32)
 
 
-def _kept_file(run: Path | None, photos: Sequence[FacePhoto], aligner: str, model: Recognizer) -> Path | None:
-    if run is None:
-        return None
+def _kept_file(run: Path, content: str, aligner: str, model: Recognizer) -> Path:
     # Everything that decides the vectors: the photos' bytes, the aligner, the model's bytes and settings.
-    text = json.dumps([photos_hash(photos), aligner, model.card.identity()], sort_keys=True)
+    text = json.dumps([content, aligner, model.card.identity()], sort_keys=True)
     name, digest = f"embeddings-{model.card.name}", hashlib.sha256(text.encode()).hexdigest()[:16]
     code = code_of("embeddings")
     path = run / f"{name}-{digest}-{code}.npz"
@@ -146,9 +147,7 @@ def _kept_file(run: Path | None, photos: Sequence[FacePhoto], aligner: str, mode
     return path
 
 
-def _keep(path: Path | None, found: EmbeddedPhotos) -> None:
-    if path is None:
-        return
+def _keep(path: Path, found: EmbeddedPhotos) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path) as temporary, temporary.open("wb") as out:
