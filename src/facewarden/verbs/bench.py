@@ -34,7 +34,7 @@ class BenchResult(Result):
 
     Attributes:
         summary: what was found; None when every cell failed.
-        page: the Markdown file.
+        page: the Markdown file; where nothing was run, the place of it.
         failed: cells without a result.
         cells: how many there are.
         estimate: what they would cost, where nothing was run.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.core.artifact import sha256
 from facewarden.core.attack import Attack
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.finite import NO_VECTOR
@@ -224,15 +224,10 @@ def _models(given: RecognizerLike | Sequence[RecognizerLike], *, what: str) -> d
     return found
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_still(photo: FoundFaces) -> None:
     """Refuse a photo that somebody took away or changed since it was read."""
     try:
-        same = _hash(photo.path) == photo.sha256
+        same = sha256(photo.path) == photo.sha256
     except OSError:
         raise Unusable("gone while it was cloaked") from None
     if not same:
@@ -266,7 +261,7 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
     try:
         row = read_json_bounded(record)
         whole = target.is_file() and target.stat().st_size == row["bytes"]
-        same = whole and row["sha256"] == _hash(path) and "likelihood" in row
+        same = whole and row["sha256"] == sha256(path) and "likelihood" in row
     except (OSError, ValueError, KeyError, TypeError):  # damaged, or of an earlier version: the photo is done again
         same = False
     if same:
@@ -280,14 +275,14 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
 
 def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: Aligner, faces: str) -> FoundFaces:
     try:
-        sha256 = _hash(path)  # before it is read: a photo that changes meanwhile is done again by the next call
+        digest = sha256(path)  # before it is read: a photo that changes meanwhile is done again by the next call
     except OSError:
         raise Unusable("unreadable photo: cannot be read") from None
     pixels = folder.read(path)
     found = folder.faces(pixels, finder)
     if faces == "largest":
         found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
-    return FoundFaces(path, name, target, sha256, pixels, found)
+    return FoundFaces(path, name, target, digest, pixels, found)
 
 
 def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.core.artifact import sha256
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_json, writing_folder
 from facewarden.core.seeding import derive
@@ -67,7 +68,7 @@ class TokenStore:
             np.save(partial / _SUMMARY, summary)
             if grid is not None:
                 np.save(partial / _GRID, grid)
-            sums = {path.name: _sha256(path) for path in sorted(partial.glob("*.npy"))}
+            sums = {path.name: sha256(path) for path in sorted(partial.glob("*.npy"))}
             about = {"format": _FORMAT, "view": view, "contents": list(contents), "engine": engine, "sha256": sums}
             write_json(partial / _INDEX, about)
         self.place.update({(view, content): (digest, row) for row, content in enumerate(contents)})
@@ -123,7 +124,7 @@ def open_tokens(root: Path, engine: EngineSettings) -> TokenStore:
     store = TokenStore(folder)
     for shard, about in _shards(folder):
         for name, expected in about["sha256"].items():
-            if _sha256(folder / shard / name) != expected:
+            if sha256(folder / shard / name) != expected:
                 raise BadInputError(
                     f"{folder / shard / name}: the file was changed",
                     hint=f"delete the folder {shard}, and fill it again",
@@ -136,8 +137,3 @@ def _shards(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for path in sorted(folder.glob(f"*/{_INDEX}")):
         if not path.parent.name.startswith("."):
             yield path.parent.name, json.loads(path.read_text(encoding="utf-8"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
