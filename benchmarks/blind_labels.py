@@ -2,10 +2,11 @@
 
     python benchmarks/blind_labels.py sheets DIR                 # sheet_1.png ..., truth.json: do not open it
     python benchmarks/blind_labels.py score DIR LABELS.txt --out docs/results/blind_labels.json
+    python benchmarks/blind_labels.py recount docs/results/blind_labels.json
 
 Each capture is shown as color, depth and infrared side by side with a number. LABELS.txt has a line for each number:
 `b` for bona fide, `a` for attack, optionally followed by how sure (1 to 3). All captures are *simulated*, of procedural
-people. The labels are kept in the JSON, so that anybody can count again.
+people. The labels are kept in the JSON with the truth, so that they can be counted again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import argparse
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,37 +81,42 @@ def write_sheets(folder: Path, *, count: int, subjects: int, seed: int) -> None:
 
 
 def scored(folder: Path, labels: Path) -> dict[str, object]:
-    """Share of right labels with intervals, by class, group and site's quality, and the AUC of the certainties."""
+    """The figures of labels, and every label with the truth."""
     about = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     truth = about["captures"]
     said = [line.split() for line in labels.read_text(encoding="utf-8").splitlines() if line.strip()]
     if len(said) != len(truth) or any(words[0] not in ("a", "b") for words in said):
         raise BadInputError(f"{labels}: {len(said)} labels for {len(truth)} captures", hint="a line each: b or a")
-    bona_fide = np.array([words[0] == "b" for words in said])
-    sure = np.array([float(words[1]) if len(words) > 1 else 2.0 for words in said])
-    label = np.array([one["label"] for one in truth])
+    labeled = [
+        {"said": words[0], "sure": float(words[1]) if len(words) > 1 else 2.0, **one}
+        for words, one in zip(said, truth, strict=True)
+    ]
+    digest = hashlib.sha256((folder / "truth.json").read_bytes()).hexdigest()
+    about = {"simulated": True, "version": 2, "seed": about["seed"], "truth_sha256": digest}
+    return {**about, **counted(labeled), "labels": labeled}
+
+
+def counted(labels: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """Share of right labels with intervals, of all and by group, and the AUC of the certainties."""
+    bona_fide = np.array([one["said"] == "b" for one in labels])
+    sure = np.array([one["sure"] for one in labels])
+    label = np.array([one["label"] for one in labels])
     right = bona_fide == (label == 1)
 
     def share(rows: np.ndarray) -> dict[str, float | int]:
         found = count_interval(right[rows].astype(float), np.ones(int(rows.sum())))
         return {"value": found.value, "low": found.low, "high": found.high, "n": int(rows.sum())}
 
-    groups = np.array([species_group(one["species"]) or one["species"] for one in truth])
+    groups = np.array([species_group(one["species"]) or one["species"] for one in labels])
     by_group = {name: share(groups == name) for name in sorted(set(groups.tolist()))}
-    digest = hashlib.sha256((folder / "truth.json").read_bytes()).hexdigest()
-    return {
-        "simulated": True, "version": 2, "seed": about["seed"], "truth_sha256": digest,
-        "all": share(np.ones_like(right)),
-        "by_group": by_group, "auc": auc(np.where(bona_fide, sure, -sure), label),
-        "labels": [{"said": "b" if b else "a", "sure": s, **one} for b, s, one in
-                   zip(bona_fide.tolist(), sure.tolist(), truth, strict=True)],
-    }  # fmt: skip
+    score = np.where(bona_fide, sure, -sure)
+    return {"all": share(np.ones_like(right)), "by_group": by_group, "auc": auc(score, label)}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("sheets", "score"))
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", choices=("sheets", "score", "recount"))
+    parser.add_argument("folder", type=Path, help="of the sheets; the JSON of `score`, to recount it")
     parser.add_argument("labels", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--subjects", type=int, default=96, help="people of all sites to draw from")
@@ -117,6 +125,9 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.what == "sheets":
         write_sheets(asked.folder, count=asked.count, subjects=asked.subjects, seed=asked.seed)
+        return 0
+    if asked.what == "recount":
+        print(json.dumps(counted(json.loads(asked.folder.read_text(encoding="utf-8"))["labels"]), indent=1))
         return 0
     if asked.labels is None:
         parser.error("score needs the labels")

@@ -73,3 +73,13 @@ def test_compared_ablations_are_those_of_the_stored_cells() -> None:
     for row in told("cloaking_compared.json")["rows"][::9]:
         first, second = (cells[row["cloak"], row[place], row["recognizer"]] for place in ("first", "second"))
         assert comparison["compared"](first, second) == row
+
+
+def test_blind_labels_count_as_the_page_says() -> None:
+    stored = told("blind_labels.json")
+    found = runpy.run_path(str(ROOT / "benchmarks" / "blind_labels.py"))["counted"](stored["labels"])
+    assert found["all"] == pytest.approx(stored["all"])
+    assert found["auc"] == pytest.approx(stored["auc"])
+    assert found["by_group"].keys() == stored["by_group"].keys()
+    for group, share in found["by_group"].items():
+        assert share == pytest.approx(stored["by_group"][group]), group
