@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
@@ -21,6 +19,7 @@ from facewarden.data.manifest_columns import (
     LANDMARK_COLUMNS,
     REQUIRED_COLUMNS,
     USUAL_COLUMNS,
+    check_columns,
     parse_row,
     to_row,
 )
@@ -192,7 +191,7 @@ class Manifest:
         """
         path = _find(path)
         columns = read_table(path)
-        _check_columns(path, columns)
+        check_columns(path, columns)
         if not next(iter(columns.values())):
             raise BadInputError(f"{printable(path)}: the manifest has no rows", hint="facewarden simulate writes one")
         names = list(columns)
@@ -283,21 +282,3 @@ def _find(path: Path) -> Path:
         if (path / f"manifest{suffix}").is_file():
             return path / f"manifest{suffix}"
     raise BadInputError(f"{printable(path)}: no manifest in this folder", hint="facewarden simulate DIR writes one")
-
-
-def _check_columns(path: Path, columns: dict[str, list[Any]]) -> None:
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if not any(name in columns for name in MODALITIES):
-        missing.append(f"one of {', '.join(MODALITIES)}")
-    if not missing:
-        return
-    guesses = [
-        f"is {close[0]!r} meant to be {name!r}?"
-        for name in missing
-        if (close := difflib.get_close_matches(name, [c for c in columns if c not in KNOWN_COLUMNS], n=1, cutoff=0.6))
-    ]
-    raise BadInputError(
-        f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(columns)}"
-        + (f"; {' '.join(guesses)}" if guesses else ""),
-        hint=f"a manifest has the columns {', '.join(REQUIRED_COLUMNS)} and one of {', '.join(MODALITIES)}",
-    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.labels import MODALITIES
 from facewarden.data.sample import Box, Landmarks, Sample
 from facewarden.data.sample_words import as_depth_encoding, as_flag, as_number, as_split, as_text
+from facewarden.data.text import printable
 
 REQUIRED_COLUMNS = ("key", "domain", "subject", "label", "species", "split")
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
@@ -64,6 +68,33 @@ def parse_row(cells: Mapping[str, Any]) -> Sample:
         seed=None if (seed := _text(cells.get("seed"))) is None else _integer("seed", seed),
         attributes=_texts(cells, [name for name in cells if name.startswith(_ATTRIBUTE)], cut=len(_ATTRIBUTE)),
         extra=_texts(cells, [n for n in cells if n not in KNOWN_COLUMNS and not n.startswith(_ATTRIBUTE)], cut=0),
+    )
+
+
+def check_columns(path: Path, columns: Collection[str]) -> None:
+    """Refuse a manifest that lacks a column, and guess which of its own was meant.
+
+    Args:
+        path: of the manifest, for the message.
+        columns: their names.
+
+    Raises:
+        BadInputError: a required column is missing, or those of all modalities are.
+    """
+    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if not any(name in columns for name in MODALITIES):
+        missing.append(f"one of {', '.join(MODALITIES)}")
+    if not missing:
+        return
+    guesses = [
+        f"is {close[0]!r} meant to be {name!r}?"
+        for name in missing
+        if (close := difflib.get_close_matches(name, [c for c in columns if c not in KNOWN_COLUMNS], n=1, cutoff=0.6))
+    ]
+    raise BadInputError(
+        f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(columns)}"
+        + (f"; {' '.join(guesses)}" if guesses else ""),
+        hint=f"a manifest has the columns {', '.join(REQUIRED_COLUMNS)} and one of {', '.join(MODALITIES)}",
     )
 
 
