@@ -70,19 +70,23 @@ def check_ranges(samples: Iterable[Sample], *, root: Path, modalities: Sequence[
         domains.setdefault(sample.domain, []).append(sample)
     for domain, rows in domains.items():
         if "depth" in modalities:
-            _once(_check_depth, domain, _some([row for row in rows if row.bona_fide and _has_depth(row)]), root)
+            some = _some([row for row in rows if row.bona_fide and _has_depth(row)])
+            _once(_check_depth, domain, some, root, modality="depth")
         if "infrared" in modalities:
-            _once(_check_infrared, domain, _some([row for row in rows if _has_infrared(row)]), root)
+            some = _some([row for row in rows if _has_infrared(row)])
+            _once(_check_infrared, domain, some, root, modality="infrared")
 
 
-def _once(check: Callable[[str, list[Sample], Path], None], domain: str, rows: list[Sample], root: Path) -> None:
+def _once(
+    check: Callable[[str, list[Sample], Path], None], domain: str, rows: list[Sample], root: Path, *, modality: Modality
+) -> None:
     """Look at the same files once: a verb reads its captures in several passes."""
     try:
-        paths = [named_file(root, str(row.depth if check is _check_depth else row.infrared)) for row in rows]
+        paths = [named_file(root, str(row.path(modality))) for row in rows]
         files = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
     except (OSError, ValueError):  # whoever reads it for use says what is wrong
         files = ()
-    key = (check.__name__, files, tuple((row.depth_unit, row.box) for row in rows))
+    key = (modality, files, tuple((row.depth_unit, row.box) for row in rows))
     if files and key in _PASSED:
         return
     check(domain, rows, root)
