@@ -61,7 +61,7 @@ def suspicion(image: Image.Image, *, size: int, scans: int) -> str:
 
 
 def check_decodes(path: str | os.PathLike[str], name: str) -> None:
-    """Let the process of this kind decode a picture, which may then be decoded here; where none can be started, return.
+    """Let another process decode a picture first, which may then be decoded here; where none can be started, return.
 
     Args:
         path: the picture.
@@ -90,7 +90,7 @@ class DecodingProcess:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: subprocess.Popen[str] | None = None
-        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._good: dict[tuple[Any, ...], None] = {}
 
     def check(self, path: Path, name: str) -> None:
@@ -110,9 +110,9 @@ class DecodingProcess:
         if not self._started(path, seconds):
             return
         started = time.monotonic()
-        answer: dict[str, Any] = {}
+        alive = True
         try:
-            answer = self._answers.get(timeout=seconds)
+            alive = self._answers.get(timeout=seconds)
         except queue.Empty:
             self._end()
             spent = max(time.monotonic() - started, math.nextafter(seconds, math.inf))
@@ -120,7 +120,7 @@ class DecodingProcess:
         except BaseException:  # Ctrl-C: the next picture must not get the answer of this one
             self._end()
             raise
-        if "ended" in answer:
+        if not alive:
             self._end()
             raise BadInputError(f"{name} is damaged: its decoder crashed", hint="replace the file")
         # what a decoder refuses is said better where it is read
@@ -161,12 +161,13 @@ class DecodingProcess:
         self._running = None
 
 
-def _read(process: subprocess.Popen[str], answers: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _read(process: subprocess.Popen[str], answers: queue.SimpleQueue[bool]) -> None:
+    """Pass on that a picture is done, for each line of the process, and False when the process has ended."""
     assert process.stdout is not None
     with suppress(OSError, ValueError):
-        for line in process.stdout:
-            answers.put(json.loads(line))
-    answers.put({"ended": True})
+        for _ in process.stdout:
+            answers.put(True)
+    answers.put(False)
 
 
 def serve(*, follow: bool) -> None:
@@ -186,14 +187,11 @@ def serve(*, follow: bool) -> None:
     while True:
         path, seconds = asked.get()
         _limit_processor_time(seconds)
-        answer = {"ok": True}
-        try:
-            with Image.open(path) as image:
-                image.seek(0)
-                image.load()
-        except Exception:  # Pillow's decoders raise almost any type on damaged data
-            answer = {"ok": False}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        # Pillow's decoders raise almost any type on damaged data, which whoever reads the picture says better
+        with suppress(Exception), Image.open(path) as image:
+            image.seek(0)
+            image.load()
+        sys.stdout.write("done\n")
         sys.stdout.flush()
 
 
