@@ -1,7 +1,7 @@
 """By which cue can each species be told from a living face? AUC of simple cues, per species and simulator version.
 
-Run with `python benchmarks/capture_cues.py [--version 1 2] [--people 96] [--out docs/results/capture_cues.json]`; all
-captures are simulated. Every person stands at one site and gives one bona fide capture and one of every species, at
+Run with `python benchmarks/capture_cues.py --people 48 --seed 5 --out docs/results/capture_cues.json`; all captures are
+simulated. Every person stands at one site and gives one bona fide capture and one of every species, at
 the quality of the site, so that every comparison has equal numbers. Three fits of a ridge regression, each tested on
 people that it has not seen: at unseen sites on the species itself (`same`), at unseen sites on all other species
 (`others`), and at the same sites on the species itself (`in_domain`, what can be had at all). Cues of the table:
@@ -13,7 +13,8 @@ people that it has not seen: at unseen sites on the species itself (`same`), at 
   `- context` (only what lies in the ellipse of the face);
 - `truth`: the simulator's own maps, exact depth and mirrored light, which no sensor delivers.
 
-Intervals are 95 % percentiles of 1,000 draws of people.
+Intervals are 95 % percentiles of 1,000 draws of people; chance is 0.5. `median_interval` is how wide the middle one of
+a version's intervals is: a smaller difference between two cues says nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.sensor.domains import Domain
 from facewarden.data.simulate.sensor.site import Site
 from facewarden.data.simulate.sensor.sites import named_sites
+from facewarden.data.simulate.site_plan import weighted
 
 Floats = NDArray[np.float32]
 SIDE = 112
@@ -63,16 +65,13 @@ def crop(capture: Capture, image: NDArray[np.generic], *, grow: float = 1.25) ->
 def delivered(capture: Capture) -> tuple[Floats, Floats, Floats]:
     """Color, depth and infrared of a capture as a reader gets them: depth as the site's picture where there is one."""
     if capture.depth_picture is not None:
-        return (
-            capture.rgb / np.float32(255),
-            capture.depth_picture / np.float32(255),
-            capture.infrared / np.float32(255),
-        )
-    valid = capture.depth[capture.depth > 0]
-    middle = float(np.median(valid)) if valid.size else 1.0
-    shown = np.clip(0.5 + (middle - capture.depth.astype(np.float32)) / 600, 0, 1)
-    depth = np.where(capture.depth > 0, shown, 0)
-    return capture.rgb / np.float32(255), depth.astype(np.float32), capture.infrared / np.float32(255)
+        depth = capture.depth_picture / np.float32(255)
+    else:
+        valid = capture.depth[capture.depth > 0]
+        middle = float(np.median(valid)) if valid.size else 1.0
+        shown = np.clip(0.5 + (middle - capture.depth.astype(np.float32)) / 600, 0, 1)
+        depth = np.where(capture.depth > 0, shown, 0).astype(np.float32)
+    return capture.rgb / np.float32(255), depth, capture.infrared / np.float32(255)
 
 
 def small(image: Floats, side: int) -> Floats:
@@ -131,7 +130,8 @@ def cues(capture: Capture) -> dict[str, Floats]:
         elif step == "- context":
             pictures = [one * small(oval, 8) for one in pictures]
         out[step] = np.concatenate([one.ravel() for one in pictures])
-    relief = np.clip(crop(capture, capture.true_depth) - np.median(crop(capture, capture.true_depth)), -150, 150)
+    exact = crop(capture, capture.true_depth)
+    relief = np.clip(exact - np.median(exact), -150, 150)
     mirrored = np.sqrt(np.clip(crop(capture, capture.reflection), 0, 1))
     maps = [small(without_plane(relief), 24) / 20, small(mirrored, 24)]
     fine = [small(np.abs(one - cv2.GaussianBlur(one, (0, 0), 1.5)), 12) for one in (relief, mirrored * 20)]
@@ -158,15 +158,13 @@ def one_capture(
     population: ProceduralPeople, site: Domain, species: str, version: int, person: int, people: int,
     rng: np.random.Generator, framing: float,
 ) -> Capture:  # fmt: skip
-    """Render one, in light and of a subtype or quality by the site's own shares."""
-    lights, shares = list(site.illumination), np.array(list(site.illumination.values()), float)
-    light = str(rng.choice(lights, p=shares / shares.sum()))
+    """Render one capture; light and subtype are drawn by the site's shares, the quality is the site's."""
+    light = weighted(rng, site.illumination)
     where = "outdoor" if rng.random() < site.outdoor else "indoor"
     living = species == "bona_fide"
     subtype, quality = "plain", "medium"
     if isinstance(site, Site):
-        names, weights = list(site.subtypes), np.array(list(site.subtypes.values()), float)
-        subtype = str(rng.choice(names, p=weights / weights.sum())) if living else "plain"
+        subtype = weighted(rng, site.subtypes) if living else "plain"
         quality = "medium" if living else site.quality
     key = f"{site.name} {person} {species}"
     spec = CaptureSpec(key, f"p{person}", species, site.name, light, where, size=224, framing=framing, seed=person,
@@ -242,11 +240,13 @@ def main() -> None:
         "simulated": True, "people": options.people, "seed": options.seed, "draws": DRAWS, "cues": list(CUES),
         "command": f"python benchmarks/capture_cues.py --people {options.people} --seed {options.seed}",
         "groups": {name: species_group(name) for name in SPECIES_BY_VERSION[2] if name != "bona_fide"},
-        "versions": {},
+        "median_interval": {}, "versions": {},
     }  # fmt: skip
     for version in options.version:
         found = table(version, options.people, options.seed, options.workers)
         result["versions"][str(version)] = found
+        widths = [one["high"] - one["low"] for row in found.values() for fit in row.values() for one in fit.values()]
+        result["median_interval"][str(version)] = round(float(np.median(widths)), 4)
         for fit in ("same", "others", "in_domain"):
             print(f"\nversion {version}, {fit} (simulated)\n{'':20s} " + " ".join(f"{cue[:10]:>10s}" for cue in CUES))
             for species, row in found.items():

@@ -1,7 +1,7 @@
 """What cameras do by themselves on every capture: exposure, white balance and the gain of the infrared picture.
 
 All of them bring a measured mean to a value of the site. So the mean color and the mean infrared of a picture say
-little about what stands before the camera, as in pictures of real cameras and other than in version 1.
+less about what stands before the camera than in version 1; how much is left: `benchmarks/capture_cues.py`.
 """
 
 from __future__ import annotations
