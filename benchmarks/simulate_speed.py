@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from pathlib import Path
 
 import cv2
+from told import write
 
 from facewarden.data.simulate import Simulation, iter_captures
 
@@ -40,18 +39,15 @@ def main() -> None:
         count = sum(1 for _ in iter_captures(simulation))
         return count, time.perf_counter() - wall, time.process_time() - cpu
 
-    told: dict[str, object] = {
-        "simulated": True, "version": options.version, "size": options.size, "machine": platform.machine(),
-    }  # fmt: skip
+    figures: dict[str, object] = {"simulated": True, "version": options.version, "size": options.size}
     # The second pass finds every person of version 1 prepared in the cache: what it takes is the captures alone. Sets
     # of version 2 have more people than the cache.
     passes = ("with the preparation of people", "captures alone")
     for name in passes if options.version == 1 else passes[:1]:
         count, wall, cpu = once()
-        told[name] = {"captures": count, "a_second": count / wall, "a_processor_second": count / cpu}
+        figures[name] = {"captures": count, "a_second": count / wall, "a_processor_second": count / cpu}
         print(f"{name}: {count / wall:.1f} captures/s ({count} of {options.size} px; {count / cpu:.1f} per CPU second)")
-    if options.out:
-        options.out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write(options.out, figures)
 
 
 if __name__ == "__main__":
