@@ -19,9 +19,9 @@ from facewarden.core.seeding import derive
 NAME = "dinov2_small"
 PATCH, WIDTH, DEPTH = 14, 384, 12
 _TIMM = "vit_small_patch14_dinov2"
-_FILE = "vit_s_focus.onnx"
+FILE = "vit_s_focus.onnx"
 _GRID = 37  # patches a side that the published position embeddings are made for
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SCALE, _CENTER = 255 / 128, 127.5 / 128  # inputs of every trunk here are 255/128 x - 127.5/128
 _BLOCK = {
     "norm1": "norm1", "norm2": "norm2", "attn.proj": "attention.output.dense", "mlp.fc1": "mlp.fc1",
@@ -61,7 +61,7 @@ def dinov2_small(*, size: int, weights: bool = True, seed: int = 0, depth: int |
         torch.manual_seed(derive(seed, "mmdg", "trunk"))
         trunk: Any = timm.create_model(_TIMM, img_size=size, num_classes=0, pretrained=False)
     if weights:
-        trunk.load_state_dict(published_weights(locate(NAME, _FILE), grid=size // PATCH))
+        trunk.load_state_dict(published_weights(locate(NAME, FILE), grid=size // PATCH))
     if depth is not None:
         trunk.blocks = trunk.blocks[:depth]
     plain: nn.Module = trunk
@@ -70,7 +70,7 @@ def dinov2_small(*, size: int, weights: bool = True, seed: int = 0, depth: int |
 
 def dinov2_identity() -> str:
     """Digest of the pinned weights, for ids that must change with them; nothing is read."""
-    return f"sha256:{get(NAME).files[_FILE].sha256}"
+    return f"sha256:{get(NAME).files[FILE].sha256}"
 
 
 def published_weights(path: Path, *, grid: int) -> dict[str, Tensor]:
@@ -148,7 +148,7 @@ def _resampled(table: Tensor, grid: int) -> Tensor:
 
 def _renormalized(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """The patch projection for pixels y = 255/128 x - 127.5/128 instead of (x - mean) / std; patches have no border."""
-    mean, std = (torch.tensor(values, dtype=torch.float64) for values in (_MEAN, _STD))
+    mean, std = (torch.tensor(values, dtype=torch.float64) for values in (MEAN, STD))
     wide = weight.double()
     scale, shift = 1 / (_SCALE * std), (_CENTER / _SCALE - mean) / std
     merged = wide * scale[None, :, None, None]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from facewarden.core.errors import AssetError
-from facewarden.nn.dinov2 import DEPTH, NAME
+from facewarden.nn.dinov2 import DEPTH, MEAN, NAME, STD
 from facewarden.nn.floors.tokens import layers_of
 
-_MEAN, _STD = (np.array(v, np.float32).reshape(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+_MEAN, _STD = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (MEAN, STD))
 _BEHIND_BLOCK, _BEHIND_NORM = "/backbone/encoder/layer.{}/Add_1_output_0", "/backbone/layernorm/Add_1_output_0"
 
 

@@ -55,6 +55,8 @@ class TrunkShape:
 SHAPES: Mapping[str, TrunkShape] = MappingProxyType({"face_vit": TrunkShape(112, 16, 160, 6, 5)})
 """The trunks of this package."""
 
+_OWN = (*SHAPES, DINOV2)
+
 
 def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pretrained: bool = False) -> nn.Module:
     """Make the transformer that a detector is built on. Its inputs are normalized as (255 x - 127.5) / 128.
@@ -73,13 +75,11 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
         MissingAssetError: the package came without the weights, or they are not fetched.
     """
     plain = name.removesuffix(_FRESH)
+    if plain in _OWN and pretrained:
+        raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained: false: {plain} has its own weights")
     if plain == DINOV2:
-        if pretrained:
-            raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained: false: {plain} has its own weights")
         return dinov2_small(size=size, weights=name == plain, seed=seed, depth=depth)
     if plain in SHAPES:
-        if pretrained:
-            raise BadInputError(f"{name} is not on a model hub", hint=f"pretrained: false: {plain} has its own weights")
         if name != plain:
             return _keep(make_trunk(SHAPES[plain], size=size, seed=seed), depth, name=name)
         if not (SHIPPED / plain / CARD).is_file():
@@ -94,13 +94,13 @@ def load_trunk(name: str, *, size: int, seed: int, depth: int | None = None, pre
 
 def is_random(name: str, *, pretrained: bool) -> bool:
     """Whether a trunk starts from random weights without its name saying so."""
-    known = name.removesuffix(_FRESH) in (*SHAPES, DINOV2) or Path(name).is_dir()
+    known = name.removesuffix(_FRESH) in _OWN or Path(name).is_dir()
     return not (known or pretrained or name.endswith(_FRESH))
 
 
 def without_weights(name: str) -> str:
     """The name under which the same network is made without reading weights that others will replace."""
-    return f"{name}{_FRESH}" if name == DINOV2 else name
+    return f"{name}{_FRESH}" if name in _OWN else name
 
 
 def trunk_identity(name: str, *, pretrained: bool) -> str:
@@ -199,7 +199,7 @@ def _from_timm(name: str, *, size: int, seed: int, depth: int | None, pretrained
 
     if not timm.is_model(name):
         close = timm.list_models(f"{name.split('_')[0]}*")[:5]
-        own = ", ".join([*SHAPES, DINOV2, *close])
+        own = ", ".join([*_OWN, *close])
         raise BadInputError(f"timm has no model {name!r}, and no such folder is here", hint=f"for example {own}")
     shape: dict[str, Any] = {"img_size": size, "num_classes": 0, "pretrained": pretrained}
     if depth is not None:

@@ -98,6 +98,7 @@ def test_it_is_no_random_trunk_and_an_artifact_needs_no_file() -> None:
     assert trunk_identity("dinov2_small", pretrained=False).startswith("sha256:198644e3")
     assert trunk_identity("dinov2_small:fresh", pretrained=False) == "fresh"
     assert without_weights("dinov2_small") == "dinov2_small:fresh"
-    assert without_weights("face_vit") == "face_vit"
+    assert without_weights("face_vit") == "face_vit:fresh"
+    assert without_weights("vit_tiny_patch16_224") == "vit_tiny_patch16_224"
     fresh = dinov2_small(size=28, weights=False, seed=1, depth=1)
     assert fresh(torch.zeros(1, 3, 28, 28)).shape == (1, 384)

@@ -15,8 +15,9 @@ from facewarden.nn.floors.ridge import ridge_path, scaling_of
 from facewarden.nn.floors.statistics import GlobalStatistics
 from facewarden.nn.floors.texture import Texture, gradient_histograms
 from facewarden.nn.floors.thumbnails import Thumbnails
-from facewarden.nn.floors.tokens import TokenSummary, layer_tokens, layers_of, normalized, summarized
+from facewarden.nn.floors.tokens import TokenSummary, layer_tokens, layers_of, summarized
 from facewarden.nn.trunk import load_trunk
+from facewarden.nn.trunk_input import normalized, pixels_of
 
 SIDE = 48
 
@@ -166,6 +167,13 @@ def test_tokens_are_timms_own_intermediates() -> None:
     summary = summarized(layers, first)
     np.testing.assert_allclose(summary[1, 192:384].numpy(), between[0][1].mean(dim=0).numpy(), atol=1e-5)
     np.testing.assert_allclose(summary[1, 384:576].numpy(), between[0][1].numpy().std(axis=0), atol=1e-4)
+
+
+def test_pixels_come_back_from_what_a_trunk_takes() -> None:
+    pixels = pictures()
+    assert float(normalized(torch.tensor(0.5))) == 0.0
+    torch.testing.assert_close(pixels_of(normalized(pixels)), pixels, atol=1e-6, rtol=0)
+    assert pixels_of(torch.tensor([-2.0, 2.0])).tolist() == [0.0, 1.0]
 
 
 def test_each_form_of_depth_has_its_block() -> None:

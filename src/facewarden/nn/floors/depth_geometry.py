@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from facewarden.nn.floors.describer import ellipse
@@ -43,7 +43,7 @@ def canonical_depth(depth: Float[Tensor, "b s s"]) -> Float[Tensor, "b s s"]:
     units = off / scale[:, None, None]
     with torch.no_grad():
         core = ellipse(side, like=depth, scale=0.5)
-        inner, rim = _mean(units, face & core.bool()), _mean(units, face & ~core.bool())
+        inner, rim = mean_where(units, face & core.bool()), mean_where(units, face & ~core.bool())
         sign = torch.where(inner >= rim, 1.0, -1.0).to(depth.dtype)
     shown = 0.5 + (sign[:, None, None] * units).clamp(-_CLIP, _CLIP) / (2 * _CLIP)
     return torch.where(known & ~few[:, None, None], shown, torch.full_like(shown, 0.5))
@@ -95,6 +95,12 @@ def _median(values: Float[Tensor, "b s s"], where: Bool[Tensor, "b s s"]) -> Flo
     return torch.where(count[:, 0] > 0, middle, torch.zeros_like(middle))
 
 
-def _mean(values: Float[Tensor, "b s s"], where: Bool[Tensor, "b s s"]) -> Float[Tensor, " b"]:
+def mean_where(values: Float[Tensor, "b s s"], where: Shaped[Tensor, "b s s"]) -> Float[Tensor, " b"]:
+    """Mean of marked pixels; where there are none it is 0.
+
+    Args:
+        values: of pixels.
+        where: `(b, s, s)` of any type, 1 or true where a pixel counts.
+    """
     share = where.to(values.dtype)
     return (values * share).sum(dim=(1, 2)) / share.sum(dim=(1, 2)).clamp(min=1)

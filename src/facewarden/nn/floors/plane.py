@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from facewarden.nn.floors.depth_geometry import measured, plane_fit
+from facewarden.nn.floors.depth_geometry import mean_where, measured, plane_fit
 from facewarden.nn.floors.describer import Describer, ellipse, gray
 
 _EPSILON = 2 / 255
@@ -39,7 +39,7 @@ def _of_depth(depth: Float[Tensor, "b s s"]) -> Float[Tensor, "b f"]:
     core = ellipse(side, like=depth, scale=0.5)
     plane, off_plane, face = plane_fit(depth)
     quadric, off_quadric, _ = plane_fit(depth, degree=2)
-    relief = _mean(off_plane, face, core) - _mean(off_plane, face, inside - core)
+    relief = mean_where(off_plane, face * core) - mean_where(off_plane, face * (inside - core))
     holes = 1 - measured(depth).to(depth.dtype)
     flat, curved = _deviation(off_plane, face), _deviation(off_quadric, face)
     return torch.stack(
@@ -54,24 +54,22 @@ def _of_depth(depth: Float[Tensor, "b s s"]) -> Float[Tensor, "b f"]:
 
 
 def _of_infrared(infrared: Float[Tensor, "b s s"]) -> Float[Tensor, "b f"]:
-    inside = ellipse(infrared.shape[-1], like=infrared)
-    everywhere = torch.ones_like(infrared)
-    face, around = _mean(infrared, everywhere, inside), _mean(infrared, everywhere, 1 - inside)
-    spread = (_mean(infrared.square(), everywhere, inside) - face.square()).clamp(min=0)
+    inside = ellipse(infrared.shape[-1], like=infrared).expand_as(infrared)
+    face, around = mean_where(infrared, inside), mean_where(infrared, 1 - inside)
+    spread = (mean_where(infrared.square(), inside) - face.square()).clamp(min=0)
     return torch.stack(
         [(face + _EPSILON).log(), ((face + _EPSILON) / (around + _EPSILON)).log(), (spread + _EPSILON**2).log(),
-         _mean((infrared > 1 - 0.5 / 255).to(infrared.dtype), everywhere, inside)],
+         mean_where((infrared > 1 - 0.5 / 255).to(infrared.dtype), inside)],
         dim=1,
     )  # fmt: skip
 
 
 def _of_both(color: Float[Tensor, "b s s"], infrared: Float[Tensor, "b s s"]) -> Float[Tensor, "b f"]:
-    inside = ellipse(color.shape[-1], like=color)
-    everywhere = torch.ones_like(color)
-    bright, reflected = _mean(color, everywhere, inside), _mean(infrared, everywhere, inside)
+    inside = ellipse(color.shape[-1], like=color).expand_as(color)
+    bright, reflected = mean_where(color, inside), mean_where(infrared, inside)
     one, other = color - bright[:, None, None], infrared - reflected[:, None, None]
-    together = _mean(one * other, everywhere, inside)
-    spread = _mean(one.square(), everywhere, inside), _mean(other.square(), everywhere, inside)
+    together = mean_where(one * other, inside)
+    spread = mean_where(one.square(), inside), mean_where(other.square(), inside)
     return torch.stack(
         [((reflected + _EPSILON) / (bright + _EPSILON)).log(), together / (spread[0] * spread[1] + _EPSILON**4).sqrt(),
          ((spread[1] + _EPSILON**2) / (spread[0] + _EPSILON**2)).log()],
@@ -79,11 +77,5 @@ def _of_both(color: Float[Tensor, "b s s"], infrared: Float[Tensor, "b s s"]) ->
     )  # fmt: skip
 
 
-def _mean(values: Float[Tensor, "b s s"], where: Tensor, inside: Tensor) -> Float[Tensor, " b"]:
-    share = where.to(values.dtype) * inside
-    return (values * share).sum(dim=(1, 2)) / share.sum(dim=(1, 2)).clamp(min=1)
-
-
 def _deviation(values: Float[Tensor, "b s s"], where: Tensor) -> Float[Tensor, " b"]:
-    square = _mean(values.square(), where, torch.ones_like(values))
-    return (square + 1e-12).sqrt()
+    return (mean_where(values.square(), where) + 1e-12).sqrt()

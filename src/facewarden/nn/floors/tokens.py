@@ -14,6 +14,7 @@ from facewarden.core.labels import MODALITIES
 from facewarden.nn.floors.depth_geometry import canonical_depth
 from facewarden.nn.floors.describer import Describer
 from facewarden.nn.multimodal.stream_vit import check_plain
+from facewarden.nn.trunk_input import normalized
 
 DepthForm = Literal["picture", "canonical", "both"]
 Layers = Literal["last", "four"]
@@ -23,11 +24,6 @@ _QUARTERS = 4
 def layers_of(depth: int) -> tuple[int, ...]:
     """Positions of the blocks at the quarters of a transformer: of 12 blocks the third, sixth, ninth and twelfth."""
     return tuple(sorted({math.ceil(depth * quarter / _QUARTERS) - 1 for quarter in range(1, _QUARTERS + 1)}))
-
-
-def normalized(pixels: Tensor) -> Tensor:
-    """Pixels in [0, 1] as every trunk here takes them."""
-    return (pixels * 255 - 127.5) / 128
 
 
 def layer_tokens(trunk: nn.Module, images: Float[Tensor, "b 3 s s"]) -> tuple[list[Tensor], Tensor]:

@@ -16,6 +16,7 @@ from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import PadOutput
 from facewarden.nn.closed_form import ClosedForm
 from facewarden.nn.floors.heads import Described
+from facewarden.nn.trunk_input import pixels_of
 from facewarden.pad.parts.streams import ThreeStreams
 
 _Made = TypeVar("_Made", bound="DescribedDetector")
@@ -29,7 +30,7 @@ class DescribedDetector(ThreeStreams, ClosedForm):
 
     def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
-        return PadOutput(score=self.network(_pixels(images), weight))
+        return PadOutput(score=self.network(pixels_of(images), weight))
 
     def requires_grad_(self: _Made, requires_grad: bool = True) -> _Made:  # noqa: FBT001, FBT002 - the signature of torch
         """Enable gradients for the classifier, or for nothing."""
@@ -42,7 +43,9 @@ class DescribedDetector(ThreeStreams, ClosedForm):
         """Description of crops, NaN where a sensor is absent."""
         with torch.inference_mode():
             images, present = self.prepare(batch)
-            found: NDArray[np.float32] = self.network.describer(_pixels(images), present.to(images.dtype)).cpu().numpy()
+            found: NDArray[np.float32] = (
+                self.network.describer(pixels_of(images), present.to(images.dtype)).cpu().numpy()
+            )
         return found
 
     def without(self, description: NDArray[np.float32], absent: Sequence[Modality]) -> NDArray[np.float32]:
@@ -62,8 +65,3 @@ class DescribedDetector(ThreeStreams, ClosedForm):
         with torch.inference_mode():
             scores: NDArray[np.float64] = self.network.head(torch.from_numpy(description)).double().numpy()
         return scores
-
-
-def _pixels(images: Tensor) -> Tensor:
-    """Undo the normalization of the common view: descriptions read pixels in [0, 1]."""
-    return ((images * 128 + 127.5) / 255).clamp(0, 1)

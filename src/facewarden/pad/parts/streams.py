@@ -30,6 +30,7 @@ from facewarden.nn.photometry import PHOTOMETRY, recolor_copies
 from facewarden.nn.precision import at_least_single
 from facewarden.nn.trainable import Trainable
 from facewarden.nn.trunk import trunk_identity, without_weights
+from facewarden.nn.trunk_input import normalized
 from facewarden.pad.parts.stream_settings import (
     TransformerSettings,
     ViewSettings,
@@ -180,7 +181,7 @@ class ThreeStreams(Trainable):
             view = view.expand(-1, 3, -1, -1)
             if (change := batch.tasks.get(f"{PHOTOMETRY}{modality}")) is not None:
                 view = recolor_copies(view, change, holes=modality == "depth")
-            view = (view * 255 - 127.5) / 128
+            view = normalized(view)
             fill = -127.5 / 128 if self.options.missing_fill == "pixel0" else 0.0
             views.append(view.masked_fill(absent, fill))
         return torch.stack(views), torch.stack(masks)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from facewarden.core.seeding import derive
 from facewarden.nn.trunk import TrunkShape, make_trunk
+from facewarden.nn.trunk_input import normalized
 
 
 class Student(nn.Module):
@@ -40,7 +41,7 @@ class Student(nn.Module):
 
     def tokens(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n d"]:
         """All tokens of images in [0, 1], the class token first."""
-        found: Tensor = self.trunk.forward_features((images * 255 - 127.5) / 128)
+        found: Tensor = self.trunk.forward_features(normalized(images))
         return found
 
     def forward(self, images: Float[Tensor, "b 3 s s"]) -> tuple[dict[str, Tensor], Tensor, Tensor]:

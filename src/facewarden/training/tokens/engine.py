@@ -15,9 +15,11 @@ from torch.nn import functional
 
 from facewarden.assets import locate
 from facewarden.core.errors import BadInputError
+from facewarden.nn.dinov2 import FILE
 from facewarden.nn.dinov2 import NAME as DINOV2
-from facewarden.nn.floors.tokens import layer_tokens, normalized, summarized
+from facewarden.nn.floors.tokens import layer_tokens, summarized
 from facewarden.nn.trunk import load_trunk, trunk_identity
+from facewarden.nn.trunk_input import normalized
 
 EngineKind = Literal["auto", "torch", "onnxruntime"]
 GRID = 8
@@ -101,7 +103,7 @@ def token_function(settings: EngineSettings) -> Callable[[Tensor], tuple[list[Te
     if settings.kind != "torch" and fits and there:
         from facewarden.nn.dinov2_onnx import OnnxTokens
 
-        return OnnxTokens(locate(DINOV2, "vit_s_focus.onnx"), size=settings.size)
+        return OnnxTokens(locate(DINOV2, FILE), size=settings.size)
     trunk = load_trunk(settings.trunk, size=settings.size, seed=0, depth=settings.depth).eval().requires_grad_(False)
     return lambda pixels: layer_tokens(trunk, normalized(pixels))
 
