@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.labels import MODALITIES
+from facewarden.nn.multimodal import certain_adapter
 from facewarden.nn.multimodal.certain_adapter import CertainAdapter, CertainAdapters
 from stand_ins import generator
 
@@ -96,13 +97,13 @@ def test_in_training_a_side_is_drawn_with_its_share_and_nothing_reaches_the_log_
     own, other = layer(adapter.query, keep), layer(adapter.query, given)
     sure = [np.exp(-2.5 * np.exp(layer(adapter.spread, q)).mean(axis=-1)) for q in (own, other)]
     asked: list[torch.Tensor] = []
-    attend = adapter._attend
+    attend = certain_adapter.attend_by_channel
 
-    def recorded(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Any:
+    def recorded(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         asked.append(query.detach())
         return attend(query, key, value)
 
-    monkeypatch.setattr(adapter, "_attend", recorded)
+    monkeypatch.setattr(certain_adapter, "attend_by_channel", recorded)
     adapter.train().requires_grad_(True)
     torch.manual_seed(0)
     adapter(receiver, helper, None).square().sum().backward()

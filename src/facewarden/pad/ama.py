@@ -19,7 +19,7 @@ from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
 from facewarden.pad.parts.streams import ThreeStreams
 
-Sequence = Literal["apart", "joint"]
+Sequences = Literal["apart", "joint"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class AmaSettings(TransformerSettings):
     preset: Trained = "paper"
     missing_fill: MissingFill = "masked_tokens"
     hidden: int = 8
-    sequence: Sequence = "apart"
+    sequence: Sequences = "apart"
 
 
 class Ama(ThreeStreams):

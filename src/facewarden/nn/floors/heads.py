@@ -28,9 +28,7 @@ class LinearHead(nn.Module):
 
     def forward(self, description: Float[Tensor, "b f"]) -> Float[Tensor, " b"]:
         """Scores of descriptions."""
-        mean, deviation = self.get_buffer("mean"), self.get_buffer("deviation")
-        standard = (description - mean) / deviation
-        scores: Tensor = self.line(torch.where(torch.isnan(description), torch.zeros_like(standard), standard))[:, 0]
+        scores: Tensor = self.line(_standardized(self, description))[:, 0]
         return scores
 
 
@@ -55,8 +53,7 @@ class NeighborHead(nn.Module):
 
     def forward(self, description: Float[Tensor, "b f"]) -> Float[Tensor, " b"]:
         """Scores of descriptions."""
-        standard = (description - self.get_buffer("mean")) / self.get_buffer("deviation")
-        standard = torch.where(torch.isnan(description), torch.zeros_like(standard), standard)
+        standard = _standardized(self, description)
         near = {name: self._distance(standard, self.get_buffer(name)) for name in ("bona_fide", "attack")}
         apart = near["attack"] - near["bona_fide"]
         return apart / (near["attack"] + near["bona_fide"]).clamp(min=1e-6) - self.get_buffer("shift")
@@ -95,6 +92,12 @@ class Described(nn.Module):
         """Let gradients reach the classifier alone, whatever a preset of the other detectors would train."""
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(name.startswith("head."))
+
+
+def _standardized(head: nn.Module, description: Float[Tensor, "b f"]) -> Float[Tensor, "b f"]:
+    """A description by the head's mean and deviation; what is absent (NaN) becomes 0, the mean."""
+    standard = (description - head.get_buffer("mean")) / head.get_buffer("deviation")
+    return torch.where(torch.isnan(description), torch.zeros_like(standard), standard)
 
 
 def hashed(pixels: Float[Tensor, "b 3 s s"]) -> Float[Tensor, " b"]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d
-from facewarden.nn.multimodal.u_adapter import grid_side, quick_gelu
+from facewarden.nn.multimodal.u_adapter import grid_side, quick_gelu, start_at_zero
 
 Activation = Literal["gelu", "quick_gelu"]
 
@@ -49,9 +49,7 @@ class CdcAdapter(nn.Module):
         self.down = nn.Linear(dim if inputs is None else inputs, hidden)
         self.conv = CentralDifferenceConv2d(hidden, hidden, theta=theta)
         self.up = nn.Linear(hidden, dim)
-        nn.init.xavier_uniform_(self.down.weight)
-        for zero in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(zero)
+        start_at_zero(self.down, up=self.up)
 
     def forward(self, tokens: Float[Tensor, "b n i"]) -> Float[Tensor, "b n d"]:
         """What is added to the stream; token 0 is the class token, the others a square of patches."""

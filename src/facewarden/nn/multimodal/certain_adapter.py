@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d
 from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
-from facewarden.nn.multimodal.u_adapter import quick_gelu
+from facewarden.nn.multimodal.u_adapter import attend_by_channel, quick_gelu, start_at_zero
 from facewarden.nn.precision import at_least_single
 
 RATE = 2.5
@@ -46,11 +45,7 @@ class CertainAdapter(nn.Module):
         self.out, self.mix = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden)
         self.conv = CentralDifferenceConv2d(hidden, hidden, theta=_THETA)
         self.up = nn.Linear(hidden, dim)
-        for layer in (self.down_receiver, self.down_helper):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+        start_at_zero(self.down_receiver, self.down_helper, up=self.up)
 
     def forward(
         self, receiver: Float[Tensor, "b n d"], helper: Float[Tensor, "b n d"], there: Float[Tensor, " b"] | None
@@ -68,7 +63,9 @@ class CertainAdapter(nn.Module):
             taken = taken | (there <= 0)[:, None]
         query = torch.where(taken[..., None], own, other)
         sure = torch.where(taken, own_sure, other_sure)
-        mixed = self.out(self._attend(query * sure[..., None].to(query), self.key(keep), self.value(keep))) + keep
+        value = self.value(keep)
+        attended = attend_by_channel(query * sure[..., None].to(query), self.key(keep), value)
+        mixed = self.out(attended.to(value.dtype)) + keep
         active = quick_gelu(convolve_tokens(self.mix(mixed), self.conv.folded))
         added: Tensor = self.up(active)
         return added
@@ -78,12 +75,6 @@ class CertainAdapter(nn.Module):
         """How certain each query is, in (0, 1)."""
         spread: Tensor = at_least_single(self.spread(query))
         return (-RATE * spread.exp().mean(dim=-1)).exp()
-
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        with torch.autocast(query.device.type, enabled=False):  # heads of width 1 gain nothing from bfloat16
-            heads = [at_least_single(x).transpose(1, 2)[..., None] for x in (query, key, value)]
-            mixed = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], scale=1.0)
-        return mixed[..., 0].transpose(1, 2).to(value.dtype)
 
 
 class CertainAdapters(nn.Module):

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
 from facewarden.nn.multimodal.stream_vit import check_plain, choose_trainable, owned_by_name
-from facewarden.nn.multimodal.u_adapter import quick_gelu
+from facewarden.nn.multimodal.u_adapter import quick_gelu, start_at_zero
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
 
@@ -44,9 +44,7 @@ class JointAdapter(nn.Module):
         self.conv = nn.Conv2d(_MANY * hidden, hidden, 3, padding=1, bias=False)
         self.weigh = nn.Linear(_MANY * hidden, _MANY, bias=False)
         self.up = nn.Linear(hidden, dim)
-        nn.init.xavier_uniform_(self.down.weight)
-        for zero in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(zero)
+        start_at_zero(self.down, up=self.up)
 
     def forward(self, tokens: Float[Tensor, "b n d"], weight: Float[Tensor, "m b"] | None) -> Float[Tensor, "b n d"]:
         """What is added to the sequence: token 0 is the class token, then the patches of rgb, depth and infrared."""

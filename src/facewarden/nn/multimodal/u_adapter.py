@@ -22,6 +22,28 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(_SLOPE * x)
 
 
+def start_at_zero(*down: nn.Linear, up: nn.Linear) -> None:
+    """Initial values of an adapter: down-projections are drawn (Xavier), the up-projection gives 0.
+
+    So a fresh adapter adds nothing.
+    """
+    for layer in down:
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    nn.init.zeros_(up.weight)
+    nn.init.zeros_(up.bias)
+
+
+def attend_by_channel(
+    query: Float[Tensor, "b r h"], key: Float[Tensor, "b n h"], value: Float[Tensor, "b n h"]
+) -> Float[Tensor, "b r h"]:
+    """Attention with one head of width 1 for each channel, whose logits are not scaled; in single precision."""
+    with torch.autocast(query.device.type, enabled=False):  # heads of width 1 gain nothing from bfloat16
+        heads = [at_least_single(x).transpose(1, 2)[..., None] for x in (query, key, value)]
+        mixed = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], scale=1.0)
+    return mixed[..., 0].transpose(1, 2)
+
+
 class UAdapter(nn.Module):
     """Adds features of one modality (the helper) to another (the receiver) inside a transformer block.
 
@@ -50,11 +72,7 @@ class UAdapter(nn.Module):
         self.norm = nn.LayerNorm(hidden)
         self.conv = CentralDifferenceConv2d(hidden, hidden, theta=theta)
         self.up = nn.Linear(hidden, dim)
-        for layer in (self.down_receiver, self.down_helper):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+        start_at_zero(self.down_receiver, self.down_helper, up=self.up)
 
     def forward(
         self, helper: Float[Tensor, "b n d"], receiver: Float[Tensor, "b n d"], certainty: Float[Tensor, "b n"]
@@ -122,11 +140,8 @@ def run_adapters(
     gate = torch.stack([certainty[helper, :, :rows] for helper, _ in routes])
     query = mix(queries, [a.query for a in adapters]) * gate[..., None].to(queries.dtype)
     key, value = mix(keep, [a.key for a in adapters]), mix(keep, [a.value for a in adapters])
-    with torch.autocast(tokens.device.type, enabled=False):  # heads of width 1 gain nothing from bfloat16
-        wide = [at_least_single(x).reshape(pool, -1, first.hidden) for x in (query, key, value)]
-        heads = [x.transpose(1, 2)[..., None] for x in wide]
-        mixed = F.scaled_dot_product_attention(heads[0], heads[1], heads[2], scale=1.0)
-    mixed = mixed[..., 0].transpose(1, 2).view(len(adapters), batch, rows, -1)
+    mixed = attend_by_channel(*(x.reshape(pool, -1, first.hidden) for x in (query, key, value)))
+    mixed = mixed.view(len(adapters), batch, rows, -1)
     mixed = mix(mixed, [a.out for a in adapters]) + _stack([a.out.bias for a in adapters])
     kept = F.layer_norm(mixed + keep[:, :, :rows], (first.hidden,), eps=first.norm.eps)
     kept = kept * _stack([a.norm.weight for a in adapters]) + _stack([a.norm.bias for a in adapters])
