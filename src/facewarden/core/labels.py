@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 BONA_FIDE = 1
 """Label of a bona fide presentation; scores of detectors are higher for it."""
@@ -38,17 +38,14 @@ SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES
 """The species that each version of the simulator renders; a species of the same name is built anew in version 2."""
 
 Quality = Literal["low", "medium", "high"]
-QUALITIES: tuple[Quality, ...] = ("low", "medium", "high")
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
 """How well an instrument was made, from version 2 of the simulator on."""
 
 Subtype = Literal[
     "plain", "beard", "hat", "scarf", "medical_mask", "bandage", "glasses", "heavy_makeup", "expression",
     "phone_beside", "paper_beside",
 ]  # fmt: skip
-SUBTYPES: tuple[Subtype, ...] = (
-    "plain", "beard", "hat", "scarf", "medical_mask", "bandage", "glasses", "heavy_makeup", "expression",
-    "phone_beside", "paper_beside",
-)  # fmt: skip
+SUBTYPES: tuple[Subtype, ...] = get_args(Subtype)
 """What a bona fide presentation wears, does or holds, from version 2 of the simulator on."""
 
 PUBLISHED_SPECIES = ("print", "replay", "mask_paper", "fake_head", "makeup", "other")

@@ -29,9 +29,8 @@ class WrittenAs:
 
         def as_written(value: Any, _: Any) -> Any:
             try:
-                check(
-                    json.dumps(value)
-                )  # in a function, pydantic takes a value for one of Python, where lists are no tuples
+                # as JSON: in a function, pydantic takes a value for one of Python, where lists are no tuples
+                check(json.dumps(value))
             except BadInputError as error:  # what the class itself refuses gets the place of this value
                 raise ValueError(error.message) from error
             return value
