@@ -183,7 +183,7 @@ def main() -> None:
     rows = tested(lab, testing)
     after = fit_likelihood(natural, cloaks)
     told = {
-        "faces": options.faces.partition(":")[0], "seed": 0, "judge": RECOGNIZER,
+        "faces": options.faces.partition(":")[0], "seed": 0, "recognizer": RECOGNIZER,
         "learned": {"people": len(learning.aligned), "natural": len(natural), "cloaked": len(cloaks),
                     "strengths": {family: list(values) for family, values in LEARNED.items()},
                     "cloaks": LEARNED_CLOAKS, "surrogates": [BOTH[0]]},
@@ -207,7 +207,7 @@ def page(told: dict[str, Any]) -> str:
         "",
         "Written by `benchmarks/cloak_detector_edits.py`; figures: [edits.json](edits.json). Before: with the function",
         "that was fitted without edits. Moved: one minus the cosine of a face to itself after purification, at the",
-        f"median, by `{told['judge']}`, where only suspected faces are purified, and where all are.",
+        f"median, by `{told['recognizer']}`, where only suspected faces are purified, and where all are.",
         "For cloaks, the last column is the same distance to the natural face, cloaked and after `puface`.",
         "",
         "| faces | n | suspected before | suspected now, 95 % interval over people | moved before, now, all | shift |",
