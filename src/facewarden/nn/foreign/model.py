@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from facewarden.core.identity.own_hash import with_onnx_hashes
 from facewarden.core.roles import Detector, Purifier, Recognizer
 from facewarden.nn.foreign.network import CallableNetwork, ForeignNetwork, OnnxNetwork
 from facewarden.nn.foreign.onnx_card import card_beside
+from facewarden.nn.foreign.probe import answers_hash, keep
 from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
 from facewarden.nn.foreign.settings import InputSettings, read_card
 
@@ -40,6 +41,17 @@ class ForeignModel(Generic[S]):
     card: Card
     folder: Path
     remarks: tuple[str, ...] = ()
+
+    def probed(self, remarks: Iterable[str], values: Tensor) -> Card:
+        """The card after a probe, with what was noticed and, where the file is not all of the model, a hash of answers.
+
+        Args:
+            remarks: of the probe.
+            values: `(n, ...)` answers to it.
+        """
+        answered = answers_hash(values) if self.network.opaque else {}
+        told = tuple(keep([*self.remarks, *remarks]))
+        return replace(self.card, remarks=told, sha256={**self.card.sha256, **answered})
 
 
 def onnx_model(path: Path, kind: type[S], *, role: str, card: Card | None = None) -> ForeignModel[S]:

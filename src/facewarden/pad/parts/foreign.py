@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from facewarden.nn.crop import crop_resize
 from facewarden.nn.foreign.known_answers import check_answers, known_input
 from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen, rows_of, score_of
-from facewarden.nn.foreign.probe import answers_hash, check_scores, keep, probe_pictures, probe_values
+from facewarden.nn.foreign.probe import check_scores, probe_pictures, probe_values
 from facewarden.nn.foreign.settings import DetectorSettings, network_input, single_changes
 
 
@@ -47,8 +46,7 @@ class ForeignDetector(Detector):
             )
         self.side = network.side
         self.eval()
-        remarks = tuple(keep([*model.remarks, *self._probe()]))
-        self.card = replace(model.card, remarks=remarks, sha256={**model.card.sha256, **self._answered})
+        self.card = model.probed(*self._probe())
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch of frames by their face boxes."""
@@ -73,19 +71,19 @@ class ForeignDetector(Detector):
         _, raw = chosen(self.network(network_input(crops, settings)), settings, source=self.network.source)
         return rows_of(raw, settings, layout=self.network.layout, source=self.network.source)
 
-    def _probe(self) -> list[str]:
+    def _probe(self) -> tuple[list[str], Tensor]:
+        """What was noticed, and the answers to the probe."""
         settings, source = self.settings, self.network.source
         pictures = probe_pictures(settings.channels, self.side)
         self._values(pictures[:1], settings)  # one alone tells more of what does not fit than eight
         values = probe_values(
             lambda some: self._values(some, settings), pictures, source=source, exact=self.network.exact
         )
-        self._answered = answers_hash(values) if self.network.opaque else {}
         score_of(values, settings, source=source)
         name, _ = chosen(self.network(network_input(pictures[:1], settings)), settings, source=source)
         remarks = check_scores(values, settings, final=self.network.final_functions(name), source=source)
         check_answers(self.card, self._answer, settings, others=_others(settings, values.shape[1]), source=source)
-        return remarks
+        return remarks, values
 
     def _answer(self, one: KnownAnswer, settings: DetectorSettings) -> float:
         picture = known_input(

@@ -15,7 +15,7 @@ from facewarden.data.photo import read_photo
 from facewarden.nn.foreign.known_answers import check_answers, known_input
 from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen
-from facewarden.nn.foreign.probe import answers_hash, keep, probe_pictures, probe_values
+from facewarden.nn.foreign.probe import probe_pictures, probe_values
 from facewarden.nn.foreign.settings import PictureOutput, PurifierSettings, network_input, single_changes
 
 _CROP = 112
@@ -38,8 +38,7 @@ class ForeignPurifier(Purifier):
         self.foreign, self.settings, self.folder, self.card = network.eval(), model.settings, model.folder, model.card
         self.network = None if device_of(network) is None else network  # without weights it computes anywhere
         self.told_as, self.differentiable = network.source, network.differentiable
-        remarks = tuple(keep([*model.remarks, *self._probe()]))
-        self.card = replace(model.card, remarks=remarks, sha256={**model.card.sha256, **self._answered})
+        self.card = model.probed(*self._probe())
 
     def purify(self, images: Tensor) -> Tensor:
         """Return the purified images, cut at black and white.
@@ -71,14 +70,14 @@ class ForeignPurifier(Purifier):
             )
         return _in_unit(picture, settings)
 
-    def _probe(self) -> list[str]:
+    def _probe(self) -> tuple[list[str], Tensor]:
+        """What was noticed, and the answers to the probe."""
         settings, source = self.settings, self.foreign.source
         pictures = probe_pictures(3, self.foreign.side or _CROP)
         self._pictures(pictures[:1], settings)
         found = probe_values(
             lambda some: self._pictures(some, settings), pictures, source=source, exact=self.foreign.exact
         )
-        self._answered = answers_hash(found) if self.foreign.opaque else {}
         remarks: list[str] = []
         change = (found - pictures).abs().mean()
         if float(found.min()) < -_OVERSHOOT or float(found.max()) > 1 + _OVERSHOOT or float(change) > _OVERSHOOT:
@@ -93,7 +92,7 @@ class ForeignPurifier(Purifier):
                 )
             remarks = [f"{source}: {told}, and change the probe's by {255 * float(change):.0f} gray levels on average"]
         check_answers(self.card, self._answer, settings, others=single_changes(settings), source=source)
-        return remarks
+        return remarks, found
 
     def _answer(self, one: KnownAnswer, settings: PurifierSettings) -> float:
         picture = known_input(

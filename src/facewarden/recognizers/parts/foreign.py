@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
@@ -15,7 +13,7 @@ from facewarden.data.photo import read_photo
 from facewarden.nn.foreign.known_answers import check_answers, known_input
 from facewarden.nn.foreign.model import ForeignModel
 from facewarden.nn.foreign.outputs import chosen, rows_of
-from facewarden.nn.foreign.probe import answers_hash, check_embeddings, keep, probe_pictures, probe_values
+from facewarden.nn.foreign.probe import check_embeddings, probe_pictures, probe_values
 from facewarden.nn.foreign.settings import RecognizerSettings, network_input, single_changes
 from facewarden.recognizers.parts.view import InputView
 
@@ -36,8 +34,7 @@ class ForeignRecognizer(Recognizer):
         self.network, self.settings, self.card, self.folder = network, model.settings, model.card, model.folder
         self.told_as, self.differentiable = network.source, network.differentiable
         self.view = InputView(0.0, 0.0, side=float(self.size), size=network.side or self.size)
-        remarks = tuple(keep([*model.remarks, *self._probe()]))
-        self.card = replace(model.card, remarks=remarks, sha256={**model.card.sha256, **self._answered})
+        self.card = model.probed(*self._probe())
         self.eval()
 
     def features(self, images: Tensor) -> Tensor:
@@ -52,18 +49,18 @@ class ForeignRecognizer(Recognizer):
         _, raw = chosen(outputs, settings, source=self.network.source)
         return rows_of(raw, settings, layout=self.network.layout, source=self.network.source)
 
-    def _probe(self) -> list[str]:
+    def _probe(self) -> tuple[list[str], Tensor]:
+        """What was noticed, and the answers to the probe."""
         settings, source = self.settings, self.network.source
         pictures = probe_pictures(3, self.size)
         self._values(pictures[:1], settings)  # one alone tells more of what does not fit than eight
         values = probe_values(
             lambda some: self._values(some, settings), pictures, source=source, exact=self.network.exact
         )
-        self._answered = answers_hash(values) if self.network.opaque else {}
         self.dim = values.shape[1]
         remarks = check_embeddings(values, source=source)
         check_answers(self.card, self._answer, settings, others=single_changes(settings), source=source)
-        return remarks
+        return remarks, values
 
     def _answer(self, one: KnownAnswer, settings: RecognizerSettings) -> float:
         if one.other is None:
