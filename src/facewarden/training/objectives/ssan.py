@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,8 +14,8 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.nn.multimodal.assembly import AssemblyVit
-from facewarden.nn.multimodal.reversal import rising_strength
-from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.adversary import AgainstDomains
+from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.objectives.parts.domains import places_of
 from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
@@ -34,7 +34,7 @@ def contrast_loss(
     return (sign * F.cosine_similarity(own.detach(), shuffled, dim=-1)).mean()
 
 
-class Ssan(TrainingObjective):
+class Ssan(AgainstDomains):
     """`L_ce + L_contrast + L_adversary` for the detector `ssan`.
 
     Every content is assembled with its own style and with that of a sample drawn from the batch. The adversary tells
@@ -53,12 +53,8 @@ class Ssan(TrainingObjective):
     def __init__(self, *, sources: Sequence[str] = (), contrast: float = 1.0, adversarial: float = 1.0) -> None:
         if min(contrast, adversarial) < 0:
             raise BadInputError(f"ssan: contrast {contrast}, adversarial {adversarial}", hint="none below zero")
-        self.sources, self.contrast, self.adversarial = tuple(sources), contrast, adversarial
-        self.steps, self.taken = 1, 0
-
-    def begin(self, *, domains: Sequence[str], steps: int) -> None:
-        """Take all training domains as the sources, unless they were named, and the length of the training."""
-        self.sources, self.steps, self.taken = self.sources or tuple(domains), steps, 0
+        super().__init__(sources=sources)
+        self.contrast, self.adversarial = contrast, adversarial
 
     def compute(self, model: Detector, batch: FaceBatch) -> Loss:
         """Loss of a labeled batch.
@@ -70,7 +66,7 @@ class Ssan(TrainingObjective):
         inner: Any = unwrap(model)
         network = network_of(inner, AssemblyVit, objective="ssan", needs="content and style")
         where = places_of(batch, sources=self.sources, objective="ssan", room=network.domains, setting="domains")
-        network.reversal = rising_strength(self.taken, steps=self.steps)
+        self.rise(network)
         output = inner.parts(batch)
         assert batch.label is not None  # checked by the caller
         order = torch.randperm(len(batch), device=output.style.device)
@@ -79,19 +75,9 @@ class Ssan(TrainingObjective):
         classified = -F.logsigmoid(output.score * sign).mean()
         contrast = contrast_loss(output.features, shuffled, label=batch.label, other=batch.label[order])
         adversary = F.cross_entropy(output.domain[:, : len(self.sources)], where)
-        if network.training:
-            self.taken += 1
         parts = {"cross_entropy": classified, "contrast": contrast, "adversary": adversary}
         total = classified + self.contrast * contrast + self.adversarial * adversary
         return Loss(total, {name: value.detach() for name, value in parts.items()})
-
-    def state_dict(self) -> dict[str, Any]:
-        """How far the training is."""
-        return {"sources": self.sources, "taken": self.taken}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.sources, self.taken = tuple(state["sources"]), int(state["taken"])
 
 
 entry = Ssan

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +12,9 @@ from torch.nn import functional as F
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
-from facewarden.nn.multimodal.reversal import rising_strength
 from facewarden.nn.multimodal.ssdg_vit import SsdgVit
-from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.adversary import AgainstDomains
+from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.objectives.parts.domains import places_of
 from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
@@ -40,7 +39,7 @@ def triplet_loss(features: Float[Tensor, "b d"], classes: Int[Tensor, " b"], *, 
     return value.sum() / active.clamp(min=1)
 
 
-class Ssdg(TrainingObjective):
+class Ssdg(AgainstDomains):
     """`L_cls + triplet * L_triplet + adversarial * L_adversary` for the detector `ssdg`.
 
     The adversary tells the domains of bona fide samples apart from reversed features; the strength of the reversal
@@ -70,13 +69,8 @@ class Ssdg(TrainingObjective):
             raise BadInputError(
                 f"ssdg: triplet {triplet}, adversarial {adversarial}, margin {margin}", hint="none below zero"
             )
-        self.sources = tuple(sources)
+        super().__init__(sources=sources)
         self.triplet, self.adversarial, self.margin = triplet, adversarial, margin
-        self.steps, self.taken = 1, 0
-
-    def begin(self, *, domains: Sequence[str], steps: int) -> None:
-        """Take all training domains as the sources, unless they were named, and the length of the training."""
-        self.sources, self.steps, self.taken = self.sources or tuple(domains), steps, 0
 
     def compute(self, model: Detector, batch: FaceBatch) -> Loss:
         """Loss of a labeled batch.
@@ -87,7 +81,7 @@ class Ssdg(TrainingObjective):
         """
         network = network_of(unwrap(model), SsdgVit, objective="ssdg", needs="an adversary")
         where = places_of(batch, sources=self.sources, objective="ssdg", room=network.domains, setting="domains")
-        network.reversal = rising_strength(self.taken, steps=self.steps)
+        self.rise(network)
         output = model(batch)
         assert batch.label is not None  # checked by the caller
         assert output.features is not None
@@ -101,19 +95,9 @@ class Ssdg(TrainingObjective):
         if bool(real.any()):
             told = output.tasks["domain"][:, : len(self.sources)]  # places beyond the sources mean nothing
             adversary = F.cross_entropy(told[real], where[real])
-        if network.training:
-            self.taken += 1
         parts = {"cross_entropy": classified, "triplet": triplets, "adversary": adversary}
         total = classified + self.triplet * triplets + self.adversarial * adversary
         return Loss(total, {name: value.detach() for name, value in parts.items()})
-
-    def state_dict(self) -> dict[str, Any]:
-        """How far the training is."""
-        return {"sources": self.sources, "taken": self.taken}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.sources, self.taken = tuple(state["sources"]), int(state["taken"])
 
 
 entry = Ssdg
