@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facewarden.core.settings import SettingError, read_settings
 from facewarden.data.manifest import Manifest
@@ -147,7 +148,7 @@ def _scores(
     if floor == MAPS and not has_maps(samples):
         return {}
     rows = read_description(floor, store, samples, plan=plan, folder=data)
-    whole: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
+    whole: dict[str, NDArray[np.float64]] = {}
     for targets in halves(about.domain.tolist()):
         tested = np.isin(about.domain, list(targets))
         for fit, scores in _half(given, floor, rows, about, targets=targets, size=plan.size).items():
@@ -156,9 +157,9 @@ def _scores(
 
 
 def _half(
-    given: Mapping[str, Any], floor: str, rows: np.ndarray[Any, np.dtype[np.float32]], about: Captured, *,
+    given: Mapping[str, Any], floor: str, rows: NDArray[np.float32], about: Captured, *,
     targets: Sequence[str], size: int,
-) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:  # fmt: skip
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     if given["do"] == "ceiling":
         return in_domain(rows, about, targets=targets, groups=(ALL, *WEIGHTS))
     fit = ridge_fit if floor in SEEN else fit_of(model_of(floor, size=size))
@@ -174,7 +175,7 @@ def _rows(samples: Sequence[Sample]) -> dict[str, list[Any]]:
     }
 
 
-def _array(scores: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _array(scores: Sequence[float | None]) -> NDArray[np.float64]:
     return np.array([np.nan if one is None else one for one in scores], np.float64)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from facewarden.data.protocols.parts.halves import halves
@@ -47,8 +48,8 @@ class Found:
     """
 
     tested: ScoredRows
-    crossed: Mapping[str, Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]]
-    inside: Mapping[str, Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]]
+    crossed: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    inside: Mapping[str, Mapping[str, NDArray[np.float64]]]
     simulated: bool
 
 
