@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from told import write
+from figures_json import write
 
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair

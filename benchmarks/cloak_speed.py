@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from told import write
+from figures_json import write
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -30,7 +30,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 import mmdg_plain as plain
-from told import write
+from figures_json import write
 
 from facewarden.core.batch import FaceBatch
 from facewarden.nn.multimodal.u_adapter import UAdapter

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from told import write
+from figures_json import write
 from torch import Tensor, nn
 
 from facewarden.attacks.pgd import PGD

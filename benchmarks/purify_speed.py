@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import torch
-from told import write
+from figures_json import write
 from torch import Tensor, nn
 
 from facewarden.core.errors import MissingAssetError

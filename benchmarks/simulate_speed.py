@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import cv2
-from told import write
+from figures_json import write
 
 from facewarden.data.simulate import Simulation, iter_captures
 
