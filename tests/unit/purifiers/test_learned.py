@@ -150,14 +150,14 @@ def test_the_card_has_the_protection_that_its_page_measured() -> None:
     page = Path(__file__).parents[3] / "docs/results/cloaking/summary.json"
     cells = json.loads(page.read_text(encoding="utf-8"))["data"]["cells"]
     limits = PuFace().card.limits
-    for judge in ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128"):
+    for recognizer in ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128"):
         rates = {}
         for cell in cells:
-            where = (cell["cloak"], cell["tracker"], cell["judge"], cell["probes"], cell["attackers"])
-            if where == ("LowKey 8 on F+D", "nearest", judge, "raw", 40):
+            where = (cell["cloak"], cell["tracker"], cell["recognizer"], cell["probes"], cell["attackers"])
+            if where == ("LowKey 8 on F+D", "nearest", recognizer, "raw", 40):
                 rate = cell["protection"]
                 rates[cell["purifier"]] = f"{rate['value']:.1%} ({rate['low']:.1%}–{rate['high']:.1%})".replace("%", "")
-        assert f"{judge} {rates['none']} and {rates['puface']} %" in limits
+        assert f"{recognizer} {rates['none']} and {rates['puface']} %" in limits
 
 
 def test_weights_may_be_named_by_text_as_settings_are(tmp_path: Path) -> None:
