@@ -14,7 +14,7 @@ from facewarden.data.manifest_columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMAR
 from facewarden.data.sample import Sample
 from facewarden.experiments.adversarial_training.settings import AdversarialPlan
 from facewarden.experiments.cloaking.settings import CloakingPlan
-from facewarden.experiments.domain_generalization.settings import PresentationSettings
+from facewarden.experiments.domain_generalization.written import PresentationSettings
 from facewarden.experiments.domain_generalization.yardstick.settings import YardstickSettings
 from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
 from facewarden.nn.foreign.settings import DetectorSettings, PurifierSettings, RecognizerSettings

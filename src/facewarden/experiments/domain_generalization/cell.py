@@ -20,8 +20,9 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.missing_at_test import DROPS
+from facewarden.data.protocols.parts.source_fold import source_fold
 from facewarden.data.sample import Sample
-from facewarden.data.transfer import transfer_protocol
+from facewarden.data.transfer import Splits, transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded_views
 from facewarden.experiments.domain_generalization.descriptions import Descriptions, descriptions
@@ -44,7 +45,7 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
 
     Args:
         settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`, and
-            `degraded` where sensors are degraded too.
+            `degraded` where sensors are degraded too, and `fold` where so many sources stand for the targets.
         data: where `prepare` left manifest, crops and audits.
         folder: the cell's own; an earlier try's checkpoint and scores in it are gone on from.
 
@@ -55,7 +56,9 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     recipe = recipe.with_precision(placement().precision)
     manifest = Manifest.read(data)
     protocol = transfer_protocol(settings["protocol"], whole_target=bool(settings["whole_target"]))
-    splits = protocol.assign(manifest)
+    splits: Splits = protocol.assign(manifest)
+    if settings.get("fold"):
+        splits = source_fold(splits, sites=int(settings["fold"]))
     training = DetectorTraining(recipe, seed=seed)
     model = training.model
     view = view_of(model, margin=recipe.training.margin)
@@ -116,9 +119,20 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         "trained": len(train),
         "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "parameters": sum(p.numel() for p in model.network.parameters()),
-        "audit": json.loads((data / f"audit-{protocol.name}.json").read_text(encoding="utf-8")),
+        "audit": json.loads((data / audit_name(str(protocol.name), settings)).read_text(encoding="utf-8")),
         "unreadable": sum(len(splits[split]) for split in splits) - len(train) - len(dev) - len(test),
     }
+
+
+def audit_name(protocol: str, settings: Mapping[str, Any]) -> str:
+    """Name of the file with the audit of a cell's splits.
+
+    Args:
+        protocol: its name.
+        settings: the cell's.
+    """
+    fold = settings.get("fold")
+    return f"audit-{protocol}{f'-fold-{fold}' if fold else ''}.json"
 
 
 def _descriptions(

@@ -21,10 +21,11 @@ from facewarden.core.settings import read_settings
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.missing_at_test import DROPS
+from facewarden.data.protocols.parts.source_fold import source_fold
 from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
 from facewarden.data.simulate.specification import SeededCaptures
-from facewarden.data.transfer import transfer_protocol
+from facewarden.data.transfer import Splits, transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TrainedMethod, known_folder
@@ -72,14 +73,17 @@ def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Pa
     ]
     rows, problem = _rows(plan, root)
     notes += [problem] if problem else []
-    counts = {name: _counted(plan, name, rows) for name in {str(cell.settings["protocol"]) for cell in cells}}
+    asked = {(str(cell.settings["protocol"]), int(cell.settings.get("fold", 0))) for cell in cells}
+    counts = {one: _counted(plan, one[0], rows, fold=one[1]) for one in asked}
     costs = {name: method_cost(method) for name, method in plan.methods.items() if _asked(plan, name)}
     hours: dict[str, list[float | None]] = defaultdict(list)
     disk: int | None = 0
     for cell in cells:
         name = cell.name.split(" / ")[0]
-        count, method = counts[str(cell.settings["protocol"])], plan.methods[name]
-        hours[method.label].append(None if count is None else _seconds(plan, method, costs[name], count) / 3600)
+        fold = int(cell.settings.get("fold", 0))
+        count, method = counts[str(cell.settings["protocol"]), fold], plan.methods[name]
+        told = None if count is None else _seconds(plan, method, costs[name], count, once=fold > 0) / 3600
+        hours[f"{method.label}, settings" if fold else method.label].append(told)
         disk = None if disk is None or count is None else disk + _kept(plan, method, count)
     crops = _crops(plan, len(rows))
     work = [
@@ -180,11 +184,14 @@ def _rows(plan: PresentationPlan, root: Path) -> tuple[Sequence[Sample], str]:
         return (), f"hours and disk are unknown: {error.message}"
 
 
-def _counted(plan: PresentationPlan, protocol: str, rows: Sequence[Sample]) -> Mapping[str, int] | None:
+def _counted(
+    plan: PresentationPlan, protocol: str, rows: Sequence[Sample], *, fold: int
+) -> Mapping[str, int] | None:  # fmt: skip
     if not rows:
         return None
     known = Manifest(tuple(rows), root=Path(), name="captures")
-    splits = transfer_protocol(protocol, whole_target=plan.whole_target).assign(known)
+    splits: Splits = transfer_protocol(protocol, whole_target=plan.whole_target).assign(known)
+    splits = source_fold(splits, sites=fold) if fold else splits
     return {split: len(samples) for split, samples in splits.items()}
 
 
@@ -192,12 +199,15 @@ def _asked(plan: PresentationPlan, name: str) -> bool:
     return any(name in part.methods for part in plan.parts)
 
 
-def _seconds(plan: PresentationPlan, method: TrainedMethod, cost: MethodCost, count: Mapping[str, int]) -> float:
+def _seconds(
+    plan: PresentationPlan, method: TrainedMethod, cost: MethodCost, count: Mapping[str, int], *, once: bool = False
+) -> float:
+    """Seconds of a cell; `once` where it scores after the last epoch alone and with all sensors."""
     recipe, scored = method.recipe.training, count["dev"] + count["test"]
     steps = -(-count["train"] // recipe.batch)
     epoch = steps * recipe.batch * cost.step + cost.looks * count["train"] * cost.score
-    times = recipe.epochs if plan.every_epoch else 1
-    return recipe.epochs * epoch + (times + _further(plan, method)) * scored * cost.score
+    times = 1 if once else (recipe.epochs if plan.every_epoch else 1) + _further(plan, method)
+    return recipe.epochs * epoch + times * scored * cost.score
 
 
 def _further(plan: PresentationPlan, method: TrainedMethod) -> int:

@@ -1,24 +1,27 @@
-"""Settings of a plan of kind `presentation`: data, methods as training recipes, and their protocols."""
+"""A plan of kind `presentation` whose names have all been checked: methods with their recipes, parts, seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from annotated_types import MinLen
+from typing import Any
 
 from facewarden.core import registry
 from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.core.settings import SettingError, Text, WrittenAs, read_settings
+from facewarden.core.settings import SettingError, read_settings
 from facewarden.core.settings.problems import path_text
-from facewarden.data.simulate.specification import SeededCaptures
 from facewarden.data.transfer import transfer_protocol
+from facewarden.experiments.domain_generalization.written import (
+    TUNED,
+    PartSettings,
+    PresentationSettings,
+    TuningSettings,
+)
 from facewarden.experiments.engine.kind import SHARED, PlanCell
-from facewarden.experiments.engine.plan_settings import Names, Seeds, check_all_known, check_known
-from facewarden.experiments.engine.recipe_changes import ABSENT, Place, RecipeChanges, checked_recipe, misplaced
+from facewarden.experiments.engine.plan_settings import Seeds, check_all_known, check_known
+from facewarden.experiments.engine.recipe_changes import Place, checked_recipe, misplaced
 from facewarden.nn.trainable import Trainable
 from facewarden.training.recipe import Recipe, read_recipe
 from facewarden.training.recipe_files import merged
@@ -27,90 +30,17 @@ _RECIPE = ("entry", "model", "objective", "objective_settings", "training")
 
 
 @dataclass(frozen=True)
-class DataSettings:
-    """Captures of a plan, one of both.
+class Candidate:
+    """One of the settings among which a fold of the sources chooses.
 
     Attributes:
-        simulate: arguments of the simulator.
-        captures: NAME:PATH or manifests.
+        change: as the plan writes it.
+        recipe, start: as of `TrainedMethod`.
     """
 
-    simulate: Annotated[Mapping[str, Any], WrittenAs(SeededCaptures)] | None = None
-    captures: Names | None = None
-
-    def __post_init__(self) -> None:
-        if (self.simulate is None) == (self.captures is None):
-            raise SettingError("allowed: one of simulate and captures", hint="data: {simulate: {subjects: 40}}")
-
-
-@dataclass(frozen=True)
-class MethodSettings(RecipeChanges):
-    """A method: a training recipe and what differs from it.
-
-    Attributes:
-        like: another method of the plan, whose settings are taken over.
-        recipe: of the package, or a JSON file.
-        shuffle: train on labels that are permuted within each source.
-        only: the sensors that it is given.
-        label: what tables call it.
-    """
-
-    like: Text = ABSENT
-    recipe: Text = ABSENT
-    shuffle: bool = False
-    only: Annotated[tuple[Modality, ...], MinLen(1)] = MODALITIES
-    label: Text = ABSENT
-
-
-@dataclass(frozen=True)
-class PartSettings:
-    """A section of the summary.
-
-    Attributes:
-        title, note: for the reader.
-        methods, protocols: what is run.
-        seeds: by default the plan's.
-        baseline: the method that the others are compared with.
-        check: "chance" where every method here must be one that learned nothing; "dev" where methods are chosen by
-            the sources' dev, and nothing of the target is shown.
-    """
-
-    title: Text
-    methods: Names
-    protocols: Names
-    baseline: Text | None = None
-    seeds: Seeds | None = None
-    check: Literal["chance", "dev"] | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class PresentationSettings:
-    """A plan of kind `presentation`, as it is written.
-
-    Attributes:
-        data: simulated or published captures.
-        methods: by name.
-        parts: in their order.
-        title: of the summary.
-        seeds: of the trainings.
-        defaults: parts of every recipe.
-        whole_target: test on all rows of a target.
-        scored_epochs: whether dev and target are scored after every epoch or after the last one.
-        missing: also score without depth, infrared and both.
-        degraded: also score with each sensor out of register, saturated and frozen.
-    """
-
-    data: Annotated[Mapping[str, Any], WrittenAs(DataSettings)]
-    methods: Annotated[Mapping[str, Annotated[Mapping[str, Any], WrittenAs(MethodSettings)]], MinLen(1)]
-    parts: Annotated[tuple[PartSettings, ...], MinLen(1)]
-    title: Text = "Presentation attack detection on unseen domains"
-    seeds: Seeds = (0, 1, 2)
-    defaults: Annotated[Mapping[str, Any], WrittenAs(RecipeChanges)] = field(default_factory=dict)
-    whole_target: bool = False
-    scored_epochs: Literal["every", "last"] = "every"
-    missing: bool = True
-    degraded: bool = False
+    change: Mapping[str, Any]
+    recipe: Recipe
+    start: str | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +54,7 @@ class TrainedMethod:
         shuffle: train on labels that are permuted within each source.
         only: the modalities that it is given, in training and test.
         start: which weights its network starts from, part of the id of its cells; None where all are fresh.
+        candidates: settings among which a fold of the sources chooses; `recipe` is then that of the first.
     """
 
     name: str
@@ -132,6 +63,12 @@ class TrainedMethod:
     shuffle: bool
     only: tuple[Modality, ...]
     start: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Its recipe, or those among which one is chosen."""
+        return tuple(one.recipe for one in self.candidates) or (self.recipe,)
 
 
 @dataclass(frozen=True)
@@ -168,6 +105,7 @@ class PresentationPlan:
         every_epoch: score dev and target after every epoch, which selection rules other than the last epoch need.
         missing: also score without depth, infrared and both.
         degraded: also score with each sensor out of register, saturated and frozen.
+        tuning: how settings of methods that have several are chosen.
     """
 
     title: str
@@ -178,6 +116,7 @@ class PresentationPlan:
     every_epoch: bool
     missing: bool
     degraded: bool
+    tuning: TuningSettings
 
 
 def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
@@ -199,6 +138,7 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
         every_epoch=written.scored_epochs == "every",
         missing=written.missing,
         degraded=written.degraded,
+        tuning=written.tuning,
     )
 
 
@@ -216,6 +156,33 @@ def _method(name: str, given: Mapping[str, Mapping[str, Any]], defaults: Mapping
         whole["objective_settings"] = own.get("objective_settings", {})  # another one has no use for the recipe's
     if "entry" not in whole:
         raise SettingError(f"{path_text(at)} names no recipe and no entry", hint="entry: mmdg", at=at)
+    only, label = tuple(values.get("only", MODALITIES)), values.get("label", name)
+    recipe, start = _trainable(whole, at=at, written=written)
+    candidates = _candidates(values.get("tune", ()), whole, at=at)
+    if candidates:
+        recipe, start = candidates[0].recipe, candidates[0].start
+    return TrainedMethod(name, label, recipe, values.get("shuffle", False), only, start, candidates)
+
+
+def _candidates(changes: Sequence[Mapping[str, Any]], whole: Mapping[str, Any], *, at: Place) -> tuple[Candidate, ...]:
+    """The recipes of a method's settings, checked before anything is trained."""
+    here: Place = (*at, "tune")
+    if len(changes) > TUNED:
+        raise SettingError(
+            f"{path_text(here)} has {len(changes)} settings; allowed: {TUNED} at most",
+            hint="leave the least likely ones out", at=here,
+        )  # fmt: skip
+    found = []
+    for place, change in enumerate(changes):
+        recipe, start = _trainable(merged(whole, change), at=(*here, place), written=[((*here, place), change)])
+        found.append(Candidate(change, recipe, start))
+    return tuple(found)
+
+
+def _trainable(
+    whole: Mapping[str, Any], *, at: Place, written: Sequence[tuple[Place, Mapping[str, Any]]]
+) -> tuple[Recipe, str | None]:
+    """A checked recipe, and which weights its network starts from."""
     recipe = checked_recipe(whole, at=at, written=written)
     inside: Place = ("entry",)
     try:
@@ -227,8 +194,7 @@ def _method(name: str, given: Mapping[str, Mapping[str, Any]], defaults: Mapping
     except FacewardenError as error:
         inner = (*inside, *error.at) if isinstance(error, SettingError) else inside
         raise misplaced(error, inner, at=at, written=written) from error
-    only = tuple(values.get("only", MODALITIES))
-    return TrainedMethod(name, values.get("label", name), recipe, values.get("shuffle", False), only, start)
+    return recipe, start
 
 
 def _like(

@@ -11,6 +11,7 @@ from facewarden.experiments.domain_generalization.figures_over_seeds import Find
 from facewarden.experiments.domain_generalization.labels import counted, has_several, peeks, percent, shown
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart
 from facewarden.experiments.domain_generalization.tables import PartTables
+from facewarden.experiments.domain_generalization.tuning import tuned_records, tuning_table
 from facewarden.experiments.engine.kind import Summary
 from facewarden.metrics.transfer import Replicated
 from facewarden.reporting.document import Figure, Table
@@ -35,6 +36,8 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
         tables += [table for table in made.all() if table.rows]
         if part.check is None and (figure := _figure(made)) is not None:
             figures.append(figure)
+    records = tuned_records(plan, find)
+    tables += [tuning_table(plan, records, simulated=simulated)] if records else []
     tables += _audit(plan, find, simulated=simulated)
     sentences += [
         f"{shown(name)}: {text}" for name, audit in _audits(plan, find).items() for text in audit["sentences"]
@@ -49,7 +52,10 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
         tables=tuple(tables),
         figures=tuple(figures),
         simulated=simulated,
-        data={"parts": [_data(part, scores) for part in plan.parts if part.check != "dev"]},
+        data={
+            "parts": [_data(part, scores) for part in plan.parts if part.check != "dev"],
+            **({"tuning": records} if records else {}),
+        },
     )
 
 

@@ -61,7 +61,7 @@ class Protocol(ABC):
             for split in SPLITS
         }
         name = type(self).__module__.rpartition(".")[2]
-        _check_disjoint(result, name)
+        check_disjoint(result, name)
         for split in self.both_classes:
             labels = {sample.label for sample in result[split]}
             lacking = [word for label, word in ((BONA_FIDE, "bona fide"), (ATTACK, "attack")) if label not in labels]
@@ -78,7 +78,16 @@ def ranked(names: Iterable[str], *, seed: int, what: str) -> list[str]:
     return sorted(set(names), key=lambda name: (derive(seed, what, name), name))
 
 
-def _check_disjoint(result: Mapping[Split, Sequence[Sample]], name: str) -> None:
+def check_disjoint(result: Mapping[Split, Sequence[Sample]], name: str) -> None:
+    """Refuse splits that share a key or a person.
+
+    Args:
+        result: samples by split.
+        name: of what made them, for the error.
+
+    Raises:
+        LeakError: a key or a subject is in two splits, or a key twice in one.
+    """
     for what in ("key", "subject"):
         home: dict[str, Split] = {}
         for split, samples in result.items():

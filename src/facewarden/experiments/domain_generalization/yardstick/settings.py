@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from facewarden.core.settings import Count, OneOf, Text, WrittenAs
-from facewarden.experiments.domain_generalization.settings import DataSettings
+from facewarden.experiments.domain_generalization.written import DataSettings
 from facewarden.experiments.domain_generalization.yardstick.rules import FLOORS, TRUNK_FLOORS
 from facewarden.training.tokens.engine import EngineKind, EngineSettings
 

@@ -1,0 +1,126 @@
+"""Settings of a plan of kind `presentation` as they are written: data, methods as training recipes, and protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import MinLen
+
+from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.settings import Count, SettingError, Text, Whole, WrittenAs
+from facewarden.data.simulate.specification import SeededCaptures
+from facewarden.experiments.engine.plan_settings import Names, Seeds
+from facewarden.experiments.engine.recipe_changes import ABSENT, RecipeChanges
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Captures of a plan, one of both.
+
+    Attributes:
+        simulate: arguments of the simulator.
+        captures: NAME:PATH or manifests.
+    """
+
+    simulate: Annotated[Mapping[str, Any], WrittenAs(SeededCaptures)] | None = None
+    captures: Names | None = None
+
+    def __post_init__(self) -> None:
+        if (self.simulate is None) == (self.captures is None):
+            raise SettingError("allowed: one of simulate and captures", hint="data: {simulate: {subjects: 40}}")
+
+
+TUNED = 4
+"""Settings of a method among which a plan may choose: with more the choice itself would be a method."""
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How a plan chooses among the settings of a method.
+
+    Attributes:
+        figure: by which, on the held-out sites: the higher mean AUC, or the lower mean HTER at the threshold of the
+            other sources' dev; the earlier setting of equal ones.
+        sites: how many of the sources are held out, at even distances in the order of their names.
+        seed: of these trainings.
+    """
+
+    figure: Literal["auc", "hter"] = "auc"
+    sites: Count = 1
+    seed: Whole = 0
+
+
+@dataclass(frozen=True)
+class MethodSettings(RecipeChanges):
+    """A method: a training recipe and what differs from it.
+
+    Attributes:
+        like: another method of the plan, whose settings are taken over.
+        recipe: of the package, or a JSON file.
+        tune: up to 4 further changes, of which a fold of the sources chooses one for each protocol, see `tuning`.
+        shuffle: train on labels that are permuted within each source.
+        only: the sensors that it is given.
+        label: what tables call it.
+    """
+
+    like: Text = ABSENT
+    recipe: Text = ABSENT
+    tune: tuple[Annotated[Mapping[str, Any], WrittenAs(RecipeChanges)], ...] = ()
+    shuffle: bool = False
+    only: Annotated[tuple[Modality, ...], MinLen(1)] = MODALITIES
+    label: Text = ABSENT
+
+
+@dataclass(frozen=True)
+class PartSettings:
+    """A section of the summary.
+
+    Attributes:
+        title, note: for the reader.
+        methods, protocols: what is run.
+        seeds: by default the plan's.
+        baseline: the method that the others are compared with.
+        check: "chance" where every method here must be one that learned nothing; "dev" where methods are chosen by
+            the sources' dev, and nothing of the target is shown.
+    """
+
+    title: Text
+    methods: Names
+    protocols: Names
+    baseline: Text | None = None
+    seeds: Seeds | None = None
+    check: Literal["chance", "dev"] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PresentationSettings:
+    """A plan of kind `presentation`, as it is written.
+
+    Attributes:
+        data: simulated or published captures.
+        methods: by name.
+        parts: in their order.
+        title: of the summary.
+        seeds: of the trainings.
+        defaults: parts of every recipe.
+        whole_target: test on all rows of a target.
+        scored_epochs: whether dev and target are scored after every epoch or after the last one.
+        missing: also score without depth, infrared and both.
+        degraded: also score with each sensor out of register, saturated and frozen.
+        tuning: how settings of methods that have several are chosen.
+    """
+
+    data: Annotated[Mapping[str, Any], WrittenAs(DataSettings)]
+    methods: Annotated[Mapping[str, Annotated[Mapping[str, Any], WrittenAs(MethodSettings)]], MinLen(1)]
+    parts: Annotated[tuple[PartSettings, ...], MinLen(1)]
+    title: Text = "Presentation attack detection on unseen domains"
+    seeds: Seeds = (0, 1, 2)
+    defaults: Annotated[Mapping[str, Any], WrittenAs(RecipeChanges)] = field(default_factory=dict)
+    whole_target: bool = False
+    scored_epochs: Literal["every", "last"] = "every"
+    missing: bool = True
+    degraded: bool = False
+    tuning: TuningSettings = TuningSettings()
