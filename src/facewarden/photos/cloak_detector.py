@@ -26,11 +26,22 @@ class TellsCloaks(Protocol):
         """Likelihood `(b,)` of aligned faces `(b, 3, h, w)`."""
 
 
+@runtime_checkable
+class TellsFromRestored(Protocol):
+    """One that tells it from faces that it restored before, so that nothing is computed twice."""
+
+    def likelihood_from(self, images: Tensor, restored: Tensor) -> Tensor:
+        """Likelihood `(b,)` of aligned faces `(b, 3, h, w)` and what the purifier made of them."""
+
+
 class CloakDetector:
     """Likelihood that aligned faces are cloaked.
 
     Args:
         purifier: one that tells cloaks, by its name or folder.
+
+    Attributes:
+        purifier: that purifier itself.
 
     Raises:
         BadInputError: it tells none.
@@ -40,10 +51,22 @@ class CloakDetector:
         made = purifier if isinstance(purifier, Purifier) else resolve_purifier(str(purifier))
         if not isinstance(made, TellsCloaks):
             raise BadInputError(f"{made.card.name} tells no cloaks", hint="puface, or a folder that trained one")
+        self.purifier = made
         self._teller: TellsCloaks = made
 
-    def __call__(self, images: Tensor, *, batch: int = 32) -> NDArray[np.float64]:
-        """Likelihood `(b,)` in [0, 1] of aligned faces `(b, 3, h, w)` in [0, 1]."""
+    def __call__(self, images: Tensor, *, restored: Tensor | None = None, batch: int = 32) -> NDArray[np.float64]:
+        """Likelihood `(b,)` in [0, 1] of aligned faces.
+
+        Args:
+            images: `(b, 3, h, w)` in [0, 1].
+            restored: what this detector's own purifier made of them, where that is known.
+            batch: faces at a time.
+        """
+        parts = []
         with torch.no_grad():
-            parts = [self._teller.likelihood(part) for part in torch.split(images, batch)]
+            for rows in torch.split(torch.arange(len(images)), batch) if len(images) else ():
+                if restored is not None and isinstance(self._teller, TellsFromRestored):
+                    parts.append(self._teller.likelihood_from(images[rows], restored[rows]))
+                else:
+                    parts.append(self._teller.likelihood(images[rows]))
         return np.asarray(torch.cat(parts).double().numpy()) if parts else np.zeros(0)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from numpy.typing import NDArray
 
 from facewarden.nn.ssim import dssim, ssim
 from facewarden.photos.aligned import to_images
@@ -40,19 +41,32 @@ def likeness(
         if min(height, width) < _WINDOW:
             alike = 1 - 2 * float(dssim(to_images(before[None]), to_images(after[None])))
             return _psnr(_squares(before, after), before.size), alike
-        windows = height - _WINDOW + 1
+        windows, across = height - _WINDOW + 1, width - _WINDOW + 1
         step = strip or max(1, _PIXELS // width)
-        total, errors = 0.0, 0.0
+        lost, errors = 0.0, 0.0
         for start in range(0, windows, step):
             count = min(step, windows - start)
             rows = slice(start, start + count + _WINDOW - 1)
             own = slice(start, start + count if start + count < windows else height)  # each row's error counts once
-            if np.array_equal(before[rows], after[rows]):
-                total += count
+            changed = (before[rows] != after[rows]).any(axis=2)
+            if not changed.any():
                 continue
             errors += _squares(before[own], after[own])
-            total += count * float(ssim(to_images(before[None, rows]), to_images(after[None, rows])))
-    return _psnr(errors, before.size), total / windows
+            # windows that see no change are equal, so only those around what changed are computed
+            down, right = (_windows_of(changed.any(axis=axis)) for axis in (1, 0))
+            part = (
+                slice(start + down.start, start + down.stop + _WINDOW - 1),
+                slice(right.start, right.stop + _WINDOW - 1),
+            )
+            seen = (down.stop - down.start) * (right.stop - right.start)
+            lost += seen * (1 - float(ssim(to_images(before[part][None]), to_images(after[part][None]))))
+    return _psnr(errors, before.size), 1 - lost / (windows * across)
+
+
+def _windows_of(changed: NDArray[np.bool_]) -> slice:
+    """The windows along a line that see a changed place."""
+    places = np.flatnonzero(changed)
+    return slice(max(0, int(places[0]) - _WINDOW + 1), min(len(changed) - _WINDOW, int(places[-1])) + 1)
 
 
 def _squares(before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"]) -> float:

@@ -17,11 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.align import align_face
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.compute.precision import Precision
-from facewarden.core.errors import BadInputError, MissingAssetError, NotFiniteError
+from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.files import writing
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
@@ -36,7 +35,7 @@ from facewarden.core.resolve import (
     resolve_purifier,
     resolve_recognizer,
 )
-from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
+from facewarden.core.roles import Aligner, Purifier, Recognizer
 from facewarden.data.photo_change import write_changed
 from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
@@ -46,7 +45,7 @@ from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, TellsCloaks
 from facewarden.photos.folder import PhotoFolder, Unusable
 from facewarden.photos.journal import Record
-from facewarden.photos.purify_faces import purify_faces
+from facewarden.photos.purify_faces import FacePurifier, FacesOfPhoto
 from facewarden.photos.similarity import likeness
 
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
@@ -140,7 +139,8 @@ def purify(
         suspicion if only_suspicious else None,
         *_of_file(recognizer, checker),
     ]
-    work = _Work(folder, out, model, finder, checker, detector, suspicion if only_suspicious else None, settings)
+    faces = FacePurifier(model, checker, detector, suspicion if only_suspicious else None)
+    work = _Work(folder, out, model, finder, faces, settings)
     folder.claim(out / "purified.source")
     record = Record(out / "purified.jsonl", fresh=force)
     names: list[str] = []
@@ -164,8 +164,6 @@ def purify(
                 names.append(name)
             except Unusable as reason:
                 folder.leave_out(path, str(reason))
-            except NotFiniteError:
-                folder.leave_out(path, NO_VECTOR)
     finally:
         record.close()
     present = set(names)
@@ -191,9 +189,7 @@ class _Work:
     out: Path
     model: Purifier
     finder: Aligner | None
-    recognizer: Recognizer | None
-    detector: CloakDetector | None
-    threshold: float | None
+    faces: FacePurifier
     settings: Sequence[Any]
 
     def origin(self, path: Path) -> str:
@@ -216,18 +212,14 @@ class _Work:
         if self.finder is None:
             return self._written(path, name, photo, _all_pixels(self.model, photo), faces=0)
         faces = self.folder.faces(photo, self.finder)
-        likelihood = self._likelihood(photo, faces)
-        if self.threshold is not None and likelihood is not None and likelihood < self.threshold:
+        (purified,) = self.faces([FacesOfPhoto(photo, faces)])
+        if purified.identity is not None and not np.isfinite(purified.identity):
+            raise Unusable(NO_VECTOR)
+        if purified.pixels is None:
+            likelihood = float(purified.likelihood or 0.0)
             return self._copied(path, name, faces=len(faces), likelihood=likelihood, known=known)
-        purified = purify_faces(photo, faces, self.model, recognizer=self.recognizer)
         row = self._written(path, name, photo, purified.pixels, faces=len(faces))
-        return row | {"likelihood": likelihood, "identity": purified.identity}
-
-    def _likelihood(self, photo: NDArray[np.uint8], faces: Sequence[FaceLocation]) -> float | None:
-        if self.detector is None:
-            return None
-        crops = to_images(np.stack([align_face(photo, face.landmarks) for face in faces]))
-        return float(self.detector(crops).max())
+        return row | {"likelihood": purified.likelihood, "identity": purified.identity}
 
     def _written(
         self, path: Path, name: str, before: NDArray[np.uint8], after: NDArray[np.uint8], *, faces: int
@@ -251,7 +243,10 @@ class _Work:
         except OSError as error:
             raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
         row = {"treatment": "copied", "psnr": 100.0, "ssim": 1.0, "faces": faces}
-        return self._row(name, target, row) | {"likelihood": likelihood, "identity": 1.0 if self.recognizer else None}
+        return self._row(name, target, row) | {
+            "likelihood": likelihood,
+            "identity": 1.0 if self.faces.recognizer else None,
+        }
 
     def _row(self, name: str, target: Path, values: dict[str, Any]) -> dict[str, Any]:
         where = {"source": name, "file": printable(target.relative_to(self.out).as_posix())}

@@ -54,3 +54,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held)
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert int(told) < 1_000_000, f"{told.strip()} KiB"
+
+
+def test_what_changed_in_a_corner_is_compared_like_the_whole() -> None:
+    draw = np.random.default_rng(2)
+    before = draw.integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    for rows, columns in ((slice(30, 60), slice(20, 33)), (slice(0, 1), slice(69, 70)), (slice(85, 90), slice(0, 4))):
+        after = before.copy()
+        after[rows, columns] ^= 8
+        whole = float(ssim(to_images(before[None]), to_images(after[None])))
+        assert likeness(before, after)[1] == pytest.approx(whole, abs=2e-6)
+        assert likeness(before, after)[1] < 1

@@ -11,12 +11,12 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facewarden.align.parts.least_squares import bounded_least_squares
 from facewarden.align.parts.sampling import Sampling
 from facewarden.align.parts.template import CROP_SIZE
 from facewarden.align.parts.warp import align_face
 from facewarden.core.errors import BadInputError
 
-_STEPS = 60
 _CENTER, _AXES, _FEATHER = (56.0, 64.0), (47.0, 60.0), 0.12
 
 
@@ -67,20 +67,20 @@ def paste_change(
     Raises:
         BadInputError: a limit below 0, or landmarks that are no face.
 
-    Source: Beck, Teboulle, "A Fast Iterative Shrinkage-Thresholding Algorithm", SIAM J. Imaging Sciences 2(1), 2009,
-    equations 4.1 to 4.3.
+    Source: `facewarden.align.parts.least_squares`.
     """
     if not 0.0 <= limit <= 1.0:
         raise BadInputError(f"the limit is a part of the pixel range, got {limit}", hint="limit=8/255")
     sampling = Sampling((photo.shape[0], photo.shape[1]), landmarks)
     where = (sampling.rows, sampling.columns)
-    now = _unit(photo[where])
+    now, wanted = _unit(photo[where]), torch.from_numpy(change.astype(np.float32))
     base = now if original is None else _unit(original[where])
-    wanted = torch.from_numpy(change.astype(np.float32))
+    if all(bool((values == values[..., :1]).all()) for values in (now, base, wanted)):
+        now, base, wanted = now[..., :1], base[..., :1], wanted[..., :1]  # three equal channels need one solution
     touched = sampling.adjoint((wanted.abs().amax(dim=2, keepdim=True) > 0).float()) > 0
     low = torch.where(touched, (base - limit).clamp(min=0.0) - now, 0.0)
     high = torch.where(touched, (base + limit).clamp(max=1.0) - now, 0.0)
-    solution = _least_squares(sampling, wanted, low, high)
+    solution = bounded_least_squares(sampling, wanted, low, high)
     result = photo.copy()
     result[where] = ((now + solution) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
     arrived = align_face(result, landmarks).astype(np.float64) - align_face(photo, landmarks)
@@ -91,19 +91,6 @@ def paste_change(
     return Pasted(
         result, float((arrived * target).sum()) / energy, float(np.sqrt(((arrived - target) ** 2).sum() / energy))
     )
-
-
-def _least_squares(sampling: Sampling, wanted: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    # rows of the map sum to at most one, so its largest column sum bounds the curvature
-    curvature = float(sampling.adjoint(torch.ones(CROP_SIZE, CROP_SIZE, 1)).max().clamp(min=1e-6))
-    solution = ahead = torch.zeros_like(low)
-    pace = 1.0
-    for _ in range(_STEPS):
-        miss = sampling.forward(ahead) - wanted
-        moved = torch.clamp(ahead - sampling.adjoint(miss) / curvature, low, high)
-        faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
-        solution, ahead, pace = moved, moved + (pace - 1) / faster * (moved - solution), faster
-    return solution
 
 
 def _unit(pixels: NDArray[np.uint8]) -> Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from facewarden.align.parts.template import CROP_SIZE
@@ -16,12 +18,18 @@ from facewarden.align.parts.warp import face_transform
 class Sampling:
     """The map of `align_face` from the part of a photo that it reads to the crop.
 
+    It has two steps, as the alignment has: averages over areas, which reduce a large face to a small grid, and a
+    bilinear look at four places of that grid for each pixel of the crop.
+
     Args:
         shape: height and width of the photo.
         landmarks: as in `align_face`.
 
     Attributes:
         rows, columns: the part of the photo that the crop depends on.
+        down, across: sparse matrices that average rows and columns of the part into the small grid; None where the grid
+            is the part itself.
+        grid: height and width of the small grid.
     """
 
     def __init__(self, shape: tuple[int, int], landmarks: Sequence[tuple[float, float]]) -> None:
@@ -41,39 +49,72 @@ class Sampling:
         everything = [np.concatenate(parts) for parts in zip(*used, strict=True)]
         low = [int(part.min()) if len(part) else 0 for part in everything]
         high = [int(part.max()) + 1 if len(part) else 1 for part in everything]
-        self._wide = high[1] - low[1]
+        self.grid = (high[0] - low[0], high[1] - low[1])
+        # a tap outside of the photo weighs nothing, wherever it is put
         self._places = [
-            torch.from_numpy(np.where(ok, (r - low[0]) * self._wide + (c - low[1]), 0).astype(np.int64))
+            np.where(ok, (r - low[0]) * self.grid[1] + (c - low[1]), 0).astype(np.int64)
             for (r, c), ok in zip(taps, inside, strict=True)
         ]
-        self._weights = [
-            torch.from_numpy(np.where(ok, w, 0).astype(np.float32))[:, None]
-            for w, ok in zip(weights, inside, strict=True)
-        ]
-        self._down, self.rows = _area(low[0], high[0], scale=scale[0], size=shape[0])
-        self._across, self.columns = _area(low[1], high[1], scale=scale[1], size=shape[1])
+        self._weights = [np.where(ok, w, 0.0) for w, ok in zip(weights, inside, strict=True)]
+        self.down: Any = None
+        self.across: Any = None
+        self.rows, self.columns = slice(low[0], high[0]), slice(low[1], high[1])
+        if factor >= 2:
+            self.down, self.rows = _area(low[0], high[0], scale=scale[0], size=shape[0])
+            self.across, self.columns = _area(low[1], high[1], scale=scale[1], size=shape[1])
 
     def forward(self, part: Tensor) -> Tensor:
         """Map `(h, w, c)` values on the part to the crop `(112, 112, c)`."""
-        small = torch.einsum("ij,jkc,lk->ilc", self._down, part, self._across).reshape(-1, part.shape[-1])
+        small = _along_both(self.down, self.across, part.numpy()).reshape(self.grid[0] * self.grid[1], -1)
         pairs = zip(self._places, self._weights, strict=True)
-        crop = sum((small[place] * weight for place, weight in pairs), torch.zeros(1))
-        return crop.reshape(CROP_SIZE, CROP_SIZE, -1)
+        crop = sum(small[place] * weight[:, None].astype(np.float32) for place, weight in pairs)
+        return torch.from_numpy(np.asarray(crop, np.float32)).reshape(CROP_SIZE, CROP_SIZE, -1)
 
     def adjoint(self, crop: Tensor) -> Tensor:
         """Spread `(112, 112, c)` values over the part, each crop pixel over what it was averaged from."""
-        flat = crop.reshape(CROP_SIZE * CROP_SIZE, -1)
-        small = torch.zeros(len(self._down) * self._wide, flat.shape[1])
+        down, across = (None if matrix is None else matrix.T.tocsr() for matrix in (self.down, self.across))
+        return torch.from_numpy(_along_both(down, across, self.spread(crop).numpy()))
+
+    def spread(self, crop: Tensor) -> Tensor:
+        """Spread `(112, 112, c)` values over the small grid."""
+        flat = crop.reshape(CROP_SIZE * CROP_SIZE, -1).double().numpy()
+        size = self.grid[0] * self.grid[1]
+        small = np.zeros((size, flat.shape[1]))
         for place, weight in zip(self._places, self._weights, strict=True):
-            small.index_add_(0, place, flat * weight)
-        grid = small.reshape(len(self._down), self._wide, -1)
-        return torch.einsum("ij,ilc,lk->jkc", self._down, grid, self._across)
+            for channel in range(flat.shape[1]):
+                small[:, channel] += np.bincount(place, weights=flat[:, channel] * weight, minlength=size)
+        return torch.from_numpy(small.astype(np.float32)).reshape(*self.grid, -1)
+
+    def neighbors(self) -> NDArray[np.float64]:
+        """The small grid's part of the map followed by its adjoint, `(3, 3, h, w)`.
+
+        Both together take a value of the small grid to itself and its eight neighbors: entry `[i, j, r, c]` is the
+        weight of the value at `(r + i - 1, c + j - 1)` in the result at `(r, c)`.
+        """
+        size = self.grid[0] * self.grid[1]
+        found = np.zeros((3, 3, size))
+        for one, (here, weight) in enumerate(zip(self._places, self._weights, strict=True)):
+            for other, further in enumerate(self._weights):
+                row, column = (other >> 1) - (one >> 1) + 1, (other & 1) - (one & 1) + 1
+                found[row, column] += np.bincount(here, weights=weight * further, minlength=size)
+        return found.reshape(3, 3, *self.grid)
 
 
-def _area(low: int, high: int, *, scale: float, size: int) -> tuple[Tensor, slice]:
+def _along_both(down: Any, across: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply the first axis of `(h, w, c)` values by one sparse matrix and the second by another."""
+    if down is not None:
+        values = (down @ values.reshape(len(values), -1)).reshape(down.shape[0], *values.shape[1:])
+    if across is not None:
+        turned = np.ascontiguousarray(values.transpose(1, 0, 2))
+        turned = (across @ turned.reshape(len(turned), -1)).reshape(across.shape[0], *turned.shape[1:])
+        values = np.ascontiguousarray(turned.transpose(1, 0, 2))
+    return np.asarray(values, dtype=np.float32)
+
+
+def _area(low: int, high: int, *, scale: float, size: int) -> tuple[Any, slice]:
     """Matrix that averages photo pixels into the reduced pixels `low` to `high`, and which photo pixels those are."""
     first, last = int(np.floor(low * scale + 1e-9)), min(size, int(np.ceil(high * scale - 1e-9)))
     edges = np.arange(low, high + 1) * scale
     pixels = np.arange(first, last)
     overlap: NDArray[np.float64] = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return torch.from_numpy((overlap.clip(min=0) / scale).astype(np.float32)), slice(first, last)
+    return csr_array((overlap.clip(min=0) / scale).astype(np.float32)), slice(first, last)

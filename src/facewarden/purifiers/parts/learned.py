@@ -93,11 +93,24 @@ class LearnedPurifier(Purifier):
         Raises:
             BadInputError: the weights came without the fitted function.
         """
+        with torch.no_grad():
+            return self.likelihood_from(images, self(images))
+
+    def likelihood_from(self, images: Tensor, restored: Tensor) -> Tensor:
+        """The likelihood of faces whose restored images are there already.
+
+        Args:
+            images: `(b, 3, h, w)` aligned faces.
+            restored: what this purifier made of them.
+
+        Raises:
+            BadInputError: the weights came without the fitted function.
+        """
         fitted = self.card.settings.get("suspicion")
         if fitted is None:
             raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
         with torch.no_grad():
-            values = residue_description(images, self(images))
+            values = residue_description(images, restored)
         if len(fitted["weights"]) == ENERGIES:  # of the release before
             values = values[:, :ENERGIES]
         if len(fitted["weights"]) != values.shape[1]:
