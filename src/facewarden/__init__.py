@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.doctor import doctor
     from facewarden.verbs.evaluate import evaluate
     from facewarden.verbs.explain import explain
+    from facewarden.verbs.freeze import freeze
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.pairs import pairs as cloak_pairs
     from facewarden.verbs.purify import purify
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.sfa import sfa
     from facewarden.verbs.simulate import simulate
     from facewarden.verbs.train import train
+    from facewarden.verbs.unseal import unseal
 
 __all__ = [
     "__version__",
@@ -43,6 +45,7 @@ __all__ = [
     "evaluate",
     "explain",
     "fetch",
+    "freeze",
     "load_detector",
     "load_purifier",
     "load_recognizer",
@@ -52,6 +55,7 @@ __all__ = [
     "sfa",
     "simulate",
     "train",
+    "unseal",
 ]
 
 if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package

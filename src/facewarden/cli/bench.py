@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from facewarden.cli.parts.checks import check_device, check_plan
 from facewarden.cli.parts.kinds import Device, Folder, Precision
 from facewarden.cli.parts.outcome import Outcome
+
+if TYPE_CHECKING:
+    from facewarden.verbs.bench import BenchResult
 
 
 def bench(
@@ -42,6 +45,11 @@ def bench(
     if dry_run:
         told = result.estimate
         return Outcome(result, list(told.sentences()) if told else [f"{result.cells} cells; hours are not estimated"])
+    return outcome_of(result)
+
+
+def outcome_of(result: BenchResult) -> Outcome:
+    """What is printed of cells that ran, and the exit code."""
     lines = []
     if result.summary is not None:
         lines.append(result.summary.title + (" (simulated)" if result.summary.simulated else ""))

@@ -56,6 +56,14 @@ class CrossedMean:
             low, high = max(0.0, low), min(1.0, high)
         return Interval(self.value, low, high, n=self.domains * self.seeds, method=CROSSED)
 
+    def p_value(self) -> float:
+        """Two-sided p value of the mean being 0; 0 where every domain and seed gives the same other value."""
+        if self.error == 0:
+            return 1.0 if self.value == 0 else 0.0
+        from scipy.stats import t
+
+        return float(2 * t.sf(abs(self.value) / self.error, self.freedom))
+
 
 def crossed_mean(table: Floats) -> CrossedMean:
     """Estimate the mean over domains and seeds and how far it may be from the mean over all of them.

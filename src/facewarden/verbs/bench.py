@@ -121,8 +121,15 @@ def checked_cells(read: PlanFile, *, kind: PlanKind | None = None, root: Path) -
 
 
 @locking
-def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False, workers: int = 1) -> BenchResult:
-    """Run a plan that was read already with a kind that was loaded already; arguments as of `bench`."""
+def run_plan(
+    read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False, workers: int = 1, command: str | None = None
+) -> BenchResult:
+    """Run a plan that was read already with a kind that was loaded already; arguments as of `bench`.
+
+    Args:
+        read, kind, out, resume, workers: see `bench`.
+        command: what the summary names; by default that of `bench`.
+    """
     cells = checked_cells(read, kind=kind, root=out)
     hold(out)
     _open(out, read, cells, code=kind.code, resume=resume)
@@ -133,7 +140,8 @@ def run_plan(read: PlanFile, kind: PlanKind, *, out: Path, resume: bool = False,
         raise read.located(error) from error
     outcome = run_cells(kind, read.kind, cells, root=out, workers=workers)
     _note_plan(out, read, cells, code=kind.code)
-    command = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
+    own = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
+    command = own if command is None else command
     if placement().precision is not None:
         command += f" --precision {placement().precision}"
     if not outcome.done:

@@ -132,6 +132,7 @@ WRONG = {
     "evaluate verification": ["--recognizer", "x/y.onnx"],
     "explain": [".", "--detector", "multi_cn", "--out", "o"],
     "fetch": ["yunett"],
+    "freeze": ["absent", "--out", "o.json"],
     "list": ["pads"],
     "purify": [".", "--out", "o", "--purifier", "jpg"],
     "report": ["absent"],
@@ -139,6 +140,7 @@ WRONG = {
     "sfa": [".", "--detector", "multi_cn", "--out", "o"],
     "simulate": ["o", "--faces", "absent"],
     "train": ["multi_cn", "--out", "o"],
+    "unseal": ["absent.json", "--run", ".", "--out", "o"],
 }
 """Command -> a name or path that leads nowhere; doctor takes none."""
 ALSO = (

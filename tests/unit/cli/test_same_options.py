@@ -12,8 +12,8 @@ import pytest
 import facewarden
 from facewarden.cli.parts.commands import load_command, sub_verbs
 
-VERBS = ("attack", "audit", "bench", "card", "cloak", "cloak-pairs", "distill", "explain", "purify", "score", "sfa",
-         "simulate", "train")  # fmt: skip
+VERBS = ("attack", "audit", "bench", "card", "cloak", "cloak-pairs", "distill", "explain", "freeze", "purify", "score",
+         "sfa", "simulate", "train", "unseal")  # fmt: skip
 
 
 def options(function: Callable[..., Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_sub_verbs_of_evaluate_have_options_of_the_function() -> None:
 
 
 def test_every_verb_that_runs_a_network_takes_device_and_precision() -> None:
-    commands = [load_command(verb) for verb in VERBS if verb not in ("card", "simulate")]
+    commands = [load_command(verb) for verb in VERBS if verb not in ("card", "freeze", "simulate")]
     for command in (*commands, *(load_command("evaluate", name) for name in sub_verbs("evaluate"))):
         found = options(command.entry)
         assert {name: found[name] for name in ("device", "precision")} == {"device": "auto", "precision": ()}

@@ -26,6 +26,7 @@ from facewarden.data.transfer import Splits, transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded_views
 from facewarden.experiments.domain_generalization.descriptions import Descriptions, descriptions
+from facewarden.experiments.domain_generalization.kept_weights import keep_weights
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
 from facewarden.nn.closed_form import ClosedForm
@@ -45,7 +46,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
 
     Args:
         settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`, and
-            `degraded` where sensors are degraded too, and `fold` where so many sources stand for the targets.
+            `degraded` where sensors are degraded too, `fold` where so many sources stand for the targets, and `keep`
+            where the weights are kept.
         data: where `prepare` left manifest, crops and audits.
         folder: the cell's own; an earlier try's checkpoint and scores in it are gone on from.
 
@@ -104,10 +106,12 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         if settings.get("degraded")
     }
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # the numbers are what a plan keeps
+    weights = keep_weights(model, recipe, seed=seed, folder=folder) if settings.get("keep") else {}
     model.requires_grad_(True)
     return {
+        **weights,
         "simulated": manifest.simulated,
-        "rows": {"dev": _rows(dev), "test": _rows(test)},
+        "rows": {"dev": rows_of(dev), "test": rows_of(test)},
         "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},
         "missing": missing["test"],
         "missing_dev": missing["dev"],
@@ -195,7 +199,8 @@ def select(
     return curve, chosen
 
 
-def _rows(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+def rows_of(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+    """What a result holds of its captures, column by column."""
     return {
         "label": [sample.label for sample in samples],
         "subject": [sample.subject for sample in samples],

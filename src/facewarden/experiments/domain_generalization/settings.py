@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from facewarden.core.errors import FacewardenError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.settings import SettingError, read_settings
 from facewarden.core.settings.problems import path_text
+from facewarden.data.protocols.parts.transfer import plain_name
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.written import (
     TUNED,
     PartSettings,
     PresentationSettings,
+    SealedSettings,
     TuningSettings,
 )
 from facewarden.experiments.engine.kind import SHARED, PlanCell
@@ -106,6 +108,7 @@ class PresentationPlan:
         missing: also score without depth, infrared and both.
         degraded: also score with each sensor out of register, saturated and frozen.
         tuning: how settings of methods that have several are chosen.
+        sealed: the sealed part; None where there is none.
     """
 
     title: str
@@ -117,6 +120,12 @@ class PresentationPlan:
     missing: bool
     degraded: bool
     tuning: TuningSettings
+    sealed: SealedSettings | None = None
+
+    def keeps(self, method: str, protocol: str) -> bool:
+        """Whether the sealed part needs the weights of a method's trainings under a protocol."""
+        sealed = self.sealed
+        return sealed is not None and method in sealed.methods and protocol in sealed.protocols
 
 
 def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
@@ -127,19 +136,33 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
     """
     written = read_settings(PresentationSettings, settings)
     methods = {name: _method(name, written.methods, written.defaults) for name in written.methods}
+    parts = tuple(_part(part, methods, written.seeds, at=("parts", place)) for place, part in enumerate(written.parts))
     return PresentationPlan(
         title=written.title,
         data=written.data,
         methods=methods,
-        parts=tuple(
-            _part(part, methods, written.seeds, at=("parts", place)) for place, part in enumerate(written.parts)
-        ),
+        parts=parts,
         whole_target=written.whole_target,
         every_epoch=written.scored_epochs == "every",
         missing=written.missing,
         degraded=written.degraded,
         tuning=written.tuning,
+        sealed=None if written.sealed is None else _sealed(written.sealed, parts),
     )
+
+
+def _sealed(sealed: SealedSettings, parts: Sequence[TablePart]) -> SealedSettings:
+    """The sealed part, whose methods and protocols must be trained by the plan."""
+    trained = {(m, p) for part in parts for m in part.methods for p in part.protocols}
+    for key, names in (("ours", (sealed.ours,)), ("rivals", sealed.rivals), ("always", sealed.always)):
+        check_all_known(names, {method for method, _ in trained}, at=("sealed", key))
+    protocols = tuple(plain_name(name) for name in sealed.protocols)
+    check_all_known(protocols, {protocol for _, protocol in trained}, at=("sealed", "protocols"))
+    lost = [(m, p) for m in sealed.methods for p in protocols if (m, p) not in trained]
+    if lost:
+        at = ("sealed", "protocols")
+        raise SettingError(f"sealed: no part trains {lost[0][0]} on {lost[0][1]}", hint="add it to a part", at=at)
+    return replace(sealed, protocols=protocols)
 
 
 def _method(name: str, given: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Any]) -> TrainedMethod:

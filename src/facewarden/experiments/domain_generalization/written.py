@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, Le, MinLen
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.settings import Count, SettingError, Text, Whole, WrittenAs
@@ -50,6 +50,40 @@ class TuningSettings:
     figure: Literal["auc", "hter"] = "auc"
     sites: Count = 1
     seed: Whole = 0
+
+
+@dataclass(frozen=True)
+class SealedSettings:
+    """The sealed part of a plan: sites that are made after everything was frozen, see `facewarden.unseal`.
+
+    Attributes:
+        ours: the method that is compared.
+        rivals: the methods that it may lose to.
+        always: rivals that are compared whatever the dev part says.
+        rule: `best_on_dev` compares with the rival that is best on the plan's own targets, besides `always`; `holm`
+            with every rival, corrected for their number.
+        figure: by which the best one is chosen, and which must be clear of zero.
+        protocols: of the plan; weights are those that were trained under each.
+        subjects, captures_per_subject, size, species: as of `facewarden simulate`; sites are those of the seed.
+        sites: how many of the seed's 24 sites.
+    """
+
+    ours: Text
+    rivals: Names
+    protocols: Names
+    always: tuple[Text, ...] = ()
+    rule: Literal["best_on_dev", "holm"] = "best_on_dev"
+    figure: Literal["auc", "hter"] = "auc"
+    subjects: Count = 960
+    captures_per_subject: Count = 4
+    size: Annotated[int, Ge(64), Le(2048)] = 112
+    species: tuple[Text, ...] = ()
+    sites: Annotated[int, Ge(2), Le(24)] = 24
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All that are compared."""
+        return tuple(dict.fromkeys((self.ours, *self.always, *self.rivals)))
 
 
 @dataclass(frozen=True)
@@ -111,6 +145,7 @@ class PresentationSettings:
         missing: also score without depth, infrared and both.
         degraded: also score with each sensor out of register, saturated and frozen.
         tuning: how settings of methods that have several are chosen.
+        sealed: the sealed part; the cells that it needs then keep their weights.
     """
 
     data: Annotated[Mapping[str, Any], WrittenAs(DataSettings)]
@@ -124,3 +159,4 @@ class PresentationSettings:
     missing: bool = True
     degraded: bool = False
     tuning: TuningSettings = TuningSettings()
+    sealed: SealedSettings | None = None

@@ -180,7 +180,7 @@ def _fold_cells(plan: PresentationPlan, method: TrainedMethod, protocol: str) ->
         name = f"{method.name} / {protocol} / setting {number}"
         tried = replace(method, recipe=one.recipe, start=one.start, candidates=())
         settings = _settings(plan, tried, protocol, plan.tuning.seed)
-        settings = {key: value for key, value in settings.items() if key != "degraded"}
+        settings = {key: value for key, value in settings.items() if key not in ("degraded", "keep")}
         found.append(PlanCell(name, {**settings, "every_epoch": False, "missing": False, "fold": plan.tuning.sites}))
     return found
 
@@ -205,6 +205,7 @@ def _settings(plan: PresentationPlan, method: TrainedMethod, protocol: str, seed
         "only": list(method.only),
         **({"degraded": True} if plan.degraded else {}),  # without it cells keep their ids
         **(folds if method.candidates else {}),
+        **({"keep": True} if plan.keeps(method.name, protocol) else {}),
     }
 
 
