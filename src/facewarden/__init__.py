@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
+    from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.pairs import pairs as cloak_pairs
     from facewarden.verbs.purify import purify
     from facewarden.verbs.report import report
@@ -40,6 +41,10 @@ __all__ = [
     "card",
     "cloak",
     "cloak_pairs",
+    "data_boxes",
+    "data_from_folders",
+    "data_split",
+    "data_template",
     "distill",
     "doctor",
     "evaluate",
@@ -61,6 +66,10 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package
     _HOME = {name: f"facewarden.verbs.{name}:{name}" for name in __all__ if name != "__version__"} | {
         "cloak_pairs": "facewarden.verbs.pairs:pairs",
+        **{
+            f"data_{name}": f"facewarden.verbs.own_data:data_{name}"
+            for name in ("boxes", "from_folders", "split", "template")
+        },
         "fetch": "facewarden.assets:fetch",
         "load_detector": "facewarden.verbs.models:load_detector",
         "load_purifier": "facewarden.verbs.models:load_purifier",

@@ -11,8 +11,8 @@ from facewarden.auditing.perturbation_section import AttackGrid, perturbation_se
 from facewarden.auditing.request import AuditRequest, not_measured
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
-from facewarden.core.errors import FacewardenError
-from facewarden.core.labels import Modality
+from facewarden.core.errors import BadInputError, FacewardenError
+from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
@@ -103,7 +103,7 @@ def perturbation_of(
         how, source_threshold = f"transfer from {source.card.name}", 0.0
     chosen = set(test.key[rows].tolist())
     samples = [sample for sample in manifest.where(split="test") if sample.key in chosen]
-    modalities = tuple(m for m in ("rgb", "depth", "infrared") if m in {*detector.modalities, *source.modalities})
+    modalities = seen_sensors(detector, source)
     unread: list[Skipped] = []
     heads = auxiliary_heads(source) if source is detector else ()
     batches = list(
@@ -119,7 +119,7 @@ def perturbation_of(
         batches=correct_batches(batches, detector, threshold=rule.threshold),
         seed=derive(needs.seed, "perturbation"),
     )
-    cells = attack_grid(source, needs, transfer=setting.transfer)
+    cells = attack_grid(source, needs, transfer=setting.transfer, victim=detector)
     found = run_grid(setting, cells, run)
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
     measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs)
@@ -139,7 +139,15 @@ def _look(setting: AttackSetup, threat: ThreatModel) -> ModelSigns:
     return look_at_classes(setting.batches, goal, threat)
 
 
-def attack_grid(source: Detector, needs: AuditRequest, *, transfer: bool) -> list[AttackRun]:
+def seen_sensors(detector: Detector, source: Detector) -> tuple[Modality, ...]:
+    """The sensors that are read for an attack: those of the detector, and what the source of gradients cannot lack."""
+    needed = {name for name in source.modalities if name not in source.optional}
+    return tuple(name for name in MODALITIES if name in {*detector.modalities, *needed})
+
+
+def attack_grid(
+    source: Detector, needs: AuditRequest, *, transfer: bool, victim: Detector | None = None
+) -> list[AttackRun]:
     """The attacks of an audit: every budget on the first sensor and on all of them, and noise.
 
     Args:
@@ -147,10 +155,21 @@ def attack_grid(source: Detector, needs: AuditRequest, *, transfer: bool) -> lis
         needs: sizes.
         transfer: whether another detector is attacked. Then the walk goes on after it has succeeded on the source; else
             a sample keeps the first images that succeed, since a walk with a large budget may leave them again.
+        victim: the detector that decides, where it is not the source; what it does not read is not attacked, since it
+            would seem robust there.
+
+    Raises:
+        BadInputError: the source reads nothing that the victim reads.
     """
-    sensors: list[tuple[Modality, ...]] = [source.modalities[:1]]
-    if len(source.modalities) > 1:
-        sensors.append(source.modalities)
+    reached = tuple(name for name in source.modalities if victim is None or name in victim.modalities)
+    if not reached:
+        raise BadInputError(
+            f"{source.card.name} reads no sensor of the detector, so its attacks cannot be tried",
+            hint="facewarden attack --surrogate with a detector of the same sensor",
+        )
+    sensors: list[tuple[Modality, ...]] = [reached[:1]]
+    if len(reached) > 1:
+        sensors.append(reached)
     pgd, noise = load("attacks", "pgd"), load("attacks", "noise")
     return grid(
         eps=needs.sizes.budgets,

@@ -13,12 +13,14 @@ from facewarden.cli.parts.checks import (
     check_purifiers,
     check_sets,
 )
-from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Precision, Setting
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.parse import without_commas
 from facewarden.cli.parts.settings import as_pairs, settled
 
 groups = {
+    "captures": ("bona_fide", "attacks", "mapping", "subject"),
     "models": ("detector", "surrogate", "surrogates", "victims"),
     "attack": ("method", "set", "head", "towards", "modalities"),
     "budget": ("eps", "norm"),
@@ -28,9 +30,13 @@ groups = {
 
 
 def attack(
-    captures: Captures,
+    captures: Captures | None = None,
     /,
     *,
+    bona_fide: tuple[Folder, ...] = (),
+    attacks: tuple[Folder, ...] = (),
+    mapping: Path | None = None,
+    subject: Rule = "auto",
     detector: Model = "multi_cnn",
     surrogate: Model | None = None,
     surrogates: tuple[Model, ...] = (),
@@ -58,6 +64,10 @@ def attack(
 
     Args:
         captures: captures with dev rows (for the threshold) and test rows (attacked).
+        bona_fide: instead of captures, folders of bona fide photos.
+        attacks: folders of attack photos; the species is read from the names of folders.
+        mapping: table of which folder is what, edited.
+        subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         detector: the detector under attack.
         surrogate: detector whose gradients are read instead.
         surrogates: several of them; with victims, the matrix of what the attacks of each do to each victim.
@@ -97,6 +107,7 @@ def attack(
     surrogates, victims = parts["surrogates"], parts["victims"]
     method, set = as_pairs(parts["method"], ())
     check_sets([captures])
+    check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures)
     check_detectors([detector, *surrogates, *victims, *([surrogate] if surrogate else [])])
     check_purifiers(through)
     check_attack(method)
@@ -105,7 +116,11 @@ def attack(
     from facewarden.verbs.attack import attack as run
 
     result = run(
-        Path(captures),
+        None if captures is None else Path(captures),
+        bona_fide=bona_fide,
+        attacks=attacks,
+        mapping=mapping,
+        subject=subject,
         detector=detector,
         surrogate=surrogate,
         surrogates=surrogates or None,

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.cli.parts.checks import check_detectors, check_device, check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Setting
+from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
 
 
@@ -19,6 +20,10 @@ def audit(
     set: tuple[Setting, ...] = (),
     faces: Faces | None = None,
     captures: Captures | None = None,
+    bona_fide: tuple[Folder, ...] = (),
+    attacks: tuple[Folder, ...] = (),
+    mapping: Path | None = None,
+    subject: Rule = "auto",
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
@@ -42,6 +47,10 @@ def audit(
         faces: photos of people: orl, lfw:FOLDER, or a folder with one folder per person. They are cloaked, and captures
             are simulated from them unless --captures is given.
         captures: real or simulated captures.
+        bona_fide: instead of captures, folders of bona fide photos.
+        attacks: folders of attack photos; the species is read from the names of folders.
+        mapping: table of which folder is what, edited.
+        subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of all random choices.
@@ -59,6 +68,7 @@ def audit(
     check_detectors([detector])
     check_recognizers([recognizer, *surrogate])
     check_sets([faces, captures])
+    check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures)
     from facewarden.reporting.document import SECTIONS
     from facewarden.verbs.audit import audit as run
 
@@ -68,6 +78,10 @@ def audit(
         surrogate=surrogate,
         faces=faces,
         captures=None if captures is None else Path(captures),
+        bona_fide=bona_fide,
+        attacks=attacks,
+        mapping=mapping,
+        subject=subject,
         preset=preset,
         policy=policy,
         seed=seed,

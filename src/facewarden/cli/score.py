@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Annotated
 
 from facewarden.cli.parts.checks import check_detectors, check_device, check_sets
-from facewarden.cli.parts.kinds import Device, Model, Precision, Setting
+from facewarden.cli.parts.kinds import Device, Folder, Model, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
 
 
 def score(
-    source: Annotated[str, "CAPTURES|PHOTOS"],
+    source: Annotated[str, "CAPTURES|PHOTOS"] | None = None,
     /,
     *,
+    bona_fide: tuple[Folder, ...] = (),
+    attacks: tuple[Folder, ...] = (),
+    mapping: Path | None = None,
+    subject: Rule = "auto",
     detector: Model = "multi_cnn",
     set: tuple[Setting, ...] = (),
     device: Device = "auto",
@@ -26,6 +31,10 @@ def score(
 
     Args:
         source: captures (a manifest, or NAME:PATH of a published set), a photo, or a folder of photos at any depth.
+        bona_fide: instead of these, folders of bona fide photos; the table then holds label, species and subject.
+        attacks: folders of attack photos; the species is read from the names of folders.
+        mapping: table of which folder is what, edited.
+        subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         detector: the detector; its settings may follow in braces.
         set: settings of the detector, key=value.
         device: where it computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
@@ -37,9 +46,20 @@ def score(
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_detectors([detector])
     check_sets([source])
+    check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=source)
     from facewarden.verbs.score import score as run
 
-    result = run(Path(source), detector=detector, device=device, precision=precision, out=out)
+    result = run(
+        None if source is None else Path(source),
+        bona_fide=bona_fide,
+        attacks=attacks,
+        mapping=mapping,
+        subject=subject,
+        detector=detector,
+        device=device,
+        precision=precision,
+        out=out,
+    )
     lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
     told = Counter(note for notes in result.notes for note in notes.split("; ") if note)
     lines += [f"note for {count}: {note}" for note, count in told.items()]

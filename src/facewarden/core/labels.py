@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -52,7 +53,21 @@ PUBLISHED_SPECIES = ("print", "replay", "mask_paper", "fake_head", "makeup", "ot
 """Further species of published sets, where they say no more than this, or the simulator renders no such thing."""
 
 ALL_SPECIES = SPECIES_BY_VERSION[2] + PUBLISHED_SPECIES
-"""Every species that a sample may have."""
+"""Every species that a sample may have, besides those of a set's own."""
+
+OTHER_SPECIES = "other_"
+"""How the name of an own species begins, of an instrument that has no word above: `other_resin_bust`."""
+_OWN = re.compile(r"other_[a-z0-9_]{1,60}")
+
+
+def is_species(name: str) -> bool:
+    """Whether a name is one of `ALL_SPECIES`, or that of an own species.
+
+    >>> is_species("print_flat"), is_species("other_resin_bust"), is_species("print_flatt")
+    (True, True, False)
+    """
+    return name in ALL_SPECIES or _OWN.fullmatch(name) is not None
+
 
 SPECIES_GROUPS = ("prints", "replays", "masks", "partial")
 """Groups of species that share how they are made; a protocol holds one of them out."""

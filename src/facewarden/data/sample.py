@@ -19,6 +19,9 @@ SHARES = 2.0
 INFRARED_BITS = range(8, 17)
 """How many bits of a 16-bit file an infrared sensor may fill."""
 
+NON_RESPONSE = "non_response"
+"""Column of a manifest, in `extra`: why a capture gets no decision, such as that no face was found in it."""
+
 Box = tuple[float, float, float, float]
 Landmarks = tuple[tuple[float, float], ...]
 
@@ -31,7 +34,8 @@ class Sample:
         key: its unique name.
         split: "train", "dev" or "test".
         label: 1 = bona fide, 0 = attack presentation.
-        species: one of `facewarden.core.labels.ALL_SPECIES`; "bona_fide" exactly where the label is 1.
+        species: one of `facewarden.core.labels.ALL_SPECIES`, or an own one, `other_NAME`; "bona_fide" exactly where the
+            label is 1.
         subject: whose face is shown, an opaque name. It and the two below are kept as `as_name` spells them.
         domain: which sensor and set it comes from.
         session: which visit of the subject, where known.

@@ -25,8 +25,10 @@ from facewarden.data.text import escaped, printable
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"  # which runs nothing, sign or not
-_FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*[=+\-@\t\r]")
-_QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+COMMENT = "# "
+"""How a row of a CSV begins that is a comment, such as the example in a template."""
+_FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*([=+\-@\t\r]|{COMMENT})")
+_QUOTED_FORMULA = re.compile(rf"'+([=+\-@\t\r]|{COMMENT})")
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
@@ -66,7 +68,8 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     """Read a table as name -> values.
 
     Args:
-        path: a `.parquet` or `.csv` file. CSV carries no types: its cells come back as str, empty ones as None.
+        path: a `.parquet` or `.csv` file. CSV carries no types: its cells come back as str, empty ones as None. Rows
+            that begin with "# " are comments.
 
     Raises:
         BadInputError: missing, a folder, garbage, not UTF-8, rows of different lengths, or a column named twice.
@@ -225,7 +228,7 @@ def _write_csv(path: Path, lists: Mapping[str, list[Any]]) -> None:
 
 
 def _inert(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula, behind an apostrophe; `_text` takes it off again."""
+    """A text that would be run as a formula or read as a comment, behind an apostrophe; `_text` takes it off again."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
@@ -247,7 +250,7 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
             for row in reader:
                 if len(rows) >= most:
                     check_limit("table_rows", len(rows) + 1, what=printable(path))
-                if row:
+                if row and not row[0].startswith(COMMENT):
                     rows.append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(

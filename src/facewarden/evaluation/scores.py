@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
-from facewarden.data.sample import Sample
+from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.table import read_table, write_table
 from facewarden.data.text import printable
 from facewarden.evaluation.polarity import warn_if_reversed
@@ -169,11 +169,14 @@ def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, l
     kept: list[Sample] = []
     scores: list[float] = []
     by_key = {sample.key: sample for sample in manifest}
+    asked = replace(manifest, rows=tuple(row for row in manifest if NON_RESPONSE not in row.extra))
+    silent = [row for row in manifest if NON_RESPONSE in row.extra]
+    skipped += [Skipped(row.key, _first_file(manifest, row), row.extra[NON_RESPONSE]) for row in silent]
     batches = iter_batches(
-        manifest, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped,
+        asked, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped,
         squash=detector.squash,
     )  # fmt: skip
-    for found in track(batches, label=label, total=len(manifest), unit="captures", size=len):
+    for found in track(batches, label=label, total=len(asked), unit="captures", size=len):
         for key, score in zip(found.key, scores_of(detector, found).tolist(), strict=True):
             if np.isfinite(score):
                 kept.append(by_key[key])

@@ -17,7 +17,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.head_goal import check_head, class_code
-from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, several
+from facewarden.core.identity.given import PathLike, maybe_path, name_of, several
 from facewarden.core.labels import Modality
 from facewarden.core.resolve import DetectorLike, PurifierLike, resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
@@ -48,6 +48,7 @@ from facewarden.metrics.pad import fit_rule
 from facewarden.nn.gradient_sources.averaged import AveragedReading
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
 from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
+from facewarden.verbs.own_folders import given_captures
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,9 +79,13 @@ class Attacked(RowsResult):
 @computes
 @locking
 def attack(
-    captures: PathLike,
+    captures: PathLike | None = None,
     /,
     *,
+    bona_fide: PathLike | Sequence[PathLike] = (),
+    attacks: PathLike | Sequence[PathLike] = (),
+    mapping: PathLike | None = None,
+    subject: str = "auto",
     detector: DetectorLike = "multi_cnn",
     surrogate: DetectorLike | None = None,
     surrogates: DetectorLike | Sequence[DetectorLike] | None = None,
@@ -108,6 +113,9 @@ def attack(
 
     Args:
         captures: manifest with dev rows (for the threshold) and test rows (attacked).
+        bona_fide, attacks: instead of captures, folders of photos of each class; faces are found where the detector
+            needs them, and the split by subject is written to runs/own.
+        mapping, subject: how these folders are read, as in `data_from_folders`.
         detector: the victim.
         surrogate: detector whose gradients are read instead of the victim's.
         surrogates: several detectors; with victims, the matrix of what each one's attacks do to each victim.
@@ -138,7 +146,7 @@ def attack(
     Raises:
         BadInputError: a setting outside its range, before anything is scored; or captures that cannot be used.
     """
-    captures, out, pictures = path_of(captures), maybe_path(out), maybe_path(pictures)
+    out, pictures = maybe_path(out), maybe_path(pictures)
     modalities, named = several(modalities), name_of(method)
     checked_seed(seed)
     if samples < 1:
@@ -153,7 +161,13 @@ def attack(
         hold(pictures)
     home = resolve_device(device)
     reading = _reading(maybe_path(sfa), offset=offset, route=route, average=average, through=through, device=home)
-    manifest = open_captures(captures)
+    matrix = surrogates is not None or victims is not None
+    victim = None if matrix else resolve_detector(detector)
+    read = given_captures(captures, [] if victim is None else [victim], bona_fide=bona_fide, attacks=attacks,
+                          mapping=mapping, subject=subject, seed=seed, boxes=matrix)  # fmt: skip
+    if read is None:
+        raise BadInputError("no captures to attack", hint="a manifest, or --bona-fide DIR --attacks DIR")
+    captures, manifest = read, open_captures(read)
     if surrogates is not None or victims is not None:
         if surrogate is not None or surrogates is None:
             raise BadInputError("a matrix needs --surrogates", hint="--surrogates A B --victims C D")
@@ -174,7 +188,7 @@ def attack(
             device=device,
             out=out,
         )
-    victim = resolve_detector(detector)
+    assert victim is not None
     source = victim if surrogate is None else resolve_detector(surrogate)
     check_attackable(source, method=named, attacker=attacker, modalities=modalities, head=head,
                      name=name_of(detector if surrogate is None else surrogate))  # fmt: skip

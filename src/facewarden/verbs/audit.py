@@ -30,7 +30,7 @@ from facewarden.core.compute.precision import Precision
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
-from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
+from facewarden.core.identity.given import PathLike, name_of, path_of, recorded, several
 from facewarden.core.identity.inputs import hash_of
 from facewarden.core.identity.version import __version__
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
@@ -43,6 +43,7 @@ from facewarden.reporting.codec import parse_report
 from facewarden.reporting.document import AuditedPart, Gate, LeftOut, Report, Section
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
+from facewarden.verbs.own_folders import given_captures
 
 _LOG = logging.getLogger("facewarden")
 
@@ -81,6 +82,10 @@ def audit(
     surrogate: RecognizerLike | Sequence[RecognizerLike] = (),
     faces: PathLike | None = None,
     captures: PathLike | None = None,
+    bona_fide: PathLike | Sequence[PathLike] = (),
+    attacks: PathLike | Sequence[PathLike] = (),
+    mapping: PathLike | None = None,
+    subject: str = "auto",
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
@@ -102,6 +107,9 @@ def audit(
         faces: photos of people: orl, lfw:DIR, london:DIR or DIR with one folder per person. They are cloaked, and
             captures are simulated from them unless --captures is given.
         captures: manifest of real or simulated captures (CSV or Parquet), or NAME:PATH of a published set.
+        bona_fide, attacks: instead of captures, folders of photos of each class; faces are found where the detector
+            needs them, and the split by subject is written to runs/own.
+        mapping, subject: how these folders are read, as in `data_from_folders`.
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
         seed: of everything random.
@@ -121,9 +129,9 @@ def audit(
     gate = parse_gate(fail_on) if fail_on else None
     victim = resolve_detector(detector)
     photos = None if faces is None else os.fspath(faces)
-    needs = AuditRequest(
-        recognizer, several(surrogate), photos, maybe_path(captures), sizes, policy, seed, device, precision
-    )
+    captures = given_captures(captures, [victim], bona_fide=bona_fide, attacks=attacks, mapping=mapping,
+                              subject=subject, seed=seed)  # fmt: skip
+    needs = AuditRequest(recognizer, several(surrogate), photos, captures, sizes, policy, seed, device, precision)
     hashes, inputs = check_needs(needs)
     inputs["detector"] = hash_of(victim.card.identity())
     recipe = {

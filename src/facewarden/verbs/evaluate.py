@@ -27,6 +27,7 @@ from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
 from facewarden.metrics.pad import check_policy
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
+from facewarden.verbs.own_folders import folder_paths, given_captures
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +64,10 @@ def evaluate(
     /,
     *,
     captures: PathLike | None = None,
+    bona_fide: PathLike | Sequence[PathLike] = (),
+    attacks: PathLike | Sequence[PathLike] = (),
+    mapping: PathLike | None = None,
+    subject: str = "auto",
     scores: PathLike | None = None,
     detector: DetectorLike = "multi_cnn",
     policy: str = "eer",
@@ -89,6 +94,9 @@ def evaluate(
             recognizers on pairs of photos; cloaking: one person at a time cloaks their gallery photos, and trackers
             look for them.
         captures: manifest to score with --detector, or give --scores.
+        bona_fide, attacks: instead of captures, folders of photos of each class; faces are found where the detector
+            needs them, and the split by subject is written to runs/own.
+        mapping, subject: how these folders are read, as in `data_from_folders`.
         scores: table that facewarden score --out wrote for a manifest.
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
         policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
@@ -154,6 +162,10 @@ def evaluate(
         return Evaluated(metrics, None, simulated, files, skipped, placement().resolved())
     return evaluate_presentation(
         captures=maybe_path(captures),
+        bona_fide=bona_fide,
+        attacks=attacks,
+        mapping=mapping,
+        subject=subject,
         scores=maybe_path(scores),
         detector=detector,
         policy=policy,
@@ -168,6 +180,10 @@ def evaluate(
 def evaluate_presentation(
     *,
     captures: Path | None,
+    bona_fide: PathLike | Sequence[PathLike] = (),
+    attacks: PathLike | Sequence[PathLike] = (),
+    mapping: PathLike | None = None,
+    subject: str = "auto",
     scores: Path | None,
     detector: DetectorLike,
     policy: str,
@@ -180,6 +196,7 @@ def evaluate_presentation(
 
     Args:
         captures: manifest to score, or NAME:PATH of a published set; or
+        bona_fide, attacks, mapping, subject: folders of photos, see `evaluate`; or
         scores: table that `facewarden score --out` wrote for a manifest.
         detector: which detector, where captures are given.
         policy: how the threshold is set.
@@ -189,15 +206,20 @@ def evaluate_presentation(
     """
     checked_seed(seed)
     computed: dict[str, str] = {}
-    if (captures is None) == (scores is None):
+    folders = bool(folder_paths(bona_fide) or folder_paths(attacks))
+    if (captures is None and not folders) == (scores is None):
         raise BadInputError(
-            "give either --captures or --scores", hint="facewarden evaluate presentation --captures M.csv"
+            "give captures, folders of photos, or --scores",
+            hint="--captures M.csv, --bona-fide DIR --attacks DIR, or --scores S.csv",
         )
+    check_policy(policy)
+    model = resolve_detector(detector) if folders else None
+    captures = given_captures(captures, [] if model is None else [model], bona_fide=bona_fide, attacks=attacks,
+                              mapping=mapping, subject=subject, seed=seed)  # fmt: skip
     if captures is not None:
-        check_policy(policy)
         manifest = open_captures(captures).where(split=("dev", "test"))
         check_captures(manifest)
-        model = resolve_detector(detector)
+        model = resolve_detector(detector) if model is None else model
         found, computed = score_manifest(model, manifest), computed_by([model])
     else:
         assert scores is not None

@@ -12,7 +12,7 @@ from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import locking
-from facewarden.core.identity.given import PathLike, maybe_path, path_of
+from facewarden.core.identity.given import PathLike, maybe_path
 from facewarden.core.registry import load
 from facewarden.core.resolve import DetectorLike, resolve_detector
 from facewarden.core.roles import Detector
@@ -25,6 +25,7 @@ from facewarden.data.text import printable
 from facewarden.evaluation.photo_scores import PhotoScore, score_photos
 from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import score_manifest
+from facewarden.verbs.own_folders import folder_paths, given_captures
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,9 +65,13 @@ class ScoreResult(RowsResult):
 @computes
 @locking
 def score(
-    source: PathLike,
+    source: PathLike | None = None,
     /,
     *,
+    bona_fide: PathLike | Sequence[PathLike] = (),
+    attacks: PathLike | Sequence[PathLike] = (),
+    mapping: PathLike | None = None,
+    subject: str = "auto",
     detector: DetectorLike = "multi_cnn",
     device: str = "auto",
     precision: Precision | None = None,
@@ -77,16 +82,25 @@ def score(
     Args:
         source: a manifest (.csv, .parquet), wmca:PATH or another published set of captures, a photo, or a folder of
             photos at any depth.
+        bona_fide, attacks: instead of a source, folders of photos of each class; the table then holds label, species
+            and subject of each, as `evaluate` reads it.
+        mapping, subject: how these folders are read, as in `data_from_folders`.
         detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
         device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what its own settings say, float32 for most.
         out: table to write, .parquet or .csv.
     """
-    source, out = path_of(source), maybe_path(out)
+    out = maybe_path(out)
     if out is not None:
         check_results_target(out)
     model = resolve_detector(detector)
+    both = bool(folder_paths(bona_fide)) and bool(folder_paths(attacks))
+    read = given_captures(source, [model], bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
+                          seed=0, split=both)  # fmt: skip
+    if read is None:
+        raise BadInputError("nothing to score", hint="photos, a manifest, or --bona-fide DIR --attacks DIR")
+    source = read
     if names_captures(source):
         scores = score_manifest(model, open_captures(source))
         if out is not None:

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from facewarden.attacks.pgd import PGD
-from facewarden.auditing.detector import attack_grid
+from facewarden.auditing.detector import attack_grid, seen_sensors
 from facewarden.auditing.perturbation_section import AttackGrid, perturbation_section
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.request import AuditRequest
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
 from facewarden.evaluation.attack_runs import AttackSetup, run_grid
@@ -57,3 +58,26 @@ def test_a_transfer_walks_to_its_end() -> None:
         attack = attack_grid(Band(), NEEDS, transfer=transfer)[0].attack
         assert isinstance(attack, PGD)
         assert attack.stop_at_success is not transfer
+
+
+class ThreeSensors(Band):
+    """A source of gradients that can also read depth and infrared."""
+
+    modalities = ("rgb", "depth", "infrared")
+    optional = ("depth", "infrared")
+
+
+class DepthAlone(Band):
+    """Reads no color."""
+
+    modalities = ("depth",)
+
+
+def test_a_detector_of_color_is_never_attacked_through_depth() -> None:
+    cells = attack_grid(ThreeSensors(), NEEDS, transfer=True, victim=Band())
+    assert {cell.threat.modalities for cell in cells} == {("rgb",)}
+    assert seen_sensors(Band(), ThreeSensors()) == ("rgb",)
+    both = attack_grid(ThreeSensors(), NEEDS, transfer=True, victim=ThreeSensors())
+    assert {cell.threat.modalities for cell in both} == {("rgb",), ("rgb", "depth", "infrared")}
+    with pytest.raises(BadInputError, match="reads no sensor of the detector"):
+        attack_grid(DepthAlone(), NEEDS, transfer=True, victim=Band())

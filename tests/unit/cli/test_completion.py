@@ -28,7 +28,7 @@ _facewarden; printf '%s\\n' "${{COMPREPLY[@]}}"
         ("facewarden evaluate pre", {"presentation"}),
         ("facewarden evaluate presentation --pol", {"--policy"}),
         ("facewarden attack x.csv --vict", {"--victims"}),
-        ("facewarden data ", {"check", "import", "--help"}),
+        ("facewarden data ", {"boxes", "check", "from-folders", "import", "split", "template", "--help"}),
         ("facewarden score photos", set()),
     ],
 )

@@ -124,8 +124,12 @@ WRONG = {
     "cloak": ["absent", "--out", "o"],
     "cloak-pairs": ["absent", "--out", "o"],
     "completion": ["tcsh"],
+    "data boxes": ["absent", "--out", "o.csv"],
     "data check": ["absent"],
+    "data from-folders": ["absent", "--out", "o.csv"],
     "data import": ["wmca:absent", "--out", "o.csv"],
+    "data split": ["absent.csv", "--out", "o.csv"],
+    "data template": ["pair"],
     "distill": ["absent.json", "--out", "o", "--faces", "."],
     "evaluate cloaking": ["--dataset", "absent"],
     "evaluate presentation": ["--scores", "absent.csv"],
@@ -145,6 +149,9 @@ WRONG = {
 """Command -> a name or path that leads nowhere; doctor takes none."""
 ALSO = (
     ["score", ".", "--device", "gpu"],
+    ["audit", "--bona-fide", "absent", "--attacks", "."],
+    ["evaluate", "presentation", "--bona-fide", ".", "--attacks", ".", "--subject", "folder"],
+    ["attack", "--subject", "level:1"],
     ["score", ".", "--set", "recognizer.order=BGR"],
     ["train", "--out", "o", "--captures", "absent.csv"],
     ["bench", "absent.yaml"],

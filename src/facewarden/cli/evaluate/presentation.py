@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Setting
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
 
 
 def presentation(
     *,
     captures: Captures | None = None,
+    bona_fide: tuple[Folder, ...] = (),
+    attacks: tuple[Folder, ...] = (),
+    mapping: Path | None = None,
+    subject: Rule = "auto",
     scores: Path | None = None,
     detector: Model = "multi_cnn",
     set: tuple[Setting, ...] = (),
@@ -26,6 +31,10 @@ def presentation(
 
     Args:
         captures: captures to score with --detector; or give --scores.
+        bona_fide: instead of captures, folders of bona fide photos.
+        attacks: folders of attack photos; the species is read from the names of folders.
+        mapping: table of which folder is what, edited.
+        subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         scores: table that facewarden score --out wrote for captures.
         detector: the detector; its settings may follow in braces.
         set: settings of the detector, key=value.
@@ -39,6 +48,7 @@ def presentation(
     check_device(device)
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_sets([captures])
+    check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures or scores)
     check_path(scores)
     check_detectors([detector])
     from facewarden.cli.parts.evaluated import outcome_of
@@ -47,6 +57,10 @@ def presentation(
     return outcome_of(
         evaluate_presentation(
             captures=None if captures is None else Path(captures),
+            bona_fide=bona_fide,
+            attacks=attacks,
+            mapping=mapping,
+            subject=subject,
             scores=scores,
             detector=detector,
             policy=policy,

@@ -20,6 +20,9 @@ Name = Annotated[str, "NAME"]
 Setting = Annotated[str, "KEY=VALUE"]
 """One setting of what another option names."""
 
+Rule = Annotated[str, "RULE"]
+"""Whose face a photo of a folder shows."""
+
 Folder = Annotated[Path, "FOLDER"]
 """A folder."""
 
