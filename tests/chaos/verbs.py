@@ -43,7 +43,7 @@ VERBS = (
     ChaosVerb("train", ("train", f"{INPUTS}/recipe.json", "--captures", _CAPTURES, "--out", "out", "--seed", "1",
                         "--epochs", "4"), ("--resume",)),
     ChaosVerb("bench", ("bench", f"{INPUTS}/plan.yaml", "--out", "out", "--workers", "2"), ("--resume",)),
-    ChaosVerb("purify", ("purify", f"{INPUTS}/many", "--out", "out")),
+    ChaosVerb("purify", ("purify", f"{INPUTS}/many", "--out", "out", "--workers", "2", "--batch", "2")),
     ChaosVerb("cloak", ("cloak", f"{INPUTS}/some", "--out", "out", *_FACES, "--batch", "1")),
     ChaosVerb("audit", ("audit", "--preset", "quick", "--seed", "2", "--out", "out"), ("--resume",)),
 )  # fmt: skip

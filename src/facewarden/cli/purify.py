@@ -24,6 +24,8 @@ def purify(
     aligner: Name = "yunet",
     recognizer: Model = "mobilefacenet_512",
     force: bool = False,
+    workers: int = 0,
+    batch: int = 1,
     device: Device = "auto",
     precision: Precision | None = None,
 ) -> Outcome:
@@ -47,6 +49,9 @@ def purify(
         aligner: how faces are found; precropped takes every square picture as one aligned face.
         recognizer: whose similarity before and after is reported; an empty name reports none.
         force: purify again what is there.
+        workers: processes, each with one thread; all cores when 0. The result does not depend on it.
+        batch: photos whose faces the networks are given together; on a GPU more are faster. Another batch may move a
+            pixel by one gray level.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in, whatever the purifier's settings say: auto (bfloat16 where it is native),
             float32, bfloat16 or float16; left out, what those settings say, float32 for most.
@@ -69,6 +74,8 @@ def purify(
         aligner=aligner,
         recognizer=recognizer,
         force=force,
+        workers=workers,
+        batch=batch,
         device=device,
         precision=precision,
     )

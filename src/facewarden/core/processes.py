@@ -100,14 +100,23 @@ def _wait_for_end(join: Callable[[], None]) -> None:
 
 
 @contextmanager
-def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(
+    workers: int,
+    *,
+    preload: Sequence[str] = (),
+    initializer: Callable[..., None] | None = None,
+    initargs: tuple[Any, ...] = (),
+) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes that end with this one, and at once when the block is left by an exception.
 
     Args:
         workers: how many.
+        preload: modules that a server imports once, from which all are then forked; none spawns each by itself.
+        initializer: called in each worker at its start, with `initargs`.
+        initargs: they travel to the workers.
     """
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(max_workers=workers, mp_context=spawn, initializer=end_with_parent)
+    context = fork_server(*preload) if preload else multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (initializer, initargs))
     try:
         yield pool
     except BaseException:
@@ -117,6 +126,12 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def _start_worker(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
+    end_with_parent()
+    if initializer is not None:
+        initializer(*initargs)
 
 
 @contextmanager

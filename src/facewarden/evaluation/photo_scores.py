@@ -20,7 +20,7 @@ from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread
 from facewarden.data.photo_files import FolderListing
 from facewarden.data.text import printable
-from facewarden.photos.folder import TINY
+from facewarden.photos.reader import TINY
 
 _LYING = 45.0
 """Degrees between the eyes and the horizontal from which a face does not stand upright."""

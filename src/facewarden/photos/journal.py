@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import write_text
+from facewarden.core.files import writing
 from facewarden.data.text import named_file
 
 
 class Record:
     """Rows by photo, read from earlier calls and extended when a photo is finished.
 
+    The rows stay in the file: of each photo only the place of its line is held, since folders may be long.
+
     Args:
         path: of the journal; a last line that was cut off is ignored.
         fresh: start anew.
-
-    Attributes:
-        rows: photo -> its row; among others `origin`, what decided its pixels, `file` and `bytes` of the result.
 
     Raises:
         BadInputError: the folder cannot be written.
@@ -27,37 +27,52 @@ class Record:
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
-        self.rows: dict[str, dict[str, Any]] = {}
+        self._places: dict[str, int] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_file() and not fresh:
-                lines = path.read_text("utf-8", errors="replace").split("\n")  # a damaged line is no row
-                self.rows = {row["source"]: row for line in lines for row in _row(line)}
             # written anew: a cut line would run into the next one, and of a photo done twice the last row counts
-            write_text(path, "".join(json.dumps(row) + "\n" for row in self.rows.values()))
-            self._file: TextIO = path.open("a", encoding="utf-8")
+            with writing(path) as temporary, temporary.open("wb") as new:
+                if path.is_file() and not fresh:
+                    self._copy(path, new)
+            self._file: BinaryIO = path.open("ab+")
         except OSError as error:
             raise _unwritable(path, error) from error
 
-    def done(self, name: str, *, origin: str) -> dict[str, Any] | None:
-        """The row of a photo that is finished and whose result is still there, or None."""
-        row = self.rows.get(name)
-        if row is None or row["origin"] != origin:
-            return None
-        try:
-            return row if named_file(self.path.parent, row["file"]).stat().st_size == row["bytes"] else None
-        except OSError:
-            return None
+    def _copy(self, path: Path, new: BinaryIO) -> None:
+        last: dict[str, int] = {}
+        with path.open("rb") as old:
+            place = 0
+            for line in old:
+                row = _row(line)
+                if row is not None:
+                    last[row["source"]] = place
+                place += len(line)
+            for name, place in last.items():
+                old.seek(place)
+                self._places[name] = new.tell()
+                new.write(old.readline().rstrip(b"\n") + b"\n")
 
-    def add(self, row: dict[str, Any]) -> None:
+    def __iter__(self) -> Iterator[str]:
+        """Names of the photos that have a row."""
+        return iter(self._places)
+
+    def row(self, name: str) -> dict[str, Any] | None:
+        """The row of a photo; among others `origin`, what decided its pixels, `file` and `bytes` of the result."""
+        place = self._places.get(name)
+        if place is None:
+            return None
+        self._file.seek(place)
+        return _row(self._file.readline())
+
+    def add(self, row: Mapping[str, Any]) -> None:
         """Record a finished photo.
 
         Raises:
             BadInputError: the disk is full or read-only.
         """
-        self.rows[row["source"]] = row
         try:
-            self._file.write(json.dumps(row) + "\n")
+            self._places[row["source"]] = self._file.seek(0, 2)
+            self._file.write(json.dumps(row).encode() + b"\n")
             self._file.flush()
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -70,12 +85,23 @@ class Record:
             raise _unwritable(self.path, error) from error
 
 
-def _row(line: str) -> list[dict[str, Any]]:
+def still_there(row: Mapping[str, Any] | None, *, origin: str, folder: Path) -> bool:
+    """Whether a photo is finished: its row is of this origin, and its result lies in the folder."""
+    if row is None or row["origin"] != origin:
+        return False
+    try:
+        return bool(named_file(folder, row["file"]).stat().st_size == row["bytes"])
+    except OSError:
+        return False
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The row in a line; None where it is damaged."""
     try:
         row = json.loads(line)
     except ValueError:
-        return []
-    return [row] if isinstance(row, dict) and {"source", "origin", "file", "bytes"} <= set(row) else []
+        return None
+    return row if isinstance(row, dict) and {"source", "origin", "file", "bytes"} <= set(row) else None
 
 
 def _unwritable(path: Path, error: OSError) -> BadInputError:

@@ -37,7 +37,8 @@ from facewarden.photos.cloak_attack import choose_method, surrogate_weights
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.photos.cloak_measures import measure_photo
 from facewarden.photos.cloaked_photos import FoundFaces, cloak_photos
-from facewarden.photos.folder import PhotoFolder, Unusable
+from facewarden.photos.folder import PhotoFolder
+from facewarden.photos.reader import Unusable
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 
 Strength = Literal["low", "mid", "high"]

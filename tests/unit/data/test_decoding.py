@@ -20,7 +20,8 @@ from facewarden.core.guards.limits import LimitError
 from facewarden.data import decoding
 from facewarden.data.decoding import DecodingProcess, suspicion
 from facewarden.data.photo import read_photo, why_unread
-from facewarden.photos.folder import PhotoFolder, Unusable
+from facewarden.photos.folder import PhotoFolder
+from facewarden.photos.reader import Unusable
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 

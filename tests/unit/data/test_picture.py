@@ -16,7 +16,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import LimitError
 from facewarden.data import picture
 from facewarden.data.photo import read_photo, why_unread
-from facewarden.photos.folder import PhotoFolder, Unusable
+from facewarden.photos.folder import PhotoFolder
+from facewarden.photos.reader import Unusable
 
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
 

@@ -18,6 +18,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import temporary_name
 from facewarden.core.roles import Aligner, FaceLocation, Purifier, Recognizer
 from facewarden.data.photo import read_photo
+from facewarden.photos import purify_photos
 from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.verbs import purify as module
 from facewarden.verbs.purify import Purified, purify
@@ -234,7 +235,7 @@ def test_a_second_call_does_only_what_is_missing(folder: Path, tmp_path: Path, s
 def test_a_stopped_call_goes_on_where_it_was(
     folder: Path, tmp_path: Path, stand_ins: Dimmer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, written = module.write_changed, []
+    plain, written = purify_photos.write_changed, []
 
     def stops(*arguments: object, **keywords: object) -> None:
         if len(written) == 2:
@@ -242,10 +243,10 @@ def test_a_stopped_call_goes_on_where_it_was(
         written.append(arguments)
         plain(*arguments, **keywords)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "write_changed", stops)
+    monkeypatch.setattr(purify_photos, "write_changed", stops)
     with pytest.raises(KeyboardInterrupt):
         run(folder, tmp_path / "out")
-    monkeypatch.setattr(module, "write_changed", plain)
+    monkeypatch.setattr(purify_photos, "write_changed", plain)
     with (tmp_path / "out" / "purified.jsonl").open("a") as journal:
         journal.write('{"source": "cut o')
     result = run(folder, tmp_path / "out")
@@ -450,14 +451,14 @@ def test_an_output_belongs_to_one_folder(*, force: bool, folder: Path, tmp_path:
 def test_a_photo_that_goes_meanwhile_stops_nothing(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = module.write_changed
+    real = purify_photos.write_changed
 
     def taking(path: Path, *rest: Any, **more: Any) -> None:
         if path.name == "a.png":
             path.unlink()
         real(path, *rest, **more)
 
-    monkeypatch.setattr(module, "write_changed", taking)
+    monkeypatch.setattr(purify_photos, "write_changed", taking)
     result = run(folder, tmp_path / "out")
     assert result.skipped["gone while it was purified"] == 1
     assert result.done == 3

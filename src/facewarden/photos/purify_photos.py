@@ -1,0 +1,248 @@
+"""Purify photos of a folder, some at a time: the work of one process of the verb."""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.compute.finite import NO_VECTOR
+from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.files import writing
+from facewarden.core.resolve import (
+    PurifierLike,
+    RecognizerLike,
+    resolve_aligner,
+    resolve_purifier,
+    resolve_recognizer,
+)
+from facewarden.core.roles import Aligner, Purifier
+from facewarden.data.photo_change import write_changed
+from facewarden.data.text import printable
+from facewarden.photos.aligned import purify, to_images
+from facewarden.photos.cloak_detector import CloakDetector, TellsCloaks
+from facewarden.photos.journal import still_there
+from facewarden.photos.purify_faces import FacePurifier, FacesOfPhoto, PurifiedPhoto
+from facewarden.photos.reader import PhotoReader, Unusable
+from facewarden.photos.similarity import likeness
+
+
+@dataclass(frozen=True)
+class PhotoTask:
+    """One photo to purify.
+
+    Attributes:
+        path: its file.
+        name: in tables.
+        row: what the journal has of an earlier call.
+    """
+
+    path: Path
+    name: str
+    row: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class PhotoOutcome:
+    """What became of one photo.
+
+    Attributes:
+        task: which one.
+        row: for the journal; None where the earlier row holds, or where it is left out.
+        left_out: why; empty where it has a result.
+        notes: what is to be said of it: sentence -> number.
+    """
+
+    task: PhotoTask
+    row: Mapping[str, Any] | None = None
+    left_out: str = ""
+    notes: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class PurifyJob:
+    """What a worker needs to purify photos.
+
+    Attributes:
+        base, out: folders of the photos and of the results.
+        purifier, aligner, recognizer: as they were given; no aligner purifies whole photos, no recognizer compares.
+        threshold: see `FacePurifier`.
+        decides: text of everything that decides a result besides the photo.
+    """
+
+    base: Path
+    out: Path
+    purifier: PurifierLike
+    aligner: str | None
+    recognizer: RecognizerLike
+    threshold: float | None
+    decides: str
+
+    def open(self) -> PurifyPhotos:
+        """Resolve the models."""
+        model = resolve_purifier(self.purifier)
+        if self.aligner is None:
+            return self.opened(None, FacePurifier(model))
+        checker = None if self.recognizer == "" else resolve_recognizer(self.recognizer)
+        detector = detector_of(model, needed=self.threshold is not None)
+        return self.opened(resolve_aligner(self.aligner), FacePurifier(model, checker, detector, self.threshold))
+
+    def opened(self, finder: Aligner | None, faces: FacePurifier) -> PurifyPhotos:
+        """The work with models that are there already."""
+        return PurifyPhotos(self.base, self.out, self.decides, finder, faces)
+
+
+@dataclass(frozen=True, eq=False)
+class PurifyPhotos:
+    """Purifies or copies some photos at a time; networks are given their faces together.
+
+    Attributes:
+        base, out, decides: as in `PurifyJob`.
+        finder: of faces; None purifies whole photos.
+        faces: purifies them.
+    """
+
+    base: Path
+    out: Path
+    decides: str
+    finder: Aligner | None
+    faces: FacePurifier
+
+    def __call__(self, tasks: Sequence[PhotoTask]) -> list[PhotoOutcome]:
+        """Do what is left to do of some photos.
+
+        Where one of them is to be done, finished ones are read with it: networks are then given the same faces
+        together as in a call that was never stopped, and the last bits are the same.
+        """
+        ended: dict[int, PhotoOutcome] = {}
+        origins: dict[int, str] = {}
+        for place, task in enumerate(tasks):
+            try:
+                origins[place] = self._origin(task.path)
+            except Unusable as reason:
+                ended[place] = PhotoOutcome(task, left_out=str(reason))
+                continue
+            if still_there(task.row, origin=origins[place], folder=self.out):
+                ended[place] = PhotoOutcome(task)
+        if len(ended) < len(tasks):
+            for place, outcome in self._purified(tasks, origins, finished=frozenset(ended)):
+                ended[place] = outcome
+        return [ended[place] for place in range(len(tasks))]
+
+    def _purified(
+        self, tasks: Sequence[PhotoTask], origins: Mapping[int, str], *, finished: frozenset[int]
+    ) -> Iterator[tuple[int, PhotoOutcome]]:
+        places, photos, said = [], [], []
+        for place in origins:
+            reader = PhotoReader(self.base)
+            try:
+                pixels = reader.read(tasks[place].path)
+                found = () if self.finder is None else reader.faces(pixels, self.finder)
+            except Unusable as reason:
+                if place not in finished:
+                    yield place, PhotoOutcome(tasks[place], left_out=str(reason), notes=reader.notes)
+                continue
+            places.append(place)
+            photos.append(FacesOfPhoto(pixels, found))
+            said.append(reader.notes)
+        made = self._all_pixels(photos) if self.finder is None else self.faces(photos)
+        for place, photo, purified, notes in zip(places, photos, made, said, strict=True):
+            if place not in finished:
+                yield place, self._written(tasks[place], photo, purified, origin=origins[place], notes=notes)
+
+    def _all_pixels(self, photos: Sequence[FacesOfPhoto]) -> list[PurifiedPhoto]:
+        return [PurifiedPhoto(_all_pixels(self.faces.purifier, photo.pixels), None, None) for photo in photos]
+
+    def _origin(self, path: Path) -> str:
+        """What decides the result, as a hash: the purifier with settings and weights, and the photo's bytes."""
+        digest = hashlib.sha256(self.decides.encode() + b"\0")
+        try:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except OSError:
+            raise Unusable("unreadable photo: cannot be read") from None
+        return digest.hexdigest()
+
+    def _written(
+        self, task: PhotoTask, photo: FacesOfPhoto, made: PurifiedPhoto, *, origin: str, notes: Counter[str]
+    ) -> PhotoOutcome:
+        try:
+            if made.identity is not None and not np.isfinite(made.identity):
+                raise Unusable(NO_VECTOR)
+            with _unless_gone(task.path):
+                if made.pixels is None:
+                    target, row = self._copied(task), {"treatment": "copied", "psnr": 100.0, "ssim": 1.0}
+                else:
+                    target = self._target(task.path)
+                    write_changed(task.path, made.pixels, target, on_note=lambda what: notes.update([what]))
+                    psnr, alike = likeness(photo.pixels, made.pixels)
+                    row = {"treatment": "purified", "psnr": psnr, "ssim": alike}
+        except Unusable as reason:
+            return PhotoOutcome(task, left_out=str(reason), notes=notes)
+        where = {"source": task.name, "file": printable(target.relative_to(self.out).as_posix())}
+        about = {"likelihood": made.likelihood, "identity": made.identity, **row, "faces": len(photo.faces)}
+        return PhotoOutcome(task, {**where, "bytes": target.stat().st_size, **about, "origin": origin}, notes=notes)
+
+    def _copied(self, task: PhotoTask) -> Path:
+        target = self._copy(task.path)
+        if task.row is None and target.exists() and not filecmp.cmp(task.path, target, shallow=False):
+            raise BadInputError(
+                f"{target} is there already and is another file than {task.path}", hint="choose an empty --out"
+            )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with writing(target) as temporary:
+                shutil.copyfile(task.path, temporary)
+        except OSError as error:
+            raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
+        return target
+
+    def _target(self, path: Path) -> Path:
+        """The suffix stays in the name: a.jpg and a.png of one folder must not meet."""
+        return self.out / f"{path.relative_to(self.base).as_posix()}.png"
+
+    def _copy(self, path: Path) -> Path:
+        """The name itself, unless it is that of the purified a.jpg for a photo called a.jpg.png."""
+        name = path.relative_to(self.base).as_posix()
+        taken = name.endswith(".png") and (self.base / name.removesuffix(".png")).exists()
+        return self.out / (f"{name}.copy.png" if taken else name)
+
+
+def detector_of(model: Purifier, *, needed: bool) -> CloakDetector | None:
+    """The purifier's own judgment where it has one, else that of the shipped one.
+
+    Raises:
+        BadInputError, MissingAssetError: there is none, and it is needed.
+    """
+    try:
+        return CloakDetector(model if isinstance(model, TellsCloaks) else "puface")
+    except (BadInputError, MissingAssetError):
+        if needed:
+            raise
+        return None
+
+
+@contextmanager
+def _unless_gone(path: Path) -> Iterator[None]:
+    """Work on a photo, which somebody may take away meanwhile."""
+    try:
+        yield
+    except BadInputError:
+        if path.exists():
+            raise
+        raise Unusable("gone while it was purified") from None
+
+
+def _all_pixels(model: Purifier, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    cleaned = purify(model, to_images(photo[None]))[0].permute(1, 2, 0).numpy()
+    return np.round(cleaned * 255).astype(np.uint8)
