@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.stream import chunks, count_workers, stream
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
@@ -27,7 +28,6 @@ from facewarden.core.resolve import (
     resolve_recognizer,
 )
 from facewarden.core.roles import Aligner, Recognizer
-from facewarden.core.stream import chunks, count_workers, stream
 from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
 from facewarden.data.text import named_file

@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from facewarden.cli.parts.endings import is_full
-from facewarden.core import stream as module
+from facewarden.core.compute import stream as module
 from facewarden.core.compute.computing import computing
+from facewarden.core.compute.stream import chunks, cores, count_workers, stream
 from facewarden.core.errors import BadInputError
-from facewarden.core.stream import chunks, cores, count_workers, stream
 from stand_in_jobs import Fails, Tells
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[3]
 
 
 def test_results_come_in_order_and_few_items_wait(
@@ -108,7 +108,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
 import sys
 sys.path.insert(0, {str(TESTS)!r})
 from pathlib import Path
-from facewarden.core.stream import stream
+from facewarden.core.compute.stream import stream
 from stand_in_jobs import Sleeps
 list(stream(Sleeps(Path({str(tmp_path)!r})), range(4), workers=2))
 """
