@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,7 @@ class PresentationPlan:
         degraded: also score with each sensor out of register, saturated and frozen.
         tuning: how settings of methods that have several are chosen.
         sealed: the sealed part; None where there is none.
+        published: methods -> their names in the published table.
     """
 
     title: str
@@ -121,6 +122,7 @@ class PresentationPlan:
     degraded: bool
     tuning: TuningSettings
     sealed: SealedSettings | None = None
+    published: Mapping[str, str] = field(default_factory=dict)
 
     def keeps(self, method: str, protocol: str) -> bool:
         """Whether the sealed part needs the weights of a method's trainings under a protocol."""
@@ -136,6 +138,7 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
     """
     written = read_settings(PresentationSettings, settings)
     methods = {name: _method(name, written.methods, written.defaults) for name in written.methods}
+    check_all_known(tuple(written.published), methods, at=("published",))
     parts = tuple(_part(part, methods, written.seeds, at=("parts", place)) for place, part in enumerate(written.parts))
     return PresentationPlan(
         title=written.title,
@@ -148,6 +151,7 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
         degraded=written.degraded,
         tuning=written.tuning,
         sealed=None if written.sealed is None else _sealed(written.sealed, parts),
+        published=written.published,
     )
 
 

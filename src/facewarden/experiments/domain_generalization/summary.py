@@ -9,6 +9,7 @@ from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection, ScoresOverSeeds
 from facewarden.experiments.domain_generalization.labels import counted, has_several, peeks, percent, shown
+from facewarden.experiments.domain_generalization.ranking import Rankings
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart
 from facewarden.experiments.domain_generalization.tables import PartTables
 from facewarden.experiments.domain_generalization.tuning import tuned_records, tuning_table
@@ -30,10 +31,17 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
     sentences: list[str] = []
     tables: list[Table] = []
     figures: list[Figure] = []
+    rankings: dict[str, Any] = {}
     for part in plan.parts:
         made = PartTables(plan, part, scores, simulated)
         sentences += _sentences(made)
         tables += [table for table in made.all() if table.rows]
+        if part.check is None:
+            ranked = Rankings(plan, part, find)
+            sentences += ranked.sentences()
+            tables += ranked.tables(simulated=simulated)
+            if values := ranked.plain():
+                rankings[part.title] = values
         if part.check is None and (figure := _figure(made)) is not None:
             figures.append(figure)
     records = tuned_records(plan, find)
@@ -55,6 +63,7 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
         data={
             "parts": [_data(part, scores) for part in plan.parts if part.check != "dev"],
             **({"tuning": records} if records else {}),
+            **({"rankings": rankings} if rankings else {}),
         },
     )
 

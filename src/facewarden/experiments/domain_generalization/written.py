@@ -146,6 +146,8 @@ class PresentationSettings:
         degraded: also score with each sensor out of register, saturated and frozen.
         tuning: how settings of methods that have several are chosen.
         sealed: the sealed part; the cells that it needs then keep their weights.
+        published: methods of the plan -> methods of the published table whose order theirs is compared with: ViT,
+            CMFL, AMA, VP-FAS, MMDG, DADM.
     """
 
     data: Annotated[Mapping[str, Any], WrittenAs(DataSettings)]
@@ -160,3 +162,4 @@ class PresentationSettings:
     degraded: bool = False
     tuning: TuningSettings = TuningSettings()
     sealed: SealedSettings | None = None
+    published: Mapping[Text, Literal["ViT", "CMFL", "AMA", "VP-FAS", "MMDG", "DADM"]] = field(default_factory=dict)
