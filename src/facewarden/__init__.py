@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.distill import distill
     from facewarden.verbs.doctor import doctor
     from facewarden.verbs.evaluate import evaluate
+    from facewarden.verbs.evaluate_scores import evaluate_scores
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
@@ -48,6 +49,7 @@ __all__ = [
     "distill",
     "doctor",
     "evaluate",
+    "evaluate_scores",
     "explain",
     "fetch",
     "freeze",

@@ -74,6 +74,16 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     Raises:
         BadInputError: missing, a folder, garbage, not UTF-8, rows of different lengths, or a column named twice.
     """
+    return _read_csv(path) if check_table(path) == ".csv" else _read_parquet(path)
+
+
+def check_table(path: Path) -> str:
+    """Refuse what is no table of a size that is read; return its suffix in lower case.
+
+    Raises:
+        BadInputError: an unknown suffix, missing, a folder, or empty.
+        LimitError: it is too large.
+    """
     suffix = _suffix(path)
     try:
         is_file, size = path.is_file(), path.stat().st_size
@@ -85,7 +95,7 @@ def read_table(path: Path) -> dict[str, list[Any]]:
         what = "is empty (zero bytes)" if is_file else "is not a file"
         raise BadInputError(f"{printable(path)}: {what}", hint="give a .parquet or .csv file with a header and rows")
     check_limit("table_bytes", size, what=printable(path))
-    return _read_csv(path) if suffix == ".csv" else _read_parquet(path)
+    return suffix
 
 
 def check_target(path: Path) -> None:
@@ -141,11 +151,11 @@ def _type(values: list[Any], *, where: str) -> type:
 def _write_parquet(path: Path, lists: Mapping[str, list[Any]], types: Mapping[str, type]) -> None:
     # positional column names on the way in: DuckDB folds case and may rename clashing ones
     arrays = {f"c{i}": _array(values, types[name]) for i, (name, values) in enumerate(lists.items())}
-    select = ", ".join(f"CAST(c{i} AS {_SQL_TYPES[types[name]]}) AS {_quoted(name)}" for i, name in enumerate(lists))
-    with tempfile.TemporaryDirectory(prefix="facewarden-") as folder, _connection() as connection:
+    select = ", ".join(f"CAST(c{i} AS {_SQL_TYPES[types[name]]}) AS {quoted(name)}" for i, name in enumerate(lists))
+    with tempfile.TemporaryDirectory(prefix="facewarden-") as folder, connection() as reader:
         made = Path(folder) / "table.parquet"  # DuckDB refuses names that are not UTF-8, the target's may be one
-        connection.register("arrays", arrays)
-        connection.execute(f"COPY (SELECT {select} FROM arrays) TO {_literal(made)} (FORMAT parquet, COMPRESSION zstd)")
+        reader.register("arrays", arrays)
+        reader.execute(f"COPY (SELECT {select} FROM arrays) TO {literal(made)} (FORMAT parquet, COMPRESSION zstd)")
         shutil.copyfile(made, path)
 
 
@@ -159,9 +169,9 @@ def _array(values: list[Any], kind: type) -> NDArray[Any]:
 
 def _read_parquet(path: Path) -> dict[str, list[Any]]:
     try:
-        with _plain_name(path) as source, _connection() as connection:
-            _check_parquet(connection, source, printable(path))
-            cursor = connection.execute(f"SELECT * FROM read_parquet({_literal(source)})")
+        with plain_name(path) as source, connection() as reader:
+            _check_parquet(reader, source, printable(path))
+            cursor = reader.execute(f"SELECT * FROM read_parquet({literal(source)})")
             names = [item[0] for item in cursor.description]
             rows = cursor.fetchall()
     except (duckdb.Error, OSError, UnicodeDecodeError, MemoryError, ValueError, OverflowError) as error:
@@ -172,45 +182,49 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 
-def _check_parquet(connection: Any, source: Path, name: str) -> None:
+def _check_parquet(reader: Any, source: Path, name: str) -> None:
     """Refuse what is small on the disk and has no end in memory: a text that a million rows share is stored once."""
-    rows, *_ = connection.execute(f"SELECT count(*) FROM read_parquet({_literal(source)})").fetchone()
+    rows, *_ = reader.execute(f"SELECT count(*) FROM read_parquet({literal(source)})").fetchone()
     check_limit("table_rows", rows, what=name)
-    cursor = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_literal(source)})")
+    cursor = reader.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(source)})")
     columns = [(column, kind) for column, kind, *_ in cursor.fetchall()]
     check_limit("table_columns", len(columns), what=name)
     whole = 8 * rows * len(columns)
     for column, kind in columns:
         if kind in ("VARCHAR", "BLOB") or kind.endswith(("]", ")")):
-            size = f"strlen(CAST({_quoted(column)} AS VARCHAR))"
-            asked = f"SELECT max({size}), sum({size}) FROM read_parquet({_literal(source)})"
-            longest, total = connection.execute(asked).fetchone()
+            size = f"strlen(CAST({quoted(column)} AS VARCHAR))"
+            asked = f"SELECT max({size}), sum({size}) FROM read_parquet({literal(source)})"
+            longest, total = reader.execute(asked).fetchone()
             check_limit("cell_letters", longest or 0, what=f"{name}: column {column!r}")
             whole += total or 0
     check_limit("table_bytes", whole, what=name)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A column's name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def literal(text: Path | str) -> str:
+    """A text as SQL writes it."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
-def _connection() -> closing[Any]:
+def connection(*, memory: str = "2GB") -> closing[Any]:
+    """Open an engine that sees no network; it must not take more than `memory`."""
     # one thread and no extensions: the same bytes on every machine, and never a look at the network
     settings = {
         "threads": 1,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "memory_limit": "2GB",
+        "memory_limit": memory,
     }
     return closing(duckdb.connect(":memory:", config=settings))
 
 
 @contextmanager
-def _plain_name(path: Path) -> Iterator[Path]:
+def plain_name(path: Path) -> Iterator[Path]:
+    """Give a link of a plain name to a file whose own name may hold anything."""
     # DuckDB reads * ? [ in a name as a pattern and refuses names that are not UTF-8, so it sees a link of a plain name.
     with tempfile.TemporaryDirectory(prefix="facewarden-") as folder:
         link = Path(folder) / "table.parquet"

@@ -14,10 +14,11 @@ from facewarden.evaluation.polarity import reversed_words
 from facewarden.evaluation.scores import Scores, rows_of_split
 from facewarden.metrics.celeba_spoof import official_summary
 from facewarden.metrics.pad import fit_rule
-from facewarden.metrics.summary import NamedInterval, presentation_summary
+from facewarden.metrics.summary import presentation_summary
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
+from facewarden.reporting.named import as_metric
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def measure_presentation(
     figures = presentation_summary(
         test.score, test.label, species=test.species, subjects=test.subject, rule=rule, seed=seed, rounds=rounds
     )
-    metrics = tuple(sorted((_as_metric(f, simulated=scores.simulated) for f in figures), key=_reading_order))
+    metrics = tuple(sorted((as_metric(f, simulated=scores.simulated) for f in figures), key=_reading_order))
     by_domain = tuple(_by_domain(test, rule, seed=seed, rounds=rounds, simulated=scores.simulated))
     lacking = _lacking(test)
     verdict = grade("presentation", metrics)
@@ -101,13 +102,6 @@ def refuse_shared_subjects(dev: Scores, test: Scores) -> None:
         )
 
 
-def _as_metric(found: NamedInterval, *, simulated: bool, group: Mapping[str, str] | None = None) -> Metric:
-    name, _, species = found.name.partition("/")
-    where = {**({"species": species} if species else {}), **(group or {})}
-    unit = found.unit or ("" if name == "auc" else "%")
-    return Metric(name, found.value, found.low, found.high, found.n, simulated, unit, where, found.note)
-
-
 _PER_DOMAIN = ("acer_worst_species", "bpcer", "auc")
 
 
@@ -119,9 +113,7 @@ def _by_domain(test: Scores, rule: DecisionRule, *, seed: int, rounds: int, simu
         found = presentation_summary(
             part.score, part.label, species=part.species, subjects=part.subject, rule=rule, seed=seed, rounds=rounds
         )
-        yield from (
-            _as_metric(f, simulated=simulated, group={"domain": domain}) for f in found if f.name in _PER_DOMAIN
-        )
+        yield from (as_metric(f, simulated=simulated, group={"domain": domain}) for f in found if f.name in _PER_DOMAIN)
 
 
 def _lacking(test: Scores) -> dict[str, str]:
@@ -142,7 +134,7 @@ def _official(test: Scores, *, seed: int, rounds: int) -> Iterator[Metric]:
     part = test.where(domain=_OFFICIAL)
     if len(set(part.label.tolist())) == 2:
         for found in official_summary(part.score, part.label, subjects=part.subject, seed=seed, rounds=rounds):
-            yield _as_metric(found, simulated=test.simulated, group={"domain": _OFFICIAL})
+            yield as_metric(found, simulated=test.simulated, group={"domain": _OFFICIAL})
 
 
 def _named(metrics: Sequence[Metric], name: str) -> Metric:

@@ -63,8 +63,13 @@ def checked_labels(labels: Array) -> Bools:
 
 
 def checked_species(species: Array) -> Array:
-    """Species of attack rows; one that is called bona fide raises BadInputError, since its label says attack."""
+    """Species of attack rows; one that is called bona fide raises BadInputError, since its label says attack.
+
+    Whole numbers are codes of names that were checked where they were read.
+    """
     names = np.asarray(species)
+    if names.dtype.kind in "iu":
+        return names
     wrong = np.char.replace(np.char.lower(names.astype(str)), " ", "_") == "bona_fide" if names.size else names == 1
     if np.any(wrong):
         raise BadInputError(

@@ -24,6 +24,7 @@ ASSUMED = 0.5
 """Weight of that assumption, counted in errors of different people."""
 
 _STEPS = 1024
+_MANY = 1024  # people; of fewer, the sum over people is taken person by person
 
 
 def share_bounds(errors: Floats, rows: Floats, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -101,13 +102,23 @@ def _highest(errors: Floats, rows: Floats, confidence: float) -> float:
 
     For every number of errors kept, the largest spread that they can have decides. Errors are kept by whole people,
     those first that spread most; the last person may be kept in part, as in the fractional knapsack, which bounds the
-    largest spread from above, grows with every error and is exact where all errors are kept.
+    largest spread from above, grows with every error and is exact where all errors are kept. Of many people, those
+    with the same errors and rows are kept together, since they spread alike.
     """
     total = float(errors.sum())
+    many = rows.size > _STEPS
+    if (
+        many and bool((rows == 1).all()) and bool(((errors == 0) | (errors == 1)).all())
+    ):  # one row each: nothing is clustered
+        spread = total * (1.0 - total / rows.size)
+        return float(_upper(np.array([total]), np.array([spread]), rows, confidence)[0])
     whole = total <= _STEPS and bool((errors == np.floor(errors)).all())
     kept = np.arange(total + 1.0) if whole else np.linspace(0.0, total, _STEPS + 1)
     some = errors > 0
-    counts, sizes = errors[some], rows[some]
+    counts, sizes, people = errors[some], rows[some], np.ones(int(some.sum()))
+    if many:
+        kinds, sums = np.unique(counts + 1j * sizes, return_counts=True)
+        counts, sizes, people = kinds.real, kinds.imag, sums.astype(np.float64)
     if not counts.size:
         return float(_upper(np.zeros(1), np.zeros(1), rows, confidence)[0])
     squares = float(np.square(rows).sum())
@@ -118,8 +129,9 @@ def _highest(errors: Floats, rows: Floats, confidence: float) -> float:
         share = part / rows.sum()
         gain = counts[None] - 2.0 * share[:, None] * sizes[None]  # spread per error kept
         order = np.argsort(-gain, axis=1, kind="stable")
-        errors_so_far = np.cumsum(counts[order], axis=1)
-        spread_so_far = np.cumsum(counts[order] * np.take_along_axis(gain, order, axis=1), axis=1)
+        errors_of = (counts * people)[order]
+        errors_so_far = np.cumsum(errors_of, axis=1)
+        spread_so_far = np.cumsum(errors_of * np.take_along_axis(gain, order, axis=1), axis=1)
         place = np.minimum((errors_so_far < part[:, None]).sum(axis=1), counts.size - 1)
         at = np.arange(part.size)
         over = errors_so_far[at, place] - part

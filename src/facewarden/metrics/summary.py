@@ -55,17 +55,26 @@ class NamedInterval:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Checked rows of both classes with what they share: species groups and the resampling of subjects."""
+@dataclass(frozen=True, eq=False)
+class PresentationRows:
+    """Checked rows of both classes with what they share: species groups and the resampling of subjects.
+
+    Attributes:
+        scores: (n,) finite, higher = more bona fide.
+        bona_fide: (n,) which rows are bona fide.
+        species: name -> indices of its attack rows; every attack row is in one of them.
+        subject: (n,) number of the subject of each row.
+        drawn: the resamples of subjects.
+    """
 
     scores: Floats
     bona_fide: Bools
-    species: dict[str, Ints]  # row indices
+    species: dict[str, Ints]
     subject: Ints
     drawn: Resampling
 
     def subjects_among(self, rows: Bools | Ints) -> int:
+        """How many subjects have at least one of some rows."""
         return int(np.count_nonzero(np.bincount(self.subject[rows], minlength=self.drawn.subjects)))
 
 
@@ -101,10 +110,12 @@ def presentation_summary(
         BadInputError: one class only, NaN scores, or arrays of different lengths.
     """
     rows = _checked_rows(scores, labels, species, subjects, seed=seed, rounds=rounds)
-    return _at_threshold(rows, rule.threshold, confidence) + _over_all_thresholds(rows, confidence)
+    return rates_at(rows, rule.threshold, confidence=confidence) + rates_of_ranking(rows, confidence=confidence)
 
 
-def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array, *, seed: int, rounds: int) -> _Rows:
+def _checked_rows(
+    scores: Array, labels: Array, species: Array, subjects: Array, *, seed: int, rounds: int
+) -> PresentationRows:
     values = checked_scores(scores)
     columns = {"labels": labels, "species": species, "subjects": subjects}
     for name, column in columns.items():
@@ -115,7 +126,7 @@ def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array,
     attacks = np.flatnonzero(~bona_fide)
     codes, names = codes_of(checked_species(np.asarray(species)[attacks]))
     people, who = codes_of(np.asarray(subjects))
-    return _Rows(
+    return PresentationRows(
         scores=values,
         bona_fide=bona_fide,
         species={str(name): attacks[codes == code] for code, name in enumerate(names)},
@@ -124,7 +135,8 @@ def _checked_rows(scores: Array, labels: Array, species: Array, subjects: Array,
     )
 
 
-def _at_threshold(rows: _Rows, threshold: float, confidence: float) -> list[NamedInterval]:
+def rates_at(rows: PresentationRows, threshold: float, *, confidence: float = 0.95) -> list[NamedInterval]:
+    """The error rates at one threshold, as the first of `presentation_summary`."""
     accepted = (rows.scores >= threshold).astype(np.float64)
 
     def rate(chosen: Bools | Ints, errors: Floats) -> Callable[[float], Interval]:
@@ -157,7 +169,11 @@ def _half(one: Interval, two: Interval) -> Interval:
     return sum_interval((one.value + two.value) / 2, [(0.5, one), (0.5, two)], n=one.n + two.n)
 
 
-def _over_all_thresholds(rows: _Rows, confidence: float) -> list[NamedInterval]:
+def rates_of_ranking(rows: PresentationRows, *, confidence: float = 0.95) -> list[NamedInterval]:
+    """The figures that no threshold is set for, EER, AUC and BPCER at an APCER, as the last of `presentation_summary`.
+
+    A BPCER at an APCER is an oracle's here: its threshold is chosen on the rows that it is measured on.
+    """
     bona_fide, attack = rows.scores[rows.bona_fide], rows.scores[~rows.bona_fide]
     curve = error_curve(bona_fide, attack)
     replicated = CurveReplicates(

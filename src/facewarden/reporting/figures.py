@@ -9,6 +9,10 @@
   there is no interval).
 - bars and interval_dots: `rows` [{`name`, `value`, `low`, `high`, `n`, optional `series`}], optional `xlabel`,
   `percent`, `limit`. Rows of one name with several `series` stand together. `low` and `high` may be null.
+- det: `series` [{`name`, `x` (APCER), `y` (BPCER), `n`}], `marks` [{`name`, `x`, `y`, `xlow`, `xhigh`, `ylow`,
+  `yhigh`}], on normal deviate axes.
+- ridges: `edges` (k + 1), `rows` [{`name`, `counts` (k)}], optional `xlabel`, `threshold`, `threshold_label`: a
+  histogram a row, each scaled by its own highest bin.
 - heatmap: `rows`, `columns` (names), `values` (rows x columns, null for empty), `n` (the same, or one number),
   optional `low`, `high` (the same), `percent`, `xlabel`, `ylabel`.
 """
@@ -26,7 +30,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
 from facewarden.core.errors import ContractError
-from facewarden.reporting import plots
+from facewarden.reporting import plots, plots_scores
 from facewarden.reporting.document import Figure, FigureKind
 from facewarden.reporting.text import clean
 
@@ -70,10 +74,19 @@ _DRAW: dict[FigureKind, Callable[[Canvas, Mapping[str, Any], bool], str]] = {
     "bars": plots.bars,
     "interval_dots": plots.interval_dots,
     "heatmap": plots.heatmap,
+    "det": plots_scores.det,
+    "ridges": plots_scores.ridges,
 }
 
 
-def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, prefix: str = "f") -> str:
+def draw_svg(
+    figure: Figure,
+    *,
+    width: Width = "wide",
+    simulated: bool = False,
+    prefix: str = "f",
+    text: Literal["text", "paths"] = "text",
+) -> str:
     """Draw a figure as one `<svg>` element that stands inside an HTML page.
 
     Args:
@@ -81,6 +94,7 @@ def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, 
         width: for a desktop or paper, or for a phone.
         simulated: mark it as simulated even where the figure itself does not say so.
         prefix: put before every id inside, so that several figures fit on one page.
+        text: letters as text, or as paths for a program that has no fonts.
 
     Returns:
         The element, with the alt text as its accessible name; no link to anything outside.
@@ -90,10 +104,11 @@ def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, 
     """
     narrow = width == "narrow"
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+    style = _STYLE | ({"svg.fonttype": "path"} if text == "paths" else {})
+    with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")  # measured without the glyph, drawn by the browser
         try:
-            canvas = Canvas(figsize=(INCHES[width], plots.height(figure.kind, figure.data)), layout="constrained")
+            canvas = Canvas(figsize=(INCHES[width], _height(figure)), layout="constrained")
             foot = _DRAW[figure.kind](canvas, figure.data, narrow)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ContractError(
@@ -105,6 +120,11 @@ def draw_svg(figure: Figure, *, width: Width = "wide", simulated: bool = False, 
         canvas.supxlabel(plots.fold(foot, narrow), x=0.01, ha="left", fontsize=7, color=plots.MUTED)
         canvas.savefig(buffer, format="svg", metadata={"Creator": None, "Date": None, "Format": None, "Type": None})
     return _inline(buffer.getvalue(), alt=figure.alt, prefix=prefix)
+
+
+def _height(figure: Figure) -> float:
+    scores = plots_scores.height(figure.kind, figure.data)
+    return plots.height(figure.kind, figure.data) if scores is None else scores
 
 
 def standalone(svg: str) -> str:

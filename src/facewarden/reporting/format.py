@@ -14,6 +14,8 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "acer_pooled": "ACER, species pooled",
         "acer_worst_species": "ACER, worst species",
         "apcer": "APCER",
+        "apnrr": "APNRR",
+        "bpnrr": "BPNRR",
         "apcer_pooled": "APCER, species pooled",
         "apcer_worst_species": "APCER, worst species",
         "auc": "AUC",

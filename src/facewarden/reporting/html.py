@@ -25,7 +25,7 @@ KEY_NUMBERS = 12
 
 HTML, JSON = "report.html", "report.json"
 _RANGE = re.compile(r"(?<=\d)–(?=\d)")
-_TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render_html(report: Report) -> str:
@@ -38,19 +38,19 @@ def render_html(report: Report) -> str:
         ContractError: a figure's data lack something that its kind needs.
     """
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=finalize,
     )
-    environment.filters.update(label=label, group=group_text, cell=_cell, settings=_settings, moment=_moment)
+    environment.filters.update(label=label, group=group_text, cell=cell_text, settings=_settings, moment=_moment)
     environment.globals.update(measured=measured, number=number, track=_track, key_numbers=KEY_NUMBERS)
     page = environment.get_template("page.html.jinja").render(
         report=report,
         figures={section.name: _figures(section) for section in report.sections},
-        style=Markup(_TEMPLATES.joinpath("page.css").read_text(encoding="utf-8")),
+        style=Markup(TEMPLATES.joinpath("page.css").read_text(encoding="utf-8")),
         scales=_scales(),
         letters=LETTERS,
         versions=_versions(report.provenance),
@@ -117,7 +117,8 @@ def _track(metric: Metric) -> Markup:
     )
 
 
-def _cell(value: str | float | int | None) -> str:
+def cell_text(value: str | float | int | None) -> str:
+    """A cell of a table as text: a `float` with three digits, nothing as a dash."""
     if value is None:
         return "–"
     if isinstance(value, float):

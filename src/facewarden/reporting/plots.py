@@ -19,8 +19,8 @@ INK, MUTED, FAINT, SIMULATED = "#1f2933", "#52606d", "#9aa5b1", "#8a4b08"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333")
 """Okabe and Ito's colors, which stay apart in every common form of color blindness."""
 
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), "-")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), "-")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _BLUES = LinearSegmentedColormap.from_list("facewarden", ["#f7fafc", "#9cc4e4", "#0072b2", "#083a5e"])
 
 
@@ -47,7 +47,7 @@ def histogram(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # 
         share = counts / max(total, 1)
         color = PALETTE[index % len(PALETTE)]
         axes.stairs(share, edges, fill=True, color=color, alpha=0.25, linewidth=0)
-        axes.stairs(share, edges, color=color, linewidth=1.4, linestyle=_DASHES[index % 4], label=_named(one, total))
+        axes.stairs(share, edges, color=color, linewidth=1.4, linestyle=DASHES[index % 4], label=_named(one, total))
         shift = width * 0.12 * (index - (len(series) - 1) / 2)
         seen = counts > 0
         low, high = np.array([b.low for b in bounds]), np.array([b.high for b in bounds])
@@ -63,7 +63,7 @@ def histogram(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # 
     axes.yaxis.set_major_formatter(_percent())
     axes.grid(visible=False, axis="x")
     _labels(axes, data, ylabel="share of its class")
-    _legend(canvas, axes, columns=1 if narrow else 3)
+    legend(canvas, axes, columns=1 if narrow else 3)
     return "Upright lines: 95 % interval of each share (samples taken as independent)."
 
 
@@ -75,8 +75,8 @@ def curves(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # noq
         color = PALETTE[index % len(PALETTE)]
         few = len(one["x"]) <= 25
         axes.plot(
-            one["x"], one["y"], color=color, linewidth=1.5, linestyle=_DASHES[index % len(_DASHES)],
-            marker=_MARKERS[index % len(_MARKERS)] if few else "", markersize=4, label=_named(one, one["n"]),
+            one["x"], one["y"], color=color, linewidth=1.5, linestyle=DASHES[index % len(DASHES)],
+            marker=MARKERS[index % len(MARKERS)] if few else "", markersize=4, label=_named(one, one["n"]),
         )  # fmt: skip
         if one.get("low") is not None and one.get("high") is not None:
             banded = True
@@ -100,7 +100,7 @@ def curves(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # noq
             xytext=(-2, 3), textcoords="offset points", ha="right", fontsize=7.5,
         )  # fmt: skip
     _labels(axes, data)
-    _legend(canvas, axes, columns=1 if narrow else 3)
+    legend(canvas, axes, columns=1 if narrow else 3)
     if data.get("foot") and not banded:
         return clean(data["foot"])
     return "Bands and upright lines: 95 % interval." if banded else "No interval was measured for these curves."
@@ -178,7 +178,7 @@ def _rows(canvas: Canvas, data: Mapping[str, Any], *, narrow: bool, filled: bool
         values = np.array([row["value"] for row in chosen], dtype=float)
         if filled:
             axes.barh(places, values, height=slot * 0.82, color=color, alpha=0.75, label=clean(kind), linewidth=0)
-        marker = _MARKERS[index % len(_MARKERS)]
+        marker = MARKERS[index % len(MARKERS)]
         axes.plot(
             values, places, linestyle="", marker=marker, markersize=0 if filled else 5, color=color,
             label="_" if filled else clean(kind),
@@ -209,7 +209,7 @@ def _rows(canvas: Canvas, data: Mapping[str, Any], *, narrow: bool, filled: bool
         )  # fmt: skip
     axes.set_xlabel(clean(data.get("xlabel", "")))
     if any(series):
-        _legend(canvas, axes, columns=2 if narrow else 4)
+        legend(canvas, axes, columns=2 if narrow else 4)
     return "Whiskers: 95 % interval."
 
 
@@ -228,7 +228,8 @@ def _labels(axes: Axes, data: Mapping[str, Any], *, ylabel: str = "") -> None:
         axes.set_title(words, loc="left")
 
 
-def _legend(canvas: Canvas, axes: Axes, *, columns: int) -> None:
+def legend(canvas: Canvas, axes: Axes, *, columns: int) -> None:
+    """Put the names of the series above the axes."""
     handles, names = axes.get_legend_handles_labels()
     if handles:
         canvas.legend(handles, names, loc="outside upper left", ncols=min(columns, len(handles)), borderaxespad=0.2)

@@ -132,6 +132,7 @@ WRONG = {
     "data template": ["pair"],
     "distill": ["absent.json", "--out", "o", "--faces", "."],
     "evaluate cloaking": ["--dataset", "absent"],
+    "evaluate scores": ["absent.csv"],
     "evaluate presentation": ["--scores", "absent.csv"],
     "evaluate verification": ["--recognizer", "x/y.onnx"],
     "explain": [".", "--detector", "multi_cn", "--out", "o"],

@@ -1,0 +1,1 @@
+"""Scores of a detector that somebody else computed: read, split, measured and shown."""

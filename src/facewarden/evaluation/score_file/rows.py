@@ -1,0 +1,206 @@
+"""Reads a table of scores of any program: `score` and `label` alone, more columns as there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.data.columns import Coded, Columns, read_columns, table_header
+from facewarden.data.text import printable
+
+Higher = Literal["bona_fide", "attack"]
+HIGHER: tuple[Higher, ...] = get_args(Higher)
+"""Which presentations score higher."""
+
+BONA_FIDE_WORDS = ("1", "1.0", "true", "yes", "bona_fide", "bonafide", "bona fide", "live", "real", "genuine")
+ATTACK_WORDS = ("0", "0.0", "false", "no", "attack", "spoof", "fake")
+SPLIT_WORDS: Mapping[str, str] = {
+    "train": "train", "dev": "dev", "devel": "dev", "development": "dev", "val": "dev", "validation": "dev",
+    "test": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
+USED = ("score", "label", "species", "subject", "split", "simulated", "note", "key")
+"""Columns that are read where a table has them, beside those that begin with `attr_`."""
+ATTRIBUTE = "attr_"
+UNNAMED = "attack"
+"""The species of attacks whose table names none."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """Rows of a table of scores; every array is `(n,)`.
+
+    Attributes:
+        score: higher = more bona fide; NaN where the system gave no response.
+        bona_fide: the labels.
+        species: of the attacks.
+        subject: who is shown; None where the table does not say, and every row counts as independent.
+        split: "train", "dev" and "test" as codes; None where the table does not say.
+        attributes: name without `attr_` -> its values.
+        note: reasons for rows without a score; None without such a column.
+        source: the file's name.
+        simulated: whether any row says so.
+        repeated: rows that repeat an earlier one with the same key; they were dropped.
+    """
+
+    score: NDArray[np.float64]
+    bona_fide: NDArray[np.bool_]
+    species: Coded
+    subject: Coded | None
+    split: Coded | None
+    source: str
+    attributes: Mapping[str, Coded] = field(default_factory=dict)
+    note: Coded | None = None
+    simulated: bool = False
+    repeated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Rows with a response."""
+        return np.isfinite(self.score)
+
+    def take(self, rows: NDArray[Any]) -> ScoredRows:
+        """Some rows, by mask or position."""
+
+        def of(held: Coded | None) -> Coded | None:
+            return None if held is None else held.take(rows)
+
+        return replace(
+            self,
+            score=self.score[rows],
+            bona_fide=self.bona_fide[rows],
+            species=self.species.take(rows),
+            subject=of(self.subject),
+            split=of(self.split),
+            note=of(self.note),
+            attributes={name: held.take(rows) for name, held in self.attributes.items()},
+        )
+
+
+def read_scored_rows(
+    path: Path, *, columns: Mapping[str, str] | None = None, higher: Higher = "bona_fide"
+) -> ScoredRows:
+    """Read a table of scores.
+
+    Args:
+        path: `.csv` or `.parquet`; `score` and `label` are needed, `species`, `subject`, `split`, `key`, `note`,
+            `simulated` and `attr_NAME` are used.
+        columns: of these names -> the name in the table, where they differ.
+        higher: which presentations score higher in this table; scores of the other kind are negated.
+
+    Raises:
+        BadInputError: no such column, a cell that is no number, an unknown label or split, or a key with two different
+            rows. The row is counted from 1 below the header.
+    """
+    given = dict(columns or {})
+    unknown = [name for name in given if name not in USED and not name.startswith(ATTRIBUTE)]
+    if unknown:
+        raise BadInputError(
+            f"no column {unknown[0]!r} is read", hint=f"--column NAME=COLUMN with {', '.join(USED)} or attr_NAME"
+        )
+    header = table_header(path)
+    place = {name: name for name in header if name in USED or name.startswith(ATTRIBUTE)} | given
+    lacking = [name for name in ("score", "label") if name not in place]
+    if lacking:
+        raise BadInputError(
+            f"{printable(path)}: no column {', '.join(lacking)}; found: {', '.join(header)}",
+            hint=f"name it: --column {lacking[0]}=COLUMN",
+        )
+    texts = [place[name] for name in place if name not in ("score", "key")]
+    found = read_columns(path, numbers=[place["score"]], texts=texts, hashes=[place["key"]] if "key" in place else [])
+    if not found.rows:
+        raise BadInputError(f"{printable(path)}: no rows", hint="one row for each presentation")
+    rows = _rows(path, found, place, higher=higher)
+    return _without_repeats(path, rows, found.hashes[place["key"]]) if "key" in place else rows
+
+
+def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Higher) -> ScoredRows:
+    words = dict.fromkeys(BONA_FIDE_WORDS, "1") | dict.fromkeys(ATTACK_WORDS, "0")
+    label = _by_words(path, found.texts[place["label"]], words, what="label", hint="1 = bona fide, 0 = attack")
+    if (label.codes < 0).any():
+        raise BadInputError(
+            f"{printable(path)}: row {int(np.argmax(label.codes < 0)) + 1}: label is empty",
+            hint="1 = bona fide, 0 = attack",
+        )
+    bona_fide = np.array([name == "1" for name in label.names], bool)[label.codes]
+    score = found.numbers[place["score"]]
+    score = np.where(np.isfinite(score), score if higher == "bona_fide" else -score, np.nan)
+    texts = {name: found.texts[column] for name, column in place.items() if column in found.texts}
+    split = None
+    if "split" in texts:
+        hint = "train, dev or test; without the column, halves are made"
+        split = _by_words(path, texts["split"], SPLIT_WORDS, what="split", hint=hint)
+    simulated = texts.get("simulated")
+    return ScoredRows(
+        score=score,
+        bona_fide=bona_fide,
+        species=_species(path, texts.get("species"), bona_fide),
+        subject=texts.get("subject"),
+        split=split,
+        source=path.name,
+        attributes={name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)},
+        note=texts.get("note"),
+        simulated=simulated is not None and any(name.lower() in ("true", "1", "yes") for name in _seen(simulated)),
+    )
+
+
+def _species(path: Path, held: Coded | None, bona_fide: NDArray[np.bool_]) -> Coded:
+    """Species of the attacks; bona fide rows and attacks without a name have none."""
+    if held is None:
+        return Coded(np.where(bona_fide, -1, 0).astype(np.int64), (UNNAMED,))
+    live = [index for index, name in enumerate(held.names) if name.lower().replace(" ", "_") == "bona_fide"]
+    wrong = ~bona_fide & np.isin(held.codes, live)
+    if wrong.any():
+        raise BadInputError(
+            f"{printable(path)}: row {int(np.argmax(wrong)) + 1}: species bona_fide contradicts the label of an attack "
+            f"({int(wrong.sum())} such rows)",
+            hint="1 = bona fide, 0 = attack: exchange the labels, or name the species of the attacks",
+        )
+    names = (*held.names, UNNAMED) if UNNAMED not in held.names else held.names
+    codes = np.where((held.codes < 0) & ~bona_fide, names.index(UNNAMED), held.codes)
+    return Coded(np.where(bona_fide, -1, codes).astype(np.int64), names)
+
+
+def _by_words(path: Path, held: Coded, words: Mapping[str, str], *, what: str, hint: str) -> Coded:
+    """The column with its names replaced by the words of the field."""
+    meant = [words.get(name.lower()) for name in held.names]
+    unknown = [index for index, word in enumerate(meant) if word is None]
+    if unknown:
+        row = int(np.argmax(held.codes == unknown[0])) + 1
+        raise BadInputError(f"{printable(path)}: row {row}: unknown {what} {held.names[unknown[0]]!r}", hint=hint)
+    names = tuple(dict.fromkeys(word for word in meant if word is not None))
+    to = np.array([*(names.index(word) for word in meant if word is not None), -1], np.int64)
+    return Coded(to[held.codes], names)
+
+
+def _seen(held: Coded) -> list[str]:
+    return [held.names[code] for code in np.unique(held.codes) if code >= 0]
+
+
+def _without_repeats(path: Path, rows: ScoredRows, key: NDArray[np.uint64]) -> ScoredRows:
+    order = np.argsort(key, kind="stable")
+    again = np.concatenate([[False], key[order][1:] == key[order][:-1]])
+    if not again.any():
+        return rows
+    later, earlier = order[again], order[np.flatnonzero(again) - 1]
+    columns = [rows.bona_fide, rows.species.codes, np.nan_to_num(rows.score, nan=np.inf)]
+    columns += [held.codes for held in (rows.subject, rows.split) if held is not None]
+    differs = np.any([column[later] != column[earlier] for column in columns], axis=0)
+    if differs.any():
+        at = int(np.argmax(differs))
+        raise BadInputError(
+            f"{printable(path)}: row {int(later[at]) + 1} has the key of row {int(earlier[at]) + 1} with another "
+            "score, label, species or subject",
+            hint="keep one row for each presentation",
+        )
+    keep = np.ones(len(rows), bool)
+    keep[later] = False
+    return replace(rows.take(keep), repeated=int(later.size))
