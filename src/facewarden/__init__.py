@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.distill import distill
     from facewarden.verbs.doctor import doctor
     from facewarden.verbs.evaluate import evaluate
-    from facewarden.verbs.evaluate_scores import evaluate_scores
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
+    from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.pairs import pairs as cloak_pairs
@@ -72,6 +72,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
             f"data_{name}": f"facewarden.verbs.own_data:data_{name}"
             for name in ("boxes", "from_folders", "split", "template")
         },
+        "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
         "load_detector": "facewarden.verbs.models:load_detector",
         "load_purifier": "facewarden.verbs.models:load_purifier",

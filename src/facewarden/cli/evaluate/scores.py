@@ -45,7 +45,7 @@ def scores(
     check_path(table)
     check_path(groups)
     from facewarden.reporting.format import group_text, label, measured
-    from facewarden.verbs.evaluate_scores import as_columns, evaluate_scores, threshold_lines
+    from facewarden.verbs.laboratory.scores import as_columns, evaluate_scores, threshold_lines
 
     result = evaluate_scores(
         table, column=as_columns(column), higher=higher, policy=policy, threshold=threshold,

@@ -1,0 +1,1 @@
+"""Verbs of a test laboratory: scores without a model, comparisons, planning of tests, reports."""
