@@ -13,7 +13,7 @@ POINTS = 160
 
 @dataclass(frozen=True, eq=False)
 class Det:
-    """A curve.
+    """Points of a DET curve.
 
     Attributes:
         apcer, bpcer: (k,) error rates at k thresholds in rising order: APCER falls, BPCER rises.
