@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text
 from facewarden.reporting.document import Cell, Table
 from facewarden.reporting.figures import draw_svg, standalone
 from facewarden.reporting.html import cell_text
@@ -69,9 +70,9 @@ def page_pdf(page: Page) -> bytes:
     source, figures = page_typst(page)
     with tempfile.TemporaryDirectory(prefix="facewarden-") as folder:
         main = Path(folder, "page.typ")
-        main.write_text(source, encoding="utf-8")
+        write_text(main, source, sync=False)
         for name, svg in figures.items():
-            Path(folder, name).write_text(svg, encoding="utf-8")
+            write_text(Path(folder, name), svg, sync=False)
         made: Any = typst.compile(str(main), root=folder, font_paths=[str(_fonts())], ignore_system_fonts=True)
         return bytes(made)
 
