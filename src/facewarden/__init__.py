@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.audit import audit
     from facewarden.verbs.bench import bench
     from facewarden.verbs.card import card
+    from facewarden.verbs.certify import certify
     from facewarden.verbs.cloak import cloak
     from facewarden.verbs.distill import distill
     from facewarden.verbs.doctor import doctor
@@ -40,6 +41,7 @@ __all__ = [
     "audit",
     "bench",
     "card",
+    "certify",
     "cloak",
     "cloak_pairs",
     "data_boxes",

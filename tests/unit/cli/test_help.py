@@ -121,6 +121,7 @@ WRONG = {
     "audit": ["--faces", "lwf:absent"],
     "bench": ["cloaking_lf"],
     "card": ["absent.onnx"],
+    "certify": [".", "--detector", "multi_cn"],
     "cloak": ["absent", "--out", "o"],
     "cloak-pairs": ["absent", "--out", "o"],
     "completion": ["tcsh"],
