@@ -25,6 +25,8 @@ def score(
     set: tuple[Setting, ...] = (),
     device: Device = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
+    batch: int | None = None,
     out: Path | None = None,
 ) -> Outcome:
     """Score photos or captures with a presentation attack detector: a logit each, higher is more bona fide.
@@ -40,6 +42,9 @@ def score(
         device: where it computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what its own settings say, float32 for most.
+        workers: processes, each with one thread; all cores when 0. No score depends on it.
+        batch: photos of one size, or captures, that go through the network together: 8 and 32 when left out. Another
+            one may change the sixth digit of a score.
         out: table to write, .parquet or .csv.
     """
     check_device(device)
@@ -58,6 +63,8 @@ def score(
         detector=detector,
         device=device,
         precision=precision,
+        workers=workers,
+        batch=batch,
         out=out,
     )
     lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]

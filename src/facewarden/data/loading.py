@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.stream import chunks, stream
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.data.depth import FARTHEST, NEAREST, face_distance
@@ -26,6 +27,8 @@ from facewarden.data.text import named_file, printable
 Frames = dict[Modality, NDArray[np.float32]]
 _LOG = logging.getLogger("facewarden")
 _NAMED = 5
+_RUN = 4
+"""Samples that a process reads at a time."""
 _MOST_WAITING = 8
 """Batches' worth of frames that wait for more of their size."""
 
@@ -53,6 +56,27 @@ class _Loaded:
     grid: tuple[int, int]
     targets: Mapping[str, NDArray[np.float32] | int]
     distance: float | None
+
+
+@dataclass(frozen=True)
+class _LoadJob:
+    """Reads samples, in any process."""
+
+    root: Path
+    modalities: tuple[Modality, ...]
+    size: int | None
+    targets: tuple[str, ...]
+    squash: int | None
+
+    def open(self) -> Callable[[Sequence[Sample]], list[tuple[Sample, _Loaded | BadInputError]]]:
+        return lambda samples: [(sample, self.read(sample)) for sample in samples]
+
+    def read(self, sample: Sample) -> _Loaded | BadInputError:
+        try:
+            return _load(sample, root=self.root, modalities=self.modalities, size=self.size, targets=self.targets,
+                         squash=self.squash)  # fmt: skip
+        except BadInputError as error:
+            return error
 
 
 def load_batch(
@@ -100,6 +124,7 @@ def iter_batches(
     on_error: Literal["raise", "skip"] = "raise",
     skipped: list[Skipped] | None = None,
     squash: int | None = None,
+    workers: int = 1,
 ) -> Iterator[FaceBatch]:
     """Yield batches of samples, each of frames of one size, always in the same order.
 
@@ -114,6 +139,7 @@ def iter_batches(
         skipped: a list that receives one entry per sample left out; "skip" needs it, so that nothing goes unseen.
         squash: side in pixels to which every image of a sample without a face box is brought by itself, without regard
             to its shape, so that its sensors need not be of one size; it goes before `size`.
+        workers: processes that read and prepare the samples; the batches do not depend on it.
 
     Raises:
         BadInputError: as in `load_batch`, when `on_error` is "raise"; a batch size below one; "skip" without a list;
@@ -127,13 +153,14 @@ def iter_batches(
         check_ranges(samples, root=root, modalities=modalities)
     waiting: dict[tuple[tuple[int, int], bool], list[_Loaded]] = {}
     odd: list[str] = []
-    for sample in samples:
-        try:
-            loaded = _load(sample, root=root, modalities=modalities, size=size, targets=targets, squash=squash)
-        except BadInputError as error:
+    job = _LoadJob(root, tuple(modalities), size, tuple(targets), squash)
+    alone: Iterable[tuple[Sample, _Loaded | BadInputError]] = ((sample, job.read(sample)) for sample in samples)
+    runs = stream(job, chunks(samples, _RUN), workers=workers) if workers > 1 else ()
+    for sample, loaded in alone if workers == 1 else (one for run in runs for one in run):
+        if isinstance(loaded, BadInputError):
             if on_error == "raise" or skipped is None:
-                raise
-            skipped.append(Skipped(sample.key, _culprit(sample, root, error), error.message))
+                raise loaded
+            skipped.append(Skipped(sample.key, _culprit(sample, root, loaded), loaded.message))
             continue
         if sample.bona_fide and loaded.distance is not None and not NEAREST <= loaded.distance <= FARTHEST:
             odd.append(f"{sample.key} ({loaded.distance:g} mm)")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import check_limit
@@ -111,6 +112,11 @@ class Sample:
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Samples travel between processes, which views of mappings cannot."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return _again, ({**values, "attributes": dict(self.attributes), "extra": dict(self.extra)},)
+
     def _check_units(self) -> None:
         if not (math.isfinite(self.depth_unit) and 0.001 <= self.depth_unit <= 1000):
             raise BadInputError(
@@ -157,3 +163,7 @@ class Sample:
     def bona_fide(self) -> bool:
         """Whether it is a bona fide presentation."""
         return self.label == BONA_FIDE
+
+
+def _again(values: dict[str, Any]) -> Sample:
+    return Sample(**values)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,17 @@ from facewarden.align import choose_face
 from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.finite import NO_SCORE, scores_of
 from facewarden.core.errors import BadInputError
-from facewarden.core.progress import track
+from facewarden.core.resolve import DetectorLike, resolve_aligner, resolve_detector
 from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread
-from facewarden.data.photo_files import FolderListing
 from facewarden.data.text import printable
 from facewarden.photos.reader import TINY
 
 _LYING = 45.0
 """Degrees between the eyes and the horizontal from which a face does not stand upright."""
+
+_PIXELS = 4_000_000
+"""Of the frames that go through a network together, unless one alone has more."""
 
 Box = tuple[float, float, float, float]
 
@@ -49,43 +51,96 @@ class PhotoScore:
     skipped: str = ""
 
 
-def score_photos(detector: Detector, listing: FolderListing, aligner: Aligner, *, base: Path) -> Iterator[PhotoScore]:
-    """Score the largest face of every photo, in the listing's order.
+@dataclass(frozen=True)
+class ScoreJob:
+    """What a worker needs to score photos.
 
-    Args:
+    Attributes:
+        detector: that reads color alone, as it was given.
+        aligner: name of the face finder.
+        base: keys are relative to it.
+    """
+
+    detector: DetectorLike
+    aligner: str
+    base: Path
+
+    def open(self) -> ScorePhotos:
+        """Resolve the models."""
+        return ScorePhotos(resolve_detector(self.detector), resolve_aligner(self.aligner), self.base)
+
+
+@dataclass(frozen=True, eq=False)
+class ScorePhotos:
+    """Scores the largest face of photos, some at a time; frames of one size go through the network together.
+
+    Attributes:
         detector: that reads color alone.
-        listing: the photos.
         aligner: finds faces.
         base: keys are relative to it.
     """
-    for path in track(listing.photos, label="scoring", unit="photos"):
-        relative = path.relative_to(base).as_posix()
+
+    detector: Detector
+    aligner: Aligner
+    base: Path
+
+    def __call__(self, paths: Sequence[Path]) -> list[PhotoScore]:
+        """Score photos, in their order."""
+        seen = [self._seen(path) for path in paths]
+        scores: dict[int, float] = {}
+        for places in _together([None if frame is None else frame.image.shape for _, frame in seen]):
+            frames = [frame for _, frame in (seen[place] for place in places) if frame is not None]
+            scores |= zip(places, self._scores(frames, [seen[place][0].key for place in places]), strict=True)
+        rows = []
+        for place, (row, _) in enumerate(seen):
+            score = scores.get(place, math.nan)
+            known = math.isfinite(score)
+            skipped = row.skipped if place not in scores or known else NO_SCORE
+            rows.append(replace(row, score=score if known else None, skipped=skipped))
+        return rows
+
+    def _seen(self, path: Path) -> tuple[PhotoScore, _Frame | None]:
+        """The row of a photo without its score, and the face to score where there is one."""
+        relative = path.relative_to(self.base).as_posix()
         key, notes = printable(relative), []
         if key != relative:
             notes.append("file name is not UTF-8, its bytes show as \\x")
         said: list[str] = []
         try:
             image = read_photo(path, on_note=said.append)
-            found = aligner.locate(image)
+            found = self.aligner.locate(image)
         except BadInputError as error:
-            yield PhotoScore(key, None, notes=tuple(notes), skipped=why_unread(path, error))
-            continue
+            return PhotoScore(key, None, notes=tuple(notes), skipped=why_unread(path, error)), None
         notes += [_short(text, path) for text in said]
         if not found:
-            yield PhotoScore(key, None, 0, notes=tuple(notes), skipped=_why_no_face(image, aligner))
-            continue
+            return PhotoScore(key, None, 0, notes=tuple(notes), skipped=_why_no_face(image, self.aligner)), None
         face = choose_face(found, size=(image.shape[1], image.shape[0]))
         notes += _notes(image, face, len(found))
-        score = _score(detector, image, face, key)
-        box: Box = face.box
-        yield PhotoScore(key, score, len(found), box, tuple(notes), NO_SCORE if score is None else "")
+        return PhotoScore(key, None, len(found), face.box, tuple(notes)), _Frame(image, face.box)
+
+    def _scores(self, frames: Sequence[_Frame], keys: Sequence[str]) -> list[float]:
+        images = torch.from_numpy(np.stack([frame.image for frame in frames])).permute(0, 3, 1, 2).float() / 255
+        boxes = torch.tensor([frame.box for frame in frames], dtype=torch.float32)
+        return list(scores_of(self.detector, FaceBatch(images={"rgb": images}, key=tuple(keys), box=boxes)).tolist())
 
 
-def _score(detector: Detector, image: NDArray[np.uint8], face: FaceLocation, key: str) -> float | None:
-    frame = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
-    batch = FaceBatch(images={"rgb": frame}, key=(key,), box=torch.tensor([face.box], dtype=torch.float32))
-    score = float(scores_of(detector, batch)[0])
-    return score if math.isfinite(score) else None
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    image: NDArray[np.uint8]
+    box: Box
+
+
+def _together(shapes: Sequence[tuple[int, ...] | None]) -> Iterator[list[int]]:
+    """Places of photos of one shape, few enough that their frames fit into memory as numbers."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, shape in enumerate(shapes):
+        if shape is None:
+            continue
+        group = groups.setdefault(shape, [])
+        group.append(place)
+        if (len(group) + 1) * shape[0] * shape[1] > _PIXELS:
+            yield groups.pop(shape)
+    yield from groups.values()
 
 
 def _notes(image: NDArray[np.uint8], face: FaceLocation, count: int) -> Iterator[str]:

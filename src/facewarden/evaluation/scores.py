@@ -159,8 +159,17 @@ def _text(values: Sequence[Any], *, where: str) -> NDArray[Any]:
     return np.array(texts, dtype=np.str_)
 
 
-def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, label: str = "scoring") -> Scores:
+def score_manifest(
+    detector: Detector, manifest: Manifest, *, batch: int = 32, label: str = "scoring", workers: int = 1
+) -> Scores:
     """Score every capture of a manifest; unreadable ones, and those without a finite score, are named and counted.
+
+    Args:
+        detector: that scores, in this process.
+        manifest: the captures.
+        batch: captures that go through the network together.
+        label: of the progress.
+        workers: processes that read the captures; no score depends on it.
 
     Raises:
         BadInputError: nothing could be scored.
@@ -174,7 +183,7 @@ def score_manifest(detector: Detector, manifest: Manifest, *, batch: int = 32, l
     skipped += [Skipped(row.key, _first_file(manifest, row), row.extra[NON_RESPONSE]) for row in silent]
     batches = iter_batches(
         asked, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped,
-        squash=detector.squash,
+        squash=detector.squash, workers=workers,
     )  # fmt: skip
     for found in track(batches, label=label, total=len(asked), unit="captures", size=len):
         for key, score in zip(found.key, scores_of(detector, found).tolist(), strict=True):

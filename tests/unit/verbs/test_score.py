@@ -43,7 +43,7 @@ class WhereBright(Aligner):
 @pytest.fixture(autouse=True)
 def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Brightness())
-    monkeypatch.setattr(module, "load", lambda group, name: WhereBright)
+    monkeypatch.setattr(module, "resolve_aligner", lambda name: WhereBright())
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ class Crowd(Aligner):
 def test_which_face_was_scored_is_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "load", lambda group, name: Crowd)
+    monkeypatch.setattr(module, "resolve_aligner", lambda name: Crowd())
     (tmp_path / "in").mkdir()
     Image.new("RGB", (100, 80), (90, 90, 90)).save(tmp_path / "in" / "gray.png")
     Image.new("RGB", (80, 100), (255, 0, 0)).save(tmp_path / "in" / "turned.png")

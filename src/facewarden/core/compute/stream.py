@@ -107,11 +107,12 @@ def stream(
                 raise _linked(answer.failed)
             yield answer.results[0]
         left = chain(taken, left)  # what no process could be started for
-    with one_thread():
-        work = here
-        for item in left:
+    work = here
+    for item in left:
+        with one_thread():  # and not around the yield: what the caller does with a result is not ours
             work = work or job.open()
-            yield work(item)
+            result = work(item)
+        yield result
 
 
 @dataclass(frozen=True)
