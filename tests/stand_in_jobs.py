@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,18 @@ class Tells:
 
     logs: str = ""
 
-    def open(self) -> Callable[[int], dict[str, Any]]:
+    def open(self) -> Callable[[int], list[dict[str, Any]]]:
         logging.getLogger("facewarden").warning("said while the job is opened")
         return self.tell
 
-    def tell(self, item: int) -> dict[str, Any]:
+    def tell(self, item: int) -> list[dict[str, Any]]:
         if self.logs:
             logging.getLogger("facewarden").warning(self.logs)
         time.sleep(0.02 * (item % 3))  # later items are ready first
-        return {
+        return [{
             "item": item, "pid": os.getpid(), "threads": torch.get_num_threads(), "folder": str(Path.cwd()),
             "precision": placement().precision, "variable": os.environ.get("FACEWARDEN_TEST_WORKERS"),
-        }  # fmt: skip
+        }]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class Fails:
     at: int
     how: str = "disk"
 
-    def open(self) -> Callable[[int], int]:
+    def open(self) -> Callable[[int], Iterator[int]]:
         return self.work
 
-    def work(self, item: int) -> int:
+    def work(self, item: int) -> Iterator[int]:
+        yield item
         if item != self.at:
-            return item
+            return
         if self.how == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "defect":
@@ -63,10 +64,10 @@ class Sleeps:
 
     folder: Path
 
-    def open(self) -> Callable[[int], int]:
+    def open(self) -> Callable[[int], Iterator[int]]:
         return self.work
 
-    def work(self, item: int) -> int:
+    def work(self, item: int) -> Iterator[int]:
         (self.folder / str(os.getpid())).touch()
         time.sleep(60)
-        return item
+        yield item

@@ -44,7 +44,7 @@ VERBS = (
                         "--epochs", "4"), ("--resume",)),
     ChaosVerb("bench", ("bench", f"{INPUTS}/plan.yaml", "--out", "out", "--workers", "2"), ("--resume",)),
     ChaosVerb("purify", ("purify", f"{INPUTS}/many", "--out", "out", "--workers", "2", "--batch", "2")),
-    ChaosVerb("cloak", ("cloak", f"{INPUTS}/some", "--out", "out", *_FACES, "--batch", "1")),
+    ChaosVerb("cloak", ("cloak", f"{INPUTS}/some", "--out", "out", *_FACES, "--workers", "2", "--batch", "2")),
     ChaosVerb("audit", ("audit", "--preset", "quick", "--seed", "2", "--out", "out"), ("--resume",)),
 )  # fmt: skip
 """In the order in which they run; `small.py` gives the preset of the audit small sizes."""

@@ -31,6 +31,7 @@ def cloak(
     thorough: bool = False,
     format: Literal["png", "jpeg"] = "png",
     quality: int = 95,
+    workers: int = 0,
     batch: int = 8,
     seed: int = 0,
     device: Device = "auto",
@@ -60,6 +61,7 @@ def cloak(
         thorough: with lowkey, the published 50 steps instead of the fast 14.
         format: png is lossless; jpeg removes part of the cloak again, which the report shows.
         quality: of JPEG, 1 to 95.
+        workers: processes, each with one thread; all cores when 0. No pixel depends on it.
         batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
         device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
@@ -90,6 +92,7 @@ def cloak(
         thorough=thorough,
         format=format,
         quality=quality,
+        workers=workers,
         batch=batch,
         seed=seed,
         device=device,

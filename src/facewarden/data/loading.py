@@ -68,10 +68,14 @@ class _LoadJob:
     targets: tuple[str, ...]
     squash: int | None
 
-    def open(self) -> Callable[[Sequence[Sample]], list[tuple[Sample, _Loaded | BadInputError]]]:
-        return lambda samples: [(sample, self.read(sample)) for sample in samples]
+    def open(self) -> Callable[[Sequence[Sample]], Iterator[tuple[Sample, _Loaded | BadInputError]]]:
+        return self.read
 
-    def read(self, sample: Sample) -> _Loaded | BadInputError:
+    def read(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, _Loaded | BadInputError]]:
+        for sample in samples:
+            yield sample, self._one(sample)
+
+    def _one(self, sample: Sample) -> _Loaded | BadInputError:
         try:
             return _load(sample, root=self.root, modalities=self.modalities, size=self.size, targets=self.targets,
                          squash=self.squash)  # fmt: skip
@@ -154,9 +158,8 @@ def iter_batches(
     waiting: dict[tuple[tuple[int, int], bool], list[_Loaded]] = {}
     odd: list[str] = []
     job = _LoadJob(root, tuple(modalities), size, tuple(targets), squash)
-    alone: Iterable[tuple[Sample, _Loaded | BadInputError]] = ((sample, job.read(sample)) for sample in samples)
-    runs = stream(job, chunks(samples, _RUN), workers=workers) if workers > 1 else ()
-    for sample, loaded in alone if workers == 1 else (one for run in runs for one in run):
+    runs = stream(job, chunks(samples, _RUN), workers=workers) if workers > 1 else job.read(samples)
+    for sample, loaded in runs:
         if isinstance(loaded, BadInputError):
             if on_error == "raise" or skipped is None:
                 raise loaded

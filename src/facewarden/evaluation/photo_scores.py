@@ -88,7 +88,7 @@ class ScorePhotos:
         """Score photos, in their order."""
         seen = [self._seen(path) for path in paths]
         scores: dict[int, float] = {}
-        for places in _together([None if frame is None else frame.image.shape for _, frame in seen]):
+        for places in together([None if frame is None else frame.image.shape for _, frame in seen]):
             frames = [frame for _, frame in (seen[place] for place in places) if frame is not None]
             scores |= zip(places, self._scores(frames, [seen[place][0].key for place in places]), strict=True)
         rows = []
@@ -130,7 +130,7 @@ class _Frame:
     box: Box
 
 
-def _together(shapes: Sequence[tuple[int, ...] | None]) -> Iterator[list[int]]:
+def together(shapes: Sequence[tuple[int, ...] | None]) -> Iterator[list[int]]:
     """Places of photos of one shape, few enough that their frames fit into memory as numbers."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for place, shape in enumerate(shapes):

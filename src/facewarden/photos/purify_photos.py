@@ -6,7 +6,7 @@ import filecmp
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,49 +117,47 @@ class PurifyPhotos:
     finder: Aligner | None
     faces: FacePurifier
 
-    def __call__(self, tasks: Sequence[PhotoTask]) -> list[PhotoOutcome]:
+    def __call__(self, tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
         """Do what is left to do of some photos.
 
         Where one of them is to be done, finished ones are read with it: networks are then given the same faces
         together as in a call that was never stopped, and the last bits are the same.
         """
-        ended: dict[int, PhotoOutcome] = {}
+        reasons: dict[int, tuple[str, Counter[str]]] = {}
         origins: dict[int, str] = {}
         for place, task in enumerate(tasks):
             try:
                 origins[place] = self._origin(task.path)
             except Unusable as reason:
-                ended[place] = PhotoOutcome(task, left_out=str(reason))
-                continue
-            if still_there(task.row, origin=origins[place], folder=self.out):
-                ended[place] = PhotoOutcome(task)
-        if len(ended) < len(tasks):
-            for place, outcome in self._purified(tasks, origins, finished=frozenset(ended)):
-                ended[place] = outcome
-        return [ended[place] for place in range(len(tasks))]
-
-    def _purified(
-        self, tasks: Sequence[PhotoTask], origins: Mapping[int, str], *, finished: frozenset[int]
-    ) -> Iterator[tuple[int, PhotoOutcome]]:
-        places, photos, said = [], [], []
-        for place in origins:
+                reasons[place] = str(reason), Counter()
+        finished = {
+            place for place, origin in origins.items()
+            if still_there(tasks[place].row, origin=origin, folder=self.out)
+        }  # fmt: skip
+        found: dict[int, tuple[FacesOfPhoto, Counter[str]]] = {}
+        for place in sorted(origins, key=lambda place: place in finished):  # last, where there is anything to do
+            if place in finished and not found:
+                break
             reader = PhotoReader(self.base)
             try:
                 pixels = reader.read(tasks[place].path)
-                found = () if self.finder is None else reader.faces(pixels, self.finder)
+                faces = () if self.finder is None else reader.faces(pixels, self.finder)
+                found[place] = FacesOfPhoto(pixels, faces), reader.notes
             except Unusable as reason:
-                if place not in finished:
-                    yield place, PhotoOutcome(tasks[place], left_out=str(reason), notes=reader.notes)
-                continue
-            places.append(place)
-            photos.append(FacesOfPhoto(pixels, found))
-            said.append(reader.notes)
-        made = self._all_pixels(photos) if self.finder is None else self.faces(photos)
-        for place, photo, purified, notes in zip(places, photos, made, said, strict=True):
-            if place not in finished:
-                yield place, self._written(tasks[place], photo, purified, origin=origins[place], notes=notes)
+                reasons[place] = str(reason), reader.notes
+        photos = {place: found[place][0] for place in sorted(found)}
+        made = self._all_pixels(photos.values()) if self.finder is None else self.faces(tuple(photos.values()))
+        purified = dict(zip(photos, made, strict=True))
+        for place, task in enumerate(tasks):
+            if place in finished:
+                yield PhotoOutcome(task)
+            elif place in purified:
+                photo, notes = found[place]
+                yield self._written(task, photo, purified[place], origin=origins[place], notes=notes)
+            else:
+                yield PhotoOutcome(task, left_out=reasons[place][0], notes=reasons[place][1])
 
-    def _all_pixels(self, photos: Sequence[FacesOfPhoto]) -> list[PurifiedPhoto]:
+    def _all_pixels(self, photos: Iterable[FacesOfPhoto]) -> list[PurifiedPhoto]:
         return [PurifiedPhoto(_all_pixels(self.faces.purifier, photo.pixels), None, None) for photo in photos]
 
     def _origin(self, path: Path) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facewarden.core.artifact import sha256
 from facewarden.core.attack import Attack
 from facewarden.core.compute.computing import computed_by, computes
-from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.compute.precision import Precision
-from facewarden.core.errors import BadInputError, NotFiniteError
+from facewarden.core.compute.stream import chunks, count_workers, stream
+from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
@@ -24,19 +23,13 @@ from facewarden.core.identity.given import PathLike, labeled, name_of, path_of, 
 from facewarden.core.identity.inputs import hash_of
 from facewarden.core.progress import track
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
-from facewarden.core.roles import Aligner, Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
-from facewarden.data.photo import read_photo
-from facewarden.data.photo_change import TransparencyError, write_changed
 from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
-from facewarden.data.text import printable
-from facewarden.experiments.cloaking.cloak_recipe import goal_of
+from facewarden.experiments.cloaking.cloak_folder import CloakChoices, CloakFolder, CloakJob, CloakTask
 from facewarden.photos.cloak_attack import choose_method, surrogate_weights
 from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
-from facewarden.photos.cloak_measures import measure_photo
-from facewarden.photos.cloaked_photos import FoundFaces, cloak_photos
 from facewarden.photos.folder import PhotoFolder
 from facewarden.photos.reader import Unusable
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
@@ -106,6 +99,7 @@ def cloak(
     thorough: bool = False,
     format: Literal["png", "jpeg"] = "png",
     quality: int = 95,
+    workers: int = 0,
     batch: int = 8,
     seed: int = 0,
     device: str = "auto",
@@ -133,6 +127,7 @@ def cloak(
         thorough: with lowkey, the published 50 steps instead of the swift 14.
         format: png is lossless; jpeg takes part of the cloak away again, which the report shows.
         quality: of JPEG, 1 to 95.
+        workers: processes, each with one thread; all cores when 0. No pixel depends on it.
         batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
         device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
@@ -145,8 +140,9 @@ def cloak(
     """
     source, out = path_of(source), path_of(out)
     folder = PhotoFolder(source, out=out)
-    if batch < 1 or not 1 <= quality <= 95:
-        raise BadInputError(f"batch {batch}, quality {quality}", hint="batch=8, quality=95")
+    workers = count_workers(workers, items=len(folder.paths), batch=batch, worth=1)
+    if not 1 <= quality <= 95:
+        raise BadInputError(f"quality {quality}", hint="quality=95")
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
     chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(recognizers, what="recognizers")
     names = list(chosen_surrogates)
@@ -167,48 +163,41 @@ def cloak(
     inputs = {f"recognizer {name}": hash_of(model.card.identity()) for name, model in models.items()}
     run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True, inputs=inputs, computed=computed)
     rows: dict[str, dict[str, Any]] = {}
-    waiting: list[tuple[Path, str, Path]] = []
+    choices = CloakChoices(faces, format, quality, seed)
+    job = CloakJob(folder.base, out, method, strength, eps, thorough, chosen_surrogates, others, aligner, choices)
+    here = CloakFolder(folder.base, out, chosen, models, names, finder, detector, choices)
+    tasks = _tasks(folder, run, rows, out=out, batch=batch, suffix=_SUFFIXES[format])
+    kept = sum(task.done for some in tasks for task in some)
+    left = [some for some in tasks if not all(task.done for task in some)]
+    outcomes = stream(job, left, workers=min(workers, max(1, len(left))), here=here)
+    label, total = f"cloaking with {name_of(method)}", sum(map(len, left))
+    for outcome in track(outcomes, label=label, total=total, unit="photos"):
+        folder.notes.update(outcome.notes or {})
+        if outcome.left_out:
+            folder.leave_out(outcome.task.path, outcome.left_out)
+        elif outcome.row is not None:
+            name = outcome.task.name
+            rows[name] = run.stage(_stage(name), partial(dict, outcome.row))
+    return replace(_result(rows, folder, run=run, out=out, kept=kept), computed=computed)
+
+
+def _tasks(
+    folder: PhotoFolder, run: RunFolder, rows: dict[str, dict[str, Any]], *, out: Path, batch: int, suffix: str
+) -> list[tuple[CloakTask, ...]]:
+    """The photos by batches, which depend on the folder alone; rows of finished ones are added to `rows`."""
+    tasks = []
     for path in folder.paths:
         try:
             name = folder.name(path)
         except Unusable as reason:
             folder.leave_out(path, str(reason))
             continue
-        target = out / f"{folder.relative(path)}.{_SUFFIXES[format]}"
+        target = out / f"{folder.relative(path)}.{suffix}"
         row = _finished(run, path, name, target=target)
-        if row is None:
-            waiting.append((path, name, target))
-        else:
+        if row is not None:
             rows[name] = row
-    kept = len(rows)
-    groups = [waiting[start : start + batch] for start in range(0, len(waiting), batch)]
-    for group in track(groups, label=f"cloaking with {name_of(method)}", total=len(waiting), unit="photos", size=len):
-        photos = []
-        for path, name, target in group:
-            try:
-                photos.append(_read(path, name, target, folder=folder, finder=finder, faces=faces))
-            except Unusable as reason:
-                folder.leave_out(path, str(reason))
-        surrogate_models = [models[name] for name in names]
-        goal = partial(goal_of, chosen, surrogate_models, weights=weights, seed=seed)
-        for made in cloak_photos(photos, chosen, goal, surrogate_models, detector=detector, seed=seed):
-            photo = made.photo
-            try:
-                _check_still(photo)
-                pixels = _known(made.pixels)
-                write_changed(photo.path, pixels, photo.target, kind=format, quality=quality, on_note=folder.note)
-                measured = _measured(photo, models)
-            except TransparencyError:
-                folder.leave_out(photo.path, "transparency, which JPEG cannot hold")
-                continue
-            except Unusable as reason:
-                folder.leave_out(photo.path, str(reason))
-                continue
-            where = {"source": photo.name, "file": printable(photo.target.relative_to(out).as_posix())}
-            told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size}
-            row = {**where, **told, **measured, "gain": made.gain, "likelihood": made.likelihood}
-            rows[photo.name] = run.stage(_stage(photo.name), partial(dict, row))
-    return replace(_result(rows, folder, run=run, out=out, kept=kept), computed=computed)
+        tasks.append(CloakTask(path, name, target, done=row is not None))
+    return list(chunks(tasks, batch))
 
 
 def _models(given: RecognizerLike | Sequence[RecognizerLike], *, what: str) -> dict[str, RecognizerLike]:
@@ -223,31 +212,6 @@ def _models(given: RecognizerLike | Sequence[RecognizerLike], *, what: str) -> d
             hint=f"--{what} mobilefacenet_512 dlib_resnet34",
         )
     return found
-
-
-def _check_still(photo: FoundFaces) -> None:
-    """Refuse a photo that somebody took away or changed since it was read."""
-    try:
-        same = sha256(photo.path) == photo.sha256
-    except OSError:
-        raise Unusable("gone while it was cloaked") from None
-    if not same:
-        raise Unusable("changed while it was cloaked")
-
-
-def _known(pixels: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    if pixels is None:
-        raise Unusable(f"{NO_VECTOR}, clean or on the way to the cloak")
-    return pixels
-
-
-def _measured(photo: FoundFaces, models: Mapping[str, Recognizer]) -> dict[str, int | float]:
-    """What the written cloak does; one that a recognizer says nothing of is taken away again."""
-    try:
-        return measure_photo(photo.pixels, read_photo(photo.target), photo.faces, models=models)
-    except NotFiniteError:
-        photo.target.unlink(missing_ok=True)
-        raise Unusable(f"{NO_VECTOR}, of the cloaked photo") from None
 
 
 def _stage(name: str) -> str:
@@ -272,18 +236,6 @@ def _finished(run: RunFolder, path: Path, name: str, *, target: Path) -> dict[st
     except OSError as error:
         raise BadInputError(f"{record}: cannot be written: {error}", hint="choose a writable --out") from error
     return None
-
-
-def _read(path: Path, name: str, target: Path, *, folder: PhotoFolder, finder: Aligner, faces: str) -> FoundFaces:
-    try:
-        digest = sha256(path)  # before it is read: a photo that changes meanwhile is done again by the next call
-    except OSError:
-        raise Unusable("unreadable photo: cannot be read") from None
-    pixels = folder.read(path)
-    found = folder.faces(pixels, finder)
-    if faces == "largest":
-        found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
-    return FoundFaces(path, name, target, digest, pixels, found)
 
 
 def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFolder, out: Path, kept: int) -> Cloaked:

@@ -145,21 +145,19 @@ def purify(
     counts: Counter[str] = Counter()
     try:
         here = job.opened(finder, FacePurifier(model, checker, detector, threshold))
-        answers = stream(job, _tasks(folder, record, batch=batch), workers=workers, here=here)
+        outcomes = stream(job, _tasks(folder, record, batch=batch), workers=workers, here=here)
         label = f"purifying with {name_of(purifier)}"
-        for outcomes in track(answers, label=label, total=len(folder.paths), unit="photos", size=len):
-            for outcome in outcomes:
-                folder.notes.update(outcome.notes or {})
-                if outcome.left_out:
-                    folder.leave_out(outcome.task.path, outcome.left_out)
-                    continue
-                if outcome.row is not None:
-                    _drop(
-                        outcome.task.row, outcome.row, out=out
-                    )  # before the row: a stop in between leaves work, not two copies
-                    record.add({**outcome.row, "computed": computed})
-                counts["kept" if outcome.row is None else outcome.row["treatment"]] += 1
-                names.append(outcome.task.name)
+        for outcome in track(outcomes, label=label, total=len(folder.paths), unit="photos"):
+            folder.notes.update(outcome.notes or {})
+            if outcome.left_out:
+                folder.leave_out(outcome.task.path, outcome.left_out)
+                continue
+            if outcome.row is not None:
+                # before the row: a stop in between leaves work, not two copies
+                _drop(outcome.task.row, outcome.row, out=out)
+                record.add({**outcome.row, "computed": computed})
+            counts["kept" if outcome.row is None else outcome.row["treatment"]] += 1
+            names.append(outcome.task.name)
         stale = _stale(record, frozenset(names), out=out)
         if stale:
             folder.notes["of an earlier call is still in the output, though its photo is gone or left out now"] += stale

@@ -139,9 +139,8 @@ def _score_folder(
     job = ScoreJob(given, "yunet", source if source.is_dir() else source.parent)
     workers = count_workers(workers, items=len(listing.photos), batch=batch)
     here = ScorePhotos(model, resolve_aligner(job.aligner), job.base)
-    answers = stream(job, chunks(listing.photos, batch), workers=workers, here=here)
-    scoring = track(answers, label="scoring", total=len(listing.photos), unit="photos", size=len)
-    rows = [row for some in scoring for row in some]
+    found = stream(job, chunks(listing.photos, batch), workers=workers, here=here)
+    rows = list(track(found, label="scoring", total=len(listing.photos), unit="photos"))
     skipped.update(row.skipped for row in rows if row.skipped)
     if out is not None:
         write_table(out, _table(rows))

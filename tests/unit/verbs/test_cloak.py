@@ -20,6 +20,7 @@ from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, FaceLocation, Recognizer
 from facewarden.data.photo import read_photo
+from facewarden.experiments.cloaking import cloak_folder
 from facewarden.experiments.cloaking import cloak_recipe as cloaking_recipe
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.photos import cloak_attack as cloak_method
@@ -360,7 +361,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_work(folder: Path, tmp_p
 
 
 def test_a_stopped_call_goes_on_where_it_was(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, written = module.write_changed, []
+    plain, written = cloak_folder.write_changed, []
 
     def stops(*arguments: object, **options: object) -> None:
         if len(written) == 2:
@@ -368,10 +369,10 @@ def test_a_stopped_call_goes_on_where_it_was(folder: Path, tmp_path: Path, monke
         written.append(arguments)
         plain(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "write_changed", stops)
+    monkeypatch.setattr(cloak_folder, "write_changed", stops)
     with pytest.raises(KeyboardInterrupt):
         run(folder, tmp_path / "out", method="pgd")
-    monkeypatch.setattr(module, "write_changed", plain)
+    monkeypatch.setattr(cloak_folder, "write_changed", plain)
     result = run(folder, tmp_path / "out", method="pgd")
     assert (result.done, result.kept) == (1, 2)
 
@@ -502,7 +503,7 @@ def test_the_verb_aims_at_as_many_strangers_as_the_grid(monkeypatch: pytest.Monk
     monkeypatch.setattr(cloak_method, "drawn_faces", strangers_of)
     method = choose_method("tip_im", strength="mid", eps=None, thorough=False)
     model, clean = TinyRecognizer(), make_faces(2) * 0.7 + 0.15
-    goal = module.goal_of(method, [model], clean, keys=["a", "b"], weights=[1.0], seed=0)
+    goal = cloaking_recipe.goal_of(method, [model], clean, keys=["a", "b"], weights=[1.0], seed=0)
     strangers = strangers_of(people=20, each=1, seed=0).images(range(20))
     cosine = model.embed(clean) @ model.embed(strangers).T
     fifth = cosine.sort(dim=1).values[:, 4]  # of the five farthest, the nearest one is climbed
@@ -530,14 +531,14 @@ def test_a_photo_that_goes_or_changes_meanwhile_stops_nothing(
     reason: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = sorted(table(run(folder, tmp_path / "known")))[0]
-    real = module._check_still
+    real = cloak_folder.check_still
 
     def taking(photo: Any) -> None:
         if photo.path == folder / first:
             photo.path.write_bytes(b"half of ano") if reason.startswith("changed") else photo.path.unlink()
         real(photo)
 
-    monkeypatch.setattr(module, "_check_still", taking)
+    monkeypatch.setattr(cloak_folder, "check_still", taking)
     result = run(folder, tmp_path / "out")
     assert result.skipped[reason] == 1
     assert result.done == 2

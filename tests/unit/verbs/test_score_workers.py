@@ -12,7 +12,7 @@ from PIL import Image
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.simulate import Simulation, simulate
-from facewarden.evaluation.photo_scores import _together
+from facewarden.evaluation.photo_scores import together
 from facewarden.verbs.score import ScoreResult, score
 
 
@@ -70,5 +70,5 @@ def test_captures(captures: Path) -> None:
 
 def test_frames_of_one_size_go_together_until_they_are_many() -> None:
     small, large = (100, 100, 3), (1500, 1500, 3)
-    assert list(_together([small, None, large, small, large, small])) == [[2], [4], [0, 3, 5]]
-    assert list(_together([(4000, 4000, 3)])) == [[0]]
+    assert list(together([small, None, large, small, large, small])) == [[2], [4], [0, 3, 5]]
+    assert list(together([(4000, 4000, 3)])) == [[0]]

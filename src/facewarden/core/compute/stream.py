@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -23,8 +23,6 @@ from facewarden.core.processes import CANNOT_START, needs_main, note_one_process
 _LOG = logging.getLogger("facewarden")
 _WAITING = 2
 """Items for each worker that are under way or done and not yet taken."""
-_WORTH = 8
-"""Items below which one more process costs more than it gains: starting one takes about a second."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,8 +34,8 @@ Result_co = TypeVar("Result_co", covariant=True)
 class Job(Protocol[Item_contra, Result_co]):
     """What a worker does, in a form that travels: names and settings, from which it opens models for itself."""
 
-    def open(self) -> Callable[[Item_contra], Result_co]:
-        """Make the function of one item; called once in each worker."""
+    def open(self) -> Callable[[Item_contra], Iterable[Result_co]]:
+        """Make the function that gives the results of one item; called once in each worker."""
 
 
 def cores() -> int:
@@ -45,13 +43,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def count_workers(asked: int, *, items: int, batch: int = 1) -> int:
+def count_workers(asked: int, *, items: int, batch: int = 1, worth: int = 8) -> int:
     """Worker processes for so many items.
 
     Args:
         asked: how many; 0 takes all cores, or fewer where there is little work.
         items: how many there are.
         batch: of which so many go to a worker at a time.
+        worth: items below which one more process costs more than it gains: starting one takes about a second.
 
     Raises:
         BadInputError: workers below 0, or a batch below 1.
@@ -59,7 +58,7 @@ def count_workers(asked: int, *, items: int, batch: int = 1) -> int:
     if asked < 0 or batch < 1:
         raise BadInputError(f"workers {asked}, batch {batch}", hint="--workers 0 (all cores) --batch 1")
     runs = -(-items // batch)
-    return max(1, min(cores(), items // _WORTH, runs) if asked == 0 else min(asked, runs))
+    return max(1, min(cores(), items // worth, runs) if asked == 0 else min(asked, runs))
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
@@ -74,9 +73,9 @@ def stream(
     items: Iterable[Item],
     *,
     workers: int,
-    here: Callable[[Item], Result] | None = None,
+    here: Callable[[Item], Iterable[Result]] | None = None,
 ) -> Iterator[Result]:
-    """Do a job for every item and yield the results in the order of the items.
+    """Do a job for every item and yield the results, one or several of each, in the order of the items.
 
     Each worker computes with one thread, on the device and in the precision of the call; so does this process where it
     works alone. What workers log is logged here, each text once. They end with this process, however it ends, and at
@@ -90,7 +89,7 @@ def stream(
 
     Raises:
         BadInputError: a worker was ended by the system.
-        Exception: whatever the job raises, with its causes.
+        Exception: whatever the job raises, with its causes, after the results that came before it.
     """
     left = iter(items)
     if workers > 1 and needs_main(job):
@@ -103,21 +102,26 @@ def stream(
                 if text not in said:
                     said.add(text)
                     _LOG.log(level, "%s", text)
+            yield from answer.results
             if answer.failed:
                 raise _linked(answer.failed)
-            yield answer.results[0]
         left = chain(taken, left)  # what no process could be started for
     work = here
     for item in left:
-        with one_thread():  # and not around the yield: what the caller does with a result is not ours
+        with one_thread():
             work = work or job.open()
-            result = work(item)
-        yield result
+            results = iter(work(item))
+        while True:
+            with one_thread():  # and not around the yield: what the caller does with a result is not ours
+                some = tuple(islice(results, 1))
+            if not some:
+                break
+            yield some[0]
 
 
 @dataclass(frozen=True)
 class _Answer(Generic[Result]):
-    """What a worker sends back: one result, or an error with its causes, and what it logged."""
+    """What a worker sends back of an item: results, an error with its causes that ended them, and what it logged."""
 
     results: tuple[Result, ...] = ()
     failed: tuple[BaseException, ...] = ()
@@ -169,7 +173,7 @@ class _Worker:
     """What a worker process holds between two items."""
 
     where: AbstractContextManager[object]
-    work: Callable[[Any], Any]
+    work: Callable[[Any], Iterable[Any]]
     said: _Said
 
 
@@ -190,13 +194,16 @@ def _open(setup: bytes) -> None:
 
 
 def _run(item: Any) -> _Answer[Any]:
+    results: list[Any] = []
+    failed: tuple[BaseException, ...] = ()
     try:
-        answer = _Answer[Any](results=(_Worker.work(item),))
+        for result in _Worker.work(item):
+            results.append(result)
     except Exception as error:
-        answer = _Answer[Any](failed=tuple(_causes(error)))
+        failed = tuple(_causes(error))
     said = tuple(_Worker.said.texts)
     _Worker.said.texts.clear()
-    return replace(answer, said=said)
+    return _Answer(tuple(results), failed, said)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -56,7 +56,12 @@ def test_one_worker_is_this_process_with_one_thread() -> None:
     assert {(answer["pid"], answer["threads"]) for answer in answers} == {(os.getpid(), 1)}
     assert torch.get_num_threads() == before
     opened: list[int] = []
-    assert list(stream(Tells(), [4, 5], workers=1, here=lambda item: opened.append(item) or item)) == [4, 5]
+    assert list(stream(Tells(), [4, 5], workers=1, here=lambda item: opened.append(item) or (item, -item))) == [
+        4,
+        -4,
+        5,
+        -5,
+    ]
     assert opened == [4, 5]
 
 
@@ -66,6 +71,7 @@ def test_errors_arrive_with_their_causes(workers: int) -> None:
     with pytest.raises(BadInputError, match="cannot be written") as caught:
         done.extend(stream(Fails(at=3), range(9), workers=workers))
     assert caught.value.hint == "free space"
+    assert done == [0, 1, 2, 3]  # what was done of an item before it failed counts
     assert is_full(caught.value)  # so the exit code is that of a full disk
     with pytest.raises(KeyError, match="a defect"):
         list(stream(Fails(at=0, how="defect"), range(2), workers=workers))
@@ -87,7 +93,7 @@ class _Local:
 
 def test_what_cannot_travel_is_done_here(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "facewarden"):
-        assert list(stream(_Local(lambda item: item + 1), range(3), workers=2)) == [1, 2, 3]  # type: ignore[arg-type]
+        assert list(stream(_Local(lambda item: [item + 1]), range(3), workers=2)) == [1, 2, 3]  # type: ignore[arg-type]
     assert "working in one process" in caplog.text
 
 
