@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.evaluate import evaluate
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
+    from facewarden.verbs.laboratory.compare import compare
     from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
@@ -44,6 +45,7 @@ __all__ = [
     "certify",
     "cloak",
     "cloak_pairs",
+    "compare",
     "data_boxes",
     "data_from_folders",
     "data_split",
@@ -74,6 +76,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
             f"data_{name}": f"facewarden.verbs.own_data:data_{name}"
             for name in ("boxes", "from_folders", "split", "template")
         },
+        "compare": "facewarden.verbs.laboratory.compare:compare",
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
         "load_detector": "facewarden.verbs.models:load_detector",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_recognizers, check_sets
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_recognizers, check_sets
 from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
@@ -31,6 +31,7 @@ def audit(
     precision: Precision | None = None,
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
+    against: Path | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Audit a detector and a recognizer and write one report on how face images deceive them.
@@ -59,6 +60,8 @@ def audit(
             what the settings of each say, float32 for most.
         out: folder of the run and its report.
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
+        against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
+            regressed(presentation.apcer).
         resume: continue a run that was stopped.
     """
     check_device(device)
@@ -67,6 +70,7 @@ def audit(
     detector, recognizer, surrogate = parts["detector"], parts["recognizer"], parts["surrogate"]
     check_detectors([detector])
     check_recognizers([recognizer, *surrogate])
+    check_path(against)
     check_sets([faces, captures])
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures)
     from facewarden.reporting.document import SECTIONS
@@ -89,6 +93,7 @@ def audit(
         precision=precision,
         out=out,
         fail_on=fail_on,
+        against=against,
         resume=resume,
     )
     lines = []

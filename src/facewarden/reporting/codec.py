@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
-from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.guards.bounded import parse_json
+from facewarden.core.errors import BadInputError, ContractError, FacewardenError
+from facewarden.core.guards.bounded import parse_json, read_bounded
 from facewarden.reporting.document import SECTIONS, AuditedPart, Figure, Gate, LeftOut, Metric, Report, Section, Table
 from facewarden.reporting.schema import problems
 
@@ -30,6 +31,34 @@ def parse_report(text: str) -> Report:
         return _report(data)
     except ContractError as error:  # fits the schema, contradicts itself
         raise BadInputError(f"not a report: {error.message}", hint="write it again: facewarden audit") from error
+
+
+def read_report(run: Path) -> tuple[Report, Path]:
+    """Read the report of an audit.
+
+    Args:
+        run: folder of an audit, or a report.json.
+
+    Returns:
+        The report and its file.
+
+    Raises:
+        BadInputError: no report there, or one that cannot be read.
+    """
+    source = run / "report.json" if run.is_dir() else run
+    if not source.is_file():
+        raise BadInputError(
+            f"{source}: no report here",
+            hint="the --out of facewarden audit (--resume finishes it) or of facewarden train",
+        )
+    try:
+        text = read_bounded(source, limit="report_bytes")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
+    try:
+        return parse_report(text), source
+    except FacewardenError as error:
+        raise BadInputError(f"{source}: {error.message}", hint=error.hint) from error
 
 
 def validate(data: object) -> None:

@@ -7,6 +7,8 @@
 - `upper(...)`, `lower(...)` are the ends of its interval, `n(...)` its sample count; `max(...)` and `min(...)` take
   the largest or smallest value of all metrics that fit.
 - `grade(SECTION)` compares with a letter; `> C` means worse than C.
+- `regressed(SECTION.METRIC)` is true where a metric, or any of several that fit, is shown to be worse than in an
+  earlier report (`--against OLD`): the whole 95 % interval of the difference lies on the worse side.
 - Numbers, `+ - * /`, `< <= > >= == !=`, `and`, `or`, `not`, parentheses.
 
 The gate fails when the expression is true. It also fails when it asks for something that was not measured (a section
@@ -20,8 +22,9 @@ import re
 from dataclasses import dataclass
 
 from facewarden.core.errors import BadInputError
+from facewarden.reporting.changes import Changes
 from facewarden.reporting.document import Gate, Report
-from facewarden.reporting.gate_syntax import HINT, check_truth
+from facewarden.reporting.gate_syntax import HINT, asks_for_earlier, check_truth
 from facewarden.reporting.gate_values import GateEvaluator
 
 _LIMIT, _DEPTH = 2000, 40  # characters and nesting, far from the recursion limit
@@ -40,13 +43,22 @@ class GateExpression:
     text: str
     tree: ast.expr
 
-    def evaluate(self, report: Report) -> Gate:
+    @property
+    def asks_for_earlier(self) -> bool:
+        """Whether it can only be evaluated beside an earlier report."""
+        return asks_for_earlier(self.tree)
+
+    def evaluate(self, report: Report, changes: Changes | None = None) -> Gate:
         """Apply the gate to a report.
+
+        Args:
+            report: the report.
+            changes: from an earlier report to this one, for `regressed(...)`.
 
         Raises:
             BadInputError: a metric or group that a measured section does not have, with the nearest names.
         """
-        look = GateEvaluator(report)
+        look = GateEvaluator(report, changes)
         failed = look.truth(self.tree)
         return Gate(self.text, passed=not failed and not look.missing, detail="; ".join([*look.seen, *look.missing]))
 

@@ -34,6 +34,9 @@ OF_MANY: dict[str, Callable[[list[Metric]], Metric]] = {
 SHARES = frozenset(LABELS) - {"eps_half"} | {"acer", "apcer", "natural_error"}
 """Metrics that lie between 0 and 1, whatever the report; the page shows most of them in percent."""
 
+REGRESSED = "regressed"
+"""Whether a metric, or any of several, is shown to be worse than in the earlier report."""
+
 HINT = 'such as "presentation.acer > 0.05 or grade(poisoning) > C"; see docs/report.md'
 
 
@@ -48,6 +51,11 @@ def check_truth(node: ast.expr) -> None:
             check_truth(value)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         check_truth(node.operand)
+    elif is_regressed(node):
+        assert isinstance(node, ast.Call)
+        if len(node.args) != 1 or node.keywords:
+            raise BadInputError(f"gate: {source(node)} needs one metric", hint="regressed(presentation.apcer)")
+        address(node.args[0])
     elif isinstance(node, ast.Compare) and all(type(op) in COMPARE for op in node.ops):
         sides = [node.left, *node.comparators]
         about_grades = any(is_grade(side) for side in sides)
@@ -158,6 +166,16 @@ def _check_section(name: str) -> None:
 def is_grade(node: ast.expr) -> bool:
     """Whether this is `grade(...)`."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "grade"
+
+
+def is_regressed(node: ast.expr) -> bool:
+    """Whether this is `regressed(...)`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == REGRESSED
+
+
+def asks_for_earlier(node: ast.expr) -> bool:
+    """Whether a gate asks for an earlier report."""
+    return any(isinstance(part, ast.expr) and is_regressed(part) for part in ast.walk(node))
 
 
 def source(node: ast.expr) -> str:

@@ -9,9 +9,20 @@ from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.settings.budget import same_budget
+from facewarden.reporting.changes import Changes
 from facewarden.reporting.document import LETTERS, Metric, Report, Section
 from facewarden.reporting.format import measured
-from facewarden.reporting.gate_syntax import ARITHMETIC, COMPARE, HINT, OF_MANY, address, is_grade, near, source
+from facewarden.reporting.gate_syntax import (
+    ARITHMETIC,
+    COMPARE,
+    HINT,
+    OF_MANY,
+    address,
+    is_grade,
+    is_regressed,
+    near,
+    source,
+)
 
 ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "apcer": "apcer_worst_species"})
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""
@@ -22,7 +33,8 @@ OLD_GROUP_KEYS: Mapping[str, str] = MappingProxyType({"judge": "recognizer", "ju
 class GateEvaluator:
     """Evaluates a checked tree and records every number that it used."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, changes: Changes | None = None) -> None:
+        self.changes = changes
         self.sections: dict[str, Section] = {section.name: section for section in report.sections}
         self.seen: list[str] = []
         self.missing: list[str] = []
@@ -34,6 +46,9 @@ class GateEvaluator:
             return all(values) if isinstance(node.op, ast.And) else any(values)
         if isinstance(node, ast.UnaryOp):
             return not self.truth(node.operand)
+        if is_regressed(node):
+            assert isinstance(node, ast.Call)
+            return self._regressed(node)
         assert isinstance(node, ast.Compare)
         sides, used = [node.left, *node.comparators], list[str]()
         read = self._letter if any(map(is_grade, sides)) else self._number
@@ -43,6 +58,24 @@ class GateEvaluator:
         result = all(COMPARE[type(op)][1](left, right) for left, op, right in pairs)
         self.seen.append(f"{source(node)}: {'yes' if result else 'no'}" + (f" ({', '.join(used)})" if used else ""))
         return result
+
+    def _regressed(self, node: ast.Call) -> bool:
+        """Whether any metric that fits is shown to be worse than in the earlier report."""
+        if self.changes is None:
+            self.missing.append(f"{source(node)} needs an earlier report (--against OLD), so the gate cannot pass")
+            return False
+        section, _, _ = address(node.args[0])
+        found = [self.changes.of(section, m.name, m.group) for m in self._matching(node.args[0], one=False)]
+        known = [change for change in found if change is not None and change.verdict != "no interval"]
+        if len(known) < len(found):
+            self.missing.append(
+                f"{len(found) - len(known)} of {len(found)} metrics of {source(node.args[0])} are not in the earlier "
+                "report or have no interval, so the gate cannot pass"
+            )
+        worse = [change for change in known if change.verdict == "worse"]
+        told = [f"{one.new.label} was {measured(one.old)}, is {measured(one.new)}" for one in (worse or known)[:3]]
+        self.seen.append(f"{source(node)}: {'yes' if worse else 'no'}" + (f" ({'; '.join(told)})" if told else ""))
+        return bool(worse)
 
     def _letter(self, node: ast.expr, used: list[str]) -> float:
         if isinstance(node, ast.Name):
@@ -98,7 +131,12 @@ class GateEvaluator:
         if not metrics:
             self.missing.append(f"{section_name} was not measured, so the gate cannot pass")
             return []
-        if one and not group and name in ALIASES and not any(m.name == name and not m.group for m in metrics):
+        if (
+            not group
+            and name in ALIASES
+            and (one or not any(m.name == name for m in metrics))
+            and not any(m.name == name and not m.group for m in metrics)
+        ):
             name = ALIASES[name]
         named = [metric for metric in metrics if metric.name == name]
         if not named:

@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
+from facewarden.reporting.changes import Changes
+from facewarden.reporting.changes_tables import changes_tables
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import LETTERS, SECTIONS, Metric, Report, Section
 from facewarden.reporting.figures import draw_svg
@@ -28,11 +30,12 @@ _RANGE = re.compile(r"(?<=\d)–(?=\d)")
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render_html(report: Report) -> str:
+def render_html(report: Report, *, changes: Changes | None = None) -> str:
     """The report as one HTML page: style and figures inside, no script, nothing fetched, nothing from the clock.
 
     Args:
         report: what to show; every text in it is escaped.
+        changes: since an earlier report.
 
     Raises:
         ContractError: a figure's data lack something that its kind needs.
@@ -49,6 +52,8 @@ def render_html(report: Report) -> str:
     environment.globals.update(measured=measured, number=number, track=_track, key_numbers=KEY_NUMBERS)
     page = environment.get_template("page.html.jinja").render(
         report=report,
+        changes=changes,
+        changed=[] if changes is None else changes_tables(changes),
         figures={section.name: _figures(section) for section in report.sections},
         style=Markup(TEMPLATES.joinpath("page.css").read_text(encoding="utf-8")),
         scales=_scales(),
@@ -58,12 +63,13 @@ def render_html(report: Report) -> str:
     return page.rstrip() + "\n"
 
 
-def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
+def write_report(report: Report, folder: Path, *, changes: Changes | None = None) -> tuple[Path, Path]:
     """Write `report.html` and `report.json`; a reader sees either an old file or a whole new one.
 
     Args:
         report: what to write.
         folder: made when absent.
+        changes: since an earlier report, for the page alone.
 
     Returns:
         The paths of page and JSON.
@@ -72,7 +78,10 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
         BadInputError: the folder cannot be written.
     """
     page, twin = folder / HTML, folder / JSON
-    texts = {page: render_html(report), twin: dump_report(report)}  # both are made before either is written
+    texts = {
+        page: render_html(report, changes=changes),
+        twin: dump_report(report),
+    }  # both are made before either is written
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():

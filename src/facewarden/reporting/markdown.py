@@ -7,6 +7,8 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
+from facewarden.reporting.changes import Changes
+from facewarden.reporting.changes_tables import changes_tables
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import Report, Section, Table
 from facewarden.reporting.format import group_text, label, measured
@@ -16,11 +18,12 @@ from facewarden.reporting.text import clean
 _ACTIVE = re.compile(r"[\\`\[\]|]")
 
 
-def render_markdown(report: Report) -> str:
+def render_markdown(report: Report, *, changes: Changes | None = None) -> str:
     """Render a report as one Markdown page: command, grades, every figure with interval and count, parts.
 
     Args:
         report: what to render; the same report gives the same text.
+        changes: since an earlier report.
     """
     blocks = [
         f"# {inert(report.title)}",
@@ -35,6 +38,11 @@ def render_markdown(report: Report) -> str:
             )
         ),
     ]
+    if report.gate is not None:
+        blocks.append(f"Gate {'passed' if report.gate.passed else 'FAILED'}: {inert(report.gate.detail)}")
+    if changes is not None:
+        blocks.append(f"## What changed since {inert(changes.old_created)}")
+        blocks += [f"**{inert(table.title)}**\n\n{render_table(table)}" for table in changes_tables(changes)]
     for section in report.sections:
         blocks += _section(section)
     blocks.append("## What took part")
@@ -48,7 +56,7 @@ def render_markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def write_markdown(report: Report, folder: Path) -> Path:
+def write_markdown(report: Report, folder: Path, *, changes: Changes | None = None) -> Path:
     """Write `report.md` and `report.json`.
 
     Raises:
@@ -57,7 +65,7 @@ def write_markdown(report: Report, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / "report.md"
-        write_text(page, render_markdown(report))
+        write_text(page, render_markdown(report, changes=changes))
         write_text(folder / "report.json", dump_report(report))
     except OSError as error:
         raise BadInputError(

@@ -27,6 +27,7 @@ from facewarden.auditing.request import (
 )
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
+from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
@@ -39,7 +40,8 @@ from facewarden.core.run import RunFolder, provenance
 from facewarden.data.manifest import Manifest
 from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.evaluation.presentation import PresentationResult
-from facewarden.reporting.codec import parse_report
+from facewarden.reporting.changes import changes_between
+from facewarden.reporting.codec import parse_report, read_report
 from facewarden.reporting.document import AuditedPart, Gate, LeftOut, Report, Section
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
@@ -93,6 +95,7 @@ def audit(
     precision: Precision | None = None,
     out: PathLike = "runs/audit",
     fail_on: str | None = None,
+    against: PathLike | None = None,
     resume: bool = False,
 ) -> AuditResult:
     """Audit a detector and a recognizer and write one report on the three threats of face images.
@@ -118,6 +121,8 @@ def audit(
             what the settings of each model say, float32 for most.
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
+        against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
+            regressed(presentation.apcer).
         resume: go on with a run that was stopped.
 
     Raises:
@@ -127,6 +132,9 @@ def audit(
     out = path_of(out)
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
+    earlier = None if against is None else read_report(path_of(against))[0]
+    if gate is not None and gate.asks_for_earlier and earlier is None:
+        raise BadInputError(f"gate: {fail_on!r} needs an earlier audit", hint="--against FOLDER of an earlier audit")
     victim = resolve_detector(detector)
     photos = None if faces is None else os.fspath(faces)
     captures = given_captures(captures, [victim], bona_fide=bona_fide, attacks=attacks, mapping=mapping,
@@ -147,7 +155,7 @@ def audit(
     run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume, inputs=inputs, computed=computed)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report(read_bounded(out / "report.json", limit="report_bytes"))
-        return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate)
+        return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate, earlier)
     faces_left_out = unusable_faces(needs)
     if faces_left_out is not None:
         _LOG.warning("the %s will not be measured: %s", faces_left_out.what, faces_left_out.why)
@@ -176,7 +184,7 @@ def audit(
         perturbation=perturbation,
         poisoning=poisoning,
     )
-    result = _written(report, run, gate)
+    result = _written(report, run, gate, earlier)
     drop_captures(needs, run)
     return result
 
@@ -201,10 +209,11 @@ def _detector_sections(
     return presentation, measured_or_left_out("perturbation", what, measure)
 
 
-def _written(report: Report, run: RunFolder, gate: GateExpression | None) -> AuditResult:
+def _written(report: Report, run: RunFolder, gate: GateExpression | None, earlier: Report | None) -> AuditResult:
     """Apply the gate, write both files, mark the run done."""
-    report = replace(report, gate=None if gate is None else gate.evaluate(report))
-    html, json = write_report(report, run.path)
+    changes = None if earlier is None else changes_between(earlier, report)
+    report = replace(report, gate=None if gate is None else gate.evaluate(report, changes))
+    html, json = write_report(report, run.path, changes=changes)
     run.finish({"report": html.name, "gate": None if report.gate is None else report.gate.passed})
     return AuditResult(report, html, json, report.gate)
 

@@ -2,45 +2,87 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from facewarden.core.errors import BadInputError, FacewardenError
-from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
-from facewarden.reporting.codec import parse_report
+from facewarden.data.results import Result
+from facewarden.reporting.changes import Changes, changes_between
+from facewarden.reporting.codec import read_report
+from facewarden.reporting.document import Gate
+from facewarden.reporting.gate import parse_gate
 from facewarden.reporting.html import write_report
 from facewarden.reporting.markdown import write_markdown
 from facewarden.reporting.training import is_training_run, read_training
 from facewarden.reporting.training_page import write_training
 
 
-def report(run: PathLike, /, *, out: PathLike | None = None, form: Literal["html", "markdown"] = "html") -> Path:
+@dataclass(frozen=True, repr=False)
+class WrittenReport(Result):
+    """A report that was written again.
+
+    Attributes:
+        page: the file.
+        changes: against an earlier report, if one was given.
+        gate: outcome of `fail_on`, if one was given.
+    """
+
+    page: Path
+    changes: Changes | None = None
+    gate: Gate | None = None
+
+
+def report(
+    run: PathLike,
+    /,
+    *,
+    out: PathLike | None = None,
+    form: Literal["html", "markdown"] = "html",
+    against: PathLike | None = None,
+    fail_on: str | None = None,
+) -> Path:
     """Render a run's report: an audit's from its report.json, a training run's from its log, also while it goes on.
 
     Args:
         run: folder of an audit or of a training run, or a report.json.
         out: folder to write to; the run's own by default.
         form: html, or markdown with the JSON beside it.
+        against: an earlier audit; the page says what changed, metric by metric.
+        fail_on: a gate, such as "regressed(presentation.apcer)"; its outcome stands on the page.
     """
+    return write_again(run, out=out, form=form, against=against, fail_on=fail_on).page
+
+
+def write_again(
+    run: PathLike,
+    /,
+    *,
+    out: PathLike | None = None,
+    form: Literal["html", "markdown"] = "html",
+    against: PathLike | None = None,
+    fail_on: str | None = None,
+) -> WrittenReport:
+    """Do what `report` does, and return what changed and the outcome of the gate as well."""
     run, out = path_of(run), maybe_path(out)
     if not (run / "report.json").is_file() and is_training_run(run):
-        return write_training(read_training(run), out or run, markdown=form == "markdown")
-    source = run / "report.json" if run.is_dir() else run
-    if not source.is_file():
-        raise BadInputError(
-            f"{source}: no report here",
-            hint="the --out of facewarden audit (--resume finishes it) or of facewarden train",
-        )
-    try:
-        text = read_bounded(source, limit="report_bytes")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{source}: cannot be read: {error}", hint="facewarden audit writes such files") from error
+        if against is not None or fail_on is not None:
+            raise BadInputError(f"{run}: a training run has no gate", hint="give the folder of an audit")
+        return WrittenReport(write_training(read_training(run), out or run, markdown=form == "markdown"))
+    gate = None if fail_on is None else parse_gate(fail_on)
+    found, source = read_report(run)
+    changes = None if against is None else changes_between(read_report(path_of(against))[0], found)
     folder = out or source.parent
     try:
-        found = parse_report(text)
-        return write_markdown(found, folder) if form == "markdown" else write_report(found, folder)[0]
+        if gate is not None:
+            found = replace(found, gate=gate.evaluate(found, changes))
+        if form == "markdown":
+            page = write_markdown(found, folder, changes=changes)
+        else:
+            page = write_report(found, folder, changes=changes)[0]
     except FacewardenError as error:
-        if str(folder) in error.message:  # what cannot be written is named already
+        if str(folder) in error.message or error.message.startswith("gate"):  # what is wrong is named already
             raise
         raise BadInputError(f"{source}: {error.message}", hint=error.hint) from error
+    return WrittenReport(page, changes, found.gate)

@@ -124,6 +124,7 @@ WRONG = {
     "certify": [".", "--detector", "multi_cn"],
     "cloak": ["absent", "--out", "o"],
     "cloak-pairs": ["absent", "--out", "o"],
+    "compare": ["absent.csv", "absent.parquet"],
     "completion": ["tcsh"],
     "data boxes": ["absent", "--out", "o.csv"],
     "data check": ["absent"],

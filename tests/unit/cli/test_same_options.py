@@ -45,6 +45,12 @@ OWN = {"cloaking": {"recognizer", "run"}}
 """Sub-verb -> options whose default the function fills in itself, since another experiment has another one."""
 
 
+def test_compare_has_the_options_of_its_function() -> None:
+    function = options(facewarden.compare)
+    del function["rounds"]
+    assert options(load_command("compare").entry) == function
+
+
 OF_TABLES = {"scores": "evaluate_scores"}
 """Sub-verbs of evaluate that run no network -> their functions."""
 NETWORKS = [name for name in sub_verbs("evaluate") if name not in OF_TABLES]

@@ -43,6 +43,7 @@ class ScoredRows:
         split: "train", "dev" and "test" as codes; None where the table does not say.
         attributes: name without `attr_` -> its values.
         note: reasons for rows without a score; None without such a column.
+        key: hash of the name of each presentation; None without such a column.
         source: the file's name.
         simulated: whether any row says so.
         repeated: rows that repeat an earlier one with the same key; they were dropped.
@@ -56,6 +57,7 @@ class ScoredRows:
     source: str
     attributes: Mapping[str, Coded] = field(default_factory=dict)
     note: Coded | None = None
+    key: NDArray[np.uint64] | None = None
     simulated: bool = False
     repeated: int = 0
 
@@ -81,6 +83,7 @@ class ScoredRows:
             subject=of(self.subject),
             split=of(self.split),
             note=of(self.note),
+            key=None if self.key is None else self.key[rows],
             attributes={name: held.take(rows) for name, held in self.attributes.items()},
         )
 
@@ -119,7 +122,9 @@ def read_scored_rows(
     if not found.rows:
         raise BadInputError(f"{printable(path)}: no rows", hint="one row for each presentation")
     rows = _rows(path, found, place, higher=higher)
-    return _without_repeats(path, rows, found.hashes[place["key"]]) if "key" in place else rows
+    if "key" not in place:
+        return rows
+    return _without_repeats(path, replace(rows, key=found.hashes[place["key"]]))
 
 
 def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Higher) -> ScoredRows:
@@ -185,7 +190,9 @@ def _seen(held: Coded) -> list[str]:
     return [held.names[code] for code in np.unique(held.codes) if code >= 0]
 
 
-def _without_repeats(path: Path, rows: ScoredRows, key: NDArray[np.uint64]) -> ScoredRows:
+def _without_repeats(path: Path, rows: ScoredRows) -> ScoredRows:
+    key = rows.key
+    assert key is not None
     order = np.argsort(key, kind="stable")
     again = np.concatenate([[False], key[order][1:] == key[order][:-1]])
     if not again.any():

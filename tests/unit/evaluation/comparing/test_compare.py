@@ -1,0 +1,129 @@
+"""Systems beside each other: rows paired by key, intervals of the difference, and what is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import facewarden
+from facewarden.cli import main
+from facewarden.core.errors import BadInputError
+from facewarden.data.table import write_table
+from facewarden.metrics.intervals import paired_bootstrap_difference
+
+N, PEOPLE = 900, 60
+
+
+def table(
+    path: Path, *, gain: float = 0.0, noise: float = 0.3, seed: int = 1, order: int | None = None, **more: object
+) -> Path:
+    """Scores of a system on the same faces; `seed` is of its own noise."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, N)
+    base = rng.normal(0, 1, N) + 2 * label
+    score = base + gain * label + noise * np.random.default_rng(seed).normal(0, 1, N)
+    species = np.where(label == 1, "bona_fide", np.array(["print", "mask"])[rng.integers(0, 2, N)])
+    columns = {"key": [f"k{i}" for i in range(N)], "score": score.tolist(), "label": label.tolist(),
+               "species": species.tolist(), "subject": [f"p{i % PEOPLE}" for i in range(N)],
+               "split": ["dev" if i % PEOPLE < 20 else "test" for i in range(N)]} | more  # fmt: skip
+    rows = np.arange(N) if order is None else np.random.default_rng(order).permutation(N)
+    write_table(path, {name: [values[i] for i in rows] for name, values in columns.items()})  # type: ignore[index]
+    return path
+
+
+def test_a_better_system_is_shown_and_an_equal_one_is_not(tmp_path: Path) -> None:
+    paths = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", gain=0.8, seed=2), table(tmp_path / "c.csv", seed=3)]
+    found = facewarden.compare(paths, rounds=400)
+    assert found.systems is not None
+    by = {(one.second, one.metric): one for one in found.systems.differences}
+    assert by["b", "bpcer"].better == by["b", "auc"].better == "b"
+    assert by["b", "auc"].shown_among_all
+    assert by["b", "auc"].value > 0 > by["b", "bpcer"].value
+    assert not any(by["c", name].shown_among_all for name in ("bpcer", "auc", "eer", "apcer_pooled"))
+    assert found.systems.subjects == PEOPLE - 20
+
+
+def test_the_interval_of_a_rate_is_that_of_the_paired_bootstrap(tmp_path: Path) -> None:
+    found = facewarden.compare(
+        [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", gain=0.5, seed=2)], threshold=(0.9, 0.9), rounds=200
+    )
+    assert found.systems is not None
+    one = next(one for one in found.systems.differences if one.metric == "bpcer")
+    first, second = (facewarden.evaluate_scores(tmp_path / f"{name}.csv", threshold=0.9) for name in "ab")
+    values = [next(m.value for m in two.metrics if m.name == "bpcer" and not m.group) for two in (first, second)]
+    assert [one.first_value, one.second_value] == pytest.approx(values)
+    from facewarden.evaluation.score_file.rows import read_scored_rows
+
+    rows = [read_scored_rows(tmp_path / f"{name}.csv") for name in "ab"]
+    assert rows[0].subject is not None
+    assert rows[0].split is not None
+    chosen = rows[0].bona_fide & (rows[0].split.codes == rows[0].split.names.index("test"))
+    wrong = [(two.score[chosen] < 0.9).astype(float) for two in rows]
+    expected = paired_bootstrap_difference(
+        wrong[1], wrong[0], subjects=rows[0].subject.codes[chosen], seed=0, rounds=200
+    )
+    assert one.value == pytest.approx(expected.value)
+    assert (one.high - one.low) == pytest.approx(
+        expected.high - expected.low, rel=0.2
+    )  # other draws of the same people
+
+
+def test_rows_are_paired_by_key_in_any_order_and_lost_ones_are_counted(tmp_path: Path) -> None:
+    plain = facewarden.compare([table(tmp_path / "a.csv"), table(tmp_path / "b.csv", gain=1, seed=2)], rounds=100)
+    mixed = facewarden.compare(
+        [table(tmp_path / "a.csv"), table(tmp_path / "b.parquet", gain=1, seed=2, order=5)], rounds=100
+    )
+    assert plain.systems is not None
+    assert mixed.systems is not None
+    assert [one.value for one in plain.systems.differences] == pytest.approx(
+        [one.value for one in mixed.systems.differences]
+    )
+    keys = [f"k{i}" if i > 9 else f"other{i}" for i in range(N)]
+    part = facewarden.compare([table(tmp_path / "a.csv"), table(tmp_path / "d.csv", key=keys)], rounds=50)
+    assert part.systems is not None
+    assert "890 are in all tables" in part.systems.how[0]
+
+
+def test_a_row_that_one_system_did_not_answer_is_in_no_figure(tmp_path: Path) -> None:
+    path = table(tmp_path / "b.csv")
+    text = path.read_text().splitlines()
+    cells = text[-1].split(",")
+    path.write_text("\n".join([*text[:-1], ",".join([cells[0], "", *cells[2:]])]) + "\n")
+    found = facewarden.compare([table(tmp_path / "a.csv"), path], rounds=50)
+    assert found.systems is not None
+    assert found.systems.unanswered == (0, 1)
+    assert found.systems.n == N * 40 // 60 - 1
+    assert all(one.value == 0 for one in found.systems.differences if one.metric in ("eer", "auc"))
+    assert not any(one.better for one in found.systems.differences)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"label": [0, 1] * (N // 2), "species": ["print", "bona_fide"] * (N // 2)}, "have another label"),
+        ({"subject": [f"q{i % 7}" for i in range(N)]}, "another subject"),
+        ({"key": [f"z{i}" for i in range(N)]}, "no key is in all"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path: Path, more: dict[str, list[object]], words: str) -> None:
+    with pytest.raises(BadInputError, match=words):
+        facewarden.compare([table(tmp_path / "a.csv"), table(tmp_path / "b.csv", **more)], rounds=20)
+
+
+def test_one_system_alone_and_what_is_no_system_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="two systems"):
+        facewarden.compare([tmp_path / "a.csv"])
+    with pytest.raises(BadInputError, match="neither a table of scores"):
+        facewarden.compare([table(tmp_path / "a.csv"), "multi_cnn"])
+
+
+def test_the_command_line_writes_page_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(table(tmp_path / "a.csv")), str(table(tmp_path / "b.csv", gain=1, seed=2))]
+    assert main(["compare", *given, "--out", str(tmp_path / "o")]) == 0
+    assert "better: b" in capsys.readouterr().out
+    held = json.loads((tmp_path / "o" / "comparison.json").read_text())
+    assert held["schema"] == "facewarden.comparison/1"
+    assert "Error rates of b less those of a" in (tmp_path / "o" / "comparison.html").read_text(encoding="utf-8")
