@@ -24,12 +24,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
     from facewarden.verbs.laboratory.compare import compare
+    from facewarden.verbs.laboratory.report import report
     from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.pairs import pairs as cloak_pairs
     from facewarden.verbs.purify import purify
-    from facewarden.verbs.report import report
     from facewarden.verbs.score import score
     from facewarden.verbs.sfa import sfa
     from facewarden.verbs.simulate import simulate
@@ -77,6 +77,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
             for name in ("boxes", "from_folders", "split", "template")
         },
         "compare": "facewarden.verbs.laboratory.compare:compare",
+        "report": "facewarden.verbs.laboratory.report:report",
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
         "load_detector": "facewarden.verbs.models:load_detector",

@@ -23,7 +23,7 @@ from facewarden.pad.http_detector import HttpDetector
 from facewarden.training.recipe import read_recipe
 from facewarden.verbs.bench import bench, checked_cells
 from facewarden.verbs.evaluate import evaluate
-from facewarden.verbs.report import report
+from facewarden.verbs.laboratory.report import report
 from foreign_models import onnx_model
 from fuzz.servers import answer_of, serve
 

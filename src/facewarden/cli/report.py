@@ -30,7 +30,7 @@ def report(
     """
     check_path(run)
     check_path(against)
-    from facewarden.verbs.report import write_again
+    from facewarden.verbs.laboratory.report import write_again
 
     written = write_again(run, out=out, form=form, against=against, fail_on=fail_on)
     lines = []
