@@ -28,12 +28,14 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
-    from facewarden.verbs.pairs import pairs as cloak_pairs
     from facewarden.verbs.purify import purify
+    from facewarden.verbs.report import report
+    from facewarden.verbs.scaling.merge import merge
     from facewarden.verbs.score import score
     from facewarden.verbs.sfa import sfa
     from facewarden.verbs.simulate import simulate
     from facewarden.verbs.train import train
+    from facewarden.verbs.training_data.pairs import pairs as cloak_pairs
     from facewarden.verbs.unseal import unseal
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "load_detector",
     "load_purifier",
     "load_recognizer",
+    "merge",
     "purify",
     "report",
     "score",
@@ -71,7 +74,7 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package
     _HOME = {name: f"facewarden.verbs.{name}:{name}" for name in __all__ if name != "__version__"} | {
-        "cloak_pairs": "facewarden.verbs.pairs:pairs",
+        "cloak_pairs": "facewarden.verbs.training_data.pairs:pairs",
         **{
             f"data_{name}": f"facewarden.verbs.own_data:data_{name}"
             for name in ("boxes", "from_folders", "split", "template")
@@ -80,6 +83,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
         "report": "facewarden.verbs.laboratory.report:report",
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
+        "merge": "facewarden.verbs.scaling.merge:merge",
         "load_detector": "facewarden.verbs.models:load_detector",
         "load_purifier": "facewarden.verbs.models:load_purifier",
         "load_recognizer": "facewarden.verbs.models:load_recognizer",

@@ -28,6 +28,7 @@ _NEW = MappingProxyType(
 _ARGUMENTS = MappingProxyType(
     {
         "cloak": {"judges": "recognizers"},
+        "pairs": {"part": "shard", "shard": "per_file"},
         "evaluate": {"judge": "recognizer", "passed_over": "skip_people"},
     }
 )

@@ -18,13 +18,13 @@ from facewarden.data.photo_files import list_photos
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, end_to_end
 from facewarden.experiments.cloaking.population import Split
 from facewarden.training.pairs import read_pairs
-from facewarden.verbs import pairs as making_pairs
 from facewarden.verbs.attack import attack
 from facewarden.verbs.cloak import cloak
-from facewarden.verbs.pairs import pairs
 from facewarden.verbs.purify import purify
 from facewarden.verbs.score import score
 from facewarden.verbs.sfa import sfa
+from facewarden.verbs.training_data import pairs as making_pairs
+from facewarden.verbs.training_data.pairs import pairs
 from second_device import NAME, second_device
 from stand_ins import make_faces
 from tiny_captures import write_captures

@@ -112,7 +112,7 @@ def test_the_old_door_opens_with_a_warning_that_says_the_new_one() -> None:
     with pytest.warns(DeprecationWarning, match=r"facewarden\.api\.score is now facewarden\.score"):
         assert api.score is facewarden.score
     with pytest.warns(DeprecationWarning, match=r"is now facewarden\.cloak_pairs"):
-        assert api.pairs is facewarden.cloak_pairs
+        assert inspect.unwrap(api.pairs) is inspect.unwrap(facewarden.cloak_pairs)  # with old names of arguments
     for name in dir(api):
         with pytest.warns(DeprecationWarning, match=rf"facewarden\.api\.{name} is now "):
             assert inspect.isfunction(getattr(api, name))
@@ -129,3 +129,7 @@ def test_the_old_place_takes_the_old_arguments(monkeypatch: pytest.MonkeyPatch) 
     assert old("cloaking", judge="a", passed_over=3, users=2) == (
         ("cloaking",), {"recognizer": "a", "skip_people": 3, "users": 2},
     )  # fmt: skip
+    monkeypatch.setattr(facewarden, "cloak_pairs", lambda *values, **named: (values, named))
+    with pytest.warns(DeprecationWarning, match=r"facewarden\.cloak_pairs"):
+        old = facewarden.api.pairs
+    assert old("lfw", part="1/2", shard=48) == (("lfw",), {"shard": "1/2", "per_file": 48})

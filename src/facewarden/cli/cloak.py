@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_attack, check_device, check_path, check_recognizers
-from facewarden.cli.parts.kinds import Device, Folder, Model, Name, Precision, Setting
+from facewarden.cli.parts.checks import check_attack, check_device, check_path, check_recognizers, check_shard
+from facewarden.cli.parts.kinds import Device, Folder, Model, Name, Precision, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.parse import without_commas
 from facewarden.cli.parts.settings import as_pairs, settled
@@ -34,6 +34,7 @@ def cloak(
     workers: int = 0,
     batch: int = 8,
     seed: int = 0,
+    shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
 ) -> Outcome:
@@ -64,6 +65,7 @@ def cloak(
         workers: processes, each with one thread; all cores when 0. No pixel depends on it.
         batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
+        shard: I/N, such as 1/8: only this share of the photos; left out, all. facewarden merge joins the shares.
         device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
@@ -71,6 +73,7 @@ def cloak(
     surrogates = without_commas(surrogates, flag="--surrogates")
     recognizers = without_commas(recognizers, flag="--recognizers")
     check_device(device)
+    check_shard(shard)
     check_path(photos)
     given = {"method": method, "surrogates": surrogates, "recognizers": recognizers}
     parts = settled(set, main="method", components=given)
@@ -95,6 +98,7 @@ def cloak(
         workers=workers,
         batch=batch,
         seed=seed,
+        shard=shard,
         device=device,
         precision=precision,
     )

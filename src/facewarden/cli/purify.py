@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_device, check_path, check_purifiers, check_recognizers
-from facewarden.cli.parts.kinds import Device, Folder, Model, Name, Precision, Setting
+from facewarden.cli.parts.checks import check_device, check_path, check_purifiers, check_recognizers, check_shard
+from facewarden.cli.parts.kinds import Device, Folder, Model, Name, Precision, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.settings import settled
 
@@ -26,6 +26,7 @@ def purify(
     force: bool = False,
     workers: int = 0,
     batch: int = 1,
+    shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
 ) -> Outcome:
@@ -52,11 +53,13 @@ def purify(
         workers: processes, each with one thread; all cores when 0. The result does not depend on it.
         batch: photos whose faces the networks are given together; on a GPU more are faster. Another batch may move a
             pixel by one gray level.
+        shard: I/N, such as 1/8: only this share of the photos; left out, all. facewarden merge joins the shares.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in, whatever the purifier's settings say: auto (bfloat16 where it is native),
             float32, bfloat16 or float16; left out, what those settings say, float32 for most.
     """
     check_device(device)
+    check_shard(shard)
     check_path(photos)
     parts = settled(set, main="purifier", components={"purifier": purifier, "recognizer": recognizer or None})
     purifier, recognizer = parts["purifier"], parts["recognizer"] or ""
@@ -76,6 +79,7 @@ def purify(
         force=force,
         workers=workers,
         batch=batch,
+        shard=shard,
         device=device,
         precision=precision,
     )

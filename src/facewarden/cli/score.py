@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_sets
-from facewarden.cli.parts.kinds import Device, Folder, Model, Precision, Rule, Setting
+from facewarden.cli.parts.checks import check_detectors, check_device, check_sets, check_shard
+from facewarden.cli.parts.kinds import Device, Folder, Model, Precision, Rule, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
@@ -27,6 +27,7 @@ def score(
     precision: Precision | None = None,
     workers: int = 0,
     batch: int | None = None,
+    shard: Share | None = None,
     out: Path | None = None,
 ) -> Outcome:
     """Score photos or captures with a presentation attack detector: a logit each, higher is more bona fide.
@@ -45,9 +46,12 @@ def score(
         workers: processes, each with one thread; all cores when 0. No score depends on it.
         batch: photos of one size, or captures, that go through the network together: 8 and 32 when left out. Another
             one may change the sixth digit of a score.
+        shard: I/N, such as 1/8: only this share of the photos or captures; left out, all. facewarden merge joins the
+            shares.
         out: table to write, .parquet or .csv.
     """
     check_device(device)
+    check_shard(shard)
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_detectors([detector])
     check_sets([source])
@@ -65,6 +69,7 @@ def score(
         precision=precision,
         workers=workers,
         batch=batch,
+        shard=shard,
         out=out,
     )
     lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]

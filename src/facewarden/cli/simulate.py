@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.cli.parts.checks import check_sets
-from facewarden.cli.parts.kinds import Faces, Folder, Name
+from facewarden.cli.parts.checks import check_sets, check_shard
+from facewarden.cli.parts.kinds import Faces, Folder, Name, Share
 from facewarden.cli.parts.outcome import Outcome
 
 
@@ -20,6 +20,7 @@ def simulate(
     size: int = 224,
     framing: float | None = None,
     seed: int = 0,
+    shard: Share | None = None,
     workers: int = 0,
     maps: bool = False,
     layout: Name | None = None,
@@ -37,12 +38,14 @@ def simulate(
         size: width and height of the frames in pixels.
         framing: width of the face as a share of the frame's width; 0.4, or each site's own in version 2, when left out.
         seed: of everything; the result does not depend on the number of workers.
+        shard: I/N, such as 1/8: only this share of the people; left out, all. facewarden merge joins the shares.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
         layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi,
             celeba_spoof), with its known defects; subjects, faces, size, seed and one of domains apply.
     """
     check_sets([faces])
+    check_shard(shard)
     from facewarden.verbs.simulate import simulate as run
 
     result = run(
@@ -56,6 +59,7 @@ def simulate(
         size=size,
         framing=framing,
         seed=seed,
+        shard=shard,
         workers=workers,
         maps=maps,
         layout=layout,

@@ -24,12 +24,14 @@ def train(
     epochs: int | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
+    workers: int | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
 
     A detector learns from the train split, its threshold is set on dev, and test is measured once, at the end. A
-    purifier learns from pairs of natural and cloaked faces.
+    purifier learns from pairs of natural and cloaked faces. Started by torchrun or accelerate launch, several processes
+    train together: torchrun --nproc-per-node 2 -m facewarden train RECIPE --out FOLDER.
 
     Args:
         recipe: name of a recipe of the package (facewarden list recipes), or the path of a JSON file.
@@ -46,6 +48,7 @@ def train(
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
             what the recipe says.
+        workers: processes that prepare batches; left out, as many as suit the device. They change no bit.
         resume: continue a run that was stopped; it ends with the same bits.
     """
     check_device(device)
@@ -55,6 +58,7 @@ def train(
     check_path(start)
     import json
 
+    from facewarden.training.parts.ranks import launched
     from facewarden.verbs.train import RESULTS
     from facewarden.verbs.train import train as run
 
@@ -70,8 +74,11 @@ def train(
         epochs=epochs,
         device=device,
         precision=precision,
+        workers=workers,
         resume=resume,
     )
+    if not launched().first:
+        return Outcome({}, [])  # the first process tells
     results = folder / RESULTS
     found = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     notes = (*found.get("notes", ()), *found.get("audit", {}).get("sentences", ()))

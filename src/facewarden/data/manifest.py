@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
@@ -282,3 +283,8 @@ def _find(path: Path) -> Path:
         if (path / f"manifest{suffix}").is_file():
             return path / f"manifest{suffix}"
     raise BadInputError(f"{printable(path)}: no manifest in this folder", hint="facewarden simulate DIR writes one")
+
+
+def share_of(manifest: Manifest) -> Manifest:
+    """The captures of a manifest that the call works on, by their keys; all of them where it has no shard."""
+    return replace(manifest, rows=tuple(share(manifest.rows, lambda row: row.key)))

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
 from facewarden.data.text import natural, printable
 
@@ -129,6 +130,13 @@ def photos_of(source: Path) -> FolderListing:
             f"{printable(source)}: holds no photos", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}"
         )
     return replace(listing, photos=tuple(sorted(listing.photos)))
+
+
+def share_of_photos(listing: FolderListing, *, base: Path) -> FolderListing:
+    """The photos of a listing that the call works on, by their paths below `base`; all where it has no shard."""
+    return replace(
+        listing, photos=tuple(share(listing.photos, lambda path: printable(path.relative_to(base).as_posix())))
+    )
 
 
 def _walk(top: Path, photos: list[Path], others: list[Path], unread: Counter[str]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from facewarden.align import align_face, choose_face
 from facewarden.core.compute.finite import vectors_of
+from facewarden.core.compute.shards import Shard, shard_call, share
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.identity.code_version import code_of, say_computed_anew
@@ -69,13 +70,17 @@ def embeddings_of(
         BadInputError: no face could be used, or what was kept cannot be read or written.
     """
     kept: dict[str, Path] = {}
+    call = shard_call()
+    rows: Sequence[int] = share(range(len(photos)), lambda row: photos[row].key)
     if run is not None:
         content = photos_hash(photos)  # once for all models: it reads every photo
         kept = {name: _kept_file(run, content, aligner, model) for name, model in models.items()}
-    found = {name: _read_kept(path) for name, path in kept.items() if path.is_file()}
+        kept |= {name: part_file(path, call.shard) for name, path in kept.items() if call is not None}
+    found = {name: read_kept(path) for name, path in kept.items() if path.is_file()}
     wanted = {name: model for name, model in models.items() if name not in found}
     if wanted:
-        new = _embed(photos, finder, wanted)
+        new = _embed([photos[row] for row in rows], finder, wanted)
+        new = {name: replace(some, rows=np.array(rows, dtype=np.int64)[some.rows]) for name, some in new.items()}
         for name in wanted.keys() & kept.keys():
             _keep(kept[name], new[name])
         found |= new
@@ -119,13 +124,46 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
             flush()
     if chunk:
         flush()
-    if not used:
+    if not used and shard_call() is None:
         raise BadInputError(
             f"no face could be used of {len(photos)} photos: {dict(left_out)}", hint="another --aligner"
         )
     rows = np.array(used, dtype=np.int64)
     told = dict(+notes)
-    return {name: EmbeddedPhotos(rows, np.concatenate(parts), dict(left_out), told) for name, parts in vectors.items()}
+    nothing = np.empty((0, 0), dtype=np.float32)
+    joined = {name: np.concatenate(parts) if parts else nothing for name, parts in vectors.items()}
+    return {name: EmbeddedPhotos(rows, found, dict(left_out), told) for name, found in joined.items()}
+
+
+def part_file(path: Path, shard: Shard) -> Path:
+    """Where the embeddings of a shard are kept, beside those of all."""
+    return path.with_name(f"{path.stem}.part_{shard.number}_of_{shard.of}.npz")
+
+
+def join_parts(path: Path, parts: Sequence[Path]) -> None:
+    """Write the embeddings of all shards as one call without a shard would have kept them.
+
+    Args:
+        path: the file to write.
+        parts: those of the shards.
+
+    Raises:
+        BadInputError: one cannot be read, or the file not be written.
+    """
+    found = [read_kept(part) for part in parts]
+    used = [one for one in found if len(one.rows)]
+    if not used:
+        left_out = dict(sum((Counter(one.left_out) for one in found), Counter[str]()))
+        raise BadInputError(f"{path.name}: no face could be used: {left_out}", hint="another --aligner")
+    rows = np.concatenate([one.rows for one in used])
+    order = np.argsort(rows)
+    whole = EmbeddedPhotos(
+        rows[order],
+        np.concatenate([one.vectors for one in used])[order],
+        dict(sum((Counter(one.left_out) for one in found), Counter[str]())),
+        dict(sum((Counter(one.notes) for one in found), Counter[str]())),
+    )
+    _keep(path, whole)
 
 
 def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
@@ -159,7 +197,12 @@ def _keep(path: Path, found: EmbeddedPhotos) -> None:
         ) from error
 
 
-def _read_kept(path: Path) -> EmbeddedPhotos:
+def read_kept(path: Path) -> EmbeddedPhotos:
+    """Read embeddings that were kept.
+
+    Raises:
+        BadInputError: they cannot be read.
+    """
     try:
         with np.load(path, allow_pickle=False) as held:
             notes = json.loads(str(held["notes"])) if "notes" in held.files else {}  # earlier ones were not kept

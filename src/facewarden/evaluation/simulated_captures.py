@@ -55,7 +55,8 @@ def simulate_captures(out: Path, simulation: Simulation, *, faces: str | None = 
         locate=None if faces is None else locator(),
         workers=workers or cores(),
     )
-    write_sheet(out / "sheet.png", shown_captures(made.manifest))
+    if len(made.manifest):
+        write_sheet(out / "sheet.png", shown_captures(made.manifest))
     return made
 
 

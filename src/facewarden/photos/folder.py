@@ -10,7 +10,7 @@ from pathlib import Path
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_text
 from facewarden.core.guards.lock import hold
-from facewarden.data.photo_files import photos_of
+from facewarden.data.photo_files import photos_of, share_of_photos
 from facewarden.data.text import printable
 from facewarden.photos.reader import PhotoReader
 
@@ -25,7 +25,7 @@ class PhotoFolder(PhotoReader):
         out: another folder.
 
     Attributes:
-        paths: the photos, sorted.
+        paths: the photos that the call works on, sorted.
         skipped: name and reason of every photo that is left out.
 
     Raises:
@@ -33,8 +33,8 @@ class PhotoFolder(PhotoReader):
     """
 
     def __init__(self, source: Path, *, out: Path) -> None:
-        listing = photos_of(source)
         super().__init__(source if source.is_dir() else source.parent)
+        listing = share_of_photos(photos_of(source), base=self.base)
         self.source, self.out, self.paths = source, out, list(listing.photos)
         within = source.is_dir() and out.resolve().is_relative_to(self.base.resolve())
         if within or out.resolve() == self.base.resolve():

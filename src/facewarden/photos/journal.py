@@ -85,6 +85,16 @@ class Record:
             raise _unwritable(self.path, error) from error
 
 
+def lines_of(path: Path) -> dict[str, bytes]:
+    """The lines of a journal by photo, which is only read; of a photo done twice the last one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return {row["source"]: line for line in file if (row := _row(line)) is not None}
+
+
 def still_there(row: Mapping[str, Any] | None, *, origin: str, folder: Path) -> bool:
     """Whether a photo is finished: its row is of this origin, and its result lies in the folder."""
     if row is None or row["origin"] != origin:

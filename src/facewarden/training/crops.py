@@ -55,9 +55,20 @@ class CropSet:
         def named(values: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(values[i] for i in index.tolist())
 
+        return FaceBatch(
+            images={name: image[index].float() / 255 for name, image in self.images.items()},
+            present={name: here[index] for name, here in self.present.items()},
+            key=self.keys_of(index.tolist()), label=self.label[index], species=named(self.species),
+            subject=named(self.subject), domain=named(self.domain),
+            tasks={head: target[index] for head, target in self.tasks.items()},
+        )  # fmt: skip
+
+    def keys_of(self, rows: Sequence[int]) -> tuple[str, ...]:
+        """The keys of some samples; one that is drawn twice gets a key of its own each time."""
         times: Counter[str] = Counter()
         keys: list[str] = []
-        own = frozenset(drawn := named(self.key))
+        drawn = [self.key[row] for row in rows]
+        own = frozenset(drawn)
         for key in drawn:
             again = f"{key} again {times[key]}" if times[key] else key
             # a published list may hold a row twice, whose second key is of this form: both may be drawn
@@ -65,12 +76,7 @@ class CropSet:
                 again += " drawn"
             keys.append(again)
             times[key] += 1
-        return FaceBatch(
-            images={name: image[index].float() / 255 for name, image in self.images.items()},
-            present={name: here[index] for name, here in self.present.items()},
-            key=tuple(keys), label=self.label[index], species=named(self.species), subject=named(self.subject),
-            domain=named(self.domain), tasks={head: target[index] for head, target in self.tasks.items()},
-        )  # fmt: skip
+        return tuple(keys)
 
     def batches(self, size: int) -> Iterator[FaceBatch]:
         """All samples in their order, so many at once."""

@@ -84,6 +84,7 @@ class DetectorTraining:
         *,
         run: Path,
         device: str | torch.device | None = None,
+        workers: int | None = None,
         observe: Callable[[int], None] | None = None,
         dev: Iterable[FaceBatch] | None = None,
     ) -> list[dict[str, Any]]:
@@ -93,6 +94,7 @@ class DetectorTraining:
             crops: to learn from.
             run: folder for checkpoints and the log.
             device: where to train; None for that of the call, see `facewarden.core.compute.computing`.
+            workers: processes that prepare batches; None for as many as suit the device.
             observe: called with the number of epochs done, after each.
             dev: labeled views of the development split, which a detector that is fitted in closed form needs.
 
@@ -111,7 +113,7 @@ class DetectorTraining:
             return log
         return fit(
             self.model, crops, objective=self.objective, settings=self.recipe.training, seed=self.seed, run=run,
-            device=placement().device if device is None else device, observe=observe,
+            device=placement().device if device is None else device, workers=workers, observe=observe,
         )  # fmt: skip
 
     def weights(self) -> dict[str, Tensor]:

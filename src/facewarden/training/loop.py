@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,25 +13,30 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.precision import PrecisionSetting
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
-from facewarden.core.settings import Count, NotNegative, Positive, Share, check_fields
+from facewarden.core.settings import Count, NotNegative, Positive, Share, ShareBelowOne, check_fields
 from facewarden.nn.trainable import Trainable
-from facewarden.training.augment import Augmentation, augment
+from facewarden.training.augment import Augmentation
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.objectives.parts.evaluating import evaluating
+from facewarden.training.objectives.parts.gradients import average_gradients
+from facewarden.training.parts.feed import Feed, StepSet, StillBatches
+from facewarden.training.parts.options import AveragedWeights, recomputed_blocks
+from facewarden.training.parts.ranks import Ranks, gathered, ranks
+from facewarden.training.parts.shared_norm import shared_batch_norm
+from facewarden.training.parts.speed import SPEED, SpeedLog
 from facewarden.training.precision import accelerator_for, check_training_precision
-from facewarden.training.sampling import balanced_epoch
 from facewarden.training.schedule import scheduled_rate, set_rate
 
 LOG, CHECKPOINTS = "training.jsonl", "checkpoints"
+_EMA = "averaged weights"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class TrainSettings:
         every: epochs between checkpoints.
         accumulate: batches of one optimizer step, for more samples than memory holds; the last step of an epoch takes
             what is left, so that nothing is open where a checkpoint is written.
+        ema: share of the old values in a moving average of the weights, which is what the training leaves; 0 for the
+            last weights.
+        compile: compile the network with torch.compile, which needs a C++ compiler and minutes at the start.
+        recompute: compute blocks of the network twice instead of keeping what lies between them: less memory.
     """
 
     epochs: Count = 20
@@ -65,6 +74,9 @@ class TrainSettings:
     precision: PrecisionSetting = "float32"
     every: Count = 1
     accumulate: Count = 1
+    ema: ShareBelowOne = 0.0
+    compile: bool = False
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precision", check_training_precision(self.precision))
@@ -80,10 +92,13 @@ def fit(
     seed: int,
     run: Path,
     device: str | torch.device = "auto",
+    workers: int | None = None,
     stop_after: int | None = None,
     observe: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train a detector in place; a run that was killed goes on from its last checkpoint and ends with the same bits.
+
+    Several processes that a launcher started share every batch, and only the first of them writes.
 
     Every random number has an address (seed, epoch or step, key), so there is no generator state to keep.
 
@@ -95,6 +110,7 @@ def fit(
         seed: decides everything.
         run: folder for checkpoints and the log (one JSON line per epoch).
         device: where to train, as in `facewarden.core.compute.device.resolve_device`.
+        workers: processes that prepare batches; None for as many as suit the device. They change no bit.
         stop_after: leave after this many epochs, as if killed.
         observe: called with the number of epochs done, after each, before its checkpoint; the model is in evaluation
             mode then, and what is done there has no part in the training.
@@ -110,75 +126,108 @@ def fit(
         raise BadInputError(f"{type(model).__name__} cannot be trained here", hint="facewarden train multi_cnn")
     model.requires_grad_(True).train()
     accelerator = accelerator_for(settings.precision, device)
+    here = ranks()
+    if settings.batch < here.count:
+        raise BadInputError(f"a batch of {settings.batch} for {here.count} processes", hint="a larger batch")
     optimizer = torch.optim.AdamW(model.parameter_groups(decay=settings.decay), lr=settings.rate)
-    prepared, optimizer = accelerator.prepare(model, optimizer)  # moves the network, so it comes before its tensors
-    per_epoch = -(-len(source) // settings.batch)
+    # Moves the network, so it comes before its tensors. It is not wrapped for several processes: objectives that take
+    # gradients apart would pass by the wrapper, and `average_gradients` below serves all of them.
+    prepared = accelerator.prepare_model(model, evaluation_mode=True)
+    optimizer = accelerator.prepare_optimizer(optimizer)
+    if settings.compile:
+        model.network.compile()
+    steps_of = StepSet(source, settings, size=model.view_size, seed=seed, ranks=here)
+    feed = Feed(steps_of, device=accelerator.device, workers=workers)
+    per_epoch = steps_of.per_epoch
     objective.gather(settings.accumulate)
     objective.begin(domains=sorted(set(source.domain)), steps=per_epoch * settings.epochs)
     state = load_checkpoint(run / CHECKPOINTS, model.network, optimizer) or {"step": 0, "log": []}
-    if state.get("objective"):
-        objective.load_state_dict(state["objective"])
+    averaged = AveragedWeights(model.network, decay=settings.ema)
+    held = dict(state.get("objective") or {})
+    averaged.load_state_dict(held.pop(_EMA, {}))
+    if held:
+        objective.load_state_dict(held)
     total, log = per_epoch * settings.epochs, list(state["log"])
     first = state["step"] // per_epoch
-    for epoch in track(range(first, settings.epochs), label="training", total=settings.epochs - first, unit="epochs"):
-        if stop_after is not None and epoch >= stop_after:
-            break
-        order = balanced_epoch(
-            source.label.tolist(), source.domain, count=per_epoch * settings.batch, seed=seed, epoch=epoch
-        )
-        objective.refresh(prepared, _unchanged(source, model, settings, accelerator.device), epoch=epoch, seed=seed)
-        sums: dict[str, float] = {}
-        counts: Counter[str] = Counter()
-        rate = 0.0
-        for number in range(per_epoch):
-            step = epoch * per_epoch + number
-            rate = scheduled_rate(step, total, peak=settings.rate, warmup=settings.warmup)
-            set_rate(optimizer, rate)
-            rows = order[number * settings.batch : (number + 1) * settings.batch]
-            mine = rows[accelerator.process_index :: accelerator.num_processes]
-            batch = augment(
-                source.batch(mine.tolist()), size=model.view_size, settings=settings.augmentation,
-                seed=seed, epoch=epoch,
-            ).to(accelerator.device)  # fmt: skip
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(derive(seed, "step", step))  # for layers that draw, such as dropout
-                loss = objective(prepared, batch)
-                share = _micro_batches(number, per_epoch, settings)
-                objective.backward(prepared, loss, run=_mean_of(accelerator.backward, batches=share))
-            steps = (number + 1) % settings.accumulate == 0
-            if not steps and number + 1 == per_epoch:
-                objective.finish()
-                steps = True
-            told: Mapping[str, float | Tensor] = loss.parts
-            if steps:  # before, the gradients are not whole
-                told = {**told, **objective.statistics(prepared)}
-            for name, value in {"loss": loss.total.detach(), **told}.items():
-                sums[name] = sums.get(name, 0.0) + float(value)
-                counts[name] += 1
-            if not steps:
-                continue
-            accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
-            optimizer.step()
-            optimizer.zero_grad()
-            objective.after_step(prepared)
-        means = {name: value / counts[name] for name, value in sums.items()}
-        log.append({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **means})
-        if observe is not None and accelerator.is_main_process:
-            with evaluating(model), torch.no_grad():
-                observe(epoch + 1)
-        last = epoch + 1 == settings.epochs
-        if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
-            save_checkpoint(
-                run / CHECKPOINTS,
-                model.network,
-                optimizer,
-                step=(epoch + 1) * per_epoch,
-                state={"log": log},
-                objective=objective.state_dict(),
-            )
-            write_text(run / LOG, "".join(json.dumps(line) + "\n" for line in log))
+    still = StillBatches(source, size=model.view_size, batch=settings.batch, device=accelerator.device)
+    speed = SpeedLog(run / SPEED, feed, processes=here.count)
+    with shared_batch_norm(model), recomputed_blocks(model.network, on=settings.recompute):
+        coming = feed.batches(first * per_epoch, total)
+        epochs = range(first, settings.epochs)
+        for epoch in track(epochs, label="training", total=settings.epochs - first, unit="epochs"):
+            if stop_after is not None and epoch >= stop_after:
+                break
+            speed.begin()
+            objective.refresh(prepared, still, epoch=epoch, seed=seed)
+            sums: dict[str, float] = {}
+            counts: Counter[str] = Counter()
+            rate = 0.0
+            for number in range(per_epoch):
+                step = epoch * per_epoch + number
+                rate = scheduled_rate(step, total, peak=settings.rate, warmup=settings.warmup)
+                set_rate(optimizer, rate)
+                batch = next(coming)
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(_drawn(seed, step, here))  # for layers that draw, such as dropout
+                    loss = objective(prepared, batch)
+                    share = _micro_batches(number, per_epoch, settings)
+                    part = len(batch) * here.count / settings.batch
+                    objective.backward(prepared, loss, run=_mean_of(accelerator.backward, part=part, batches=share))
+                steps = (number + 1) % settings.accumulate == 0
+                if not steps and number + 1 == per_epoch:
+                    objective.finish()
+                    steps = True
+                if steps:
+                    average_gradients(model.parameters())
+                told: Mapping[str, float | Tensor] = loss.parts
+                if steps:  # before, the gradients are not whole
+                    told = {**told, **objective.statistics(prepared)}
+                for name, value in {"loss": loss.total.detach(), **told}.items():
+                    sums[name] = sums.get(name, 0.0) + float(value)
+                    counts[name] += 1
+                if not steps:
+                    continue
+                accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
+                optimizer.step()
+                optimizer.zero_grad()
+                objective.after_step(prepared)
+                averaged.step()
+            log.append({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **_means(sums, counts)})
+            speed.end(epoch + 1, samples=per_epoch * settings.batch)
+            if observe is not None and here.first:
+                with averaged.applied(), evaluating(model), torch.no_grad():
+                    observe(epoch + 1)
+            last = epoch + 1 == settings.epochs
+            if here.first and (last or (epoch + 1) % settings.every == 0):
+                more = {_EMA: found} if (found := averaged.state_dict()) else {}
+                save_checkpoint(
+                    run / CHECKPOINTS,
+                    model.network,
+                    optimizer,
+                    step=(epoch + 1) * per_epoch,
+                    state={"log": log},
+                    objective={**objective.state_dict(), **more},
+                )
+                write_text(run / LOG, "".join(json.dumps(line) + "\n" for line in log))
+                speed.write()
+    averaged.apply()
     model.requires_grad_(False).eval()
     return log
+
+
+def _drawn(seed: int, step: int, here: Ranks) -> int:
+    """The seed of what layers draw in a step; the processes draw apart, the first as one process alone does."""
+    return derive(seed, "step", step) if here.first else derive(seed, "step", step, here.index)
+
+
+def _means(sums: Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
+    """Means over the steps of all processes."""
+    parts = gathered((dict(sums), dict(counts)))
+    names = dict.fromkeys(name for some, _ in parts for name in some)
+    return {
+        name: sum(some.get(name, 0.0) for some, _ in parts) / sum(taken.get(name, 0) for _, taken in parts)
+        for name in names
+    }
 
 
 def _micro_batches(number: int, per_epoch: int, settings: TrainSettings) -> int:
@@ -187,14 +236,6 @@ def _micro_batches(number: int, per_epoch: int, settings: TrainSettings) -> int:
     return min(settings.accumulate, per_epoch - first)
 
 
-def _mean_of(run: Callable[[Tensor], None], *, batches: int) -> Callable[[Tensor], None]:
-    """Backpropagate a micro-batch's share of the mean over the micro-batches of an optimizer step."""
-    return run if batches == 1 else lambda total: run(total / batches)
-
-
-def _unchanged(source: CropSet, model: Trainable, settings: TrainSettings, device: torch.device) -> Iterator[FaceBatch]:
-    """All samples once, unchanged: the central view of every crop."""
-    still = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
-    for start in range(0, len(source), settings.batch):
-        batch = source.batch(range(start, min(start + settings.batch, len(source))))
-        yield augment(batch, size=model.view_size, settings=still, seed=0, epoch=0).to(device)
+def _mean_of(run: Callable[[Tensor], None], *, part: float, batches: int) -> Callable[[Tensor], None]:
+    """Backpropagate the part of a micro-batch in the mean of an optimizer step over micro-batches and processes."""
+    return run if part == 1 and batches == 1 else lambda total: run(total * part / batches)

@@ -9,6 +9,7 @@ import torch
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.compute.precision import Precision, accelerate_precision, check_precision
 from facewarden.core.errors import BadInputError
+from facewarden.training.parts.ranks import process_device
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -42,12 +43,7 @@ def accelerator_for(precision: str, device: str | torch.device = "auto") -> Acce
 
     # Accelerate keeps the first precision and device of a process for good; a plan trains in several
     AcceleratorState._reset_state()
-    process = PartialState()
-    if process.num_processes == 1:
-        process.device = resolve_device(device)
-    elif str(device) not in ("auto", process.device.type):
-        raise BadInputError(
-            f"device {str(device)!r} was asked for, but the launcher gave this process {process.device}",
-            hint="--device auto",
-        )
-    return Accelerator(mixed_precision=accelerate_precision(precision, process.device))
+    home = process_device(device)
+    if home is None:
+        home = PartialState().device = resolve_device(device)
+    return Accelerator(mixed_precision=accelerate_precision(precision, home))

@@ -26,6 +26,7 @@ from facewarden.core.seeding import derive
 from facewarden.nn.restorer import build_restorer
 from facewarden.training.features import build_features
 from facewarden.training.pairs import read_pairs
+from facewarden.training.parts.ranks import by_the_first, join_ranks, process_device
 from facewarden.training.purifier_loop import fit_purifier
 from facewarden.training.purifier_recipe import OLD_KEYS, PurifierRecipe
 from facewarden.training.recipe_files import recipe_of_today
@@ -73,21 +74,38 @@ def train_purifier(
     before = _begin(network, start, wanted=plan.network) if start is not None else None
     if before is not None:
         written["start"] = before.sha256[WEIGHTS]
-    refuse_other_model(out)
-    computed = Placement(device).resolved(plan.training.precision)
-    run = RunFolder(
-        out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed,
-        today=partial(recipe_of_today, old_keys=OLD_KEYS), inputs={"pairs": held.content()},
-    )  # fmt: skip
-    if run.done and (out / CARD).is_file():
+    computed = Placement(process_device(device) or device).resolved(plan.training.precision)
+    run: RunFolder | None = None
+
+    def begin() -> bool:
+        """Claim the folder; whether anything is left to do."""
+        nonlocal run
+        refuse_other_model(out)
+        run = RunFolder(
+            out / "run", recipe=written, code=code_of("train_purifier"), resume=resume, computed=computed,
+            today=partial(recipe_of_today, old_keys=OLD_KEYS), inputs={"pairs": held.content()},
+        )  # fmt: skip
+        return not (run.done and (out / CARD).is_file())
+
+    join_ranks(device)
+    if not by_the_first(begin):
         return out
     learned, dev = held.split()
     settings = plan.training
     features = build_features(settings.features) if settings.feature > 0 else []
     started = time.perf_counter()
     log = fit_purifier(
-        network, learned, dev=dev, features=features, settings=settings, seed=seed, run=run.path, device=device
+        network,
+        learned,
+        dev=dev,
+        features=features,
+        settings=settings,
+        seed=seed,
+        run=out / "run",
+        device=device,
     )
+    if run is None:
+        return out  # the first process writes
     counts: dict[str, Any] = {
         "pairs": len(learned),
         "people": len(set(learned.person)),

@@ -20,7 +20,10 @@ from facewarden.training.amplify import Batch, draw_batch, eight_bits, residual_
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.features import FeatureDistance
 from facewarden.training.loop import CHECKPOINTS, LOG
+from facewarden.training.objectives.parts.gradients import average_gradients
 from facewarden.training.pairs import PairSet
+from facewarden.training.parts.ranks import gathered, launched, ranks
+from facewarden.training.parts.shared_norm import mean_of_all
 from facewarden.training.precision import accelerator_for
 from facewarden.training.purifier_recipe import PurifierSettings
 from facewarden.training.schedule import scheduled_rate, set_rate
@@ -63,11 +66,15 @@ def fit_purifier(
     """
     if len(pairs) < settings.batch:
         raise BadInputError(f"{len(pairs)} pairs are less than a batch", hint="facewarden cloak-pairs makes more")
+    if settings.batch < launched().count:
+        raise BadInputError(f"a batch of {settings.batch} for {launched().count} processes", hint="a larger batch")
     network.requires_grad_(True).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     accelerator = accelerator_for(settings.precision, device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
-    prepared, optimizer = accelerator.prepare(network, optimizer)
+    here = ranks()
+    prepared = accelerator.prepare_model(network, evaluation_mode=True)  # `average_gradients` serves several processes
+    optimizer = accelerator.prepare_optimizer(optimizer)
     for distance in features:
         distance.to(accelerator.device)
     state = load_checkpoint(run / CHECKPOINTS, network, optimizer) or {"step": 0, "log": []}
@@ -83,27 +90,30 @@ def fit_purifier(
             rate = scheduled_rate(epoch * per_epoch + number, total, peak=settings.rate, warmup=settings.warmup)
             set_rate(optimizer, rate)
             rows = order[number * settings.batch : (number + 1) * settings.batch]
-            mine = rows[accelerator.process_index :: accelerator.num_processes].tolist()
+            mine = rows[here.index :: here.count].tolist()
             batch = Batch(*(
                 images.to(accelerator.device, memory_format=torch.channels_last)
                 for images in draw_batch(pairs, mine, settings=settings, seed=seed, epoch=epoch)
             ))  # fmt: skip
             with accelerator.autocast():
                 purified = eight_bits(prepared(batch.seen).float())
-                parts = _losses(purified, batch, features=features, settings=settings)
+                parts = _losses(purified, batch, features=features, settings=settings, processes=here.count)
             loss = torch.stack(list(parts.values())).sum()
             if not bool(torch.isfinite(loss.detach())):
                 raise ContractError(f"the loss is {float(loss.detach())}", hint="a lower rate in the recipe")
-            accelerator.backward(loss)
+            accelerator.backward(loss if here.count == 1 else loss * (len(mine) * here.count / settings.batch))
+            average_gradients(network.parameters())
             accelerator.clip_grad_norm_(prepared.parameters(), settings.clip)
             optimizer.step()
             optimizer.zero_grad()
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
-        line = {"epoch": epoch + 1, "rate": rate, **{name: value / per_epoch for name, value in sums.items()}}
+        every = gathered(sums)
+        means = {name: sum(some[name] for some in every) / (per_epoch * here.count) for name in sums}
+        line = {"epoch": epoch + 1, "rate": rate, **means}
         log.append(line | (_dev_psnr(prepared, dev) if dev is not None and len(dev) else {}))
         last = epoch + 1 == settings.epochs
-        if accelerator.is_main_process and (last or (epoch + 1) % settings.every == 0):
+        if here.first and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(run / CHECKPOINTS, network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})
             write_text(run / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
     network.requires_grad_(False).eval()
@@ -111,11 +121,11 @@ def fit_purifier(
 
 
 def _losses(
-    purified: Tensor, batch: Batch, *, features: Sequence[FeatureDistance], settings: PurifierSettings
+    purified: Tensor, batch: Batch, *, features: Sequence[FeatureDistance], settings: PurifierSettings, processes: int
 ) -> dict[str, Tensor]:
     apart = purified - batch.wanted
     if settings.image == "rmse":
-        parts = {"image": (apart.square().mean() + _UNDER_THE_ROOT).sqrt()}
+        parts = {"image": (mean_of_all(apart.square()) + _UNDER_THE_ROOT).sqrt()}
     elif settings.image == "rmse_each":
         parts = {"image": (apart.square().mean(dim=(1, 2, 3)) + _UNDER_THE_ROOT).sqrt().mean()}
     else:
@@ -123,7 +133,7 @@ def _losses(
     if settings.residual_cloak > 0:
         parts["residual_cloak"] = settings.residual_cloak * residual_cloak(apart, batch.change)
     if settings.feature > 0:
-        few = settings.feature_faces or len(purified)
+        few = -(-settings.feature_faces // processes) or len(purified)
         for distance in features:
             parts[distance.name] = settings.feature / len(features) * distance(purified[:few], batch.wanted[:few])
     return parts

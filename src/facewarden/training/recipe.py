@@ -18,6 +18,8 @@ from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 OLD_KEYS = MappingProxyType({"stored": "weights_precision"})
 """Settings in recipes of 0.1 -> their names now."""
+_LATER = MappingProxyType({"accumulate": 1, "ema": 0.0, "compile": False, "recompute": False})
+"""Settings of the training that came later, with what was done before there was a choice."""
 _FILES = RecipeFiles(FOLDER, what="training recipe", model="multi_cnn", old_keys=OLD_KEYS)
 
 
@@ -62,8 +64,9 @@ class Recipe:
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if self.weights_precision == "float32":
             del values["weights_precision"]  # runs that were begun before there was a choice go on
-        if values["training"].get("accumulate") == 1:
-            del values["training"]["accumulate"]  # and cells of plans keep their ids
+        for name, default in _LATER.items():
+            if values["training"].get(name) == default:
+                del values["training"][name]  # and cells of plans keep their ids
         if values["training"].get("augmentation", {}).get("copies") is False:
             del values["training"]["augmentation"]["copies"]
         return values

@@ -10,6 +10,7 @@ from pathlib import Path
 from facewarden.core import registry
 from facewarden.core.compute.computing import computes, placement
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.shards import note_unfinished, shard_call, share
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
@@ -20,10 +21,18 @@ from facewarden.core.run import provenance
 from facewarden.core.settings import SettingError
 from facewarden.data.results import Result
 from facewarden.experiments.engine.estimate import PlanEstimate
-from facewarden.experiments.engine.executor import Failure, cell_keys, cell_origins, run_cells
+from facewarden.experiments.engine.executor import (
+    CellOutcomes,
+    Failure,
+    cell_groups,
+    cell_keys,
+    cell_origins,
+    run_cells,
+)
 from facewarden.experiments.engine.kind import PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_file import FOLDER, PlanFile, read_plan
 from facewarden.experiments.engine.summary import write_summary
+from facewarden.scale.record import sharded
 
 RUNS = Path("runs")
 
@@ -34,7 +43,7 @@ class BenchResult(Result):
 
     Attributes:
         summary: what was found; None when every cell failed.
-        page: the Markdown file; where nothing was run, the place of it.
+        page: the Markdown file; where nothing was run, or a shard, the place of it.
         failed: cells without a result.
         cells: how many there are.
         estimate: what they would cost, where nothing was run.
@@ -48,6 +57,7 @@ class BenchResult(Result):
 
 
 @computes
+@sharded("bench", apart=("plan", "dry_run"))
 def bench(
     plan: PathLike,
     /,
@@ -56,6 +66,7 @@ def bench(
     resume: bool = False,
     workers: int = 1,
     dry_run: bool = False,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
 ) -> BenchResult:
@@ -67,7 +78,9 @@ def bench(
         plan: name of a plan of the package, or the path of a YAML file.
         out: folder to write; runs/NAME when left out.
         resume: go on with a folder that is there already; the numbers are those of an unbroken run.
-        workers: processes, each with one torch thread.
+        workers: processes; each has a GPU of its own where there are several, and one thread on the CPU.
+        shard: I/N, such as 1/8: only this share of the cells, for `merge`; cells that need each other stay together;
+            left out, all.
         dry_run: run nothing: say how many cells there are, and, where the kind can tell, hours on this device and disk.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
@@ -138,19 +151,42 @@ def run_plan(
         kind.prepare(read.settings, root=out)
     except SettingError as error:
         raise read.located(error) from error
-    outcome = run_cells(kind, read.kind, cells, root=out, workers=workers)
+    keys = cell_keys(cells, read.kind, code=kind.code, precision=placement().precision)
+    groups = cell_groups(cells)
+    mine = share(cells, lambda cell: keys[cell.name], deal=lambda cell: keys[groups[cell.name]])
+    outcome = run_cells(kind, read.kind, mine, root=out, workers=workers)
     _note_plan(out, read, cells, code=kind.code)
     own = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
     command = own if command is None else command
     if placement().precision is not None:
         command += f" --precision {placement().precision}"
+    if (call := shard_call()) is not None:
+        call.more["command"] = command
+        if outcome.failed:
+            note_unfinished(f"{len(outcome.failed)} cells failed, first {outcome.failed[0].cell.name}")
+        return BenchResult(None, out / "summary.md", outcome.failed, len(mine))
+    return summarize(read, kind, outcome, out=out, command=command, cells=len(cells))
+
+
+def summarize(
+    read: PlanFile, kind: PlanKind, outcome: CellOutcomes, *, out: Path, command: str, cells: int
+) -> BenchResult:
+    """Write the summary of a plan's cells.
+
+    Args:
+        read, kind: the plan.
+        outcome: of its cells.
+        out: folder of the run.
+        command: that makes it again.
+        cells: how many there are.
+    """
     if not outcome.done:
         summary = Summary(f"Plan {read.path.stem}: every cell failed")
     else:
         summary = kind.summarize(read.settings, outcome.done)
     settings = {"kind": read.kind, **read.settings}
     page = write_summary(summary, out, command=command, settings=settings, failed=outcome.failed)
-    return BenchResult(summary if outcome.done else None, page, outcome.failed, len(cells))
+    return BenchResult(summary if outcome.done else None, page, outcome.failed, cells)
 
 
 def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int, resume: bool) -> None:

@@ -14,6 +14,7 @@ from facewarden.core.artifact import sha256
 from facewarden.core.attack import Attack
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.shards import note_input, shard_call
 from facewarden.core.compute.stream import chunks, count_workers, stream
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_json_bounded
@@ -33,6 +34,7 @@ from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector
 from facewarden.photos.folder import PhotoFolder
 from facewarden.photos.reader import Unusable
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
+from facewarden.scale.record import sharded
 
 Strength = Literal["low", "mid", "high"]
 _FIRST = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "ssim_face", "gain")
@@ -84,6 +86,7 @@ class Cloaked(RowsResult):
 
 @computes
 @locking
+@sharded("cloak", apart=("source",))
 def cloak(
     source: PathLike,
     /,
@@ -102,6 +105,7 @@ def cloak(
     workers: int = 0,
     batch: int = 8,
     seed: int = 0,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
 ) -> Cloaked:
@@ -130,6 +134,7 @@ def cloak(
         workers: processes, each with one thread; all cores when 0. No pixel depends on it.
         batch: photos at a time; it changes memory and speed, and the last bits of what is computed.
         seed: of random starts.
+        shard: I/N, such as 1/8: only this share of the photos, by their paths, for `merge`; left out, all.
         device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
@@ -161,6 +166,8 @@ def cloak(
     computed = computed_by(models.values())
     folder.claim(out / "record" / "source")
     inputs = {f"recognizer {name}": hash_of(model.card.identity()) for name, model in models.items()}
+    for name, digest in inputs.items():
+        note_input(name, digest)
     run = RunFolder(out / "record", recipe=recipe, code=code_of("cloak"), resume=True, inputs=inputs, computed=computed)
     rows: dict[str, dict[str, Any]] = {}
     choices = CloakChoices(faces, format, quality, seed)
@@ -250,6 +257,6 @@ def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFol
     summary = {name: float(np.mean(values)) for name, values in numbers.items()}
     suspicious = sum(row["likelihood"] >= SUSPICIOUS for row in ordered)
     run.finish({"photos": len(ordered), "skipped": folder.counts, "suspicious": suspicious, "mean": summary})
-    if not ordered:
+    if not ordered and shard_call() is None:
         raise folder.nothing_done("cloaked", manifest=manifest)
     return Cloaked(len(ordered) - kept, kept, folder.counts, manifest, summary, suspicious, dict(folder.notes))

@@ -41,6 +41,7 @@ from facewarden.training.distill.changes import still
 from facewarden.training.distill.distillation_data import DistillationViews, centered, join
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
+from facewarden.training.parts.ranks import launched
 from facewarden.training.recipe_files import FOLDER, RecipeFiles, recipe_of_today
 
 RESULTS = "results.json"
@@ -107,6 +108,8 @@ def distill(
         BadInputError: the folder holds another run, or there are too few faces.
         MissingAssetError: a teacher is not fetched.
     """
+    if (many := launched().count) > 1:
+        raise BadInputError(f"a distillation runs in one process, not in {many}", hint="without torchrun")
     home = resolve_device(device)
     out = path_of(out)
     plan = read_distill_recipe(os.fspath(recipe))

@@ -11,13 +11,16 @@ from typing import Any, Literal
 from facewarden.auditing.request import check_captures
 from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.shards import note_input, shard_call
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, resolve_detector
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
+from facewarden.data.manifest import share_of
 from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
@@ -27,6 +30,7 @@ from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
 from facewarden.metrics.pad import check_policy
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
+from facewarden.scale.record import sharded
 from facewarden.verbs.own_folders import folder_paths, given_captures
 
 
@@ -83,6 +87,7 @@ def evaluate(
     splits: int = 1,
     run: PathLike | None = None,
     seed: int = 0,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
     out: PathLike | None = None,
@@ -115,6 +120,8 @@ def evaluate(
         splits: for cloaking: how many 70/30 splits, by the seed and those that follow it.
         run: for verification and cloaking: folder that keeps what is costly for the next time.
         seed: of the bootstrap.
+        shard: I/N, such as 1/8: only this share of the captures or photos is read, and nothing is measured before
+            `merge`; left out, all. Cloaking is shared out by `bench`.
         device: where networks compute, as in score.
         precision: what they compute in, as in score.
         out: folder for scores.parquet and decision.json, or verification.json and verification.md.
@@ -131,12 +138,15 @@ def evaluate(
             dataset=sets,
             aligner=aligner,
             seed=seed,
+            shard=shard,
             device=device,
             precision=precision,
             run=run,
             out=out,
         )
     if experiment == "cloaking":
+        if shard is not None:
+            raise BadInputError("people who cloak are not shared out", hint="a plan: facewarden bench PLAN --shard 1/2")
         if len(sets) != 1:
             raise BadInputError("cloaking needs one set of photos", hint="--dataset lfw:PATH")
         surrogates: tuple[RecognizerLike, ...] = several(surrogate)
@@ -170,6 +180,7 @@ def evaluate(
         detector=detector,
         policy=policy,
         seed=seed,
+        shard=shard,
         device=device,
         precision=precision,
         out=out,
@@ -177,6 +188,7 @@ def evaluate(
 
 
 @computes
+@sharded("evaluate presentation", apart=("captures", "scores", "bona_fide", "attacks", "mapping"))
 def evaluate_presentation(
     *,
     captures: Path | None,
@@ -188,6 +200,7 @@ def evaluate_presentation(
     detector: DetectorLike,
     policy: str,
     seed: int,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
     out: Path | None,
@@ -201,6 +214,7 @@ def evaluate_presentation(
         detector: which detector, where captures are given.
         policy: how the threshold is set.
         seed: of the bootstrap.
+        shard: which share of the captures; see `evaluate`.
         device, precision: where and in which precision the detector computes.
         out: folder for scores.parquet and decision.json.
     """
@@ -220,9 +234,17 @@ def evaluate_presentation(
         manifest = open_captures(captures).where(split=("dev", "test"))
         check_captures(manifest)
         model = resolve_detector(detector) if model is None else model
-        found, computed = score_manifest(model, manifest), computed_by([model])
+        note_input("detector", hash_of(model.card.identity()))
+        found, computed = score_manifest(model, share_of(manifest)), computed_by([model])
+        if (call := shard_call()) is not None:
+            assert out is not None  # `sharded` asks for it
+            call.more["source"] = found.source
+            found.write(out / "scores.parquet")
+            return Evaluated((), None, found.simulated, (out / "scores.parquet",), dict(found.skipped), computed)
     else:
         assert scores is not None
+        if shard is not None:
+            raise BadInputError("scores are measured whole", hint="--scores without --shard")
         found = Scores.read(scores, source=scores.stem)
     try:
         measured = measure_presentation(found, policy=policy, seed=seed, rounds=1000)
@@ -246,12 +268,14 @@ def evaluate_presentation(
 
 
 @computes
+@sharded("evaluate verification", apart=("dataset", "run", "seed"), out="run")
 def evaluate_verification(
     *,
     recognizer: tuple[RecognizerLike, ...],
     dataset: tuple[str, ...],
     aligner: str,
     seed: int,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
     run: Path | None,
@@ -264,6 +288,7 @@ def evaluate_verification(
         dataset: which sets.
         aligner: the face finder.
         seed: of the bootstrap.
+        shard: which share of the photos; see `evaluate`.
         device, precision: where and in which precision the recognizers compute.
         run: folder that keeps the embeddings.
         out: folder for verification.json and verification.md.
@@ -275,6 +300,8 @@ def evaluate_verification(
             hint="facewarden evaluate verification --recognizer mobilefacenet_512 --dataset orl",
         )
     results = verify(recognizer, dataset, aligner=aligner, seed=seed, device=device, run=run)
+    if shard_call() is not None:
+        return Evaluated((), None, simulated=False, computed=placement().resolved())
     left_out: dict[str, int] = {}
     for reason, count in {result.dataset: result.left_out for result in results}.items():
         left_out |= {f"{what} in {reason}": number for what, number in count.items()}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.shards import note_input, shard_call
 from facewarden.core.compute.stream import chunks, count_workers, stream
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.guards.lock import locking
@@ -37,6 +38,7 @@ from facewarden.photos.journal import Record
 from facewarden.photos.purify_faces import FacePurifier
 from facewarden.photos.purify_photos import PhotoTask, PurifyJob, detector_of
 from facewarden.photos.reader import Unusable
+from facewarden.scale.record import sharded
 
 _COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
 
@@ -72,6 +74,7 @@ class Purified(RowsResult):
 
 @computes
 @locking
+@sharded("purify", apart=("source",))
 def purify(
     source: PathLike,
     /,
@@ -86,6 +89,7 @@ def purify(
     force: bool = False,
     workers: int = 0,
     batch: int = 1,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
 ) -> Purified:
@@ -111,6 +115,7 @@ def purify(
         workers: processes, each with one thread; all cores when 0. The result does not depend on it.
         batch: photos whose faces the networks are given together; on a GPU more are faster. Another batch may move a
             pixel by one gray level.
+        shard: I/N, such as 1/8: only this share of the photos, by their paths, for `merge`; left out, all.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in, whatever the purifier's settings say: auto (bfloat16 where it is native),
             float32, bfloat16 or float16; left out, what those settings say, float32 for most.
@@ -125,6 +130,7 @@ def purify(
         raise BadInputError(f"suspicion {suspicion} with region {region!r}", hint="--suspicion 0.5 --region face")
     workers = count_workers(workers, items=len(folder.paths), batch=batch)
     model = resolve_purifier(purifier)
+    note_input("purifier", hash_of(model.card.identity()))
     finder: Aligner | None = None if region == "photo" else resolve_aligner(aligner)
     checker = _recognizer(recognizer, folder.notes) if finder is not None else None
     detector = detector_of(model, needed=only_suspicious) if finder is not None else None
@@ -164,7 +170,7 @@ def purify(
         manifest = _manifest(out / "purified.csv", record, names, folder)
     finally:
         record.close()
-    if not names:
+    if not names and shard_call() is None:
         raise folder.nothing_done("purified", manifest=manifest)
     return Purified(
         counts["purified"], counts["kept"], folder.counts, manifest, counts["copied"], dict(folder.notes),

@@ -10,22 +10,25 @@ from typing import Any
 
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.shards import note_input, shard_call
 from facewarden.core.compute.stream import chunks, count_workers, stream
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.given import PathLike, maybe_path
+from facewarden.core.identity.inputs import hash_of
 from facewarden.core.progress import track
 from facewarden.core.resolve import DetectorLike, resolve_aligner, resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
-from facewarden.data.manifest import check_results_target
-from facewarden.data.photo_files import photos_of
+from facewarden.data.manifest import check_results_target, share_of
+from facewarden.data.photo_files import photos_of, share_of_photos
 from facewarden.data.results import RowsResult
 from facewarden.data.table import write_table
 from facewarden.data.text import printable
 from facewarden.evaluation.photo_scores import PhotoScore, ScoreJob, ScorePhotos
 from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import score_manifest
+from facewarden.scale.record import sharded
 from facewarden.verbs.own_folders import folder_paths, given_captures
 
 
@@ -65,6 +68,7 @@ class ScoreResult(RowsResult):
 
 @computes
 @locking
+@sharded("score", apart=("source", "bona_fide", "attacks", "mapping"))
 def score(
     source: PathLike | None = None,
     /,
@@ -78,6 +82,7 @@ def score(
     precision: Precision | None = None,
     workers: int = 0,
     batch: int | None = None,
+    shard: str | None = None,
     out: PathLike | None = None,
 ) -> ScoreResult:
     """Score photos or captures with a presentation attack detector.
@@ -96,6 +101,7 @@ def score(
             depends on it.
         batch: photos of one size, or captures, that go through the network together: 8 and 32 when left out. Another
             one may change the sixth digit of a score.
+        shard: I/N, such as 1/8: only this share of photos or captures, by their keys, for `merge`; left out, all.
         out: table to write, .parquet or .csv.
     """
     out = maybe_path(out)
@@ -109,8 +115,9 @@ def score(
     if read is None:
         raise BadInputError("nothing to score", hint="photos, a manifest, or --bona-fide DIR --attacks DIR")
     source = read
+    note_input("detector", hash_of(model.card.identity()))
     if names_captures(source):
-        captures = open_captures(source)
+        captures = share_of(open_captures(source))
         workers = count_workers(workers, items=len(captures))
         scores = score_manifest(model, captures, batch=batch or 32, workers=workers)
         if out is not None:
@@ -134,9 +141,10 @@ def _score_folder(
         raise BadInputError(
             f"{model.card.name} needs {', '.join(model.modalities)}", hint="score a manifest of captures"
         )
-    listing = photos_of(source)
+    base = source if source.is_dir() else source.parent
+    listing = share_of_photos(photos_of(source), base=base)
     skipped = Counter(listing.unread)
-    job = ScoreJob(given, "yunet", source if source.is_dir() else source.parent)
+    job = ScoreJob(given, "yunet", base)
     workers = count_workers(workers, items=len(listing.photos), batch=batch)
     here = ScorePhotos(model, resolve_aligner(job.aligner), job.base)
     found = stream(job, chunks(listing.photos, batch), workers=workers, here=here)
@@ -145,7 +153,7 @@ def _score_folder(
     if out is not None:
         write_table(out, _table(rows))
     scored = [row for row in rows if row.score is not None]
-    if not scored:
+    if not scored and shard_call() is None:
         raise BadInputError(
             f"{printable(source)}: no photo could be scored ({dict(skipped)}), first {rows[0].key}",
             hint="photos with one visible face",

@@ -15,9 +15,11 @@ from facewarden.data.simulate import SimulatedSet, Simulation
 from facewarden.data.simulate.specification import FRAMING
 from facewarden.data.simulate.twin import simulate_layout
 from facewarden.evaluation.simulated_captures import locator, simulate_captures
+from facewarden.scale.record import sharded
 
 
 @locking
+@sharded("simulate", apart=("faces",))
 def simulate(
     out: PathLike,
     /,
@@ -31,6 +33,7 @@ def simulate(
     size: int = 224,
     framing: float | None = None,
     seed: int = 0,
+    shard: str | None = None,
     workers: int = 0,
     maps: bool = False,
     layout: str | None = None,
@@ -48,6 +51,7 @@ def simulate(
         size: width and height of the frames in pixels.
         framing: width of the face as a share of the frame's width; 0.4, or each site's own in version 2, when left out.
         seed: decides everything; the same whatever the number of workers.
+        shard: I/N, such as 1/8: only this share of the people, for `merge`; left out, all.
         workers: processes; all cores when 0.
         maps: also write exact depth and reflection.
         layout: write faces cut out, as a published set lies on disk (wmca, casia_surf, casia_cefa, padisi,
@@ -56,6 +60,8 @@ def simulate(
     out, domains, species = path_of(out), several(domains), several(species)
     hold(out)
     faces = None if faces is None else os.fspath(faces)
+    if layout is not None and shard is not None:
+        raise BadInputError("a layout is written whole", hint="--shard without --layout")
     if layout is not None:
         if (
             version != 1

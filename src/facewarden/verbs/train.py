@@ -6,6 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.manifest_split import ManifestSplit
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.head_results import learned_heads, measure_heads
+from facewarden.training.parts.ranks import by_the_first, join_ranks, process_device
 from facewarden.training.protocol_splits import audit_of, check_simulated, with_protocol
 from facewarden.training.purifier import train_purifier
 from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifier_recipe
@@ -35,6 +37,7 @@ from facewarden.training.recipe_files import recipe_of_today
 from facewarden.training.results import dev_rule, measure, sentence
 
 RESULTS, COMMAND = "results.json", "command.json"
+_CAPTURES = "captures"
 
 
 @locking
@@ -52,12 +55,14 @@ def train(
     epochs: int | None = None,
     device: str = "auto",
     precision: Precision | None = None,
+    workers: int | None = None,
     resume: bool = False,
 ) -> Path:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
 
     A detector learns from the train split, its threshold is set on dev, and test is only measured on, once, at the end.
-    A purifier learns from pairs of natural and cloaked faces.
+    A purifier learns from pairs of natural and cloaked faces. Processes that `torchrun` or `accelerate launch` started
+    train together: the first one owns the folder, which all of them must see.
 
     Args:
         recipe: name of a recipe of the package, or the path of a JSON file.
@@ -74,6 +79,7 @@ def train(
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
             what the recipe says.
+        workers: processes that prepare batches; left out, as many as suit the device. They change no bit.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Returns:
@@ -83,6 +89,7 @@ def train(
         BadInputError: the folder holds another run, the captures lack a split or a class, or the device is not there.
     """
     resolve_device(device)  # an absent one is told before anything is read
+    here = join_ranks(device)
     recipe, out, captures = os.fspath(recipe), path_of(out), maybe_path(captures)
     pairs, start = maybe_path(pairs), maybe_path(start)
     several_sets: tuple[PathLike, ...] = several(data)
@@ -109,29 +116,43 @@ def train(
             manifest = with_protocol(manifest, protocol, seed=seed)
     if manifest is not None:
         _check_splits(manifest)
-    computed = Placement(device).resolved(plan.training.precision)
-    refuse_other_model(out)
-    inputs = {} if manifest is None else {"captures": captures_hash(manifest)}
-    run = RunFolder(
-        out / "run", recipe=written, code=code_of("train"), resume=resume, inputs=inputs, computed=computed,
-        today=partial(recipe_of_today, old_keys=OLD_KEYS),
-    )  # fmt: skip
+    computed = Placement(process_device(device) or device).resolved(plan.training.precision)
     options = {"--captures": captures, "--protocol": protocol, "--epochs": epochs, "--precision": precision}
     command = _command(recipe, out=out, data=sets, seed=seed, options=options)
-    write_json(run.path / COMMAND, {"command": command})
-    if run.done and (out / CARD).is_file():
+    folder = out / "run"
+    run: RunFolder | None = None
+
+    def begin() -> bool:
+        """Claim the folder and simulate what is learned from; whether anything is left to do."""
+        nonlocal run
+        refuse_other_model(out)
+        inputs = {} if manifest is None else {"captures": captures_hash(manifest)}
+        run = RunFolder(
+            folder, recipe=written, code=code_of("train"), resume=resume, inputs=inputs, computed=computed,
+            today=partial(recipe_of_today, old_keys=OLD_KEYS),
+        )  # fmt: skip
+        write_json(folder / COMMAND, {"command": command})
+        if run.done and (out / CARD).is_file():
+            return False
+        if manifest is None:
+            _simulate(plan, folder / _CAPTURES, seed)
+        return True
+
+    if not by_the_first(begin):
         return out
     if manifest is None:
-        manifest = _simulate(plan, run.path / "captures", seed)
+        manifest = replace(Manifest.read(folder / _CAPTURES), name="simulated captures")
         manifest = manifest if protocol is None else with_protocol(manifest, protocol, seed=seed)
         _check_splits(manifest)
     assigned = manifest  # every file is read for it: once a run, not once a try
-    audit = run.stage("audit", lambda: audit_of(assigned)) if protocol is not None else {}
+    audit = run.stage("audit", lambda: audit_of(assigned)) if protocol is not None and run is not None else {}
     started = time.perf_counter()
     training = DetectorTraining(plan, seed=seed)
     model = training.model
     crops = training.crops(manifest)
-    training.fit(crops, run=run.path, device=device, dev=training.dev_views(manifest))
+    training.fit(crops, run=folder, device=device, workers=workers, dev=training.dev_views(manifest))
+    if run is None:
+        return out  # the first process measures and writes
     seconds = time.perf_counter() - started
     weights = training.weights()
     rule = dev_rule(model, manifest, policy=plan.policy)
@@ -143,6 +164,7 @@ def train(
         "subjects": len(set(crops.subject)),
         "unreadable": len(crops.skipped),
         "seconds_of_training": round(seconds, 1),
+        **({"processes": here.count} if here.count > 1 else {}),
     }
     kind = "*simulated* (rendered by facewarden; no real person, no real sensor)" if manifest.simulated else "as given"
     learned = f"{counts['samples']} captures of {counts['subjects']} people"
@@ -201,9 +223,8 @@ def _captures_seed(seed: int) -> int:
     return derive(seed, "training captures")
 
 
-def _simulate(plan: Recipe, folder: Path, seed: int) -> Manifest:
+def _simulate(plan: Recipe, folder: Path, seed: int) -> None:
     from facewarden.data.simulate import simulate
 
     settings = plan.simulated
-    made = simulate(folder, settings.seeded(_captures_seed(seed)), workers=settings.workers)
-    return Manifest(made.manifest.rows, root=made.manifest.root, name="simulated captures")
+    simulate(folder, settings.seeded(_captures_seed(seed)), workers=settings.workers)

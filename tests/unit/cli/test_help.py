@@ -141,6 +141,7 @@ WRONG = {
     "fetch": ["yunett"],
     "freeze": ["absent", "--out", "o.json"],
     "list": ["pads"],
+    "merge": ["absent", "--out", "o"],
     "purify": [".", "--out", "o", "--purifier", "jpg"],
     "report": ["absent"],
     "score": ["absent/photo.png"],

@@ -12,8 +12,8 @@ from PIL import Image
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.training.pairs import read_pairs
-from facewarden.verbs import pairs as module
-from facewarden.verbs.pairs import pairs
+from facewarden.verbs.training_data import pairs as module
+from facewarden.verbs.training_data.pairs import pairs
 from stand_ins import TinyRecognizer, make_faces
 
 KINDS = [
@@ -59,7 +59,7 @@ def recipe(tmp_path: Path) -> str:
 
 
 def test_pairs_are_within_their_budget_and_of_training_people_only(faces: str, recipe: str, tmp_path: Path) -> None:
-    result = pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, shard=5, batch=2)
+    result = pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, per_file=5, batch=2)
     found = read_pairs(tmp_path / "out")
     assert (result.done, result.kept, result.pairs, len(found)) == (4, 0, 16, 16)
     assert len(set(found.person)) == 8
@@ -72,21 +72,21 @@ def test_pairs_are_within_their_budget_and_of_training_people_only(faces: str, r
 
 
 def test_calls_share_the_work_and_go_on(faces: str, recipe: str, tmp_path: Path) -> None:
-    pairs(faces, out=tmp_path / "whole", recipe=recipe, photos=100, shard=5, batch=3)
-    first = pairs(faces, out=tmp_path / "parts", recipe=recipe, photos=100, shard=5, part="1/2")
-    second = pairs(faces, out=tmp_path / "parts", recipe=recipe, photos=100, shard=5, part="2/2")
+    pairs(faces, out=tmp_path / "whole", recipe=recipe, photos=100, per_file=5, batch=3)
+    first = pairs(faces, out=tmp_path / "parts", recipe=recipe, photos=100, per_file=5, shard="1/2")
+    second = pairs(faces, out=tmp_path / "parts", recipe=recipe, photos=100, per_file=5, shard="2/2")
     assert first.done + second.done == 4
     one, other = read_pairs(tmp_path / "whole"), read_pairs(tmp_path / "parts")
     assert one.key == other.key
     assert np.array_equal(one.cloaked, other.cloaked)
     next((tmp_path / "parts").glob("pairs-*")).unlink()
-    again = pairs(faces, out=tmp_path / "parts", recipe=recipe, photos=100, shard=5)
+    again = pairs(faces, out=tmp_path / "parts", recipe=recipe, photos=100, per_file=5)
     assert (again.done, again.kept) == (1, 3)
     assert np.array_equal(read_pairs(tmp_path / "parts").cloaked, one.cloaked)
 
 
 def test_what_cannot_be_made_is_refused(faces: str, recipe: str, tmp_path: Path) -> None:
-    for wrong in ({"part": "3/2"}, {"part": "one"}, {"photos": 0}, {"first": 99}):
+    for wrong in ({"shard": "3/2"}, {"shard": "one"}, {"photos": 0}, {"first": 99}):
         with pytest.raises(BadInputError):
             pairs(faces, out=tmp_path / "out", recipe=recipe, **wrong)  # type: ignore[arg-type]
     pairs(faces, out=tmp_path / "out", recipe=recipe, photos=2)
@@ -100,8 +100,8 @@ def test_what_cannot_be_made_is_refused(faces: str, recipe: str, tmp_path: Path)
 def test_photos_that_changed_under_their_names_are_not_mixed_with_pairs_of_before(
     faces: str, recipe: str, tmp_path: Path
 ) -> None:
-    pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, shard=5, part="1/2")
+    pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, per_file=5, shard="1/2")
     photo = next((tmp_path / "lfw").glob("Some_*/*.jpg"))
     photo.write_bytes(photo.read_bytes() + b" ")
     with pytest.raises(BadInputError, match="begun with other faces"):
-        pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, shard=5, part="2/2")
+        pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, per_file=5, shard="2/2")

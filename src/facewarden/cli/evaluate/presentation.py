@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
@@ -23,6 +23,7 @@ def presentation(
     set: tuple[Setting, ...] = (),
     policy: str = "eer",
     seed: int = 0,
+    shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
     out: Folder | None = None,
@@ -40,12 +41,15 @@ def presentation(
         set: settings of the detector, key=value.
         policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
         seed: of the bootstrap.
+        shard: I/N, such as 1/8: only this share of the captures, and nothing is measured; left out, all. facewarden
+            merge joins the shares.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
         out: folder for scores.parquet and decision.json.
     """
     check_device(device)
+    check_shard(shard)
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_sets([captures])
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures or scores)
@@ -65,6 +69,7 @@ def presentation(
             detector=detector,
             policy=policy,
             seed=seed,
+            shard=shard,
             device=device,
             precision=precision,
             out=out,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from facewarden.core.compute.shards import parse_shard
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import list_entries, nearest
 from facewarden.core.sources.grammar import check_source, is_there
@@ -48,6 +49,12 @@ def check_device(device: str) -> None:
     """Refuse what names no kind of device; whether this machine has it is asked by whoever computes there."""
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         raise BadInputError(f"unknown device {device!r}", hint="--device auto, cpu, cuda, cuda:1 or mps")
+
+
+def check_shard(shard: str | None) -> None:
+    """Refuse what is no share I/N."""
+    if shard is not None:
+        parse_shard(shard)
 
 
 def check_plan(plan: str) -> None:

@@ -29,5 +29,8 @@ Folder = Annotated[Path, "FOLDER"]
 Device = Annotated[str, "DEVICE"]
 """Where networks compute: auto, cpu, cuda, cuda:1, mps."""
 
+Share = Annotated[str, "I/N"]
+"""One of N shares of the work, from 1/N to N/N."""
+
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 """What networks compute in; spelled here again, since whoever resolves it imports torch."""

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import json
 import logging
+import os
 import sys
 import time
 import traceback
@@ -88,6 +89,11 @@ def _dispatch(arguments: list[str]) -> int:
     return _command((verb, rest[0]), rest[1:])
 
 
+def _follows() -> bool:
+    """Whether a launcher started this process beside another one, which shows the progress of all."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and os.environ.get("RANK", "0") != "0"
+
+
 def _unknown(word: str, known: Collection[str], *, what: str, hint: str) -> int:
     close = difflib.get_close_matches(word, list(known), n=2, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
@@ -110,7 +116,7 @@ def _command(words: tuple[str, ...], arguments: list[str]) -> int:
         parsed = parse(command, arguments)
         list(declared())  # a limit that is set to no number is told once, not of every file
         started = time.perf_counter()
-        outcome = _run(command, parsed.positional, parsed.named, quiet="--quiet" in arguments)
+        outcome = _run(command, parsed.positional, parsed.named, quiet="--quiet" in arguments or _follows())
         _LOG.debug("%s took %.1f s", name, time.perf_counter() - started)
         return _print(outcome, as_json=parsed.json)
     except FacewardenError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 
+from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_text
 from facewarden.core.guards.bounded import read_json_bounded
@@ -105,6 +106,7 @@ def simulate(
         "framing": simulation.framing or (FRAMING if simulation.version == 1 else "each site's own"),
         "seed": simulation.seed, "maps": simulation.maps,
     }  # fmt: skip
+    plans = tuple(share(plans, _name, deal=_name))
     _claim(out, recipe, {site.name: site.about for site in simulation.sites})
     maps = simulation.maps
     rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None
@@ -136,8 +138,12 @@ def people_of(
     return people, min(subjects, len(people.portraits)), skipped
 
 
+def _name(plan: SubjectPlan) -> str:
+    return plan.specs[0].subject
+
+
 def _subject(people: People, plan: SubjectPlan, out: Path, *, maps: bool) -> list[Sample]:
-    done = out / "rows" / f"{plan.specs[0].subject}.json"
+    done = out / "rows" / f"{_name(plan)}.json"
     rows = read_rows(done, out=out, keys=[spec.key for spec in plan.specs])
     if rows is None:
         rows = [write_capture(out, capture, maps=maps) for capture in captures_of(people, plan)]

@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.compute.computing import Placement, computing, placement
+from facewarden.core.compute.computing import computing, placement
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.files import remove_stale, write_json
 from facewarden.core.guards.bounded import read_json_bounded
@@ -29,6 +29,7 @@ from facewarden.core.processes import (
 from facewarden.core.progress import track
 from facewarden.core.run import DONE, provenance
 from facewarden.experiments.engine.kind import CELLS, CellResult, PlanCell, PlanKind
+from facewarden.experiments.engine.places import WorkerPlace, places_for
 
 ERROR = "error.json"
 _ORIGIN = ("code", "provenance")
@@ -68,7 +69,7 @@ def run_cells(kind: PlanKind, name: str, cells: Sequence[PlanCell], *, root: Pat
         name: the kind's registry name, part of the ids.
         cells: all of the plan.
         root: the plan's folder; a cell's folder with a done-marker is not run again.
-        workers: processes, each with one torch thread; with 1 the cells run in this process.
+        workers: processes, see `facewarden.experiments.engine.places`; with 1 the cells run in this process.
 
     Raises:
         ContractError: two cells have one name or the same settings, or a cell needs one that there is not.
@@ -111,6 +112,16 @@ def cell_keys(cells: Sequence[PlanCell], name: str, *, code: int = 1, precision:
             raise ContractError(f"cells {owner[key]!r} and {cell.name!r} have the same settings", hint="drop one")
         keys[cell.name], owner[key] = key, cell.name
     return keys
+
+
+def cell_groups(cells: Sequence[PlanCell]) -> dict[str, str]:
+    """Cell name -> name of the first cell of its group: a cell, the cells that it needs, and those that they need."""
+    first: dict[str, str] = {}
+    for cell in cells:
+        joined = {first[need] for need in cell.needs}
+        head = min(joined, key=list(first).index) if joined else cell.name
+        first = {name: head if group in joined else group for name, group in first.items()} | {cell.name: head}
+    return first
 
 
 def cell_origins(cells: Sequence[PlanCell], keys: Mapping[str, str], root: Path) -> dict[str, dict[str, Any]]:
@@ -215,7 +226,8 @@ def _elsewhere(
     context = fork_server("torch", type(kind).__module__)
     waiting, failed = list(todo), set[str]()
     unfinished = {cell.name for cell in todo}
-    active: dict[int, tuple[ForkServerProcess, PlanCell]] = {}
+    active: dict[int, tuple[ForkServerProcess, PlanCell, int]] = {}
+    places = places_for(workers)
     try:
         while waiting or active:
             for cell in list(waiting):
@@ -225,7 +237,8 @@ def _elsewhere(
                     failed.add(cell.name)
                     yield cell, error
                 elif len(active) < workers and not unfinished.intersection(cell.needs):
-                    process = context.Process(target=_work, args=(kind, name, cell, folders[cell.name], placement()))
+                    slot = min(set(range(workers)) - {taken for _, _, taken in active.values()})
+                    process = context.Process(target=_work, args=(kind, name, cell, folders[cell.name], places[slot]))
                     try:
                         with without_main():
                             process.start()
@@ -234,13 +247,13 @@ def _elsewhere(
                         workers = 0
                         break
                     waiting.remove(cell)
-                    active[process.sentinel] = (process, cell)
+                    active[process.sentinel] = (process, cell, slot)
             if workers == 0 and not active:
                 yield from _here(kind, name, waiting, folders, workers, failed)
                 return
             for sentinel in wait(list(active)) if active else ():  # waiting for nothing would never end
                 assert isinstance(sentinel, int)
-                process, cell = active.pop(sentinel)
+                process, cell, _ = active.pop(sentinel)
                 process.join()
                 error = _ending(folders[cell.name], process.exitcode)
                 unfinished.discard(cell.name)
@@ -248,17 +261,17 @@ def _elsewhere(
                     failed.add(cell.name)
                 yield cell, error
     finally:
-        for process, _ in active.values():
+        for process, _, _ in active.values():
             process.kill()
             process.join()
 
 
-def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path, asked: Placement) -> None:
+def _work(kind: PlanKind, name: str, cell: PlanCell, folder: Path, place: WorkerPlace) -> None:
     import torch
 
     end_with_parent()
-    torch.set_num_threads(1)
-    with computing(asked.device, asked.precision):
+    torch.set_num_threads(place.threads)
+    with computing(place.asked.device, place.asked.precision):
         run_cell(kind, name, cell, folder)
 
 

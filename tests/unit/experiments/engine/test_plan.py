@@ -314,3 +314,19 @@ def test_a_plan_like_another_holds_only_what_differs(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"mine\.yaml:2: no plan 'nothing'") as raised:
         read_plan(str(path))
     assert "cloaking_orl" in raised.value.hint
+
+
+def test_every_worker_has_a_gpu_of_its_own_and_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from facewarden.core.compute.computing import Placement
+    from facewarden.experiments.engine import places
+
+    monkeypatch.setattr(places, "available_devices", lambda: ("cpu", "cuda:0", "cuda:1"))
+    monkeypatch.setattr(places.os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(places, "placement", lambda: Placement("cuda", "bfloat16"))
+    made = places.places_for(3)
+    assert [str(place.asked.device) for place in made] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert [(place.threads, place.asked.precision) for place in made] == [(2, "bfloat16")] * 3
+    monkeypatch.setattr(places, "placement", lambda: Placement("cuda:1"))
+    assert {str(place.asked.device) for place in places.places_for(2)} == {"cuda:1"}
+    monkeypatch.setattr(places, "placement", lambda: Placement("cpu"))
+    assert {(str(place.asked.device), place.threads) for place in places.places_for(3)} == {("cpu", 1)}

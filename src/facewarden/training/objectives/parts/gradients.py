@@ -77,14 +77,21 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace gradients by their mean over all processes; nothing where there is one process.
 
     Args:
-        parameters: alike on all processes; those without a gradient are left out.
+        parameters: alike on all processes; those without a gradient anywhere are left out.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return
-    for parameter in parameters:
-        if parameter.grad is not None:
-            dist.all_reduce(parameter.grad)
-            parameter.grad /= dist.get_world_size()
+    held = [parameter for parameter in parameters if parameter.requires_grad]
+    if not held:
+        return
+    # a parameter may have a gradient on some processes only; one message for all of them
+    known = torch.tensor([float(p.grad is not None) for p in held], device=held[0].device)
+    joined = torch.cat([known, _flat([p.grad for p in held], held).to(known)])
+    dist.all_reduce(joined)
+    flags, *parts = joined.split_with_sizes([len(held), *(p.numel() for p in held)])
+    for parameter, flag, part in zip(held, flags.tolist(), parts, strict=True):
+        if flag:
+            parameter.grad = (part / dist.get_world_size()).view_as(parameter).to(parameter.dtype)
 
 
 def _flat(gradients: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> Tensor:

@@ -23,6 +23,8 @@ from facewarden.training.objectives.parts.prototypes import (
     prototype_losses,
     single_sided_classes,
 )
+from facewarden.training.objectives.parts.whole_set import WholeSet
+from facewarden.training.parts.ranks import ranks
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -116,19 +118,21 @@ class PrototypeObjective(TrainingObjective):
             BadInputError: no batch, or samples without label or domain.
         """
         network = unwrap(model)
-        first: FaceBatch | None = None
-        used = 0
-        with evaluating(network), torch.no_grad():
-            for number, batch in enumerate(batches):
-                first = batch if first is None else first
-                drawn = derive(seed, "prototypes", epoch, number) / 2**63
-                if drawn < self.probability:
-                    self._collect(network, batch)
-                    used += 1
-            if first is not None and not used:
-                self._collect(network, first)
-        if first is None:
+        # what is not used is not even prepared, where the batches are prepared on demand
+        held: Sequence[FaceBatch] = batches if isinstance(batches, Sequence) else list(batches)
+        if not len(held):
             raise BadInputError("no training batch to measure prototypes on", hint="check the training manifest")
+        share = [derive(seed, "prototypes", epoch, number) / 2**63 for number in range(len(held))]
+        used = [number for number, drawn in enumerate(share) if drawn < self.probability] or [0]
+        mine = used
+        if isinstance(held, WholeSet):  # every process has all batches: each looks at some of them
+            here = ranks()
+            mine = used[here.index :: here.count]
+        with evaluating(network), torch.no_grad():
+            for number in mine:
+                self._collect(network, held[number])
+            if not mine:
+                self._collect(network, held[0], counted=False)
         self.prototypes.refresh()
 
     def begin(self, *, domains: Sequence[str], steps: int) -> None:
@@ -144,10 +148,12 @@ class PrototypeObjective(TrainingObjective):
         self.sources = tuple(state["sources"])
         self.prototypes.load_state_dict(dict(state["prototypes"]))
 
-    def _collect(self, model: Detector, batch: FaceBatch) -> None:
+    def _collect(self, model: Detector, batch: FaceBatch, *, counted: bool = True) -> None:
         classes = self._classes(batch)
         tokens = tokens_of(model(batch).features)
-        self.prototypes.collect(tokens, classes=classes, present=present_of(batch), count=1 + len(self.sources))
+        self.prototypes.collect(
+            tokens, classes=classes, present=present_of(batch) & counted, count=1 + len(self.sources)
+        )
 
     def _classes(self, batch: FaceBatch) -> Tensor:
         if batch.domain is None or batch.label is None:

@@ -19,12 +19,12 @@ from facewarden.align import face_region
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.shards import note_input, shard_call, share
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, write_json
 from facewarden.core.guards.bounded import read_json_bounded
-from facewarden.core.guards.lock import hold, locking
-from facewarden.core.guards.text import is_count
+from facewarden.core.guards.lock import LOCK, hold, locking
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.identity.inputs import check_inputs, hash_of
 from facewarden.core.objective import Images, Objective, TransformedObjective
@@ -38,6 +38,7 @@ from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.results import Result
 from facewarden.photos.aligned import AlignedFaces, align_photos
+from facewarden.scale.record import sharded
 from facewarden.training.pairs import CloakKind, write_shard
 from facewarden.training.purifier_recipe import read_purifier_recipe
 
@@ -49,9 +50,9 @@ class PairsResult(Result):
     """What was made.
 
     Attributes:
-        folder: where the shards are.
-        done: shards written by this call.
-        kept: shards that were there.
+        folder: where the files are.
+        done: files written by this call.
+        kept: files that were there.
         pairs: pairs written by this call.
         skipped: reason -> photos, of this call.
         computed: device and precision of the recognizers, in this call.
@@ -67,6 +68,7 @@ class PairsResult(Result):
 
 @computes
 @locking
+@sharded("cloak-pairs", apart=("faces",))
 def pairs(
     faces: PathLike,
     /,
@@ -75,10 +77,10 @@ def pairs(
     recipe: PathLike = "puface",
     photos: int = 3000,
     first: int = 0,
-    part: str = "1/1",
-    shard: int = 48,
+    per_file: int = 48,
     batch: int = 12,
     seed: int = 0,
+    shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
 ) -> PairsResult:
@@ -88,25 +90,26 @@ def pairs(
 
     Args:
         faces: where the photos are, lfw:PATH or another set of facewarden list datasets.
-        out: folder of the shards.
+        out: folder of the files.
         recipe: training recipe of a purifier, which says how faces are cloaked.
         photos: how many photos are cloaked, chosen by seed.
         first: how many of the chosen photos are skipped before.
-        part: this call's share of the shards, such as 1/2 and 2/2 for two calls at once.
-        shard: photos in a shard.
+        per_file: photos of which the pairs are in one file.
         batch: faces cloaked at a time.
         seed: decides photos, kinds and cloaks.
+        shard: I/N, such as 1/8: only this share of the files; several shares may have one `out`; left out, all.
         device: where the recognizers compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
 
     Raises:
-        BadInputError: no photos, an impossible part, or a folder of pairs made in another way.
+        BadInputError: no photos, or a folder of pairs made in another way.
     """
     out, recipe = path_of(out), os.fspath(recipe)
-    number, of = _part(part)
-    if min(photos, shard, batch) < 1 or first < 0:
-        raise BadInputError(f"photos {photos}, first {first}, shard {shard}, batch {batch}", hint="numbers above 0")
+    if min(photos, per_file, batch) < 1 or first < 0:
+        raise BadInputError(
+            f"photos {photos}, first {first}, per_file {per_file}, batch {batch}", hint="numbers above 0"
+        )
     kinds = read_purifier_recipe(recipe).pairs
     if not kinds:
         raise BadInputError(f"recipe {recipe!r} learns from no pairs", hint="a recipe with `pairs`, such as puface")
@@ -114,22 +117,28 @@ def pairs(
     chosen = _chosen(dataset, seed=seed)[first : first + photos]
     if not chosen:
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
-    made_so = {"kinds": [kind.plain() for kind in kinds], "shard": shard, "seed": seed, "faces": dataset.name}
-    hold(out, name=f".lock-{number}-of-{of}")  # several calls share the folder, each with a part of its own
+    made_so = {"kinds": [kind.plain() for kind in kinds], "shard": per_file, "seed": seed, "faces": dataset.name}
+    call = shard_call()
+    # several calls share the folder, each with a share of its own
+    hold(out, name=LOCK if call is None else f".lock-{call.shard.number}-of-{call.shard.of}")
     _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
     models = {name: resolve_recognizer(name) for name in dict.fromkeys(n for kind in kinds for n in kind.surrogates)}
     _check_inputs(out, _of_pairs(dataset), models)
     aligner = load("align", "yunet")()
-    starts = list(range(0, len(chosen), shard))[number - 1 :: of]
+
+    def named(start: int) -> str:
+        return _name(first + start)
+
+    starts = share(range(0, len(chosen), per_file), named, deal=named)
     done = kept = made = 0
     skipped: Counter[str] = Counter()
-    sizes = {start: len(chosen[start : start + shard]) for start in starts}
+    sizes = {start: len(chosen[start : start + per_file]) for start in starts}
     for start in track(starts, label="cloaking", total=sum(sizes.values()), unit="photos", size=sizes.__getitem__):
-        path = out / f"pairs-{(first + start):06d}.safetensors"
+        path = out / _name(first + start)
         if path.is_file():
             kept += 1
             continue
-        crops = align_photos(dataset, chosen[start : start + shard], aligner=aligner)
+        crops = align_photos(dataset, chosen[start : start + per_file], aligner=aligner)
         skipped.update(crops.skipped)
         drawn = [_draw(kinds, derive(seed, "kind", key)) for key in crops.key]
         ways = [kinds[row] for row in drawn]
@@ -197,15 +206,12 @@ def _draw(kinds: Sequence[CloakKind], seed: int) -> int:
     return int(np.random.default_rng(seed).choice(len(kinds), p=shares / shares.sum()))
 
 
-def _part(text: str) -> tuple[int, int]:
-    number, _, of = text.partition("/")
-    if not (is_count(number) and is_count(of) and 1 <= int(number) <= int(of)):
-        raise BadInputError(f"part {text!r}", hint="--part 1/2 and, in another terminal, --part 2/2")
-    return int(number), int(of)
+def _name(first: int) -> str:
+    return f"pairs-{first:06d}.safetensors"
 
 
 def _check_same(folder: Path, made: dict[str, Any]) -> None:
-    """Raise when the folder's pairs are of another recipe, seed or size of shard; otherwise leave the record there."""
+    """Raise when the folder's pairs are of another recipe, seed or `per_file`; otherwise leave the record there."""
     plain, path = json.loads(json.dumps(made)), folder / _RECORD
     try:
         remove_stale(folder)
@@ -218,8 +224,11 @@ def _check_same(folder: Path, made: dict[str, Any]) -> None:
 
 def _check_inputs(folder: Path, photos: Sequence[FacePhoto], models: Mapping[str, Recognizer]) -> None:
     """Raise when the folder's pairs are of other photos, or were cloaked on other recognizers, under the same names."""
-    identities = {f"recognizer {name}": hash_of(model.card.identity()) for name, model in models.items()}
+    inputs = {f"recognizer {name}": hash_of(model.card.identity()) for name, model in models.items()}
+    inputs["faces"] = photos_hash(photos)
+    for name, digest in inputs.items():
+        note_input(name, digest)
     try:
-        check_inputs(folder, {"faces": photos_hash(photos), **identities})
+        check_inputs(folder, inputs)
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be used: {error}", hint="choose a writable --out") from error

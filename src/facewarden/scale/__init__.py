@@ -1,0 +1,1 @@
+"""Work on many machines: the shards of a verb, joined again."""

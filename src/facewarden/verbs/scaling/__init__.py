@@ -1,0 +1,1 @@
+"""Verbs for work on several machines: shards joined, shards started."""

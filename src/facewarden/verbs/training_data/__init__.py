@@ -1,0 +1,1 @@
+"""Verbs that make data to train on: pairs of natural and cloaked faces."""
