@@ -97,7 +97,7 @@ _CALL: ContextVar[ShardCall | None] = ContextVar("shard of a call", default=None
 
 
 def parse_shard(text: str) -> Shard:
-    """Read `I/N`.
+    """Read a share, `I/N`.
 
     Raises:
         BadInputError: another form, or no such share.
