@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.purify import purify
-    from facewarden.verbs.report import report
     from facewarden.verbs.scaling.merge import merge
     from facewarden.verbs.score import score
     from facewarden.verbs.sfa import sfa
