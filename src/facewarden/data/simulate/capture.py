@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -21,6 +21,7 @@ from facewarden.data.simulate.scene.surroundings import background
 from facewarden.data.simulate.scene.view import F32, PinholeView
 from facewarden.data.simulate.sensor.automatics import infrared_crop
 from facewarden.data.simulate.sensor.camera import color_image, infrared_image
+from facewarden.data.simulate.sensor.chain import FOCUS, GRAIN, driven
 from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, depth_picture
 from facewarden.data.simulate.sensor.domains import Domain
 from facewarden.data.simulate.sensor.ranging import measure
@@ -141,7 +142,12 @@ def make_capture(
         The capture; the same spec and faces give the same bits.
     """
     site = site_named(spec.domain) if site is None else site
-    automatics = site.automatics if isinstance(site, Site) else None
+    automatics, chain, color = None, None, site.color
+    if isinstance(site, Site):
+        unrest = generator(spec.seed, "focus", spec.key)
+        automatics, chain = site.automatics, site.chain.taken(unrest)
+        grain = float(np.exp(GRAIN * unrest.standard_normal()))
+        color = replace(color, blur=color.blur * float(unrest.uniform(*FOCUS)), noise=color.noise * grain)
     if spec.version > 1:
         victim = in_band(victim, wavelength=site.infrared.wavelength)
         wearer = wearer and in_band(wearer, wavelength=site.infrared.wavelength)
@@ -158,24 +164,31 @@ def make_capture(
         middle + spec.size * float(rng.uniform(-0.05, 0.07)),
     )
     place = generator(spec.seed, "place", spec.domain, spec.subject, spec.session, spec.environment)
+    # Sets are made with one or two printers, screens and masks' makers: those of a site have the site's own.
+    workshop = generator(0, "workshop", spec.domain, spec.species) if spec.version > 1 else None
     stage = SpeciesStage(
         rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
-        light, site.color.pixels / spec.size, site.color.blur, site.infrared.wavelength, spec.quality, spec.subtype,
+        light, color.pixels / spec.size, color.blur, site.infrared.wavelength, spec.quality, spec.subtype,
+        workshop,
     )  # fmt: skip
     shown = builder(spec.species, version=spec.version)(stage)
     toward = view.toward()
     density = view.pixels_per_mm(shown.distance)
     radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density, distance=shown.distance)
-    rgb, gain = color_image(noise, radiance, sensor=site.color, light=light, box=shown.box, automatics=automatics)
+    rgb, gain = color_image(
+        noise, radiance, sensor=color, light=light, box=shown.box, automatics=automatics,
+        chain=None if chain is None else chain.color,
+    )  # fmt: skip
     depth = measure(
         noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=site.depth, light=light, toward=toward
     )
     infrared = infrared_image(
         noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2,
-        visible=radiance, automatics=automatics, box=shown.box,
+        visible=radiance, automatics=automatics, box=shown.box, chain=None if chain is None else chain.infrared,
     )  # fmt: skip
     picture = None
     if isinstance(site, Site):
+        depth = driven(depth, site.chain.depth)
         infrared = infrared_crop(infrared, zoom=site.infrared_zoom, shift=site.infrared_shift)
         picture = depth_picture(depth, DEPTH_PICTURES[site.depth_picture], box=shown.box, span=site.span)
     reflection = np.clip((mirrored @ LUMA) * np.float32(gain), 0, 1)

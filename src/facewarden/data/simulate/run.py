@@ -26,6 +26,7 @@ from facewarden.data.simulate.capture import Capture, make_capture
 from facewarden.data.simulate.person.people import Locate, People, ProceduralPeople, frame_of, people_from
 from facewarden.data.simulate.plan import make_plan
 from facewarden.data.simulate.site_plan import SubjectPlan
+from facewarden.data.simulate.species import SCREENS
 from facewarden.data.simulate.specification import FRAMING, Simulation
 from facewarden.data.simulate.writer import read_rows, write_capture, write_rows
 
@@ -63,8 +64,7 @@ def captures_of(people: People, plan: SubjectPlan) -> Iterator[Capture]:
         attacker = None
         if spec.species != "bona_fide":
             # Of whoever holds a screen only the hand is seen: any picture of the attacker will do.
-            # A projector's head is taken from the same picture: it neither turns like the victim nor lacks glasses.
-            in_hand = spec.species.startswith("replay")
+            in_hand = spec.species in SCREENS
             attacker = people.maps(
                 plan.attacker, key="holds" if in_hand else f"attacks {spec.key}",
                 facing=(plan.person, spec.key) if spec.version > 1 and not in_hand else None,

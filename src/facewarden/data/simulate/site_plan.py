@@ -40,8 +40,8 @@ def site_plan(people: People, simulation: Simulation) -> tuple[SubjectPlan, ...]
 
     Every site gets people of its own by its size, three fifths of them in the split train and a fifth each in dev and
     test. A share of all captures that is the site's own is bona fide, spread evenly over its people; their subtypes
-    are drawn by the site's weights. Attacks go through the site's species, no species twice before all were met, at
-    the site's quality, by another person of the same site and split.
+    are drawn by the site's weights. Attacks go through the site's species in proportion to their weights, at the
+    site's quality, by another person of the same site and split.
 
     Args:
         people: who is captured. Procedural people are the same for a site whatever other sites are simulated.
@@ -86,13 +86,14 @@ def _of_site(people: People, simulation: Simulation, site: Site, *, members: ran
     each, seed = simulation.captures_per_subject, simulation.seed
     species = [name for name in (simulation.species or tuple(site.species)) if name != "bona_fide"]
     share = site.bona_fide if species else 1.0
+    turns = in_turn({name: float(site.species.get(name, 1.0)) for name in species}, count=each * len(members))
     plans = []
     for index, person in enumerate(members):
         subject = people.name(person)
         rng = generator(seed, "plan", site.name, subject)
         before, after = (int(people_so_far * each * share + 1e-9) for people_so_far in (index, index + 1))
         attacks = range(index * each - before, (index + 1) * each - after)  # numbered through all people of the site
-        kinds = ["bona_fide"] * (after - before) + [species[number % len(species)] for number in attacks]
+        kinds = ["bona_fide"] * (after - before) + [turns[number] for number in attacks]
         split = SPLITS[PATTERN[index % len(PATTERN)]]
         specs = []
         for number, kind in enumerate(kinds):
@@ -111,6 +112,24 @@ def _of_site(people: People, simulation: Simulation, site: Site, *, members: ran
         others = [other for place, other in enumerate(members) if PATTERN[place % len(PATTERN)] == SPLITS.index(split)]
         plans.append(SubjectPlan(person, attacker_of(person, others, population=members.stop), tuple(specs)))
     return plans
+
+
+def in_turn(weights: Mapping[str, float], *, count: int) -> list[str]:
+    """Names in a fixed order that keeps every name's share near its weight: next is who is furthest behind.
+
+    Equal weights go around; of equally late names the earlier one is next.
+
+    >>> in_turn({"a": 1, "b": 1, "c": 2}, count=4)
+    ['c', 'a', 'b', 'c']
+    """
+    total = sum(weights.values())
+    given = dict.fromkeys(weights, 0)
+    found = []
+    for number in range(1, count + 1) if weights else ():
+        late = max(weights, key=lambda name: number * weights[name] / total - given[name])
+        given[late] += 1
+        found.append(late)
+    return found
 
 
 def weighted(rng: np.random.Generator, weights: Mapping[str, float]) -> str:

@@ -13,6 +13,7 @@ from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.scene.surface import place_head, placed_landmarks
 from facewarden.data.simulate.scene.view import PinholeView
+from facewarden.data.simulate.sensor.domains import DOMAINS
 
 SIZE = 128
 ATTACKS = tuple(name for name in SPECIES_BY_VERSION[2] if name != "bona_fide")
@@ -109,12 +110,22 @@ def test_whose_bones_a_print_with_relief_has(species: str, whose: str) -> None:
 def test_a_separated_print_looks_like_the_face_in_infrared_and_a_dye_print_like_paper() -> None:
     own = face(living(0), living(0).infrared)
     found: dict[str, list[float]] = {}
-    for k in range(6):
+    for k in range(1, 13):  # the instruments of twelve workshops before one camera
         for quality in ("low", "high"):
-            one = capture("print_flat", quality, f"n{k}")
+            spec = CaptureSpec("n", "p0000", "print_flat", f"site_{k:02d}", size=SIZE, version=2, quality=quality)
+            one = make_capture(spec, victim(), wearer=PEOPLE.maps(1, key="w", facing=(0, "v")), site=DOMAINS["alder"])
             found.setdefault(str(one.attributes["ink"]), []).append(likeness(own, face(one, one.infrared)))
     assert np.mean(found["separated"]) > 0.45
     assert np.mean(found["dye"]) < np.mean(found["separated"]) - 0.3
+
+
+def test_a_site_has_its_own_printer_panel_and_mask_maker() -> None:
+    for species, what in (("print_flat", "ink"), ("replay_pc", "panel"), ("mask_rigid", "material")):
+        own = [capture(species, "medium", f"w{k}").attributes[what] for k in range(4)]
+        assert len(set(own)) == 1
+    inks = {capture("print_flat", "medium", "w", domain).attributes["ink"] for domain in DOMAINS}
+    inks |= {capture("print_flat", "medium", "w", f"site_{k:02d}").attributes["ink"] for k in range(1, 7)}
+    assert len(inks) > 1
 
 
 def test_bent_prints_of_careful_attackers_are_folded_along_the_nose() -> None:

@@ -100,12 +100,14 @@ def test_a_site_is_the_same_whatever_other_sites_are_simulated() -> None:
     assert plan(subjects=2, domains=("site_05", "site_05"))[1].specs[0].domain == "site_05"
 
 
-def test_every_species_of_a_site_is_met_before_one_comes_twice() -> None:
+def test_every_species_of_a_site_is_met_by_its_weight() -> None:
     for site in dev_sites():
         plans = plan(subjects=40, domains=(site.name,))
         counts = Counter(spec.species for some in plans for spec in some.specs if spec.species != "bona_fide")
         assert set(counts) == set(site.species)
-        assert max(counts.values()) <= 1.5 * min(counts.values()) + 3
+        total = sum(site.species.values())
+        for name, count in counts.items():
+            assert count == pytest.approx(sum(counts.values()) * site.species[name] / total, abs=2)
         assert {spec.quality for some in plans for spec in some.specs if spec.species != "bona_fide"} == {site.quality}
         assert {spec.framing for some in plans for spec in some.specs} == {site.framing}
     assert len({spec.subtype for some in plan() for spec in some.specs}) > 5

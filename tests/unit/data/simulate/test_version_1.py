@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from tests.pinned_captures import summary
 
 from facewarden.data.simulate import Capture, Simulation, iter_captures
 
 STORED = Path(__file__).with_name("version_1.json")
-BLOCK = 16
 
 
 def captures() -> list[Capture]:
     return list(iter_captures(Simulation(subjects=8, captures_per_subject=6, size=64, seed=7)))
-
-
-def block_means(image: NDArray[Any]) -> NDArray[np.float64]:
-    """Means of blocks of 16 x 16 pixels, `(4, 4, channels)`."""
-    image = image.astype(np.float64).reshape(*image.shape[:2], -1)
-    rows, columns = image.shape[0] // BLOCK, image.shape[1] // BLOCK
-    return image.reshape(rows, BLOCK, columns, BLOCK, -1).mean((1, 3))
-
-
-def summary(capture: Capture) -> dict[str, Any]:
-    """What is stored of a capture. Depth is averaged where it was measured: one hole more or less moves no mean."""
-    spec, there = capture.spec, block_means(capture.depth > 0)
-    near = np.minimum(capture.depth, 2000)
-    return {
-        "what": [spec.key, spec.species, spec.illumination, spec.environment, spec.session, spec.split],
-        "rgb": np.round(block_means(capture.rgb), 1).ravel().tolist(),
-        "infrared": np.round(block_means(capture.infrared), 1).ravel().tolist(),
-        "measured": np.round(there, 2).ravel().tolist(),
-        "depth": np.round(block_means(near) / np.maximum(there, 1 / BLOCK**2)).astype(int).ravel().tolist(),
-        "box": np.round(capture.box, 1).tolist(),
-    }
 
 
 def test_every_capture_of_version_1_is_as_it_was() -> None:

@@ -11,6 +11,7 @@ from facewarden.data.simulate.scene.light import ENCODE, LUMA, Light
 from facewarden.data.simulate.scene.surface import Surface
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.sensor.automatics import DRIFT, VIVIDNESS, Automatics, gray_world, infrared_gain, metered
+from facewarden.data.simulate.sensor.chain import ColorChain, InfraredChain, developed, developed_infrared
 from facewarden.data.simulate.sensor.domains import ColorSensor, InfraredSensor
 
 _ROOM = 0.6
@@ -48,6 +49,7 @@ def color_image(
     light: Light,
     box: F32,
     automatics: Automatics | None = None,
+    chain: ColorChain | None = None,
 ) -> tuple[NDArray[np.uint8], float]:
     """Take the color picture: lens, exposure, noise, white balance, tone curve, sharpening, JPEG.
 
@@ -59,6 +61,7 @@ def color_image(
         box: `(4,)` pixels of the face.
         automatics: exposure and white balance of version 2; without them those of version 1, whose white balance
             knows the light instead of the picture.
+        chain: image processor of version 2, instead of the sensor's own sharpening.
 
     Returns:
         `(h, w, 3)` uint8 sRGB, and the gain that auto-exposure chose.
@@ -92,7 +95,9 @@ def color_image(
     saturation = sensor.saturation * (1.0 if automatics is None else float(rng.uniform(*VIVIDNESS)))
     image = np.clip(gray + (image - gray) * np.float32(saturation), 0, 1)
     codes: F32 = np.take(ENCODE, (image * np.float32(4095)).astype(np.int32))
-    if sensor.sharpen:
+    if chain is not None:
+        codes = developed(codes, chain)
+    elif sensor.sharpen:
         codes = codes + np.float32(sensor.sharpen) * (codes - blurred(codes, 1.0))
     out = (np.clip(codes, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     quality = int(rng.integers(sensor.quality[0], sensor.quality[1] + 1))
@@ -132,6 +137,7 @@ def infrared_image(
     visible: F32 | None = None,
     automatics: Automatics | None = None,
     box: F32 | None = None,
+    chain: InfraredChain | None = None,
 ) -> NDArray[np.uint8]:
     """Take the near-infrared picture.
 
@@ -145,6 +151,7 @@ def infrared_image(
         visible: `(h, w, 3)` linear radiance in color, of which the sensor's filter lets its leak through.
         automatics: gain of version 2; without them the exposure is fixed, as in version 1.
         box: `(4,)` pixels of the face, for them.
+        chain: image processor of version 2.
     """
     size = surface.depth.shape[0]
     flash = flash_return(surface, toward=toward)
@@ -159,11 +166,13 @@ def infrared_image(
     full = (500 / nominal) ** 2 * 0.55
     image = (flash + ambient) * np.float32(sensor.exposure / full * rng.uniform(0.85, 1.18))
     image = blurred(image, max(0.3, sensor.blur * size / 224))
-    noise = sensor.noise
+    noise = sensor.noise * (1.0 if chain is None else chain.noise)
     if automatics is not None and box is not None:
         gain = infrared_gain(image, automatics, box=box) * float(rng.uniform(0.85, 1.18))
         image, noise = image * np.float32(gain), noise * max(gain, 1.0) ** 0.5
     deviation = np.sqrt(np.float32(noise**2) * (np.float32(0.4) + np.clip(image, 0, 1)))
     image = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
+    if chain is not None:
+        return developed_infrared(np.asarray(image, np.float32), chain)
     codes = np.power(np.clip(image, 0, 1), np.float32(0.75))
     return np.asarray(codes * np.float32(255) + np.float32(0.5), np.uint8)

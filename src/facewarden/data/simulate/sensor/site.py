@@ -11,6 +11,7 @@ import numpy as np
 from facewarden.core.labels import SPECIES_BY_VERSION, SUBTYPES, species_group
 from facewarden.core.seeding import derive
 from facewarden.data.simulate.sensor.automatics import Automatics
+from facewarden.data.simulate.sensor.chain import Chain, draw_chain
 from facewarden.data.simulate.sensor.domains import Domain
 from facewarden.data.simulate.sensor.random_site import random_site
 
@@ -31,6 +32,13 @@ INSTRUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "mixed": ("prints", "replays", "masks", "partial"),
 })  # fmt: skip
 """Set of instruments -> groups of species that it comes from."""
+SHARES: Mapping[str, float] = MappingProxyType({
+    "print_flat": 0.5, "replay_phone": 0.1, "replay_phone_bright": 0.1, "replay_tablet": 0.1, "replay_pc": 0.1,
+})  # fmt: skip
+"""Species -> its weight among those of its group at a site, 1 for all others. Who tests a system that has depth and
+infrared tries instruments first (as evaluations by ISO/IEC 30107-3 do) and spends few presentations on a flat sheet or
+a panel, which either of these sensors sees by itself. The numbers are guessed."""
+_PROJECTED = "replay_projected"
 SUBTYPE_SHARE = 0.5
 """Share of bona fide presentations that are of another subtype than plain."""
 
@@ -45,6 +53,7 @@ class Site(Domain):
         depth_picture: name of the encoding of depth.
         framing: width of the face box as a share of the frame's width.
         automatics: exposure, white balance and infrared gain.
+        chain: what its cameras do to every picture.
         infrared_zoom, infrared_shift: the infrared picture's own crop, see `infrared_crop`.
         quality: of its instruments.
         bona_fide: share of bona fide captures.
@@ -57,6 +66,7 @@ class Site(Domain):
     depth_picture: str
     framing: float
     automatics: Automatics
+    chain: Chain
     infrared_zoom: float
     infrared_shift: tuple[float, float]
     quality: str
@@ -85,31 +95,34 @@ def make_site(name: str, factors: Mapping[str, str], *, number: int, turn: int, 
     """
     rng = np.random.default_rng(derive(seed, "site", name))
     drawn = random_site(rng, name, principle=factors["principle"])
+    low, high = drawn.color.quality
     illumination, outdoor = LIGHTS[factors["light"]]
     # Some filters leak; the imagers of some active stereo cameras have none (see `InfraredSensor.leak`).
     leak = float(rng.uniform(0.02, 0.1)) if rng.random() < 0.4 else 0.0
-    if factors["principle"] == "active" and rng.random() < 0.3:
+    if factors["principle"] == "active" and rng.random() < 0.6:
         leak = 1.0
     metering, balance = ("face", "center")[int(rng.integers(2))], float(rng.uniform(0.7, 1.0))
     own = factors["crop"] == "own"
     zoom = float(rng.uniform(1.08, 1.16)) if own else 1.0
     shift = (float(rng.uniform(-0.03, 0.03)), float(rng.uniform(-0.03, 0.03))) if own else (0.0, 0.0)
+    chain = draw_chain(np.random.default_rng(derive(seed, "chain", name)))
     bona_fide, size = float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.75, 1.25))
     return Site(
         name=name,
         about="; ".join(f"{factor} {level}" for factor, level in factors.items()),
         unreliable="none",
-        color=drawn.color,
+        color=replace(drawn.color, blur=chain.color.defocus, quality=(max(30, low - 15), high)),
         depth=drawn.depth,
         infrared=replace(drawn.infrared, spread=FLASHES[factors["flash"]], leak=leak),
         distance=drawn.distance,
         illumination=illumination,
         outdoor=outdoor,
-        species=MappingProxyType(dict.fromkeys(instruments(factors["instruments"], turn=turn), 1.0)),
+        species=_weights(instruments(factors["instruments"], turn=turn)),
         factors=MappingProxyType(dict(factors)),
         number=number,
         depth_picture=factors["depth"],
         framing=FRAMINGS[factors["framing"]],
+        chain=chain,
         automatics=Automatics("face" if metering == "face" else "center", balance, GAINS[factors["gain"]]),
         infrared_zoom=zoom,
         infrared_shift=shift,
@@ -125,12 +138,21 @@ _SUBTYPE_WEIGHTS: Mapping[str, float] = MappingProxyType({
 })  # fmt: skip
 
 
+def _weights(names: tuple[str, ...]) -> Mapping[str, float]:
+    """Weights of species; a group has as much as it has species, however they share it."""
+    groups = {name: species_group(name) for name in names}
+    shares = {name: SHARES.get(name, 1.0) for name in names}
+    whole = {group: sum(shares[name] for name in names if groups[name] == group) for group in groups.values()}
+    count = {group: sum(found == group for found in groups.values()) for group in whole}
+    return MappingProxyType({name: shares[name] * count[groups[name]] / whole[groups[name]] for name in names})
+
+
 def instruments(level: str, *, turn: int) -> tuple[str, ...]:
     """The attack species of a site.
 
     Sites of one set of instruments have overlapping parts of it, two thirds that begin one species later from site to
-    site; of the mixed set every third species. The first site of the prints meets print cut-outs alone, as one of the
-    published sets does, and the first one with worn instruments masks alone.
+    site; of the mixed set every third species. Who meets a panel also meets a projector. The first site of the prints
+    meets print cut-outs alone, as one of the published sets does, and the first one with worn instruments masks alone.
 
     Args:
         level: a set of instruments.
@@ -142,6 +164,9 @@ def instruments(level: str, *, turn: int) -> tuple[str, ...]:
     if turn == 0 and level == "worn":
         return tuple(name for name in known if species_group(name) == "masks")
     if level == "mixed":
-        return tuple(known[turn % 3 :: 3])
-    count = -(-2 * len(known) // 3)
-    return tuple(known[(turn + place) % len(known)] for place in range(count))
+        chosen = known[turn % 3 :: 3]
+    else:
+        count = -(-2 * len(known) // 3)
+        chosen = [known[(turn + place) % len(known)] for place in range(count)]
+    beside = _PROJECTED not in chosen and any(species_group(name) == "replays" for name in chosen)
+    return (*chosen, _PROJECTED) if beside else tuple(chosen)

@@ -16,6 +16,7 @@ class Grade:
     """The ranges that an instrument of one quality is drawn from; guesses, ordered by what each of them costs to make.
 
     Attributes:
+        detail: pixels of the attacker's picture per pixel of the head's maps, which are as fine as the frame.
         blur: of the attacker's picture, in its own pixels.
         lines: halftone screen of a laser printer, lines an inch.
         saturation: of the picture as ink, panel or paint gives it; above 1 the attacker has raised it.
@@ -29,6 +30,7 @@ class Grade:
         infrared: how near the infrared reflectance comes to that of what is imitated, 0 not at all, 1 alike.
     """
 
+    detail: Range
     blur: Range
     lines: Range
     saturation: Range
@@ -43,12 +45,12 @@ class Grade:
 
 
 GRADES: Mapping[str, Grade] = MappingProxyType({
-    "low": Grade((1.0, 2.2), (75.0, 106.0), (0.6, 0.85), (0.9, 1.05), (0.06, 0.1), (3.0, 6.0), (3.5, 6.0),
-                 (0.65, 0.85), (0.3, 0.5), (3.0, 6.0), (0.0, 0.35)),
-    "medium": Grade((0.5, 1.1), (106.0, 150.0), (0.85, 1.1), (0.95, 1.15), (0.035, 0.065), (1.2, 3.0), (1.8, 3.5),
-                    (0.85, 1.0), (0.5, 0.75), (1.5, 3.5), (0.4, 0.75)),
-    "high": Grade((0.3, 0.6), (150.0, 200.0), (1.0, 1.25), (1.0, 1.2), (0.015, 0.035), (0.2, 1.2), (0.7, 1.6),
-                  (0.95, 1.05), (0.75, 1.0), (0.4, 1.2), (0.8, 1.0)),
+    "low": Grade((1.0, 2.0), (1.0, 2.2), (75.0, 106.0), (0.75, 1.0), (0.9, 1.05), (0.06, 0.1), (3.0, 6.0),
+                 (3.5, 6.0), (0.65, 0.85), (0.3, 0.5), (3.0, 6.0), (0.0, 0.35)),
+    "medium": Grade((2.0, 4.0), (0.5, 1.1), (106.0, 150.0), (1.0, 1.25), (0.95, 1.15), (0.035, 0.065), (1.2, 3.0),
+                    (1.8, 3.5), (0.85, 1.0), (0.5, 0.75), (1.5, 3.5), (0.4, 0.75)),
+    "high": Grade((4.0, 8.0), (0.3, 0.6), (150.0, 200.0), (1.15, 1.4), (1.0, 1.2), (0.015, 0.035), (0.2, 1.2),
+                  (0.7, 1.6), (0.95, 1.05), (0.75, 1.0), (0.4, 1.2), (0.8, 1.0)),
 })  # fmt: skip
 """The grade of each of `facewarden.core.labels.QUALITIES`."""
 

@@ -14,15 +14,16 @@ import numpy as np
 
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.scene.filters import blurred
+from facewarden.data.simulate.scene.light import LUMA
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.paper import Paper, printed, sample_paper
-from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, decode, photograph
+from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, decode, encode, photograph, skin_of
 
 _INKS = {
-    "low": {"dye": 0.5, "pigment": 0.25, "toner": 0.25, "separated": 0.0},
-    "medium": {"dye": 0.15, "pigment": 0.3, "toner": 0.45, "separated": 0.1},
+    "low": {"dye": 0.2, "pigment": 0.3, "toner": 0.45, "separated": 0.05},
+    "medium": {"dye": 0.05, "pigment": 0.2, "toner": 0.5, "separated": 0.25},
     "high": {"dye": 0.0, "pigment": 0.1, "toner": 0.3, "separated": 0.6},
 }
 _NIR = {"low": (0.68, 0.86), "medium": (0.56, 0.78), "high": (0.52, 0.68)}
@@ -51,37 +52,62 @@ def photograph_both(stage: SpeciesStage, maps: FaceMaps) -> Photo:
     photo = edited_photo(stage, maps)
     wall = stage.pick(0.3, 0.7)
     infrared = wall + (maps.nir * maps.normal[..., 2] - wall) * maps.coverage
-    image = np.dstack([photo.image, np.asarray(infrared, np.float32)])
-    return replace(photo, image=blurred(image, stage.pick(*grade_of(stage).blur)))
+    return out_of_focus(stage, replace(photo, image=np.dstack([photo.image, np.asarray(infrared, np.float32)])))
+
+
+def out_of_focus(stage: SpeciesStage, photo: Photo) -> Photo:
+    """The photo with the blur of its quality."""
+    grade = grade_of(stage)
+    blur = stage.made(*grade.blur) / stage.made(*grade.detail)
+    return replace(photo, image=blurred(photo.image, blur)) if blur > 0.25 else photo
 
 
 def edited_photo(stage: SpeciesStage, maps: FaceMaps) -> Photo:
-    """The attacker's photo, in soft or hard light, with the contrast that the attacker gives it."""
+    """The attacker's photo, in soft or hard light, with the contrast and the brightness that the attacker gives it.
+
+    Photos are exposed so that the face is bright; who compares the print with a face in the same light prints it
+    darker.
+    """
     light = "strong" if stage.rng.random() < 0.35 else "normal"
-    photo = photograph(stage.rng, maps, illumination=light)
+    photo = photograph(stage.rng, maps, illumination=light, detail=stage.made(*grade_of(stage).detail))
     x0, y0, x1, y1 = (int(v) for v in np.clip(photo.box, 0, photo.image.shape[0]))
     middle = float(photo.image[y0:y1:3, x0:x1:3].mean())
-    image = np.clip(middle + (photo.image - middle) * np.float32(stage.pick(*grade_of(stage).contrast)), 0, 1)
+    image = np.clip(middle + (photo.image - middle) * np.float32(stage.made(*grade_of(stage).contrast)), 0, 1)
+    skin, _ = skin_of(maps)
+    bright = float((decode(np.asarray(image[y0:y1:3, x0:x1:3], np.float32)) @ LUMA).mean())
+    share = {"low": 0.0, "medium": 0.5, "high": 0.9}[stage.quality]
+    factor = (float(skin @ LUMA) * stage.pick(0.9, 1.3) / max(bright, 1e-3)) ** share
+    if share:
+        image = encode(decode(np.asarray(image, np.float32)) * np.float32(factor))
     return replace(photo, image=np.asarray(image, np.float32))
 
 
 def sample_print(stage: SpeciesStage) -> Print:
-    """Draw a printer and its paper of the capture's quality."""
-    rng, grade = stage.rng, grade_of(stage)
+    """The printer and the paper of a site, of its quality."""
+    rng, grade = stage.maker, grade_of(stage)
     shares = _INKS[stage.quality]
     plate = str(rng.choice(list(shares), p=list(shares.values())))
     paper = sample_paper(rng, ink="toner" if plate == "separated" else plate)
     if stage.quality == "high":  # who can choose takes matt paper: gloss shows lamps and the flash
-        paper = replace(paper, gloss=stage.pick(0.05, 0.2))
+        paper = replace(paper, gloss=stage.made(0.05, 0.2))
     paper = replace(
-        paper, black=stage.pick(*grade.black), saturation=stage.pick(*grade.saturation),
-        gain=float(1 + (paper.gain - 1) * (1.2 - 0.9 * grade.infrared[1])), nir=stage.pick(*_NIR[stage.quality]),
-        pitch=25.4 / stage.pick(*grade.lines) if paper.ink == "toner" else paper.pitch,
+        paper, black=stage.made(*grade.black), saturation=stage.made(*grade.saturation),
+        gain=float(1 + (paper.gain - 1) * (1.2 - 0.9 * grade.infrared[1])), nir=stage.made(*_NIR[stage.quality]),
+        pitch=25.4 / stage.made(*grade.lines) if paper.ink == "toner" else _dithered(stage, paper.pitch),
     )  # fmt: skip
-    gray = {"dye": 0.0, "pigment": stage.pick(0.2, 0.5), "toner": stage.pick(0.55, 0.95), "separated": 1.0}[plate]
+    gray = {"dye": 0.0, "pigment": stage.made(0.2, 0.5), "toner": stage.made(0.55, 0.95), "separated": 1.0}[plate]
     shift = 0.25 * stage.pick(*grade.shift)
     turn = stage.pick(0, 2 * np.pi)
     return Print(paper, plate, gray, (shift * float(np.cos(turn)), shift * float(np.sin(turn))))
+
+
+def _dithered(stage: SpeciesStage, dot: float) -> float:
+    """Size (mm) of dots thrown at random that are as noisy as dots of error diffusion.
+
+    Read: printers place dots so that their errors cancel nearby; the noise of a mean over n of them falls with n, that
+    of dots at random with its root.
+    """
+    return dot * min(1.0, dot * stage.view.pixels_per_mm(stage.distance))
 
 
 def ink_on(stage: SpeciesStage, sheet: Print, picture: F32, *, across: F32, down: F32, inked: F32) -> tuple[F32, F32]:

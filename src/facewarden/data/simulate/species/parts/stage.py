@@ -38,6 +38,7 @@ class SpeciesStage:
         wavelength: of the near-infrared band, nm.
         quality: of the instrument, "low", "medium" or "high"; read by version 2 alone.
         subtype: of a bona fide presentation; read by version 2 alone.
+        workshop: source of what the site's instruments of this species have in common; in version 1 nothing.
     """
 
     rng: np.random.Generator
@@ -54,6 +55,16 @@ class SpeciesStage:
     wavelength: int
     quality: str = "medium"
     subtype: str = "plain"
+    workshop: np.random.Generator | None = None
+
+    @property
+    def maker(self) -> np.random.Generator:
+        """Source of choices by who made the instrument."""
+        return self.rng if self.workshop is None else self.workshop
+
+    def made(self, low: int | float, high: int | float) -> float:
+        """A uniform number that whoever made the instrument has chosen."""
+        return float(self.maker.uniform(low, high))
 
     def pick(self, low: int | float, high: int | float) -> float:
         """A uniform number."""
@@ -112,8 +123,16 @@ def jpeg(codes: F32, quality: int) -> F32:
     return np.asarray(through_jpeg(image, quality) * np.float32(1 / 255), np.float32)
 
 
-def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = "normal") -> Photo:
-    """Take the picture that the attacker prints or shows: own light, own plain background, blur and JPEG."""
+def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = "normal", detail: float = 1.0) -> Photo:
+    """Take the picture that the attacker prints or shows: own light, own plain background, blur and JPEG.
+
+    Args:
+        rng: draws them.
+        maps: of the person.
+        illumination: of the photo.
+        detail: pixels of the photo per pixel of the maps: a photo of many pixels keeps more than the maps show, and
+            its own blur and JPEG are within one of theirs.
+    """
     size = maps.albedo.shape[0]
     view = PinholeView(size, 1000.0 / maps.mm_per_pixel)
     x0, y0, x1, y1 = (float(v) for v in maps.box)
@@ -129,8 +148,12 @@ def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = 
     radiance *= float(white.mean()) / white
     face = radiance[int(max(y0, 0)) : int(y1), int(max(x0, 0)) : int(x1)] @ LUMA
     radiance *= float(rng.uniform(0.75, 1.0)) * 0.8 / max(float(np.percentile(face[::3, ::3], 95)), 1e-4)
-    image = blurred(encode(radiance), float(rng.uniform(0.35, 0.8)))
-    return Photo(jpeg(image, int(rng.integers(70, 94))), head.landmarks, head.box, maps.mm_per_pixel)
+    image = encode(radiance)
+    blur, quality = float(rng.uniform(0.35, 0.8)) / detail, int(rng.integers(70, 94))
+    image = blurred(image, blur) if blur > 0.25 else image
+    # The error of a coefficient is that of its quantization, over the pixels that are averaged.
+    quality = quality if detail == 1 else round(100 - (100 - quality) / detail)
+    return Photo(jpeg(image, quality), head.landmarks, head.box, maps.mm_per_pixel)
 
 
 def region(regions: NDArray[np.uint8], *names: str) -> F32:

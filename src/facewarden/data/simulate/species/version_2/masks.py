@@ -35,14 +35,14 @@ _HARD_NIR = {"resin": 0.42, "plaster": 0.8, "plastic": 0.62}
 def mask_rigid(stage: SpeciesStage) -> StagedPresentation:
     """A printed or cast shell: the victim's relief with errors, paint, gloss, an edge, the wearer's eyes."""
     wearer, victim = both(stage)
-    rng, grade, density = stage.rng, grade_of(stage), stage.view.pixels_per_mm(stage.distance)
-    material = str(rng.choice(list(_HARD_NIR)))
+    grade, density = grade_of(stage), stage.view.pixels_per_mm(stage.distance)
+    material = str(stage.maker.choice(list(_HARD_NIR)))
     outline = oval(victim, width=stage.pick(1.0, 1.1), height=stage.pick(1.0, 1.08))
     outline = np.minimum(outline, victim.surface.coverage)
     depth = _shell(stage, victim, outline, grade, density=density)
     painted = _paint(stage, victim, outline, grade, density=density)
-    nir = _infrared(stage, victim, outline, grade, base=_HARD_NIR[material] * stage.pick(0.9, 1.1), density=density)
-    gloss = {"low": stage.pick(0.5, 0.95), "medium": stage.pick(0.3, 0.6), "high": stage.pick(0.15, 0.4)}[stage.quality]
+    nir = _infrared(stage, victim, outline, grade, base=_HARD_NIR[material] * stage.made(0.9, 1.1), density=density)
+    gloss = {"low": stage.made(0.5, 0.95), "medium": stage.made(0.3, 0.6), "high": stage.made(0.15, 0.4)}[stage.quality]
     if material == "plaster":
         gloss *= 0.3
     opening = 1 + 0.25 * (1 - grade.infrared[1])
@@ -57,23 +57,23 @@ def mask_rigid(stage: SpeciesStage) -> StagedPresentation:
 def mask_silicone(stage: SpeciesStage) -> StagedPresentation:
     """A flexible mask: it follows the wearer's bones, is waxy and even, and gapes at the eyes and the mouth."""
     wearer, victim = both(stage)
-    rng, grade, density = stage.rng, grade_of(stage), stage.view.pixels_per_mm(stage.distance)
+    grade, density = grade_of(stage), stage.view.pixels_per_mm(stage.distance)
     outline = oval(victim, width=stage.pick(1.04, 1.14), height=stage.pick(1.06, 1.18), soft=3.0)
     outline = np.minimum(outline, victim.surface.coverage)
-    full = bool(rng.random() < 0.5)
+    full = bool(stage.maker.random() < 0.5)
     if full:
         outline = np.maximum(outline, region(victim.regions, "neck") * victim.surface.coverage)
     other = _shell(stage, victim, outline, grade, density=density)
     own = inward(wearer, outline, wearer.surface.depth, 2 * stage.pick(*grade.relief_blur) * density)
     depth = other + (own - other) * np.float32(stage.pick(0.25, 0.5)) - np.float32(stage.pick(0.5, 2.0))
     painted = _paint(stage, victim, outline, grade, density=density)
-    base = stage.pick(0.5, 0.62) if stage.wavelength < 900 else stage.pick(0.62, 0.74)
+    base = stage.made(0.5, 0.62) if stage.wavelength < 900 else stage.made(0.62, 0.74)
     nir = _infrared(stage, victim, outline, grade, base=base, density=density)
     lips = replace(victim, landmarks=mouth_middle(victim.landmarks))
     wide = {"low": 1.2, "medium": 1.0, "high": 0.6}[stage.quality]
     mouth = ellipses(lips, (2,), size=(stage.pick(0.2, 0.3), wide * stage.pick(0.02, 0.05)))
     gaps = np.maximum(eye_holes(victim, pixels=0.9 * wide * density), mouth)
-    gloss = {"low": stage.pick(0.45, 0.7), "medium": stage.pick(0.35, 0.55), "high": stage.pick(0.25, 0.4)}[
+    gloss = {"low": stage.made(0.45, 0.7), "medium": stage.made(0.35, 0.55), "high": stage.made(0.25, 0.4)}[
         stage.quality
     ]
     surface = Surface(
@@ -92,16 +92,16 @@ def mask_transparent(stage: SpeciesStage) -> StagedPresentation:
     outline = oval(victim, width=stage.pick(1.0, 1.1), height=stage.pick(1.0, 1.1))
     outline = np.minimum(outline, np.minimum(victim.surface.coverage, wearer.surface.coverage))
     depth = _shell(stage, victim, outline, grade, density=density) - np.float32(stage.pick(1.0, 4.0))
-    tint = np.clip(1 - stage.pick(0.02, 0.22) * stage.rng.dirichlet([1.0, 1.0, 1.0]) * 3, 0.3, 1).astype(np.float32)
+    tint = np.clip(1 - stage.made(0.02, 0.22) * stage.maker.dirichlet([1.0, 1.0, 1.0]) * 3, 0.3, 1).astype(np.float32)
     painted = _paint(stage, victim, outline, grade, density=density)
-    ink = np.float32({"low": stage.pick(0.0, 0.25), "medium": stage.pick(0.2, 0.5), "high": stage.pick(0.45, 0.75)}[
+    ink = np.float32({"low": stage.made(0.0, 0.25), "medium": stage.made(0.2, 0.5), "high": stage.made(0.45, 0.75)}[
         stage.quality])  # fmt: skip
     through = wearer.surface.albedo * tint**2
     veil = np.float32(stage.pick(0.005, 0.03))
     color = through + (painted - through) * ink + veil
     # Inks of dye pass the near infrared as the shell does; a part is lost at four surfaces.
-    nir = wearer.surface.nir * np.float32(stage.pick(0.78, 0.9)) + np.float32(0.02)
-    gloss = {"low": stage.pick(0.8, 1.0), "medium": stage.pick(0.55, 0.85), "high": stage.pick(0.3, 0.6)}[stage.quality]
+    nir = wearer.surface.nir * np.float32(stage.made(0.78, 0.9)) + np.float32(0.02)
+    gloss = {"low": stage.made(0.8, 1.0), "medium": stage.made(0.55, 0.85), "high": stage.made(0.3, 0.6)}[stage.quality]
     holes = np.zeros_like(outline)
     if stage.rng.random() < 0.5:
         holes = ellipses(victim, (0, 1), size=(stage.pick(0.2, 0.27), stage.pick(0.09, 0.13)))
@@ -117,21 +117,21 @@ def mask_transparent(stage: SpeciesStage) -> StagedPresentation:
 
 def _shell(stage: SpeciesStage, victim: PlacedHead, outline: F32, grade: Grade, *, density: float) -> F32:
     """Depth of a shell of the victim's face: detail lost, height wrong, warped, a gap before the wearer (mm)."""
-    relief = inward(victim, outline, victim.surface.depth, 0.7 * stage.pick(*grade.relief_blur) * density)
+    relief = inward(victim, outline, victim.surface.depth, 0.7 * stage.made(*grade.relief_blur) * density)
     middle = float(np.median(relief[outline > 0.5]))
     warp = smooth_noise(stage.rng, stage.view.size, cells=3) * np.float32(stage.pick(0.1, 0.25 * grade.edge[1]))
-    scale = np.float32(stage.pick(*grade.relief_scale))
+    scale = np.float32(stage.made(*grade.relief_scale))
     return np.asarray(middle + (relief - middle) * scale + warp - np.float32(stage.pick(*grade.edge)), np.float32)
 
 
 def _paint(stage: SpeciesStage, victim: PlacedHead, outline: F32, grade: Grade, *, density: float) -> F32:
     """The victim's skin as paint: part of its texture, and the wrong tint."""
-    skin = inward(victim, outline, victim.surface.albedo, stage.pick(0.3, 1.2) * (1.6 - grade.texture[1]) * density)
+    skin = inward(victim, outline, victim.surface.albedo, stage.made(0.3, 1.2) * (1.6 - grade.texture[1]) * density)
     mean = skin[outline > 0.5].mean(0)
     mottle = 1 + np.float32(0.03) * smooth_noise(stage.rng, stage.view.size, cells=stage.view.size // 9)
-    skin = (mean + (skin - mean) * np.float32(stage.pick(*grade.texture))) * mottle[..., None]
+    skin = (mean + (skin - mean) * np.float32(stage.made(*grade.texture))) * mottle[..., None]
     error = 0.16 * (1.15 - grade.infrared[1])
-    tint = stage.rng.uniform(1 - error, 1 + error, 3).astype(np.float32)
+    tint = stage.maker.uniform(1 - error, 1 + error, 3).astype(np.float32)
     return np.asarray(np.clip(skin * tint, 0, 1), np.float32)
 
 
@@ -140,7 +140,7 @@ def _infrared(
 ) -> F32:
     """Reflectance between the bare material's and the victim's, brows and lips included."""
     own = inward(victim, outline, victim.surface.nir, 0.8 * density)
-    alike = np.float32(stage.pick(*grade.infrared))
+    alike = np.float32(stage.made(*grade.infrared))
     level = 1 + np.float32(0.03) * smooth_noise(stage.rng, stage.view.size, cells=8)
     return np.asarray(np.clip((base + (own - np.float32(base)) * alike) * level, 0.02, 0.95), np.float32)
 

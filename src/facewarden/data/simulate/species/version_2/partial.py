@@ -24,7 +24,7 @@ from facewarden.data.simulate.species.parts.worn import both, ellipses, normals,
 def partial_glasses(stage: SpeciesStage) -> StagedPresentation:
     """Paper glasses: a printed strip, or opaque lenses with printed eyes in a frame; the rest is the wearer's skin."""
     wearer, victim = both(stage)
-    framed = bool(stage.rng.random() < 0.5)
+    framed = bool(stage.maker.random() < 0.5)
     if framed:
         lens = ellipses(victim, (0, 1), size=(0.42, 0.33))
         outline = np.maximum(ellipses(victim, (0, 1), size=(0.48, 0.39)), strip(victim, high=0.035))

@@ -12,15 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from facewarden.data.simulate.scene.filters import blurred
 from facewarden.data.simulate.scene.mirror import mirrored_room
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_lobe
-from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.held import holding_hand, seen_face
-from facewarden.data.simulate.species.parts.inks import edited_photo
+from facewarden.data.simulate.species.parts.inks import edited_photo, out_of_focus
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
 from facewarden.data.simulate.species.replay import DISPLAYS, Display, shown, subpixels
@@ -50,10 +48,9 @@ def replay_pc(stage: SpeciesStage) -> StagedPresentation:
 
 
 def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> StagedPresentation:
-    rng, grade = stage.rng, grade_of(stage)
-    photo = edited_photo(stage, stage.victim)
-    photo = replace(photo, image=blurred(photo.image, stage.pick(*grade.blur)))
-    wide, high = stage.pick(*display.width), stage.pick(*display.height)
+    rng = stage.rng
+    photo = out_of_focus(stage, edited_photo(stage, stage.victim))
+    wide, high = stage.made(*display.width), stage.made(*display.height)
     # Who takes care shows the face smaller than the screen, so that its edges are out of sight.
     width = stage.pick(*display.face) * {"low": 1.0, "medium": 0.87, "high": 0.75}[stage.quality]
     scale = width / float(photo.box[2] - photo.box[0])
@@ -69,14 +66,16 @@ def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> Stage
     coverage = soft_rectangle(hit.across, hit.down, body, pixels_per_mm=density)
     fill = float(rng.choice([0.0, 0.05, 0.9])) if stage.quality == "low" else stage.pick(0.2, 0.7)
     codes = lay(photo, hit.across, hit.down, scale=scale, pixels_per_mm=density, fill=fill)
-    oled = bool(rng.random() < display.oled)
+    oled = bool(stage.maker.random() < display.oled)
     emission = _light(stage, display, codes, across=hit.across, down=hit.down, oled=oled,
                       lean=float(abs(turn[2, 0]) + abs(turn[2, 1]))) * lit[..., None]  # fmt: skip
     # A monitor's finish, or a protective film, which careful attackers put on against mirrored lamps.
-    matt = rng.random() < {"low": 0.1, "medium": 0.3, "high": 0.7}[stage.quality] + (0.3 if grip is None else 0.0)
-    shell = np.float32(rng.choice([0.02, 0.03, 0.05, 0.6]))
+    matt = stage.maker.random() < {"low": 0.1, "medium": 0.3, "high": 0.7}[stage.quality] + (
+        0.3 if grip is None else 0.0
+    )
+    shell = np.float32(stage.maker.choice([0.02, 0.03, 0.05, 0.6]))
     albedo = np.broadcast_to((shell + (np.float32(0.012) - shell) * lit)[..., None], emission.shape)
-    matter = (stage.pick(0.02, 0.08) if oled else stage.pick(0.05, 0.34)) + (stage.pick(0.03, 0.12) if matt else 0.0)
+    matter = (stage.made(0.02, 0.08) if oled else stage.made(0.05, 0.34)) + (stage.made(0.03, 0.12) if matt else 0.0)
     nir = np.float32(0.12) + (np.float32(matter) - np.float32(0.12)) * lit
     surface = Surface(
         np.asarray(albedo, np.float32), nir, hit.depth, hit.normal, np.full_like(lit, 0.4 if matt else 1.0),
@@ -86,7 +85,7 @@ def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> Stage
     toward = stage.view.toward()
     surface = replace(surface, second=mirrored_room(
         rng, hit.depth, hit.normal, toward=toward, matter=nir + np.asarray(touched, np.float32),
-        mirror=(stage.pick(0.25, 0.55) if oled else stage.pick(0.05, 0.25)) * (0.4 if matt else 1.0),
+        mirror=(stage.made(0.25, 0.55) if oled else stage.made(0.05, 0.25)) * (0.4 if matt else 1.0),
         lobe=flash_lobe(surface, toward=toward),
     ))  # fmt: skip
     scene = over(surface, cast_shadow(surface, stage.background, toward_light=stage.light.direction, strength=0.4))
@@ -103,7 +102,7 @@ def _outline(
     """Left, top, right, bottom (mm) of the lit area and of the device."""
     offset = (stage.pick(-0.06, 0.06) * wide, stage.pick(0.02, 0.14) * high)
     screen = (offset[0] - wide / 2, offset[1] - high / 2, offset[0] + wide / 2, offset[1] + high / 2)
-    side, below = stage.pick(*display.bezel), stage.pick(*display.bezel) * foot
+    side, below = stage.made(*display.bezel), stage.made(*display.bezel) * foot
     return screen, (screen[0] - side, screen[1] - side * 1.3, screen[2] + side, screen[3] + below)
 
 
@@ -112,9 +111,9 @@ def _light(
 ) -> F32:
     """Radiance of the panel; who takes care matches its white to the room's."""
     light = shown(stage.rng, codes, oled=oled, lean=lean)
-    pitch = 25.4 / stage.pick(*display.density)
+    pitch = 25.4 / stage.made(*display.density)
     light *= subpixels(stage, across, down, pitch=pitch, oled=oled)
-    level = stage.pick(*display.level)
+    level = stage.made(*display.level)
     white = stage.light.key * np.float32(0.6) + stage.light.sky + stage.light.bounce
     light *= (white / white.mean()) ** np.float32({"low": 0.0, "medium": 0.5, "high": 0.95}[stage.quality])
     if stage.quality == "high" and display is not BRIGHT:

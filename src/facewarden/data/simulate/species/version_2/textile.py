@@ -29,7 +29,7 @@ def print_textile(stage: SpeciesStage) -> StagedPresentation:
         stage.victim, stage.view, distance=distance, center=stage.center, roll=stage.pick(-0.1, 0.1)
     )  # fmt: skip
     density = stage.view.pixels_per_mm(distance)
-    worn = stage.rng.random() < {"low": 0.2, "medium": 0.45, "high": 0.7}[stage.quality]
+    worn = stage.maker.random() < {"low": 0.2, "medium": 0.45, "high": 0.7}[stage.quality]
     depth = _drawn_over(stage, distance) if worn else _hung(stage, distance, density=density)
     margin = stage.pick(*grade.edge) * density * 1.5
     coverage = np.clip(grown(head.surface.coverage, margin), 0, 1)
@@ -53,15 +53,15 @@ def print_textile(stage: SpeciesStage) -> StagedPresentation:
 def _on_cloth(stage: SpeciesStage, sheet: Print) -> Print:
     """Cloth is brighter in the near infrared than paper, without gloss, and ink runs in it."""
     paper = replace(
-        sheet.paper, gloss=0.05, gain=sheet.paper.gain * stage.pick(1.0, 1.15),
-        nir=min(0.85, sheet.paper.nir + stage.pick(0.0, 0.12)), black=sheet.paper.black + 0.01,
+        sheet.paper, gloss=0.05, gain=sheet.paper.gain * stage.made(1.0, 1.15),
+        nir=min(0.85, sheet.paper.nir + stage.made(0.0, 0.12)), black=sheet.paper.black + 0.01,
     )  # fmt: skip
     return replace(sheet, paper=paper)
 
 
 def _weave(stage: SpeciesStage, across: F32, down: F32) -> F32:
     """What the sensor's lattice makes of the threads."""
-    pitch = {"low": stage.pick(0.9, 1.5), "medium": stage.pick(0.6, 1.0), "high": stage.pick(0.35, 0.6)}[stage.quality]
+    pitch = {"low": stage.made(0.9, 1.5), "medium": stage.made(0.6, 1.0), "high": stage.made(0.35, 0.6)}[stage.quality]
     threads = sampled(
         across, down, halftone(stage.pick(-6, 6)), pitch=pitch, native=stage.native, blur=stage.blur, green=True
     )

@@ -66,7 +66,7 @@ def print_wrapped(stage: SpeciesStage) -> StagedPresentation:
 def print_relief(stage: SpeciesStage) -> StagedPresentation:
     """A print formed over a cast of the victim (thermoformed foil, papier-mache): his relief with printed eyes."""
     grade, density = grade_of(stage), stage.view.pixels_per_mm(stage.distance)
-    bust = stage.rng.random() < 0.45
+    bust = stage.maker.random() < 0.45
     if bust:
         victim = wearer = place(stage, stage.victim)
         outline = victim.surface.coverage
@@ -74,10 +74,10 @@ def print_relief(stage: SpeciesStage) -> StagedPresentation:
         wearer, victim = both(stage)
         outline = oval(victim, width=stage.pick(1.02, 1.15), height=stage.pick(1.02, 1.12))
         outline = np.minimum(outline, victim.surface.coverage)
-    sigma = stage.pick(*grade.relief_blur) * density
+    sigma = stage.made(*grade.relief_blur) * density
     relief = _smooth_inside(victim, sigma) if bust else inward(victim, outline, victim.surface.depth, sigma)
     middle = float(np.median(relief[outline > 0.5]))
-    depth = middle + (relief - middle) * np.float32(stage.pick(*grade.relief_scale))
+    depth = middle + (relief - middle) * np.float32(stage.made(*grade.relief_scale))
     depth += smooth_noise(stage.rng, stage.view.size, cells=5) * np.float32(stage.pick(0.1, 0.9))
     depth -= np.float32(0.0 if bust else stage.pick(*grade.edge) + 1)
     attributes: dict[str, str | int | float | bool] = {"form": "bust" if bust else "shell"}
