@@ -119,7 +119,7 @@ def in_turn(weights: Mapping[str, float], *, count: int) -> list[str]:
 
     Equal weights go around; of equally late names the earlier one is next.
 
-    >>> in_turn({"a": 1, "b": 1, "c": 2}, count=4)
+    >>> in_turn({"a": 1.0, "b": 1.0, "c": 2.0}, count=4)
     ['c', 'a', 'b', 'c']
     """
     total = sum(weights.values())
