@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.card import card
     from facewarden.verbs.certify import certify
     from facewarden.verbs.cloak import cloak
+    from facewarden.verbs.deployment.export import export
     from facewarden.verbs.distill import distill
     from facewarden.verbs.doctor import doctor
     from facewarden.verbs.evaluate import evaluate
@@ -56,6 +57,7 @@ __all__ = [
     "evaluate",
     "evaluate_scores",
     "explain",
+    "export",
     "fetch",
     "freeze",
     "load_detector",
@@ -74,6 +76,7 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package
     _HOME = {name: f"facewarden.verbs.{name}:{name}" for name in __all__ if name != "__version__"} | {
         "cloak_pairs": "facewarden.verbs.training_data.pairs:pairs",
+        "export": "facewarden.verbs.deployment.export:export",
         **{
             f"data_{name}": f"facewarden.verbs.own_data:data_{name}"
             for name in ("boxes", "from_folders", "split", "template")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,9 @@ DetectorLike = PathLike | Detector
 RecognizerLike = PathLike | Recognizer
 PurifierLike = PathLike | Purifier
 
+
+_FILES = {".onnx": "onnx_file", ".xml": "openvino_file"}
+"""Suffix of a model in one file -> the entry that opens it."""
 
 _ROLES = {"pad": "pad", "recognizers": "recognizer", "purifiers": "purifier"}
 
@@ -164,7 +167,7 @@ def _resolve(group: str, spec: str, *, role: type) -> Any:
     elif source.kind == "object":
         model = _of_file(group, source, role)
     elif source.kind == "path":
-        model = _at_path(group, cast(Path, source.path), source.settings, onnx="onnx_file" in names)
+        model = _at_path(group, cast(Path, source.path), source.settings, names)
     else:
         model = _built(group, source.name, source.text.partition(":")[2], source.settings)
     if not isinstance(model, role):
@@ -199,11 +202,13 @@ def _at_url(group: str, source: Source) -> Any:
     return load("pad", "http_detector")(Path(source.text))
 
 
-def _at_path(group: str, path: Path, settings: Mapping[str, Any], *, onnx: bool) -> Any:
-    if path.suffix.lower() == ".onnx" and onnx:
+def _at_path(group: str, path: Path, settings: Mapping[str, Any], names: Collection[str]) -> Any:
+    form = _FILES.get(path.suffix.lower())
+    if form in names:
         if settings:
-            raise BadInputError(f"{path}: an ONNX file takes no settings", hint=f"its card {path.stem}.json")
-        return load(group, "onnx_file")(path)
+            what = "an ONNX file" if form == "onnx_file" else "an OpenVINO file"
+            raise BadInputError(f"{path}: {what} takes no settings", hint=f"its card {path.stem}.json")
+        return load(group, str(form))(path)
     if path.is_dir():
         if settings:
             return _built(group, _entry_of(group, path), str(path), settings)

@@ -6,9 +6,10 @@ from facewarden.assets import get, locate
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
+from facewarden.nn.exported.graph import DetectorGraph
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork
 from facewarden.pad.parts.onnx_weights import onnx_weights
-from facewarden.pad.parts.silent import bgr_crop, mean_live_logit
+from facewarden.pad.parts.silent import bgr_crop, mean_live_logit, silent_graph
 
 SIZE, SCALE, LIVE = 128, 2.7, 0
 
@@ -50,6 +51,10 @@ class FrLiveness(Detector):
         """Score a batch of frames by their face boxes."""
         logits, embedding = self.network(bgr_crop(batch, scale=SCALE, size=SIZE))
         return PadOutput(score=mean_live_logit(logits[None], live=LIVE), features=embedding)
+
+    def graph(self) -> DetectorGraph:
+        """The network behind its crop."""
+        return silent_graph([self.network], scales=[SCALE], size=SIZE, live=LIVE)
 
 
 entry = FrLiveness

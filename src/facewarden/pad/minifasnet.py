@@ -15,8 +15,9 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Detector, PadOutput
+from facewarden.nn.exported.graph import DetectorGraph
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork, fold_batch_norm
-from facewarden.pad.parts.silent import bgr_crop, mean_live_logit
+from facewarden.pad.parts.silent import bgr_crop, mean_live_logit, silent_graph
 
 VARIABLE = "FACEWARDEN_MINIFASNET"
 """Environment variable that names the folder of the checkpoints where no path is given."""
@@ -76,6 +77,10 @@ class MiniFasNet(Detector):
         logits = torch.stack([classes for classes, _ in pairs])
         features = torch.cat([embedding for _, embedding in pairs], dim=1)
         return PadOutput(score=mean_live_logit(logits, live=_LIVE), features=features)
+
+    def graph(self) -> DetectorGraph:
+        """Both networks behind their crops."""
+        return silent_graph(list(self.networks), scales=self.scales, size=80, live=_LIVE)
 
     @classmethod
     def example(cls, folder: Path) -> MiniFasNet:

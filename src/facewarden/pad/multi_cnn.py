@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from facewarden.core.artifact import Artifact, load_artifact
 from facewarden.core.batch import FaceBatch
@@ -17,6 +18,8 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.nn.crop import crop_resize
+from facewarden.nn.exported.graph import DetectorGraph
+from facewarden.nn.exported.settings import CropView
 from facewarden.nn.multimodal.late_fusion import LateFusion
 from facewarden.nn.trainable import Trainable
 
@@ -116,6 +119,15 @@ class MultiCnn(Trainable):
             subject=batch.subject, domain=batch.domain,
         )  # fmt: skip
 
+    def graph(self) -> DetectorGraph:
+        """The detector behind its crop; the mask is inside."""
+        size, scale = int(self.settings["size"]), float(self.settings["scale"])
+        views = tuple(
+            CropView(input=name, modality=name, size=size, scale=scale, antialias=name != "depth")
+            for name in MODALITIES
+        )
+        return DetectorGraph(_FusionGraph(self.network), views, present=True)
+
     def _build(self, settings: Mapping[str, Any]) -> None:
         missing = sorted(set(SETTINGS) - set(settings))
         if missing:
@@ -130,6 +142,20 @@ class MultiCnn(Trainable):
             raise BadInputError(
                 f"{artifact.folder}: weights of another network: {error}", hint="give a folder of multi_cnn"
             ) from error
+
+
+class _FusionGraph(nn.Module):
+    """Views and a mask in, scores out."""
+
+    def __init__(self, network: LateFusion) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: Tensor, depth: Tensor, infrared: Tensor, present: Tensor) -> Tensor:
+        """Scores `(b,)`."""
+        masks = present > 0.5
+        there = {name: masks[:, place] for place, name in enumerate(MODALITIES)}
+        return self.network.dense({"rgb": rgb, "depth": depth, "infrared": infrared}, present=there).score
 
 
 entry = MultiCnn

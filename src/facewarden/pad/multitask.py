@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from facewarden.core.artifact import Artifact, load_artifact, save_artifact
@@ -22,6 +22,8 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.core.tasks import HEADS, MAPS
 from facewarden.nn.crop import crop_resize
+from facewarden.nn.exported.graph import DetectorGraph
+from facewarden.nn.exported.settings import CropView
 from facewarden.nn.multitask_net import MAP_SIDE, MultitaskNet
 from facewarden.nn.trainable import Trainable
 from facewarden.pad.parts.imagenet import load_imagenet
@@ -161,6 +163,12 @@ class Multitask(Trainable):
                 by_head[name] = value
         return {name: value for name, value in by_head.items() if name in self.heads}
 
+    def graph(self) -> DetectorGraph:
+        """The detector behind its crop, without the heads beside the decision."""
+        size, scale = int(self.settings["size"]), float(self.settings["scale"])
+        view = CropView(input="rgb", modality="rgb", size=size, scale=scale, antialias=True)
+        return DetectorGraph(_LiveGraph(self.network), (view,))
+
     def _view(self, batch: FaceBatch, images: Tensor, *, size: int, scale: float) -> Tensor:
         box = batch.box
         if box is None:
@@ -188,6 +196,20 @@ class Multitask(Trainable):
             raise BadInputError(
                 f"{artifact.folder}: weights of another network: {error}", hint="give a folder of multitask"
             ) from error
+
+
+class _LiveGraph(nn.Module):
+    """A view in, the difference of the two live logits out."""
+
+    def __init__(self, network: MultitaskNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Scores `(b,)`."""
+        tasks, _ = self.network(rgb)
+        score: Tensor = tasks["live"][:, 1] - tasks["live"][:, 0]
+        return score
 
 
 entry = Multitask

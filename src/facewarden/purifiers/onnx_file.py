@@ -27,6 +27,11 @@ class OnnxPurifier(ForeignPurifier):
         super().__init__(onnx_model(path, PurifierSettings, role="purifier", card=card))
 
     @classmethod
+    def from_artifact(cls, folder: Path) -> OnnxPurifier:
+        """Open the folder that `facewarden export` wrote."""
+        return cls(folder / "model.onnx")
+
+    @classmethod
     def example(cls, folder: Path) -> OnnxPurifier:
         """Return a blur of three pixels whose file and card are written into a folder."""
         from onnx import TensorProto, helper, save

@@ -37,6 +37,11 @@ class OnnxRecognizer(ForeignRecognizer):
         super().__init__(onnx_model(path, RecognizerSettings, role="recognizer", card=card))
 
     @classmethod
+    def from_artifact(cls, folder: Path) -> OnnxRecognizer:
+        """Open the folder that `facewarden export` wrote."""
+        return cls(folder / "model.onnx")
+
+    @classmethod
     def example(cls, folder: Path) -> OnnxRecognizer:
         """Return a tiny embedder, the mean of each color, whose file and card are written into a folder."""
         ends = [make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in _EXAMPLE_ENDS]

@@ -138,6 +138,7 @@ WRONG = {
     "evaluate presentation": ["--scores", "absent.csv"],
     "evaluate verification": ["--recognizer", "x/y.onnx"],
     "explain": [".", "--detector", "multi_cn", "--out", "o"],
+    "export": ["multi_cn", "onnx", "--out", "o"],
     "fetch": ["yunett"],
     "freeze": ["absent", "--out", "o.json"],
     "list": ["pads"],

@@ -29,6 +29,17 @@ def check_purifiers(names: Iterable[str]) -> None:
     _check("purifiers", names)
 
 
+def check_exported(name: str, role: str | None) -> None:
+    """Refuse a model to export that no registry has and that is no path."""
+    groups = {"detector": "pad", "recognizer": "recognizers", "purifier": "purifiers"}
+    if role is not None:
+        check_source(groups[role], name)
+        return
+    base = name.partition(":")[0].partition("{")[0]
+    group = next((one for one in groups.values() if base in {entry.name for entry in list_entries(one)}), "pad")
+    check_source(group, name)
+
+
 def check_attack(name: str) -> None:
     """Refuse an attack that is no entry."""
     known = [entry.name for entry in list_entries("attacks")]

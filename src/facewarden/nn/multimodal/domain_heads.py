@@ -34,7 +34,7 @@ class DomainHeads(nn.Module):
     @property
     def mean(self) -> Float[Tensor, "c i"]:
         """The classifier of unseen domains: the mean head, of all places while none is in use."""
-        share = self.used if bool(self.used.any()) else torch.ones_like(self.used)
+        share = torch.where(self.used.any(), self.used, torch.ones_like(self.used))
         return torch.einsum("p,pci->ci", share / share.sum(), self.weight)
 
     def forward(self, features: Float[Tensor, "b i"]) -> Float[Tensor, "b p c"]:

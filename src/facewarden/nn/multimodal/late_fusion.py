@@ -63,19 +63,30 @@ class LateFusion(nn.Module):
             images: modality -> crops in [0, 1]; a modality may be missing altogether.
             present: modality -> which samples have it; each sample needs at least one.
         """
+        given = [name for name in self.modalities if name in images]
+        return self._merged({name: self._embed(name, images[name], present[name]) for name in given}, present)
+
+    def dense(
+        self, images: Mapping[Modality, Float[Tensor, "b c s s"]], *, present: Mapping[Modality, Bool[Tensor, " b"]]
+    ) -> FusionOutput:
+        """Same in evaluation mode, but the trunks also see what is absent, so that no shape depends on it.
+
+        Args:
+            images, present: of every sensor.
+        """
+        return self._merged({name: self._described(name, images[name]) for name in self.modalities}, present)
+
+    def _merged(self, embeddings: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor]) -> FusionOutput:
         features, gates, single = [], [], {}
-        for name in self.modalities:
-            if name not in images:
-                continue
-            here, embedded = present[name], self._embed(name, images[name], present[name])
+        for name, embedded in embeddings.items():
+            here = present[name]
             features.append(embedded)
             gates.append(self.gates[name](embedded)[:, 0].masked_fill(~here, -torch.inf))
             single[name] = self.heads[name](embedded).masked_fill(~here[:, None], 0.0)
         weights = torch.softmax(torch.stack(gates, dim=1), dim=1)
         merged = (weights[..., None] * torch.stack(features, dim=1)).sum(dim=1)
-        some = next(iter(images.values()))
         for name in self.modalities:
-            single.setdefault(name, some.new_zeros(len(some), 1))
+            single.setdefault(name, merged.new_zeros(len(merged), 1))
         return FusionOutput(self.score(merged)[:, 0], merged, single)
 
     def _embed(self, name: Modality, images: Tensor, here: Tensor) -> Tensor:
@@ -84,10 +95,13 @@ class LateFusion(nn.Module):
         if len(rows) == 0:
             return empty
         whole = len(rows) == len(images)
-        crops = (images if whole else images[rows]).contiguous(memory_format=torch.channels_last)
-        maps: Tensor = self.trunks[name](crops * 4 - 2)
-        embedding: Tensor = self.projections[name](maps.mean(dim=(2, 3)))
+        embedding = self._described(name, images if whole else images[rows])
         return embedding if whole else empty.index_copy(0, rows, embedding)
+
+    def _described(self, name: Modality, images: Tensor) -> Tensor:
+        maps: Tensor = self.trunks[name](images.contiguous(memory_format=torch.channels_last) * 4 - 2)
+        embedding: Tensor = self.projections[name](maps.mean(dim=(2, 3)))
+        return embedding
 
 
 def _trunk(backbone: str, channels: int) -> tuple[nn.Module, int]:

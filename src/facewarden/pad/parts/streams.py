@@ -25,6 +25,8 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.seeding import derive
 from facewarden.core.settings import read_settings
 from facewarden.nn.crop import Border, crop_resize
+from facewarden.nn.exported.graph import DetectorGraph
+from facewarden.nn.exported.settings import CropView
 from facewarden.nn.multimodal.infrared_channels import stack_infrared
 from facewarden.nn.photometry import PHOTOMETRY, recolor_copies
 from facewarden.nn.precision import at_least_single
@@ -166,25 +168,49 @@ class ThreeStreams(Trainable):
     def prepare(self, batch: FaceBatch) -> tuple[Float[Tensor, "3 b 3 s s"], Tensor]:
         """Cropped, resized, filled and normalized images of the three streams, and `(3, b)` where they are present."""
         crops = self.crop(batch, size=self.options.size, scale=self.options.scale).images
-        some = next(iter(crops.values()))
-        views, masks = [], []
-        for modality in MODALITIES:
-            masks.append(_present(batch, modality))
-            absent = ~masks[-1][:, None, None, None]
-            view = crops.get(modality)
-            if view is None:
-                side = self.options.size
-                view = some.new_zeros(len(batch), CHANNELS[modality], side, side)
-            view = view.masked_fill(absent, 0.0)
+        some, side = next(iter(crops.values())), self.options.size
+        blank = {
+            name: some.new_zeros(len(batch), CHANNELS[name], side, side) for name in MODALITIES if name not in crops
+        }
+        masks = torch.stack([_present(batch, modality) for modality in MODALITIES])
+        return self.filled({**crops, **blank}, masks, changes=batch.tasks), masks
+
+    def filled(
+        self, crops: Mapping[Modality, Tensor], masks: Tensor, *, changes: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Float[Tensor, "3 b 3 s s"]:
+        """Filled and normalized images of the three streams.
+
+        Args:
+            crops: view of every sensor in [0, 1].
+            masks: `(3, b)`, where a sensor is there.
+            changes: offsets and exponents of `facewarden.nn.photometry`.
+        """
+        views = []
+        for place, modality in enumerate(MODALITIES):
+            absent = ~masks[place][:, None, None, None]
+            view = crops[modality].masked_fill(absent, 0.0)
             if modality == "infrared" and self.options.infrared_input == "gray_hog_plgf":
                 view = stack_infrared(view)
             view = view.expand(-1, 3, -1, -1)
-            if (change := batch.tasks.get(f"{PHOTOMETRY}{modality}")) is not None:
+            if (change := changes.get(f"{PHOTOMETRY}{modality}")) is not None:
                 view = recolor_copies(view, change, holes=modality == "depth")
             view = normalized(view)
             fill = -127.5 / 128 if self.options.missing_fill == "pixel0" else 0.0
             views.append(view.masked_fill(absent, fill))
-        return torch.stack(views), torch.stack(masks)
+        return torch.stack(views)
+
+    def graph(self) -> DetectorGraph:
+        """The detector behind its crop, in float32; absent sensors are filled inside."""
+        squashed = self.options.fit == "squash"
+        views = tuple(
+            CropView(
+                input=name, modality=name, size=self.options.size, scale=self.options.scale,
+                border="stretch" if squashed else "zero", antialias=name != "depth" and not squashed,
+                whole="press" if squashed else "crop",
+            )
+            for name in MODALITIES
+        )  # fmt: skip
+        return DetectorGraph(_StreamGraph(self), views, present=True)
 
     def requires_grad_(self: _Made, requires_grad: bool = True) -> _Made:  # noqa: FBT001, FBT002 - the signature of torch
         """Enable gradients for the parameters that the preset trains, or for none."""
@@ -267,6 +293,21 @@ class ThreeStreams(Trainable):
             limits="needs RGB; the score means nothing before training",
             settings=asdict(self.options),
         )
+
+
+class _StreamGraph(nn.Module):
+    """Views and a mask in, scores out."""
+
+    def __init__(self, detector: ThreeStreams) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, rgb: Tensor, depth: Tensor, infrared: Tensor, present: Tensor) -> Tensor:
+        """Scores `(b,)`."""
+        masks, options = present.t() > 0.5, self.detector.options
+        images = self.detector.filled({"rgb": rgb, "depth": depth, "infrared": infrared}, masks)
+        weight = masks.to(images.dtype) if options.missing_fill == "masked_tokens" else None
+        return self.detector.respond(images, weight).score
 
 
 def _present(batch: FaceBatch, modality: str) -> Tensor:

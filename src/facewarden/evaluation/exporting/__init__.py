@@ -1,0 +1,1 @@
+"""Export of a model as a whole: original, graph, gate, quantization, and what was compared."""

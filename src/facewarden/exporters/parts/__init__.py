@@ -1,0 +1,1 @@
+"""What exporters share: the model as a graph, licences, the parity gate, quantization, and the folder."""

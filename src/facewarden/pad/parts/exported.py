@@ -1,0 +1,75 @@
+"""A detector that facewarden exported: views are cut here, a graph scores them one capture at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card, KnownAnswer
+from facewarden.core.labels import MODALITIES
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.data.photo import read_photo
+from facewarden.nn.exported.session import open_session
+from facewarden.nn.exported.settings import PRESENT, ExportedSettings, read_exported
+from facewarden.nn.exported.views import views_of
+from facewarden.nn.foreign.known_answers import check_answers, known_input
+
+
+class ExportedDetector(Detector):
+    """Cuts the views that the card describes and scores each capture by itself, so that none depends on another.
+
+    Args:
+        path: the .onnx or .xml file.
+        card: its card, with the hash of the file.
+
+    Raises:
+        BadInputError: the graph or its card is damaged, or an answer of the card's `self_test` differs.
+    """
+
+    differentiable = False
+
+    def __init__(self, path: Path, card: Card) -> None:
+        super().__init__()
+        self.told_as, self.folder, self.card = str(path), path.parent, card
+        self.settings = read_exported(card, source=str(path.with_suffix(".json")))
+        named = {view.modality for view in self.settings.views}
+        self.modalities = tuple(name for name in MODALITIES if name in named)
+        self.optional, self.needs_box = self.settings.optional, self.settings.needs_box
+        self.frame_size, self.squash = self.settings.frame_size, self.settings.squash
+        self.session = open_session(path)
+        shapes: dict[str, tuple[int, ...]] = {
+            view.input: (1, view.channels, view.size, view.size) for view in self.settings.views
+        }
+        if self.settings.present:
+            shapes[PRESENT] = (1, len(self.settings.sensors))
+        self.session.check_inputs(shapes)
+        check_answers(card, self._answer, self.settings, others={}, source=self.told_as)
+        self.eval()
+
+    def predict(self, batch: FaceBatch) -> PadOutput:
+        """Score frames by their face boxes, or crops."""
+        inputs = {name: value.detach().cpu().numpy() for name, value in views_of(batch, self.settings).items()}
+        scores = [
+            self._run({name: value[row : row + 1] for name, value in inputs.items()}) for row in range(len(batch))
+        ]
+        return PadOutput(score=torch.tensor(scores, dtype=torch.float32, device=batch.device))
+
+    def _run(self, inputs: dict[str, np.ndarray]) -> float:
+        return float(self.session.run(inputs).reshape(-1)[0])
+
+    def _answer(self, one: KnownAnswer, settings: ExportedSettings) -> float:
+        return self._run({name: value.numpy() for name, value in self._known(one.input, settings).items()})
+
+    def _known(self, text: str, settings: ExportedSettings) -> dict[str, Tensor]:
+        """The known picture as every view, with all sensors there."""
+        inputs = {
+            view.input: known_input(
+                text, folder=self.folder, channels=view.channels, side=view.size, source=self.told_as, read=read_photo
+            )
+            for view in settings.views
+        }
+        return {**inputs, PRESENT: torch.ones(1, len(settings.sensors))} if settings.present else inputs

@@ -1,0 +1,56 @@
+"""A purifier that facewarden exported to OpenVINO, with its card beside it; not differentiable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facewarden.core.artifact import sha256
+from facewarden.core.card import Card
+from facewarden.nn.exported.openvino_network import openvino_model
+from facewarden.nn.foreign.settings import PurifierSettings
+from facewarden.purifiers.parts.foreign import ForeignPurifier
+
+
+class OpenVinoPurifier(ForeignPurifier):
+    """Runs an OpenVINO file on the CPU in float32; `facewarden export MODEL openvino` writes it.
+
+    Args:
+        path: `NAME.xml`, with `NAME.bin` and the card `NAME.json` beside it.
+
+    Raises:
+        BadInputError: openvino is not installed, a file is missing or another one, or the card does not fit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(openvino_model(path, PurifierSettings, role="purifier"))
+
+    @classmethod
+    def from_artifact(cls, folder: Path) -> OpenVinoPurifier:
+        """Open the folder that `facewarden export` wrote."""
+        return cls(folder / "model.xml")
+
+    @classmethod
+    def example(cls, folder: Path) -> OpenVinoPurifier:
+        """Return one that gives a darker picture; its files are written into a folder.
+
+        Raises:
+            BadInputError: openvino is not installed.
+        """
+        import numpy as np
+        import openvino
+        from openvino import opset13 as ops
+
+        image = ops.parameter([-1, 3, -1, -1], np.float32, name="image")
+        darker = ops.multiply(image, ops.constant(np.float32(0.98)))
+        path = folder / "model.xml"
+        openvino.save_model(openvino.Model([darker], [image], "darker"), str(path), compress_to_fp16=False)
+        hashes = {one.name: sha256(one) for one in (path, path.with_suffix(".bin"))}
+        Card(
+            name="openvino_file", summary="A darker picture", role="purifier", licence="Apache-2.0",
+            source="facewarden", training_data="none", intended_use="tests", limits="it has learned nothing",
+            sha256=hashes, settings={"layout": "NCHW", "range": 1, "output": "unit"},
+        ).write(path.with_suffix(".json"))  # fmt: skip
+        return cls(path)
+
+
+entry = OpenVinoPurifier

@@ -1,0 +1,1 @@
+"""Verbs that prepare a model for use outside of this package."""

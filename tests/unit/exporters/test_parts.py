@@ -1,0 +1,87 @@
+"""Licences, the choice of inputs, the gate, and formulas of functions that ONNX lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.exporters.parts.formulas import OnnxFormulas, distances, solve
+from facewarden.exporters.parts.licences import check_licence
+from facewarden.exporters.parts.parity import Parity, ParityRow, choose_near, compared, subsets
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "unknown", "MIT by its classifier only; no licence file, and the licence field says UNKNOWN", "CC-BY-NC-4.0",
+     "for research only", "non-commercial, MIT code", "that of the service", "all rights reserved"],
+)  # fmt: skip
+def test_licences_that_do_not_permit_copies_are_refused(text: str) -> None:
+    with pytest.raises(BadInputError, match="may be passed on"):
+        check_licence(Card("m", "a model", "pad", licence=text))
+
+
+@pytest.mark.parametrize("text", ["Apache-2.0", "MIT (file inside, for the package)", "public domain / CC0 1.0"])
+def test_licences_that_permit_copies_pass(text: str) -> None:
+    assert check_licence(Card("m", "a model", "pad", licence=text)) == text
+
+
+def test_half_of_the_chosen_inputs_are_nearer_than_the_median() -> None:
+    scores = np.random.default_rng(0).normal(size=1001)
+    chosen, near = choose_near(scores, threshold=0.3)
+    far = np.abs(scores - 0.3)
+    assert len(chosen) == len(set(chosen.tolist())) == 256
+    assert near == 128 == int((far[chosen] <= np.median(far)).sum())
+
+
+def test_a_gate_without_enough_inputs_is_closed() -> None:
+    few = compared("few", np.zeros(255), np.zeros(255), near=200)
+    assert not Parity((few,)).passed
+    with pytest.raises(BadInputError, match="255 of 256"):
+        Parity((few,)).require(name="m")
+    assert not Parity(()).passed
+    assert Parity((compared("enough", np.zeros(256), np.zeros(256), near=128),)).passed
+    assert not Parity((compared("far ones", np.zeros(256), np.zeros(256), near=127),)).passed
+
+
+def test_a_difference_a_decision_and_nan_close_the_gate() -> None:
+    scores = np.linspace(-1, 1, 256)
+    for other, threshold in (
+        (scores + 2e-4, None),
+        (scores + 9e-5, float(scores[100]) + 5e-5),
+        (scores * np.nan, None),
+    ):
+        row = compared("captures", scores, other, threshold=threshold, near=128)
+        assert not Parity((row,)).passed
+        with pytest.raises(BadInputError, match="nothing was written"):
+            Parity((row,)).require(name="m")
+    assert Parity((compared("captures", scores, scores + 9e-5, threshold=0.5, near=128),)).passed
+    with pytest.raises(BadInputError, match="has answers"):
+        compared("captures", scores, scores[:9])
+    assert Parity((ParityRow("whole", 256, 128, 0.0, 0), ParityRow("rgb alone", 9, 0, 1.0, 0))).passed is False
+
+
+def test_every_set_of_sensors_that_a_detector_scores() -> None:
+    assert len(subsets(("rgb", "depth", "infrared"), ("rgb", "depth", "infrared"))) == 6
+    assert subsets(("rgb", "depth", "infrared"), ("depth", "infrared")) == (
+        ("rgb", "depth"), ("rgb", "infrared"), ("rgb",),
+    )  # fmt: skip
+    assert subsets(("rgb",), ()) == ()
+
+
+def test_formulas_agree_with_torch() -> None:
+    torch.manual_seed(0)
+    root = torch.rand(4, 6, 6, dtype=torch.float64)
+    matrix, right = root @ root.transpose(1, 2) + 0.1 * torch.eye(6), torch.rand(4, 6, dtype=torch.float64)
+    torch.testing.assert_close(solve(matrix, right), torch.linalg.solve(matrix, right))
+    torch.testing.assert_close(solve(matrix, root), torch.linalg.solve(matrix, root))
+    rows = torch.rand(5, 7), torch.rand(9, 7)
+    torch.testing.assert_close(distances(*rows), torch.cdist(*rows))
+    for size in (8, 9):
+        values = torch.rand(3, size)
+        known = values.median(dim=1).values
+        with OnnxFormulas():
+            torch.testing.assert_close(values.median(dim=1).values, known)
+            torch.testing.assert_close(torch.fft.rfftfreq(size), torch.tensor(np.fft.rfftfreq(size)), check_dtype=False)

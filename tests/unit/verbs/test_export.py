@@ -1,0 +1,169 @@
+"""Exported folders answer as the original does, or are not written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import facewarden
+from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_detector, resolve_purifier
+from facewarden.core.roles import Detector
+from facewarden.data.captures import open_captures
+from facewarden.evaluation.scores import score_manifest
+from facewarden.exporters import onnx
+from facewarden.metrics.pad import auc
+from many_captures import licensed, write_many
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_many(tmp_path_factory.mktemp("captures"))
+
+
+def floor() -> Detector:
+    """A detector of three sensors that is recorded in a second."""
+    torch.manual_seed(3)
+    return licensed(load("pad", "thumbnail_ridge").example(Path()))
+
+
+@pytest.fixture(scope="module")
+def exported(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    facewarden.export(floor(), "onnx", out=folder, captures=captures)
+    return folder
+
+
+def test_the_folder_is_a_complete_model(exported: Path) -> None:
+    assert {path.name for path in exported.iterdir()} == {
+        "LICENCE.txt", "decision.json", "model.json", "model.onnx", "parity.json", "recipe.json",
+    }  # fmt: skip
+    told = json.loads((exported / "parity.json").read_text())["parity"]
+    assert told["passed"]
+    assert told["rows"][0]["near"] >= 110
+    assert len(told["rows"]) == 7  # and every set of sensors
+    assert "Apache-2.0" in (exported / "LICENCE.txt").read_text()
+    assert json.loads((exported / "decision.json").read_text())["split"] == "dev"
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/model.onnx", "onnx_file:{}/model.onnx"])
+def test_it_loads_by_every_name_and_gives_the_rates_of_the_original(exported: Path, captures: Path, form: str) -> None:
+    again, manifest = resolve_detector(form.format(exported)), open_captures(captures)
+    one, other = score_manifest(floor(), manifest), score_manifest(again, manifest)
+    assert np.abs(one.score - other.score).max() < 1e-4
+    threshold = json.loads((exported / "decision.json").read_text())["threshold"]
+    assert ((one.score >= threshold) == (other.score >= threshold)).all()
+    assert auc(one.score, one.label) == auc(other.score, other.label)
+
+
+def test_a_changed_file_and_a_changed_answer_are_refused(exported: Path, tmp_path: Path) -> None:
+    for name in ("model.onnx", "model.json", "recipe.json"):
+        (tmp_path / name).write_bytes((exported / name).read_bytes())
+    card = json.loads((tmp_path / "model.json").read_text())
+    card["self_test"][0]["score"] += 1
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(BadInputError, match="self_test fails"):
+        resolve_detector(str(tmp_path))
+    with (tmp_path / "model.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(BadInputError, match="sha256"):
+        resolve_detector(str(tmp_path))
+
+
+class Shifted(nn.Module):
+    """A graph whose score is off by a little."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        shifted: torch.Tensor = self.inner(*inputs) + 3e-4
+        return shifted
+
+
+def test_the_gate_fails_closed(captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = onnx.write_onnx
+
+    def wrong(module: nn.Module, *rest: Any, **named: Any) -> None:
+        write(Shifted(module).eval(), *rest, **named)
+
+    monkeypatch.setattr(onnx, "write_onnx", wrong)
+    with pytest.raises(BadInputError, match=r"differs from the original by 0.0003.*nothing was written"):
+        facewarden.export(floor(), "onnx", out=tmp_path / "model", captures=captures)
+    assert not (tmp_path / "model").exists() or not list((tmp_path / "model").iterdir())
+
+
+def test_what_cannot_be_exported_is_told_before_any_work(captures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    with pytest.raises(BadInputError, match="licence"):
+        facewarden.export(load("pad", "thumbnail_ridge").example(tmp_path), "onnx", out=out, captures=captures)
+    with pytest.raises(BadInputError, match="no network"):
+        facewarden.export('jpeg{"quality": 30}', "onnx", out=out, captures=captures)
+    with pytest.raises(BadInputError, match="--role"):
+        facewarden.export("onnx_file:x.onnx", "onnx", out=out, captures=captures)
+    with pytest.raises(BadInputError, match="detectors alone"):
+        facewarden.export("puface", "onnx", out=out, captures=captures, int8=captures)
+    few = write_many(tmp_path, count=96, people="q")
+    with pytest.raises(BadInputError, match="of 256"):
+        facewarden.export(floor(), "onnx", out=out, captures=few)
+    assert not out.exists() or not list(out.iterdir())
+
+
+@pytest.mark.slow
+def test_int8_states_its_loss_and_refuses_above_the_limit(captures: Path, tmp_path: Path) -> None:
+    others = write_many(tmp_path, count=64, people="other")
+    result = facewarden.export(floor(), "onnx", out=tmp_path / "m", captures=captures, int8=others, int8_limit=0.5)
+    assert result.loss is not None
+    assert result.loss.auc.low <= result.loss.auc.value <= result.loss.auc.high <= 0.5
+    assert result.loss.calibrated_on >= 32
+    assert "in int8 it loses" in result.card.limits
+    assert "simulated" in result.card.limits
+    assert result.card.settings["arithmetic"] == "int8"
+    assert resolve_detector(str(tmp_path / "m")).card.settings["arithmetic"] == "int8"
+    with pytest.raises(BadInputError, match="above the limit of 1e-06"):
+        facewarden.export(floor(), "onnx", out=tmp_path / "n", captures=captures, int8=others, int8_limit=1e-6)
+
+
+@pytest.mark.slow
+def test_openvino_is_the_same_detector(captures: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    result = facewarden.export(floor(), "openvino", out=tmp_path / "m", captures=captures)
+    assert result.parity.passed
+    again = resolve_detector(str(tmp_path / "m"))
+    assert resolve_detector(str(tmp_path / "m" / "model.xml")).card == again.card
+    scores = [score_manifest(model, open_captures(captures)).score for model in (floor(), again)]
+    assert np.abs(scores[0] - scores[1]).max() < 1e-4
+    (tmp_path / "m" / "model.bin").write_bytes(b"other")
+    with pytest.raises(BadInputError, match="sha256"):
+        resolve_detector(str(tmp_path / "m"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_the_purifier_is_exported(captures: Path, tmp_path: Path, format: Any) -> None:
+    facewarden.export("puface", format, out=tmp_path / "m", captures=captures)
+    faces = torch.rand(3, 3, 112, 112)
+    original, again = resolve_purifier("puface"), resolve_purifier(str(tmp_path / "m"))
+    assert float((original(faces) - again(faces)).abs().max()) < 1e-4
+    assert again.card.self_test
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["ama", "cmfl", "dadm", "iadg", "mm_cdcn", "mmda", "mmdg", "mmdg_plus_plus", "multi_cnn", "multitask",
+     "plane_ridge", "sensor_evidence", "ssan", "ssdg", "statistics_ridge", "texture_ridge", "thumbnail_neighbors",
+     "trunk_ridge", "unimodal_ensemble", "vit_cdc_adapter", "vit_concat", "vp_fas_like", "minifasnet"],
+)  # fmt: skip
+def test_every_trainable_detector_is_exported(name: str, captures: Path, tmp_path: Path) -> None:
+    made = load("pad", name)
+    detector = licensed(made() if name == "multi_cnn" else made.example(tmp_path))
+    assert facewarden.export(detector, "onnx", out=tmp_path / "m", captures=captures).parity.passed
