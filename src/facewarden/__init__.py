@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.attack import attack
     from facewarden.verbs.audit import audit
     from facewarden.verbs.bench import bench
+    from facewarden.verbs.calibrate import calibrate
     from facewarden.verbs.card import card
     from facewarden.verbs.certify import certify
     from facewarden.verbs.cloak import cloak
@@ -43,6 +44,7 @@ __all__ = [
     "attack",
     "audit",
     "bench",
+    "calibrate",
     "card",
     "certify",
     "cloak",

@@ -53,7 +53,7 @@ def audit(
         mapping: table of which folder is what, edited.
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         preset: how much is measured.
-        policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
+        policy: how the threshold is set on the development split: eer, or apcer=0.05.
         seed: of all random choices.
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_sets, check_shard
-from facewarden.cli.parts.kinds import Device, Folder, Model, Precision, Rule, Setting, Share
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
+
+if TYPE_CHECKING:
+    from facewarden.evaluation.verdicts.rule import VerdictRule
 
 
 def score(
@@ -22,6 +25,10 @@ def score(
     mapping: Path | None = None,
     subject: Rule = "auto",
     detector: Model = "multi_cnn",
+    rule: Path | None = None,
+    dev: Captures | None = None,
+    policy: Annotated[str, "POLICY"] | None = None,
+    quality: Annotated[str, "GATE"] = "note",
     set: tuple[Setting, ...] = (),
     device: Device = "auto",
     precision: Precision | None = None,
@@ -30,7 +37,9 @@ def score(
     shard: Share | None = None,
     out: Path | None = None,
 ) -> Outcome:
-    """Score photos or captures with a presentation attack detector: a logit each, higher is more bona fide.
+    """Score photos or captures with a presentation attack detector, and decide: a logit each, higher is more bona fide.
+
+    The threshold is that of --rule, of dev captures, or of the detector's own folder; without any nothing is decided.
 
     Args:
         source: captures (a manifest, or NAME:PATH of a published set), a photo, or a folder of photos at any depth.
@@ -39,6 +48,11 @@ def score(
         mapping: table of which folder is what, edited.
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         detector: the detector; its settings may follow in braces.
+        rule: threshold and probability that facewarden calibrate wrote, or a decision.json.
+        dev: instead, captures whose dev rows set the threshold, or a table of their scores.
+        policy: eer, or apcer=0.05: sets the threshold on dev rows, those of --dev or of the captures that are scored.
+        quality: photos that are small, blurred, turned away, covered or show several faces: note (say it), refuse (no
+            decision), or off; limits may follow in braces.
         set: settings of the detector, key=value.
         device: where it computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
@@ -54,7 +68,8 @@ def score(
     check_shard(shard)
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_detectors([detector])
-    check_sets([source])
+    check_sets([source, dev])
+    check_path(rule)
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=source)
     from facewarden.verbs.score import score as run
 
@@ -65,6 +80,10 @@ def score(
         mapping=mapping,
         subject=subject,
         detector=detector,
+        rule=rule,
+        dev=dev,
+        policy=policy,
+        quality=quality,
         device=device,
         precision=precision,
         workers=workers,
@@ -72,17 +91,29 @@ def score(
         shard=shard,
         out=out,
     )
-    lines = [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
+    lines = [f"note: {warning}" for warning in result.warnings]
+    lines += _rule_lines(result.rule)
+    lines += [f"no response {count}: {reason}" for reason, count in result.skipped.items()]
     told = Counter(note for notes in result.notes for note in notes.split("; ") if note)
     lines += [f"note for {count}: {note}" for note, count in told.items()]
     if result.out is not None:
+        lines += [f"{word}: {count}" for word, count in Counter(result.decision).items()]
         lines.append(f"{len(result.key)} scores: {result.out}")
     else:
         about = [_face(*face) for face in zip(result.n_faces, result.box, result.notes, strict=True)]
         about = about or [""] * len(result.key)
-        rows = zip(result.key, result.score, about, strict=True)
-        lines += [f"{value:+9.4f}  {key}{face}" for key, value, face in rows]
+        sure = [f"  p {value:.3f}" for value in result.probability] or [""] * len(result.key)
+        said = [f"  {word:<9}" for word in result.decision] or [""] * len(result.key)
+        rows = zip(result.key, result.score, sure, said, about, strict=True)
+        lines += [f"{value:+9.4f}{chance}{word}  {key}{face}" for key, value, chance, word, face in rows]
     return Outcome(result, lines)
+
+
+def _rule_lines(rule: VerdictRule | None) -> list[str]:
+    """The threshold and where it came from, or how to get one."""
+    if rule is None:
+        return ["no decision: no threshold is known (facewarden calibrate DETECTOR, then --rule; or --dev CAPTURES)"]
+    return list(rule.lines())
 
 
 def _face(faces: int, box: tuple[float, float, float, float], notes: str) -> str:

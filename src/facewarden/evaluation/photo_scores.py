@@ -19,8 +19,13 @@ from facewarden.core.resolve import DetectorLike, resolve_aligner, resolve_detec
 from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread
 from facewarden.data.text import printable
+from facewarden.evaluation.verdicts.quality import QualityGate, quality_problems
 from facewarden.photos.reader import TINY
 
+LOW_QUALITY = "low quality: "
+"""How the reason of a non-response begins that the gate gives."""
+_SMALLER = "the face is smaller than "
+SEVERAL = "several faces, the largest is scored"
 _LYING = 45.0
 """Degrees between the eyes and the horizontal from which a face does not stand upright."""
 
@@ -59,15 +64,17 @@ class ScoreJob:
         detector: that reads color alone, as it was given.
         aligner: name of the face finder.
         base: keys are relative to it.
+        gate: what becomes of photos of low quality.
     """
 
     detector: DetectorLike
     aligner: str
     base: Path
+    gate: QualityGate = QualityGate("off")  # noqa: RUF009  frozen
 
     def open(self) -> ScorePhotos:
         """Resolve the models."""
-        return ScorePhotos(resolve_detector(self.detector), resolve_aligner(self.aligner), self.base)
+        return ScorePhotos(resolve_detector(self.detector), resolve_aligner(self.aligner), self.base, self.gate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +85,13 @@ class ScorePhotos:
         detector: that reads color alone.
         aligner: finds faces.
         base: keys are relative to it.
+        gate: what becomes of photos of low quality.
     """
 
     detector: Detector
     aligner: Aligner
     base: Path
+    gate: QualityGate = QualityGate("off")  # noqa: RUF009  frozen
 
     def __call__(self, paths: Sequence[Path]) -> list[PhotoScore]:
         """Score photos, in their order."""
@@ -116,12 +125,28 @@ class ScorePhotos:
             return PhotoScore(key, None, 0, notes=tuple(notes), skipped=_why_no_face(image, self.aligner)), None
         face = choose_face(found, size=(image.shape[1], image.shape[0]))
         notes += _notes(image, face, len(found))
-        return PhotoScore(key, None, len(found), face.box, tuple(notes)), _Frame(image, face.box)
+        problems = list(quality_problems(image, face, len(found), limits=self.gate.limits)) if self.gate.looks else []
+        if problems and self.gate.mode == "refuse":
+            notes += problems[1:]
+            reason = f"{LOW_QUALITY}{problems[0]}"
+            return PhotoScore(key, None, len(found), face.box, _once(notes), reason), None
+        return PhotoScore(key, None, len(found), face.box, _once([*notes, *problems])), _Frame(image, face.box)
 
     def _scores(self, frames: Sequence[_Frame], keys: Sequence[str]) -> list[float]:
         images = torch.from_numpy(np.stack([frame.image for frame in frames])).permute(0, 3, 1, 2).float() / 255
         boxes = torch.tensor([frame.box for frame in frames], dtype=torch.float32)
         return list(scores_of(self.detector, FaceBatch(images={"rgb": images}, key=tuple(keys), box=boxes)).tolist())
+
+
+def _once(notes: Sequence[str]) -> tuple[str, ...]:
+    """Notes without those that another one says more exactly."""
+    said = list(dict.fromkeys(notes))
+    small = next((note for note in said if note.startswith(_SMALLER)), "")
+    return tuple(
+        note
+        for note in said
+        if not (note == "several faces" and SEVERAL in said) and (note == small or not note.startswith(_SMALLER))
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +172,9 @@ def _notes(image: NDArray[np.uint8], face: FaceLocation, count: int) -> Iterator
     height, width = image.shape[:2]
     x0, y0, x1, y1 = face.box
     if count > 1:
-        yield "several faces, the largest is scored"
+        yield SEVERAL
     if min(x1 - x0, y1 - y0) < TINY:
-        yield f"the face is smaller than {TINY:.0f} pixels"
+        yield f"{_SMALLER}{TINY:.0f} pixels"
     if x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1:
         yield "the face is cut by the edge of the photo"
     if abs(_roll(face)) > _LYING:

@@ -77,13 +77,20 @@ class Scores:
             **columns, source=self.source, simulated=self.simulated, skipped=self.skipped, unscored=self.unscored
         )
 
-    def write(self, path: Path) -> None:
-        """Write the rows as Parquet or CSV; captures without a score follow, with an empty score and a note."""
+    def write(self, path: Path, *, more: Mapping[str, Sequence[Any]] | None = None) -> None:
+        """Write the rows as Parquet or CSV; captures without a score follow, with an empty score and a note.
+
+        Args:
+            path: of the table.
+            more: further columns of the rows with a score, such as decisions; empty in the others.
+        """
         columns: dict[str, list[Any]] = {name: getattr(self, name).tolist() for name in _COLUMNS}
         for lost in self.unscored:
             for name, values in columns.items():
                 values.append(None if name == "score" else lost.about[name])
-        table = {**columns, "simulated": [self.simulated] * (len(self) + len(self.unscored))}
+        table: dict[str, list[Any]] = {**columns, "simulated": [self.simulated] * (len(self) + len(self.unscored))}
+        for name, added in (more or {}).items():
+            table[name] = [*added, *[None] * len(self.unscored)]
         if self.unscored:
             table[NOTE] = [""] * len(self) + [lost.reason for lost in self.unscored]
             table[FILE] = [""] * len(self) + [lost.file for lost in self.unscored]

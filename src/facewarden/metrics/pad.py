@@ -189,8 +189,8 @@ def fit_rule(
         scores: (n,) scores of the tuning rows.
         labels: (n,) 1 = bona fide, 0 = attack.
         policy: "eer", or "bpcer_at_worst_apcer=X" or "bpcer_at_pooled_apcer=X" with 0 <= X <= 1, the lowest threshold
-            whose APCER does not exceed X. "bpcer_at_apcer=X" stands for the worst species where `species` is given and
-            for the pooled rate where not; the rule records which.
+            whose APCER does not exceed X. "bpcer_at_apcer=X" and "apcer=X" stand for the worst species where `species`
+            is given and for the pooled rate where not; the rule records which.
         split: which split the rows are from.
         species: (n,) species of the attack rows.
         source: the set the rows came from.
@@ -201,7 +201,7 @@ def fit_rule(
     """
     bona_fide, attack = split_classes(scores, labels)
     name, _, amount = policy.partition("=")
-    if name == "bpcer_at_apcer":
+    if name in ("bpcer_at_apcer", "apcer"):
         name = "bpcer_at_pooled_apcer" if species is None else "bpcer_at_worst_apcer"
     if policy == "eer":
         threshold = eer_threshold(scores, labels)
@@ -212,7 +212,7 @@ def fit_rule(
         threshold = apcer_threshold(scores, labels, apcer=target, over=over, species=species)
         recorded = f"{name}={amount}"
     else:
-        raise BadInputError(f"unknown threshold policy {policy!r}", hint='use "eer" or "bpcer_at_apcer=0.05"')
+        raise BadInputError(f"unknown threshold policy {policy!r}", hint='use "eer" or "apcer=0.05"')
     return DecisionRule(
         threshold=threshold,
         policy=recorded,
@@ -236,7 +236,7 @@ def _rate(text: str, *, policy: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise BadInputError(f"policy {policy!r} needs a rate", hint='write it as "bpcer_at_apcer=0.05"') from None
+        raise BadInputError(f"policy {policy!r} needs a rate", hint='write it as "apcer=0.05"') from None
 
 
 def attack_species(labels: Array, species: Array) -> Array:

@@ -114,7 +114,7 @@ def audit(
             needs them, and the split by subject is written to runs/own.
         mapping, subject: how these folders are read, as in `data_from_folders`.
         preset: how much is measured.
-        policy: how the threshold is set on the development split: eer, or bpcer_at_apcer=0.05.
+        policy: how the threshold is set on the development split: eer, or apcer=0.05.
         seed: of everything random.
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what networks compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,

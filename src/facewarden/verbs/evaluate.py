@@ -104,7 +104,7 @@ def evaluate(
         mapping, subject: how these folders are read, as in `data_from_folders`.
         scores: table that facewarden score --out wrote for a manifest.
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
-        policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
+        policy: how the threshold is set: eer, or apcer=0.05.
         recognizer: for verification: registry names or ONNX files with their cards; for cloaking: recognizers that the
             tracker uses, the usual four when left out.
         dataset: for verification, and one for cloaking: orl, scrapshots, lfw:PATH, or a folder with one folder per

@@ -1,4 +1,4 @@
-"""Scores for a person who has photos or captures and wants to know what a detector says of them."""
+"""Verdicts for a person who has photos or captures: score, probability, decision, and where the threshold came from."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ from facewarden.data.text import printable
 from facewarden.evaluation.photo_scores import PhotoScore, ScoreJob, ScorePhotos
 from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import score_manifest
+from facewarden.evaluation.verdicts.choice import DEFAULT_POLICY, chosen_rule
+from facewarden.evaluation.verdicts.quality import QualityGate
+from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule, only_simulated
+from facewarden.metrics.pad import check_policy
 from facewarden.scale.record import sharded
 from facewarden.verbs.own_folders import folder_paths, given_captures
+
+NO_RESPONSE = "no_response"
+"""Decision of a photo without a score."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,12 +47,16 @@ class ScoreResult(RowsResult):
         key: file or capture name.
         score: logit, higher = more bona fide.
         out: the table on disk, if one was asked for; it also holds what has no score, with a note.
-        skipped: reason -> count.
+        skipped: reason -> count of non-responses: photos and captures that get no decision.
         computed: device and precision of the network.
         n_faces: of each photo, how many faces were found; empty for captures.
         box: of each photo, x0 y0 x1 y1 in pixels of the face that was scored; empty for captures.
         notes: of each photo, what a reader must know of it, separated by semicolons; empty for captures.
         warnings: what a reader must know before any score.
+        probability: of a bona fide presentation at equal priors; empty where it was not calibrated.
+        decision: "bona_fide" or "attack"; empty where there is no threshold.
+        rule: the threshold and where it came from, None where there is none.
+        model: the detector's name.
     """
 
     key: tuple[str, ...]
@@ -57,13 +68,19 @@ class ScoreResult(RowsResult):
     box: tuple[tuple[float, float, float, float], ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    probability: tuple[float, ...] = ()
+    decision: tuple[str, ...] = ()
+    rule: VerdictRule | None = None
+    model: str = ""
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
-        """Key and score of every sample, and of photos which face was scored."""
-        plain: dict[str, Sequence[Any]] = {"key": self.key, "score": self.score}
+        """Key, score, probability and decision of every sample, and of photos which face was scored."""
+        told: dict[str, Sequence[Any]] = {"key": self.key, "score": self.score}
+        told |= {"probability": self.probability} if self.probability else {}
+        told |= {"decision": self.decision} if self.decision else {}
         if len(self.n_faces) < len(self.key):
-            return plain
-        return {**plain, "n_faces": self.n_faces, "box": [_box_text(box) for box in self.box], "notes": self.notes}
+            return told
+        return {**told, "n_faces": self.n_faces, "box": [_box_text(box) for box in self.box], "notes": self.notes}
 
 
 @computes
@@ -78,6 +95,10 @@ def score(
     mapping: PathLike | None = None,
     subject: str = "auto",
     detector: DetectorLike = "multi_cnn",
+    rule: PathLike | None = None,
+    dev: PathLike | None = None,
+    policy: str | None = None,
+    quality: str = "note",
     device: str = "auto",
     precision: Precision | None = None,
     workers: int = 0,
@@ -85,7 +106,7 @@ def score(
     shard: str | None = None,
     out: PathLike | None = None,
 ) -> ScoreResult:
-    """Score photos or captures with a presentation attack detector.
+    """Score photos or captures with a presentation attack detector and decide on each.
 
     Args:
         source: a manifest (.csv, .parquet), wmca:PATH or another published set of captures, a photo, or a folder of
@@ -94,6 +115,12 @@ def score(
             and subject of each, as `evaluate` reads it.
         mapping, subject: how these folders are read, as in `data_from_folders`.
         detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
+        rule: threshold and probability that `calibrate` wrote, or a decision.json; or
+        dev: captures whose dev rows set the threshold, or a table of their scores; or
+        policy: eer, or apcer=0.05: sets it on dev rows, those of `dev` (eer when left out) or of the captures that are
+            scored. Without any of the three the threshold is that of the detector's own folder, or nothing is decided.
+        quality: of photos: note (low quality is said), refuse (it makes a non-response) or off; limits may follow in
+            braces, refuse{"size": 64}.
         device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what its own settings say, float32 for most.
@@ -103,8 +130,13 @@ def score(
             one may change the sixth digit of a score.
         shard: I/N, such as 1/8: only this share of photos or captures, by their keys, for `merge`; left out, all.
         out: table to write, .parquet or .csv.
+
+    Raises:
+        BadInputError: nothing that can be scored, a rule of another detector, or a policy without dev rows.
     """
     out = maybe_path(out)
+    gate = QualityGate.read(quality)
+    check_policy(policy or DEFAULT_POLICY)
     if out is not None:
         check_results_target(out)
     count_workers(workers, items=0, batch=1 if batch is None else batch)  # refused before anything is read
@@ -114,67 +146,124 @@ def score(
                           seed=0, split=both)  # fmt: skip
     if read is None:
         raise BadInputError("nothing to score", hint="photos, a manifest, or --bona-fide DIR --attacks DIR")
-    source = read
     note_input("detector", hash_of(model.card.identity()))
-    if names_captures(source):
-        captures = share_of(open_captures(source))
-        workers = count_workers(workers, items=len(captures))
-        scores = score_manifest(model, captures, batch=batch or 32, workers=workers)
-        if out is not None:
-            scores.write(out)
-        turned = warn_if_reversed(scores.score, scores.label, subject=scores.subject, where=scores.source)
-        return ScoreResult(
-            tuple(scores.key.tolist()),
-            tuple(scores.score.tolist()),
-            out,
-            dict(scores.skipped),
-            computed_by([model]),
-            warnings=(turned,) if turned else (),
-        )
-    return _score_folder(model, detector, source, workers=workers, batch=batch or 8, out=out)
+    asked = _Asked(detector, maybe_path(rule), maybe_path(dev), policy, gate, workers, batch)
+    if names_captures(read):
+        return _score_captures(model, read, asked, out=out)
+    return _score_folder(model, read, asked, out=out)
 
 
-def _score_folder(
-    model: Detector, given: DetectorLike, source: Path, *, workers: int, batch: int, out: Path | None
-) -> ScoreResult:
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for: which rule decides, what the gate does, how many processes and photos at a time."""
+
+    detector: DetectorLike
+    rule: Path | None
+    dev: Path | None
+    policy: str | None
+    gate: QualityGate
+    workers: int
+    batch: int | None
+
+
+def _score_captures(model: Detector, source: Path, asked: _Asked, *, out: Path | None) -> ScoreResult:
+    whole = open_captures(source)
+    manifest = share_of(whole)
+    late = asked.policy is not None and asked.dev is None and asked.rule is None
+    if late and len(manifest) < len(whole):
+        raise BadInputError("a policy needs the scores of all dev rows, not of a share", hint="--rule or --dev")
+    early = None
+    if not late:
+        early = chosen_rule(model, asked.detector, rule=asked.rule, dev=asked.dev, policy=asked.policy)
+    workers = count_workers(asked.workers, items=len(manifest))
+    scores = score_manifest(model, manifest, batch=asked.batch or 32, workers=workers)
+    rule = early
+    if late:
+        rule = chosen_rule(model, asked.detector, rule=None, dev=None, policy=asked.policy, scored=scores)
+    values = scores.score.tolist()
+    if out is not None:
+        scores.write(out, more=_verdict_columns(values, rule, model))
+    turned = warn_if_reversed(scores.score, scores.label, subject=scores.subject, where=scores.source)
+    return ScoreResult(
+        tuple(scores.key.tolist()),
+        tuple(values),
+        out,
+        dict(scores.skipped),
+        computed_by([model]),
+        warnings=((turned,) if turned else ()) + _warnings(model),
+        **_verdicts(values, rule, model),
+    )
+
+
+def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | None) -> ScoreResult:
     if any(modality not in model.optional and modality != "rgb" for modality in model.modalities):
         raise BadInputError(
             f"{model.card.name} needs {', '.join(model.modalities)}", hint="score a manifest of captures"
         )
     base = source if source.is_dir() else source.parent
     listing = share_of_photos(photos_of(source), base=base)
+    rule = chosen_rule(model, asked.detector, rule=asked.rule, dev=asked.dev, policy=asked.policy)
     skipped = Counter(listing.unread)
-    job = ScoreJob(given, "yunet", base)
-    workers = count_workers(workers, items=len(listing.photos), batch=batch)
-    here = ScorePhotos(model, resolve_aligner(job.aligner), job.base)
+    batch = asked.batch or 8
+    job = ScoreJob(asked.detector, "yunet", base, asked.gate)
+    workers = count_workers(asked.workers, items=len(listing.photos), batch=batch)
+    here = ScorePhotos(model, resolve_aligner(job.aligner), base, asked.gate)
     found = stream(job, chunks(listing.photos, batch), workers=workers, here=here)
     rows = list(track(found, label="scoring", total=len(listing.photos), unit="photos"))
     skipped.update(row.skipped for row in rows if row.skipped)
     if out is not None:
-        write_table(out, _table(rows))
+        write_table(out, _table(rows, rule, model))
     scored = [row for row in rows if row.score is not None]
     if not scored and shard_call() is None:
         raise BadInputError(
             f"{printable(source)}: no photo could be scored ({dict(skipped)}), first {rows[0].key}",
             hint="photos with one visible face",
         )
+    values = [row.score for row in scored if row.score is not None]
     return ScoreResult(
         tuple(row.key for row in scored),
-        tuple(row.score for row in scored if row.score is not None),
+        tuple(values),
         out,
         dict(skipped),
         computed_by([model]),
         tuple(row.faces or 0 for row in scored),
         tuple(row.box for row in scored if row.box is not None),
         tuple("; ".join(row.notes) for row in scored),
+        _warnings(model),
+        **_verdicts(values, rule, model),
     )
 
 
-def _table(rows: Sequence[PhotoScore]) -> dict[str, list[Any]]:
+def _warnings(model: Detector) -> tuple[str, ...]:
+    return (ONLY_SIMULATED,) if only_simulated(model.card) else ()
+
+
+def _verdicts(values: Sequence[float], rule: VerdictRule | None, model: Detector) -> dict[str, Any]:
+    sure = [] if rule is None else [one for value in values if (one := rule.probability_of(value)) is not None]
+    decided = () if rule is None else tuple(map(rule.decision, values))
+    return {"probability": tuple(sure), "decision": decided, "rule": rule, "model": model.card.name}
+
+
+def _verdict_columns(
+    values: Sequence[float | None], rule: VerdictRule | None, model: Detector
+) -> dict[str, list[float | str | None]]:
+    """Columns of a table; a row without a score is a non-response."""
+    decided = [NO_RESPONSE if one is None else None if rule is None else rule.decision(one) for one in values]
+    return {
+        "probability": [None if one is None or rule is None else rule.probability_of(one) for one in values],
+        "decision": list(decided),
+        "threshold": [None if rule is None else rule.threshold] * len(values),
+        "threshold_from": ["none" if rule is None else rule.origin] * len(values),
+        "model": [model.card.name] * len(values),
+    }
+
+
+def _table(rows: Sequence[PhotoScore], rule: VerdictRule | None, model: Detector) -> dict[str, list[Any]]:
     """Every photo, also those without a score."""
     return {
         "key": [row.key for row in rows],
         "score": [row.score for row in rows],
+        **_verdict_columns([row.score for row in rows], rule, model),
         "n_faces": [row.faces for row in rows],
         "box": [None if row.box is None else _box_text(row.box) for row in rows],
         "notes": ["; ".join((*([row.skipped] if row.skipped else []), *row.notes)) for row in rows],

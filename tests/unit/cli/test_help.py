@@ -120,6 +120,7 @@ WRONG = {
     "attack": ["absent.csv"],
     "audit": ["--faces", "lwf:absent"],
     "bench": ["cloaking_lf"],
+    "calibrate": ["multi_cn", "--bona-fide", "."],
     "card": ["absent.onnx"],
     "certify": [".", "--detector", "multi_cn"],
     "cloak": ["absent", "--out", "o"],

@@ -12,8 +12,8 @@ import pytest
 import facewarden
 from facewarden.cli.parts.commands import load_command, sub_verbs
 
-VERBS = ("attack", "audit", "bench", "card", "certify", "cloak", "cloak-pairs", "distill", "explain", "freeze",
-         "merge", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
+VERBS = ("attack", "audit", "bench", "calibrate", "card", "certify", "cloak", "cloak-pairs", "distill", "explain",
+         "freeze", "merge", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
 
 
 def options(function: Callable[..., Any]) -> dict[str, Any]:

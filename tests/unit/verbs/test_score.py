@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,11 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
 from facewarden.data.photo_files import photos_of
 from facewarden.data.table import read_table
+from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule
 from facewarden.verbs import score as module
+from facewarden.verbs.evaluate import evaluate_presentation
 from facewarden.verbs.score import score
+from foreign_models import onnx_model
 from tiny_captures import write_captures
 
 
@@ -113,7 +120,7 @@ def test_which_face_was_scored_is_printed_and_written(
     (tmp_path / "in").mkdir()
     Image.new("RGB", (100, 80), (90, 90, 90)).save(tmp_path / "in" / "gray.png")
     Image.new("RGB", (80, 100), (255, 0, 0)).save(tmp_path / "in" / "turned.png")
-    found = score(tmp_path / "in", out=tmp_path / "scores.parquet")
+    found = score(tmp_path / "in", quality="off", out=tmp_path / "scores.parquet")
     assert found.n_faces == (2,)
     assert found.box == ((30.0, 10.0, 80.0, 70.0),)
     notes = ["several faces, the largest is scored", "the face does not stand upright", "the photo has no color"]
@@ -132,7 +139,9 @@ def test_which_face_was_scored_is_printed_and_written(
 
 
 def test_a_tiny_face_is_said(folder: Path) -> None:
-    assert score(folder / "gray.png").notes == ("the face is smaller than 32 pixels; the photo has no color",)
+    note = "the face is smaller than 32 pixels; the photo has no color"
+    assert score(folder / "gray.png", quality="off").notes == (note,)
+    assert score(folder / "gray.png").notes == (f"{note}; the face is blurred",)
 
 
 class Nowhere(Detector):
@@ -203,3 +212,91 @@ def test_a_folder_in_the_place_of_a_table_is_refused_before_anything_is_scored(
     (tmp_path / "scores.csv").mkdir()
     with pytest.raises(BadInputError, match=r"scores\.csv: cannot be written: it is a folder"):
         score(tmp_path, out=tmp_path / "scores.csv")
+
+
+def test_a_rule_decides_and_says_where_it_came_from(folder: Path, tmp_path: Path) -> None:
+    rule = VerdictRule(5.0, "eer", "dev of lobby, 9 bona fide and 8 attacks", 9, 8, slope=1.0, offset=-5.0)
+    rule.write(tmp_path / "rule.json")
+    found = score(folder, rule=tmp_path / "rule.json", out=tmp_path / "v.csv")
+    assert dict(zip(found.key, found.decision, strict=True)) == {"deep/white.png": "bona_fide", "gray.png": "attack"}
+    assert found.probability == pytest.approx((0.99331, 0.04743), abs=1e-4)
+    table = read_table(tmp_path / "v.csv")
+    assert dict(zip(table["key"], table["decision"], strict=True)) == {
+        "black.png": "no_response", "broken.jpg": "no_response", "deep/white.png": "bona_fide", "gray.png": "attack",
+    }  # fmt: skip
+    assert set(table["threshold_from"]) == {"eer on dev of lobby, 9 bona fide and 8 attacks"}
+    assert set(table["model"]) == {"brightness"}
+    without = score(folder)
+    assert without.rule is None
+    assert without.decision == without.probability == ()
+    with pytest.raises(BadInputError, match="has no threshold of its own"):
+        score(folder, policy="apcer=0.1")
+    with pytest.raises(BadInputError, match="a rule and dev captures"):
+        score(folder, rule=tmp_path / "rule.json", dev=tmp_path / "x.csv")
+    (tmp_path / "other.json").write_text(
+        json.dumps(json.loads((tmp_path / "rule.json").read_text()) | {"detector": {"w": "1"}})
+    )
+    with pytest.raises(BadInputError, match="another detector"):
+        score(folder, rule=tmp_path / "other.json")
+
+
+def test_dev_captures_or_their_scores_set_the_threshold(folder: Path, tmp_path: Path) -> None:
+    captures = write_captures(tmp_path)
+    found = score(folder, dev=captures, policy="apcer=0.05")
+    assert found.rule is not None
+    assert found.rule.policy == "bpcer_at_worst_apcer=0.05"
+    assert 1.2 < found.rule.threshold < 7
+    assert found.rule.simulated
+    score(captures, out=tmp_path / "scores.csv")
+    assert score(folder, dev=tmp_path / "scores.csv", policy="apcer=0.05").rule == replace(
+        found.rule, where=found.rule.where.replace("captures", "scores")
+    )
+    assert score(captures).decision == ()
+    own = score(captures, policy="eer")  # its own dev rows
+    assert set(own.decision) == {"bona_fide", "attack"}
+    assert read_table(tmp_path / "scores.csv")["decision"][0] in ("bona_fide", "attack")
+    evaluate_presentation(captures=None, scores=tmp_path / "scores.csv", detector="x", policy="eer", seed=0, out=None)
+
+
+def test_a_refused_photo_is_a_non_response_with_its_reason(folder: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(folder / "sharp.png")
+    limits = '{"size": 8, "yaw": 180, "pitch": 180, "roll": 180, "mouth": 999, "eyes": 0}'
+    found = score(folder, quality=f"refuse{limits}", out=tmp_path / "v.csv")
+    assert found.key == ("sharp.png",)
+    assert found.skipped["low quality: the face is blurred"] == 2
+    table = read_table(tmp_path / "v.csv")
+    assert table["decision"][table["key"].index("gray.png")] == "no_response"
+    noted = score(folder, quality=f"note{limits}")
+    assert len(noted.key) == 3
+    assert "the face is blurred" in noted.notes[noted.key.index("gray.png")]
+    assert "blurred" not in " ".join(score(folder, quality="off").notes)
+
+
+def test_a_detector_of_simulation_alone_says_so_every_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "9 captures of 3 people, x: *simulated* (rendered by facewarden; no real person, no real sensor)"
+    monkeypatch.setattr(Brightness, "card", Card("brightness", "brightness", "pad", training_data=text))
+    assert score(folder).warnings == (ONLY_SIMULATED,)
+    assert main(["score", str(folder)]) == 0
+    assert f"note: {ONLY_SIMULATED}" in capsys.readouterr().out
+
+
+def test_scoring_one_photo_imports_no_library_that_it_does_not_need(tmp_path: Path) -> None:
+    """Each of these takes a third of a second or more of every call."""
+    model = onnx_model(tmp_path, size=32, scale=2.7)
+    Image.new("RGB", (32, 32), (200, 90, 90)).save(tmp_path / "a.png")
+    code = f"""
+        import sys
+        from facewarden.core.errors import BadInputError
+        from facewarden.verbs.score import score
+        try:
+            score({str(tmp_path / "a.png")!r}, detector={str(model)!r})
+        except Exception as error:  # no face, or no finder
+            assert "no photo could be scored" in str(error) or "yunet" in str(error), error
+        slow = {{"timm", "torchvision", "sklearn", "matplotlib", "accelerate", "scipy.stats", "jinja2"}}
+        heavy = slow & set(sys.modules)
+        sys.exit(f"imported {{heavy}}" if heavy else 0)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -39,7 +39,7 @@ def presentation(
         scores: table that facewarden score --out wrote for captures.
         detector: the detector; its settings may follow in braces.
         set: settings of the detector, key=value.
-        policy: how the threshold is set: eer, or bpcer_at_apcer=0.05.
+        policy: how the threshold is set: eer, or apcer=0.05.
         seed: of the bootstrap.
         shard: I/N, such as 1/8: only this share of the captures, and nothing is measured; left out, all. facewarden
             merge joins the shares.
