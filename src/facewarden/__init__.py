@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.attack import attack
     from facewarden.verbs.audit import audit
     from facewarden.verbs.bench import bench
-    from facewarden.verbs.calibrate import calibrate
     from facewarden.verbs.card import card
     from facewarden.verbs.certify import certify
     from facewarden.verbs.cloak import cloak
@@ -29,7 +28,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.laboratory.report import report
     from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
-    from facewarden.verbs.own_data import data_boxes, data_from_folders, data_split, data_template
+    from facewarden.verbs.own.calibrate import calibrate
+    from facewarden.verbs.own.data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.purify import purify
     from facewarden.verbs.scaling.merge import merge
     from facewarden.verbs.score import score
@@ -77,10 +77,11 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package
     _HOME = {name: f"facewarden.verbs.{name}:{name}" for name in __all__ if name != "__version__"} | {
+        "calibrate": "facewarden.verbs.own.calibrate:calibrate",
         "cloak_pairs": "facewarden.verbs.training_data.pairs:pairs",
         "export": "facewarden.verbs.deployment.export:export",
         **{
-            f"data_{name}": f"facewarden.verbs.own_data:data_{name}"
+            f"data_{name}": f"facewarden.verbs.own.data:data_{name}"
             for name in ("boxes", "from_folders", "split", "template")
         },
         "compare": "facewarden.verbs.laboratory.compare:compare",

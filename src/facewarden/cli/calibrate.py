@@ -49,7 +49,7 @@ def calibrate(
     check_detectors([detector])
     check_sets([dev])
     check_own_folders(bona_fide, (), mapping=None, subject=subject, instead_of=dev)
-    from facewarden.verbs.calibrate import calibrate as run
+    from facewarden.verbs.own.calibrate import calibrate as run
 
     result = run(
         detector,

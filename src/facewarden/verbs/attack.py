@@ -48,7 +48,7 @@ from facewarden.metrics.pad import fit_rule
 from facewarden.nn.gradient_sources.averaged import AveragedReading
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
 from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
-from facewarden.verbs.own_folders import given_captures
+from facewarden.verbs.own.folders import given_captures
 
 
 @dataclass(frozen=True, repr=False)

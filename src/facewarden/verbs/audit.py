@@ -45,7 +45,7 @@ from facewarden.reporting.codec import parse_report, read_report
 from facewarden.reporting.document import AuditedPart, Gate, LeftOut, Report, Section
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
-from facewarden.verbs.own_folders import given_captures
+from facewarden.verbs.own.folders import given_captures
 
 _LOG = logging.getLogger("facewarden")
 

@@ -31,7 +31,7 @@ from facewarden.metrics.pad import check_policy
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
 from facewarden.scale.record import sharded
-from facewarden.verbs.own_folders import folder_paths, given_captures
+from facewarden.verbs.own.folders import folder_paths, given_captures
 
 
 @dataclass(frozen=True, repr=False)

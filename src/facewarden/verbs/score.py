@@ -33,7 +33,7 @@ from facewarden.evaluation.verdicts.quality import QualityGate
 from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule, only_simulated
 from facewarden.metrics.pad import check_policy
 from facewarden.scale.record import sharded
-from facewarden.verbs.own_folders import folder_paths, given_captures
+from facewarden.verbs.own.folders import folder_paths, given_captures
 
 NO_RESPONSE = "no_response"
 """Decision of a photo without a score."""

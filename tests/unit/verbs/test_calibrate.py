@@ -16,7 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.evaluation.verdicts.rule import VerdictRule
-from facewarden.verbs import calibrate as module
+from facewarden.verbs.own import calibrate as module
 from tiny_captures import write_captures
 
 

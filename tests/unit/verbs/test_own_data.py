@@ -18,7 +18,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.table import read_table
 from facewarden.evaluation.own import captures as made
 from facewarden.evaluation.own.boxes import boxes_of_photos, with_boxes
-from facewarden.verbs import own_data as module
+from facewarden.verbs.own import data as module
 
 
 class Bright(Detector):

@@ -23,7 +23,7 @@ def boxes(
         again: look also where a row of the manifest has a box.
     """
     check_sets([source])
-    from facewarden.verbs.own_data import data_boxes as run
+    from facewarden.verbs.own.data import data_boxes as run
 
     result = run(source, out=out, aligner=aligner, again=again)
     return Outcome(result, result.lines())

@@ -44,7 +44,7 @@ def from_folders(
     """
     check_path(folder)
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=folder)
-    from facewarden.verbs.own_data import data_from_folders as run
+    from facewarden.verbs.own.data import data_from_folders as run
 
     result = run(
         folder,

@@ -30,7 +30,7 @@ def split(
         seed: of the draw.
     """
     check_sets([captures])
-    from facewarden.verbs.own_data import data_split as run
+    from facewarden.verbs.own.data import data_split as run
 
     result = run(captures, out=out, train=train, dev=dev, hold_out=hold_out, seed=seed)
     return Outcome(result, result.lines())

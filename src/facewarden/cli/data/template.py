@@ -25,7 +25,7 @@ def template(
     if target.exists():
         raise BadInputError(f"{target}: is there already", hint="another --out")
     from facewarden.data.own.templates import TEMPLATES
-    from facewarden.verbs.own_data import data_template as run
+    from facewarden.verbs.own.data import data_template as run
 
     written = run(kind, out=target)
     lines = [f"{name}: {column.meaning} ({column.unit}); needed: {column.needed}"

@@ -19,7 +19,7 @@ from facewarden.evaluation.verdicts.choice import DEFAULT_POLICY, dev_scores
 from facewarden.evaluation.verdicts.fitting import carried_rule, fitted_rule
 from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule, only_simulated
 from facewarden.metrics.pad import check_policy
-from facewarden.verbs.own_folders import folder_paths, given_captures
+from facewarden.verbs.own.folders import folder_paths, given_captures
 
 
 @dataclass(frozen=True, repr=False)

@@ -22,7 +22,7 @@ from facewarden.data.protocols.balanced_subjects import BalancedSubjects
 from facewarden.data.table import check_target, write_table
 from facewarden.evaluation.own.boxes import BoxCounts, boxes_of_photos, with_boxes
 from facewarden.evaluation.own.captures import write_captures
-from facewarden.verbs.own_folders import folder_paths
+from facewarden.verbs.own.folders import folder_paths
 
 
 @dataclass(frozen=True)
