@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
     from facewarden.verbs.laboratory.compare import compare
+    from facewarden.verbs.laboratory.plan_test import plan_test
     from facewarden.verbs.laboratory.report import report
     from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
@@ -65,7 +66,11 @@ __all__ = [
     "load_detector",
     "load_purifier",
     "load_recognizer",
+<<<<<<< HEAD
     "merge",
+=======
+    "plan_test",
+>>>>>>> e32e1d1 (A test is planned for a claim or a scheme's limits, and a finished one is told what it supports)
     "purify",
     "report",
     "score",
@@ -85,6 +90,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
             for name in ("boxes", "from_folders", "split", "template")
         },
         "compare": "facewarden.verbs.laboratory.compare:compare",
+        "plan_test": "facewarden.verbs.laboratory.plan_test:plan_test",
         "report": "facewarden.verbs.laboratory.report:report",
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",

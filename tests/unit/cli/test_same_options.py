@@ -45,10 +45,11 @@ OWN = {"cloaking": {"recognizer", "run"}}
 """Sub-verb -> options whose default the function fills in itself, since another experiment has another one."""
 
 
-def test_compare_has_the_options_of_its_function() -> None:
-    function = options(facewarden.compare)
-    del function["rounds"]
-    assert options(load_command("compare").entry) == function
+@pytest.mark.parametrize("verb", ["compare", "plan-test"])
+def test_verbs_that_run_no_network_have_the_options_of_their_functions(verb: str) -> None:
+    function = options(getattr(facewarden, verb.replace("-", "_")))
+    function.pop("rounds", None)  # precision of intervals, which no person at a terminal sets
+    assert options(load_command(verb).entry) == function
 
 
 OF_TABLES = {"scores": "evaluate_scores"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facewarden.metrics.differentials import Differentials, counts_of, differentials
+from facewarden.metrics.laboratory.differentials import Differentials, counts_of, differentials
 
 
 def rows(first: dict[str, tuple[int, int]], second: dict[str, tuple[int, int]], *, each: int = 1) -> Differentials:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facewarden.metrics import shares
-from facewarden.metrics.det import det_curve
+from facewarden.metrics.laboratory.det import det_curve
 from facewarden.metrics.shares import share_bounds
 
 

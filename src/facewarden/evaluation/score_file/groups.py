@@ -13,7 +13,7 @@ from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.measure import subjects_of
 from facewarden.evaluation.score_file.rows import ATTRIBUTE, ScoredRows
-from facewarden.metrics.differentials import Differentials, counts_of, differentials
+from facewarden.metrics.laboratory.differentials import Differentials, counts_of, differentials
 
 MOST_GROUPS = 12
 """An attribute with more values is no group of people: age in years, a file's name."""

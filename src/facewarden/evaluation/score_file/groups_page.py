@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from facewarden.evaluation.score_file.groups import AttributeRates, summary_of
-from facewarden.metrics.differentials import Differentials, Measure
 from facewarden.metrics.intervals import Interval
+from facewarden.metrics.laboratory.differentials import Differentials, Measure
 from facewarden.reporting.document import Cell, Table
 from facewarden.reporting.format import interval, number, plain
 from facewarden.reporting.pages.document import Chapter

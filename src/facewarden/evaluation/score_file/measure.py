@@ -12,8 +12,8 @@ from facewarden.core.decision import DecisionRule
 from facewarden.evaluation.polarity import reversed_words
 from facewarden.evaluation.score_file.halves import Parted
 from facewarden.evaluation.score_file.rows import ScoredRows
-from facewarden.metrics.det import Det, det_curve
 from facewarden.metrics.intervals import count_interval
+from facewarden.metrics.laboratory.det import Det, det_curve
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.resample import resampling
 from facewarden.metrics.summary import NamedInterval, PresentationRows, named_interval, rates_at, rates_of_ranking
