@@ -66,11 +66,8 @@ __all__ = [
     "load_detector",
     "load_purifier",
     "load_recognizer",
-<<<<<<< HEAD
     "merge",
-=======
     "plan_test",
->>>>>>> e32e1d1 (A test is planned for a claim or a scheme's limits, and a finished one is told what it supports)
     "purify",
     "report",
     "score",

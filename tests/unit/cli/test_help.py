@@ -143,11 +143,8 @@ WRONG = {
     "fetch": ["yunett"],
     "freeze": ["absent", "--out", "o.json"],
     "list": ["pads"],
-<<<<<<< HEAD
     "merge": ["absent", "--out", "o"],
-=======
     "plan-test": ["--finished", "absent.json"],
->>>>>>> e32e1d1 (A test is planned for a claim or a scheme's limits, and a finished one is told what it supports)
     "purify": [".", "--out", "o", "--purifier", "jpg"],
     "report": ["absent"],
     "score": ["absent/photo.png"],
