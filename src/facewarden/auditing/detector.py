@@ -62,15 +62,15 @@ def drop_captures(needs: AuditRequest, run: RunFolder) -> None:
 def presentation_of(detector: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder) -> PresentationResult:
     """Score the development and test captures once and measure them."""
     wanted = manifest.where(split=("dev", "test"))
-    scores = _stored_scores(detector, wanted, run)
+    scores = _stored_scores(detector, wanted, run, workers=needs.workers)
     return measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
 
 
-def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder) -> Scores:
+def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder, *, workers: int) -> Scores:
     path = run.path / "scores.parquet"
 
     def compute() -> dict[str, Any]:
-        scores = score_manifest(detector, manifest)
+        scores = score_manifest(detector, manifest, workers=workers)
         scores.write(path)
         return {"skipped": dict(scores.skipped), "source": scores.source}
 

@@ -26,7 +26,7 @@ from facewarden.core.compute.finite import NO_VECTOR, vectors_of
 from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError, NotFiniteError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_purifier, resolve_recognizer
-from facewarden.core.roles import Aligner, Recognizer
+from facewarden.core.roles import Recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import open_dataset
@@ -34,7 +34,8 @@ from facewarden.data.text import printable
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.population import crowd_of
-from facewarden.photos.aligned import AlignedFaces, align_photos
+from facewarden.photos.align_photos import align_photos
+from facewarden.photos.aligned import AlignedFaces
 from facewarden.photos.synthetic import drawn_faces
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
 
@@ -143,11 +144,11 @@ def _faces(needs: AuditRequest) -> tuple[AlignedFaces, tuple[LeftOut, ...]]:
     sizes = needs.sizes
     try:
         dataset = open_dataset(needs.faces or "orl")
-        aligner: Aligner = load("align", "yunet")()
+        load("align", "yunet")()
     except MissingAssetError as error:
         if needs.faces is not None:
             raise
         left = LeftOut("real faces", f"{error.message}; drawn faces stand in", error.hint)
         return drawn_faces(people=sizes.people, each=sizes.photos_per_person, seed=derive(needs.seed, "faces")), (left,)
     photos = chosen_photos(needs, dataset, people=sizes.people, at_most=sizes.photos_per_person)
-    return align_photos(dataset, photos, aligner=aligner), ()
+    return align_photos(dataset, photos, aligner="yunet", workers=needs.workers), ()

@@ -37,7 +37,7 @@ AT_LEAST = 4
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What the audit was asked for, besides the detector; `device` decides no number and so is in no recipe."""
+    """What the audit was asked for, besides the detector; device and workers decide no number and are in no recipe."""
 
     recognizer: RecognizerLike
     surrogate: tuple[RecognizerLike, ...]
@@ -48,6 +48,7 @@ class AuditRequest:
     seed: int
     device: str = "auto"
     precision: Precision | None = None
+    workers: int = 0
 
     def recipe(self) -> dict[str, Any]:
         """What decides the numbers, JSON-able."""
@@ -74,6 +75,7 @@ class AuditRequest:
             "--seed": str(self.seed) if self.seed else None,
             "--device": None if self.device == "auto" else self.device,
             "--precision": self.precision,
+            "--workers": str(self.workers) if self.workers else None,
         }
 
 

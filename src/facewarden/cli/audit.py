@@ -29,6 +29,7 @@ def audit(
     seed: int = 0,
     device: Device = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
     against: Path | None = None,
@@ -58,6 +59,7 @@ def audit(
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
+        workers: processes that read captures and align photos; all cores when 0. No number depends on it.
         out: folder of the run and its report.
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
@@ -91,6 +93,7 @@ def audit(
         seed=seed,
         device=device,
         precision=precision,
+        workers=workers,
         out=out,
         fail_on=fail_on,
         against=against,

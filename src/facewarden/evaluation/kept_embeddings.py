@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -15,21 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.align import align_face, choose_face
 from facewarden.core.compute.finite import vectors_of
 from facewarden.core.compute.shards import Shard, shard_call, share
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.identity.code_version import code_of, say_computed_anew
 from facewarden.core.progress import track
-from facewarden.core.roles import Aligner, Recognizer
+from facewarden.core.roles import Recognizer
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import FacePhoto
-from facewarden.data.photo import read_photo, why_unread
 from facewarden.photos.aligned import to_images
+from facewarden.photos.find_faces import FindJob, PhotoFace, find_faces
 
 _CHUNK = 256
-_BATCH = 32
 _SEVERAL = "several faces, the most central one is taken"
 
 
@@ -54,17 +52,20 @@ def embeddings_of(
     photos: Sequence[FacePhoto],
     models: Mapping[str, Recognizer],
     *,
-    finder: Aligner,
     aligner: str,
     run: Path | None,
+    workers: int = 1,
+    batch: int = 32,
 ) -> dict[str, EmbeddedPhotos]:
     """Return the embeddings of photos by every model, those that an earlier try kept as they were.
 
     Args:
         photos: of a set.
         models: label -> recognizer.
-        finder, aligner: the face finder and its name.
+        aligner: name of the face finder.
         run: folder that keeps them; None keeps nothing.
+        workers: processes that read photos and find faces, all cores when 0; no vector depends on it.
+        batch: faces that go through a network together.
 
     Raises:
         BadInputError: no face could be used, or what was kept cannot be read or written.
@@ -79,7 +80,9 @@ def embeddings_of(
     found = {name: read_kept(path) for name, path in kept.items() if path.is_file()}
     wanted = {name: model for name, model in models.items() if name not in found}
     if wanted:
-        new = _embed([photos[row] for row in rows], finder, wanted)
+        job = FindJob(aligner, several="most_central")
+        looks = find_faces([photos[row].path for row in rows], job, workers=workers)
+        new = _embed(looks, wanted, count=len(rows), batch=batch)
         new = {name: replace(some, rows=np.array(rows, dtype=np.int64)[some.rows]) for name, some in new.items()}
         for name in wanted.keys() & kept.keys():
             _keep(kept[name], new[name])
@@ -87,8 +90,10 @@ def embeddings_of(
     return found
 
 
-def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Recognizer]) -> dict[str, EmbeddedPhotos]:
-    """Read and align each photo once and embed it with every model, a chunk at a time."""
+def _embed(
+    looks: Iterator[PhotoFace], models: Mapping[str, Recognizer], *, count: int, batch: int
+) -> dict[str, EmbeddedPhotos]:
+    """Embed each aligned photo with every model, a chunk at a time."""
     vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
     used: list[int] = []
     left_out: Counter[str] = Counter()
@@ -97,37 +102,24 @@ def _embed(photos: Sequence[FacePhoto], finder: Aligner, models: Mapping[str, Re
 
     def flush() -> None:
         for name, model in models.items():
-            vectors[name].append(_vectors(model, to_images(np.stack(chunk))))
+            vectors[name].append(_vectors(model, to_images(np.stack(chunk)), batch=batch))
         chunk.clear()
 
-    for row, photo in enumerate(track(photos, label="embedding", unit="faces")):
-        try:
-            said: list[str] = []
-            image = read_photo(photo.path, on_note=said.append)
-        except BadInputError as error:
-            left_out[why_unread(photo.path, error)] += 1
+    for row, look in enumerate(track(looks, label="embedding", total=count, unit="faces")):
+        if look.crop is None:
+            refused = "photo refused by the aligner" if look.refused is not None else "no face found"
+            left_out[look.unread or refused] += 1
             continue
-        try:
-            faces = finder.locate(image)
-        except BadInputError:
-            left_out["photo refused by the aligner"] += 1
-            continue
-        if not faces:
-            left_out["no face found"] += 1
-            continue
-        notes.update(text.partition(": ")[2] for text in said if "frames" in text)
-        notes[_SEVERAL] += len(faces) > 1
-        face = choose_face(faces, size=(image.shape[1], image.shape[0]), several="most_central")
-        chunk.append(align_face(image, face.landmarks))
+        notes.update(text.partition(": ")[2] for text in look.notes if "frames" in text)
+        notes[_SEVERAL] += look.count > 1
+        chunk.append(look.crop)
         used.append(row)
         if len(chunk) == _CHUNK:
             flush()
     if chunk:
         flush()
     if not used and shard_call() is None:
-        raise BadInputError(
-            f"no face could be used of {len(photos)} photos: {dict(left_out)}", hint="another --aligner"
-        )
+        raise BadInputError(f"no face could be used of {count} photos: {dict(left_out)}", hint="another --aligner")
     rows = np.array(used, dtype=np.int64)
     told = dict(+notes)
     nothing = np.empty((0, 0), dtype=np.float32)
@@ -166,9 +158,9 @@ def join_parts(path: Path, parts: Sequence[Path]) -> None:
     _keep(path, whole)
 
 
-def _vectors(model: Recognizer, images: Tensor) -> NDArray[np.float32]:
+def _vectors(model: Recognizer, images: Tensor, *, batch: int) -> NDArray[np.float32]:
     """Embed crops; a row of NaN stands where the network gave no direction."""
-    parts = [vectors_of(model, chunk) for chunk in torch.split(images, _BATCH)]
+    parts = [vectors_of(model, chunk) for chunk in torch.split(images, batch)]
     return np.concatenate([part.numpy() for part in parts]).astype(np.float32)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.compute.finite import NO_SCORE, scores_of
 from facewarden.core.compute.shards import shard_call
+from facewarden.core.compute.stream import count_workers
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import check_limit
 from facewarden.core.progress import track
@@ -29,6 +30,8 @@ from facewarden.evaluation.score_table import FILE, NOTE, UnscoredCapture, check
 _LOG = logging.getLogger("facewarden")
 _COLUMNS = ("key", "score", "label", "species", "subject", "domain", "split", "illumination")
 _NAMED = 5
+_WORTH = 50
+"""Captures below which one more process costs more than it gains."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +180,7 @@ def score_manifest(
         manifest: the captures.
         batch: captures that go through the network together.
         label: of the progress.
-        workers: processes that read the captures; no score depends on it.
+        workers: processes that read the captures, all cores when 0; no score depends on it.
 
     Raises:
         BadInputError: nothing could be scored.
@@ -191,7 +194,7 @@ def score_manifest(
     skipped += [Skipped(row.key, _first_file(manifest, row), row.extra[NON_RESPONSE]) for row in silent]
     batches = iter_batches(
         asked, batch, root=manifest.root, modalities=detector.modalities, on_error="skip", skipped=skipped,
-        squash=detector.squash, workers=workers,
+        squash=detector.squash, workers=count_workers(workers, items=len(manifest), worth=_WORTH),
     )  # fmt: skip
     for found in track(batches, label=label, total=len(asked), unit="captures", size=len):
         for key, score in zip(found.key, scores_of(detector, found).tolist(), strict=True):

@@ -64,6 +64,8 @@ def verify(
     rounds: int = 1000,
     device: str = "cpu",
     run: Path | None = None,
+    workers: int = 1,
+    batch: int = 32,
 ) -> tuple[Verification, ...]:
     """Compare pairs of faces by cosine and report error rates with intervals.
 
@@ -77,17 +79,19 @@ def verify(
         seed, rounds: of the bootstrap over people.
         device: where the recognizers compute.
         run: a folder that keeps the embeddings, so that a second try does not compute them again.
+        workers: processes that read photos and find faces, all cores when 0; no figure depends on it.
+        batch: faces that go through a network together.
 
     Raises:
         BadInputError: a set without pairs of both kinds, or no face in it.
     """
-    finder = resolve_aligner(aligner)
+    resolve_aligner(aligner)  # refused before anything is read
     models = {name: resolve_recognizer(given, device=device) for name, given in labeled(recognizers).items()}
     results = []
     for spec in datasets:
         dataset = open_dataset(spec)
         listed = pairs_of(dataset)
-        found = embeddings_of(listed.photos, models, finder=finder, aligner=aligner, run=run)
+        found = embeddings_of(listed.photos, models, aligner=aligner, run=run, workers=workers, batch=batch)
         if shard_call() is not None:
             continue  # figures need the pairs of all shares
         results += [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,14 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facewarden.align import align_face
 from facewarden.core.errors import BadInputError
-from facewarden.core.progress import track
-from facewarden.core.roles import Aligner, Purifier, Recognizer
+from facewarden.core.roles import Purifier, Recognizer
 from facewarden.core.seeding import derive
 from facewarden.data.content import without_repeats
-from facewarden.data.datasets import Dataset, FacePhoto
-from facewarden.data.photo import read_photo, why_unread
+from facewarden.data.datasets import FacePhoto
 
 _LOG = logging.getLogger("facewarden")
 
@@ -94,40 +90,6 @@ def choose_people(
         order = np.random.default_rng(derive(seed, "photos", person)).permutation(len(photos_of_person))[:at_most]
         picked += [photos_of_person[i] for i in sorted(order.tolist())]
     return tuple(picked)
-
-
-def align_photos(dataset: Dataset, photos: Sequence[FacePhoto], *, aligner: Aligner) -> AlignedFaces:
-    """Read, locate and align photos; unusable photos are counted by reason.
-
-    Args:
-        dataset: where the photos are from.
-        photos: which of them.
-        aligner: finds the face; the largest one is taken, since a gallery photo is of one person.
-
-    Raises:
-        BadInputError: no photo at all could be used.
-    """
-    crops, people, keys = [], [], []
-    skipped: Counter[str] = Counter()
-    for photo in track(photos, label="aligning", unit="photos"):
-        try:
-            image = read_photo(photo.path)
-        except BadInputError as error:
-            skipped[why_unread(photo.path, error)] += 1
-            continue
-        faces = aligner.locate(image)
-        if not faces:
-            skipped["no face found"] += 1
-            continue
-        largest = max(faces, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
-        crops.append(align_face(image, largest.landmarks))
-        people.append(photo.identity)
-        keys.append(photo.key)
-    if not crops:
-        raise BadInputError(
-            f"no face could be used of {len(photos)} photos: {dict(skipped)}", hint="facewarden data check"
-        )
-    return AlignedFaces(np.stack(crops), tuple(people), tuple(keys), dataset.name, dataset.simulated, dict(skipped))
 
 
 def embed_all(recognizer: Recognizer, images: Tensor, *, batch: int = 32) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ from facewarden.auditing.request import (
 )
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
+from facewarden.core.compute.stream import count_workers
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
@@ -93,6 +94,7 @@ def audit(
     seed: int = 0,
     device: str = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
     out: PathLike = "runs/audit",
     fail_on: str | None = None,
     against: PathLike | None = None,
@@ -119,6 +121,7 @@ def audit(
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what networks compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each model say, float32 for most.
+        workers: processes that read captures and align photos; all cores when 0. No number depends on it.
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
@@ -130,6 +133,7 @@ def audit(
             measured; or captures and faces that cannot be used.
     """
     out = path_of(out)
+    count_workers(workers, items=0)  # refused before anything is measured
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
     earlier = None if against is None else read_report(path_of(against))[0]
@@ -139,7 +143,9 @@ def audit(
     photos = None if faces is None else os.fspath(faces)
     captures = given_captures(captures, [victim], bona_fide=bona_fide, attacks=attacks, mapping=mapping,
                               subject=subject, seed=seed)  # fmt: skip
-    needs = AuditRequest(recognizer, several(surrogate), photos, captures, sizes, policy, seed, device, precision)
+    needs = AuditRequest(
+        recognizer, several(surrogate), photos, captures, sizes, policy, seed, device, precision, workers
+    )
     hashes, inputs = check_needs(needs)
     inputs["detector"] = hash_of(victim.card.identity())
     recipe = {

@@ -35,7 +35,7 @@ from facewarden.evaluation.certification_report import (
 )
 from facewarden.evaluation.certified_embeddings import certify_embeddings
 from facewarden.metrics.intervals import Interval
-from facewarden.photos.aligned import align_photos
+from facewarden.photos.align_photos import align_photos
 
 
 @dataclass(frozen=True, repr=False)

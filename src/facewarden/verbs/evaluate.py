@@ -12,6 +12,7 @@ from facewarden.auditing.request import check_captures
 from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.compute.precision import Precision
 from facewarden.core.compute.shards import note_input, shard_call
+from facewarden.core.compute.stream import count_workers
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.lock import hold, locking
@@ -90,6 +91,8 @@ def evaluate(
     shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
+    batch: int = 32,
     out: PathLike | None = None,
 ) -> Evaluated:
     """Measure one model with intervals and sample counts.
@@ -124,6 +127,8 @@ def evaluate(
             `merge`; left out, all. Cloaking is shared out by `bench`.
         device: where networks compute, as in score.
         precision: what they compute in, as in score.
+        workers: processes that read captures or photos, all cores when 0; no figure depends on it.
+        batch: captures or faces that go through a network together.
         out: folder for scores.parquet and decision.json, or verification.json and verification.md.
     """
     run, out = maybe_path(run), maybe_path(out)
@@ -141,6 +146,8 @@ def evaluate(
             shard=shard,
             device=device,
             precision=precision,
+            workers=workers,
+            batch=batch,
             run=run,
             out=out,
         )
@@ -183,6 +190,8 @@ def evaluate(
         shard=shard,
         device=device,
         precision=precision,
+        workers=workers,
+        batch=batch,
         out=out,
     )
 
@@ -203,6 +212,8 @@ def evaluate_presentation(
     shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
+    workers: int = 1,
+    batch: int = 32,
     out: Path | None,
 ) -> Evaluated:
     """Measure a detector on a manifest's test split with the threshold of its development split.
@@ -216,9 +227,11 @@ def evaluate_presentation(
         seed: of the bootstrap.
         shard: which share of the captures; see `evaluate`.
         device, precision: where and in which precision the detector computes.
+        workers, batch: as in `evaluate`.
         out: folder for scores.parquet and decision.json.
     """
     checked_seed(seed)
+    count_workers(workers, items=0, batch=batch)
     computed: dict[str, str] = {}
     folders = bool(folder_paths(bona_fide) or folder_paths(attacks))
     if (captures is None and not folders) == (scores is None):
@@ -235,7 +248,7 @@ def evaluate_presentation(
         check_captures(manifest)
         model = resolve_detector(detector) if model is None else model
         note_input("detector", hash_of(model.card.identity()))
-        found, computed = score_manifest(model, share_of(manifest)), computed_by([model])
+        found, computed = score_manifest(model, share_of(manifest), workers=workers, batch=batch), computed_by([model])
         if (call := shard_call()) is not None:
             assert out is not None  # `sharded` asks for it
             call.more["source"] = found.source
@@ -278,6 +291,8 @@ def evaluate_verification(
     shard: str | None = None,
     device: str = "auto",
     precision: Precision | None = None,
+    workers: int = 1,
+    batch: int = 32,
     run: Path | None,
     out: Path | None,
 ) -> Evaluated:
@@ -290,16 +305,20 @@ def evaluate_verification(
         seed: of the bootstrap.
         shard: which share of the photos; see `evaluate`.
         device, precision: where and in which precision the recognizers compute.
+        workers, batch: as in `evaluate`.
         run: folder that keeps the embeddings.
         out: folder for verification.json and verification.md.
     """
     checked_seed(seed)
+    count_workers(workers, items=0, batch=batch)
     if not recognizer or not dataset:
         raise BadInputError(
             "verification needs recognizers and sets",
             hint="facewarden evaluate verification --recognizer mobilefacenet_512 --dataset orl",
         )
-    results = verify(recognizer, dataset, aligner=aligner, seed=seed, device=device, run=run)
+    results = verify(
+        recognizer, dataset, aligner=aligner, seed=seed, device=device, run=run, workers=workers, batch=batch
+    )
     if shard_call() is not None:
         return Evaluated((), None, simulated=False, computed=placement().resolved())
     left_out: dict[str, int] = {}

@@ -175,8 +175,7 @@ def _score_captures(model: Detector, source: Path, asked: _Asked, *, out: Path |
     early = None
     if not late:
         early = chosen_rule(model, asked.detector, rule=asked.rule, dev=asked.dev, policy=asked.policy)
-    workers = count_workers(asked.workers, items=len(manifest))
-    scores = score_manifest(model, manifest, batch=asked.batch or 32, workers=workers)
+    scores = score_manifest(model, manifest, batch=asked.batch or 32, workers=asked.workers)
     rule = early
     if late:
         rule = chosen_rule(model, asked.detector, rule=None, dev=None, policy=asked.policy, scored=scores)

@@ -123,7 +123,8 @@ def test_the_shipped_one_brings_cloaked_faces_back_and_leaves_natural_ones_alone
     from facewarden.core.registry import load
     from facewarden.data.datasets import open_dataset
     from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-    from facewarden.photos.aligned import align_photos, embed_all
+    from facewarden.photos.align_photos import align_photos
+    from facewarden.photos.aligned import embed_all
 
     for asset in ("yunet", "faceplugin_recognizer", "facesdk_mobilefacenet"):
         need_asset(asset)

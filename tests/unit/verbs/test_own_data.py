@@ -18,6 +18,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.table import read_table
 from facewarden.evaluation.own import captures as made
 from facewarden.evaluation.own.boxes import boxes_of_photos, with_boxes
+from facewarden.photos import find_faces
 from facewarden.verbs.own import data as module
 
 
@@ -44,7 +45,8 @@ class WhereBright(Aligner):
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(made, "load", lambda group, name: WhereBright)
-    monkeypatch.setattr(module, "resolve_aligner", lambda name: WhereBright())
+    for place in (module, find_faces):
+        monkeypatch.setattr(place, "resolve_aligner", lambda name: WhereBright())
     for kind, level in (("live", 200), ("spoof/print", 40), ("spoof/phone", 60)):
         for who in range(4):
             for shot in range(2):

@@ -26,6 +26,8 @@ def presentation(
     shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
+    batch: int = 32,
     out: Folder | None = None,
 ) -> Outcome:
     """Measure a detector with intervals and sample counts (ISO/IEC 30107-3).
@@ -46,6 +48,8 @@ def presentation(
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
+        workers: processes that read captures; all cores when 0. No figure depends on it.
+        batch: captures that go through a network together.
         out: folder for scores.parquet and decision.json.
     """
     check_device(device)
@@ -72,6 +76,8 @@ def presentation(
             shard=shard,
             device=device,
             precision=precision,
+            workers=workers,
+            batch=batch,
             out=out,
         )
     )

@@ -19,6 +19,8 @@ def verification(
     shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
+    batch: int = 32,
     out: Folder | None = None,
 ) -> Outcome:
     """Measure recognizers on pairs of photos, with intervals and sample counts.
@@ -35,6 +37,8 @@ def verification(
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
+        workers: processes that read photos and find faces; all cores when 0. No figure depends on it.
+        batch: faces that go through a network together.
         out: folder for verification.json and verification.md.
     """
     check_device(device)
@@ -54,6 +58,8 @@ def verification(
             shard=shard,
             device=device,
             precision=precision,
+            workers=workers,
+            batch=batch,
             run=run,
             out=out,
         )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from facewarden.align import choose_face
-from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
-from facewarden.core.roles import Aligner, FaceLocation
+from facewarden.core.roles import Aligner
 from facewarden.data.manifest import BOX_COLUMNS, LANDMARK_COLUMNS, Manifest
-from facewarden.data.photo import read_photo, why_unread
+from facewarden.data.photo import why_unread
 from facewarden.data.photo_files import photos_of
 from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.text import printable
+from facewarden.photos.find_faces import FindJob, PhotoFace, find_faces
 
 NO_FACE, SEVERAL = "no face found", "several faces, the largest is taken"
 N_FACES = "n_faces"
@@ -45,20 +44,16 @@ class BoxCounts:
         return (*found, *([f"had a box before: {self.kept}"] if self.kept else []))
 
 
-@dataclass(frozen=True)
-class _Look:
-    face: FaceLocation | None
-    count: int
-    why: str = ""
-
-
-def with_boxes(manifest: Manifest, aligner: Aligner, *, again: bool = False) -> tuple[Manifest, BoxCounts]:
+def with_boxes(
+    manifest: Manifest, aligner: str | Aligner, *, again: bool = False, workers: int = 1
+) -> tuple[Manifest, BoxCounts]:
     """Find the largest face of every color image; rows without one are marked as non-responses with the reason.
 
     Args:
         manifest: rows with a color image are looked at.
-        aligner: finds faces.
+        aligner: the face finder, by its name where there are workers.
         again: look also where a row has a box.
+        workers: processes, all cores when 0; the result does not depend on it.
 
     Returns:
         The manifest with boxes, landmarks and the column `n_faces`, and the counts.
@@ -66,17 +61,20 @@ def with_boxes(manifest: Manifest, aligner: Aligner, *, again: bool = False) -> 
     rows: list[Sample] = []
     none: Counter[str] = Counter()
     one = several = kept = 0
+    wanted = [path for row in manifest.rows if row.box is None or again if (path := manifest.path(row, "rgb"))]
+    looks = find_faces(wanted, FindJob(aligner, crops=False), workers=workers)
     for row in track(manifest.rows, label="finding faces", unit="images"):
         path = manifest.path(row, "rgb")
         if row.box is not None and not again:
             kept += 1
             rows.append(row)
             continue
-        look = _Look(None, 0, "no color image") if path is None else _look(path, aligner)
+        look = PhotoFace() if path is None else next(looks)
         extra = {name: value for name, value in row.extra.items() if name not in (NON_RESPONSE, N_FACES)}
         if look.face is None:
-            none[look.why] += 1
-            rows.append(replace(row, box=None, landmarks=None, extra={**extra, NON_RESPONSE: look.why}))
+            why = "no color image" if path is None else _why(look, path)
+            none[why] += 1
+            rows.append(replace(row, box=None, landmarks=None, extra={**extra, NON_RESPONSE: why}))
             continue
         one, several = one + (look.count == 1), several + (look.count > 1)
         face = look.face
@@ -92,12 +90,15 @@ def with_boxes(manifest: Manifest, aligner: Aligner, *, again: bool = False) -> 
 _NOTE = "face boxes: "
 
 
-def boxes_of_photos(source: Path, aligner: Aligner) -> tuple[dict[str, list[Any]], BoxCounts, dict[str, int]]:
+def boxes_of_photos(
+    source: Path, aligner: str | Aligner, *, workers: int = 1
+) -> tuple[dict[str, list[Any]], BoxCounts, dict[str, int]]:
     """Find the largest face of every photo of a folder.
 
     Args:
         source: a folder of photos, or one photo.
-        aligner: finds faces.
+        aligner: the face finder, by its name where there are workers.
+        workers: processes, all cores when 0; the result does not depend on it.
 
     Returns:
         A table (key, n_faces, box, landmarks, confidence, note), the counts, and what is no photo: sentence -> number.
@@ -108,33 +109,28 @@ def boxes_of_photos(source: Path, aligner: Aligner) -> tuple[dict[str, list[Any]
     columns: dict[str, list[Any]] = {name: [] for name in names}
     none: Counter[str] = Counter()
     counts: Counter[bool] = Counter()
+    looks = find_faces(listing.photos, FindJob(aligner, crops=False), workers=workers)
     for path in track(listing.photos, label="finding faces", unit="photos"):
-        look = _look(path, aligner)
+        look = next(looks)
         if look.face is None:
-            none[look.why] += 1
+            none[_why(look, path)] += 1
         else:
             counts[look.count > 1] += 1
-        cells = (printable(path.relative_to(base).as_posix()), look.count, *_cells(look))
+        cells = (printable(path.relative_to(base).as_posix()), look.count, *_cells(look, path))
         for name, cell in zip(names, cells, strict=True):
             columns[name].append(cell)
     return columns, BoxCounts(counts[False], counts[True], dict(none)), dict(listing.unread)
 
 
-def _look(path: Path, aligner: Aligner) -> _Look:
-    try:
-        image = read_photo(path)
-        found: Sequence[FaceLocation] = aligner.locate(image)
-    except BadInputError as error:
-        return _Look(None, 0, why_unread(path, error))
-    if not found:
-        return _Look(None, 0, NO_FACE)
-    return _Look(choose_face(found, size=(image.shape[1], image.shape[0])), len(found))
+def _why(look: PhotoFace, path: Path) -> str:
+    """Why there is no face."""
+    return look.unread or (NO_FACE if look.refused is None else why_unread(path, look.refused))
 
 
-def _cells(look: _Look) -> Iterator[Any]:
+def _cells(look: PhotoFace, path: Path) -> Iterator[Any]:
     if look.face is None:
         yield from (None for _ in (*BOX_COLUMNS, *LANDMARK_COLUMNS, "confidence"))
-        yield look.why
+        yield _why(look, path)
         return
     yield from map(float, look.face.box)
     yield from (float(value) for point in look.face.landmarks for value in point)

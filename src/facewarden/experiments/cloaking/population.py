@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.resolve import resolve_aligner
 from facewarden.core.seeding import derive
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.experiments.cloaking.array_store import Store, pixels_key
-from facewarden.photos.aligned import AlignedFaces, align_photos, choose_people
+from facewarden.photos.align_photos import align_photos
+from facewarden.photos.aligned import AlignedFaces, choose_people
 from facewarden.training.pairs import DEV_SHARE
 
 GALLERY_SHARE = 0.7
@@ -137,7 +137,7 @@ def load_crowd(
     recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
 
     def make() -> dict[str, Any]:
-        made = align_photos(dataset, chosen, aligner=resolve_aligner(aligner))
+        made = align_photos(dataset, chosen, aligner=aligner)
         skipped = made.skipped
         return {
             "crops": made.crops,

@@ -133,7 +133,7 @@ def data_from_folders(
     found = captures_of_folders(request)
     counts = None
     if boxes:
-        manifest, counts = with_boxes(found.manifest, resolve_aligner(aligner))
+        manifest, counts = with_boxes(found.manifest, aligner, workers=0)
         found = replace(found, manifest=manifest)
     written = target.with_name(f"{target.stem}.folders.csv")
     write_captures(found, target, written)
@@ -155,7 +155,7 @@ def data_template(kind: Literal["manifest", "scores", "pairs"], /, *, out: PathL
 
 @locking
 def data_boxes(
-    source: PathLike, /, *, out: PathLike, aligner: str = "yunet", again: bool = False
+    source: PathLike, /, *, out: PathLike, aligner: str = "yunet", again: bool = False, workers: int = 0
 ) -> OwnManifest | FoundBoxes:
     """Find the face in every picture and write its box and five landmarks, with counts of none and several.
 
@@ -165,18 +165,19 @@ def data_boxes(
         out: the manifest or table to write, .csv or .parquet.
         aligner: how faces are found.
         again: look also where a row of the manifest has a box.
+        workers: processes, each with one thread; all cores when 0. The result does not depend on it.
 
     Raises:
         BadInputError: no captures and no photos, or a file that cannot be written.
     """
     source, target = path_of(source), path_of(out)
     check_target(target)
-    finder = resolve_aligner(aligner)
+    resolve_aligner(aligner)  # refused before anything is read
     if names_captures(source):
-        manifest, counts = with_boxes(open_captures(source), finder, again=again)
+        manifest, counts = with_boxes(open_captures(source), aligner, again=again, workers=workers)
         manifest.write(target)
         return _told(manifest, target, boxes=counts)
-    columns, counts, unread = boxes_of_photos(source, finder)
+    columns, counts, unread = boxes_of_photos(source, aligner, workers=workers)
     check_results_target(target)
     write_table(target, columns)
     return FoundBoxes(target, counts, unread)

@@ -37,7 +37,8 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.results import Result
-from facewarden.photos.aligned import AlignedFaces, align_photos
+from facewarden.photos.align_photos import align_photos
+from facewarden.photos.aligned import AlignedFaces
 from facewarden.scale.record import sharded
 from facewarden.training.pairs import CloakKind, write_shard
 from facewarden.training.purifier_recipe import read_purifier_recipe
