@@ -199,10 +199,11 @@ def _stale(record: Record, names: frozenset[str], *, out: Path) -> int:
 
 
 def _manifest(path: Path, record: Record, names: Sequence[str], folder: PhotoFolder) -> Path:
-    skipped = {row["source"]: row for row in folder.rows()}
     columns: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
-    for name in sorted([*names, *skipped]):
-        row = skipped.get(name) or record.row(name) or {}
+    listed: list[tuple[str, Mapping[str, Any] | None]] = [(name, None) for name in names]
+    listed += [(row["source"], row) for row in folder.rows()]
+    for name, skipped in sorted(listed, key=lambda entry: entry[0]):
+        row = skipped or record.row(name) or {}
         for column, values in columns.items():
             values.append(row.get(column))
     write_table(path, columns)
