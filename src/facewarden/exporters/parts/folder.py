@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from facewarden.assets import Asset, get, locate
 from facewarden.core.artifact import RECIPE, RULE, sha256
 from facewarden.core.card import Card, KnownAnswer
 from facewarden.core.decision import DecisionRule
-from facewarden.core.files import write_json, write_text
+from facewarden.core.errors import MissingAssetError
+from facewarden.core.files import write_bytes, write_json, write_text
 from facewarden.core.identity.version import __version__
 
-PARITY, LICENCE = "parity.json", "LICENCE.txt"
+PARITY, LICENCE, FINDER = "parity.json", "LICENCE.txt", "face_finder.onnx"
 
 
 def write_card(card: Card, graph: Path, *, self_test: tuple[KnownAnswer, ...] = ()) -> Card:
@@ -32,6 +34,23 @@ def write_card(card: Card, graph: Path, *, self_test: tuple[KnownAnswer, ...] = 
     whole = replace(card, sha256={file.name: sha256(file) for file in files}, self_test=self_test)
     whole.write(graph.with_suffix(".json"))
     return whole
+
+
+def copy_finder(folder: Path) -> Asset | None:
+    """Copy the face finder beside the graph, so that the folder works on photos by itself.
+
+    Args:
+        folder: of the graph.
+
+    Returns:
+        The finder; None where it was not fetched.
+    """
+    try:
+        source = locate("yunet", "face_detection_yunet_2023mar.onnx")
+    except MissingAssetError:
+        return None
+    write_bytes(folder / FINDER, source.read_bytes())
+    return get("yunet")
 
 
 def write_about(
@@ -52,4 +71,6 @@ def write_about(
     write_json(folder / RECIPE, recipe)
     write_text(folder / PARITY, json.dumps(compared, indent=2, sort_keys=True) + "\n")
     lines = [f"{card.name}: {card.licence}", f"Source: {card.source}", f"Training data: {card.training_data}"]
+    if (finder := copy_finder(folder)) is not None:
+        lines += ["", f"{FINDER}: {finder.licence}", f"Source: {finder.source}"]
     write_text(folder / LICENCE, "\n".join(lines) + "\n")
