@@ -10,20 +10,21 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
 from facewarden.nn.multimodal.joint_vit import JointVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.pad.parts.active_adapters import with_active_adapters
-from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, MissingFill, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 Sequences = Literal["apart", "joint"]
 
 
 @dataclass(frozen=True)
-class AmaSettings(TransformerSettings):
+class AmaSettings(AdapterSettings):
     """Settings of the transformer, and of its adapters.
 
     Attributes:
@@ -38,6 +39,11 @@ class AmaSettings(TransformerSettings):
     missing_fill: MissingFill = "masked_tokens"
     hidden: int = 8
     sequence: Sequences = "apart"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sequence == "joint" and self.first_block:
+            raise BadInputError("one joint sequence has no first block of its own", hint="first_block: 0")
 
 
 class Ama(ThreeStreams):
@@ -65,9 +71,9 @@ class Ama(ThreeStreams):
         if self.options.sequence == "joint":
             return JointVit(trunk, hidden=self.options.hidden)
         make = partial(MultimodalAdapter, hidden=self.options.hidden)
-        return FlexibleVit(StreamVit(trunk, make_adapter=make))
+        return FlexibleVit(StreamVit(trunk, make_adapter=make, first=self.options.first_block))
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images; features are the class token, or those of three sequences side by side."""
         score, tokens = self.network(images, weight=weight)
         return PadOutput(score=score, features=tokens if tokens.ndim == 2 else tokens.transpose(0, 1).flatten(1))

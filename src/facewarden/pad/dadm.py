@@ -14,12 +14,12 @@ from facewarden.core.settings import Count
 from facewarden.nn.multimodal.dadm_vit import DadmOutput, DadmVit
 from facewarden.nn.multimodal.mutual_mask import Form
 from facewarden.pad.parts.active_adapters import with_active_adapters
-from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class DadmSettings(TransformerSettings):
+class DadmSettings(AdapterSettings):
     """Settings of the transformer, and of what is added to it.
 
     Attributes:
@@ -63,10 +63,10 @@ class Dadm(ThreeStreams):
         options = self.options
         return DadmVit(
             trunk, hidden=options.hidden, width=options.width, form=options.form, masks=options.masks,
-            places=options.places if options.domain_heads else 1,
+            places=options.places if options.domain_heads else 1, first=options.first_block,
         )  # fmt: skip
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images by the mean head; features are the class tokens side by side."""
         output = self.network(images, weight=weight)
         features = output.tokens.transpose(0, 1).flatten(1)

@@ -14,12 +14,12 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
 from facewarden.nn.multimodal.mmda_vit import MmdaOutput, MmdaVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
-from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class MmdaSettings(TransformerSettings):
+class MmdaSettings(AdapterSettings):
     """Settings of the transformer, and of what stands on its class tokens.
 
     Attributes:
@@ -64,11 +64,11 @@ class Mmda(ThreeStreams):
         assert trunk is not None  # the settings name one
         options = self.options
         return MmdaVit(
-            StreamVit(trunk), width=options.width, heads=options.heads, prototypes=options.prototypes,
-            places=options.places,
+            StreamVit(trunk, first=options.first_block), width=options.width, heads=options.heads,
+            prototypes=options.prototypes, places=options.places,
         )  # fmt: skip
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images at the last level; features are the fused vector."""
         output = self.network(images, weight=weight)
         last = output.logits[:, -1]

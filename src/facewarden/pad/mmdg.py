@@ -17,7 +17,7 @@ from facewarden.nn.multimodal.mmdg_vit import MmdgVit, StreamOutput
 from facewarden.nn.precision import at_least_single
 from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.mmdg_settings import MmdgSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 class Mmdg(ThreeStreams):
@@ -48,8 +48,9 @@ class Mmdg(ThreeStreams):
         assert trunk is not None  # the settings name one
         options = self.options
         network = MmdgVit(
-            trunk, hidden=options.hidden, uncertainty=options.uncertainty, gated=options.gated, seed=options.seed
-        )
+            trunk, hidden=options.hidden, uncertainty=options.uncertainty, gated=options.gated, seed=options.seed,
+            first=options.first_block,
+        )  # fmt: skip
         if options.preset == "released":
             network.forget_positions()
         return network
@@ -58,7 +59,7 @@ class Mmdg(ThreeStreams):
         """Score faces; features are the three class tokens side by side."""
         return _scored(self.streams(batch))
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
         return _scored(self.network(images, weight=weight))
 

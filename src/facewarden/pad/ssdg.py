@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.ssdg_vit import SsdgVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
-from facewarden.pad.parts.stream_settings import TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class SsdgSettings(TransformerSettings):
+class SsdgSettings(AdapterSettings):
     """Settings of the transformer, and of the layers on it.
 
     Attributes:
@@ -53,11 +53,11 @@ class Ssdg(ThreeStreams):
         assert trunk is not None  # the settings name one
         options = self.options
         return SsdgVit(
-            StreamVit(trunk), width=options.width, domains=options.domains, dropout=options.dropout,
-            sharpness=options.sharpness,
+            StreamVit(trunk, first=options.first_block), width=options.width, domains=options.domains,
+            dropout=options.dropout, sharpness=options.sharpness,
         )  # fmt: skip
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images; features are the embedding."""
         output = self.network(images, weight=weight)
         score = output.logits[:, 1] - output.logits[:, 0]

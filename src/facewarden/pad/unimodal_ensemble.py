@@ -15,12 +15,12 @@ from facewarden.nn.multimodal.cdc_adapter import CdcAdapters
 from facewarden.nn.multimodal.stream_vit import StreamEnsemble, StreamVit
 from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.sensor_heads import with_heads
-from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, MissingFill, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class EnsembleSettings(TransformerSettings):
+class EnsembleSettings(AdapterSettings):
     """Settings of the transformer, and of its adapters.
 
     Attributes:
@@ -59,9 +59,9 @@ class UnimodalEnsemble(ThreeStreams):
         """Shared frozen transformer, adapters and heads of the sensors."""
         assert trunk is not None  # the settings name one
         make = partial(CdcAdapters, hidden=self.options.hidden, theta=self.options.theta)
-        return StreamEnsemble(StreamVit(trunk, make_adapter=make))
+        return StreamEnsemble(StreamVit(trunk, make_adapter=make, first=self.options.first_block))
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
         return with_heads(self.network(images, weight=weight))
 

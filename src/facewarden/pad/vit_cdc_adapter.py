@@ -16,8 +16,8 @@ from facewarden.nn.multimodal.cdc_adapter import CdcAdapters
 from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
 from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.sensor_heads import with_heads
-from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 Arrangement = Literal["plain", "released"]
 
@@ -25,7 +25,7 @@ _DROPOUT = 0.1
 
 
 @dataclass(frozen=True)
-class CdcAdapterSettings(TransformerSettings):
+class CdcAdapterSettings(AdapterSettings):
     """Settings of the transformer, and of its adapters.
 
     Attributes:
@@ -70,9 +70,10 @@ class VitCdcAdapter(ThreeStreams):
             CdcAdapters, hidden=self.options.hidden, theta=self.options.theta,
             activation="quick_gelu" if released else "gelu", dropout=_DROPOUT if released else 0.0,
         )  # fmt: skip
-        return StreamClassifier(StreamVit(trunk, make_adapter=make, norm_added=released), branches=True)
+        streams = StreamVit(trunk, make_adapter=make, norm_added=released, first=self.options.first_block)
+        return StreamClassifier(streams, branches=True)
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
         return with_heads(self.network(images, weight=weight))
 

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.roles import PadOutput
+from facewarden.core.settings import Whole
+from facewarden.nn.multimodal.plain_adapter import PlainAdapters
 from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
-from facewarden.pad.parts.stream_settings import TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings
+from facewarden.pad.parts.streams import Entered, ThreeStreams
+
+
+@dataclass(frozen=True)
+class VitSettings(AdapterSettings):
+    """Settings of the transformer, and of adapters that give it something to train where its own weights are frozen.
+
+    Attributes:
+        hidden: channels of plain adapters beside attention and MLP, one set for each sensor; 0 for none.
+    """
+
+    hidden: Whole = 0
 
 
 class VitConcat(ThreeStreams):
     """The baseline that MMDG's table calls "ViT": MMDG without adapters, trained by cross-entropy.
 
+    With `hidden` it has plain adapters in each stream, none of which looks at another token or sensor: what a frozen
+    trunk reaches with the same number of trained weights as the methods that it is compared with.
+
     Source: Dosovitskiy et al., "An Image Is Worth 16x16 Words", ICLR 2021; its use on three sensors as in Lin et al.,
     CVPR 2024, table 1 (how much of it they trained is not stated; here the preset decides, `full` by default).
     """
 
+    kind = VitSettings
     name = "vit_concat"
     summary = "Plain three-stream vision transformer with concatenated class tokens."
     source = "Dosovitskiy et al., ICLR 2021"
+    options: VitSettings
     network: StreamClassifier
 
     def build(self, trunk: nn.Module | None) -> StreamClassifier:
-        """Shared transformer and one linear layer."""
+        """Shared transformer, adapters where there are any, and one linear layer."""
         assert trunk is not None  # the settings name one
-        return StreamClassifier(StreamVit(trunk))
+        hidden = self.options.hidden
+        make = partial(PlainAdapters, hidden=hidden) if hidden else None
+        return StreamClassifier(StreamVit(trunk, make_adapter=make, first=self.options.first_block))
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
         output = self.network(images, weight=weight)
         return PadOutput(score=output.score, features=output.features)
@@ -38,7 +60,7 @@ class VitConcat(ThreeStreams):
     @classmethod
     def example(cls, folder: Path) -> VitConcat:
         """Return a tiny untrained detector, for tests."""
-        return cls(TransformerSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
+        return cls(VitSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
 
 
 entry = VitConcat

@@ -55,6 +55,9 @@ class Augmentation:
     copies: bool = False
 
 
+STILL = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
+"""No change: the central view of every crop."""
+
 PUBLISHED = Augmentation(
     rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0,
     offset=40 / 255, gamma=0.5, mirror=0.5, copies=True,
@@ -200,6 +203,20 @@ def apply_changes(batch: FaceBatch, drawn: Draws) -> FaceBatch:
         images=images, present=drawn.present, key=batch.key, label=batch.label, species=batch.species,
         subject=batch.subject, domain=batch.domain, tasks={**tasks, **drawn.copies},
     )  # fmt: skip
+
+
+def dropped(batch: FaceBatch, *, chance: float, seed: int, epoch: int) -> FaceBatch:
+    """The batch with one or two of several sensors taken away, by chance.
+
+    Args:
+        batch: of any size.
+        chance: that a sample loses sensors.
+        seed, epoch: decide the draws, with each sample's key.
+    """
+    present = {name: here.clone() for name, here in batch.present.items()}
+    for row, key in enumerate(batch.key):
+        _drop(present, row, np.random.default_rng(derive(seed, "drop", epoch, key)), chance)
+    return replace(batch, present=present)
 
 
 def _exposed(image: Tensor, draws: ColorDraws) -> Tensor:

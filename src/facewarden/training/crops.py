@@ -17,6 +17,8 @@ from facewarden.core.progress import track
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.nn.trainable import Trainable
+from facewarden.training.augment import STILL, augment, dropped
+from facewarden.training.tokens.drawn_views import drawn_view, seen_by_sensors
 
 _AT_ONCE = 32
 _COARSE = 4  # map heads draw 14x14; a quarter of the side is more than enough to move a map by subpixels
@@ -77,6 +79,31 @@ class CropSet:
             keys.append(again)
             times[key] += 1
         return tuple(keys)
+
+    def pixels(self, rows: Sequence[int]) -> dict[Modality, Tensor]:
+        """The stored crops of some samples, `(b, c, s, s)` uint8 by modality."""
+        index = torch.as_tensor(list(rows), dtype=torch.long)
+        return {name: image[index] for name, image in self.images.items()}
+
+    def seen(
+        self, rows: Sequence[int], *, keys: Sequence[str], size: int, drop: float, seed: int, epoch: int
+    ) -> FaceBatch:
+        """Some samples as a training step sees them, each in one of its sensor views.
+
+        Args:
+            rows: which.
+            keys: of the samples in the step, see `keys_of`.
+            size: side of the model's view.
+            drop: chance that a sample loses sensors.
+            seed, epoch: decide the draws.
+        """
+        plain = replace(self.unchanged(rows, size=size), key=tuple(keys))
+        seen = seen_by_sensors(plain, [drawn_view(key, seed=seed, epoch=epoch) for key in keys])
+        return dropped(seen, chance=drop, seed=seed, epoch=epoch)
+
+    def unchanged(self, rows: Sequence[int], *, size: int) -> FaceBatch:
+        """Some samples as they are: the central view of every crop."""
+        return augment(self.batch(rows), size=size, settings=STILL, seed=0, epoch=0)
 
     def batches(self, size: int) -> Iterator[FaceBatch]:
         """All samples in their order, so many at once."""

@@ -34,6 +34,7 @@ from facewarden.training.parts.shared_norm import shared_batch_norm
 from facewarden.training.parts.speed import SPEED, SpeedLog
 from facewarden.training.precision import accelerator_for, check_training_precision
 from facewarden.training.schedule import scheduled_rate, set_rate
+from facewarden.training.tokens.drawn_views import Views
 
 LOG, CHECKPOINTS = "training.jsonl", "checkpoints"
 _EMA = "averaged weights"
@@ -55,6 +56,9 @@ class TrainSettings:
         precision: "float32", "bfloat16" or "auto", see `facewarden.core.compute.precision`; small convolutional
             networks are slower in bfloat16 on a CPU.
         every: epochs between checkpoints.
+        views: `pixels` changes each crop by `augmentation`; `sensor` takes one of four views of the capture instead,
+            the clean one or as another sensor would have stored it, the same for all methods. Of `augmentation`
+            then `drop` alone applies.
         accumulate: batches of one optimizer step, for more samples than memory holds; the last step of an epoch takes
             what is left, so that nothing is open where a checkpoint is written.
         ema: share of the old values in a moving average of the weights, which is what the training leaves; 0 for the
@@ -77,6 +81,7 @@ class TrainSettings:
     ema: ShareBelowOne = 0.0
     compile: bool = False
     recompute: bool = False
+    views: Views = "pixels"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precision", check_training_precision(self.precision))

@@ -18,7 +18,7 @@ from facewarden.training.recipe_files import FOLDER, RecipeFiles
 
 OLD_KEYS = MappingProxyType({"stored": "weights_precision"})
 """Settings in recipes of 0.1 -> their names now."""
-_LATER = MappingProxyType({"accumulate": 1, "ema": 0.0, "compile": False, "recompute": False})
+_LATER = MappingProxyType({"accumulate": 1, "ema": 0.0, "compile": False, "recompute": False, "views": "pixels"})
 """Settings of the training that came later, with what was done before there was a choice."""
 _FILES = RecipeFiles(FOLDER, what="training recipe", model="multi_cnn", old_keys=OLD_KEYS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.computing import placement
 from facewarden.core.compute.device import device_of
 from facewarden.core.files import write_json
@@ -26,11 +27,13 @@ from facewarden.data.transfer import Splits, transfer_protocol
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded_views
 from facewarden.experiments.domain_generalization.descriptions import Descriptions, descriptions
+from facewarden.experiments.domain_generalization.kept_streams import kept_set, kept_views, open_streams
 from facewarden.experiments.domain_generalization.kept_weights import keep_weights
 from facewarden.metrics.pad import eer
 from facewarden.metrics.transfer import hter_at_target_eer
 from facewarden.nn.closed_form import ClosedForm
 from facewarden.training.closed_form import fit_rows
+from facewarden.training.crops import CropSet
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.loop import CHECKPOINTS
 from facewarden.training.recipe import Recipe, parse_recipe
@@ -46,8 +49,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
 
     Args:
         settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`, and
-            `degraded` where sensors are degraded too, `fold` where so many sources stand for the targets, and `keep`
-            where the weights are kept.
+            `degraded` where sensors are degraded too, `fold` where so many sources stand for the targets, `keep`
+            where the weights are kept, and `activations` where streams of the trunk were computed beforehand.
         data: where `prepare` left manifest, crops and audits.
         folder: the cell's own; an earlier try's checkpoint and scores in it are gone on from.
 
@@ -70,10 +73,14 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     labels = shuffled(train, seed=seed, protocol=str(settings["protocol"])) if settings["shuffle"] else None
 
     known = _descriptions(model, store, manifest, data=data, recipe=recipe)
+    kept = settings.get("activations")
+    streams = None if kept is None else open_streams(model, view, folder=data, kept=kept)
 
     def scored(samples: Sequence[Sample], modalities: Collection[Modality]) -> list[float]:
         if known is not None:
             return known.scores(samples, only=modalities)
+        if streams is not None:
+            return scores_of(model, kept_views(store, streams, samples, batch=_AT_ONCE, only=modalities))
         return score(model, store, samples, only=modalities)
 
     def observe(epoch: int) -> None:
@@ -83,7 +90,12 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     if known is not None:
         log = fit_rows(known.model, known.rows(train, only=only, labels=labels), dev=known.rows(dev, only=only))
     else:
-        crops, views = store.crops(train, only=only, labels=labels), store.views(dev, batch=_AT_ONCE, only=only)
+        views = store.views(dev, batch=_AT_ONCE, only=only)
+        crops: CropSet = (
+            store.crops(train, only=only, labels=labels)
+            if streams is None
+            else kept_set(store, streams, train, only=only, labels=labels)
+        )
         log = training.fit(crops, run=folder, observe=observe if settings["every_epoch"] else None, dev=views)
     epochs = recipe.training.epochs
     if known is not None or not settings["every_epoch"]:
@@ -98,8 +110,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     if settings["missing"] and set(only) == set(MODALITIES):
         for split, samples in (("dev", dev), ("test", test)):
             for drop in DROPS:
-                kept = [name for name in MODALITIES if name not in drop]
-                missing[split]["+".join(drop)] = scored(samples, kept)
+                left = [name for name in MODALITIES if name not in drop]
+                missing[split]["+".join(drop)] = scored(samples, left)
     wrong = {
         split: {what: score(model, store, samples, only=only, degradation=what) for what in DEGRADED}
         for split, samples in (("dev", dev), ("test", test))
@@ -166,10 +178,15 @@ def score(
         only: modalities that the model is given.
         degradation: one of `degraded_sensors.DEGRADED`, what is wrong with a sensor.
     """
-    device = device_of(model) or torch.device("cpu")
-    scores: list[float] = []
     views = partial(store.views, batch=_AT_ONCE, only=only)
     batches = views(samples) if degradation is None else degraded_views(views, samples, what=degradation)
+    return scores_of(model, batches)
+
+
+def scores_of(model: Detector, batches: Iterable[FaceBatch]) -> list[float]:
+    """Scores of batches in the detector's own view, one after the other."""
+    device = device_of(model) or torch.device("cpu")
+    scores: list[float] = []
     with torch.no_grad():
         for batch in batches:
             scores += model(batch.to(device)).score.double().tolist()

@@ -85,16 +85,20 @@ class MappedCrops(CropSet):
 
     place: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
+    def pixels(self, rows: Sequence[int]) -> dict[Modality, Tensor]:
+        """The stored crops of some samples, `(b, c, s, s)` uint8 by modality."""
+        where = self.place[torch.as_tensor(list(rows), dtype=torch.long)]
+        return {name: image[where] for name, image in self.images.items()}
+
     def batch(self, rows: Sequence[int]) -> FaceBatch:
         """Some samples as a batch of crops without boxes; one that is drawn twice gets a key of its own each time."""
         index = torch.as_tensor(list(rows), dtype=torch.long)
-        where = self.place[index]
 
         def named(values: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(values[i] for i in index.tolist())
 
         return CropSet(
-            images={name: image[where] for name, image in self.images.items()},
+            images=self.pixels(rows),
             present={name: here[index] for name, here in self.present.items()},
             key=named(self.key), label=self.label[index], species=named(self.species), subject=named(self.subject),
             domain=named(self.domain),

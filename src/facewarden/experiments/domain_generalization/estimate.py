@@ -26,15 +26,20 @@ from facewarden.data.sample import Sample
 from facewarden.data.simulate.planned import planned_samples
 from facewarden.data.simulate.specification import SeededCaptures
 from facewarden.data.transfer import Splits, transfer_protocol
+from facewarden.experiments.domain_generalization.cells import STREAMS
 from facewarden.experiments.domain_generalization.crop_store import view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
+from facewarden.experiments.domain_generalization.kept_streams import can_keep
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TrainedMethod, known_folder
 from facewarden.experiments.engine.estimate import PlanEstimate, WorkEstimate
 from facewarden.experiments.engine.kind import PlanCell
 from facewarden.nn.closed_form import ClosedForm
+from facewarden.nn.multimodal.stream_vit import shared_trunk
+from facewarden.pad.parts.streams import KEPT, ThreeStreams
 from facewarden.training.augment import augment
-from facewarden.training.detector import DetectorTraining
+from facewarden.training.detector import DetectorTraining, untrained_detector
 from facewarden.training.objectives.parts.base import TrainingObjective
+from facewarden.training.recipe import parse_recipe
 
 _FEW = 4
 """Samples of the timed step on a CPU, whose time grows with them; a GPU is timed with the whole batch."""
@@ -73,9 +78,15 @@ def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Pa
     ]
     rows, problem = _rows(plan, root)
     notes += [problem] if problem else []
+    streams = [cell for cell in cells if cell.settings.get("do") == STREAMS]
+    cells = [cell for cell in cells if cell.settings.get("do") != STREAMS]
     asked = {(str(cell.settings["protocol"]), int(cell.settings.get("fold", 0))) for cell in cells}
     counts = {one: _counted(plan, one[0], rows, fold=one[1]) for one in asked}
-    costs = {name: method_cost(method) for name, method in plan.methods.items() if _asked(plan, name)}
+    costs = {
+        name: method_cost(method, kept=plan.activations != "none" and can_keep(method.recipe))
+        for name, method in plan.methods.items()
+        if _asked(plan, name)
+    }
     hours: dict[str, list[float | None]] = defaultdict(list)
     disk: int | None = 0
     for cell in cells:
@@ -86,10 +97,11 @@ def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Pa
         hours[f"{method.label}, settings" if fold else method.label].append(told)
         disk = None if disk is None or count is None else disk + _kept(plan, method, count)
     crops = _crops(plan, len(rows))
-    work = [
-        WorkEstimate(label, len(each), sum(x for x in each if x is not None) if None not in each else None)
-        for label, each in hours.items()
-    ]
+    for cell in streams:
+        told, kept = _stream_cost(plan, cell, rows)
+        hours["streams of the trunk"].append(told)
+        crops += kept
+    work = [_work(label, each) for label, each in hours.items()]
     if any(cost.looks for cost in costs.values()):
         notes.append("assumed: an objective that looks at the training data before an epoch looks at half of it")
     return PlanEstimate(
@@ -101,11 +113,33 @@ def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Pa
     )
 
 
-def method_cost(method: TrainedMethod) -> MethodCost:
+def _work(label: str, hours: Sequence[float | None]) -> WorkEstimate:
+    known = [one for one in hours if one is not None]
+    if len(known) < len(hours):
+        return WorkEstimate(label, len(hours), None)
+    return WorkEstimate(label, len(hours), sum(known), longest=max(known))
+
+
+def _stream_cost(plan: PresentationPlan, cell: PlanCell, rows: Sequence[Sample]) -> tuple[float | None, int]:
+    """Hours and bytes of the streams of one view, timed on a few random images."""
+    recipe = parse_recipe(cell.settings["recipe"], source="cell")
+    model = untrained_detector(recipe, seed=0)
+    assert isinstance(model, ThreeStreams)  # nothing else has streams
+    batch = _random(_FEW, side=model.view_size)
+    with torch.no_grad():
+        seconds = _seconds_of(lambda: shared_trunk(model.network).below(model.prepare(batch)[0]), torch.device("cpu"))
+    captures = len(rows) if cell.settings["view"] == 0 else sum(row.split == "train" for row in rows)
+    values = model.filled_streams().numel()
+    told = seconds / _FEW * captures / 3600 if rows else None
+    return told, captures * values * (2 if plan.activations == "float16" else 4)
+
+
+def method_cost(method: TrainedMethod, *, kept: bool = False) -> MethodCost:
     """Time one training step and one scoring of a method, with fresh weights of its trunk.
 
     Args:
         method: of the plan.
+        kept: whether it reads streams that were computed beforehand.
     """
     recipe = method.recipe
     if recipe.model.get("pretrained"):  # the weights do not matter for the time, and need not be downloaded for it
@@ -117,6 +151,9 @@ def method_cost(method: TrainedMethod) -> MethodCost:
     side = view_of(model, margin=recipe.training.margin).side
     whole = replace(recipe.training.augmentation, drop=0.0)  # not every model goes without color
     batch = augment(_random(many, side=side), size=model.view_size, settings=whole, seed=0, epoch=0).to(device)
+    if kept and isinstance(model, ThreeStreams):
+        filled = model.filled_streams()
+        batch = replace(batch, tasks={KEPT: filled.expand(many, *filled.shape) + torch.randn(many, 1, 1, 1).to(filled)})
     if isinstance(model, ClosedForm):
         described = _seconds_of(lambda: model.describe(batch), device)
         return MethodCost(step=described / many, score=described / many, looks=0.0, state=0)

@@ -16,6 +16,8 @@ from facewarden.data.protocols.parts.transfer import plain_name
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.written import (
     TUNED,
+    BudgetSettings,
+    Kept,
     PartSettings,
     PresentationSettings,
     SealedSettings,
@@ -109,6 +111,8 @@ class PresentationPlan:
         degraded: also score with each sensor out of register, saturated and frozen.
         tuning: how settings of methods that have several are chosen.
         sealed: the sealed part; None where there is none.
+        activations: how streams of frozen trunks are kept.
+        budget: of trained parameters; None where there is none.
         published: methods -> their names in the published table.
     """
 
@@ -122,6 +126,8 @@ class PresentationPlan:
     degraded: bool
     tuning: TuningSettings
     sealed: SealedSettings | None = None
+    activations: Kept = "none"
+    budget: BudgetSettings | None = None
     published: Mapping[str, str] = field(default_factory=dict)
 
     def keeps(self, method: str, protocol: str) -> bool:
@@ -139,6 +145,8 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
     written = read_settings(PresentationSettings, settings)
     methods = {name: _method(name, written.methods, written.defaults) for name in written.methods}
     check_all_known(tuple(written.published), methods, at=("published",))
+    if written.budget is not None:
+        check_all_known(written.budget.methods, methods, at=("budget", "methods"))
     parts = tuple(_part(part, methods, written.seeds, at=("parts", place)) for place, part in enumerate(written.parts))
     return PresentationPlan(
         title=written.title,
@@ -151,6 +159,8 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
         degraded=written.degraded,
         tuning=written.tuning,
         sealed=None if written.sealed is None else _sealed(written.sealed, parts),
+        activations=written.activations,
+        budget=written.budget,
         published=written.published,
     )
 

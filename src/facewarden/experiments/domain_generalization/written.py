@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.core.settings import Count, SettingError, Text, Whole, WrittenAs
+from facewarden.core.settings import Count, SettingError, Share, Text, Whole, WrittenAs
 from facewarden.data.simulate.specification import SeededCaptures
 from facewarden.experiments.engine.plan_settings import Names, Seeds
 from facewarden.experiments.engine.recipe_changes import ABSENT, RecipeChanges
+
+Kept = Literal["none", "float16", "float32"]
+"""How streams of a frozen trunk are kept."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,21 @@ class SealedSettings:
 
 
 @dataclass(frozen=True)
+class BudgetSettings:
+    """One budget of trained parameters for methods that are compared; a plan whose methods miss it does not start.
+
+    Attributes:
+        parameters: how many.
+        within: largest deviation, as a share.
+        methods: of the plan.
+    """
+
+    parameters: Count
+    methods: Names
+    within: Share = 0.1
+
+
+@dataclass(frozen=True)
 class MethodSettings(RecipeChanges):
     """A method: a training recipe and what differs from it.
 
@@ -146,6 +164,10 @@ class PresentationSettings:
         degraded: also score with each sensor out of register, saturated and frozen.
         tuning: how settings of methods that have several are chosen.
         sealed: the sealed part; the cells that it needs then keep their weights.
+        activations: keep what a frozen trunk makes of every view in front of the first block that methods change
+            (`first_block`), as numbers of so many bits: trainings with `views: sensor` and no margin then read it.
+            `float32` gives the numbers of an uncached training up to rounding, `float16` takes half the disk.
+        budget: how many parameters its methods train.
         published: methods of the plan -> methods of the published table whose order theirs is compared with: ViT,
             CMFL, AMA, VP-FAS, MMDG, DADM.
     """
@@ -162,4 +184,6 @@ class PresentationSettings:
     degraded: bool = False
     tuning: TuningSettings = TuningSettings()
     sealed: SealedSettings | None = None
+    activations: Kept = "none"
+    budget: BudgetSettings | None = None
     published: Mapping[Text, Literal["ViT", "CMFL", "AMA", "VP-FAS", "MMDG", "DADM"]] = field(default_factory=dict)

@@ -13,11 +13,13 @@ class WorkEstimate:
         name: what they have in common, such as a method.
         cells: how many.
         hours: of all of them, one after the other on this device; None where it cannot be known.
+        longest: hours of the longest of them; None where it is not told.
     """
 
     name: str
     cells: int
     hours: float | None
+    longest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class PlanEstimate:
         ordered = sorted(self.work, key=lambda one: -(one.hours or 0.0))
         lines = [f"{cells} cells on {self.device}, one after the other: {_hours(self.hours)}"]
         lines += [f"  {one.name}: {one.cells} cells, {_hours(one.hours)}" for one in ordered]
+        known = [one for one in self.work if one.longest is not None]
+        if known:
+            last = max(known, key=lambda one: one.longest or 0.0)
+            lines.append(f"longest cell: {_hours(last.longest)} ({last.name})")
         disk = "unknown" if self.disk is None else _bytes(self.disk)
         lines.append(f"disk: {disk} in the end, {_bytes(self.working)} more for each cell that is running")
         return (*lines, *self.notes)

@@ -66,7 +66,10 @@ class FlexibleVit(OnStreams):
         self.head = nn.Linear(streams.dim, 1)
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> tuple[Float[Tensor, " b"], Float[Tensor, "m b d"]]:
         """Score and class tokens of normalized images; where `weight` is 0 a modality has no influence."""
         tokens = at_least_single(self.streams(images, weight=weight))

@@ -116,25 +116,36 @@ class DadmVit(SharedTrunk):
         form: `slim` or `published` masks.
         masks: whether there are masks, or only the adapters.
         places: heads; one where domains are not told apart.
+        first: block of the first masks and adapters; in the published network the first of all.
 
     Raises:
-        BadInputError: the trunk has no single class token, or other blocks.
+        BadInputError: the trunk has no single class token, other blocks, or fewer than `first`.
     """
 
-    def __init__(self, trunk: nn.Module, *, hidden: int, width: int, form: Form, masks: bool, places: int) -> None:
-        super().__init__(trunk)
+    def __init__(
+        self, trunk: nn.Module, *, hidden: int, width: int, form: Form, masks: bool, places: int, first: int = 0
+    ) -> None:
+        super().__init__(trunk, first=first)
         self.beside = nn.ModuleList(
             MaskedBlock(self.dim, hidden=hidden, width=width, form=form) if masks else OwnBlock(self.dim, hidden=hidden)
-            for _ in self.blocks
+            for _ in range(first, len(self.blocks))
         )
         self.heads = DomainHeads(len(MODALITIES) * self.dim, classes=2, places=places)
 
-    def forward(self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None) -> DadmOutput:
-        """Run normalized images; where `weight` is 0 a modality is no partner and does not reach the heads."""
+    def forward(
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
+    ) -> DadmOutput:
+        """Run normalized images, or the streams in front of the first masks.
+
+        Where `weight` is 0 a modality is no partner and does not reach the heads.
+        """
         streams, batch = images.shape[:2]
-        stream, told = self.embed_all(images), []
+        stream, told = self.enter(images), []
         with fastest_attention(self.blocks, like=stream):
-            for index in range(len(self.blocks)):
+            for index in range(self.first, len(self.blocks)):
                 stream, information = self._block(index, stream, batch=batch, weight=weight)
                 told += [] if information is None else [information]
         tokens = at_least_single(self.norm(stream[:, 0]).reshape(streams, batch, -1))
@@ -156,7 +167,7 @@ class DadmVit(SharedTrunk):
     def _block(self, index: int, stream: Tensor, *, batch: int, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
         block: Any = self.blocks[index]
         attended = block.attn(block.norm1(stream))
-        added, information = self.beside[index](attended.view(-1, batch, *attended.shape[1:]), weight)
+        added, information = self.beside[index - self.first](attended.view(-1, batch, *attended.shape[1:]), weight)
         stream = stream + block.drop_path1(block.ls1(attended))
         changed = block.drop_path2(block.ls2(block.mlp(block.norm2(stream))))
         return stream + changed + added.flatten(0, 1), information

@@ -107,7 +107,7 @@ class MmdaVit(OnStreams):
 
     def forward(
         self,
-        images: Float[Tensor, "m b 3 s s"],
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
         *,
         weight: Float[Tensor, "m b"] | None = None,
         partner: Float[Tensor, "b m w"] | None = None,

@@ -40,7 +40,7 @@ class StreamOutput:
         logits: `(b, 2)` attack and bona fide.
         tokens: `(m, b, d)` final class tokens of rgb, depth, infrared.
         certainty: `(m, b)` of the class token in the last block; no gradient.
-        maps: `(m, b, blocks, n)` certainty of every token in every block, where asked for.
+        maps: `(m, b, blocks, n)` certainty of every token in every block that has adapters, where asked for.
     """
 
     logits: Tensor
@@ -67,9 +67,10 @@ class MmdgVit(SharedTrunk):
         uncertainty: `closed_form`, or `mc` with the published 20 samples.
         gated: whether certainties temper the adapters' attention; they are reported either way.
         seed: of the fresh layers, and of the draws of `mc` in evaluation.
+        first: block of the first adapters; in the published network the first of all.
 
     Raises:
-        BadInputError: the trunk has no single class token, or other blocks.
+        BadInputError: the trunk has no single class token, other blocks, or fewer than `first`.
     """
 
     def __init__(
@@ -82,8 +83,9 @@ class MmdgVit(SharedTrunk):
         uncertainty: UncertaintyMode = "closed_form",
         gated: bool = True,
         seed: int = 0,
+        first: int = 0,
     ) -> None:
-        super().__init__(trunk)
+        super().__init__(trunk, first=first)
         self.seed, self.uncertainty, self.gated = seed, uncertainty, gated
         blocks: Any = self.blocks
         for block in blocks:
@@ -95,13 +97,13 @@ class MmdgVit(SharedTrunk):
                 nn.ModuleDict(
                     {name: UAdapter(self.dim, hidden=hidden, theta=theta, dropout=dropout) for name in ROUTES}
                 )
-                for _ in self.blocks
+                for _ in range(first, len(self.blocks))
             )
             self.head = nn.Linear(len(MODALITIES) * self.dim, 2)
 
     def forward(
         self,
-        images: Float[Tensor, "m b 3 s s"],
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
         *,
         weight: Float[Tensor, "m b"] | None = None,
         maps: bool = False,
@@ -109,15 +111,15 @@ class MmdgVit(SharedTrunk):
         """Run normalized images.
 
         Args:
-            images: rgb, depth, infrared, each with three channels.
+            images: rgb, depth, infrared, each with three channels; or the streams in front of the first adapters.
             weight: 0 where a sample's modality neither helps another, nor is helped, nor reaches the classifier.
             maps: also return every token's certainty.
         """
         streams, batch = images.shape[:2]
-        stream = self.embed_all(images)
+        stream = self.enter(images)
         certainties = []
         with fastest_attention(self.blocks, like=stream):
-            for index in range(len(self.blocks)):
+            for index in range(self.first, len(self.blocks)):
                 stream, certainty = self._block(index, stream, batch=batch, weight=weight)
                 certainties.append(certainty)
         tokens = at_least_single(self.norm(stream[:, 0]).reshape(streams, batch, -1))
@@ -138,7 +140,7 @@ class MmdgVit(SharedTrunk):
         certainty = self._certainty(attended.detach(), index, batch=batch)
         stream = stream + block.drop_path1(block.ls1(attended))
         normal = block.norm2(stream)
-        adapters: Any = self.adapters[index]
+        adapters: Any = self.adapters[index - self.first]
         added = run_adapters(
             [adapters[name] for name in ROUTES],
             list(ROUTES.values()),

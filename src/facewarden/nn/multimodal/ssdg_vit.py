@@ -57,7 +57,12 @@ class SsdgVit(OnStreams):
             nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, domains)
         )
 
-    def forward(self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None) -> SsdgOutput:
+    def forward(
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
+    ) -> SsdgOutput:
         """Score normalized images; where `weight` is 0 a modality does not reach the embedding."""
         tokens = at_least_single(self.streams(images, weight=weight))
         weighted = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)

@@ -28,15 +28,21 @@ class SharedTrunk(nn.Module):
 
     Args:
         trunk: a timm `VisionTransformer`; its blocks are used as they are.
+        first: block at which begins what a network adds; those below are the plain transformer's.
 
     Raises:
-        BadInputError: the trunk has no single class token, or other blocks.
+        BadInputError: the trunk has no single class token, other blocks, or fewer than `first`.
     """
 
-    def __init__(self, trunk: nn.Module) -> None:
+    def __init__(self, trunk: nn.Module, *, first: int = 0) -> None:
         super().__init__()
         parts: Any = trunk
         check_plain(parts)
+        if not 0 <= first < len(parts.blocks):
+            raise BadInputError(
+                f"first block {first} of {len(parts.blocks)}", hint=f"first_block: 0 to {len(parts.blocks) - 1}"
+            )
+        self.first = first
         self.dim = int(parts.embed_dim)
         self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
         self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
@@ -54,6 +60,23 @@ class SharedTrunk(nn.Module):
         """The embedded modalities one after another on the batch axis, so that blocks see one large batch."""
         return torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
 
+    def enter(self, images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"]) -> Float[Tensor, "mb n d"]:
+        """The streams in front of block `first`: of pixels, or as `below` gave them before."""
+        return images.flatten(0, 1) if images.ndim == 4 else self.below(images)
+
+    def below(self, images: Float[Tensor, "m b 3 s s"]) -> Float[Tensor, "mb n d"]:
+        """What the embedding and the blocks below `first` make of normalized images."""
+        stream = self.embed_all(images)
+        for block in list(self.blocks)[: self.first]:
+            stream = block(stream)
+        return stream
+
+    def lower_state(self) -> dict[str, Tensor]:
+        """Everything that `below` computes with, by name."""
+        kept = ("patches.", "class_tokens.", "positions.", "norm_pre.")
+        blocks = tuple(f"blocks.{index}." for index in range(self.first))
+        return {name: value for name, value in self.state_dict().items() if name.startswith((*kept, *blocks))}
+
 
 class StreamVit(SharedTrunk):
     """Class tokens of rgb, depth and infrared from shared blocks, with adapters beside attention and MLP or without.
@@ -68,9 +91,10 @@ class StreamVit(SharedTrunk):
         only_mlp: adapters lie beside the MLP only.
         norm_added: send what an adapter gives through the norm of the block that its input came from, before it is
             added; then a fresh adapter adds the norm's bias.
+        first: block of the first adapters.
 
     Raises:
-        BadInputError: the trunk has no single class token, or other blocks.
+        BadInputError: the trunk has no single class token, other blocks, or fewer than `first`.
     """
 
     def __init__(
@@ -80,27 +104,32 @@ class StreamVit(SharedTrunk):
         make_adapter: Callable[[int], nn.Module] | None = None,
         only_mlp: bool = False,
         norm_added: bool = False,
+        first: int = 0,
     ) -> None:
-        super().__init__(trunk)
+        super().__init__(trunk, first=first)
         self.norm_added = norm_added
-        count = len(self.blocks) if only_mlp else 2 * len(self.blocks)
+        count = (len(self.blocks) - first) * (1 if only_mlp else 2)
         made = [] if make_adapter is None else [make_adapter(self.dim) for _ in range(count)]
         self.beside_attention = nn.ModuleList([] if only_mlp else made[0::2])
         self.beside_mlp = nn.ModuleList(made if only_mlp else made[1::2])
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> Float[Tensor, "m b d"]:
         """Class tokens of normalized images.
 
         Args:
-            images: rgb, depth, infrared, each with three channels.
+            images: rgb, depth, infrared, each with three channels; or the streams in front of the first block that is
+                adapted.
             weight: 0 where a sample's modality is masked; only adapters that look across modalities heed it.
         """
         streams, batch = images.shape[:2]
-        stream = self.embed_all(images)
+        stream = self.enter(images)
         with fastest_attention(self.blocks, like=stream):
-            for index in range(len(self.blocks)):
+            for index in range(self.first, len(self.blocks)):
                 stream = self._block(index, stream, batch=batch, weight=weight)
         tokens: Tensor = self.norm(stream[:, 0]).reshape(streams, batch, -1)
         return tokens
@@ -138,17 +167,17 @@ class StreamVit(SharedTrunk):
 
     def _block(self, index: int, stream: Tensor, *, batch: int, weight: Tensor | None) -> Tensor:
         block: Any = self.blocks[index]
-        last = index == len(self.blocks) - 1
+        last, place = index == len(self.blocks) - 1, index - self.first
         normal = block.norm1(stream)
         stream = stream + block.drop_path1(block.ls1(block.attn(normal)))
         if self.beside_attention:
-            stream = stream + self._added(self.beside_attention[index], block.norm1, normal, batch, weight)
+            stream = stream + self._added(self.beside_attention[place], block.norm1, normal, batch, weight)
         elif last and not self.beside_mlp:
             stream = stream[:, :1]  # only the class token leaves
         normal = block.norm2(stream)
         stream = stream + block.drop_path2(block.ls2(block.mlp(normal)))
         if self.beside_mlp:
-            stream = stream + self._added(self.beside_mlp[index], block.norm2, normal, batch, weight)
+            stream = stream + self._added(self.beside_mlp[place], block.norm2, normal, batch, weight)
         return stream
 
     def _added(self, adapter: nn.Module, norm: nn.Module, normal: Tensor, batch: int, weight: Tensor | None) -> Tensor:
@@ -205,7 +234,10 @@ class StreamClassifier(OnStreams):
         self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES if branches})
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> StreamScores:
         """Score normalized images; where `weight` is 0 a modality does not reach the joint classifier."""
         tokens = at_least_single(self.streams(images, weight=weight))
@@ -232,7 +264,10 @@ class StreamEnsemble(OnStreams):
         self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES})
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> StreamScores:
         """Score normalized images; where `weight` is 0 a modality has no vote."""
         tokens = at_least_single(self.streams(images, weight=weight))
@@ -241,6 +276,20 @@ class StreamEnsemble(OnStreams):
         votes = torch.ones_like(single) if weight is None else weight.to(single)
         score = (single * votes).sum(dim=0) / votes.sum(dim=0).clamp(min=1)
         return StreamScores(score=score, features=tokens.transpose(0, 1).flatten(1), alone=single)
+
+
+def shared_trunk(network: nn.Module) -> SharedTrunk:
+    """The transformer that a network is, or stands on.
+
+    Raises:
+        BadInputError: it has none whose first blocks can be kept.
+    """
+    inside = network.streams if isinstance(network, OnStreams) else network
+    if not isinstance(inside, SharedTrunk):
+        raise BadInputError(
+            f"{type(network).__name__} has no blocks that could be kept", hint="a detector with first_block"
+        )
+    return inside
 
 
 def choose_trainable(network: nn.Module, preset: str, *, streams: str, blocks: int) -> None:

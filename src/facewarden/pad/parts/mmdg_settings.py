@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from facewarden.nn.multimodal.mmdg_vit import Preset
 from facewarden.nn.multimodal.uem import UncertaintyMode
-from facewarden.pad.parts.stream_settings import TransformerSettings
+from facewarden.pad.parts.stream_settings import AdapterSettings
 
 
 @dataclass(frozen=True)
-class MmdgSettings(TransformerSettings):
+class MmdgSettings(AdapterSettings):
     """Everything that decides what an MMDG detector computes; it is recorded in the card.
 
     Attributes:

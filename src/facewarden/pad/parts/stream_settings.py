@@ -71,6 +71,18 @@ class TransformerSettings(ViewSettings):
     pretrained: bool = False
 
 
+@dataclass(frozen=True)
+class AdapterSettings(TransformerSettings):
+    """The transformer, of whose first blocks nothing is changed.
+
+    Attributes:
+        first_block: block at which begins what the method adds, counted from 0; published methods begin at 0. With the
+            preset `paper` nothing below is trained either, and plans can keep what comes out there.
+    """
+
+    first_block: Whole = 0
+
+
 def make_trunk(settings: TransformerSettings) -> nn.Module:
     """Make the transformer that a detector is built on; fresh weights come from the settings' seed."""
     return load_trunk(

@@ -33,6 +33,8 @@ from facewarden.nn.precision import at_least_single
 from facewarden.nn.trainable import Trainable
 from facewarden.nn.trunk import trunk_identity, without_weights
 from facewarden.nn.trunk_input import normalized
+from facewarden.pad.parts.kept import KEPT, Entered, below, filled, nobody
+from facewarden.pad.parts.rows import joined_outputs, row_of
 from facewarden.pad.parts.stream_settings import (
     TransformerSettings,
     ViewSettings,
@@ -42,6 +44,8 @@ from facewarden.pad.parts.stream_settings import (
 
 _Output = TypeVar("_Output")
 _Made = TypeVar("_Made", bound="ThreeStreams")
+
+__all__ = ["KEPT", "Entered", "ThreeStreams"]
 
 
 class ThreeStreams(Trainable):
@@ -74,6 +78,7 @@ class ThreeStreams(Trainable):
         with torch.random.fork_rng(devices=[]):  # torch draws initial values from its global generator
             torch.manual_seed(derive(self.options.seed, self.name, "fresh layers"))
             self.network = self.build(trunk)
+        self._filled: dict[torch.device, Tensor] = {}
         self.frame_size = self.options.size
         self.squash = self.options.size if self.options.fit == "squash" else None
         self.card = self._card()
@@ -90,16 +95,17 @@ class ThreeStreams(Trainable):
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch of faces."""
-        return self.tiled(batch, self._respond, joined=_joined)
+        return self.tiled(batch, self._respond, joined=joined_outputs)
 
     def answer(self, batch: FaceBatch, ask: Callable[[Tensor, Tensor | None], _Output]) -> _Output:
         """What `ask` says of the prepared images of a whole batch, in the precision of the products.
 
         Args:
             batch: frames with boxes, or crops.
-            ask: given normalized images `(3, b, 3, s, s)` and a weight `(3, b)`, see `respond`.
+            ask: given normalized images `(3, b, 3, s, s)` and a weight `(3, b)`, see `respond`; or, where the batch
+                holds them, the streams in front of the first block that the method changes.
         """
-        images, present = self.prepare(batch)
+        images, present = self.kept(batch) if KEPT in batch.tasks else self.prepare(batch)
         weight = present.to(images.dtype) if self.options.missing_fill == "masked_tokens" else None
         with self.autocast(images.device.type):
             return ask(images, weight)
@@ -123,7 +129,7 @@ class ThreeStreams(Trainable):
         alone = self.options.tiling == "sample" or (self.options.tiling == "auto" and batch.device.type == "cpu")
         if self.training or not self.frozen or not alone or len(batch) <= 1:
             return run(batch)
-        return joined([run(_row(batch, index)) for index in range(len(batch))])
+        return joined([run(row_of(batch, index)) for index in range(len(batch))])
 
     def autocast(self, device: str) -> AbstractContextManager[object]:
         """Matrix products in the precision that was asked for, else in that of the settings."""
@@ -211,6 +217,19 @@ class ThreeStreams(Trainable):
             for name in MODALITIES
         )  # fmt: skip
         return DetectorGraph(_StreamGraph(self), views, present=True)
+
+    def kept(self, batch: FaceBatch) -> tuple[Float[Tensor, "3 b n d"], Tensor]:
+        """The streams that a batch holds under `KEPT`, those of absent sensors filled, and where they are present."""
+        present = torch.stack([_present(batch, modality) for modality in MODALITIES])
+        return filled(batch.tasks[KEPT].transpose(0, 1), present, fill=self.filled_streams()), present
+
+    def filled_streams(self) -> Float[Tensor, "3 n d"]:
+        """The streams of what stands for an absent sensor, in front of the first block that the method changes."""
+        device = next(self.network.parameters()).device
+        if device not in self._filled:
+            images, _ = self.prepare(nobody(self.options.size, device=device))
+            self._filled[device] = below(self.network, images)
+        return self._filled[device]
 
     def requires_grad_(self: _Made, requires_grad: bool = True) -> _Made:  # noqa: FBT001, FBT002 - the signature of torch
         """Enable gradients for the parameters that the preset trains, or for none."""
@@ -313,23 +332,3 @@ class _StreamGraph(nn.Module):
 def _present(batch: FaceBatch, modality: str) -> Tensor:
     mask = batch.present.get(modality)  # type: ignore[call-overload]
     return torch.zeros(len(batch), dtype=torch.bool, device=batch.device) if mask is None else mask
-
-
-def _row(batch: FaceBatch, index: int) -> FaceBatch:
-    """One sample as views of the batch, without labels."""
-    rows = slice(index, index + 1)
-    return FaceBatch(
-        images={name: image[rows] for name, image in batch.images.items()},
-        key=batch.key[rows],
-        present={name: mask[rows] for name, mask in batch.present.items()},
-        box=None if batch.box is None else batch.box[rows],
-    )
-
-
-def _joined(parts: Sequence[PadOutput]) -> PadOutput:
-    features = [part.features for part in parts if part.features is not None]
-    return PadOutput(
-        score=torch.cat([part.score for part in parts]),
-        features=torch.cat(features) if features else None,
-        tasks={name: torch.cat([part.tasks[name] for part in parts]) for name in parts[0].tasks},
-    )

@@ -19,17 +19,16 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.processes import end_with_parent
-from facewarden.training.augment import Augmentation, Draws, apply_changes, augment, draw_changes
+from facewarden.training.augment import Augmentation, Draws, apply_changes, draw_changes
 from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.whole_set import WholeSet
 from facewarden.training.parts.ranks import Ranks
 from facewarden.training.parts.tensors import with_tensors
 from facewarden.training.sampling import balanced_epoch
+from facewarden.training.tokens.drawn_views import Views
 
 _MOST_WORKERS = 8
 _AHEAD = 2
-STILL = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)
-"""No change: the central view of every crop."""
 
 
 @runtime_checkable
@@ -43,6 +42,10 @@ class FeedSettings(Protocol):
     @property
     def augmentation(self) -> Augmentation:
         """Strength of the changes."""
+
+    @property
+    def views(self) -> Views:
+        """What a step sees: crops with these changes, or sensor views of the captures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,26 @@ class PreparedBatch:
         return apply_changes(plain, here.drawn)
 
 
-class StepSet(Dataset[PreparedBatch]):
+@dataclass(frozen=True, eq=False)
+class SeenBatch:
+    """A batch that needs no further change.
+
+    Attributes:
+        batch: as the step sees it.
+    """
+
+    batch: FaceBatch
+
+    def pin_memory(self) -> SeenBatch:
+        """The batch in memory from which a GPU copies without waiting."""
+        return with_tensors(self, lambda tensor: tensor.pin_memory())
+
+    def on(self, device: torch.device) -> FaceBatch:
+        """The batch on a device."""
+        return self.batch.to(device)
+
+
+class StepSet(Dataset["PreparedBatch | SeenBatch"]):
     """The batches of a training by their step; every process of several has its share of each.
 
     Args:
@@ -91,7 +113,7 @@ class StepSet(Dataset[PreparedBatch]):
         self.per_epoch = -(-len(source) // settings.batch)
         self._order = lru_cache(maxsize=2)(self._order_of)
 
-    def __getitem__(self, step: int) -> PreparedBatch:
+    def __getitem__(self, step: int) -> PreparedBatch | SeenBatch:
         """The share of this process of one step."""
         epoch, number = divmod(step, self.per_epoch)
         batch = self.settings.batch
@@ -101,8 +123,12 @@ class StepSet(Dataset[PreparedBatch]):
         keys, rows = self.source.keys_of(rows)[mine], rows[mine]
         index = torch.tensor(rows, dtype=torch.long)
         held = self.source
+        if self.settings.views == "sensor":
+            drop = self.settings.augmentation.drop
+            return SeenBatch(held.seen(rows, keys=keys, size=self.size, drop=drop, seed=self.seed, epoch=epoch))
         modalities = [name for name in MODALITIES if name in held.images]
-        images = {name: held.images[name][index] for name in modalities}
+        stored = held.pixels(rows)
+        images = {name: stored[name] for name in modalities}
         drawn = draw_changes(
             keys, modalities, present={name: here[index] for name, here in held.present.items()},
             side=next(iter(images.values())).shape[-1], size=self.size, settings=self.settings.augmentation,
@@ -174,7 +200,7 @@ class Feed:
         waited, self.waited = self.waited, 0.0
         return waited
 
-    def _prepared(self, first: int, last: int) -> Iterator[PreparedBatch]:
+    def _prepared(self, first: int, last: int) -> Iterator[PreparedBatch | SeenBatch]:
         loader = iter(
             DataLoader(
                 self.steps, batch_size=None, sampler=range(first, last), num_workers=self.workers,
@@ -220,8 +246,7 @@ class StillBatches(WholeSet):
         if not 0 <= number < len(self):
             raise IndexError(number)
         rows = range(number * self.batch, min((number + 1) * self.batch, len(self.source)))
-        batch = self.source.batch(rows).to(self.device)
-        return augment(batch, size=self.size, settings=STILL, seed=0, epoch=0)
+        return self.source.unchanged(rows, size=self.size).to(self.device)
 
 
 def workers_for(device: torch.device) -> int:

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import Modality
 from facewarden.core.processes import CANNOT_START, note_one_process, without_main, worker_pool
 from facewarden.core.progress import track
 from facewarden.nn.floors.depth_geometry import canonical_depth
+from facewarden.training.tokens.drawn_views import pixels_of
 from facewarden.training.tokens.engine import Engine, EngineSettings, make_engine
 from facewarden.training.tokens.sensor_views import Pixels, content_of, sensor_view
 from facewarden.training.tokens.store import PICTURES, TokenStore, folder_of, open_tokens
@@ -24,19 +25,6 @@ CHUNK = 64
 _AT_ONCE = 16
 _Capture = dict[Modality, Pixels]
 _Task = tuple[Path, EngineSettings, int, list[str], list[_Capture]]
-
-
-def pixels_of(batch: FaceBatch) -> list[_Capture]:
-    """The 8-bit pixels of every crop of a batch, `(h, w, c)` by modality, without the sensors that it lacks."""
-    found: list[_Capture] = [{} for _ in batch.key]
-    for name in MODALITIES:
-        if name not in batch.images:
-            continue
-        whole = (batch.images[name] * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        for row, there in enumerate(batch.present[name].tolist()):
-            if there:
-                found[row][name] = np.ascontiguousarray(whole[row])
-    return found
 
 
 def contents_of(batches: Iterable[FaceBatch]) -> list[str]:

@@ -11,7 +11,12 @@ from facewarden.data.loading import load_batch
 from facewarden.data.manifest import Manifest
 from facewarden.experiments.domain_generalization.crop_store import CropStore, make_store, open_store, view_of
 from facewarden.pad.vit_concat import VitConcat
+from facewarden.training.augment import STILL, augment
 from facewarden.training.crops import load_crops
+from facewarden.training.loop import TrainSettings
+from facewarden.training.parts.feed import StepSet
+from facewarden.training.parts.ranks import Ranks
+from facewarden.training.tokens.drawn_views import Views, drawn_view
 from four_domains import write_domains
 
 
@@ -43,6 +48,27 @@ def test_the_stored_crops_are_those_that_training_reads(held: tuple[Manifest, Cr
     assert one.label is not None
     assert other.label is not None
     assert torch.equal(one.label, other.label)
+
+
+@pytest.mark.parametrize("views", ["pixels", "sensor"])
+def test_a_training_step_gets_the_crops_of_its_samples_not_those_at_their_numbers_in_the_store(
+    held: tuple[Manifest, CropStore, VitConcat], views: Views
+) -> None:
+    manifest, store, _ = held
+    samples = store.readable(list(manifest))
+    some = samples[7:15]
+    whole = {sample.key: store.crops(samples).batch([row]) for row, sample in enumerate(samples)}
+    settings = TrainSettings(batch=4, margin=1.5, augmentation=STILL, views=views)
+    steps = StepSet(store.crops(some), settings, size=16, seed=0, ranks=Ranks())
+    for step in range(steps.per_epoch):
+        batch = steps[step].on(torch.device("cpu"))
+        expected = {
+            key: augment(whole[key.partition(" ")[0]], size=16, settings=STILL, seed=0, epoch=0) for key in batch.key
+        }
+        same = [torch.allclose(batch.images["rgb"][row], expected[key].images["rgb"][0], atol=1e-5)
+                for row, key in enumerate(batch.key)]  # fmt: skip
+        clean = [views == "pixels" or drawn_view(key, seed=0, epoch=0) == 0 for key in batch.key]
+        assert same == clean
 
 
 def test_face_crops_without_boxes_keep_their_rim(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_hours_are_the_sum_over_cells(
 ) -> None:
     monkeypatch.setattr(
         estimate, "method_cost",
-        lambda method: MethodCost(step=2.0, score=0.5, looks=0.5 if method.name == "mmdg" else 0.0, state=1000),
+        lambda method, *, kept: MethodCost(2.0, 0.5, looks=0.5 if method.name == "mmdg" else 0.0, state=1000),
     )  # fmt: skip
     result = bench(str(written(tmp_path, scored=scored, missing=missing)), out=tmp_path / "out", dry_run=True)
     told = result.estimate
@@ -77,7 +77,7 @@ def test_a_step_of_every_method_is_timed_and_told(tmp_path: Path, capsys: pytest
 def test_without_the_sets_cells_are_counted_and_the_rest_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "method_cost", lambda method: MethodCost(1.0, 1.0, 0.0, 0))
+    monkeypatch.setattr(estimate, "method_cost", lambda method, *, kept: MethodCost(1.0, 1.0, 0.0, 0))
     result = bench(str(written(tmp_path, captures="nowhere/manifest.csv")), out=tmp_path / "out", dry_run=True)
     assert result.estimate is not None
     assert result.estimate.hours is None
