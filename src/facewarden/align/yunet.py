@@ -1,20 +1,19 @@
-"""YuNet face detector with five landmarks, run by OpenCV."""
+"""YuNet face detector with five landmarks, run by onnxruntime or OpenCV."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.align.parts.yunet_engines import Engine, face_rows
 from facewarden.assets import locate
 from facewarden.core.roles import Aligner, FaceLocation
 
 _NMS_OVERLAP = 0.3
-_MAX_FACES = 5000
 _TIGHT = 256
 """Pixels; photos whose longer side is at most this are often cut to the face, and get a black margin of a quarter."""
 _SMALL = 240
@@ -38,6 +37,8 @@ class YuNet(Aligner):
             Small photos get a margin and very small ones are doubled first, which lowers the verification error on ORL.
         side: the photo's longer side in pixels is reduced to this before the search. When nothing is found, or a face
             wider than the network is exact for, the search is repeated at half of it.
+        engine: opencv or onnxruntime, whose boxes differ by thousandths of a pixel; auto takes the faster one where it
+            is installed and finds the same in a test picture.
 
     Raises:
         MissingAssetError: the weights are not fetched.
@@ -45,19 +46,11 @@ class YuNet(Aligner):
     Source: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", MIR 2023; weights of the 2023 release.
     """
 
-    def __init__(self, *, threshold: float = 0.6, side: int = 640) -> None:
+    def __init__(self, *, threshold: float = 0.6, side: int = 640, engine: Engine = "auto") -> None:
         model = locate("yunet", "face_detection_yunet_2023mar.onnx")
         self.threshold = threshold
         self.side = side
-        # OpenCV 5 warns at each creation that its new engine has no targets, which says nothing to our users.
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        try:
-            self._detector: Any = cv2.FaceDetectorYN.create(
-                str(model), "", (side, side), threshold, _NMS_OVERLAP, _MAX_FACES
-            )
-        finally:
-            cv2.utils.logging.setLogLevel(level)
+        self._rows = face_rows(model, threshold=threshold, engine=engine)
 
     def locate(self, image: NDArray[np.uint8]) -> tuple[FaceLocation, ...]:
         """Find faces in an `(h, w, 3)` RGB photo, best first; an empty tuple when there is none."""
@@ -107,10 +100,7 @@ class YuNet(Aligner):
         view = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if (height, width) != image.shape[:2]:
             view = cv2.resize(view, (width, height), interpolation=cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA)
-        self._detector.setInputSize((width, height))
-        _, rows = self._detector.detect(view)
-        if rows is None:
-            return ()
+        rows = self._rows.detect(view)
         ratio = np.array([image.shape[1] / width, image.shape[0] / height])
         return tuple(_location(row, ratio) for row in sorted(rows, key=lambda row: -row[14]))
 
