@@ -78,10 +78,9 @@ def train_case(name: str, run: Path) -> Trained:
         settings = replace(TrainSettings(), **common, ema=0.9)  # type: ignore[arg-type]
     else:
         plan = read_recipe(name)
-        small = {"width": 16} if name.startswith("dadm") else {}
-        shape = {"backbone": "lcnet_035", "width": 8, "size": 32} if plan.entry == "multi_cnn" else {
-            **plan.model, "depth": 1, "size": 32, **small,
-        }  # fmt: skip
+        small = {"multi_cnn": {"backbone": "lcnet_035", "width": 8}, "mm_cdcn": {"width": 8}, "multitask": {},
+                 "dadm": {"depth": 1, "width": 16}}  # fmt: skip
+        shape = {**plan.model, **small.get(plan.entry, {"depth": 1}), "size": 32}
         model = registry.load("pad", plan.entry).untrained(shape, seed=0)
         for module in model.modules():
             if isinstance(getattr(module, "dropout", None), float):
@@ -102,8 +101,8 @@ def train_in_two(names: list[str], folder: Path) -> dict[str, list[Trained]]:
         )
         for rank in range(2)
     ]  # fmt: skip
-    for process in started:
-        _, errors = process.communicate(timeout=300)
+    said = [process.communicate(timeout=600)[1] for process in started]
+    for process, errors in zip(started, said, strict=True):
         assert process.returncode == 0, errors[-3000:]
     return {name: [_read(folder / f"{name}-{rank}.pt") for rank in range(2)] for name in names}
 

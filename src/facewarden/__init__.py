@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.own.calibrate import calibrate
     from facewarden.verbs.own.data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.purify import purify
+    from facewarden.verbs.scaling.launch import launch
     from facewarden.verbs.scaling.merge import merge
     from facewarden.verbs.score import score
     from facewarden.verbs.sfa import sfa
@@ -63,6 +64,7 @@ __all__ = [
     "export",
     "fetch",
     "freeze",
+    "launch",
     "load_detector",
     "load_purifier",
     "load_recognizer",
@@ -91,6 +93,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
         "report": "facewarden.verbs.laboratory.report:report",
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
+        "launch": "facewarden.verbs.scaling.launch:launch",
         "merge": "facewarden.verbs.scaling.merge:merge",
         "load_detector": "facewarden.verbs.models:load_detector",
         "load_purifier": "facewarden.verbs.models:load_purifier",

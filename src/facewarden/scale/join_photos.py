@@ -15,12 +15,13 @@ from facewarden.scale.record import ShardRecord
 _TABLE = {"purify": "purified.csv", "cloak": "cloaked.csv"}
 
 
-def join_photos(records: Sequence[ShardRecord], out: Path) -> Path:
+def join_photos(records: Sequence[ShardRecord], out: Path, *, tables_only: bool = False) -> Path:
     """Place every photo of the shards' tables in one folder, with one table and one record to go on from.
 
     Args:
         records: of all shards, checked.
         out: the folder.
+        tables_only: the photos are in their places already.
 
     Returns:
         The table.
@@ -31,7 +32,7 @@ def join_photos(records: Sequence[ShardRecord], out: Path) -> Path:
     for record in records:
         table = joined_tables([record.home / manifest.name])
         for name in table["file"]:
-            if name is not None:
+            if name is not None and not tables_only:
                 place_file(named_file(record.home, name), named_file(out, name))
     if verb == "purify":
         _journal(records, out)

@@ -143,6 +143,7 @@ WRONG = {
     "fetch": ["yunett"],
     "freeze": ["absent", "--out", "o.json"],
     "list": ["pads"],
+    "launch": ["audit"],
     "merge": ["absent", "--out", "o"],
     "plan-test": ["--finished", "absent.json"],
     "purify": [".", "--out", "o", "--purifier", "jpg"],

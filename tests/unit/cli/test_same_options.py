@@ -13,7 +13,7 @@ import facewarden
 from facewarden.cli.parts.commands import load_command, sub_verbs
 
 VERBS = ("attack", "audit", "bench", "calibrate", "card", "certify", "cloak", "cloak-pairs", "distill", "explain",
-         "freeze", "merge", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
+         "freeze", "launch", "merge", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
 
 
 def options(function: Callable[..., Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_sub_verbs_of_evaluate_have_options_of_the_function() -> None:
 
 
 def test_every_verb_that_runs_a_network_takes_device_and_precision() -> None:
-    commands = [load_command(verb) for verb in VERBS if verb not in ("card", "freeze", "merge", "simulate")]
+    commands = [load_command(verb) for verb in VERBS if verb not in ("card", "freeze", "launch", "merge", "simulate")]
     for command in (*commands, *(load_command("evaluate", name) for name in NETWORKS)):
         found = options(command.entry)
         assert {name: found[name] for name in ("device", "precision")} == {"device": "auto", "precision": ()}

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch import distributed as dist
 from torch.nn import functional as F
 
 from facewarden.core.batch import FaceBatch
@@ -22,6 +21,7 @@ from facewarden.training.objectives.parts.domains import places_of
 from facewarden.training.objectives.parts.evaluating import evaluating
 from facewarden.training.objectives.parts.networks import network_of
 from facewarden.training.objectives.parts.prototype_objective import unwrap
+from facewarden.training.parts.ranks import joined_rows
 
 
 class Mmda(TrainingObjective):
@@ -46,8 +46,6 @@ class Mmda(TrainingObjective):
     def begin(self, *, domains: Sequence[str], steps: int) -> None:
         """Take all training domains as the sources, unless they were named."""
         self.sources = self.sources or tuple(domains)
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            raise BadInputError("mmda keeps running means, which several processes do not share", hint="one process")
 
     def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:
         """Before the first epoch, measure partners and place the prototypes; the model's mode is put back.
@@ -93,7 +91,7 @@ class Mmda(TrainingObjective):
         kinds = torch.arange(2, device=target.device)[:, None].expand(output.of_prototypes.shape[:2])
         told = F.cross_entropy(output.of_prototypes.flatten(0, 1), self._target(kinds.flatten()))
         if network.training:
-            network.note(output.tokens.detach(), where, keep=self.keep)
+            network.note(joined_rows(output.tokens), joined_rows(where), keep=self.keep)
         total = torch.stack([*aligned, classified, told]).sum() + output.auxiliary
         parts = {f"aligned_{level}": value for level, value in enumerate(aligned)}
         parts |= {"classified": classified, "prototypes": told, "gates": output.auxiliary}

@@ -122,6 +122,20 @@ def by_the_first(compute: Callable[[], T]) -> T:
     raise RunError(f"the first process failed: {said[0][1]}", hint="its own lines say why")
 
 
+def joined_rows(rows: torch.Tensor) -> torch.Tensor:
+    """The rows of all processes one after another, which may have different numbers of them; without gradient."""
+    here = ranks()
+    if here.count == 1:
+        return rows
+    counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(here.count)]
+    dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+    longest = max(int(count) for count in counts)
+    padded = torch.cat([rows.detach(), rows.new_zeros(longest - len(rows), *rows.shape[1:])])
+    parts = [torch.empty_like(padded) for _ in range(here.count)]
+    dist.all_gather(parts, padded.contiguous())
+    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
+
+
 def gathered(value: T) -> list[T]:
     """The value of every process, in their order; small ones, such as sums of a log."""
     here = ranks()

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facewarden.core.errors import ContractError
@@ -71,8 +70,24 @@ def _forward(module: Any, images: Tensor) -> Tensor:
 
 def _summed(values: Tensor) -> Tensor:
     """The sum over all processes, through which gradients flow."""
-    whole: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    whole: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
     return whole
+
+
+class _Sum(torch.autograd.Function):
+    """A sum over processes; every process has its own loss, and the gradient is that of all of them."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        whole = values.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        whole = gradients[0].clone()
+        dist.all_reduce(whole)
+        return whole
 
 
 def _remember(module: Any, mean: Tensor, variance: Tensor) -> None:

@@ -30,7 +30,7 @@ from facewarden.scale.record import ShardRecord
 from facewarden.verbs.bench import summarize
 
 _SKIPPED = "skipped: "
-_FOLDERS = {"purify": join_photos, "cloak": join_photos, "simulate": join_captures, "cloak-pairs": join_pairs,
+_FOLDERS = {"simulate": join_captures, "cloak-pairs": join_pairs,
             "evaluate verification": join_embeddings}  # fmt: skip
 
 
@@ -83,8 +83,23 @@ def merge(
         BadInputError: the shards do not make one whole, or `out` cannot be written.
     """
     given: tuple[PathLike, ...] = several(shards)
-    out = path_of(out)
-    records = shards_in([path_of(one) for one in given])
+    homes = [path_of(one) for one in given]
+    return merge_homes(homes, path_of(out), allow_mixed_precision=allow_mixed_precision)
+
+
+@locking
+def merge_homes(
+    homes: Sequence[Path], out: Path, *, allow_mixed_precision: bool = False, tables_only: bool = False
+) -> Merged:
+    """Join shards as `merge` does.
+
+    Args:
+        homes: their folders or tables.
+        out: where to.
+        allow_mixed_precision: as there.
+        tables_only: photos are in their places already, as in a store.
+    """
+    records = shards_in(homes)
     check_shards(records, allow_mixed_precision=allow_mixed_precision)
     if any(record.home.resolve() == out.resolve() for record in records):
         raise BadInputError(f"{out} holds a shard", hint="another --out")
@@ -112,6 +127,9 @@ def merge(
             made = join_cells(records, out)
             found = summarize(made.read, made.kind, made.outcome, out=out, command=made.command, cells=len(made.cells))
         file = found.page
+    elif first.verb in ("cloak", "purify"):
+        file = join_photos(records, out, tables_only=tables_only)
+        skipped = _skipped(file)
     else:
         file = _FOLDERS[first.verb](records, out)
         skipped = _skipped(file)
