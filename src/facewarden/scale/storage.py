@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import temporary_name, writing
+from facewarden.core.files import writing
 from facewarden.data.photo_files import PHOTO_SUFFIXES
 
 T = TypeVar("T")
@@ -102,13 +102,8 @@ class Store:
             if self._local:
                 final = Path(path)
                 final.parent.mkdir(parents=True, exist_ok=True)
-                temporary = temporary_name(final)
-                try:
-                    with source.open("rb") as read, temporary.open("xb") as write:
-                        shutil.copyfileobj(read, write)
-                    temporary.replace(final)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                with writing(final) as temporary:
+                    shutil.copyfile(source, temporary)
                 return
             self.fs.put_file(str(source), path)
             _check_whole(source, self._fresh().info(path), key)

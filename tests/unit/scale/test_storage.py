@@ -107,7 +107,7 @@ def test_a_file_is_whole_under_its_name(photos: Path, tmp_path: Path, monkeypatc
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(storage.shutil, "copyfileobj", fail)
+    monkeypatch.setattr(storage.shutil, "copyfile", fail)
     with pytest.raises(BadInputError, match="disk full"):
         store.send(photos / "2.png", "a/0.png")
     assert (tmp_path / "there" / "a" / "0.png").read_bytes() == (photos / "0.png").read_bytes()
