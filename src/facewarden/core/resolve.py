@@ -29,7 +29,8 @@ RecognizerLike = PathLike | Recognizer
 PurifierLike = PathLike | Purifier
 
 
-_FILES = {".onnx": "onnx_file", ".xml": "openvino_file"}
+_FILES = {".onnx": "onnx_file", ".xml": "openvino_file", ".tflite": "tflite_file"}
+_KINDS = {".onnx": "an ONNX file", ".xml": "an OpenVINO file", ".tflite": "a TFLite file"}
 """Suffix of a model in one file -> the entry that opens it."""
 
 _ROLES = {"pad": "pad", "recognizers": "recognizer", "purifiers": "purifier"}
@@ -206,8 +207,9 @@ def _at_path(group: str, path: Path, settings: Mapping[str, Any], names: Collect
     form = _FILES.get(path.suffix.lower())
     if form in names:
         if settings:
-            what = "an ONNX file" if form == "onnx_file" else "an OpenVINO file"
-            raise BadInputError(f"{path}: {what} takes no settings", hint=f"its card {path.stem}.json")
+            raise BadInputError(
+                f"{path}: {_KINDS[path.suffix.lower()]} takes no settings", hint=f"its card {path.stem}.json"
+            )
         return load(group, str(form))(path)
     if path.is_dir():
         if settings:
@@ -217,7 +219,8 @@ def _at_path(group: str, path: Path, settings: Mapping[str, Any], names: Collect
     if path.suffix == ".py":
         raise BadInputError(f"{path}: what of this file?", hint=f"{path}:NAME, see facewarden help sources")
     raise BadInputError(
-        f"{path}: neither an artifact folder nor an .onnx file", hint=f"facewarden list {list_of(group)}"
+        f"{path}: neither an artifact folder nor an .onnx, .tflite or .xml file",
+        hint=f"facewarden list {list_of(group)}",
     )
 
 

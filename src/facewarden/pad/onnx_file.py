@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from facewarden.core.card import Card
-from facewarden.core.identity.own_hash import with_onnx_hashes
+from facewarden.core.identity.own_hash import with_file_hashes
 from facewarden.core.roles import Detector
 from facewarden.nn.exported.settings import is_exported
-from facewarden.nn.foreign.model import onnx_model
-from facewarden.nn.foreign.onnx_card import card_beside
+from facewarden.nn.foreign.file_card import card_beside
+from facewarden.nn.foreign.model import file_model
 from facewarden.nn.foreign.settings import DetectorSettings
 from facewarden.pad.parts.exported import ExportedDetector
 from facewarden.pad.parts.foreign import ForeignDetector
@@ -40,11 +40,11 @@ class OnnxDetector(ForeignDetector):
             return super().__new__(cls)
         known = card_beside(path) if card is None else card
         if is_exported(known):
-            return ExportedDetector(path, with_onnx_hashes(known, path))
+            return ExportedDetector(path, with_file_hashes(known, path))
         return super().__new__(cls)
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        super().__init__(onnx_model(path, DetectorSettings, role="pad", card=card))
+        super().__init__(file_model(path, DetectorSettings, role="pad", card=card))
 
     @classmethod
     def from_artifact(cls, folder: Path) -> Detector:

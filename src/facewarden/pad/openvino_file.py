@@ -1,4 +1,4 @@
-"""A detector that facewarden exported to OpenVINO, with its card beside it: openvino_file:PATH; not differentiable."""
+"""A detector as an OpenVINO file with a card beside it, yours or an exported one: openvino_file:PATH; no gradients."""
 
 from __future__ import annotations
 
@@ -7,32 +7,45 @@ from pathlib import Path
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.nn.exported.openvino_network import hashed_card
-from facewarden.nn.exported.settings import SCORE, CropView, ExportedSettings
+from facewarden.core.roles import Detector
+from facewarden.nn.exported.openvino_network import hashed_card, openvino_model
+from facewarden.nn.exported.settings import SCORE, CropView, ExportedSettings, is_exported
+from facewarden.nn.foreign.settings import DetectorSettings
 from facewarden.pad.parts.exported import ExportedDetector
+from facewarden.pad.parts.foreign import ForeignDetector
 
 
-class OpenVinoDetector(ExportedDetector):
-    """Runs an OpenVINO file on the CPU in float32; `facewarden export MODEL openvino` writes it.
+class OpenVinoDetector(ForeignDetector):
+    """Runs an OpenVINO file on the CPU in float32; it is probed when it is loaded.
+
+    A file that `facewarden export MODEL openvino` wrote gives a `facewarden.pad.parts.exported.ExportedDetector`
+    instead. Of others layout, type and a fixed size are read from the file; of several outputs the card names one.
 
     Args:
         path: `NAME.xml`, with `NAME.bin` and the card `NAME.json` beside it.
 
     Raises:
-        BadInputError: openvino is not installed, a file is missing or another one, or an answer of the card's
-            `self_test` differs.
+        BadInputError: openvino is not installed, a file is missing or another one, or the card does not fit; with the
+            word of the card to change.
     """
 
+    def __new__(cls, path: Path | None = None) -> Detector:  # type: ignore[misc]
+        """Open what `facewarden export` wrote as an `ExportedDetector`, and any other file as this class."""
+        if path is None:  # a copy is filled after it was made
+            return super().__new__(cls)
+        known = hashed_card(path)
+        return ExportedDetector(path, known) if is_exported(known) else super().__new__(cls)
+
     def __init__(self, path: Path) -> None:
-        super().__init__(path, hashed_card(path))
+        super().__init__(openvino_model(path, DetectorSettings, role="pad"))
 
     @classmethod
-    def from_artifact(cls, folder: Path) -> OpenVinoDetector:
+    def from_artifact(cls, folder: Path) -> Detector:
         """Open the folder that `facewarden export` wrote."""
         return cls(folder / "model.xml")
 
     @classmethod
-    def example(cls, folder: Path) -> OpenVinoDetector:
+    def example(cls, folder: Path) -> Detector:
         """Return a detector that scores redness, whose files are written into a folder.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.core.card import Card
-from facewarden.nn.foreign.model import onnx_model
+from facewarden.nn.foreign.model import file_model
 from facewarden.nn.foreign.settings import PurifierSettings
 from facewarden.purifiers.parts.foreign import ForeignPurifier
 
@@ -24,7 +24,7 @@ class OnnxPurifier(ForeignPurifier):
     """
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        super().__init__(onnx_model(path, PurifierSettings, role="purifier", card=card))
+        super().__init__(file_model(path, PurifierSettings, role="purifier", card=card))
 
     @classmethod
     def from_artifact(cls, folder: Path) -> OnnxPurifier:

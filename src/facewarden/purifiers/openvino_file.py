@@ -1,4 +1,4 @@
-"""A purifier that facewarden exported to OpenVINO, with its card beside it; not differentiable."""
+"""A purifier as an OpenVINO file with a card beside it, yours or an exported one; not differentiable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facewarden.purifiers.parts.foreign import ForeignPurifier
 
 
 class OpenVinoPurifier(ForeignPurifier):
-    """Runs an OpenVINO file on the CPU in float32; `facewarden export MODEL openvino` writes it.
+    """Runs an OpenVINO file on the CPU in float32, such as `facewarden export MODEL openvino` writes.
 
     Args:
         path: `NAME.xml`, with `NAME.bin` and the card `NAME.json` beside it.

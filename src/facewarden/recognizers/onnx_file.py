@@ -9,7 +9,7 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.nn.foreign.model import onnx_model
+from facewarden.nn.foreign.model import file_model
 from facewarden.nn.foreign.settings import RecognizerSettings
 from facewarden.recognizers.parts.foreign import ForeignRecognizer
 
@@ -34,7 +34,7 @@ class OnnxRecognizer(ForeignRecognizer):
     """
 
     def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        super().__init__(onnx_model(path, RecognizerSettings, role="recognizer", card=card))
+        super().__init__(file_model(path, RecognizerSettings, role="recognizer", card=card))
 
     @classmethod
     def from_artifact(cls, folder: Path) -> OnnxRecognizer:

@@ -12,18 +12,18 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 
 
-def with_onnx_hashes(card: Card, path: Path) -> Card:
-    """A card that holds the hash of an ONNX file, and of the files beside it that keep its weights.
+def with_file_hashes(card: Card, path: Path) -> Card:
+    """A card that holds the hash of the file of a network, and of the files beside it that keep its weights.
 
     Args:
         card: as it was written; a hash that it states of one of these files must be right.
-        path: the ONNX file.
+        path: .onnx, .tflite, or .xml, whose weights are in the .bin beside it.
 
     Raises:
         BadInputError: a file is not there, or the card states another hash of it.
     """
     if not path.is_file():
-        raise BadInputError(f"{path}: no such file", hint="give an .onnx file")
+        raise BadInputError(f"{path}: no such file", hint=f"give an {path.suffix or '.onnx'} file")
     own = {name: _hash(path.parent / name, of=path) for name in (path.name, *_weights_beside(path))}
     for name, found in own.items():
         stated = card.sha256.get(name, found)
@@ -45,7 +45,12 @@ def _hash(file: Path, *, of: Path) -> str:
 
 
 def _weights_beside(path: Path) -> list[str]:
-    """Names of the files in which an ONNX file keeps tensors, relative to its folder."""
+    """Names of the files in which a file keeps its tensors, relative to its folder."""
+    if path.suffix.lower() == ".xml":
+        weights = path.with_suffix(".bin")
+        return [weights.name] if weights.is_file() else []
+    if path.suffix.lower() != ".onnx":
+        return []
     from onnx import TensorProto, load
     from onnx.external_data_helper import ExternalDataInfo
 

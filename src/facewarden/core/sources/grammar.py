@@ -18,7 +18,8 @@ GRAMMAR = """\
 How models, captures and photos are named. The first line that fits is what is meant:
 
   http://HOST/PATH        a detector behind an HTTP endpoint of yours
-  an existing path        model: a folder that facewarden train wrote, or model.onnx with its card model.json
+  an existing path        model: a folder that facewarden train wrote, or model.onnx, .tflite or .xml with its
+                          card model.json
                           captures: a manifest (.csv, .parquet) or its folder
                           photos: a photo, or a folder; of people: one folder per person
   FILE.py:NAME            a class, function or object of your own file: a torch module or any callable with a

@@ -1,4 +1,4 @@
-"""A model of another maker as its role takes it: network, settings, card, folder; from an ONNX file or a callable."""
+"""A model of another maker as its role takes it: network, settings, card, folder; from a file or a callable."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.identity.own_hash import with_onnx_hashes
+from facewarden.core.identity.own_hash import with_file_hashes
 from facewarden.core.roles import Detector, Purifier, Recognizer
-from facewarden.nn.foreign.network import CallableNetwork, ForeignNetwork, OnnxNetwork
-from facewarden.nn.foreign.onnx_card import card_beside
+from facewarden.nn.foreign.file_card import card_beside
+from facewarden.nn.foreign.network import CallableNetwork, FileNetwork, ForeignNetwork
+from facewarden.nn.foreign.open_graph import open_graph
 from facewarden.nn.foreign.probe import answers_hash, keep
 from facewarden.nn.foreign.python_card import NEEDED, UserCallable, python_card
 from facewarden.nn.foreign.settings import InputSettings, read_card
@@ -54,21 +55,21 @@ class ForeignModel(Generic[S]):
         return replace(self.card, remarks=told, sha256={**self.card.sha256, **answered})
 
 
-def onnx_model(path: Path, kind: type[S], *, role: str, card: Card | None = None) -> ForeignModel[S]:
-    """Read an ONNX file and its card.
+def file_model(path: Path, kind: type[S], *, role: str, card: Card | None = None) -> ForeignModel[S]:
+    """Read a network in a file (.onnx, .tflite, .xml) and its card.
 
     Args:
         path: the file.
         kind: settings of the role.
         role: "pad", "recognizer" or "purifier".
-        card: default is the card file `NAME.json` beside `NAME.onnx`.
+        card: default is the card file `NAME.json` beside it.
 
     Raises:
-        BadInputError: onnxruntime is not installed, a file is missing or no ONNX, or the card does not fit.
+        BadInputError: what runs it is not installed, a file is missing or of another kind, or the card does not fit.
     """
-    own = with_onnx_hashes(card_beside(path) if card is None else card, path)
+    own = with_file_hashes(card_beside(path) if card is None else card, path)
     settings = read_card(kind, own, role=role, source=str(path.with_suffix(".json")))
-    return ForeignModel(OnnxNetwork(path, settings), settings, own, path.parent)
+    return ForeignModel(FileNetwork(open_graph(path), settings), settings, own, path.parent)
 
 
 def python_model(

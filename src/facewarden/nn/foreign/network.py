@@ -1,4 +1,4 @@
-"""A network of another maker as one thing: pictures in, named outputs out; from an ONNX file or a Python callable."""
+"""A network of another maker as one thing: pictures in, named outputs out; from a file or a Python callable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError, FacewardenError
-from facewarden.nn.foreign.onnx_graph import OnnxGraph
+from facewarden.nn.foreign.graph import FileGraph
 from facewarden.nn.foreign.probe import set_to_evaluation
 from facewarden.nn.foreign.settings import InputSettings, Layout
 
@@ -76,20 +76,21 @@ class ForeignNetwork(nn.Module, ABC):
         return value
 
 
-class OnnxNetwork(ForeignNetwork):
-    """An ONNX file on the CPU; layout, type and size are read from it.
+class FileNetwork(ForeignNetwork):
+    """A network in a file (ONNX, TFLite, OpenVINO) on the CPU; layout, type and size are read from it.
 
     Args:
-        path: the file.
+        graph: the opened file.
         settings: of its card; what it states of layout and size must agree with the file.
 
     Raises:
-        BadInputError: no ONNX file, or one that contradicts its card; with the word of the card to change.
+        BadInputError: a file that contradicts its card; with the word of the card to change.
     """
 
-    def __init__(self, path: Path, settings: InputSettings) -> None:
+    def __init__(self, graph: FileGraph, settings: InputSettings) -> None:
         super().__init__()
-        self.source, self.graph, self.settings = str(path), OnnxGraph(path), settings
+        path = graph.path
+        self.source, self.graph, self.settings = str(path), graph, settings
         if len(self.graph.outputs) > 1 and settings.output_name is None:  # some may be no tensors
             raise BadInputError(
                 f"{path}: has {len(self.graph.outputs)} outputs: {'; '.join(map(str, self.graph.outputs))}; its card "
@@ -112,7 +113,7 @@ class OnnxNetwork(ForeignNetwork):
                 hint="name the modality that it reads in the card",
             )
         self.side = self._side(settings)
-        self.exact = 5e-3 if self.graph.dtype is np.float16 else 1e-4
+        self.exact = self.graph.exact
         plain = (settings.mean, settings.std, settings.range) == ((0.0,), (1.0,), 255)
         if self.graph.dtype is np.uint8 and not plain:
             raise BadInputError(
@@ -151,7 +152,7 @@ class OnnxNetwork(ForeignNetwork):
         given = np.clip(np.rint(lot), 0, 255) if dtype is np.uint8 else lot
         try:
             found = self.graph.run(given.astype(dtype)[rows])
-        except Exception as error:  # onnxruntime's own types exist only where it is installed
+        except Exception as error:  # the types of what runs it exist only where it is installed
             hint = '"batch": 1, if it takes one picture at a time; else size and layout of the card'
             raise BadInputError(
                 f"{self.source}: does not take what its card says, {self.graph.input} of {tuple(given.shape)}: {error}",

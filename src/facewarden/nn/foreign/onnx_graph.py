@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.nn.foreign.settings import Layout
+from facewarden.nn.foreign.graph import End, FileGraph, one_picture_input, plain_file
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -24,30 +22,9 @@ DTYPES = {
 _PASS = {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Transpose", "Dropout"}
 _ACTIVATIONS = {"Softmax", "Sigmoid", "LogSoftmax"}
 _LONGEST_WALK = 64
-_LARGEST_AXIS, _LARGEST_INPUT = 2048, 2**26  # of what a file fixes: pixels or pictures, and numbers in all
-
-Shape = tuple[int | str, ...]
 
 
-@dataclass(frozen=True)
-class End:
-    """An input or output of a file.
-
-    Attributes:
-        name: as the file calls it.
-        shape: sizes; text for an axis that may have any.
-        dtype: onnxruntime's word for the type.
-    """
-
-    name: str
-    shape: Shape
-    dtype: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({', '.join(map(str, self.shape))})"
-
-
-class OnnxGraph:
+class OnnxGraph(FileGraph):
     """An ONNX file that onnxruntime has opened on the CPU.
 
     Args:
@@ -57,63 +34,17 @@ class OnnxGraph:
         BadInputError: onnxruntime is not installed, no ONNX file, or not one input of pictures.
     """
 
+    kind = "ONNX"
+
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise BadInputError(f"{path}: no such file", hint="give an .onnx file")
+        plain_file(path, ".onnx")
         self.path = path
         self.session = _open(path)
         inputs = tuple(_end(one) for one in self.session.get_inputs())
         self.outputs = tuple(_end(one) for one in self.session.get_outputs())
-        if len(inputs) != 1:
-            raise BadInputError(
-                f"{path}: has {len(inputs)} inputs: {'; '.join(map(str, inputs))}",
-                hint="export it with one input, the pictures",
-            )
-        self.input = inputs[0]
-        if self.input.dtype not in DTYPES:
-            raise BadInputError(
-                f"{path}: its input {self.input.name} is {self.input.dtype}; possible: {', '.join(DTYPES)}",
-                hint="export it with a float32, float16 or uint8 input",
-            )
-        if not self.outputs:
-            raise BadInputError(f"{path}: has no outputs", hint="export it with its scores, embedding or picture")
-        fixed = [size for size in self.input.shape if isinstance(size, int)]
-        if max(fixed, default=0) > _LARGEST_AXIS or math.prod(fixed) > _LARGEST_INPUT:
-            raise BadInputError(
-                f"{path}: its input {self.input} is larger than any batch of faces", hint="export it as (n, 3, h, w)"
-            )
-        if self.input.shape and len(self.input.shape) != 4:
-            raise BadInputError(
-                f"{path}: its input {self.input} is no batch of pictures", hint="export it as (n, 3, h, w)"
-            )
-
-    @property
-    def dtype(self) -> Any:
-        """Type of the input's numbers."""
-        return DTYPES[self.input.dtype]
-
-    @property
-    def fixed_batch(self) -> int | None:
-        """How many pictures the file takes, where it takes one number of them alone."""
-        first = self.input.shape[0] if self.input.shape else None
-        return first if isinstance(first, int) and first > 0 else None
-
-    def layout(self) -> Layout | None:
-        """Where the channels are; None where the shape of the input does not tell."""
-        if not self.input.shape:
-            return None
-        front, back = (self.input.shape[axis] in (1, 3) for axis in (1, 3))
-        if front == back:
-            return None
-        return "NCHW" if front else "NHWC"
-
-    def channels(self, layout: Layout) -> int | None:
-        """Number of channels that the file fixes."""
-        return self._axis(1 if layout == "NCHW" else 3)
-
-    def sides(self, layout: Layout) -> tuple[int | None, int | None]:
-        """Height and width that the file fixes."""
-        return (self._axis(2), self._axis(3)) if layout == "NCHW" else (self._axis(1), self._axis(2))
+        self.input = one_picture_input(path, inputs, self.outputs, possible=DTYPES)
+        self.dtype = DTYPES[self.input.dtype]
+        self.exact = 5e-3 if self.dtype is np.float16 else 1e-4
 
     def run(self, pictures: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Compute all outputs of an input in the file's own layout and type."""
@@ -136,10 +67,6 @@ class OnnxGraph:
                 found.append(str(node.op_type))
             name = node.input[0]
         return tuple(found)
-
-    def _axis(self, axis: int) -> int | None:
-        size = self.input.shape[axis] if self.input.shape else None
-        return size if isinstance(size, int) and size > 0 else None
 
 
 def _end(one: Any) -> End:

@@ -1,4 +1,4 @@
-"""A card template of an ONNX file: what the file tells is filled in, the rest says what to write."""
+"""A card template of the file of a network: what the file tells is filled in, the rest says what to write."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facewarden.core.card import FILL_IN, Card
-from facewarden.core.identity.own_hash import with_onnx_hashes
-from facewarden.nn.foreign.onnx_graph import OnnxGraph
+from facewarden.core.identity.own_hash import with_file_hashes
+from facewarden.nn.foreign.graph import FileGraph
+from facewarden.nn.foreign.open_graph import open_graph
 from facewarden.nn.foreign.probe import PICTURES, probe_pictures
 
 ROLES = {"detector": "pad", "recognizer": "recognizer", "purifier": "purifier"}
@@ -40,16 +41,16 @@ class Template:
 
 
 def card_template(path: Path, *, role: str | None = None) -> Template:
-    """The template of the card of an ONNX file.
+    """The template of the card of an ONNX, TFLite or OpenVINO file.
 
     Args:
         path: the file.
         role: "detector", "recognizer" or "purifier"; by default what its outputs look like.
 
     Raises:
-        BadInputError: no ONNX file that can run.
+        BadInputError: no such file that can run.
     """
-    graph = OnnxGraph(path)
+    graph = open_graph(path)
     layout = graph.layout()
     channels = graph.channels(layout or "NCHW") or 3
     side = next((one for one in graph.sides(layout or "NCHW") if one), None)
@@ -73,7 +74,7 @@ def card_template(path: Path, *, role: str | None = None) -> Template:
         settings |= _detector(graph, outputs.get(name), shapes, channels=channels, name=name)
     elif role == "purifier":
         settings["output"] = f"{FILL_IN}: unit for 0..1, gray for 0..255, input for the units of its input"
-    stated = with_onnx_hashes(Card(path.stem, "", ROLES[role]), path)
+    stated = with_file_hashes(Card(path.stem, "", ROLES[role]), path)
     card = {
         "name": path.stem,
         "summary": f"{FILL_IN}: one sentence that says what it is",
@@ -89,7 +90,7 @@ def card_template(path: Path, *, role: str | None = None) -> Template:
     return Template(card, role, tuple(read))
 
 
-def _outputs(graph: OnnxGraph, *, channels: int, side: int) -> Mapping[str, NDArray[Any]]:
+def _outputs(graph: FileGraph, *, channels: int, side: int) -> Mapping[str, NDArray[Any]]:
     """Outputs for the pictures of the probe; none where the file does not run with what is known of it."""
     pictures = probe_pictures(channels, side) if channels in (1, 3) else torch.rand(PICTURES, channels, side, side)
     gray = graph.dtype is np.uint8
@@ -98,7 +99,7 @@ def _outputs(graph: OnnxGraph, *, channels: int, side: int) -> Mapping[str, NDAr
     step = graph.fixed_batch or PICTURES
     try:
         return graph.run(_repeated(rows, step).astype(graph.dtype))
-    except Exception:  # onnxruntime's own types exist only where it is installed; the shapes are then the file's
+    except Exception:  # the types of what runs it exist only where it is installed; the shapes are then the file's
         return {}
 
 
@@ -120,7 +121,7 @@ def _role(shapes: Mapping[str, str], side: int) -> str:
     return "recognizer" if len(shapes) == 1 and longest >= _SHORTEST_EMBEDDING else "detector"
 
 
-def _units(graph: OnnxGraph) -> dict[str, Any]:
+def _units(graph: FileGraph) -> dict[str, Any]:
     if graph.dtype is np.uint8:
         return {"mean": 0, "std": 1, "range": 255}
     return {
@@ -131,7 +132,7 @@ def _units(graph: OnnxGraph) -> dict[str, Any]:
 
 
 def _detector(
-    graph: OnnxGraph, values: NDArray[Any] | None, shapes: Mapping[str, str], *, channels: int, name: str
+    graph: FileGraph, values: NDArray[Any] | None, shapes: Mapping[str, str], *, channels: int, name: str
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"scale": f"{FILL_IN}: factor on the face box, such as 2.7; null for the whole frame"}
     if channels != 3:

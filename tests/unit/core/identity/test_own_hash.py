@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
-from facewarden.core.identity.own_hash import with_onnx_hashes
+from facewarden.core.identity.own_hash import with_file_hashes
 
 CARD = Card("mine", "a network", "recognizer")
 
@@ -35,31 +35,31 @@ def write_network(path: Path, weight: float, *, beside: bool = False) -> None:
 
 def test_a_card_that_states_nothing_gets_the_hash_of_the_file(tmp_path: Path) -> None:
     write_network(tmp_path / "mine.onnx", 1.0)
-    first = with_onnx_hashes(CARD, tmp_path / "mine.onnx")
+    first = with_file_hashes(CARD, tmp_path / "mine.onnx")
     assert first.sha256 == {"mine.onnx": sha256(tmp_path / "mine.onnx")}
     write_network(tmp_path / "mine.onnx", 2.0)
-    assert with_onnx_hashes(CARD, tmp_path / "mine.onnx").identity() != first.identity()
+    assert with_file_hashes(CARD, tmp_path / "mine.onnx").identity() != first.identity()
 
 
 def test_weights_in_a_file_beside_the_network_count(tmp_path: Path) -> None:
     write_network(tmp_path / "mine.onnx", 1.0, beside=True)
-    held = with_onnx_hashes(CARD, tmp_path / "mine.onnx")
+    held = with_file_hashes(CARD, tmp_path / "mine.onnx")
     assert held.sha256.keys() == {"mine.onnx", "mine.bin"}
     (tmp_path / "mine.bin").unlink()
     write_network(tmp_path / "mine.onnx", 2.0, beside=True)
-    again = with_onnx_hashes(CARD, tmp_path / "mine.onnx")
+    again = with_file_hashes(CARD, tmp_path / "mine.onnx")
     assert again.sha256["mine.onnx"] == held.sha256["mine.onnx"]
     assert again.identity() != held.identity()
     (tmp_path / "mine.bin").unlink()
     with pytest.raises(BadInputError, match=r"weights in 'mine\.bin' cannot be read"):
-        with_onnx_hashes(CARD, tmp_path / "mine.onnx")
+        with_file_hashes(CARD, tmp_path / "mine.onnx")
 
 
 def test_a_hash_that_the_card_states_must_be_right(tmp_path: Path) -> None:
     write_network(tmp_path / "mine.onnx", 1.0)
     wrong = Card("mine", "a network", "recognizer", sha256={"mine.onnx": "0" * 64})
     with pytest.raises(BadInputError, match="its card says 000"):
-        with_onnx_hashes(wrong, tmp_path / "mine.onnx")
+        with_file_hashes(wrong, tmp_path / "mine.onnx")
 
 
 def test_constants_inside_nodes_and_inner_graphs_in_a_file_beside_count(tmp_path: Path) -> None:
@@ -87,6 +87,6 @@ def test_constants_inside_nodes_and_inner_graphs_in_a_file_beside_count(tmp_path
             model, str(tmp_path / "mine.onnx"), save_as_external_data=True, location="mine.bin", size_threshold=0,
             convert_attribute=True,
         )  # fmt: skip
-        hashes.append(with_onnx_hashes(CARD, tmp_path / "mine.onnx").sha256)
+        hashes.append(with_file_hashes(CARD, tmp_path / "mine.onnx").sha256)
     assert hashes[0]["mine.onnx"] == hashes[1]["mine.onnx"]
     assert hashes[0]["mine.bin"] != hashes[1]["mine.bin"]

@@ -1,0 +1,43 @@
+"""Your purifier as a TFLite file with a card beside it: tflite_file:PATH; not differentiable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facewarden.nn.foreign.model import file_model
+from facewarden.nn.foreign.settings import PurifierSettings
+from facewarden.nn.foreign.tiny_tflite import write_tiny
+from facewarden.purifiers.parts.foreign import ForeignPurifier
+
+
+class TflitePurifier(ForeignPurifier):
+    """Runs a TFLite file with LiteRT on the CPU; it is probed when it is loaded.
+
+    Layout, type and a fixed size are read from the file; integers of a quantized file are scaled as it says.
+
+    Args:
+        path: `NAME.tflite`, with the card `NAME.json` beside it; its `settings` are those of `PurifierSettings`.
+
+    Raises:
+        BadInputError: LiteRT is not installed, a file is missing or no TFLite, or the card does not fit; with the word
+            of the card to change.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(file_model(path, PurifierSettings, role="purifier"))
+
+    @classmethod
+    def example(cls, folder: Path) -> TflitePurifier:
+        """Return a tiny purifier whose file and card are written into a folder.
+
+        Raises:
+            BadInputError: LiteRT is not installed.
+        """
+        return cls(write_tiny(folder / "tiny.tflite", classes=0, card={
+            "name": "tflite_file", "summary": "A slightly darker picture", "role": "purifier",
+            "licence": "Apache-2.0", "source": "made here", "training_data": "none", "intended_use": "tests",
+            "limits": "it has learned nothing", "settings": {"mean": 0, "std": 255, "output": "input"},
+        }))  # fmt: skip
+
+
+entry = TflitePurifier
