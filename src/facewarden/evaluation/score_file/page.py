@@ -67,9 +67,9 @@ def scores_page(
         ),
         warnings=found.warnings,
         chapters=(
-            *_thresholds(found, simulated=simulated),
+            *threshold_chapters(found, simulated=simulated),
             _species(found, simulated=simulated),
-            _curves(found),
+            curves_chapter(found),
             *more,
             _responses(found, simulated=simulated),
             _oracle(found, simulated=simulated),
@@ -112,7 +112,8 @@ def _summary(found: MeasuredScores) -> str:
     )
 
 
-def _thresholds(found: MeasuredScores, *, simulated: bool) -> list[Chapter]:
+def threshold_chapters(found: MeasuredScores, *, simulated: bool) -> list[Chapter]:
+    """Thresholds with their rates on dev and on test side by side."""
     rows = tuple(
         (
             _policy(one) + (" (main)" if index == 0 and len(found.thresholds) > 1 else ""), f"{one.value:.5g}",
@@ -154,7 +155,8 @@ def _species(found: MeasuredScores, *, simulated: bool) -> Chapter:
     return Chapter("species", "Species", text, (table,))
 
 
-def _curves(found: MeasuredScores) -> Chapter:
+def curves_chapter(found: MeasuredScores) -> Chapter:
+    """DET curves and a histogram of scores for each species."""
     marks = [
         {
             "name": _policy(one), "x": a.value, "xlow": a.low, "xhigh": a.high, "y": b.value, "ylow": b.low,

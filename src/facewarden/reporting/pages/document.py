@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from facewarden.core.errors import ContractError
 from facewarden.reporting.document import Figure, Table
 
-Status = Literal["", "measured", "simulated", "not measured", "stated"]
+Status = Literal["", "measured", "simulated", "not measured", "stated", "not stated"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 """On what a chapter rests: measurements, simulated captures, nothing, or what the reader of the page was told."""
 PageForm = Literal["html", "markdown", "pdf"]

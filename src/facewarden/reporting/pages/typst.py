@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from facewarden.reporting.html import cell_text
 from facewarden.reporting.pages.document import Chapter, Page
 from facewarden.reporting.text import clean
 
+_LONG, _CHUNK = re.compile(r"\S{25,}"), re.compile(r".{1,16}")
 _HEAD = """#set page(paper: "a4", margin: (x: 18mm, top: 20mm, bottom: 22mm), numbering: "1 / 1")
 #set text(font: "DejaVu Sans", size: 9pt, lang: "en", fill: rgb("#1f2933"))
 #set par(leading: 0.62em, spacing: 0.95em)
@@ -104,23 +106,32 @@ def _chapter(chapter: Chapter, figures: dict[str, str], *, simulated: bool) -> l
 
 def _table(table: Table) -> str:
     columns = len(table.columns)
-    widths = ", ".join("1.6fr" if at == 0 else "1fr" for at in range(columns))
+    widths = ", ".join(f"{_weight(table, at):.1f}fr" for at in range(columns))
     size = "7pt" if columns > 6 else "7.5pt" if columns > 4 else "8pt"
     head = ", ".join(f"text(weight: 600, {_string(name)})" for name in table.columns)
     cells = ",\n  ".join(", ".join(_cell(value) for value in row) for row in table.rows)
     mark = ' #mark("simulated")' if table.simulated else ""
     note = f" #note({_string(table.note)})" if table.note else ""
     # a comma behind each list keeps a table of one column a list
+    title = f"#text(weight: 600, {_string(table.title)}){mark} #v(0.3em)\n" if table.title else ""
     return (
-        f"#block([#text(weight: 600, {_string(table.title)}){mark} #v(0.3em)\n"
+        f"#block([{title}"
         f"#set text(size: {size}); #table(columns: ({widths},), inset: 3.5pt, stroke: (x, y) => "
         '(bottom: 0.4pt + rgb("#d9dee4")),\n'
         f"  table.header({head},),\n  {cells},\n){note}])"
     )
 
 
+def _weight(table: Table, at: int) -> float:
+    """Width of a column by its longest cell, within bounds: a hash does not take the page, a number keeps its place."""
+    longest = max((len(cell_text(row[at])) for row in table.rows), default=0)
+    word = max(len(part) for part in f"{table.columns[at]} ".split(" "))
+    return float(min(max(longest, word, 6), 34))
+
+
 def _cell(value: Cell) -> str:
-    return _string(cell_text(value))
+    # a zero-width space lets a hash or a path go on in the next line
+    return _string(_LONG.sub(lambda match: "\u200b".join(_CHUNK.findall(match[0])), cell_text(value)))
 
 
 def _string(text: str) -> str:

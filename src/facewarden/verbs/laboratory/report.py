@@ -17,6 +17,7 @@ from facewarden.reporting.html import write_report
 from facewarden.reporting.markdown import write_markdown
 from facewarden.reporting.training import is_training_run, read_training
 from facewarden.reporting.training_page import write_training
+from facewarden.verbs.laboratory.lab_report import write_lab_report
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +40,10 @@ def report(
     /,
     *,
     out: PathLike | None = None,
-    form: Literal["html", "markdown"] = "html",
+    form: Literal["html", "markdown", "lab"] = "html",
+    lab: PathLike | None = None,
+    sign: PathLike | None = None,
+    pdf: bool = False,
     against: PathLike | None = None,
     fail_on: str | None = None,
 ) -> Path:
@@ -48,10 +52,22 @@ def report(
     Args:
         run: folder of an audit or of a training run, or a report.json.
         out: folder to write to; the run's own by default.
-        form: html, or markdown with the JSON beside it.
+        form: html; markdown with the JSON beside it; or lab, the report of a test laboratory, whose records are a table
+            of scores or the `scores.parquet` of a folder.
+        lab: for lab: what the laboratory states (lab.json); without it a template is written.
+        sign: for lab: PEM file with an Ed25519 private key, which signs the list of evidence (extra `sign`).
+        pdf: for lab: write a PDF as well (extra `pdf`).
         against: an earlier audit; the page says what changed, metric by metric.
         fail_on: a gate, such as "regressed(presentation.apcer)"; its outcome stands on the page.
     """
+    if form == "lab":
+        if against is not None or fail_on is not None:
+            raise BadInputError("the form lab has no gate", hint="leave --against and --fail-on out")
+        return write_lab_report(
+            path_of(run), out=maybe_path(out), lab=maybe_path(lab), sign=maybe_path(sign), pdf=pdf
+        ).page
+    if lab is not None or sign is not None or pdf:
+        raise BadInputError("lab, sign and pdf are of the form lab", hint="--form lab")
     return write_again(run, out=out, form=form, against=against, fail_on=fail_on).page
 
 
@@ -60,7 +76,10 @@ def write_again(
     /,
     *,
     out: PathLike | None = None,
-    form: Literal["html", "markdown"] = "html",
+    form: Literal["html", "markdown", "lab"] = "html",
+    lab: PathLike | None = None,
+    sign: PathLike | None = None,
+    pdf: bool = False,
     against: PathLike | None = None,
     fail_on: str | None = None,
 ) -> WrittenReport:

@@ -1,0 +1,87 @@
+"""Records of presentations for a laboratory's report: scores with series, artifact, match, mechanism and exclusions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewarden.core.errors import BadInputError
+from facewarden.data.columns import Coded, read_columns, table_header
+from facewarden.data.text import printable
+from facewarden.evaluation.score_file.rows import ScoredRows, read_scored_rows
+
+TEXTS = ("series", "artifact", "attempt", "session", "device", "light", "mechanism", "excluded", "file_sha256")
+"""Columns of a laboratory that are read where a table has them; `match` is a number, `matched` yes or no."""
+_YES = ("1", "1.0", "true", "yes")
+
+
+@dataclass(frozen=True, eq=False)
+class LabRecords:
+    """Presentations of a test; every array is `(n,)` and belongs to `rows`, from which excluded ones are gone.
+
+    Attributes:
+        rows: the scores.
+        texts: of `TEXTS`, those that the table has.
+        matched: whether the presentation matched its target; None where no recognizer was used. NaN where a
+            presentation has no comparison.
+        excluded: (species or "bona fide", reason) -> how many were excluded.
+    """
+
+    rows: ScoredRows
+    texts: Mapping[str, Coded]
+    matched: NDArray[np.float64] | None
+    excluded: Mapping[tuple[str, str], int]
+
+
+def read_records(path: Path, *, match_threshold: float | None) -> LabRecords:
+    """Read the records of a test.
+
+    Args:
+        path: table of scores with the columns of a laboratory.
+        match_threshold: a comparison score in the column `match` from which on it matches.
+
+    Raises:
+        BadInputError: what `read_scored_rows` refuses; a repeated key; comparison scores without a threshold.
+    """
+    rows = read_scored_rows(path)
+    if rows.repeated:
+        raise BadInputError(
+            f"{printable(path)}: {rows.repeated} presentations are in it twice", hint="one row for each presentation"
+        )
+    header = table_header(path)
+    named = [name for name in (*TEXTS, "matched") if name in header]
+    found = read_columns(path, texts=named, numbers=["match"] if "match" in header else [])
+    matched = None
+    if "matched" in found.texts:
+        held = found.texts["matched"]
+        yes = np.array([*(float(name.lower() in _YES) for name in held.names), np.nan])
+        matched = yes[held.codes]
+    elif "match" in found.numbers:
+        if match_threshold is None:
+            raise BadInputError(
+                f"{printable(path)}: it has comparison scores (column match) and no threshold for them",
+                hint='"match_threshold" in lab.json',
+            )
+        scores = found.numbers["match"]
+        matched = np.where(np.isnan(scores), np.nan, (scores >= match_threshold).astype(np.float64))
+    texts = {name: held for name, held in found.texts.items() if name != "matched"}
+    return _without_excluded(rows, texts, matched)
+
+
+def _without_excluded(rows: ScoredRows, texts: Mapping[str, Coded], matched: NDArray[np.float64] | None) -> LabRecords:
+    held = texts.get("excluded")
+    if held is None:
+        return LabRecords(rows, texts, matched, {})
+    out = held.codes >= 0
+    counts: dict[tuple[str, str], int] = {}
+    for row in np.flatnonzero(out):
+        code = int(rows.species.codes[row])
+        kind = "bona fide" if code < 0 else rows.species.names[code]
+        key = kind, held.names[int(held.codes[row])]
+        counts[key] = counts.get(key, 0) + 1
+    kept = {name: one.take(~out) for name, one in texts.items() if name != "excluded"}
+    return LabRecords(rows.take(~out), kept, None if matched is None else matched[~out], counts)
