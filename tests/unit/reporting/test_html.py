@@ -127,13 +127,27 @@ def _luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_colors_reach_the_contrast_of_wcag_aa(page: str) -> None:
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colors_reach_the_contrast_of_wcag_aa_in_light_and_in_dark(page: str) -> None:
     grades = re.findall(r"\.letter\.([A-F]) \{ background: (#[0-9a-f]{6})", page)
-    named = dict(re.findall(r"--(ink|muted|link|sim): (#[0-9a-f]{6})", page))
     assert [letter for letter, _ in grades] == list("ABCDEF")
-    assert set(named) == {"ink", "muted", "link", "sim"}
-    for color in (*(color for _, color in grades), *named.values()):
-        assert 1.05 / (_luminance(color) + 0.05) >= 4.5, color
+    assert all(_contrast(color, "#ffffff") >= 4.5 for _, color in grades)
+    schemes = re.findall(r":root \{(.*?)\}", page, re.S)
+    assert len(schemes) == 2
+    for text in schemes:
+        named = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{3,6})", text))
+        named = {
+            name: color if len(color) == 7 else "#" + "".join(2 * c for c in color[1:]) for name, color in named.items()
+        }
+        assert {"ink", "muted", "link", "sim", "paper", "wash", "simwash"} <= set(named)
+        for name in ("ink", "muted", "link", "sim", "good", "bad"):
+            assert _contrast(named[name], named["paper"]) >= 4.5, name
+        assert _contrast(named["ink"], named["wash"]) >= 4.5
+        assert _contrast(named["sim"], named["simwash"]) >= 4.5
 
 
 def test_hostile_text_stays_text(report: Report) -> None:
