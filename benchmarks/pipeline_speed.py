@@ -106,10 +106,10 @@ def apart(one: Path, other: Path) -> dict[str, float]:
     return {"largest": largest, "share_unequal": unequal / values}
 
 
-def in_workers(verb: str, photos: Path, work: Path, words: Sequence[str]) -> dict[str, Any]:
+def in_workers(source: Path, verb: str, photos: Path, work: Path, words: Sequence[str]) -> dict[str, Any]:
     """Processor time of two workers beside that of one process, and how evenly the work is shared."""
-    one = child(ROOT, verb, photos, work / f"{verb}-one", "1", *words)
-    two = child(ROOT, verb, photos, work / f"{verb}-two", "2", *words)
+    one = child(source, verb, photos, work / f"{verb}-one", "1", *words)
+    two = child(source, verb, photos, work / f"{verb}-two", "2", *words)
     busy = [spent for spent in two["others"] if spent > 0.05 * max(two["others"])]
     told = {"one": one["seconds"], "two": two["seconds"], "ratio": two["seconds"] / one["seconds"],
             "parent": two["own"] / two["seconds"], "least_busy": min(busy) / max(busy)}  # fmt: skip
@@ -134,12 +134,12 @@ def decode_find_align(photos: Path, *, rounds: int) -> dict[str, float]:
     return {"a_second": len(paths) / best, "milliseconds": 1000 * best / len(paths)}
 
 
-def long_folders(work: Path, counts: Sequence[int]) -> dict[str, Any]:
+def long_folders(source: Path, work: Path, counts: Sequence[int]) -> dict[str, Any]:
     """Time and memory of long folders of tiny photos, in one process."""
     found = []
     for count in counts:
         tiny_photos(work / f"tiny-{count}", count=count)
-        found.append(child(ROOT, "purify_pixels", work / f"tiny-{count}", work / f"tiny-out-{count}", "1"))
+        found.append(child(source, "purify_pixels", work / f"tiny-{count}", work / f"tiny-out-{count}", "1"))
     few, many = counts[0], counts[-1]
     growth = (found[-1]["memory"] - found[0]["memory"]) / 2**20
     told = {
@@ -165,7 +165,8 @@ def main() -> None:
         packed = subprocess.run(["git", "archive", options.before, "src"], cwd=ROOT, capture_output=True, check=True)
         with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
             archive.extractall(work / "before", filter="data")
-        sources = {"before": work / "before", "now": ROOT}
+        shutil.copytree(ROOT / "src", work / "now" / "src")  # what is edited meanwhile must not matter
+        sources = {"before": work / "before", "now": work / "now"}
         photos = work / "photos"
         draw_photos(photos, count=options.photos)
         from facewarden.pad.minifasnet import MiniFasNet
@@ -185,9 +186,9 @@ def main() -> None:
         for path in photos.iterdir():
             for copy in range(4):
                 shutil.copy(path, several / f"{copy}{path.name}")
-        figures["workers"] = {"purify": in_workers("purify", several, work, ())}
+        figures["workers"] = {"purify": in_workers(sources["now"], "purify", several, work, ())}
         figures["decode_find_align"] = decode_find_align(photos, rounds=3 * options.rounds)
-        figures["long"] = long_folders(work, options.tiny)
+        figures["long"] = long_folders(sources["now"], work, options.tiny)
         write(options.out, figures)
 
 

@@ -14,9 +14,12 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
+from facewarden.nn.fast_forward import FastForward
 from facewarden.nn.residue import ENERGIES, residue_description
 from facewarden.nn.restorer import build_restorer
 
+CROP = 112
+"""Side of the crops that are purified again and again."""
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
 
 
@@ -36,6 +39,7 @@ class LearnedPurifier(Purifier):
     name: ClassVar[str]
     network: nn.Module
     differentiable = True
+    _fast: FastForward | None = None
 
     def __init__(self, weights: Path | str | None = None, *, precision: str = "float32") -> None:
         folder = _SHIPPED / self.name if weights is None else Path(weights)
@@ -80,9 +84,21 @@ class LearnedPurifier(Purifier):
             return images
         single = images.float().contiguous(memory_format=torch.channels_last)
         with autocast(self.asked_precision or self.precision, images.device):
-            restored = self.network(single).float()
+            restored = self._forward(single).float()
         purified: Tensor = restored.clamp(0.0, 1.0).contiguous().to(images.dtype)
         return purified
+
+    @property
+    def engine(self) -> str:
+        """What computes aligned crops without gradients: onnxruntime or torch."""
+        return self._forward.engine
+
+    @property
+    def _forward(self) -> FastForward:
+        """The network in the engine that is faster for aligned crops."""
+        if self._fast is None or self._fast.network is not self.network:
+            self._fast = FastForward(self.network, (3, CROP, CROP))
+        return self._fast
 
     def likelihood(self, images: Tensor) -> Tensor:
         """Likelihood `(b,)` in [0, 1] that each aligned face `(b, 3, h, w)` is cloaked.
