@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # compiled modules are kept: without them each start of Python takes seconds longer, and tests start hundreds
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: audit test test-more chaos fuzz lint gpu-check docs-check setup setup-test fetch fetch-all clean
+.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check docs-check setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
@@ -46,6 +46,25 @@ gpu-check: setup-test
 docs-check: setup-test
 	$(BIN)/python tests/docs_check.py
 
+# Wheels and sdists of both packages: the same bytes for the same commit.
+release: setup-test
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build -q --no-isolation --outdir dist .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build -q --no-isolation --outdir dist runtime
+
+# What the environment holds: an SBOM (CycloneDX) and the licences of all packages.
+sbom: $(VENV)/.dev
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o dist/facewarden.cdx.json $(BIN)/python
+	$(BIN)/pip-licenses --format=markdown --order=license --output-file=dist/licences.md
+
+# Names and versions of every package of all extras, without addresses; needs uv.
+lock:
+	uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 --all-extras \
+	    -c constraints.txt pyproject.toml -o requirements.lock
+
+model-cards: setup-test
+	$(BIN)/python tests/model_cards.py --write
+
 fetch: setup
 	-$(BIN)/facewarden fetch $(AUDIT_PARTS)
 
@@ -71,5 +90,9 @@ $(VENV)/.test: $(VENV)/.runtime
 	$(PIP) --no-deps torchattacks==3.5.1
 	touch $@
 
+$(VENV)/.dev: $(VENV)/.test
+	$(PIP) -e ".[dev]"
+	touch $@
+
 clean:
-	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from facewarden.cli.parts.checks import check_device, check_path, check_recipe, check_sets
 from facewarden.cli.parts.kinds import Captures, Device, Folder, Precision
@@ -25,6 +25,7 @@ def train(
     device: Device = "auto",
     precision: Precision | None = None,
     workers: int | None = None,
+    track: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = (),
     resume: bool = False,
 ) -> Outcome:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
@@ -49,6 +50,7 @@ def train(
         precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
             what the recipe says.
         workers: processes that prepare batches; left out, as many as suit the device. They change no bit.
+        track: programs that also get the numbers of every epoch, kept below run/tracking on this machine.
         resume: continue a run that was stopped; it ends with the same bits.
     """
     check_device(device)
@@ -75,6 +77,7 @@ def train(
         device=device,
         precision=precision,
         workers=workers,
+        track=track,
         resume=resume,
     )
     if not launched().first:

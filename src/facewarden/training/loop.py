@@ -27,6 +27,7 @@ from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.objectives.parts.evaluating import evaluating
 from facewarden.training.objectives.parts.gradients import average_gradients
+from facewarden.training.parts.epochs import epoch_done
 from facewarden.training.parts.feed import Feed, StepSet, StillBatches
 from facewarden.training.parts.options import AveragedWeights, recomputed_blocks
 from facewarden.training.parts.ranks import Ranks, gathered, ranks
@@ -197,7 +198,7 @@ def fit(
                 optimizer.zero_grad()
                 objective.after_step(prepared)
                 averaged.step()
-            log.append({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **_means(sums, counts)})
+            log.append(epoch_done({"epoch": epoch + 1, "steps": per_epoch, "rate": rate, **_means(sums, counts)}))
             speed.end(epoch + 1, samples=per_epoch * settings.batch)
             if observe is not None and here.first:
                 with averaged.applied(), evaluating(model), torch.no_grad():

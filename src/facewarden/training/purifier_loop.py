@@ -22,6 +22,7 @@ from facewarden.training.features import FeatureDistance
 from facewarden.training.loop import CHECKPOINTS, LOG
 from facewarden.training.objectives.parts.gradients import average_gradients
 from facewarden.training.pairs import PairSet
+from facewarden.training.parts.epochs import epoch_done
 from facewarden.training.parts.ranks import gathered, launched, ranks
 from facewarden.training.parts.shared_norm import mean_of_all
 from facewarden.training.precision import accelerator_for
@@ -111,7 +112,7 @@ def fit_purifier(
         every = gathered(sums)
         means = {name: sum(some[name] for some in every) / (per_epoch * here.count) for name in sums}
         line = {"epoch": epoch + 1, "rate": rate, **means}
-        log.append(line | (_dev_psnr(prepared, dev) if dev is not None and len(dev) else {}))
+        log.append(epoch_done(line | (_dev_psnr(prepared, dev) if dev is not None and len(dev) else {})))
         last = epoch + 1 == settings.epochs
         if here.first and (last or (epoch + 1) % settings.every == 0):
             save_checkpoint(run / CHECKPOINTS, network, optimizer, step=(epoch + 1) * per_epoch, state={"log": log})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,14 @@ class Diagnosis:
         return {"healthy": self.healthy, "findings": [asdict(finding) for finding in self.findings], **limits}
 
 
-_EXTRAS = {"onnxruntime": "pip install 'facewarden[onnx]'"}
+_EXTRAS = {
+    "onnxruntime": "pip install 'facewarden[onnx]'",
+    "openvino": "pip install 'facewarden[openvino]'",
+    "tensorboard": "pip install 'facewarden[tracking]'",
+}
+_KEEP = "python -m pip freeze | grep -iE '^(torch|torchvision)==' > torch.txt"
+_VISION_BEHIND = 15
+"""torchvision 0.(n + 15) is built for torch 2.n."""
 
 
 def doctor(*, limits: bool = False) -> Diagnosis:
@@ -99,7 +108,38 @@ def _torch() -> list[MachineFinding]:
         ),
         MachineFinding("devices", "ok", f"{devices}; --device auto takes {resolve_device('auto')}"),
         MachineFinding("torchvision", "bad" if vision == "absent" else "ok", vision, fix),
+        torch_pair(_version_of("torch"), _version_of("torchvision")),
     ]
+
+
+def _version_of(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def torch_pair(torch: str, vision: str) -> MachineFinding:
+    """Whether a torch and a torchvision belong together, and to what facewarden needs.
+
+    Args:
+        torch, vision: their versions; empty where one is absent.
+    """
+    name, seen = "torch and torchvision", f"{torch or 'no torch'} and {vision or 'no torchvision'}"
+    numbers = [tuple(int(part) for part in re.findall(r"\d+", text)[:2]) for text in (torch, vision)]
+    if not vision or len(numbers[0]) < 2 or numbers[0][0] != 2:
+        return MachineFinding(name, "absent" if torch else "bad", f"{seen}: not compared")
+    if numbers[0] < (2, 6):
+        return MachineFinding(
+            name, "bad", f"{seen}: facewarden needs torch 2.6", "pip install 'torch>=2.6' torchvision"
+        )
+    fitting = numbers[0][1] + _VISION_BEHIND
+    if numbers[1] != (0, fitting):
+        fix = f"{_KEEP}; pip install -c torch.txt 'torchvision==0.{fitting}.*'"
+        return MachineFinding(
+            name, "bad", f"{seen} do not belong together", fix.replace("(torch|torchvision)", "torch")
+        )
+    return MachineFinding(name, "ok", f"{seen} belong together")
 
 
 def _extras() -> list[MachineFinding]:

@@ -28,6 +28,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.manifest_split import ManifestSplit
 from facewarden.training.detector import DetectorTraining
 from facewarden.training.head_results import learned_heads, measure_heads
+from facewarden.training.loop import LOG
 from facewarden.training.parts.ranks import by_the_first, join_ranks, process_device
 from facewarden.training.protocol_splits import audit_of, check_simulated, with_protocol
 from facewarden.training.purifier import train_purifier
@@ -35,6 +36,7 @@ from facewarden.training.purifier_recipe import is_purifier_recipe, read_purifie
 from facewarden.training.recipe import OLD_KEYS, Recipe, read_recipe
 from facewarden.training.recipe_files import recipe_of_today
 from facewarden.training.results import dev_rule, measure, sentence
+from facewarden.training.trackers.parts.base import TrackedRun, check_trackers, tracked
 
 RESULTS, COMMAND = "results.json", "command.json"
 _CAPTURES = "captures"
@@ -56,6 +58,7 @@ def train(
     device: str = "auto",
     precision: Precision | None = None,
     workers: int | None = None,
+    track: Sequence[str] = (),
     resume: bool = False,
 ) -> Path:
     """Train a detector or a purifier and write its folder: weights, card, recipe, decision rule and results.
@@ -80,6 +83,8 @@ def train(
         precision: what the training computes in: auto (bfloat16 where it is native), float32 or bfloat16; left out,
             what the recipe says.
         workers: processes that prepare batches; left out, as many as suit the device. They change no bit.
+        track: programs that also get the numbers of every epoch: tensorboard, mlflow, wandb. What they write is below
+            `run/tracking`, on this machine; none of them can stop the training.
         resume: go on with a run that was killed; it ends with the same bits.
 
     Returns:
@@ -89,6 +94,7 @@ def train(
         BadInputError: the folder holds another run, the captures lack a split or a class, or the device is not there.
     """
     resolve_device(device)  # an absent one is told before anything is read
+    check_trackers(track)
     here = join_ranks(device)
     recipe, out, captures = os.fspath(recipe), path_of(out), maybe_path(captures)
     pairs, start = maybe_path(pairs), maybe_path(start)
@@ -98,7 +104,9 @@ def train(
         if captures is not None or sets or protocol is not None:
             raise BadInputError(f"recipe {recipe!r} learns from pairs, not from captures", hint="--pairs DIR")
         purifier = read_purifier_recipe(recipe).with_epochs(epochs).with_precision(precision)
-        return train_purifier(purifier, out=out, pairs=pairs, seed=seed, device=device, resume=resume, start=start)
+        about = {**purifier.plain(), "seed": seed}
+        with tracked(track if here.first else (), _tracked_run(out, about)):
+            return train_purifier(purifier, out=out, pairs=pairs, seed=seed, device=device, resume=resume, start=start)
     if start is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which has no --start", hint="leave --start out")
     if pairs is not None:
@@ -150,7 +158,8 @@ def train(
     training = DetectorTraining(plan, seed=seed)
     model = training.model
     crops = training.crops(manifest)
-    training.fit(crops, run=folder, device=device, workers=workers, dev=training.dev_views(manifest))
+    with tracked(track if here.first else (), _tracked_run(out, written)):
+        training.fit(crops, run=folder, device=device, workers=workers, dev=training.dev_views(manifest))
     if run is None:
         return out  # the first process measures and writes
     seconds = time.perf_counter() - started
@@ -179,6 +188,12 @@ def train(
     write_json(out / RESULTS, {**results, **told, "training": counts})
     run.finish(counts)
     return out
+
+
+def _tracked_run(out: Path, settings: Mapping[str, Any]) -> TrackedRun:
+    log = out / "run" / LOG
+    first = len(log.read_text(encoding="utf-8").splitlines()) if log.is_file() else 0
+    return TrackedRun(out / "run" / "tracking", out.name, settings, first)
 
 
 def _command(recipe: str, *, out: Path, data: tuple[str, ...], seed: int, options: Mapping[str, object]) -> str:
