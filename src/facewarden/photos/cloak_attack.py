@@ -13,6 +13,7 @@ from torch import Tensor
 
 from facewarden.core.attack import Attack
 from facewarden.core.cloak import CloakSpecification, check_gray_budget, read_cloak
+from facewarden.core.embedding_goal import check_surrogates
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Recognizer
@@ -105,8 +106,10 @@ def surrogate_weights(surrogates: Sequence[Recognizer]) -> list[float]:
         surrogates: recognizers, each with a match threshold on its card.
 
     Raises:
-        BadInputError: a card states none; there is no usual value that would be right for an unknown network.
+        BadInputError: a card states none; there is no usual value that would be right for an unknown network. Or a
+            recognizer is kept for evaluation.
     """
+    check_surrogates(surrogates)
     weights = []
     for model in surrogates:
         threshold = model.card.match_threshold

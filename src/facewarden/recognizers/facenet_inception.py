@@ -28,6 +28,7 @@ class FaceNetInception(Recognizer):
     """
 
     dim = 128
+    evaluation_only = True
 
     def __init__(self) -> None:
         super().__init__()

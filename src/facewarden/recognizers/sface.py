@@ -25,6 +25,7 @@ class SFace(Recognizer):
     """
 
     dim = 128
+    evaluation_only = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core import registry
+from facewarden.core.embedding_goal import check_surrogates
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 
@@ -47,6 +48,7 @@ class EmbeddingDistance(FeatureDistance):
         model = registry.load("recognizers", name)()
         if not isinstance(model, Recognizer) or not model.differentiable:
             raise BadInputError(f"{name} gives no gradients", hint='"features": ["faceres"]')
+        check_surrogates([model])
         self.name, self.model, self._recognizer = name, model.requires_grad_(False).eval(), model
         convolutions = [part for part in model.modules() if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1)]
         self._watched = convolutions[1:-1:2]  # every second pointwise layer: what the network sees at each size

