@@ -46,7 +46,7 @@ class FaceNetInception(Recognizer):
             intended_use=asset.use,
             limits="origin of the weights unstated; compare by cosine",
             sha256={path.name: asset.files[path.name].sha256},
-            match_threshold=None,
+            match_threshold=0.390,
             settings={"size": _SIZE, "order": "RGB", "standardized": "per image"},
         )
 

@@ -43,7 +43,7 @@ class SFace(Recognizer):
             intended_use=asset.use,
             limits="training faces unknown; compare by cosine",
             sha256={path.name: asset.files[path.name].sha256},
-            match_threshold=None,
+            match_threshold=0.300,
             settings={"size": 112, "order": "RGB", "mean": 127.5, "std": 128.0},
         )
 
