@@ -19,7 +19,7 @@ entry = Asset(
     },
     licence="MIT for the package (file inside); its description names the OpenCV Zoo's "
     "model and its licence, Apache-2.0",
-    origin="SFace of the OpenCV Zoo, December 2021; the package does not say on which faces it was trained",
+    origin="SFace of the OpenCV Zoo, December 2021; on which faces it was trained is not stated",
     use="face recognition: evaluation only; never a surrogate of a cloak and never in the training of a purifier",
     recommended=False,
 )
