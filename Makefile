@@ -11,11 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # compiled modules are kept: without them each start of Python takes seconds longer, and tests start hundreds
 unexport PYTHONDONTWRITEBYTECODE
 
-<<<<<<< HEAD
-.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check docs-check setup setup-test fetch fetch-all clean
-=======
-.PHONY: audit test test-more chaos fuzz lint gpu-check docs-check docs setup setup-test fetch fetch-all clean
->>>>>>> c384828 (The docs are a site with a first page, a menu and a reference of the Python functions, built strictly; its links are checked)
+.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check docs-check docs docs-images setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
@@ -50,7 +46,6 @@ gpu-check: setup-test
 docs-check: setup-test
 	$(BIN)/python tests/docs_check.py
 
-<<<<<<< HEAD
 # Wheels and sdists of both packages: the same bytes for the same commit.
 release: setup-test
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build -q --no-isolation --outdir dist .
@@ -69,17 +64,20 @@ lock:
 
 model-cards: setup-test
 	$(BIN)/python tests/model_cards.py --write
-=======
+
 # The site, into site/: pages of docs/ and the Python reference; a warning is an error.
 docs: setup-test
 	$(BIN)/zensical build --strict --clean
->>>>>>> c384828 (The docs are a site with a first page, a menu and a reference of the Python functions, built strictly; its links are checked)
 
 fetch: setup
 	-$(BIN)/facewarden fetch $(AUDIT_PARTS)
 
 fetch-all: setup-test
 	-$(BIN)/facewarden fetch --all
+
+# Every picture of README and docs, made anew; the first page of a report needs Chromium.
+docs-images: setup-test
+	$(BIN)/python benchmarks/docs_images.py
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
@@ -105,8 +103,4 @@ $(VENV)/.dev: $(VENV)/.test
 	touch $@
 
 clean:
-<<<<<<< HEAD
-	rm -rf dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-=======
-	rm -rf runs site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
->>>>>>> c384828 (The docs are a site with a first page, a menu and a reference of the Python functions, built strictly; its links are checked)
+	rm -rf dist runs site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

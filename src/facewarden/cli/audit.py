@@ -33,6 +33,9 @@ def audit(
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
     against: Path | None = None,
+    junit: Path | None = None,
+    sarif: Path | None = None,
+    repeat: int = 1,
     resume: bool = False,
 ) -> Outcome:
     """Audit a detector and a recognizer and write one report on how face images deceive them.
@@ -64,6 +67,9 @@ def audit(
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
             regressed(presentation.apcer).
+        junit: file for JUnit XML, for build servers.
+        sarif: file for SARIF 2.1.0, for code scanning.
+        repeat: how many audits, with seeds that follow each other; how many of them passed is said.
         resume: continue a run that was stopped.
     """
     check_device(device)
@@ -76,6 +82,7 @@ def audit(
     check_sets([faces, captures])
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures)
     from facewarden.reporting.document import SECTIONS
+    from facewarden.reporting.findings import ranked_findings
     from facewarden.verbs.audit import audit as run
 
     result = run(
@@ -97,6 +104,9 @@ def audit(
         out=out,
         fail_on=fail_on,
         against=against,
+        junit=junit,
+        sarif=sarif,
+        repeat=repeat,
         resume=resume,
     )
     lines = []
@@ -107,8 +117,14 @@ def audit(
             lines += [f"{'':<16} left out: {left.what} ({left.why})", f"{'':<16} -> {left.command}"]
     if result.gate is not None:
         lines.append(f"gate {'passed' if result.gate.passed else 'FAILED'}: {result.gate.detail}")
+    lines += [f"do {one.rule}: {one.action}{f' -> {one.command}' if one.command else ''}"
+              for one in ranked_findings(result.report)[:3] if one.grade is not None]  # fmt: skip
     lines += [f"report: {result.html}", f"data:   {result.json}"]
-    return Outcome(result, lines, 0 if result.gate is None or result.gate.passed else 1)
+    passed = result.gate is None or result.gate.passed
+    if result.repeats is not None:
+        lines += [result.repeats.words, f"repeats: {result.repeats.page}"]
+        passed = result.repeats.passed is None or result.repeats.passed == len(result.repeats.runs)
+    return Outcome(result, lines, 0 if passed else 1)
 
 
 entry = audit

@@ -18,6 +18,7 @@ from facewarden.reporting.changes_tables import changes_tables
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import LETTERS, SECTIONS, Metric, Report, Section
 from facewarden.reporting.figures import draw_svg
+from facewarden.reporting.findings import ranked_findings
 from facewarden.reporting.format import group_text, label, measured, number
 from facewarden.reporting.grades import ACCURACY_PRICE, BUDGET, E_BUDGET, SCALES
 from facewarden.reporting.text import clean
@@ -52,6 +53,7 @@ def render_html(report: Report, *, changes: Changes | None = None) -> str:
     environment.globals.update(measured=measured, number=number, track=_track, key_numbers=KEY_NUMBERS)
     page = environment.get_template("page.html.jinja").render(
         report=report,
+        findings=ranked_findings(report),
         changes=changes,
         changed=[] if changes is None else changes_tables(changes),
         figures={section.name: _figures(section) for section in report.sections},

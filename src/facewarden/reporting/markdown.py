@@ -11,6 +11,7 @@ from facewarden.reporting.changes import Changes
 from facewarden.reporting.changes_tables import changes_tables
 from facewarden.reporting.codec import dump_report
 from facewarden.reporting.document import Report, Section, Table
+from facewarden.reporting.findings import Finding, ranked_findings
 from facewarden.reporting.format import group_text, label, measured
 from facewarden.reporting.text import clean
 
@@ -38,6 +39,10 @@ def render_markdown(report: Report, *, changes: Changes | None = None) -> str:
             )
         ),
     ]
+    findings = ranked_findings(report)
+    if findings:
+        blocks.append("## What to do")
+        blocks += [_finding(number, one) for number, one in enumerate(findings, start=1)]
     if report.gate is not None:
         blocks.append(f"Gate {'passed' if report.gate.passed else 'FAILED'}: {inert(report.gate.detail)}")
     if changes is not None:
@@ -87,6 +92,14 @@ def _section(section: Section) -> list[str]:
     blocks += [f"Left out: {inert(left.what)} ({inert(left.why)}): {code(left.command)}" for left in section.left_out]
     blocks += [f"Skipped: {count} ({inert(reason)})" for reason, count in section.skipped.items()]
     return blocks
+
+
+def _finding(number: int, one: Finding) -> str:
+    grade = f" (grade {one.grade})" if one.grade else ""
+    told = (
+        f"{number}. **{inert(one.title)}**{grade}{f': {inert(one.number)}' if one.number else ''}. {inert(one.action)}"
+    )
+    return f"{told} {code(one.command)}" if one.command else told
 
 
 def _titled(section: Section) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,11 +28,11 @@ from facewarden.auditing.request import (
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
 from facewarden.core.compute.stream import count_workers
-from facewarden.core.errors import BadInputError
+from facewarden.core.errors import BadInputError, FacewardenError, RunError
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
-from facewarden.core.identity.given import PathLike, name_of, path_of, recorded, several
+from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.inputs import hash_of
 from facewarden.core.identity.version import __version__
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
@@ -46,6 +46,8 @@ from facewarden.reporting.codec import parse_report, read_report
 from facewarden.reporting.document import AuditedPart, Gate, LeftOut, Report, Section
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
+from facewarden.verbs.laboratory.ci import write_for_machines
+from facewarden.verbs.laboratory.repeat import Repeats, repeat_audits
 from facewarden.verbs.own.folders import given_captures
 
 _LOG = logging.getLogger("facewarden")
@@ -59,12 +61,14 @@ class AuditResult(RowsResult):
         report: the report as data.
         html, json: the files.
         gate: outcome of `fail_on`, if one was given.
+        repeats: all audits, where it was repeated; the rest is of the first one.
     """
 
     report: Report
     html: Path
     json: Path
     gate: Gate | None
+    repeats: Repeats | None = None
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each metric of the three sections."""
@@ -98,6 +102,9 @@ def audit(
     out: PathLike = "runs/audit",
     fail_on: str | None = None,
     against: PathLike | None = None,
+    junit: PathLike | None = None,
+    sarif: PathLike | None = None,
+    repeat: int = 1,
     resume: bool = False,
 ) -> AuditResult:
     """Audit a detector and a recognizer and write one report on the three threats of face images.
@@ -126,6 +133,9 @@ def audit(
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
             regressed(presentation.apcer).
+        junit: file for JUnit XML, for build servers.
+        sarif: file for SARIF 2.1.0, for code scanning.
+        repeat: how many audits, with seeds that follow each other; folders are then below `out`.
         resume: go on with a run that was stopped.
 
     Raises:
@@ -133,6 +143,14 @@ def audit(
             measured; or captures and faces that cannot be used.
     """
     out = path_of(out)
+    if repeat > 1:
+        return _repeated(
+            partial(audit, detector=detector, recognizer=recognizer, surrogate=surrogate, faces=faces,
+                    captures=captures, bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
+                    preset=preset, policy=policy, device=device, precision=precision, workers=workers, fail_on=fail_on,
+                    against=against, resume=resume),
+            seed=seed, repeat=repeat, out=out, junit=maybe_path(junit), sarif=maybe_path(sarif),
+        )  # fmt: skip
     count_workers(workers, items=0)  # refused before anything is measured
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
@@ -161,12 +179,13 @@ def audit(
     run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume, inputs=inputs, computed=computed)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report(read_bounded(out / "report.json", limit="report_bytes"))
-        return _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate, earlier)
+        again = _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate, earlier)
+        write_for_machines(again.report, junit=maybe_path(junit), sarif=maybe_path(sarif))
+        return again
     faces_left_out = unusable_faces(needs)
     if faces_left_out is not None:
         _LOG.warning("the %s will not be measured: %s", faces_left_out.what, faces_left_out.why)
-    manifest, capture_part = load_captures(needs, run)
-    presentation, perturbation = _detector_sections(victim, manifest, needs, run)
+    capture_parts, presentation, perturbation = _capture_sections(victim, needs, run)
     face_parts: tuple[AuditedPart, ...] = ()
 
     def cloaks() -> Section:
@@ -185,14 +204,47 @@ def audit(
         preset=preset,
         seed=seed,
         provenance=provenance(computed),
-        parts=(model_part("detector", victim.card), capture_part, *face_parts),
+        parts=(model_part("detector", victim.card), *capture_parts, *face_parts),
         presentation=presentation,
         perturbation=perturbation,
         poisoning=poisoning,
     )
     result = _written(report, run, gate, earlier)
+    write_for_machines(result.report, junit=maybe_path(junit), sarif=maybe_path(sarif))
     drop_captures(needs, run)
     return result
+
+
+def _repeated(
+    one_audit: Callable[..., AuditResult], *, seed: int, repeat: int, out: Path, junit: Path | None, sarif: Path | None
+) -> AuditResult:
+    """Audit with seeds that follow each other; the result is of the first audit."""
+    results: dict[int, AuditResult] = {}
+
+    def run(number: int, folder: Path) -> Report:
+        results[number] = one_audit(seed=number, out=folder)
+        return results[number].report
+
+    command = f"facewarden audit --repeat {repeat} --seed {seed}"
+    repeats = repeat_audits(run, seed=seed, times=repeat, out=out, command=command)
+    first = results[seed]
+    write_for_machines(first.report, junit=junit, sarif=sarif)
+    return replace(first, repeats=repeats)
+
+
+def _capture_sections(
+    victim: Detector, needs: AuditRequest, run: RunFolder
+) -> tuple[tuple[AuditedPart, ...], Section, Section]:
+    """What is measured on captures; where there are none to measure on, both sections say why."""
+    try:
+        manifest, part = load_captures(needs, run)
+    except RunError:
+        raise
+    except FacewardenError as error:
+        _LOG.warning("presentations are not measured: %s", error)
+        left = LeftOut("presentation and perturbation", error.message, error.hint)
+        return (), not_measured("presentation", left), not_measured("perturbation", left)
+    return (part,), *_detector_sections(victim, manifest, needs, run)
 
 
 def _detector_sections(

@@ -99,11 +99,18 @@ def test_everything_measured_is_on_the_page_with_its_samples(report: Report, rea
         assert part.licence in text
 
 
-def test_each_simulated_number_wears_its_badge(report: Report, page: str) -> None:
+def test_simulated_is_said_once_a_section_and_at_each_number_of_another(report: Report, page: str) -> None:
     rows = re.findall(r'<td class="value">(.*?)</td>', page, flags=re.DOTALL)
-    wanted = sum(metric.simulated for section in report.sections for metric in section.metrics)
     assert len(rows) == sum(len(section.metrics) for section in report.sections)
-    assert sum("badge" in row for row in rows) == wanted > 0
+    wanted = sum(m.simulated for section in report.sections if not section.simulated for m in section.metrics)
+    assert sum("badge" in row for row in rows) == wanted
+    for section in report.sections:
+        heading = re.search(rf'<section id="{section.name}".*?</h2>', page, flags=re.DOTALL)
+        assert heading is not None
+        assert ("badge" in heading[0]) == section.simulated
+    mixed = replace(report.presentation, simulated=False)
+    rows = re.findall(r'<td class="value">(.*?)</td>', render_html(replace(report, presentation=mixed)), re.DOTALL)
+    assert sum("badge" in row for row in rows) >= sum(metric.simulated for metric in mixed.metrics) > 0
     clean = [replace(section, simulated=False, metrics=(), tables=(), figures=()) for section in report.sections]
     bare = render_html(replace(report, presentation=clean[0], perturbation=clean[1], poisoning=clean[2], gate=None))
     assert bare.count('class="badge"') == 1  # in the paragraph that explains the word
