@@ -31,7 +31,7 @@ def first_page() -> str:
 
 
 def digest(page: str) -> str:
-    """The hash that says whether a picture of the page is current: of its style and of what comes before the sections."""
+    """The hash that says whether a picture is current: of the style and of what comes before the sections."""
     return hashlib.sha256(page.partition('<section id="presentation"')[0].encode()).hexdigest()
 
 
