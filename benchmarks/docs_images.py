@@ -1,7 +1,7 @@
 """Makes every picture of README and docs: python benchmarks/docs_images.py (the page of a report needs Chromium).
 
-`docs/images/made.json` holds the hash of what `report.png` shows, so that a test says when it is no longer current. With
-`--all` the sheet of instruments is rendered as well, which takes minutes.
+`docs/images/made.json` holds the hash of what `report.png` shows, so that a test says when it is no longer current.
+With `--all` the sheet of instruments is rendered as well, which takes minutes.
 """
 
 from __future__ import annotations
