@@ -11,9 +11,13 @@ from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precisio
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
+from facewarden.data.photo_files import is_video
 
 if TYPE_CHECKING:
     from facewarden.evaluation.verdicts.rule import VerdictRule
+
+
+groups = {"clips": ("camera", "seconds", "clips", "frames", "clip_rule", "frame_table")}
 
 
 def score(
@@ -29,6 +33,12 @@ def score(
     dev: Captures | None = None,
     policy: Annotated[str, "POLICY"] | None = None,
     quality: Annotated[str, "GATE"] = "note",
+    camera: int | None = None,
+    seconds: float = 5.0,
+    clips: bool = False,
+    frames: Annotated[str, "SAMPLING"] = "count=8",
+    clip_rule: Annotated[str, "mean|median|share=X"] = "median",
+    frame_table: Path | None = None,
     set: tuple[Setting, ...] = (),
     device: Device = "auto",
     precision: Precision | None = None,
@@ -53,6 +63,12 @@ def score(
         policy: eer, or apcer=0.05: sets the threshold on dev rows, those of --dev or of the captures that are scored.
         quality: photos that are small, blurred, turned away, covered or show several faces: note (say it), refuse (no
             decision), or off; limits may follow in braces.
+        camera: number of a camera instead of a source, 0 for the first; what it shows is one clip.
+        seconds: how long the camera looks.
+        clips: score videos, and each folder of frames, as one clip; a video by itself is one in any case.
+        frames: which frames of a clip are scored: count=8 (evenly spread), every=0.5 (seconds) or all.
+        clip_rule: how their scores become one: mean, median, or share=0.8 (bona fide when at least that share is).
+        frame_table: table to write with a row for each frame, .parquet or .csv.
         set: settings of the detector, key=value.
         device: where it computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
@@ -68,7 +84,9 @@ def score(
     check_shard(shard)
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
     check_detectors([detector])
-    check_sets([source, dev])
+    video = source is not None and is_video(source)
+    check_sets([dev] if video else [source, dev])
+    check_path(Path(source) if video and source is not None else None)
     check_path(rule)
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=source)
     from facewarden.verbs.score import score as run
@@ -84,6 +102,12 @@ def score(
         dev=dev,
         policy=policy,
         quality=quality,
+        camera=camera,
+        seconds=seconds,
+        clips=clips,
+        frames=frames,
+        clip_rule=clip_rule,
+        frame_table=frame_table,
         device=device,
         precision=precision,
         workers=workers,
@@ -95,13 +119,16 @@ def score(
     lines += _rule_lines(result.rule)
     lines += [f"no response {count}: {reason}" for reason, count in result.skipped.items()]
     told = Counter(note for notes in result.notes for note in notes.split("; ") if note)
-    lines += [f"note for {count}: {note}" for note, count in told.items()]
+    if result.clip_rule:
+        lines.append(f"clips: {result.clip_rule}")
+    else:
+        lines += [f"note for {count}: {note}" for note, count in told.items()]
     if result.out is not None:
         lines += [f"{word}: {count}" for word, count in Counter(result.decision).items()]
         lines.append(f"{len(result.key)} scores: {result.out}")
     else:
-        about = [_face(*face) for face in zip(result.n_faces, result.box, result.notes, strict=True)]
-        about = about or [""] * len(result.key)
+        about = [_face(*face) for face in zip(result.n_faces, result.box, result.notes, strict=False)]
+        about = [f"  ({note})" for note in result.notes] if result.clip_rule else about or [""] * len(result.key)
         sure = [f"  p {value:.3f}" for value in result.probability] or [""] * len(result.key)
         said = [f"  {word:<9}" for word in result.decision] or [""] * len(result.key)
         rows = zip(result.key, result.score, sure, said, about, strict=True)

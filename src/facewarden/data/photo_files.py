@@ -28,7 +28,7 @@ _VIDEO = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".m
 _HEIC = frozenset({".heic", ".heif", ".hif", ".avif"})
 _HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1", b"avif", b"avis")
 _READ = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*", b"MM\x00*")
-_FRAMES = "ffmpeg -i VIDEO -vf fps=1 FOLDER/%05d.png, then give the folder"
+_FRAMES = "facewarden score takes videos; elsewhere ffmpeg -i VIDEO -vf fps=1 FOLDER/%05d.png, then give the folder"
 _CONVERT = "convert it: heif-convert PHOTO.heic PHOTO.jpg, or set the camera to the most compatible format"
 _URL = re.compile(r"https?:/+", re.IGNORECASE)  # a path has one of the two slashes left
 
@@ -68,6 +68,11 @@ def refuse_no_photo(source: str) -> None:
     found = no_photo(source)
     if found is not None:
         raise BadInputError(f"{printable(source)}: {found[0]}", hint=found[1])
+
+
+def is_video(name: str) -> bool:
+    """Whether a file is a video by its name."""
+    return Path(name).suffix.lower() in _VIDEO
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,17 @@ class ScorePhotos:
 
     def __call__(self, paths: Sequence[Path]) -> list[PhotoScore]:
         """Score photos, in their order."""
-        seen = [self._seen(path) for path in paths]
+        return self._scored([self._seen(path) for path in paths])
+
+    def score_images(self, images: Sequence[tuple[str, NDArray[np.uint8]]]) -> list[PhotoScore]:
+        """Score pictures that are in memory, such as frames of a video.
+
+        Args:
+            images: name and `(h, w, 3)` RGB of each.
+        """
+        return self._scored([self._looked(key, image, []) for key, image in images])
+
+    def _scored(self, seen: Sequence[tuple[PhotoScore, _Frame | None]]) -> list[PhotoScore]:
         scores: dict[int, float] = {}
         for places in together([None if frame is None else frame.image.shape for _, frame in seen]):
             frames = [frame for _, frame in (seen[place] for place in places) if frame is not None]
@@ -117,10 +127,13 @@ class ScorePhotos:
         said: list[str] = []
         try:
             image = read_photo(path, on_note=said.append)
-            found = self.aligner.locate(image)
+            return self._looked(key, image, [*notes, *(_short(text, path) for text in said)])
         except BadInputError as error:
             return PhotoScore(key, None, notes=tuple(notes), skipped=why_unread(path, error)), None
-        notes += [_short(text, path) for text in said]
+
+    def _looked(self, key: str, image: NDArray[np.uint8], given: Sequence[str]) -> tuple[PhotoScore, _Frame | None]:
+        """The row of a picture without its score, and the face to score where there is one."""
+        notes, found = list(given), self.aligner.locate(image)
         if not found:
             return PhotoScore(key, None, 0, notes=tuple(notes), skipped=_why_no_face(image, self.aligner)), None
         face = choose_face(found, size=(image.shape[1], image.shape[0]))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from facewarden.core.roles import Detector
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.manifest import check_results_target, share_of
 from facewarden.data.photo_files import photos_of, share_of_photos
-from facewarden.data.results import RowsResult
 from facewarden.data.table import write_table
 from facewarden.data.text import printable
 from facewarden.evaluation.photo_scores import PhotoScore, ScoreJob, ScorePhotos
@@ -30,57 +29,14 @@ from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import score_manifest
 from facewarden.evaluation.verdicts.choice import DEFAULT_POLICY, chosen_rule
 from facewarden.evaluation.verdicts.quality import QualityGate
-from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule, only_simulated
+from facewarden.evaluation.verdicts.rule import VerdictRule
 from facewarden.metrics.pad import check_policy
 from facewarden.scale.record import sharded
+from facewarden.verbs.own.clips import ClipsAsked, score_clips
 from facewarden.verbs.own.folders import folder_paths, given_captures
+from facewarden.verbs.own.verdict_result import ScoreResult, box_text, verdict_columns, verdicts_of, warnings_of
 
-NO_RESPONSE = "no_response"
-"""Decision of a photo without a score."""
-
-
-@dataclass(frozen=True, repr=False)
-class ScoreResult(RowsResult):
-    """What was scored.
-
-    Attributes:
-        key: file or capture name.
-        score: logit, higher = more bona fide.
-        out: the table on disk, if one was asked for; it also holds what has no score, with a note.
-        skipped: reason -> count of non-responses: photos and captures that get no decision.
-        computed: device and precision of the network.
-        n_faces: of each photo, how many faces were found; empty for captures.
-        box: of each photo, x0 y0 x1 y1 in pixels of the face that was scored; empty for captures.
-        notes: of each photo, what a reader must know of it, separated by semicolons; empty for captures.
-        warnings: what a reader must know before any score.
-        probability: of a bona fide presentation at equal priors; empty where it was not calibrated.
-        decision: "bona_fide" or "attack"; empty where there is no threshold.
-        rule: the threshold and where it came from, None where there is none.
-        model: the detector's name.
-    """
-
-    key: tuple[str, ...]
-    score: tuple[float, ...]
-    out: Path | None
-    skipped: dict[str, int]
-    computed: dict[str, str] = field(default_factory=dict)
-    n_faces: tuple[int, ...] = ()
-    box: tuple[tuple[float, float, float, float], ...] = ()
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    probability: tuple[float, ...] = ()
-    decision: tuple[str, ...] = ()
-    rule: VerdictRule | None = None
-    model: str = ""
-
-    def columns(self) -> Mapping[str, Sequence[Any]]:
-        """Key, score, probability and decision of every sample, and of photos which face was scored."""
-        told: dict[str, Sequence[Any]] = {"key": self.key, "score": self.score}
-        told |= {"probability": self.probability} if self.probability else {}
-        told |= {"decision": self.decision} if self.decision else {}
-        if len(self.n_faces) < len(self.key):
-            return told
-        return {**told, "n_faces": self.n_faces, "box": [_box_text(box) for box in self.box], "notes": self.notes}
+__all__ = ["ScoreResult", "score"]
 
 
 @computes
@@ -99,6 +55,12 @@ def score(
     dev: PathLike | None = None,
     policy: str | None = None,
     quality: str = "note",
+    camera: int | None = None,
+    seconds: float = 5.0,
+    clips: bool = False,
+    frames: str = "count=8",
+    clip_rule: str = "median",
+    frame_table: PathLike | None = None,
     device: str = "auto",
     precision: Precision | None = None,
     workers: int = 0,
@@ -121,6 +83,13 @@ def score(
             scored. Without any of the three the threshold is that of the detector's own folder, or nothing is decided.
         quality: of photos: note (low quality is said), refuse (it makes a non-response) or off; limits may follow in
             braces, refuse{"size": 64}.
+        camera: number of a camera instead of a source, 0 for the first; what it shows is one clip.
+        seconds: how long the camera looks.
+        clips: score videos, and each folder of frames, as one clip; a video by itself is one in any case.
+        frames: which frames of a clip are scored: count=8 (evenly spread), every=0.5 (seconds) or all.
+        clip_rule: how their scores become one: mean, median, or share=0.8 (bona fide when at least that share of the
+            frames is).
+        frame_table: table to write with a row for each frame, .parquet or .csv.
         device: where the detector computes: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what it computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what its own settings say, float32 for most.
@@ -140,7 +109,13 @@ def score(
     if out is not None:
         check_results_target(out)
     count_workers(workers, items=0, batch=1 if batch is None else batch)  # refused before anything is read
+    found_clips = ClipsAsked.read(source, camera=camera, seconds=seconds, clips=clips, frames=frames,
+                                  clip_rule=clip_rule, frame_table=maybe_path(frame_table))  # fmt: skip
     model = resolve_detector(detector)
+    if found_clips is not None:
+        refuse_other_sensors(model)
+        picked = chosen_rule(model, detector, rule=maybe_path(rule), dev=maybe_path(dev), policy=policy)
+        return score_clips(ScorePhotos(model, resolve_aligner("yunet"), Path(), gate), found_clips, picked, out=out)
     both = bool(folder_paths(bona_fide)) and bool(folder_paths(attacks))
     read = given_captures(source, [model], bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
                           seed=0, split=both)  # fmt: skip
@@ -181,7 +156,7 @@ def _score_captures(model: Detector, source: Path, asked: _Asked, *, out: Path |
         rule = chosen_rule(model, asked.detector, rule=None, dev=None, policy=asked.policy, scored=scores)
     values = scores.score.tolist()
     if out is not None:
-        scores.write(out, more=_verdict_columns(values, rule, model))
+        scores.write(out, more=verdict_columns(values, rule, model))
     turned = warn_if_reversed(scores.score, scores.label, subject=scores.subject, where=scores.source)
     return ScoreResult(
         tuple(scores.key.tolist()),
@@ -189,16 +164,13 @@ def _score_captures(model: Detector, source: Path, asked: _Asked, *, out: Path |
         out,
         dict(scores.skipped),
         computed_by([model]),
-        warnings=((turned,) if turned else ()) + _warnings(model),
-        **_verdicts(values, rule, model),
+        warnings=((turned,) if turned else ()) + warnings_of(model),
+        **verdicts_of(values, rule, model),
     )
 
 
 def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | None) -> ScoreResult:
-    if any(modality not in model.optional and modality != "rgb" for modality in model.modalities):
-        raise BadInputError(
-            f"{model.card.name} needs {', '.join(model.modalities)}", hint="score a manifest of captures"
-        )
+    refuse_other_sensors(model)
     base = source if source.is_dir() else source.parent
     listing = share_of_photos(photos_of(source), base=base)
     rule = chosen_rule(model, asked.detector, rule=asked.rule, dev=asked.dev, policy=asked.policy)
@@ -228,33 +200,21 @@ def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | N
         tuple(row.faces or 0 for row in scored),
         tuple(row.box for row in scored if row.box is not None),
         tuple("; ".join(row.notes) for row in scored),
-        _warnings(model),
-        **_verdicts(values, rule, model),
+        warnings_of(model),
+        **verdicts_of(values, rule, model),
     )
 
 
-def _warnings(model: Detector) -> tuple[str, ...]:
-    return (ONLY_SIMULATED,) if only_simulated(model.card) else ()
+def refuse_other_sensors(model: Detector) -> None:
+    """Refuse a detector that needs more than color, where there are photos or clips.
 
-
-def _verdicts(values: Sequence[float], rule: VerdictRule | None, model: Detector) -> dict[str, Any]:
-    sure = [] if rule is None else [one for value in values if (one := rule.probability_of(value)) is not None]
-    decided = () if rule is None else tuple(map(rule.decision, values))
-    return {"probability": tuple(sure), "decision": decided, "rule": rule, "model": model.card.name}
-
-
-def _verdict_columns(
-    values: Sequence[float | None], rule: VerdictRule | None, model: Detector
-) -> dict[str, list[float | str | None]]:
-    """Columns of a table; a row without a score is a non-response."""
-    decided = [NO_RESPONSE if one is None else None if rule is None else rule.decision(one) for one in values]
-    return {
-        "probability": [None if one is None or rule is None else rule.probability_of(one) for one in values],
-        "decision": list(decided),
-        "threshold": [None if rule is None else rule.threshold] * len(values),
-        "threshold_from": ["none" if rule is None else rule.origin] * len(values),
-        "model": [model.card.name] * len(values),
-    }
+    Raises:
+        BadInputError: it does.
+    """
+    if any(modality not in model.optional and modality != "rgb" for modality in model.modalities):
+        raise BadInputError(
+            f"{model.card.name} needs {', '.join(model.modalities)}", hint="score a manifest of captures"
+        )
 
 
 def _table(rows: Sequence[PhotoScore], rule: VerdictRule | None, model: Detector) -> dict[str, list[Any]]:
@@ -262,12 +222,8 @@ def _table(rows: Sequence[PhotoScore], rule: VerdictRule | None, model: Detector
     return {
         "key": [row.key for row in rows],
         "score": [row.score for row in rows],
-        **_verdict_columns([row.score for row in rows], rule, model),
+        **verdict_columns([row.score for row in rows], rule, model),
         "n_faces": [row.faces for row in rows],
-        "box": [None if row.box is None else _box_text(row.box) for row in rows],
+        "box": [None if row.box is None else box_text(row.box) for row in rows],
         "notes": ["; ".join((*([row.skipped] if row.skipped else []), *row.notes)) for row in rows],
     }
-
-
-def _box_text(box: tuple[float, float, float, float]) -> str:
-    return " ".join(f"{value:.1f}" for value in box)

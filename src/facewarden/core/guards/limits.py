@@ -30,6 +30,7 @@ class Limits:
         1_000_000_000
     )
     picture_seconds: Annotated[Number, "seconds", "decoding of one picture"] = 20
+    video_frames: Annotated[Number, "frames", "frames of a video, counted before any is decoded"] = 100_000
     array_bytes: Annotated[Number, "bytes", "one array of an npz or HDF5 file, unpacked"] = 256 * 2**20
     text_bytes: Annotated[Number, "bytes", "a card, recipe, list, decision rule or other settings in JSON"] = 16 * 2**20
     plan_bytes: Annotated[Number, "bytes", "a plan in YAML"] = 256 * 1024
