@@ -11,7 +11,7 @@ from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precisio
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
 from facewarden.cli.parts.settings import settled
-from facewarden.data.photo_files import is_video
+from facewarden.data.video.file_kinds import is_video
 
 if TYPE_CHECKING:
     from facewarden.evaluation.verdicts.rule import VerdictRule

@@ -22,6 +22,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import check_limit, limit_of
 from facewarden.core.guards.server_of_workers import die_with_parent
 from facewarden.core.processes import note_one_process
+from facewarden.data.video.file_kinds import first_bytes, register_heic
 
 _MANY_SCANS = 300_000_000
 """Pixels times scans of a JPEG from which it is suspicious: a progressive photo of 24 MP has about 10 scans."""
@@ -49,6 +50,8 @@ def suspicion(image: Image.Image, *, size: int, scans: int) -> str:
         scans: of a JPEG, 0 for other formats.
     """
     pixels = image.width * image.height
+    if image.format in ("HEIF", "AVIF"):
+        return "a HEIC picture"
     if image.format == "TIFF" and image.info.get("compression", "raw") != "raw":
         return "a compressed TIFF"
     if image.format == "WEBP" and getattr(image, "is_animated", False):
@@ -188,6 +191,7 @@ def serve(*, follow: bool) -> None:
         path, seconds = asked.get()
         _limit_processor_time(seconds)
         # Pillow's decoders raise almost any type on damaged data, which whoever reads the picture says better
+        register_heic(first_bytes(Path(path)))
         with suppress(Exception), Image.open(path) as image:
             image.seek(0)
             image.load()

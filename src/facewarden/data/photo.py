@@ -13,9 +13,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import LimitError, check_limit
-from facewarden.data.photo_files import first_bytes, no_photo
 from facewarden.data.picture import FORMATS, open_picture
 from facewarden.data.text import printable
+from facewarden.data.video.file_kinds import first_bytes, no_photo
 
 _COLORED = 6.0
 """Mean distance of a pixel's channels from which a picture counts as colored; JPEG's own errors stay below 2."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
 from facewarden.data.text import natural, printable
+from facewarden.data.video.file_kinds import HEIC_SUFFIXES, first_bytes, no_photo, reads_heic, refuse_no_photo
 
 PHOTO_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".pbm",
@@ -24,55 +24,11 @@ SERVICE_FOLDERS = frozenset({
 NO_PHOTO, UNLISTED = "not read", "folder that cannot be listed"
 """How the sentences begin that say of a file that it is no photo by its suffix, and of a folder that it is closed."""
 
-_VIDEO = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp"})
-_HEIC = frozenset({".heic", ".heif", ".hif", ".avif"})
-_HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1", b"avif", b"avis")
-_READ = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*", b"MM\x00*")
-_FRAMES = "facewarden score takes videos; elsewhere ffmpeg -i VIDEO -vf fps=1 FOLDER/%05d.png, then give the folder"
-_CONVERT = "convert it: heif-convert PHOTO.heic PHOTO.jpg, or set the camera to the most compatible format"
-_URL = re.compile(r"https?:/+", re.IGNORECASE)  # a path has one of the two slashes left
 
-
-def no_photo(source: str, head: bytes = b"") -> tuple[str, str] | None:
-    """What is given where a photo is expected, and what to do: a URL, a video or a HEIC picture; None for the rest.
-
-    Args:
-        source: as typed, or a file's name.
-        head: the first bytes of the file, which tell what a wrong suffix hides.
-    """
-    if _URL.match(source):
-        return "is a URL, not a photo", "download it first: curl -O URL, then give the file"
-    if head.startswith(_READ):  # whatever its suffix says
-        return None
-    brand, suffix = head[8:12] if head[4:8] == b"ftyp" else b"", Path(source).suffix.lower()
-    if brand.startswith(_HEIC_BRANDS) or (suffix in _HEIC and not brand):
-        return "is a HEIC picture", _CONVERT
-    return ("is a video", _FRAMES) if brand or suffix in _VIDEO else None
-
-
-def first_bytes(path: Path) -> bytes:
-    """The first bytes of a file, none where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except (OSError, ValueError):
-        return b""
-
-
-def refuse_no_photo(source: str) -> None:
-    """Refuse a URL, a video or a HEIC picture where photos are expected.
-
-    Raises:
-        BadInputError: with what to do about it.
-    """
-    found = no_photo(source)
-    if found is not None:
-        raise BadInputError(f"{printable(source)}: {found[0]}", hint=found[1])
-
-
-def is_video(name: str) -> bool:
-    """Whether a file is a video by its name."""
-    return Path(name).suffix.lower() in _VIDEO
+def is_photo(name: str) -> bool:
+    """Whether a file is a photo that can be read, by its suffix; HEIC with the extra `heif`."""
+    suffix = Path(name).suffix.lower()
+    return suffix in PHOTO_SUFFIXES or (suffix in HEIC_SUFFIXES and reads_heic())
 
 
 @dataclass(frozen=True)
@@ -187,7 +143,7 @@ def _kind(path: Path) -> str:
     except (OSError, ValueError):
         return "entry that may not be looked at"
     suffix = path.suffix.lower()
-    return "photo" if suffix in PHOTO_SUFFIXES else f"{NO_PHOTO}: {suffix or 'a name without a suffix'}"
+    return "photo" if is_photo(path.name) else f"{NO_PHOTO}: {suffix or 'a name without a suffix'}"
 
 
 def _is_folder(path: Path) -> bool:

@@ -17,6 +17,7 @@ from PIL import Image
 from facewarden.core.guards.limits import check_limit, limit_of
 from facewarden.data.decoding import check_decodes, suspicion
 from facewarden.data.text import printable
+from facewarden.data.video.file_kinds import first_bytes, register_heic
 
 # Pillow opens many more formats; some of them start other programs or are rarely tested against hostile files.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -51,10 +52,11 @@ def open_picture(
     largest = limit_of("picture_pixels")
     if Image.MAX_IMAGE_PIXELS is not None and largest > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = int(largest)  # somebody raised ours: Pillow's own must not stop before it
+    wanted = [*formats, "HEIF", "AVIF"] if register_heic(first_bytes(Path(path))) else list(formats)
     with warnings.catch_warnings(), _TimedFile(path, name) as file:
         # Pillow warns of large pictures, odd EXIF and odd palettes; each is either handled or refused.
         warnings.simplefilter("ignore")
-        with Image.open(file, formats=tuple(formats)) as image:
+        with Image.open(file, formats=tuple(wanted)) as image:
             pixels = image.width * image.height
             check_limit("picture_pixels", pixels, what=f"{name} has {image.width} x {image.height} pixels")
             if not header:

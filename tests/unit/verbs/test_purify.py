@@ -377,7 +377,8 @@ def test_results_of_photos_that_are_gone_are_said(folder: Path, tmp_path: Path) 
     assert notes["of an earlier call is still in the output, though its photo is gone or left out now"] == 1
 
 
-def test_what_is_no_photo_is_said(folder: Path, tmp_path: Path) -> None:
+def test_what_is_no_photo_is_said(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facewarden.data.photo_files.reads_heic", lambda: False)
     (folder / "x.HEIC").write_bytes(b"heic")
     (folder / "y").write_bytes(b"?")
     (folder / ".hidden").write_bytes(b"?")

@@ -19,6 +19,7 @@ from facewarden.cli.parts.main import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
+from facewarden.data import photo_files
 from facewarden.data.photo_files import photos_of
 from facewarden.data.table import read_table
 from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule
@@ -63,7 +64,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_photos_of_any_size_are_scored_and_the_rest_is_counted(folder: Path, tmp_path: Path) -> None:
+def test_photos_of_any_size_are_scored_and_the_rest_is_counted(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_files, "reads_heic", lambda: False)
     (folder / "x.heic").write_bytes(b"?")
     found = score(folder, out=tmp_path / "scores.csv")
     assert dict(zip(found.key, found.score, strict=True)) == pytest.approx({"deep/white.png": 10.0, "gray.png": 2.0})

@@ -10,7 +10,7 @@ from facewarden.core.compute.shards import parse_shard
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import list_entries, nearest
 from facewarden.core.sources.grammar import check_source, is_there
-from facewarden.data.photo_files import refuse_no_photo
+from facewarden.data.video.file_kinds import refuse_no_photo
 from facewarden.verbs.list import list_
 
 

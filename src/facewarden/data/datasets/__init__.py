@@ -10,8 +10,8 @@ from facewarden.core import registry
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto
 from facewarden.data.datasets.parts.captures import CaptureSet
-from facewarden.data.photo_files import refuse_no_photo
 from facewarden.data.text import printable
+from facewarden.data.video.file_kinds import refuse_no_photo
 
 _LOG = logging.getLogger("facewarden")
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.photo_files import FolderListing, is_video, list_photos
+from facewarden.data.photo_files import FolderListing, list_photos
 from facewarden.data.text import natural, printable
+from facewarden.data.video.file_kinds import is_video
 from facewarden.data.video.frames import VideoFrame, folder_frames, video_frames
 from facewarden.data.video.sampling import Sampling
 from facewarden.evaluation.photo_scores import PhotoScore, ScorePhotos

@@ -14,8 +14,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.progress import track
 from facewarden.data.manifest import check_results_target
-from facewarden.data.photo_files import is_video, list_photos
+from facewarden.data.photo_files import list_photos
 from facewarden.data.table import write_table
+from facewarden.data.video.file_kinds import is_video
 from facewarden.data.video.frames import camera_frames
 from facewarden.data.video.sampling import Sampling
 from facewarden.evaluation.photo_scores import ScorePhotos

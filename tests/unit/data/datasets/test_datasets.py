@@ -227,6 +227,8 @@ def test_what_holds_no_photos_gets_a_hint_that_fits(
     given: str, what: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("facewarden.data.video.file_kinds.reads_heic", lambda: False)
+    monkeypatch.setattr("facewarden.data.photo_files.reads_heic", lambda: False)
     if "//" not in given:
         (tmp_path / given).write_bytes(b"0000")
     for open_it in (open_dataset, lambda text: photos_of(Path(text))):
@@ -241,7 +243,8 @@ def test_what_holds_no_photos_gets_a_hint_that_fits(
 @pytest.mark.parametrize(
     ("brand", "what"), [(b"heic", "is a HEIC picture"), (b"mif1", "is a HEIC picture"), (b"isom", "is a video")]
 )
-def test_a_wrong_suffix_hides_neither(brand: bytes, what: str, tmp_path: Path) -> None:
+def test_a_wrong_suffix_hides_neither(brand: bytes, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facewarden.data.video.file_kinds.reads_heic", lambda: False)
     path = tmp_path / "renamed.jpg"
     path.write_bytes(b"\0\0\0\x18ftyp" + brand + b"\0" * 64)
     with pytest.raises(BadInputError, match=what):

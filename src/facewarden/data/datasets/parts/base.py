@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.photo_files import PHOTO_SUFFIXES, SERVICE_FOLDERS
+from facewarden.data.photo_files import SERVICE_FOLDERS, is_photo
 from facewarden.data.sample import Landmarks
 from facewarden.data.text import natural, opaque, printable
 
@@ -116,7 +116,7 @@ def images_in(root: Path) -> list[Path]:
     Raises:
         BadInputError: not a folder, or one that cannot be read.
     """
-    return [path for path in _entries(root) if path.suffix.lower() in PHOTO_SUFFIXES and not path.is_dir()]
+    return [path for path in _entries(root) if is_photo(path.name) and not path.is_dir()]
 
 
 def relative_key(path: Path, root: Path) -> str:
