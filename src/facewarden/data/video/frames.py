@@ -21,7 +21,7 @@ from facewarden.data.video.sampling import Sampling
 
 @dataclass(frozen=True, eq=False)
 class VideoFrame:
-    """One frame.
+    """One frame of a clip.
 
     Attributes:
         number: its place in the clip, from 0.
