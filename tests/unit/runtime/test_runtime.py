@@ -25,7 +25,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import MissingAssetError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_aligner, resolve_detector, resolve_purifier
-from facewarden.core.roles import Aligner
+from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.data.photo import read_photo
 from facewarden.data.simulate import Simulation
 from facewarden.evaluation.simulated_captures import simulate_captures
@@ -139,11 +139,16 @@ def test_photos_faces_and_aligned_crops_are_those_of_the_full_package(
         photo = runtime.read_photo(path)
         np.testing.assert_array_equal(photo, read_photo(path))
         for given in (photo, np.tile(photo, (12, 12, 1))):  # the second is searched in tiles
-            assert [asdict(face) for face in finder.find(given)] == [asdict(face) for face in aligner.locate(given)]
+            found, wanted = finder.find(given), aligner.locate(given)
+            assert len(found) == len(wanted) > 0
+            for one, other in zip(found, wanted, strict=True):  # one engine is OpenCV, the other may be onnxruntime
+                np.testing.assert_allclose(one.box, other.box, atol=2e-3)
+                np.testing.assert_allclose(one.landmarks, other.landmarks, atol=2e-3)
+                assert one.score == pytest.approx(other.score, abs=1e-4)
         for face in finder.find(photo):
             np.testing.assert_array_equal(runtime.align_face(photo, face.landmarks), align_face(photo, face.landmarks))
         row = rows[(path.name,)]
-        assert runtime.load_detector(exported).decide(photo).score == pytest.approx(row.score[0], abs=1e-4)
+        assert runtime.load_detector(exported).decide(photo).score == pytest.approx(row.score[0], abs=1e-3)
     assert main(["score", str(exported), *map(str, photos)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(photos)
     assert main(["score", str(exported), "absent.png"]) == 2
@@ -155,16 +160,16 @@ def near(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     return int(apart.max()) <= 1 and float((apart > 0).mean()) < 1e-3
 
 
-def test_purified_photos_are_those_of_the_full_package(
-    aligner: Aligner, photos: list[Path], exported: Path, tmp_path: Path
-) -> None:
+def test_purified_photos_are_those_of_the_full_package(photos: list[Path], exported: Path, tmp_path: Path) -> None:
     folder = blur(tmp_path)
     (folder / "face_finder.onnx").write_bytes((exported / "face_finder.onnx").read_bytes())
     full, small = FacePurifier(resolve_purifier(str(folder))), runtime.load_purifier(folder)
+    assert small.finder is not None
     photo = read_photo(photos[0])
     large = np.repeat(np.repeat(photo, 2, axis=0), 2, axis=1)  # reduced before it is aligned
     for given in (photo, large, np.repeat(photo[..., :1], 3, axis=2)):
-        wanted = full([FacesOfPhoto(given, aligner.locate(given))])[0].pixels
+        faces = tuple(FaceLocation(**asdict(face)) for face in small.finder.find(given))
+        wanted = full([FacesOfPhoto(given, faces)])[0].pixels
         assert wanted is not None
         found = small.purify(given)
         assert near(found, wanted)
