@@ -14,6 +14,7 @@ from facewarden.data.manifest_columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMAR
 from facewarden.data.sample import Sample
 from facewarden.experiments.adversarial_training.settings import AdversarialPlan
 from facewarden.experiments.cloaking.settings import CloakingPlan
+from facewarden.experiments.domain_generalization.uncertainty.settings import UncertaintySettings
 from facewarden.experiments.domain_generalization.written import PresentationSettings
 from facewarden.experiments.domain_generalization.yardstick.settings import YardstickSettings
 from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
@@ -72,6 +73,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plan_cloaking": lambda: plan("cloaking", CloakingPlan),
     "plan_presentation": lambda: plan("presentation", PresentationSettings),
     "plan_vulnerability": lambda: plan("vulnerability", VulnerabilityPlan),
+    "plan_uncertainty": lambda: plan("uncertainty", UncertaintySettings),
     "plan_yardstick": lambda: plan("yardstick", YardstickSettings),
     "recipe_distillation": lambda: inherited(DistillRecipe),
     "recipe_purifier": lambda: inherited(PurifierRecipe),

@@ -56,12 +56,14 @@ class MethodCost:
         score: seconds of scoring one sample.
         looks: samples that the objective looks at before an epoch, as a share of the training samples.
         state: bytes of its checkpoint.
+        described: whether it is a closed form, whose descriptions of all captures are computed once a plan.
     """
 
     step: float
     score: float
     looks: float
     state: int
+    described: bool = False
 
 
 def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Path) -> PlanEstimate:
@@ -89,11 +91,16 @@ def estimate_plan(plan: PresentationPlan, cells: Sequence[PlanCell], *, root: Pa
     }
     hours: dict[str, list[float | None]] = defaultdict(list)
     disk: int | None = 0
+    described: set[str] = set()
     for cell in cells:
         name = cell.name.split(" / ")[0]
         fold = int(cell.settings.get("fold", 0))
         count, method = counts[str(cell.settings["protocol"]), fold], plan.methods[name]
         told = None if count is None else _seconds(plan, method, costs[name], count, once=fold > 0) / 3600
+        if costs[name].described:  # once a plan, by the first cell that needs it
+            first = name not in described
+            described.add(name)
+            told = None if not rows else len(rows) * costs[name].score / 3600 if first else 0.0
         hours[f"{method.label}, settings" if fold else method.label].append(told)
         disk = None if disk is None or count is None else disk + _kept(plan, method, count)
     crops = _crops(plan, len(rows))
@@ -156,7 +163,7 @@ def method_cost(method: TrainedMethod, *, kept: bool = False) -> MethodCost:
         batch = replace(batch, tasks={KEPT: filled.expand(many, *filled.shape) + torch.randn(many, 1, 1, 1).to(filled)})
     if isinstance(model, ClosedForm):
         described = _seconds_of(lambda: model.describe(batch), device)
-        return MethodCost(step=described / many, score=described / many, looks=0.0, state=0)
+        return MethodCost(described / many, described / many, looks=0.0, state=0, described=True)
     objective = training.objective
     objective.begin(domains=["a", "b"], steps=100)
     looks = 0.5 * (type(objective).refresh is not TrainingObjective.refresh)
