@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from facewarden.data.protocols.missing_at_test import DROPS
 from facewarden.data.protocols.parts.source_fold import source_fold
 from facewarden.data.sample import Sample
 from facewarden.data.transfer import Splits, transfer_protocol
+from facewarden.experiments.domain_generalization.balance.cue import with_cue
+from facewarden.experiments.domain_generalization.balance.probes import probe_scores
 from facewarden.experiments.domain_generalization.crop_store import CropStore, open_store, view_of
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED, degraded_views
 from facewarden.experiments.domain_generalization.descriptions import Descriptions, descriptions
@@ -50,7 +52,8 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     Args:
         settings: `recipe`, `protocol`, `seed`, `whole_target`, `every_epoch`, `missing`, `shuffle`, `only`, and
             `degraded` where sensors are degraded too, `fold` where so many sources stand for the targets, `keep`
-            where the weights are kept, and `activations` where streams of the trunk were computed beforehand.
+            where the weights are kept, `activations` where streams of the trunk were computed beforehand, `cue` where
+            a sensor shows the class at the sources, and `probes` where the class tokens are probed.
         data: where `prepare` left manifest, crops and audits.
         folder: the cell's own; an earlier try's checkpoint and scores in it are gone on from.
 
@@ -69,19 +72,27 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
     view = view_of(model, margin=recipe.training.margin)
     store = open_store(data / f"crops-{view.key}")
     train, dev, test = (store.readable(splits[split]) for split in ("train", "dev", "test"))
+    if settings.get("cue"):
+        sensor, share = settings["cue"]
+        store = with_cue(store, [*train, *dev], test, sensor=sensor, share=share)
     only: tuple[Modality, ...] = tuple(settings["only"])
     labels = shuffled(train, seed=seed, protocol=str(settings["protocol"])) if settings["shuffle"] else None
 
-    known = _descriptions(model, store, manifest, data=data, recipe=recipe)
+    known = None
+    if not settings.get("cue"):  # what is kept of captures has no cue in it
+        known = _descriptions(model, store, manifest, data=data, recipe=recipe)
     kept = settings.get("activations")
     streams = None if kept is None else open_streams(model, view, folder=data, kept=kept)
+
+    def views_of(samples: Sequence[Sample], modalities: Collection[Modality]) -> Iterator[FaceBatch]:
+        if streams is not None:
+            return kept_views(store, streams, samples, batch=_AT_ONCE, only=modalities)
+        return store.views(samples, batch=_AT_ONCE, only=modalities)
 
     def scored(samples: Sequence[Sample], modalities: Collection[Modality]) -> list[float]:
         if known is not None:
             return known.scores(samples, only=modalities)
-        if streams is not None:
-            return scores_of(model, kept_views(store, streams, samples, batch=_AT_ONCE, only=modalities))
-        return score(model, store, samples, only=modalities)
+        return scores_of(model, views_of(samples, modalities))
 
     def observe(epoch: int) -> None:
         scores = {"dev": scored(dev, only), "test": scored(test, only)}
@@ -118,10 +129,16 @@ def run_transfer_cell(settings: Mapping[str, Any], *, data: Path, folder: Path) 
         if settings.get("degraded")
     }
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # the numbers are what a plan keeps
+    probes = (
+        {"probes": probe_scores(model, views_of, train=train, dev=dev, test=test, only=only)}
+        if settings.get("probes") and not isinstance(model, ClosedForm)
+        else {}
+    )
     weights = keep_weights(model, recipe, seed=seed, folder=folder) if settings.get("keep") else {}
     model.requires_grad_(True)
     return {
         **weights,
+        **probes,
         "simulated": manifest.simulated,
         "rows": {"dev": rows_of(dev), "test": rows_of(test)},
         "scores": {rule: {"epoch": epoch, **by_epoch[epoch]} for rule, epoch in chosen.items()},

@@ -66,9 +66,17 @@ def cell_settings(plan: PresentationPlan, method: TrainedMethod, protocol: str, 
         "only": list(method.only),
         **({"degraded": True} if plan.degraded else {}),  # without it cells keep their ids
         **(folds if method.candidates else {}),
+        **_balance(plan),
         **({"keep": True} if plan.keeps(method.name, protocol) else {}),
         **({"activations": plan.activations} if plan.activations != "none" and can_keep(method.recipe) else {}),
     }
+
+
+def _balance(plan: PresentationPlan) -> dict[str, Any]:
+    """What a cell does for the question of balance: probes, and the cue where there is one."""
+    if plan.balance is None:
+        return {}
+    return {"probes": True, **({"cue": [plan.balance.sensor, plan.balance.cue]} if plan.balance.cue else {})}
 
 
 def fold_keys(folds: Sequence[Mapping[str, Any]], *, code: int, precision: str | None) -> list[str]:

@@ -16,6 +16,7 @@ from facewarden.data.protocols.parts.transfer import plain_name
 from facewarden.data.transfer import transfer_protocol
 from facewarden.experiments.domain_generalization.written import (
     TUNED,
+    BalanceSettings,
     BudgetSettings,
     Kept,
     PartSettings,
@@ -113,6 +114,7 @@ class PresentationPlan:
         sealed: the sealed part; None where there is none.
         activations: how streams of frozen trunks are kept.
         budget: of trained parameters; None where there is none.
+        balance: whether sensors hold each other back; None where that is not asked.
         published: methods -> their names in the published table.
     """
 
@@ -128,6 +130,7 @@ class PresentationPlan:
     sealed: SealedSettings | None = None
     activations: Kept = "none"
     budget: BudgetSettings | None = None
+    balance: BalanceSettings | None = None
     published: Mapping[str, str] = field(default_factory=dict)
 
     def keeps(self, method: str, protocol: str) -> bool:
@@ -161,8 +164,28 @@ def plan_of(settings: Mapping[str, Any]) -> PresentationPlan:
         sealed=None if written.sealed is None else _sealed(written.sealed, parts),
         activations=written.activations,
         budget=written.budget,
+        balance=_balance(written, methods),
         published=written.published,
     )
+
+
+def _balance(written: PresentationSettings, methods: Mapping[str, TrainedMethod]) -> BalanceSettings | None:
+    """What is asked about balance, whose methods must be those that it takes them for."""
+    asked = written.balance
+    if asked is None:
+        return None
+    check_known(asked.joint, methods, at=("balance", "joint"))
+    for sensor in MODALITIES:
+        at = ("balance", "alone", sensor)
+        if sensor not in asked.alone:
+            raise SettingError(f"balance.alone has no method of {sensor} alone", hint=f"{sensor}: NAME", at=at[:2])
+        check_known(asked.alone[sensor], methods, at=at)
+        if methods[asked.alone[sensor]].only != (sensor,):
+            hint = f"methods: {{{asked.alone[sensor]}: {{only: [{sensor}]}}}}"
+            raise SettingError(f"{asked.alone[sensor]} is not trained on {sensor} alone", hint=hint, at=at)
+    if asked.cue and written.activations != "none":
+        raise SettingError("kept activations have no cue in them", hint="activations: none", at=("activations",))
+    return asked
 
 
 def _sealed(sealed: SealedSettings, parts: Sequence[TablePart]) -> SealedSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from facewarden.experiments.domain_generalization.balance.summary import BalanceTables
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection, ScoresOverSeeds
@@ -32,6 +33,7 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
     tables: list[Table] = []
     figures: list[Figure] = []
     rankings: dict[str, Any] = {}
+    balances: dict[str, Any] = {}
     for part in plan.parts:
         made = PartTables(plan, part, scores, simulated)
         sentences += _sentences(made)
@@ -42,6 +44,11 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
             tables += ranked.tables(simulated=simulated)
             if values := ranked.plain():
                 rankings[part.title] = values
+        if part.check is None and plan.balance is not None:
+            balanced = BalanceTables(plan, part, find, plan.balance, simulated)
+            sentences += balanced.sentences()
+            tables += balanced.all()
+            balances[part.title] = balanced.plain()
         if part.check is None and (figure := _figure(made)) is not None:
             figures.append(figure)
     records = tuned_records(plan, find)
@@ -64,6 +71,7 @@ def summarize_transfer(plan: PresentationPlan, find: Find) -> Summary:
             "parts": [_data(part, scores) for part in plan.parts if part.check != "dev"],
             **({"tuning": records} if records else {}),
             **({"rankings": rankings} if rankings else {}),
+            **({"balance": balances} if balances else {}),
         },
     )
 

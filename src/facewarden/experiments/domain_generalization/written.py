@@ -105,6 +105,30 @@ class BudgetSettings:
 
 
 @dataclass(frozen=True)
+class BalanceSettings:
+    """Whether one sensor holds others back in joint training, and what rebalancing does about it.
+
+    Every cell of the plan then also has a linear probe of each sensor's class token.
+
+    Attributes:
+        sensor: the dominant one.
+        joint: the method that is trained jointly by the plain sum of its losses.
+        alone: sensor -> the method that is trained on that sensor alone; of all three.
+        cue: share of the sources' captures in which a corner of the dominant sensor shows the class; at the target it
+            tells nothing. 0 for captures as they are.
+        margin: how far the probe of another sensor must be under its unimodal training for the control to be valid.
+        blind: AUC of the dominant sensor alone, on the sources' dev, up to which it cannot see a species.
+    """
+
+    sensor: Modality
+    joint: Text
+    alone: Mapping[Modality, Text]
+    cue: Share = 0.0
+    margin: Share = 0.05
+    blind: Share = 0.65
+
+
+@dataclass(frozen=True)
 class MethodSettings(RecipeChanges):
     """A method: a training recipe and what differs from it.
 
@@ -168,6 +192,7 @@ class PresentationSettings:
             (`first_block`), as numbers of so many bits: trainings with `views: sensor` and no margin then read it.
             `float32` gives the numbers of an uncached training up to rounding, `float16` takes half the disk.
         budget: how many parameters its methods train.
+        balance: ask whether sensors hold each other back.
         published: methods of the plan -> methods of the published table whose order theirs is compared with: ViT,
             CMFL, AMA, VP-FAS, MMDG, DADM.
     """
@@ -186,4 +211,5 @@ class PresentationSettings:
     sealed: SealedSettings | None = None
     activations: Kept = "none"
     budget: BudgetSettings | None = None
+    balance: BalanceSettings | None = None
     published: Mapping[Text, Literal["ViT", "CMFL", "AMA", "VP-FAS", "MMDG", "DADM"]] = field(default_factory=dict)

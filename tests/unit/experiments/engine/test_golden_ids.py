@@ -32,6 +32,7 @@ GOLDEN = {
     "mmdg_simulated": (184, "8c43549a9614b625"),
     "mmdg_tuning": (28, "626fbdceadce2b67"),
     "presentation_smoke": (8, "c212e06c675290c4"),
+    "regrad_control": (30, "71c63b59ee049da7"),
     "rivals_simulated": (164, "dbab89791ba4c09c"),
     "uncertainty_simulated": (6, "8b9d79365bf930a3"),
     "yardstick": (39, "c6ca7726ff1610fc"),

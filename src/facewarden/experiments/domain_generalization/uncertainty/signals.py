@@ -66,7 +66,7 @@ class LearnedVariance:
 
     @classmethod
     def fit(cls, tokens: Tensor, depth: Tensor, *, seed: int) -> LearnedVariance:
-        """Train it.
+        """Train the network on captures of the sources.
 
         Args:
             tokens: `(n, patches, d)` of color.
