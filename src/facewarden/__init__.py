@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
     from facewarden.verbs.own.calibrate import calibrate
     from facewarden.verbs.own.data import data_boxes, data_from_folders, data_split, data_template
+    from facewarden.verbs.own.identification import evaluate_identification
     from facewarden.verbs.purify import purify
     from facewarden.verbs.scaling.launch import launch
     from facewarden.verbs.scaling.merge import merge
@@ -59,6 +60,7 @@ __all__ = [
     "distill",
     "doctor",
     "evaluate",
+    "evaluate_identification",
     "evaluate_scores",
     "explain",
     "export",
@@ -81,6 +83,7 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name for one of the package
     _HOME = {name: f"facewarden.verbs.{name}:{name}" for name in __all__ if name != "__version__"} | {
+        "evaluate_identification": "facewarden.verbs.own.identification:evaluate_identification",
         "calibrate": "facewarden.verbs.own.calibrate:calibrate",
         "cloak_pairs": "facewarden.verbs.training_data.pairs:pairs",
         "export": "facewarden.verbs.deployment.export:export",

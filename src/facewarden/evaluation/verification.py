@@ -17,6 +17,7 @@ from facewarden.core.identity.given import labeled
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Recognizer
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
+from facewarden.data.own.photo_lists import OwnPairs
 from facewarden.data.text import printable
 from facewarden.evaluation.kept_embeddings import EmbeddedPhotos, embeddings_of
 from facewarden.evaluation.verification_pairs import PhotoPairs, pairs_of
@@ -59,6 +60,7 @@ def verify(
     recognizers: Sequence[RecognizerLike],
     datasets: Sequence[str],
     *,
+    pairs: Sequence[Path] = (),
     aligner: str = "yunet",
     seed: int = 0,
     rounds: int = 1000,
@@ -75,6 +77,7 @@ def verify(
     Args:
         recognizers: registry names, `name:PATH`, ONNX files with a card beside them, or recognizers themselves.
         datasets: "orl", "scrapshots", "lfw:PATH", or a folder with one folder per person.
+        pairs: tables of own pairs, see `OwnPairs.read`.
         aligner: the face finder.
         seed, rounds: of the bootstrap over people.
         device: where the recognizers compute.
@@ -88,8 +91,8 @@ def verify(
     resolve_aligner(aligner)  # refused before anything is read
     models = {name: resolve_recognizer(given, device=device) for name, given in labeled(recognizers).items()}
     results = []
-    for spec in datasets:
-        dataset = open_dataset(spec)
+    sets: list[Dataset | OwnPairs] = [*map(open_dataset, datasets), *map(OwnPairs.read, pairs)]
+    for dataset in sets:
         listed = pairs_of(dataset)
         found = embeddings_of(listed.photos, models, aligner=aligner, run=run, workers=workers, batch=batch)
         if shard_call() is not None:
@@ -113,7 +116,7 @@ def _told_apart(results: Sequence[Verification]) -> tuple[Verification, ...]:
 
 
 def _measure(
-    dataset: Dataset,
+    dataset: Dataset | OwnPairs,
     listed: PhotoPairs,
     model: Recognizer,
     found: EmbeddedPhotos,
@@ -152,7 +155,7 @@ def _measure(
             same,
             first=people[first],
             second=people[second],
-            folds=listed.pairs.folds[usable],
+            folds=None if listed.pairs.folds is None else listed.pairs.folds[usable],
             seed=seed,
             rounds=rounds,
         )
@@ -172,7 +175,7 @@ def _measure(
         photos=len(rows),
         people=len(set(people[rows].tolist())),
         left_out=left_out,
-        simulated=dataset.simulated,
+        simulated=isinstance(dataset, Dataset) and dataset.simulated,
         notes=(
             *(f"{count} of {len(listed.photos)} photos: {what}" for what, count in found.notes.items()),
             *_unresolved(summary, impostor),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facewarden.data.content import without_repeats
 from facewarden.data.datasets import Dataset, FacePhoto
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.data.own.photo_lists import OwnPairs
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,19 @@ class PhotoPairs:
 
 @dataclass(frozen=True)
 class OfficialPairs:
-    """Row numbers of the photos of each pair, its fold, and how many pairs lack a photo."""
+    """Row numbers of the photos of each pair, its fold where there are folds, and how many pairs lack a photo."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    folds: NDArray[np.int64]
+    folds: NDArray[np.int64] | None
     missing: int
 
 
-def pairs_of(dataset: Dataset) -> PhotoPairs:
-    """The official list of LFW; of any other set, everybody against everybody."""
+def pairs_of(dataset: Dataset | OwnPairs) -> PhotoPairs:
+    """The official list of LFW, or a person's own list; of any other set, everybody against everybody."""
+    if isinstance(dataset, OwnPairs):
+        first, second = (np.array(rows, dtype=np.int64) for rows in (dataset.first, dataset.second))
+        return PhotoPairs(dataset.photos, OfficialPairs(first, second, None, 0))
     if isinstance(dataset, Lfw):
         official = dataset.pairs()
         photos = {photo.key: photo for pair in official.pairs for photo in (pair.first, pair.second)}

@@ -78,6 +78,7 @@ def evaluate(
     policy: str = "eer",
     recognizer: RecognizerLike | Sequence[RecognizerLike] = (),
     dataset: PathLike | Sequence[PathLike] = (),
+    pairs: PathLike | Sequence[PathLike] = (),
     aligner: str = "yunet",
     cloak: str | Sequence[str] = ("lowkey:8",),
     surrogate: RecognizerLike | Sequence[RecognizerLike] = CLOAK_SURROGATES,
@@ -112,6 +113,7 @@ def evaluate(
             tracker uses, the usual four when left out.
         dataset: for verification, and one for cloaking: orl, scrapshots, lfw:PATH, or a folder with one folder per
             person.
+        pairs: for verification: tables of your pairs of photos with the columns first, second and same.
         aligner: for verification and cloaking: how faces are found.
         cloak: for cloaking: ATTACK:LEVEL, such as lowkey:8 or fawkes:high.
         surrogate: for cloaking: recognizers that every cloak is made on together.
@@ -141,6 +143,7 @@ def evaluate(
         return evaluate_verification(
             recognizer=recognizers,
             dataset=sets,
+            pairs=folder_paths(pairs),
             aligner=aligner,
             seed=seed,
             shard=shard,
@@ -281,11 +284,12 @@ def evaluate_presentation(
 
 
 @computes
-@sharded("evaluate verification", apart=("dataset", "run", "seed"), out="run")
+@sharded("evaluate verification", apart=("dataset", "pairs", "run", "seed"), out="run")
 def evaluate_verification(
     *,
     recognizer: tuple[RecognizerLike, ...],
     dataset: tuple[str, ...],
+    pairs: tuple[Path, ...] = (),
     aligner: str,
     seed: int,
     shard: str | None = None,
@@ -301,6 +305,7 @@ def evaluate_verification(
     Args:
         recognizer: which recognizers.
         dataset: which sets.
+        pairs: tables of own pairs.
         aligner: the face finder.
         seed: of the bootstrap.
         shard: which share of the photos; see `evaluate`.
@@ -311,13 +316,21 @@ def evaluate_verification(
     """
     checked_seed(seed)
     count_workers(workers, items=0, batch=batch)
-    if not recognizer or not dataset:
+    if not recognizer or not (dataset or pairs):
         raise BadInputError(
             "verification needs recognizers and sets",
             hint="facewarden evaluate verification --recognizer mobilefacenet_512 --dataset orl",
         )
     results = verify(
-        recognizer, dataset, aligner=aligner, seed=seed, device=device, run=run, workers=workers, batch=batch
+        recognizer,
+        dataset,
+        pairs=pairs,
+        aligner=aligner,
+        seed=seed,
+        device=device,
+        run=run,
+        workers=workers,
+        batch=batch,
     )
     if shard_call() is not None:
         return Evaluated((), None, simulated=False, computed=placement().resolved())
@@ -329,7 +342,9 @@ def evaluate_verification(
         # Results are published: they name a file by its name and a set by its reader, not by this machine's folders.
         models = " ".join(Path(name).name for name in labeled(recognizer))
         sets = " ".join(f"{name.partition(':')[0]}:PATH" if ":" in name else Path(name).name for name in dataset)
-        command = f"facewarden evaluate verification --recognizer {models} --dataset {sets} --out DIR"
+        named = f" --dataset {sets}" if sets else ""
+        named += f" --pairs {' '.join(path.name for path in pairs)}" if pairs else ""
+        command = f"facewarden evaluate verification --recognizer {models}{named} --out DIR"
         files = write_verification(results, out, command=command)
     simulated = any(one.simulated for one in results)
     told = dict.fromkeys(f"{result.dataset}: {note}" for result in results for note in result.notes)

@@ -136,6 +136,7 @@ WRONG = {
     "distill": ["absent.json", "--out", "o", "--faces", "."],
     "evaluate cloaking": ["--dataset", "absent"],
     "evaluate scores": ["absent.csv"],
+    "evaluate identification": ["--gallery", "absent", "--probes", "."],
     "evaluate presentation": ["--scores", "absent.csv"],
     "evaluate verification": ["--recognizer", "x/y.onnx"],
     "explain": [".", "--detector", "multi_cn", "--out", "o"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from facewarden.cli.parts.checks import check_device, check_recognizers, check_sets, check_shard
+from pathlib import Path
+
+from facewarden.cli.parts.checks import check_device, check_path, check_recognizers, check_sets, check_shard
 from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.settings import settled
@@ -13,6 +15,7 @@ def verification(
     recognizer: tuple[Model, ...] = (),
     set: tuple[Setting, ...] = (),
     dataset: tuple[Faces, ...] = (),
+    pairs: tuple[Path, ...] = (),
     aligner: Name = "yunet",
     run: Folder | None = None,
     seed: int = 0,
@@ -29,6 +32,7 @@ def verification(
         recognizer: the recognizers; their settings may follow in braces.
         set: settings of the recognizer, key=value; of one of several, its name first: mobilefacenet_128.order=BGR.
         dataset: photos of people: orl, scrapshots, lfw:FOLDER, or a folder with one folder per person.
+        pairs: tables of your pairs of photos with the columns first, second and same.
         aligner: how faces are found.
         run: folder that keeps the embeddings for the next time.
         seed: of the bootstrap.
@@ -46,6 +50,8 @@ def verification(
     recognizer = settled(set, main="recognizer", components={"recognizer": recognizer})["recognizer"]
     check_recognizers(recognizer)
     check_sets(dataset)
+    for table in pairs:
+        check_path(table)
     from facewarden.cli.parts.evaluated import outcome_of
     from facewarden.verbs.evaluate import evaluate_verification
 
@@ -53,6 +59,7 @@ def verification(
         evaluate_verification(
             recognizer=recognizer,
             dataset=dataset,
+            pairs=pairs,
             aligner=aligner,
             seed=seed,
             shard=shard,

@@ -1,0 +1,129 @@
+"""A person's own lists of photos: pairs for verification, and a gallery or probes for identification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facewarden.core.errors import BadInputError
+from facewarden.data.datasets import FacePhoto, open_dataset
+from facewarden.data.sample_words import as_name, as_text
+from facewarden.data.table import SUFFIXES, read_table
+from facewarden.data.text import named_file, printable
+
+
+@dataclass(frozen=True)
+class OwnPairs:
+    """The pairs of a table.
+
+    Attributes:
+        name: of the table.
+        photos: every photo once; their identities are the subjects, or who is one person by the pairs themselves.
+        first, second: places of the photos of each pair.
+    """
+
+    name: str
+    photos: tuple[FacePhoto, ...]
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> OwnPairs:
+        """Read a table with the columns first, second and same, and first_subject and second_subject where known.
+
+        Args:
+            path: .csv or .parquet; photos are relative to its folder.
+
+        Raises:
+            BadInputError: a column is missing, a cell is no word, or pairs that contradict each other; the row is
+                named.
+        """
+        rows = list(_rows(path, ("first", "second", "same"), optional=("first_subject", "second_subject")))
+        place: dict[str, int] = {}
+        said: dict[int, str] = {}
+        pairs: list[tuple[int, int, bool]] = []
+        for number, row in rows:
+            if row["same"] not in ("0", "1"):
+                raise _wrong(path, number, f"unknown same {row['same'][:40]!r}", "1 = same person, 0 = two people")
+            one, two = (place.setdefault(row[name], len(place)) for name in ("first", "second"))
+            if one == two:
+                raise _wrong(path, number, f"{row['first']} is compared with itself", "two photos")
+            for photo, name in ((one, row.get("first_subject", "")), (two, row.get("second_subject", ""))):
+                if name and said.setdefault(photo, name) != name:
+                    raise _wrong(path, number, f"{name} was {said[photo]} before", "one subject for each photo")
+            pairs.append((one, two, row["same"] == "1"))
+        who = _people(len(place), pairs, said)
+        for (number, _), (one, two, same) in zip(rows, pairs, strict=True):
+            if same != (who[one] == who[two]):
+                what = "other pairs say one person" if not same else "the subjects differ"
+                raise _wrong(path, number, f"same is {int(same)}, but {what}", "correct one of them")
+        photos = tuple(FacePhoto(named_file(path.parent, name), who[number], name) for name, number in place.items())
+        return cls(path.stem, photos, tuple(one for one, _, _ in pairs), tuple(two for _, two, _ in pairs))
+
+
+def photos_of_list(source: str) -> tuple[FacePhoto, ...]:
+    """Photos with their people, for a gallery or probes.
+
+    Args:
+        source: a table with the columns file and subject, whose photos are relative to its folder; or a set of photos
+            as `open_dataset` takes it, such as a folder with one folder per person.
+
+    Raises:
+        BadInputError: no such table or set, or a row without file or subject.
+    """
+    path = Path(source).expanduser()
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return open_dataset(source).photos()
+    photos: dict[str, FacePhoto] = {}
+    for number, row in _rows(path, ("file", "subject")):
+        if row["file"] in photos:
+            raise _wrong(path, number, f"{row['file']} is there twice", "one row a photo")
+        photos[row["file"]] = FacePhoto(named_file(path.parent, row["file"]), row["subject"], row["file"])
+    return tuple(photos.values())
+
+
+def _people(count: int, pairs: list[tuple[int, int, bool]], said: Mapping[int, str]) -> list[str]:
+    """Who is on each photo: its subject, else the person whom pairs of one person make of several photos."""
+    root = list(range(count))
+
+    def top(photo: int) -> int:
+        while root[photo] != photo:
+            root[photo] = root[root[photo]]
+            photo = root[photo]
+        return photo
+
+    for one, two, same in pairs:
+        if same and not (one in said and two in said):
+            root[top(one)] = top(two)
+    named: dict[int, str] = {}
+    for photo, name in said.items():
+        named.setdefault(top(photo), name)
+    return [said.get(photo) or named.get(top(photo)) or f"person {top(photo)}" for photo in range(count)]
+
+
+def _rows(
+    path: Path, needed: tuple[str, ...], *, optional: tuple[str, ...] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    table = read_table(path)
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise BadInputError(
+            f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(table)}",
+            hint="facewarden data template pairs shows the columns of pairs; a list has file and subject",
+        )
+    names = [name for name in (*needed, *optional) if name in table]
+    count = 0
+    for count, values in enumerate(zip(*(table[name] for name in names), strict=True), start=1):
+        row: dict[str, Any] = dict(zip(names, map(as_text, values), strict=True))
+        empty = [name for name in needed if not row[name]]
+        if empty:
+            raise _wrong(path, count, f"{empty[0]} is empty", f"give every row a {empty[0]}")
+        yield count, {name: as_name(text) if "subject" in name else text for name, text in row.items()}
+    if not count:
+        raise BadInputError(f"{printable(path)}: has no rows", hint="one row a pair or photo")
+
+
+def _wrong(path: Path, number: int, what: str, hint: str) -> BadInputError:
+    return BadInputError(f"{printable(path)}: row {number}: {what}", hint=hint)

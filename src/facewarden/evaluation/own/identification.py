@@ -1,0 +1,87 @@
+"""Identification on own lists: rank-k among enrolled people, and misses at a rate of false alarms of others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Recognizer
+from facewarden.data.datasets import FacePhoto
+from facewarden.evaluation.kept_embeddings import EmbeddedPhotos, embeddings_of
+from facewarden.metrics.intervals import Interval, mean_by_subject
+from facewarden.metrics.open_set import fpir_threshold, missed, searches
+from facewarden.reporting.document import Metric
+
+
+def identify(
+    models: Mapping[str, Recognizer],
+    gallery: Sequence[FacePhoto],
+    probes: Sequence[FacePhoto],
+    *,
+    ranks: Sequence[int],
+    fpirs: Sequence[float],
+    aligner: str,
+    run: Path | None,
+    workers: int,
+    batch: int,
+    seed: int,
+) -> tuple[tuple[Metric, ...], dict[str, int]]:
+    """Search probes in a gallery.
+
+    Args:
+        models: label -> recognizer.
+        gallery: photos of the enrolled people.
+        probes: photos that are searched; people who are not in the gallery are searches of strangers.
+        ranks: how many candidates are looked at, for the rank-k rate.
+        fpirs: rates of strangers' searches that may find anybody.
+        aligner, run, workers, batch: as in `embeddings_of`.
+        seed: of the bootstrap over people.
+
+    Returns:
+        The figures, and reason -> how many photos could not be used.
+
+    Raises:
+        BadInputError: a photo on both sides, or nobody who is searched is enrolled.
+    """
+    shared = {photo.path.resolve() for photo in gallery} & {photo.path.resolve() for photo in probes}
+    if shared:
+        raise BadInputError(f"{len(shared)} photos are in the gallery and among the probes", hint="each on one side")
+    if not {photo.identity for photo in gallery} & {photo.identity for photo in probes}:
+        raise BadInputError("nobody among the probes is in the gallery", hint="the same names of people on both sides")
+    metrics: list[Metric] = []
+    left_out: Counter[str] = Counter()
+    sides = [embeddings_of(side, models, aligner=aligner, run=run, workers=workers, batch=batch)
+             for side in (tuple(gallery), tuple(probes))]  # fmt: skip
+    for name in models:
+        (one, enrolled), (two, asked) = (
+            _usable(side[name], photos) for side, photos in zip(sides, (gallery, probes), strict=True)
+        )
+        for side in sides:
+            left_out.update({f"{what} ({name})": count for what, count in side[name].left_out.items()})
+        found = searches(two @ one.T, asked, gallery_ids=enrolled)
+        mated = asked[np.isin(asked, enrolled)]
+        group = {"recognizer": name}
+        for rank in ranks:
+            hit = mean_by_subject((found.rank <= rank).astype(np.float64), mated, seed=seed)
+            metrics.append(_metric(f"rank_{rank}_identification", hit, group))
+        for fpir in fpirs if len(found.highest) else ():
+            threshold = fpir_threshold(found.highest, fpir=fpir)
+            lost = mean_by_subject(missed(found, threshold=threshold).astype(np.float64), mated, seed=seed)
+            words = f"fnir_at_fpir_{fpir * 100:g}_percent".replace(".", "_")
+            metrics.append(_metric(words, lost, {**group, "threshold": f"{threshold:.4f}"}))
+    return tuple(metrics), dict(left_out)
+
+
+def _usable(found: EmbeddedPhotos, photos: Sequence[FacePhoto]) -> tuple[np.ndarray, np.ndarray]:
+    """Finite vectors and who they show."""
+    finite = np.isfinite(found.vectors).all(axis=1)
+    people = np.array([photos[row].identity for row in found.rows[finite].tolist()])
+    return found.vectors[finite].astype(np.float64), people
+
+
+def _metric(name: str, found: Interval, group: Mapping[str, str]) -> Metric:
+    return Metric(name, found.value, found.low, found.high, found.n, False, "%", dict(group), found.method)

@@ -1,0 +1,86 @@
+"""Recognizers on own pairs, and on an own gallery and probes, with a recognizer that can be worked by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import facewarden
+from facewarden.cli.parts.main import main
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Recognizer
+from facewarden.data.table import write_table
+
+
+class Colors(Recognizer):
+    """The mean color, centered: photos of one color are one person."""
+
+    card = Card("colors", "colors", "recognizer")
+    dim = 3
+
+    def features(self, images: Tensor) -> Tensor:
+        return images.mean(dim=(2, 3)) - 0.5
+
+
+COLORS = {"ann": (230, 40, 40), "bob": (40, 230, 40), "cid": (40, 40, 230), "dan": (230, 230, 40)}
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name, color in COLORS.items():
+        (tmp_path / name).mkdir()
+        for shot in range(3):
+            noise = rng.integers(-12, 12, (112, 112, 3))
+            Image.fromarray((np.array(color) + noise).clip(0, 255).astype(np.uint8)).save(f"{name}/{shot}.png")
+    return tmp_path
+
+
+def test_own_pairs_are_measured(people: Path) -> None:
+    rows = [(f"{one}/{i}.png", f"{two}/{j}.png", int(one == two)) for one in COLORS for two in COLORS
+            for i, j in ((0, 1), (1, 2)) if one <= two]  # fmt: skip
+    first, second, same = zip(*rows, strict=True)
+    write_table(people / "pairs.csv", {"first": first, "second": second, "same": same})
+    found = facewarden.evaluate(
+        "verification", recognizer=Colors(), pairs="pairs.csv", aligner="precropped", workers=1, out="o"
+    )
+    rates = {metric.name: (metric.value, metric.n) for metric in found.metrics}
+    assert rates["eer"][0] == 0.0
+    assert {metric.group["dataset"] for metric in found.metrics} == {"pairs"}
+    assert "--pairs pairs.csv" in Path("o/verification.md").read_text()
+    with pytest.raises(BadInputError, match="needs recognizers and sets"):
+        facewarden.evaluate("verification", recognizer=Colors())
+
+
+def test_rank_and_misses_at_a_rate_of_false_alarms(people: Path) -> None:
+    write_table(people / "g.csv", {"file": [f"{who}/0.png" for who in ("ann", "bob", "cid")],
+                                   "subject": ["ann", "bob", "cid"]})  # fmt: skip
+    probes = [f"{who}/{shot}.png" for who in COLORS for shot in (1, 2)]
+    write_table(people / "p.csv", {"file": probes, "subject": [name.split("/")[0] for name in probes]})
+    given = {"recognizer": Colors(), "gallery": "g.csv", "aligner": "precropped", "workers": 1}
+    found = facewarden.evaluate_identification(**given, probes="p.csv", rank=(1, 2), fpir=(0.5,), out="o")  # type: ignore[arg-type]
+    rates = {metric.name: metric for metric in found.metrics}
+    assert (rates["rank_1_identification"].value, rates["rank_1_identification"].n) == (1.0, 6)
+    assert rates["fnir_at_fpir_50_percent"].value == 0.0
+    assert float(rates["fnir_at_fpir_50_percent"].group["threshold"]) < 0.9
+    assert Path("o/identification.json").is_file()
+    write_table(people / "q.csv", {"file": ["ann/1.png"], "subject": ["ann"]})
+    closed = facewarden.evaluate_identification(**given, probes="q.csv")  # type: ignore[arg-type]
+    assert {metric.name for metric in closed.metrics} == {"rank_1_identification", "rank_5_identification"}
+    assert "FNIR at FPIR is not measured" in closed.warnings[0]
+    for probes_file, message in (("g.csv", "3 photos are in the gallery and among the probes"), ("x.csv", "is in the")):
+        write_table(people / "x.csv", {"file": ["dan/1.png"], "subject": ["dan"]})
+        with pytest.raises(BadInputError, match=message):
+            facewarden.evaluate_identification(**given, probes=probes_file)  # type: ignore[arg-type]
+    assert main(["evaluate", "identification", "--gallery", "g.csv", "--probes", "p.csv"]) == 2  # no recognizer
+
+
+def test_the_recognizer_of_this_test_tells_colors() -> None:
+    assert Colors().embed(torch.rand(2, 3, 112, 112)).shape == (2, 3)
