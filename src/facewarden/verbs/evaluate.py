@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from facewarden.auditing.request import check_captures
 from facewarden.core.compute.computing import computed_by, computes, placement
 from facewarden.core.compute.precision import Precision
 from facewarden.core.compute.shards import note_input, shard_call
 from facewarden.core.compute.stream import count_workers
-from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
@@ -22,7 +20,6 @@ from facewarden.core.resolve import DetectorLike, PurifierLike, RecognizerLike, 
 from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import share_of
-from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.verification import verify
@@ -30,36 +27,9 @@ from facewarden.evaluation.verification_report import verification_metrics, writ
 from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
 from facewarden.metrics.pad import check_policy
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
-from facewarden.reporting.document import Metric
 from facewarden.scale.record import sharded
+from facewarden.verbs.evaluated import Evaluated
 from facewarden.verbs.own.folders import folder_paths, given_captures
-
-
-@dataclass(frozen=True, repr=False)
-class Evaluated(RowsResult):
-    """Figures of a model.
-
-    Attributes:
-        metrics: each with interval and sample count.
-        rule: the decision rule, for a detector.
-        simulated: whether the data are.
-        files: what was written.
-        skipped: reason -> how many captures or photos could not be used.
-        computed: device and precision of the models; empty where stored scores were measured.
-        warnings: what a reader must know before any figure.
-    """
-
-    metrics: tuple[Metric, ...]
-    rule: DecisionRule | None
-    simulated: bool
-    files: tuple[Path, ...] = ()
-    skipped: dict[str, int] = field(default_factory=dict)
-    computed: dict[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def columns(self) -> Mapping[str, Sequence[Any]]:
-        """One row for each metric: value, bounds and count."""
-        return rows_as_columns([asdict(metric) for metric in self.metrics])
 
 
 @computes

@@ -23,7 +23,7 @@ from facewarden.data.table import read_table
 from facewarden.scale.record import read_records
 from facewarden.training.pairs import read_pairs
 from facewarden.verbs import score as score_module
-from facewarden.verbs.evaluate import Evaluated
+from facewarden.verbs.evaluated import Evaluated
 from facewarden.verbs.scaling.merge import Merged
 from facewarden.verbs.training_data import pairs as pairs_module
 from stand_in_kind import Draws

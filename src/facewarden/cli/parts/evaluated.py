@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.reporting.format import group_text, label, measured
-from facewarden.verbs.evaluate import Evaluated
+from facewarden.verbs.evaluated import Evaluated
 
 
 def outcome_of(result: Evaluated) -> Outcome:

@@ -18,7 +18,7 @@ from facewarden.core.seeding import checked_seed
 from facewarden.data.own.photo_lists import photos_of_list
 from facewarden.data.results import plain
 from facewarden.evaluation.own.identification import identify
-from facewarden.verbs.evaluate import Evaluated
+from facewarden.verbs.evaluated import Evaluated
 
 
 @computes
