@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # compiled modules are kept: without them each start of Python takes seconds longer, and tests start hundreds
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check docs-check docs docs-images setup setup-test fetch fetch-all clean
+.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check speed docs-check docs docs-images setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
@@ -42,6 +42,10 @@ lint: setup-test
 
 gpu-check: setup-test
 	$(BIN)/python benchmarks/gpu_check.py
+
+# The page of speeds, measured on this machine; minutes on a quiet one.
+speed: setup-test fetch-all
+	$(BIN)/python benchmarks/speed.py
 
 docs-check: setup-test
 	$(BIN)/python tests/docs_check.py

@@ -13,12 +13,13 @@ import torch
 
 
 def machine() -> dict[str, Any]:
-    """The processor, what it has for bfloat16, and the version of torch."""
+    """The processor, the instruction set that torch uses, what it has for bfloat16, and the version of torch."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8") if info.is_file() else ""
     model = re.search(r"model name\s*:\s*(.*)", text)
     return {
         "processor": model[1] if model else platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": [flag for flag in ("amx_bf16", "avx512_bf16") if re.search(rf"\b{flag}\b", text)],
         "torch": torch.__version__,
     }

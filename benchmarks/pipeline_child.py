@@ -41,6 +41,11 @@ class Others(threading.Thread):
                 self.memory[pid] = max(self.memory.get(pid, 0), int(fields[21]) * resource.getpagesize())
 
 
+def _held() -> int:
+    """Bytes of memory of this process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def main() -> None:
     verb, photos, out, workers, detector = (*sys.argv[1:], "", "")[:5]
     import torch
@@ -70,7 +75,7 @@ def main() -> None:
     watch.look()
     before = dict(watch.seconds)
     watch.start()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory = _held()
     started, wall = time.process_time(), time.perf_counter()
     run(folder, target)
     own, wall = time.process_time() - started, time.perf_counter() - wall
@@ -79,7 +84,7 @@ def main() -> None:
     others = [spent - before.get(pid, 0.0) for pid, spent in watch.seconds.items()]
     told = {
         "seconds": own + sum(others), "wall": wall, "own": own, "others": sorted(others),
-        "memory_before": memory * 1024, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "memory_before": memory, "memory": _held(),
         "memory_of_others": sorted(watch.memory.values()),
     }  # fmt: skip
     print(json.dumps(told))

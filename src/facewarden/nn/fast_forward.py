@@ -26,38 +26,36 @@ class FastForward:
     (`docs/results/speed.md`).
 
     Args:
-        network: frozen, of one image batch and one output of as many rows. When its weights are changed or moved,
-            torch computes.
+        network: frozen, of one image batch and one output of as many rows, or a tuple of several. When its weights are
+            changed or moved, torch computes.
         shape: channels, height and width of the images that onnxruntime takes.
+        largest: value of their pixels, for the comparison.
     """
 
-    def __init__(self, network: nn.Module, shape: tuple[int, int, int]) -> None:
-        self.network, self.shape = network, shape
+    def __init__(self, network: nn.Module, shape: tuple[int, int, int], *, largest: float = 1.0) -> None:
+        self.network, self.shape, self.largest = network, shape, largest
         self._session: Any = None
         self._stamp: tuple[tuple[int, int], ...] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FastForward, (self.network, self.shape)  # a session is opened anew where it is needed
+        return _again, (self.network, self.shape, self.largest)  # a session is opened anew where it is needed
 
-    def __call__(self, images: Float[Tensor, "b c h w"]) -> Tensor:
-        """Compute the output of a batch."""
+    def __call__(self, images: Float[Tensor, "b c h w"]) -> Any:
+        """Compute the output of a batch, as the network returns it."""
         if not self._possible(images):
-            return self._plain(images)
+            return self.network(images)
         if self._stamp is None:
             self._stamp = _stamp(self.network)
             self._session = self._opened()
         if self._session is None or self._stamp != _stamp(self.network):
-            return self._plain(images)
-        return self._run(self._session, images)
+            return self.network(images)
+        outputs = self._run(self._session, images)
+        return outputs if len(outputs) > 1 else outputs[0]
 
     @property
     def engine(self) -> str:
         """What computed the last batches: onnxruntime or torch."""
         return "torch" if self._session is None else "onnxruntime"
-
-    def _plain(self, images: Tensor) -> Tensor:
-        output: Tensor = self.network(images)
-        return output
 
     def _possible(self, images: Tensor) -> bool:
         plain = type(images) is Tensor and images.device.type == "cpu" and images.dtype == torch.float32
@@ -70,15 +68,13 @@ class FastForward:
             import onnxruntime
         except ImportError:
             return None
-        probe = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
+        probe = self.largest * torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = 1, 1, 3
         name = type(self.network).__name__
         try:
             session = onnxruntime.InferenceSession(self._recorded(probe), options, providers=["CPUExecutionProvider"])
-            apart = max(
-                float((self._run(session, some) - self._plain(some)).abs().max()) for some in (probe, probe[:1])
-            )
+            apart = max(self._apart(session, some) for some in (probe, probe[:1]))
         except Exception as error:  # of torch's exporter and of onnxruntime, whose types are their own
             _LOG.debug("onnxruntime does not compute %s: %s", name, error)
             return None
@@ -92,15 +88,27 @@ class FastForward:
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
             warnings.simplefilter("ignore")  # that this way of recording is the old one; it needs no other package
             path = Path(folder, "network.onnx")
+            plain = self.network(probe)
+            names = [f"output {number}" for number in range(len(plain) if isinstance(plain, tuple) else 1)]
             torch.onnx.export(
                 self.network, (probe,), path, dynamo=False, opset_version=17, input_names=["images"],
-                output_names=["output"], dynamic_axes={"images": {0: "batch"}, "output": {0: "batch"}},
+                output_names=names, dynamic_axes={name: {0: "batch"} for name in ("images", *names)},
             )  # fmt: skip
             return path.read_bytes()
 
+    def _apart(self, session: Any, images: Tensor) -> float:
+        """Largest difference of both engines, in units of the largest output or of one."""
+        found, plain = self._run(session, images), self.network(images)
+        pairs = zip(found, plain if isinstance(plain, tuple) else (plain,), strict=True)
+        return max(float((one - two).abs().max()) / max(1.0, float(two.abs().max())) for one, two in pairs)
+
     @staticmethod
-    def _run(session: Any, images: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {"images": images.contiguous().numpy()})[0])
+    def _run(session: Any, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(map(torch.from_numpy, session.run(None, {"images": images.contiguous().numpy()})))
+
+
+def _again(network: nn.Module, shape: tuple[int, int, int], largest: float) -> FastForward:
+    return FastForward(network, shape, largest=largest)
 
 
 def _stamp(network: nn.Module) -> tuple[tuple[int, int], ...]:

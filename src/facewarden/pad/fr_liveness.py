@@ -7,6 +7,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.nn.exported.graph import DetectorGraph
+from facewarden.nn.fast_forward import FastForward
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork
 from facewarden.pad.parts.onnx_weights import onnx_weights
 from facewarden.pad.parts.silent import bgr_crop, mean_live_logit, silent_graph
@@ -46,10 +47,11 @@ class FrLiveness(Detector):
             settings={"size": SIZE, "scale": SCALE, "order": "BGR", "range": 255, "live_class": LIVE},
         )
         self.requires_grad_(False).eval()
+        self._fast = FastForward(self.network, (3, SIZE, SIZE), largest=255.0)
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch of frames by their face boxes."""
-        logits, embedding = self.network(bgr_crop(batch, scale=SCALE, size=SIZE))
+        logits, embedding = self._fast(bgr_crop(batch, scale=SCALE, size=SIZE))
         return PadOutput(score=mean_live_logit(logits[None], live=LIVE), features=embedding)
 
     def graph(self) -> DetectorGraph:

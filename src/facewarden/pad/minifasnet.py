@@ -16,6 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.nn.exported.graph import DetectorGraph
+from facewarden.nn.fast_forward import FastForward
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork, fold_batch_norm
 from facewarden.pad.parts.silent import bgr_crop, mean_live_logit, silent_graph
 
@@ -67,12 +68,13 @@ class MiniFasNet(Detector):
             settings={"size": 80, "scales": list(self.scales), "order": "BGR", "range": 255, "live_class": _LIVE},
         )
         self.requires_grad_(False).eval()
+        self._fast = [FastForward(network, (3, 80, 80), largest=255.0) for network in self.networks]
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score a batch of frames by their face boxes."""
         pairs = [
             network(bgr_crop(batch, scale=scale, size=80))
-            for network, scale in zip(self.networks, self.scales, strict=True)
+            for network, scale in zip(self._fast, self.scales, strict=True)
         ]
         logits = torch.stack([classes for classes, _ in pairs])
         features = torch.cat([embedding for _, embedding in pairs], dim=1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from facewarden.nn.fast_forward import FastForward
+from facewarden.nn.minifasnet import PLANS, MiniFasNetwork
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.puface import PuFace
 from stand_ins import make_faces
@@ -84,6 +85,18 @@ def test_it_fails_closed(network: nn.Module, monkeypatch: pytest.MonkeyPatch, ca
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
         absent = FastForward(network, (3, 32, 32))
         assert torch.equal(absent(images), network(images))
+
+
+def test_a_network_of_two_outputs() -> None:
+    pytest.importorskip("onnxruntime")
+    network = MiniFasNetwork(PLANS["MiniFASNetV2"]).requires_grad_(False).eval()
+    fast = FastForward(network, (3, 80, 80), largest=255.0)
+    images = 255 * torch.rand(3, 3, 80, 80, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for found, plain in zip(fast(images), network(images), strict=True):
+            assert found.shape == plain.shape
+            assert (found - plain).abs().max() <= 1e-5 * max(1.0, float(plain.abs().max()))
+    assert fast.engine == "onnxruntime"
 
 
 def test_the_shipped_purifier_is_equal_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
