@@ -287,4 +287,4 @@ def _find(path: Path) -> Path:
 
 def share_of(manifest: Manifest) -> Manifest:
     """The captures of a manifest that the call works on, by their keys; all of them where it has no shard."""
-    return replace(manifest, rows=tuple(share(manifest.rows, lambda row: row.key)))
+    return replace(manifest, rows=tuple(share(manifest.rows, lambda row: row.key, of="captures")))

@@ -96,7 +96,8 @@ def photos_of(source: Path) -> FolderListing:
 def share_of_photos(listing: FolderListing, *, base: Path) -> FolderListing:
     """The photos of a listing that the call works on, by their paths below `base`; all where it has no shard."""
     return replace(
-        listing, photos=tuple(share(listing.photos, lambda path: printable(path.relative_to(base).as_posix())))
+        listing,
+        photos=tuple(share(listing.photos, lambda path: printable(path.relative_to(base).as_posix()), of="photos")),
     )
 
 

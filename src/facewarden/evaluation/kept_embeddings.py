@@ -71,8 +71,8 @@ def embeddings_of(
         BadInputError: no face could be used, or what was kept cannot be read or written.
     """
     kept: dict[str, Path] = {}
-    call = shard_call()
-    rows: Sequence[int] = share(range(len(photos)), lambda row: photos[row].key)
+    call = shard_call("faces")
+    rows: Sequence[int] = share(range(len(photos)), lambda row: photos[row].key, of="faces")
     if run is not None:
         content = photos_hash(photos)  # once for all models: it reads every photo
         kept = {name: _kept_file(run, content, aligner, model) for name, model in models.items()}
@@ -118,7 +118,7 @@ def _embed(
             flush()
     if chunk:
         flush()
-    if not used and shard_call() is None:
+    if not used and shard_call("faces") is None:
         raise BadInputError(f"no face could be used of {count} photos: {dict(left_out)}", hint="another --aligner")
     rows = np.array(used, dtype=np.int64)
     told = dict(+notes)

@@ -203,7 +203,7 @@ def score_manifest(
                 scores.append(score)
             else:
                 skipped.append(Skipped(key, _first_file(manifest, by_key[key]), NO_SCORE))
-    if not kept and shard_call() is None:
+    if not kept and shard_call("captures") is None:
         if not len(manifest):
             raise BadInputError(
                 f"{manifest.name}: no row of the wanted splits", hint="the column split says train, dev or test"

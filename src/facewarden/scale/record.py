@@ -14,7 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.identity.code_version import CODES
-from facewarden.core.identity.given import path_of, recorded
+from facewarden.core.identity.given import path_of, recorded, several
 from facewarden.core.run import provenance
 from facewarden.data.table import SUFFIXES, read_table, write_table
 
@@ -53,11 +53,14 @@ class ShardRecord:
         return found["place"], found["key"]
 
 
-def sharded(verb: str, *, apart: Iterable[str] = (), out: str = "out") -> Callable[[Callable[P, R]], Callable[P, R]]:
+def sharded(
+    verb: str, *, of: str | Iterable[str], apart: Iterable[str] = (), out: str = "out"
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function's keyword `shard` hold for the lists that it reads, and record the share when it is done.
 
     Args:
         verb: name in the record.
+        of: what is shared out, such as photos.
         apart: arguments that need not be the same in all shards, such as where the photos are.
         out: the argument that names the folder or the table of the results.
     """
@@ -81,7 +84,7 @@ def sharded(verb: str, *, apart: Iterable[str] = (), out: str = "out") -> Callab
             _refuse_other(home, str(shard), verb)
             settings = {name: _told(value) for name, value in bound.arguments.items() if name not in unrecorded}
             _beside(home, f"shard-{shard.number}-of-{shard.of}.json").unlink(missing_ok=True)  # until it is done again
-            with working_on(shard) as call:
+            with working_on(shard, several(of)) as call:
                 result = function(*args, **kwargs)
             _write(home, verb, call, settings, computed=getattr(result, "computed", None))
             return result

@@ -57,7 +57,7 @@ class BenchResult(Result):
 
 
 @computes
-@sharded("bench", apart=("plan", "dry_run"))
+@sharded("bench", of="cells", apart=("plan", "dry_run"))
 def bench(
     plan: PathLike,
     /,
@@ -153,14 +153,14 @@ def run_plan(
         raise read.located(error) from error
     keys = cell_keys(cells, read.kind, code=kind.code, precision=placement().precision)
     groups = cell_groups(cells)
-    mine = share(cells, lambda cell: keys[cell.name], deal=lambda cell: keys[groups[cell.name]])
+    mine = share(cells, lambda cell: keys[cell.name], of="cells", deal=lambda cell: keys[groups[cell.name]])
     outcome = run_cells(kind, read.kind, mine, root=out, workers=workers)
     _note_plan(out, read, cells, code=kind.code)
     own = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"
     command = own if command is None else command
     if placement().precision is not None:
         command += f" --precision {placement().precision}"
-    if (call := shard_call()) is not None:
+    if (call := shard_call("cells")) is not None:
         call.more["command"] = command
         if outcome.failed:
             note_unfinished(f"{len(outcome.failed)} cells failed, first {outcome.failed[0].cell.name}")

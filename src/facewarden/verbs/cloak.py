@@ -86,7 +86,7 @@ class Cloaked(RowsResult):
 
 @computes
 @locking
-@sharded("cloak", apart=("source",))
+@sharded("cloak", of="photos", apart=("source",))
 def cloak(
     source: PathLike,
     /,
@@ -257,6 +257,6 @@ def _result(rows: dict[str, dict[str, Any]], folder: PhotoFolder, *, run: RunFol
     summary = {name: float(np.mean(values)) for name, values in numbers.items()}
     suspicious = sum(row["likelihood"] >= SUSPICIOUS for row in ordered)
     run.finish({"photos": len(ordered), "skipped": folder.counts, "suspicious": suspicious, "mean": summary})
-    if not ordered and shard_call() is None:
+    if not ordered and shard_call("photos") is None:
         raise folder.nothing_done("cloaked", manifest=manifest)
     return Cloaked(len(ordered) - kept, kept, folder.counts, manifest, summary, suspicious, dict(folder.notes))

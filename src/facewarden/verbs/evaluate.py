@@ -170,7 +170,7 @@ def evaluate(
 
 
 @computes
-@sharded("evaluate presentation", apart=("captures", "scores", "bona_fide", "attacks", "mapping"))
+@sharded("evaluate presentation", of="captures", apart=("captures", "scores", "bona_fide", "attacks", "mapping"))
 def evaluate_presentation(
     *,
     captures: Path | None,
@@ -222,7 +222,7 @@ def evaluate_presentation(
         model = resolve_detector(detector) if model is None else model
         note_input("detector", hash_of(model.card.identity()))
         found, computed = score_manifest(model, share_of(manifest), workers=workers, batch=batch), computed_by([model])
-        if (call := shard_call()) is not None:
+        if (call := shard_call("captures")) is not None:
             assert out is not None  # `sharded` asks for it
             call.more["source"] = found.source
             found.write(out / "scores.parquet")
@@ -254,7 +254,7 @@ def evaluate_presentation(
 
 
 @computes
-@sharded("evaluate verification", apart=("dataset", "pairs", "run", "seed"), out="run")
+@sharded("evaluate verification", of="faces", apart=("dataset", "pairs", "run", "seed"), out="run")
 def evaluate_verification(
     *,
     recognizer: tuple[RecognizerLike, ...],
@@ -302,7 +302,7 @@ def evaluate_verification(
         workers=workers,
         batch=batch,
     )
-    if shard_call() is not None:
+    if shard_call("faces") is not None:
         return Evaluated((), None, simulated=False, computed=placement().resolved())
     left_out: dict[str, int] = {}
     for reason, count in {result.dataset: result.left_out for result in results}.items():

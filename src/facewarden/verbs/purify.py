@@ -74,7 +74,7 @@ class Purified(RowsResult):
 
 @computes
 @locking
-@sharded("purify", apart=("source",))
+@sharded("purify", of="photos", apart=("source",))
 def purify(
     source: PathLike,
     /,
@@ -170,7 +170,7 @@ def purify(
         manifest = _manifest(out / "purified.csv", record, names, folder)
     finally:
         record.close()
-    if not names and shard_call() is None:
+    if not names and shard_call("photos") is None:
         raise folder.nothing_done("purified", manifest=manifest)
     return Purified(
         counts["purified"], counts["kept"], folder.counts, manifest, counts["copied"], dict(folder.notes),

@@ -41,7 +41,7 @@ __all__ = ["ScoreResult", "score"]
 
 @computes
 @locking
-@sharded("score", apart=("source", "bona_fide", "attacks", "mapping"))
+@sharded("score", of=("captures", "photos"), apart=("source", "bona_fide", "attacks", "mapping"))
 def score(
     source: PathLike | None = None,
     /,
@@ -185,7 +185,7 @@ def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | N
     if out is not None:
         write_table(out, _table(rows, rule, model))
     scored = [row for row in rows if row.score is not None]
-    if not scored and shard_call() is None:
+    if not scored and shard_call("photos") is None:
         raise BadInputError(
             f"{printable(source)}: no photo could be scored ({dict(skipped)}), first {rows[0].key}",
             hint="photos with one visible face",

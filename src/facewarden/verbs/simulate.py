@@ -19,7 +19,7 @@ from facewarden.scale.record import sharded
 
 
 @locking
-@sharded("simulate", apart=("faces",))
+@sharded("simulate", of="people", apart=("faces",))
 def simulate(
     out: PathLike,
     /,

@@ -391,3 +391,14 @@ def test_a_share_depends_on_the_key_alone() -> None:
     dealt = [Shard(number, 3).dealt(keys[:10]) for number in range(1, 4)]
     assert sorted(map(len, dealt)) == [3, 3, 4]
     assert frozenset().union(*dealt) == set(keys[:10])
+
+
+def test_only_what_a_verb_shares_out_is_shared() -> None:
+    """The cells of a plan simulate all of their captures, and score all of them."""
+    from facewarden.core.compute.shards import Shard, shard_call, share, working_on
+
+    with working_on(Shard(1, 2), ["cells"]) as call:
+        assert share(range(20), str, of="people", deal=str) == range(20)
+        assert shard_call("captures") is None
+        assert 0 < len(share(range(20), str, of="cells")) < 20
+    assert call.total == 20

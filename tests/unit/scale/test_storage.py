@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import facewarden
+from facewarden.cli import main
 from facewarden.core.compute.shards import Shard
 from facewarden.core.errors import BadInputError
 from facewarden.data.table import read_table
@@ -224,6 +225,12 @@ def test_a_launch_over_s3_behind_faults(
     assert store.has("merged.json")
     assert s3.met["busy"] > 0
     assert s3.met["torn"] > 0
+
+
+@pytest.mark.parametrize("verb", ["purify", "score"])
+def test_a_store_that_is_given_to_a_verb_itself_is_told(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "s3://bucket/photos", "--out", "x.csv"]) == 2
+    assert "facewarden launch" in capsys.readouterr().err
 
 
 def test_a_merged_table_goes_to_its_place(tmp_path: Path) -> None:

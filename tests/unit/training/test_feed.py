@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from augment_each import augment_each
+from facewarden.core import registry
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
@@ -195,6 +196,20 @@ def test_blocks_are_computed_twice_to_the_same_gradients() -> None:
     assert all(torch.equal(one, other) for one, other in zip(plain, again, strict=True) if other is not None)
     with pytest.raises(BadInputError, match="no blocks to compute twice"), recomputed_blocks(nn.Linear(1, 1), on=True):
         pass
+
+
+def test_blocks_are_computed_twice_under_regrad_too(tmp_path: Path) -> None:
+    """Four gradients are taken of one graph, and each computes the blocks again."""
+
+    def trained(recompute: bool) -> Mapping[str, Tensor]:
+        model = registry.load("pad", "mmdg").untrained({"trunk": "face_vit", "depth": 1, "size": 32}, seed=0)
+        settings = replace(SETTINGS, epochs=1, batch=4, recompute=recompute)
+        objective = registry.load("objectives", "regrad")()
+        fit(model, crop_set(4), objective=objective, settings=settings, seed=0, run=tmp_path / str(recompute))
+        return dict(model.network.state_dict())
+
+    plain, again = trained(False), trained(True)
+    assert all(torch.equal(value, again[name]) for name, value in plain.items())
 
 
 def test_options_that_are_not_used_are_in_no_id() -> None:

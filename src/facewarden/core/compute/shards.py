@@ -55,6 +55,7 @@ class ShardCall:
 
     Attributes:
         shard: the share.
+        of: what is shared out, such as photos; lists of other things that the call reads stay whole.
         total: how many items all shares have.
         places, keys: of the items of this share, in the order of the whole list.
         inputs: what else decides the results -> hash, such as a model's weights.
@@ -63,6 +64,7 @@ class ShardCall:
     """
 
     shard: Shard
+    of: frozenset[str]
     total: int = 0
     places: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -113,30 +115,43 @@ def parse_shard(text: str) -> Shard:
 
 
 @contextmanager
-def working_on(shard: Shard) -> Iterator[ShardCall]:
-    """Let the lists of items that are read inside the block hold this share alone."""
-    token = _CALL.set(call := ShardCall(shard))
+def working_on(shard: Shard, of: Iterable[str]) -> Iterator[ShardCall]:
+    """Let the lists of some items that are read inside the block hold this share alone.
+
+    Args:
+        shard: the share.
+        of: which items, such as photos.
+    """
+    token = _CALL.set(call := ShardCall(shard, frozenset(of)))
     try:
         yield call
     finally:
         _CALL.reset(token)
 
 
-def shard_call() -> ShardCall | None:
-    """The share that the call works on; None where it works on everything."""
-    return _CALL.get()
+def shard_call(of: str) -> ShardCall | None:
+    """The share of some items that the call works on; None where it works on all of them.
+
+    Args:
+        of: which items, such as photos.
+    """
+    call = _CALL.get()
+    return call if call is not None and of in call.of else None
 
 
-def share(items: Sequence[T], key: Callable[[T], str], *, deal: Callable[[T], str] | None = None) -> Sequence[T]:
+def share(
+    items: Sequence[T], key: Callable[[T], str], *, of: str, deal: Callable[[T], str] | None = None
+) -> Sequence[T]:
     """The items of a list that the call works on; all of them where it has no shard.
 
     Args:
         items: all, in an order that every shard sees.
         key: names an item, the same on every machine.
+        of: what the items are, such as photos.
         deal: names the group of an item; groups stay together and all shares get equally many, see `Shard.dealt`.
             For few and costly items. Left out, the key alone decides.
     """
-    call = _CALL.get()
+    call = shard_call(of)
     if call is None:
         return items
     dealt = None if deal is None else [deal(item) for item in items]

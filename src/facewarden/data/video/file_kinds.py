@@ -19,6 +19,7 @@ _CONVERT = (
     "pip install 'facewarden[heif]', or convert it: heif-convert PHOTO.heic PHOTO.jpg, or set the camera to the most "
     "compatible format"
 )
+_STORE = re.compile(r"(s3|gs|file):/+")
 _URL = re.compile(r"https?:/+", re.IGNORECASE)  # a path has one of the two slashes left
 
 
@@ -29,6 +30,8 @@ def no_photo(source: str, head: bytes = b"") -> tuple[str, str] | None:
         source: as typed, or a file's name.
         head: the first bytes of the file, which tell what a wrong suffix hides.
     """
+    if _STORE.match(source):
+        return "is a URL of a store", 'read it in shares: facewarden launch "purify URL --out URL", or score, or cloak'
     if _URL.match(source):
         return "is a URL, not a photo", "download it first: curl -O URL, then give the file"
     if head.startswith(_READ):  # whatever its suffix says

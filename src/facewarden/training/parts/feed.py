@@ -173,7 +173,7 @@ class Feed:
 
     def batches(self, first: int, last: int) -> Iterator[FaceBatch]:
         """The batches of the steps from `first` to before `last`."""
-        prepared = self._prepared(first, last)
+        prepared = self.prepared(first, last)
         if self.device.type != "cuda":
             for batch in prepared:
                 started = time.perf_counter()
@@ -200,7 +200,8 @@ class Feed:
         waited, self.waited = self.waited, 0.0
         return waited
 
-    def _prepared(self, first: int, last: int) -> Iterator[PreparedBatch | SeenBatch]:
+    def prepared(self, first: int, last: int) -> Iterator[PreparedBatch | SeenBatch]:
+        """The same batches as the workers prepare them, still on the CPU."""
         loader = iter(
             DataLoader(
                 self.steps, batch_size=None, sampler=range(first, last), num_workers=self.workers,

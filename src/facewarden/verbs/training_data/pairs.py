@@ -69,7 +69,7 @@ class PairsResult(Result):
 
 @computes
 @locking
-@sharded("cloak-pairs", apart=("faces",))
+@sharded("cloak-pairs", of="files", apart=("faces",))
 def pairs(
     faces: PathLike,
     /,
@@ -119,7 +119,7 @@ def pairs(
     if not chosen:
         raise BadInputError(f"{faces}: no photos to cloak", hint="facewarden data check DIR")
     made_so = {"kinds": [kind.plain() for kind in kinds], "shard": per_file, "seed": seed, "faces": dataset.name}
-    call = shard_call()
+    call = shard_call("files")
     # several calls share the folder, each with a share of its own
     hold(out, name=LOCK if call is None else f".lock-{call.shard.number}-of-{call.shard.of}")
     _check_same(out, made_so if precision is None else {**made_so, "precision": precision})
@@ -130,7 +130,7 @@ def pairs(
     def named(start: int) -> str:
         return _name(first + start)
 
-    starts = share(range(0, len(chosen), per_file), named, deal=named)
+    starts = share(range(0, len(chosen), per_file), named, of="files", deal=named)
     done = kept = made = 0
     skipped: Counter[str] = Counter()
     sizes = {start: len(chosen[start : start + per_file]) for start in starts}
