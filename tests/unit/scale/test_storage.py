@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,7 +162,13 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     server.start()
     host, port = server.get_host_and_port()
     reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset).close()  # buckets are those of the process
+    for attempt in range(60):
+        try:
+            urllib.request.urlopen(reset).close()  # buckets are those of the process
+            break
+        except OSError:  # a busy machine takes its time to listen
+            assert attempt < 59
+            time.sleep(0.5)
     proxy = FaultProxy((host, port), every={})
     with proxy.serving() as url:
         for name, value in (
