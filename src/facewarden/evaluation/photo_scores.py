@@ -19,11 +19,9 @@ from facewarden.core.resolve import DetectorLike, resolve_aligner, resolve_detec
 from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread
 from facewarden.data.text import printable
-from facewarden.evaluation.verdicts.quality import QualityGate, quality_problems
+from facewarden.evaluation.verdicts.quality import LOW_QUALITY, QualityGate, quality_problems
 from facewarden.photos.reader import TINY
 
-LOW_QUALITY = "low quality: "
-"""How the reason of a non-response begins that the gate gives."""
 _SMALLER = "the face is smaller than "
 SEVERAL = "several faces, the largest is scored"
 _LYING = 45.0

@@ -118,7 +118,7 @@ def score(
         return score_clips(ScorePhotos(model, resolve_aligner("yunet"), Path(), gate), found_clips, picked, out=out)
     both = bool(folder_paths(bona_fide)) and bool(folder_paths(attacks))
     read = given_captures(source, [model], bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
-                          seed=0, split=both)  # fmt: skip
+                          seed=0, split=both, gate=gate)  # fmt: skip
     if read is None:
         raise BadInputError("nothing to score", hint="photos, a manifest, or --bona-fide DIR --attacks DIR")
     note_input("detector", hash_of(model.card.identity()))

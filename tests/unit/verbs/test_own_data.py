@@ -136,3 +136,14 @@ def test_boxes_of_photos_are_a_table_and_of_captures_a_manifest(photos: Path) ->
     assert counts.none == {"no face found": 1}
     assert sum(note.startswith("face boxes: ") for note in kept.notes) == 1
     assert boxes_of_photos(Path("live"), WhereBright())[2] == {}
+
+
+def test_the_quality_gate_makes_non_responses_of_folders_too(photos: Path) -> None:
+    for who in range(4):
+        pixels = np.random.default_rng(who).integers(60, 255, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(f"live/s{who}/sharp.png")
+    limits = '{"size": 8, "yaw": 180, "pitch": 180, "roll": 180, "mouth": 999, "eyes": 0}'
+    found = facewarden.score(bona_fide="live", detector=Bright(), quality=f"refuse{limits}", out="s.csv")
+    assert {key.rpartition("/")[2] for key in found.key} == {"sharp.png"}
+    assert found.skipped == {"low quality: the face is blurred": 8, "no face found": 1}
+    assert len(facewarden.score(bona_fide="live", detector=Bright()).key) == 12  # another manifest: nothing refused

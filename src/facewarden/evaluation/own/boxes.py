@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from facewarden.core.progress import track
-from facewarden.core.roles import Aligner
+from facewarden.core.roles import Aligner, FaceLocation
 from facewarden.data.manifest import BOX_COLUMNS, LANDMARK_COLUMNS, Manifest
-from facewarden.data.photo import why_unread
+from facewarden.data.photo import read_photo, why_unread
 from facewarden.data.photo_files import photos_of
 from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.text import printable
+from facewarden.evaluation.verdicts.quality import LOW_QUALITY, QualityGate, quality_problems
 from facewarden.photos.find_faces import FindJob, PhotoFace, find_faces
 
 NO_FACE, SEVERAL = "no face found", "several faces, the largest is taken"
@@ -45,7 +46,12 @@ class BoxCounts:
 
 
 def with_boxes(
-    manifest: Manifest, aligner: str | Aligner, *, again: bool = False, workers: int = 1
+    manifest: Manifest,
+    aligner: str | Aligner,
+    *,
+    again: bool = False,
+    gate: QualityGate | None = None,
+    workers: int = 1,
 ) -> tuple[Manifest, BoxCounts]:
     """Find the largest face of every color image; rows without one are marked as non-responses with the reason.
 
@@ -53,6 +59,7 @@ def with_boxes(
         manifest: rows with a color image are looked at.
         aligner: the face finder, by its name where there are workers.
         again: look also where a row has a box.
+        gate: what it refuses becomes a non-response too.
         workers: processes, all cores when 0; the result does not depend on it.
 
     Returns:
@@ -71,8 +78,9 @@ def with_boxes(
             continue
         look = PhotoFace() if path is None else next(looks)
         extra = {name: value for name, value in row.extra.items() if name not in (NON_RESPONSE, N_FACES)}
-        if look.face is None:
-            why = "no color image" if path is None else _why(look, path)
+        refused = "" if path is None or look.face is None else _refused(look.face, look.count, path, gate)
+        if look.face is None or refused:
+            why = refused or ("no color image" if path is None else _why(look, path))
             none[why] += 1
             rows.append(replace(row, box=None, landmarks=None, extra={**extra, NON_RESPONSE: why}))
             continue
@@ -120,6 +128,14 @@ def boxes_of_photos(
         for name, cell in zip(names, cells, strict=True):
             columns[name].append(cell)
     return columns, BoxCounts(counts[False], counts[True], dict(none)), dict(listing.unread)
+
+
+def _refused(face: FaceLocation, count: int, path: Path, gate: QualityGate | None) -> str:
+    """Why a gate refuses a photo, "" where it does not."""
+    if gate is None or gate.mode != "refuse":
+        return ""
+    problem = next(quality_problems(read_photo(path), face, count, limits=gate.limits), "")
+    return f"{LOW_QUALITY}{problem}" if problem else ""
 
 
 def _why(look: PhotoFace, path: Path) -> str:

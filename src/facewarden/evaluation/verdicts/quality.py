@@ -18,6 +18,9 @@ from facewarden.core.roles import FaceLocation
 from facewarden.core.settings import NotNegative, read_settings
 from facewarden.core.sources.grammar import split_settings
 
+LOW_QUALITY = "low quality: "
+"""How the reason of a non-response begins that the gate gives."""
+
 Mode = Literal["note", "refuse", "off"]
 Share = Annotated[float, Ge(0), Le(1)]
 Degrees = Annotated[float, Ge(0), Le(180)]

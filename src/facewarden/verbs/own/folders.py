@@ -10,6 +10,7 @@ from facewarden.core.identity.given import PathLike, maybe_path, path_of, severa
 from facewarden.core.roles import Detector
 from facewarden.data.own.folders import OwnFolders
 from facewarden.evaluation.own.captures import own_captures
+from facewarden.evaluation.verdicts.quality import QualityGate
 
 Folders = PathLike | Sequence[PathLike]
 
@@ -31,6 +32,7 @@ def given_captures(
     seed: int,
     split: bool = True,
     boxes: bool = False,
+    gate: QualityGate | None = None,
 ) -> Path | None:
     """The captures as a path, also where folders of photos were given: their manifest is written then.
 
@@ -40,6 +42,7 @@ def given_captures(
         bona_fide, attacks, mapping, subject, seed: as in `facewarden.data.own.folders.OwnFolders`.
         split: whether a split into dev and test is wanted.
         boxes: look for faces in any case.
+        gate: of image quality; what it refuses becomes a non-response.
 
     Raises:
         BadInputError: captures and folders, folders that cannot be understood, or a detector that does not read color.
@@ -65,4 +68,4 @@ def given_captures(
                 f"{detector.card.name} needs {', '.join(needed)}, which a folder of photos does not hold",
                 hint="a manifest of captures: facewarden data template manifest",
             )
-    return own_captures(request, boxes=boxes or any(detector.needs_box for detector in detectors))
+    return own_captures(request, boxes=boxes or any(detector.needs_box for detector in detectors), gate=gate)
