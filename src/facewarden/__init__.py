@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.explain import explain
     from facewarden.verbs.freeze import freeze
     from facewarden.verbs.laboratory.compare import compare
+    from facewarden.verbs.laboratory.comparisons import evaluate_comparisons
     from facewarden.verbs.laboratory.plan_test import plan_test
     from facewarden.verbs.laboratory.report import report
     from facewarden.verbs.laboratory.scores import evaluate_scores
@@ -60,6 +61,7 @@ __all__ = [
     "distill",
     "doctor",
     "evaluate",
+    "evaluate_comparisons",
     "evaluate_identification",
     "evaluate_scores",
     "explain",
@@ -94,6 +96,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
         "compare": "facewarden.verbs.laboratory.compare:compare",
         "plan_test": "facewarden.verbs.laboratory.plan_test:plan_test",
         "report": "facewarden.verbs.laboratory.report:report",
+        "evaluate_comparisons": "facewarden.verbs.laboratory.comparisons:evaluate_comparisons",
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
         "launch": "facewarden.verbs.scaling.launch:launch",

@@ -13,6 +13,7 @@ from facewarden.core.errors import LeakError
 from facewarden.evaluation.polarity import reversed_words
 from facewarden.evaluation.scores import Scores, rows_of_split
 from facewarden.metrics.celeba_spoof import official_summary
+from facewarden.metrics.laboratory.det import det_curve
 from facewarden.metrics.pad import fit_rule
 from facewarden.metrics.summary import presentation_summary
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
@@ -77,7 +78,7 @@ def measure_presentation(
         reason=verdict.reason,
         metrics=metrics + by_domain + tuple(_official(test, seed=seed, rounds=rounds)),
         tables=(_species_table(metrics, test), _domain_table(by_domain, lacking, simulated=scores.simulated)),
-        figures=(_histogram(test, rule),),
+        figures=(_histogram(test, rule), _det(test, metrics, rule)),
         left_out=tuple(left_out),
         skipped=dict(scores.skipped),
         simulated=scores.simulated,
@@ -176,6 +177,32 @@ def _domain_table(metrics: Sequence[Metric], lacking: Mapping[str, str], *, simu
     rows += [(plain(domain), *(f"no {what}" for _ in _PER_DOMAIN)) for domain, what in lacking.items()]
     columns = ("Domain", "ACER, worst species", "BPCER", "AUC")
     return Table("By sensor domain", columns, tuple(rows), simulated=simulated)
+
+
+def _det(test: Scores, metrics: Sequence[Metric], rule: DecisionRule) -> Figure:
+    """BPCER against APCER: all attacks, and the three species that pass most often; the threshold of dev is marked."""
+    live = np.sort(test.score[test.label == 1])
+    attacks = test.label == 0
+    worst = sorted((m for m in metrics if m.name == "apcer"), key=lambda metric: -metric.value)[:3]
+    groups = {"all attacks": attacks} | {
+        plain(m.group["species"]): attacks & (test.species == m.group["species"]) for m in worst
+    }
+    curves = {name: det_curve(live, np.sort(test.score[rows])) for name, rows in groups.items()}
+    pooled, rejected = (_named(metrics, name) for name in ("apcer_pooled", "bpcer"))
+    mark: dict[str, str | float] = {"name": f"threshold ({rule.policy} on dev), all attacks"}
+    for axis, metric in (("x", pooled), ("y", rejected)):
+        low, high = (metric.value if end is None else end for end in (metric.low, metric.high))
+        mark |= {axis: metric.value, f"{axis}low": low, f"{axis}high": high}
+    series = [
+        {"name": name, "x": one.apcer.tolist(), "y": one.bpcer.tolist(), "n": one.n} for name, one in curves.items()
+    ]
+    return Figure(
+        "det",
+        "Detection error trade-off",
+        {"series": series, "marks": [mark]},
+        alt="BPCER against APCER over all thresholds, of all attacks and of the species that pass most often.",
+        simulated=test.simulated,
+    )
 
 
 def _histogram(test: Scores, rule: DecisionRule) -> Figure:

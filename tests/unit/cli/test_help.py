@@ -137,6 +137,7 @@ WRONG = {
     "evaluate cloaking": ["--dataset", "absent"],
     "evaluate scores": ["absent.csv"],
     "evaluate identification": ["--gallery", "absent", "--probes", "."],
+    "evaluate comparisons": ["absent.csv"],
     "evaluate presentation": ["--scores", "absent.csv"],
     "evaluate verification": ["--recognizer", "x/y.onnx"],
     "explain": [".", "--detector", "multi_cn", "--out", "o"],

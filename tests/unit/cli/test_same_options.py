@@ -52,7 +52,9 @@ def test_verbs_that_run_no_network_have_the_options_of_their_functions(verb: str
     assert options(load_command(verb).entry) == function
 
 
-OF_TABLES = {"scores": "evaluate_scores", "identification": "evaluate_identification"}
+OF_TABLES = {
+    "comparisons": "evaluate_comparisons", "scores": "evaluate_scores", "identification": "evaluate_identification",
+}  # fmt: skip
 """Sub-verbs of evaluate with a function of their own -> it."""
 NETWORKS = [name for name in sub_verbs("evaluate") if name not in OF_TABLES]
 

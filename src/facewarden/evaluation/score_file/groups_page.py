@@ -104,8 +104,8 @@ def _rates(attribute: str, parts: Sequence[AttributeRates], *, simulated: bool) 
     rows: list[tuple[Cell, ...]] = []
     for group in groups:
         bona_fide = parts[0].found.rates[group][1]
-        cells = [_rate(one.found.rates[group][0]) if group in one.found.rates else "–" for one in parts]
-        rows.append((plain(group), parts[0].found.subjects[group], _rate(bona_fide), *cells))
+        cells = [rate_words(one.found.rates[group][0]) if group in one.found.rates else "–" for one in parts]
+        rows.append((plain(group), parts[0].found.subjects[group], rate_words(bona_fide), *cells))
     columns = ("Group", "Subjects", "BPCER", *(f"APCER, {plain(one.species)}" for one in parts))
     unknown = max(one.unknown for one in parts)
     note = f"Presentations whose group is not known: {unknown}." if unknown else ""
@@ -113,7 +113,8 @@ def _rates(attribute: str, parts: Sequence[AttributeRates], *, simulated: bool) 
     return Table(f"{plain(attribute)}: rates by group ({people})", columns, tuple(rows), note, simulated)
 
 
-def _rate(held: Interval | None) -> str:
+def rate_words(held: Interval | None) -> str:
+    """A rate with its interval and count; a dash where there is none."""
     if held is None:
         return "–"
     ends = interval(held.low, held.high, unit="%", like=held.value)

@@ -151,17 +151,34 @@ def differentials(counts: Counts, *, seed: int = 0, rounds: int = 1000, alpha: f
     place[kept] = np.arange(len(kept))
     group = place[counts.group[inside]]
     table = np.concatenate([counts.errors[:, inside], counts.rows[:, inside]])  # (4, units)
-    real = _measures(_sums(group[None], table, len(kept)), alpha)
+    real = _sums(group[None], table, len(kept))
     permuted = min(rounds, max(100, _CELLS * 4 // group.size))
-    chance = _measures(_permuted(group, table, len(kept), rounds=permuted, rng=rng), alpha)
+    chance = _permuted(group, table, len(kept), rounds=permuted, rng=rng)
     subject = np.unique(counts.subject[inside], return_inverse=True)[1]
-    again = _measures(_resampled(group, table, subject, len(kept), seed=seed, rounds=rounds), alpha)
+    again = _resampled(group, table, subject, len(kept), seed=seed, rounds=rounds)
     uppers = [[held.high for name in rates if name not in left_out if (held := rates[name][side])] for side in (0, 1)]
-    least = _at_least(real, uppers, alpha)
-    found = [
-        _measure(name, float(real[name][0]), chance[name], again[name], least.get(name), len(kept)) for name in MEASURES
-    ]
-    return Differentials(rates, subjects, tuple(found), left_out, permuted)
+    measures = measures_of(real, chance, again, uppers=uppers, alpha=alpha)
+    return Differentials(rates, subjects, measures, left_out, permuted)
+
+
+def measures_of(
+    real: Floats, chance: Floats, again: Floats, *, uppers: list[list[float]], alpha: float = ALPHA
+) -> tuple[Measure, ...]:
+    """Every measure from sums by group: errors of both rates, then rows of both, along the second axis.
+
+    Args:
+        real: (1, 4, groups) as they are.
+        chance: (permutations, 4, groups) with groups dealt at random.
+        again: (resamples, 4, groups) of the bootstrap.
+        uppers: of both rates, the upper bounds of every group, for ratios that are not defined.
+        alpha: weight of the first rate.
+    """
+    values, dealt, drawn = (_measures(sums, alpha) for sums in (real, chance, again))
+    least = _at_least(values, uppers, alpha)
+    return tuple(
+        _measure(name, float(values[name][0]), dealt[name], drawn[name], least.get(name), real.shape[2])
+        for name in MEASURES
+    )
 
 
 def _rate(counts: Counts, side: int, inside: npt.NDArray[np.bool_]) -> Interval | None:

@@ -1,0 +1,104 @@
+"""Comparison scores by group: rates worked by hand, chance by dealing groups to people, and what is refused."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import facewarden
+from facewarden.cli import main
+from facewarden.core.errors import BadInputError
+from facewarden.data.table import write_table
+from facewarden.metrics.laboratory.pair_differentials import pair_differentials
+
+PEOPLE = 24
+
+
+def tables(folder: Path, *, harder: float = 0.0, **more: object) -> tuple[Path, Path]:
+    """All impostor pairs and four mated pairs a person; impostors of group f score higher by `harder`."""
+    rng = np.random.default_rng(1)
+    rows = [(a, b, 0) for a, b in combinations(range(PEOPLE), 2)] + [(a, a, 1) for a in range(PEOPLE) for _ in range(4)]
+    score = [rng.normal(3.0 * same + harder * (a % 2 == 0 and b % 2 == 0 and not same), 1) for a, b, same in rows]
+    columns = {"score": score, "same": [same for *_, same in rows], "subject_a": [f"p{a}" for a, *_ in rows],
+               "subject_b": [f"p{b}" for _, b, _ in rows]}  # fmt: skip
+    write_table(folder / "pairs.csv", columns | more)  # type: ignore[arg-type]
+    people = {"subject": [f"p{i}" for i in range(PEOPLE)], "attr_sex": ["fm"[i % 2] for i in range(PEOPLE)]}
+    write_table(folder / "people.csv", people)
+    return folder / "pairs.csv", folder / "people.csv"
+
+
+def test_rates_by_group_are_those_of_pairs_within_it(tmp_path: Path) -> None:
+    pairs, people = tables(tmp_path, harder=1.5)
+    found = facewarden.evaluate_comparisons(pairs, groups=people, threshold=1.5, rounds=200, out=tmp_path / "o")
+    from facewarden.data.table import read_table
+
+    held = read_table(pairs)
+    score, same = np.array(held["score"], float), np.array(held["same"]) == "1"
+    first, second = (np.array([int(name[1:]) for name in held[key]]) for key in ("subject_a", "subject_b"))
+    for group, parity in (("f", 0), ("m", 1)):
+        inside = (first % 2 == parity) & (second % 2 == parity)
+        fmr, fnmr = found.groups["sex"].rates[group]
+        assert fmr is not None
+        assert fnmr is not None
+        assert fmr.value == pytest.approx(np.mean(score[inside & ~same] >= 1.5))
+        assert fnmr.value == pytest.approx(np.mean(score[inside & same] < 1.5))
+        assert (fmr.n, fnmr.n) == (66, 48)
+    gap = next(one for one in found.groups["sex"].measures if one.name == "gap_first")
+    assert gap.value is not None
+    assert gap.expected is not None
+    assert gap.value > 3 * gap.expected
+    assert gap.p < 0.02
+    assert "Demographic differentials" in (tmp_path / "o" / "comparisons.html").read_text(encoding="utf-8")
+
+
+def test_equal_groups_are_not_called_unequal() -> None:
+    rng = np.random.default_rng(3)
+    pairs = np.array(list(combinations(range(16), 2)) + [(i, i) for i in range(16) for _ in range(3)])
+    same = pairs[:, 0] == pairs[:, 1]
+    calm = []
+    for _ in range(25):
+        wrong = rng.random(len(pairs)) < 0.2
+        group = rng.permutation(np.arange(16) % 2)
+        found = pair_differentials(
+            wrong, same, first=pairs[:, 0], second=pairs[:, 1], group=group, names="ab", rounds=100
+        )
+        calm.append(next(one.p for one in found.measures if one.name == "gap_first"))
+    assert np.mean(np.array(calm) < 0.05) < 0.25
+    assert 0.3 < np.mean(calm) < 0.7
+
+
+def test_the_threshold_is_set_on_dev_for_a_false_match_rate(tmp_path: Path) -> None:
+    n = PEOPLE * (PEOPLE - 1) // 2 + PEOPLE * 4
+    split = ["dev" if i % 2 else "test" for i in range(n)]
+    pairs, _ = tables(tmp_path, split=split)
+    found = facewarden.evaluate_comparisons(pairs, fmr=0.05)
+    assert "set on dev for FMR <= 0.05 (138 impostor pairs)" in found.source
+    assert found.fmr.n == 138
+    assert found.groups == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "no threshold and no column split"),
+        ({"same": ["maybe"] * 372}, "same must be 1 or 0"),
+        ({"same": [1] * 372}, "the subjects say otherwise"),
+        ({"split": ["dev"] * 372}, "none of two"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(tmp_path: Path, more: dict[str, object], words: str) -> None:
+    pairs, _ = tables(tmp_path, **more)
+    with pytest.raises(BadInputError, match=words):
+        facewarden.evaluate_comparisons(pairs)
+
+
+def test_people_without_groups_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs, people = tables(tmp_path)
+    write_table(tmp_path / "others.csv", {"subject": ["q1"], "attr_sex": ["f"]})
+    with pytest.raises(BadInputError, match="no groups"):
+        facewarden.evaluate_comparisons(pairs, groups=tmp_path / "others.csv", threshold=1.0)
+    assert main(["evaluate", "comparisons", str(pairs), "--groups", str(people), "--threshold", "1.5"]) == 0
+    assert "sex f: FMR" in capsys.readouterr().out
