@@ -233,8 +233,10 @@ def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | N
     make = load(group, name)
     given = (Path(argument),) if argument else ()
     known = check_arguments(make, settings, source=name) if settings else {}
+    # a class may make another one of its kind in __new__, whose arguments say nothing
+    called, first = (make.__init__, (None,)) if isinstance(make, type) else (make, ())
     try:
-        inspect.signature(make).bind(*given, **known)
+        inspect.signature(called).bind(*first, *given, **known)
     except TypeError:
         form, what = (name, "takes no path") if given else (f"{name}:PATH", "needs a path")
         raise BadInputError(f"{name} {what}", hint=f"write {form}") from None

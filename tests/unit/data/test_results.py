@@ -32,7 +32,9 @@ def test_a_result_becomes_values_that_json_holds() -> None:
 
 def test_it_prints_in_one_short_line_and_escapes_in_a_notebook() -> None:
     scored = ScoreResult(tuple(f"<i>{n}" for n in range(1000)), (0.25,) * 1000, None, {"no face found": 2})
-    assert repr(scored) == "ScoreResult(key=1000 values, score=1000 values, out=None, skipped={no face found: 2})"
+    told = repr(scored)
+    assert told.startswith("ScoreResult(key=1000 values, score=1000 values, out=None, skipped={no face found: 2}")
+    assert len(told) < 200
     page = scored._repr_html_()
     assert "<i>" not in page
     assert "&lt;i&gt;0" in page
