@@ -234,7 +234,8 @@ def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | N
     given = (Path(argument),) if argument else ()
     known = check_arguments(make, settings, source=name) if settings else {}
     # a class may make another one of its kind in __new__, whose arguments say nothing
-    called, first = (make.__init__, (None,)) if isinstance(make, type) else (make, ())
+    own = vars(make) if isinstance(make, type) else {}
+    called, first = (own["__init__"], (None,)) if {"__new__", "__init__"} <= own.keys() else (make, ())
     try:
         inspect.signature(called).bind(*first, *given, **known)
     except TypeError:
