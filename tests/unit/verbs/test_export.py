@@ -147,6 +147,20 @@ def test_openvino_is_the_same_detector(captures: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_its_audit_has_the_presentation_figures_of_the_original(
+    exported: Path, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEWARDEN_HOME", str(tmp_path))  # without public parts poisoning is left out
+    sections = [
+        facewarden.audit(detector=one, captures=captures, preset="quick", out=tmp_path / name).report.presentation
+        for name, one in (("original", floor()), ("exported", exported))
+    ]
+    assert sections[0].grade == sections[1].grade
+    assert sections[0].metrics == sections[1].metrics
+    assert sections[0].tables == sections[1].tables
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_the_purifier_is_exported(captures: Path, tmp_path: Path, format: Any) -> None:
     facewarden.export("puface", format, out=tmp_path / "m", captures=captures)
