@@ -14,7 +14,7 @@ from pathlib import Path
 
 from json_paths import PathError
 from page_figures import rewritten, wrong_figures
-from pages.site import links_out, navigation_problems
+from pages.site import links_out, navigation_problems, reference_problems
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -138,7 +138,7 @@ def main() -> int:
         for page in filter(has_figures, pages()):
             with contextlib.suppress(PathError):  # which the check below says
                 page.write_text(rewritten(page, page.read_text(encoding="utf-8")), encoding="utf-8")
-    problems = navigation_problems(pages()) + [
+    problems = [*navigation_problems(pages()), *reference_problems()] + [
         p
         for page in pages()
         for check in (broken_links, links_out, wide_lines, unknown_commands, results_without_command, figures)

@@ -34,6 +34,16 @@ def navigation_problems(pages: list[Path]) -> list[str]:
     return sorted(lost) + [f"mkdocs.yml: nav lists {page}, which does not exist" for page in sorted(nav - ours)]
 
 
+def reference_problems() -> list[str]:
+    """Public functions that the Python reference lacks, or names twice or wrongly."""
+    import facewarden
+
+    shown = re.findall(r"^::: facewarden\.(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.M)
+    public = [name for name in facewarden.__all__ if name != "__version__"]
+    wrong = {name for name in {*shown, *public} if (shown.count(name), public.count(name)) != (1, 1)}
+    return [f"api.md: needs one line `::: facewarden.{name}`, if it is public" for name in sorted(wrong)]
+
+
 def links_out(page: Path) -> list[str]:
     """Links of a page of docs/ to files that are not on the site."""
     if not page.is_relative_to(DOCS):
