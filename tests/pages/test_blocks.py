@@ -17,7 +17,7 @@ from pages.materials import MATERIALS
 from pages.parsing import problems_of
 from pages.running import SHELLS, SHOWN, run
 
-NOT_RUN = {"hours": 23, "network": 11, "data": 7, "hand": 7, "machines": 7, "weights": 4}
+NOT_RUN = {"hours": 23, "network": 11, "data": 14, "hand": 7, "machines": 7, "weights": 4}
 """Reason -> commands that no test runs outside of docs/results; change a number together with a mark."""
 
 SMALL = presets.Preset(
