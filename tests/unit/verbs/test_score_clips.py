@@ -112,6 +112,30 @@ def test_what_is_no_clip_is_refused_before_a_model_is_made(clips: Path, monkeypa
         score(clips, camera=0)
 
 
+def test_what_a_camera_shows_is_one_clip(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shown:
+        """A camera with one gray picture."""
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def isOpened(self) -> bool:
+            return self.number == 0
+
+        def read(self) -> tuple[bool, np.ndarray]:  # type: ignore[type-arg]
+            return True, np.full((64, 64, 3), 102, np.uint8)
+
+        def release(self) -> None:
+            """Leave the camera."""
+
+    monkeypatch.setattr("cv2.VideoCapture", Shown)
+    found = score(camera=0, seconds=0.2, frames="count=3", quality="off")
+    assert found.key == ("camera 0",)
+    assert found.score == pytest.approx((4.0,))
+    with pytest.raises(BadInputError, match="camera 3 cannot be opened"):
+        score(camera=3, seconds=0.2)
+
+
 def test_clips_of_the_simulator_are_scored(tmp_path: Path, need_asset: Callable[[str], Path]) -> None:
     """Frames of one person and species as a short clip each, which is what a terminal would record."""
     need_asset("yunet")

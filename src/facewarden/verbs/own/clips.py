@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ def score_clips(scorer: ScorePhotos, asked: ClipsAsked, rule: VerdictRule | None
     if asked.source is None:
         number = asked.camera or 0
         shown = camera_frames(number, asked.sampling, seconds=asked.seconds)
-        found = [score_clip(scorer, f"camera {number}", shown, asked.rule)]
+        first = list(islice(shown, 1))  # a camera that cannot be opened is told as such, not as a clip without a score
+        found = [score_clip(scorer, f"camera {number}", chain(first, shown), asked.rule)]
     else:
         clips, listing = clips_of(asked.source)
         unread = {} if listing is None else listing.unread
