@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,3 +97,30 @@ def test_a_camera_gives_rgb_frames_for_some_seconds() -> None:
     assert found[0].image[0, 0].tolist() == [3, 2, 1]
     with pytest.raises(BadInputError, match="camera 1 cannot be opened"):
         list(camera_frames(1, Sampling(), seconds=0.1, capture=Camera))
+
+
+def test_a_frame_is_turned_as_a_phone_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyAV cannot write the turn, so a stand-in states it: degrees against the clock."""
+    image = np.zeros((2, 3, 3), np.uint8)
+    image[0, 0] = 255  # upper left
+
+    class Frame(SimpleNamespace):
+        def to_ndarray(self, *, format: str) -> np.ndarray:  # type: ignore[type-arg]
+            return image
+
+    class Container:
+        streams = SimpleNamespace(video=[SimpleNamespace(width=3, height=2, average_rate=25)])
+
+        def demux(self, stream: object) -> list[SimpleNamespace]:
+            return [SimpleNamespace(size=1, pts=0, time_base=1)]
+
+        def decode(self, stream: object) -> list[Frame]:
+            return [Frame(time=0.0, width=3, height=2, rotation=-90)]
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    monkeypatch.setitem(sys.modules, "av", SimpleNamespace(open=lambda path: Container()))
+    (frame,) = video_frames(tmp_path / "phone.mp4", Sampling())
+    assert frame.image.shape == (3, 2, 3)
+    assert frame.image[0, 1].tolist() == [255, 255, 255]  # a quarter with the clock: upper right
