@@ -89,6 +89,14 @@ def _shown(mean: CrossedMean | None, *, proportion: bool = True) -> str | None:
     return None if mean is None else in_percent(mean.interval(proportion=proportion))
 
 
+def _precise(mean: CrossedMean | None) -> str | None:
+    """Percent with two digits that count: what damage moves may be much below a tenth of a percent."""
+    if mean is None:
+        return None
+    interval = mean.interval()
+    return f"{100 * mean.value:.2g} [{100 * interval.low:.2g}, {100 * interval.high:.2g}]"
+
+
 def _signal_table(results: Results, signals: Mapping[str, Any], *, simulated: bool, worst: float) -> Table:
     rows = []
     for name, table in signals.items():
@@ -133,9 +141,9 @@ def _moves(gated: Results, ungated: Results) -> dict[str, dict[str, CrossedMean]
 def _damage(gated: Results, ungated: Results, *, simulated: bool) -> list[Table]:
     rows, decisions = [], []
     for what, one in _moves(gated, ungated).items():
-        rows.append((what, _shown(one.get("detected")), _shown(one.get("moved"), proportion=False),
-                     _shown(one.get("moved_off"), proportion=False), _shown(one.get("spared"), proportion=False),
-                     _shown(one.get("moved_without"), proportion=False)))  # fmt: skip
+        rows.append((what, _shown(one.get("detected")), _precise(one.get("moved")),
+                     _precise(one.get("moved_off")), _precise(one.get("spared")),
+                     _precise(one.get("moved_without"))))  # fmt: skip
         decisions.append((what, *(_shown(one.get(name)) for name in ("flipped", "flipped_off", "flipped_without"))))
     first = next(iter(gated.values()), None)
     captures = 0 if first is None else len(first["damage"]["domain"])
@@ -143,7 +151,7 @@ def _damage(gated: Results, ungated: Results, *, simulated: bool) -> list[Table]
     return [
         Table(
             "A damaged region of one sensor: does U find it, do the other sensors move",
-            ("damage", "AUROC % of 1 - U", "others move, %", "the same, gate off", "spared by the gate, points",
+            ("damage", "low U finds it, AUROC %", "others move, %", "the same, gate off", "spared by the gate, points",
              "trained without the gate"), tuple(rows),
             note=f"Others: class tokens of the two sensors that are whole, length of the change as a share of their "
             f"length. Gate off: the same weights with certainties of 1. {note}", simulated=simulated,
@@ -182,7 +190,8 @@ def _sentences(
         word = "protects" if interval.low > 0 else "makes it worse" if interval.high < 0 else "shows no effect"
         said.append(
             f"{what} in a region: the gate {word}, other sensors' class tokens move "
-            f"{in_percent(interval)} points of their length less than with the gate off."
+            f"{_precise(spared)} points of their length less than with the gate off, where they move "
+            f"{_precise(one.get('moved_off'))} %."
         )
     return said
 
