@@ -96,9 +96,9 @@ def _section(section: Section) -> list[str]:
 
 def _finding(number: int, one: Finding) -> str:
     grade = f" (grade {one.grade})" if one.grade else ""
-    told = (
-        f"{number}. **{inert(one.title)}**{grade}{f': {inert(one.number)}' if one.number else ''}. {inert(one.action)}"
-    )
+    measure = f": {inert(one.number)}" if one.number else ""
+    mark = " (simulated)" if one.simulated else ""
+    told = f"{number}. **{inert(one.title)}**{grade}{measure}{mark}. {inert(one.action)}"
     return f"{told} {code(one.command)}" if one.command else told
 
 

@@ -65,6 +65,9 @@ def test_the_page_opens_with_what_to_do(audit: Report) -> None:
     page, text = render_html(audit), render_markdown(audit)
     assert page.index("What to do") < page.index('<section id="presentation"')
     assert text.index("## What to do") < text.index("## Presentation")
+    asked = page.partition('id="findings"')[2].partition("</section>")[0]
+    assert asked.count('class="badge"') == sum(one.simulated for one in ranked_findings(audit)) > 0
+    assert "(simulated). Train" in text
 
 
 def test_junit_has_a_case_for_each_section_and_the_gate(audit: Report) -> None:
