@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,17 @@ from torch import Tensor, nn
 _SAME = 1e-5
 """By which outputs of both engines may differ; they differ by rounding, a tenth of this."""
 _LOG = logging.getLogger("facewarden")
+_IN_TORCH: ContextVar[bool] = ContextVar("facewarden_in_torch", default=False)
+
+
+@contextmanager
+def in_torch() -> Iterator[None]:
+    """Let torch compute inside of the block, whatever is installed: what a copy of a network is compared with."""
+    token = _IN_TORCH.set(True)
+    try:
+        yield
+    finally:
+        _IN_TORCH.reset(token)
 
 
 class FastForward:
@@ -60,7 +74,7 @@ class FastForward:
     def _possible(self, images: Tensor) -> bool:
         plain = type(images) is Tensor and images.device.type == "cpu" and images.dtype == torch.float32
         outside = not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())
-        return plain and outside and len(images) > 0 and tuple(images.shape[1:]) == self.shape
+        return plain and outside and not _IN_TORCH.get() and len(images) > 0 and tuple(images.shape[1:]) == self.shape
 
     def _opened(self) -> Any:
         """A session that agrees with torch on noise; None where there is none."""

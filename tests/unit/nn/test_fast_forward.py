@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facewarden.nn.fast_forward import FastForward
+from facewarden.nn.fast_forward import FastForward, in_torch
 from facewarden.nn.minifasnet import PLANS, MiniFasNetwork
 from facewarden.nn.restorer import build_restorer
 from facewarden.purifiers.puface import PuFace
@@ -41,6 +41,17 @@ def test_both_engines_are_equal_for_any_batch(network: nn.Module) -> None:
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             assert (fast(images) - network(images)).abs().max() < 1e-5
+    assert fast.engine == "onnxruntime"
+
+
+def test_torch_computes_where_it_is_asked_to(network: nn.Module) -> None:
+    fast = FastForward(network, (3, 32, 32))
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        with in_torch():
+            assert torch.equal(fast(images), network(images))
+        assert fast.engine == "torch"
+        fast(images)
     assert fast.engine == "onnxruntime"
 
 

@@ -20,6 +20,7 @@ from facewarden.exporters.parts.parity import FEWEST, Parity, ParityRow, choose_
 from facewarden.metrics.intervals import Interval, bootstrap_by_subject
 from facewarden.metrics.pad import auc, eer
 from facewarden.nn.crop import crop_resize
+from facewarden.nn.fast_forward import in_torch
 
 _PER_SUBSET = 32
 _ROUNDS = 400
@@ -37,7 +38,8 @@ def detector_parity(original: Detector, exported: Detector, manifest: Manifest, 
     Raises:
         BadInputError: a capture has a score of one of them alone, or none can be read.
     """
-    pool = score_manifest(original, manifest)
+    with in_torch():
+        pool = score_manifest(original, manifest)
     chosen, near = choose_near(pool.score, threshold=threshold)
     rows = _rows(manifest, pool.key[chosen].tolist())
     whole = compared(
@@ -54,7 +56,9 @@ def _missing(original: Detector, exported: Detector, rows: Manifest, *, threshol
         if not few:
             continue
         part = replace(rows, rows=tuple(few))
-        scores = (_scores(original, part), _scores(exported, part))
+        with in_torch():
+            plain = _scores(original, part)
+        scores = (plain, _scores(exported, part))
         found.append(compared(f"captures with {' and '.join(sensors)} alone", *scores, threshold=threshold))
     return found
 
@@ -206,7 +210,9 @@ def purifier_parity(original: Purifier, exported: Purifier, faces: Tensor) -> Pa
         original, exported: the same purifier twice.
         faces: `(n, 3, 112, 112)`.
     """
-    one, other = (model(faces) for model in (original, exported))
+    with in_torch():
+        one = original(faces)
+    other = exported(faces)
     change = (one - faces).abs().mean(dim=(1, 2, 3)).double().numpy()
     chosen, near = choose_near(change, threshold=0.0)
     values = [pictures.double().numpy()[chosen] for pictures in (one, other)]
