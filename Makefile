@@ -47,6 +47,15 @@ gpu-check: setup-test
 speed: setup-test fetch-all
 	$(BIN)/python benchmarks/speed.py
 
+# A Ray cluster of two nodes that loses one, processes that train together, a store behind faults; then the figures of
+# docs/results/scale.md. About half an hour on two quiet cores; SCALE_PHOTOS=200 is enough for a look.
+SCALE_PHOTOS ?= 2000
+scale-check: setup-test
+	FACEWARDEN_SCALE_PHOTOS=$(SCALE_PHOTOS) FACEWARDEN_SCALE_OUT=docs/results/scale/lost_node.json \
+		$(BIN)/python -m pytest -m slow tests/unit/scale tests/unit/training/test_ranks.py
+	$(BIN)/python benchmarks/scale_check.py --out docs/results/scale/scale.json
+	$(BIN)/python benchmarks/data_wait.py --out docs/results/scale/data_wait.json
+
 docs-check: setup-test
 	$(BIN)/python tests/docs_check.py
 
