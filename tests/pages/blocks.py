@@ -1,7 +1,7 @@
 """Code blocks of pages, read by sybil, and the marks in comments that say what a test needs or cannot run.
 
 `<!-- prepare: NAME NAME -->` writes what the next blocks use, see `materials`. `<!-- unrun: REASON -->` before a block
-of shell commands, or `<!-- unrun 2,3: REASON -->` for some of its commands, keeps them from being run. Their words are
+of commands or Python, or `<!-- unrun 2,3: REASON -->` for some commands, keeps them from being run. Their words are
 still parsed, and a test holds the number of them. `<!-- file: NAME -->` says that the block is a file of the reader's.
 """
 

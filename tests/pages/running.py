@@ -47,8 +47,9 @@ def _python(block: Block, names: dict[str, Any]) -> None:
     if named := re.match(r"# (\w+\.py)\n", block.source):
         Path(named[1]).write_text(block.source, encoding="utf-8")
     else:
-        code = "\n" * block.line + block.source  # so that a traceback names the page's line
-        exec(compile(code, str(block.page), "exec"), names)
+        code = compile("\n" * block.line + block.source, str(block.page), "exec")  # a traceback names the page's line
+        if block.reason(1) is None:
+            exec(code, names)
 
 
 def _command(block: Block, number: int, line: str) -> int:
