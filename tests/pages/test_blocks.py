@@ -18,7 +18,7 @@ from pages.parsing import problems_of
 from pages.running import SHELLS, SHOWN, run
 
 NOT_RUN = {"hours": 25, "network": 11, "data": 14, "hand": 7, "machines": 7, "weights": 8}
-"""Reason -> commands and Python blocks that no test runs outside of docs/results; change a number together with a mark."""
+"""Reason -> commands and Python blocks outside of docs/results that no test runs; marks and numbers change together."""
 
 SMALL = presets.Preset(
     captures=SimulationSettings(subjects=8, captures_per_subject=4), attacked_per_class=3, budgets=(2, 8), pgd_steps=2,
