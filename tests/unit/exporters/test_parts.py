@@ -79,6 +79,9 @@ def test_formulas_agree_with_torch() -> None:
     torch.testing.assert_close(solve(matrix, root), torch.linalg.solve(matrix, root))
     rows = torch.rand(5, 7), torch.rand(9, 7)
     torch.testing.assert_close(distances(*rows), torch.cdist(*rows))
+    with OnnxFormulas():
+        torch.testing.assert_close(torch.cdist(*rows), distances(*rows))
+        torch.testing.assert_close(torch.linalg.solve(matrix, right), solve(matrix, right))
     for size in (8, 9):
         values = torch.rand(3, size)
         known = values.median(dim=1).values

@@ -12,13 +12,19 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-def solve(matrix: Tensor, right: Tensor) -> Tensor:
+def solve(matrix: Tensor, right: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """Solve small positive definite systems by elimination, unrolled.
 
     Args:
         matrix: `(..., k, k)`.
         right: `(..., k)`, or `(..., k, m)`.
+        left, out: as torch has them; other values are not recorded.
+
+    Raises:
+        ValueError: they have other values.
     """
+    if not left or out is not None:
+        raise ValueError("a solution from the right, or into a tensor, is not recorded")
     single = right.ndim == matrix.ndim - 1
     columns = right[..., None] if single else right
     size = matrix.shape[-1]
@@ -32,8 +38,14 @@ def solve(matrix: Tensor, right: Tensor) -> Tensor:
     return solution[..., 0] if single else solution
 
 
-def distances(first: Tensor, second: Tensor) -> Tensor:
-    """Euclidean distances `(..., n, m)` of rows `(..., n, f)` and `(..., m, f)`."""
+def distances(first: Tensor, second: Tensor, p: float = 2.0, compute_mode: str = "") -> Tensor:
+    """Euclidean distances `(..., n, m)` of rows `(..., n, f)` and `(..., m, f)`; `p` is 2, any mode computes so.
+
+    Raises:
+        ValueError: distances of another kind.
+    """
+    if p != 2:
+        raise ValueError(f"distances of order {p} are not recorded")
     return (first[..., :, None, :] - second[..., None, :, :]).square().sum(dim=-1).sqrt()
 
 
