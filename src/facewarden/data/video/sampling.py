@@ -56,7 +56,7 @@ class Sampling:
         Args:
             times: of all frames in seconds, rising.
 
-        >>> Sampling("count", 2).chosen([0.0, 0.1, 0.2, 0.3])
+        >>> Sampling("count", 2.0).chosen([0.0, 0.1, 0.2, 0.3])
         [1, 3]
         >>> Sampling("every", 0.25).chosen([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
         [0, 3, 5]
