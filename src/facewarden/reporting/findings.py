@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facewarden.reporting.document import LETTERS, SECTIONS, Metric, Report, Section
-from facewarden.reporting.format import label, measured, plain
+from facewarden.reporting.format import group_text, label, measured, plain
 from facewarden.reporting.grades import BUDGET, SCALES
 
 Level = Literal["error", "warning", "note"]
@@ -121,7 +121,7 @@ def _perturbation(section: Section, detector: str) -> Iterator[tuple[Finding, fl
         _finding(
             "perturbation/success-rate", "perturbation", section,
             f"Changes of {BUDGET} to {where} flip the decision",
-            f"{label('success_rate')} at {BUDGET}: {measured(worst)}{more}",
+            f"{label('success_rate')} at {BUDGET}: {_with_group(worst)}{more}",
             "Train under attack, and keep attackers from scores and gradients: answer with decisions, limit queries.",
             "facewarden train multitask_robust --out MODEL",
         ),
@@ -140,8 +140,8 @@ def _poisoning(section: Section, detector: str) -> Iterator[tuple[Finding, float
         return
     best = min(by_purifier, key=lambda name: _high(by_purifier[name]))
     plainly = max((m for name, m in by_purifier.items() if name in ("none", "identity")), key=_high, default=None)
-    told = f"behind {plain(best)}: {measured(by_purifier[best])}"
-    before = f"{measured(plainly)} without purifying, " if plainly is not None else ""
+    told = f"behind {plain(best)}: {_with_group(by_purifier[best])}"
+    before = f"{_with_group(plainly)} without purifying, " if plainly is not None else ""
     yield (
         _finding(
             "poisoning/protection-rate", "poisoning", section, "Cloaked photos hide people from the recognizer",
@@ -151,6 +151,12 @@ def _poisoning(section: Section, detector: str) -> Iterator[tuple[Finding, float
         ),
         _high(by_purifier[best]) - limit,
     )  # fmt: skip
+
+
+def _with_group(metric: Metric) -> str:
+    """A number and of what it is: the worst of several may be another one than the section's first sentence names."""
+    who = group_text({name: value for name, value in metric.group.items() if name not in ("purifier", "recognizer")})
+    return f"{measured(metric)} ({who})" if who else measured(metric)
 
 
 def _more_samples(name: str) -> tuple[str, str]:
