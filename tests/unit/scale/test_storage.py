@@ -155,9 +155,10 @@ def test_a_launch_from_a_store_into_a_store(photos: Path, tmp_path: Path, monkey
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     """A bucket of moto behind a proxy that injects faults."""
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     from moto.server import ThreadedMotoServer
 
+    s3fs.S3FileSystem.clear_instance_cache()  # one of an earlier test knows that test's proxy
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
