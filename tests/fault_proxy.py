@@ -15,11 +15,11 @@ FAULTS = ("busy", "closed", "torn", "hang")
 
 
 class FaultProxy:
-    """Forwards requests; every so manyth one meets a fault.
+    """Forwards requests; every n-th one meets a fault.
 
     Args:
         target: host and port of the server.
-        every: fault -> at every so manyth request.
+        every: fault -> n: the fault comes at every n-th request.
         hang: seconds of a hang.
     """
 

@@ -31,6 +31,7 @@ from facewarden.data.text import printable
 from facewarden.photos.aligned import purify, to_images
 from facewarden.photos.cloak_detector import CloakDetector, TellsCloaks
 from facewarden.photos.journal import still_there
+from facewarden.photos.photo_outcome import PhotoOutcome
 from facewarden.photos.purify_faces import FacePurifier, FacesOfPhoto, PurifiedPhoto
 from facewarden.photos.reader import PhotoReader, Unusable
 from facewarden.photos.similarity import likeness
@@ -49,23 +50,6 @@ class PhotoTask:
     path: Path
     name: str
     row: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class PhotoOutcome:
-    """What became of one photo.
-
-    Attributes:
-        task: which one.
-        row: for the journal; None where the earlier row holds, or where it is left out.
-        left_out: why; empty where it has a result.
-        notes: what is to be said of it: sentence -> number.
-    """
-
-    task: PhotoTask
-    row: Mapping[str, Any] | None = None
-    left_out: str = ""
-    notes: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +101,7 @@ class PurifyPhotos:
     finder: Aligner | None
     faces: FacePurifier
 
-    def __call__(self, tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
+    def __call__(self, tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome[PhotoTask]]:
         """Do what is left to do of some photos.
 
         Where one of them is to be done, finished ones are read with it: networks are then given the same faces
@@ -173,7 +157,7 @@ class PurifyPhotos:
 
     def _written(
         self, task: PhotoTask, photo: FacesOfPhoto, made: PurifiedPhoto, *, origin: str, notes: Counter[str]
-    ) -> PhotoOutcome:
+    ) -> PhotoOutcome[PhotoTask]:
         try:
             if made.identity is not None and not np.isfinite(made.identity):
                 raise Unusable(NO_VECTOR)

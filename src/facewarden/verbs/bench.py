@@ -153,7 +153,7 @@ def run_plan(
         raise read.located(error) from error
     keys = cell_keys(cells, read.kind, code=kind.code, precision=placement().precision)
     groups = cell_groups(cells)
-    mine = share(cells, lambda cell: keys[cell.name], of="cells", deal=lambda cell: keys[groups[cell.name]])
+    mine = share(cells, lambda cell: keys[cell.name], of="cells", group=lambda cell: keys[groups[cell.name]])
     outcome = run_cells(kind, read.kind, mine, root=out, workers=workers)
     _note_plan(out, read, cells, code=kind.code)
     own = f"facewarden bench {read.path.stem if read.path.parent == FOLDER else read.path.name}"

@@ -388,9 +388,9 @@ def test_a_share_depends_on_the_key_alone() -> None:
     assert sorted(key for share in shares for key in share) == sorted(keys)
     assert all(200 < len(share) < 300 for share in shares)
     assert [key for key in keys[:10] if Shard(1, 4).holds(key)] == ["photo 5"] or shares[0]
-    dealt = [Shard(number, 3).dealt(keys[:10]) for number in range(1, 4)]
-    assert sorted(map(len, dealt)) == [3, 3, 4]
-    assert frozenset().union(*dealt) == set(keys[:10])
+    shares = [Shard(number, 3).equal_share(keys[:10]) for number in range(1, 4)]
+    assert sorted(map(len, shares)) == [3, 3, 4]
+    assert frozenset().union(*shares) == set(keys[:10])
 
 
 def test_only_what_a_verb_shares_out_is_shared() -> None:
@@ -398,7 +398,7 @@ def test_only_what_a_verb_shares_out_is_shared() -> None:
     from facewarden.core.compute.shards import Shard, shard_call, share, working_on
 
     with working_on(Shard(1, 2), ["cells"]) as call:
-        assert share(range(20), str, of="people", deal=str) == range(20)
+        assert share(range(20), str, of="people", group=str) == range(20)
         assert shard_call("captures") is None
         assert 0 < len(share(range(20), str, of="cells")) < 20
     assert call.total == 20

@@ -41,10 +41,10 @@ class Shard:
         """
         return int.from_bytes(_digest(key)[:8], "big") % self.of == self.number - 1
 
-    def dealt(self, keys: Iterable[str]) -> frozenset[str]:
+    def equal_share(self, keys: Iterable[str]) -> frozenset[str]:
         """The keys of this share where all shares are to be equally large.
 
-        The keys are dealt out one after the other in the order of their hashes, so that the share depends on all keys.
+        Keys are given to the shares in turn, in the order of their hashes, so that a share depends on all keys.
         """
         return frozenset(sorted(set(keys), key=_digest)[self.number - 1 :: self.of])
 
@@ -78,13 +78,13 @@ class ShardCall:
         """A hash of the keys of all shares in their order."""
         return self._listing.hex()
 
-    def take(self, keys: Sequence[str], *, dealt: Sequence[str] | None) -> list[int]:
+    def take(self, keys: Sequence[str], *, groups: Sequence[str] | None) -> list[int]:
         """Note a list of items and return the positions in it of those of this share; see `share`."""
-        if dealt is None:
+        if groups is None:
             rows = [row for row, key in enumerate(keys) if self.shard.holds(key)]
         else:
-            mine = self.shard.dealt(dealt)
-            rows = [row for row, group in enumerate(dealt) if group in mine]
+            mine = self.shard.equal_share(groups)
+            rows = [row for row, group in enumerate(groups) if group in mine]
         self.places += [self.total + row for row in rows]
         self.keys += [keys[row] for row in rows]
         self.total += len(keys)
@@ -140,7 +140,7 @@ def shard_call(of: str) -> ShardCall | None:
 
 
 def share(
-    items: Sequence[T], key: Callable[[T], str], *, of: str, deal: Callable[[T], str] | None = None
+    items: Sequence[T], key: Callable[[T], str], *, of: str, group: Callable[[T], str] | None = None
 ) -> Sequence[T]:
     """The items of a list that the call works on; all of them where it has no shard.
 
@@ -148,14 +148,14 @@ def share(
         items: all, in an order that every shard sees.
         key: names an item, the same on every machine.
         of: what the items are, such as photos.
-        deal: names the group of an item; groups stay together and all shares get equally many, see `Shard.dealt`.
+        group: names the group of an item; groups stay together and all shares get equally many (`Shard.equal_share`).
             For few and costly items. Left out, the key alone decides.
     """
     call = shard_call(of)
     if call is None:
         return items
-    dealt = None if deal is None else [deal(item) for item in items]
-    return [items[row] for row in call.take([key(item) for item in items], dealt=dealt)]
+    groups = None if group is None else [group(item) for item in items]
+    return [items[row] for row in call.take([key(item) for item in items], groups=groups)]
 
 
 def note_input(name: str, digest: str) -> None:

@@ -106,7 +106,7 @@ def simulate(
         "framing": simulation.framing or (FRAMING if simulation.version == 1 else "each site's own"),
         "seed": simulation.seed, "maps": simulation.maps,
     }  # fmt: skip
-    plans = tuple(share(plans, _name, of="people", deal=_name))
+    plans = tuple(share(plans, _name, of="people", group=_name))
     _claim(out, recipe, {site.name: site.about for site in simulation.sites})
     maps = simulation.maps
     rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None

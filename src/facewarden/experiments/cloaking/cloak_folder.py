@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from facewarden.photos.cloak_attack import CloakMethod, choose_method, surrogate
 from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.photos.cloak_measures import measure_photo
 from facewarden.photos.cloaked_photos import CloakedPhoto, FoundFaces, cloak_photos
+from facewarden.photos.photo_outcome import PhotoOutcome
 from facewarden.photos.reader import PhotoReader, Unusable
 
 
@@ -44,23 +45,6 @@ class CloakTask:
     name: str
     target: Path
     done: bool = False
-
-
-@dataclass(frozen=True)
-class CloakOutcome:
-    """What became of one photo.
-
-    Attributes:
-        task: which one.
-        row: of the table; None where an earlier row holds, or where it is left out.
-        left_out: why; empty where it has a result.
-        notes: what is to be said of it: sentence -> number.
-    """
-
-    task: CloakTask
-    row: Mapping[str, Any] | None = None
-    left_out: str = ""
-    notes: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +118,7 @@ class CloakFolder:
         """Weight of every surrogate."""
         return surrogate_weights([self.models[name] for name in self.surrogates])
 
-    def __call__(self, tasks: Sequence[CloakTask]) -> Iterator[CloakOutcome]:
+    def __call__(self, tasks: Sequence[CloakTask]) -> Iterator[PhotoOutcome[CloakTask]]:
         """Cloak what is left to do of some photos.
 
         Where one of them is to be done, finished ones are read and cloaked with it and not written: the attack then
@@ -157,11 +141,11 @@ class CloakFolder:
         by_name = {photo.photo.name: photo for photo in made}
         for task in tasks:
             if task.done:
-                yield CloakOutcome(task)
+                yield PhotoOutcome(task)
             elif task.name in found:
                 yield self._written(task, by_name[task.name], found[task.name][1])
             else:
-                yield CloakOutcome(task, left_out=reasons[task.name][0], notes=reasons[task.name][1])
+                yield PhotoOutcome(task, left_out=reasons[task.name][0], notes=reasons[task.name][1])
 
     def _read(self, task: CloakTask, reader: PhotoReader) -> FoundFaces:
         try:
@@ -174,7 +158,7 @@ class CloakFolder:
             found = (max(found, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),)
         return FoundFaces(task.path, task.name, task.target, digest, pixels, found)
 
-    def _written(self, task: CloakTask, made: CloakedPhoto, notes: Counter[str]) -> CloakOutcome:
+    def _written(self, task: CloakTask, made: CloakedPhoto, notes: Counter[str]) -> PhotoOutcome[CloakTask]:
         photo, choices = made.photo, self.choices
         try:
             check_still(photo)
@@ -184,13 +168,13 @@ class CloakFolder:
             )  # fmt: skip
             measured = _measured(photo, self.models)
         except TransparencyError:
-            return CloakOutcome(task, left_out="transparency, which JPEG cannot hold", notes=notes)
+            return PhotoOutcome(task, left_out="transparency, which JPEG cannot hold", notes=notes)
         except Unusable as reason:
-            return CloakOutcome(task, left_out=str(reason), notes=notes)
+            return PhotoOutcome(task, left_out=str(reason), notes=notes)
         where = {"source": photo.name, "file": printable(photo.target.relative_to(self.out).as_posix())}
         told = {"sha256": photo.sha256, "bytes": photo.target.stat().st_size}
         row = {**where, **told, **measured, "gain": made.gain, "likelihood": made.likelihood}
-        return CloakOutcome(task, row, notes=notes)
+        return PhotoOutcome(task, row, notes=notes)
 
 
 def check_still(photo: FoundFaces) -> None:

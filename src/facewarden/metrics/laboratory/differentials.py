@@ -2,8 +2,8 @@
 
 Two rates are compared at one global threshold: of presentation attack detection APCER (of one PAI species) and BPCER,
 of recognition FMR and FNMR. With few people per group the largest difference is large by chance, so every measure
-stands beside the value that it has when groups are dealt to people at random (a permutation over subjects), and beside
-a bootstrap interval by subject.
+stands beside the value that it has when groups are assigned to people at random (a permutation over subjects), and
+beside a bootstrap interval by subject.
 
 - gap: highest rate less the lowest.
 - ratio: highest rate by the lowest.
@@ -61,7 +61,7 @@ class Measure:
         value: as measured; None where it is not defined, since a group has no error.
         low, high: 95 % bounds of the bootstrap by subject; None where resamples are not defined either.
         at_least: lower bound of a ratio that is not defined: by the upper bounds of the groups without error.
-        expected: mean, of ratios the median, where groups are dealt to people at random; None where not defined.
+        expected: mean, of ratios the median, where groups are assigned to people at random; None where not defined.
         p: share of random dealings that are at least as unequal.
         groups: how many groups were compared.
     """
@@ -168,15 +168,15 @@ def measures_of(
 
     Args:
         real: (1, 4, groups) as they are.
-        chance: (permutations, 4, groups) with groups dealt at random.
+        chance: (permutations, 4, groups) with groups assigned at random.
         again: (resamples, 4, groups) of the bootstrap.
         uppers: of both rates, the upper bounds of every group, for ratios that are not defined.
         alpha: weight of the first rate.
     """
-    values, dealt, drawn = (_measures(sums, alpha) for sums in (real, chance, again))
+    values, shuffled, drawn = (_measures(sums, alpha) for sums in (real, chance, again))
     least = _at_least(values, uppers, alpha)
     return tuple(
-        _measure(name, float(values[name][0]), dealt[name], drawn[name], least.get(name), real.shape[2])
+        _measure(name, float(values[name][0]), shuffled[name], drawn[name], least.get(name), real.shape[2])
         for name in MEASURES
     )
 
@@ -200,8 +200,8 @@ def _permuted(group: Ints, table: Floats, groups: int, *, rounds: int, rng: np.r
     step = max(1, _CELLS // (8 * group.size))
     parts = []
     for start in range(0, rounds, step):
-        dealt = np.broadcast_to(group, (min(step, rounds - start), group.size))
-        parts.append(_sums(rng.permuted(dealt, axis=1), table, groups))
+        groups_again = np.broadcast_to(group, (min(step, rounds - start), group.size))
+        parts.append(_sums(rng.permuted(groups_again, axis=1), table, groups))
     return np.concatenate(parts)
 
 

@@ -1,8 +1,8 @@
 """Demographic differentials of comparisons: FMR and FNMR of pairs within a group, at one threshold for everybody.
 
-A pair belongs to a group where both people do. Chance is what remains when groups are dealt to people at random: other
-pairs are then within a group. So a table should hold impostor pairs across groups as well; where it has none, dealings
-have fewer pairs and chance is rather too large.
+A pair belongs to a group where both people do. Chance is what remains when groups are assigned to people at random:
+other pairs are then within a group. So a table should hold impostor pairs across groups as well; where it has none, a
+random assignment has fewer pairs and chance is rather too large.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def pair_differentials(
     known = np.flatnonzero(group >= 0)
     chance = np.empty((many, 4, groups))
     for index in range(many):
-        dealt = group.copy()
-        dealt[known] = rng.permutation(group[known])
-        chance[index] = held.sums(held.group_of(dealt), np.ones(wrong.size))
+        shuffled = group.copy()
+        shuffled[known] = rng.permutation(group[known])
+        chance[index] = held.sums(held.group_of(shuffled), np.ones(wrong.size))
     drawn = resampling(np.arange(group.size), group.size, seed=seed, rounds=many)
     again = np.empty((many, 4, groups))
     for index in range(many):

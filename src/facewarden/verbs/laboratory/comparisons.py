@@ -154,7 +154,7 @@ def _page(held: EvaluatedComparisons, path: Path, *, command: str, simulated: bo
     text = (
         "A pair belongs to a group where both people do; the threshold is the same for everybody. “By chance” is the "
         "value "
-        "where groups are dealt to people at random, so that other pairs are within a group.",
+        "where groups are assigned to people at random, so that other pairs are within a group.",
         "Bounds of a rate take the pairs of a first person as a cluster; those of the measures draw people with "
         "replacement.",
     )

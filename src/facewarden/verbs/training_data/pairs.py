@@ -130,7 +130,7 @@ def pairs(
     def named(start: int) -> str:
         return _name(first + start)
 
-    starts = share(range(0, len(chosen), per_file), named, of="files", deal=named)
+    starts = share(range(0, len(chosen), per_file), named, of="files", group=named)
     done = kept = made = 0
     skipped: Counter[str] = Counter()
     sizes = {start: len(chosen[start : start + per_file]) for start in starts}

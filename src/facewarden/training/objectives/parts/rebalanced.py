@@ -143,7 +143,7 @@ class RebalancedObjective(PrototypeObjective):
             self.finish()
 
     def gather(self, batches: int) -> None:
-        """Write gradients at every so manyth batch; they are those of the joined batch.
+        """Write gradients at every n-th batch; they are those of the joined batch.
 
         Raises:
             BadInputError: it was made for another number, which the training does not keep to.
