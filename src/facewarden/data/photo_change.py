@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import writing
+from facewarden.core.files import write_bytes
 from facewarden.data.photo import is_gray_mode, read_photo, usable_profile
 from facewarden.data.picture import open_picture
 
@@ -53,6 +54,35 @@ def write_changed(
 ) -> None:
     """Write a photo with new pixels, and with the transparency, EXIF data and color profile of its source.
 
+    Args:
+        source, changed, kind, quality, on_note: as in `changed_photo`.
+        target: file to write, in one step.
+
+    Raises:
+        TransparencyError: transparency in a JPEG.
+        BadInputError: source unreadable, target not writable, or its name too long.
+    """
+    data = changed_photo(source, changed, kind=kind, quality=quality, on_note=on_note)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, data)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            what = f"{target}: the file's name is too long for the output"
+            raise BadInputError(what, hint="shorten the file's name") from error
+        raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
+
+
+def changed_photo(
+    source: Path,
+    changed: UInt8[np.ndarray, "h w 3"],
+    *,
+    kind: Kind = "png",
+    quality: int = 95,
+    on_note: Callable[[str], None] | None = None,
+) -> bytes:
+    """Encode a photo with new pixels, and with the transparency, EXIF data and color profile of its source.
+
     The change of every pixel is added to the colors that the file holds, under its transparency. The picture is stored
     upright, so the EXIF orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A
     gray photo stays gray, and keeps its color profile, when the change is gray.
@@ -60,14 +90,13 @@ def write_changed(
     Args:
         source: the original, never written to.
         changed: upright pixels as `read_photo` gives them, changed.
-        target: file to write, in one step.
         kind: "png" is lossless; "jpeg" is not, and cannot hold transparency.
         quality: of JPEG, 1 to 95, without chroma subsampling.
         on_note: told what of the file could not be kept.
 
     Raises:
         TransparencyError: transparency in a JPEG.
-        BadInputError: source unreadable, target not writable, or its name too long.
+        BadInputError: source unreadable, or its pixels cannot be encoded.
     """
     if kind not in ("png", "jpeg") or not 1 <= quality <= 95:
         raise BadInputError(f"no format {kind!r} of quality {quality}", hint="png, or jpeg with quality 1 to 95")
@@ -93,22 +122,20 @@ def write_changed(
     if profile and gray == stays_gray:
         options["icc_profile"] = profile
     options |= {"quality": quality, "subsampling": 0} if kind == "jpeg" else _FAST_PNG
+    buffer = io.BytesIO()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with writing(target) as temporary:
-            picture.save(temporary, format=kind.upper(), **options)
-            if not _opens(temporary, picture, exact=kind == "png"):
-                # Pillow writes profiles and EXIF that it refuses to read again: the pixels matter more
-                picture.save(temporary, format=kind.upper(), **{k: v for k, v in options.items() if k in _OF_PIXELS})
-                if not _opens(temporary, picture, exact=kind == "png"):
-                    raise OSError("what was written cannot be read again")
-                if on_note is not None:
-                    on_note("color profile and EXIF dropped: too large to be read again")
+        picture.save(buffer, format=kind.upper(), **options)
+        if not _opens(buffer, picture, exact=kind == "png"):
+            # Pillow writes profiles and EXIF that it refuses to read again: the pixels matter more
+            buffer = io.BytesIO()
+            picture.save(buffer, format=kind.upper(), **{k: v for k, v in options.items() if k in _OF_PIXELS})
+            if not _opens(buffer, picture, exact=kind == "png"):
+                raise OSError("what was encoded cannot be read again")
+            if on_note is not None:
+                on_note("color profile and EXIF dropped: too large to be read again")
     except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            what = f"{target}: the file's name is too long for the output"
-            raise BadInputError(what, hint="shorten the file's name") from error
-        raise BadInputError(f"{target}: cannot be written: {error}", hint="choose a writable --out") from error
+        raise BadInputError(f"{source}: cannot be encoded as {kind}: {error}", hint="another format") from error
+    return buffer.getvalue()
 
 
 @contextmanager
@@ -125,10 +152,10 @@ def _opened(source: Path) -> Iterator[Image.Image]:
         raise
 
 
-def _opens(path: Path, picture: Image.Image, *, exact: bool) -> bool:
+def _opens(encoded: io.BytesIO, picture: Image.Image, *, exact: bool) -> bool:
     """Whether a written picture can be read again, with the same pixels where the format is lossless."""
     try:
-        with Image.open(path) as again:
+        with Image.open(io.BytesIO(encoded.getvalue())) as again:
             again.load()
             return again.size == picture.size and (not exact or again.tobytes() == picture.tobytes())
     except Exception:  # Pillow raises almost any type on what it cannot read

@@ -54,6 +54,19 @@ class PhotoScore:
     skipped: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face that is to be scored.
+
+    Attributes:
+        image: `(h, w, 3)` RGB, the whole frame.
+        box: x0 y0 x1 y1 of the face in pixels.
+    """
+
+    image: NDArray[np.uint8]
+    box: Box
+
+
 @dataclass(frozen=True)
 class ScoreJob:
     """What a worker needs to score photos.
@@ -101,9 +114,9 @@ class ScorePhotos:
         Args:
             images: name and `(h, w, 3)` RGB of each.
         """
-        return self._scored([self._looked(key, image, []) for key, image in images])
+        return self._scored([self.look_at(key, image, []) for key, image in images])
 
-    def _scored(self, seen: Sequence[tuple[PhotoScore, _Frame | None]]) -> list[PhotoScore]:
+    def _scored(self, seen: Sequence[tuple[PhotoScore, SeenFace | None]]) -> list[PhotoScore]:
         scores: dict[int, float] = {}
         for places in together([None if frame is None else frame.image.shape for _, frame in seen]):
             frames = [frame for _, frame in (seen[place] for place in places) if frame is not None]
@@ -116,7 +129,7 @@ class ScorePhotos:
             rows.append(replace(row, score=score if known else None, skipped=skipped))
         return rows
 
-    def _seen(self, path: Path) -> tuple[PhotoScore, _Frame | None]:
+    def _seen(self, path: Path) -> tuple[PhotoScore, SeenFace | None]:
         """The row of a photo without its score, and the face to score where there is one."""
         relative = path.relative_to(self.base).as_posix()
         key, notes = printable(relative), []
@@ -125,12 +138,23 @@ class ScorePhotos:
         said: list[str] = []
         try:
             image = read_photo(path, on_note=said.append)
-            return self._looked(key, image, [*notes, *(_short(text, path) for text in said)])
+            return self.look_at(key, image, [*notes, *(_short(text, path) for text in said)])
         except BadInputError as error:
             return PhotoScore(key, None, notes=tuple(notes), skipped=why_unread(path, error)), None
 
-    def _looked(self, key: str, image: NDArray[np.uint8], given: Sequence[str]) -> tuple[PhotoScore, _Frame | None]:
-        """The row of a picture without its score, and the face to score where there is one."""
+    def look_at(
+        self, key: str, image: NDArray[np.uint8], given: Sequence[str] = ()
+    ) -> tuple[PhotoScore, SeenFace | None]:
+        """Find the face of a picture.
+
+        Args:
+            key: its name.
+            image: `(h, w, 3)` RGB.
+            given: notes of whoever read it.
+
+        Returns:
+            The row of the picture without its score, and the face to score where there is one.
+        """
         notes, found = list(given), self.aligner.locate(image)
         if not found:
             return PhotoScore(key, None, 0, notes=tuple(notes), skipped=_why_no_face(image, self.aligner)), None
@@ -141,9 +165,9 @@ class ScorePhotos:
             notes += problems[1:]
             reason = f"{LOW_QUALITY}{problems[0]}"
             return PhotoScore(key, None, len(found), face.box, _once(notes), reason), None
-        return PhotoScore(key, None, len(found), face.box, _once([*notes, *problems])), _Frame(image, face.box)
+        return PhotoScore(key, None, len(found), face.box, _once([*notes, *problems])), SeenFace(image, face.box)
 
-    def _scores(self, frames: Sequence[_Frame], keys: Sequence[str]) -> list[float]:
+    def _scores(self, frames: Sequence[SeenFace], keys: Sequence[str]) -> list[float]:
         images = torch.from_numpy(np.stack([frame.image for frame in frames])).permute(0, 3, 1, 2).float() / 255
         boxes = torch.tensor([frame.box for frame in frames], dtype=torch.float32)
         return list(scores_of(self.detector, FaceBatch(images={"rgb": images}, key=tuple(keys), box=boxes)).tolist())
@@ -158,12 +182,6 @@ def _once(notes: Sequence[str]) -> tuple[str, ...]:
         for note in said
         if not (note == "several faces" and SEVERAL in said) and (note == small or not note.startswith(_SMALLER))
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    image: NDArray[np.uint8]
-    box: Box
 
 
 def together(shapes: Sequence[tuple[int, ...] | None]) -> Iterator[list[int]]:

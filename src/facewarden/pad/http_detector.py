@@ -8,6 +8,7 @@ import io
 import ipaddress
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ LOCAL = "http://127.0.0.1:8780/score"
 _LOCAL_NAMES = ("localhost",)
 _LARGEST = 1e30  # of a score, which is kept as float32
 _PROBE_SIDE = 96
+_BUSY = 429
 _SURE = 1e-7  # a probability of 0 or 1 has no finite logit
 _SETTINGS = '{"url": "http://127.0.0.1:8780/score", "modalities": ["rgb"], "output": "probability"}'
 
@@ -56,6 +58,8 @@ class HttpSettings:
         retries: further tries after a time-out, a refused connection or an answer of 5xx.
         pause: seconds before the first further try, doubled for each next one.
         invert: its score is higher for attacks.
+        key_variable: name of the environment variable that holds an API key of the service; the key itself is in no
+            file.
         self_test: known inputs with the scores, as logits, that the service must give when it is loaded.
     """
 
@@ -69,6 +73,7 @@ class HttpSettings:
     retries: Whole = 2
     pause: NotNegative = 0.2
     invert: bool = False
+    key_variable: str = ""
     self_test: tuple[KnownAnswer, ...] = ()
 
     def __post_init__(self) -> None:
@@ -89,7 +94,7 @@ class HttpDetector(Detector):
     The request is `POST`, JSON: `{"version": 1, "samples": [{"key": "...", "rgb": "<base64 PNG>", "box": [x0, y0, x1,
     y1]}, ...]}`. Color is an 8-bit RGB PNG, infrared an 8-bit gray PNG, depth a 16-bit gray PNG of the encoded depth
     (see `FaceBatch`) times 65535; a sensor that a sample lacks and the box of one without box are left out. The answer
-    is `{"scores": [...]}`, one number a sample, in order. Pixels are rounded to what a PNG holds, as in a file.
+    is `{"scores": [...]}`, one number a sample, in order, null where there is none. Pixels are rounded to what a PNG holds, as in a file.
 
     Args:
         service: a JSON file of `HttpSettings`, or the URL itself; the default is `http://127.0.0.1:8780/score`. Only
@@ -143,16 +148,16 @@ class HttpDetector(Detector):
 
     def _post(self, body: bytes) -> Any:
         settings = self.settings
-        problem = ""
+        problem, wait = "", 0.0
         for number in range(settings.retries + 1):
             if number:
-                time.sleep(settings.pause * 2 ** (number - 1))
+                time.sleep(max(settings.pause * 2 ** (number - 1), min(wait, settings.timeout)))
             try:
-                answer = post(settings.url, body, seconds=settings.timeout)
+                answer = post(settings.url, body, seconds=settings.timeout, key=_key(settings))
                 if 200 <= answer.status < 300:
                     return parse_json(answer.body, what=settings.url, digits=4000)
-                problem = f"answered {answer.status} {answer.reason[:100]}"
-                if answer.status < 500:
+                problem, wait = f"answered {answer.status} {answer.reason[:100]}", answer.retry_after or 0.0
+                if answer.status < 500 and answer.status != _BUSY:
                     break
             except TimeoutError:
                 problem = f"did not answer within {settings.timeout:g} s"
@@ -232,7 +237,21 @@ def _png(image: Tensor, modality: Modality) -> bytes:
     return buffer.getvalue()
 
 
+def _key(settings: HttpSettings) -> str:
+    if not settings.key_variable:
+        return ""
+    key = os.environ.get(settings.key_variable, "")
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise BadInputError(
+            f"{settings.url}: the environment variable {settings.key_variable} holds no API key",
+            hint=f"export {settings.key_variable}=...",
+        )
+    return key
+
+
 def _number(value: Any, settings: HttpSettings) -> float:
+    if value is None:
+        return math.nan
     if isinstance(value, float) and not math.isfinite(value):
         return math.nan  # costs that sample: whoever scores names it
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from facewarden.core.guards.limits import check_limit, limit_of
+from facewarden.core.guards.text import is_count
 
 _BLOCK = 1 << 16
 
@@ -24,20 +25,23 @@ class HttpAnswer:
         status: the code; nothing was followed or repeated.
         reason: its words.
         body: at most the limit `answer_bytes`.
+        retry_after: seconds that the service asks to wait; None where it does not.
     """
 
     status: int
     reason: str
     body: bytes
+    retry_after: float | None = None
 
 
-def post(url: str, body: bytes, *, seconds: int | float) -> HttpAnswer:
+def post(url: str, body: bytes, *, seconds: int | float, key: str = "") -> HttpAnswer:
     """Send a POST of JSON and read the whole answer; no proxy is used and no redirect is followed.
 
     Args:
         url: of http or https, checked by the caller.
         body: JSON.
         seconds: for all of it. A service that sends one byte now and then is cut off as well.
+        key: sent as `Authorization: Bearer`; empty for none.
 
     Raises:
         TimeoutError: the whole answer was not there in time.
@@ -65,7 +69,7 @@ def post(url: str, body: bytes, *, seconds: int | float) -> HttpAnswer:
             opened = context.wrap_socket(opened, server_hostname=parts.hostname, do_handshake_on_connect=False)
             opened.do_handshake()
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        answer = _exchange(opened, parts.netloc.rpartition("@")[2], target, body, url)
+        answer = _exchange(opened, parts.netloc.rpartition("@")[2], target, body, url, key)
         if cut.is_set():  # to the reader the end of the connection looks like the end of the answer
             raise TimeoutError(f"no whole answer within {seconds:g} s")
         return answer
@@ -99,10 +103,11 @@ def _connected(host: str, port: int, *, ends: float) -> socket.socket:
     raise problem
 
 
-def _exchange(opened: socket.socket, host: str, target: str, body: bytes, url: str) -> HttpAnswer:
+def _exchange(opened: socket.socket, host: str, target: str, body: bytes, url: str, key: str) -> HttpAnswer:
     connection = http.client.HTTPConnection(host)
     connection.sock = opened
     headers = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
+    headers |= {"Authorization": f"Bearer {key}"} if key else {}
     connection.request("POST", target, body=body, headers=headers)
     with closing(connection), connection.getresponse() as answer:
         most = int(limit_of("answer_bytes"))
@@ -113,4 +118,5 @@ def _exchange(opened: socket.socket, host: str, target: str, body: bytes, url: s
                 check_limit("answer_bytes", len(whole), what=f"{url} answered")
         if answer.length:  # of the bytes that the header announced
             raise http.client.IncompleteRead(bytes(whole), answer.length)
-    return HttpAnswer(answer.status, answer.reason or "", bytes(whole))
+        wait = answer.getheader("Retry-After", "")
+    return HttpAnswer(answer.status, answer.reason or "", bytes(whole), float(wait) if is_count(wait) else None)

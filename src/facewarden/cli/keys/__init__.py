@@ -1,0 +1,1 @@
+"""Add, list and revoke API keys of the service."""

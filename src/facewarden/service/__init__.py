@@ -1,0 +1,1 @@
+"""The service: one process that scores, purifies, compares and audits over HTTP; `facewarden serve` starts it."""

@@ -1,0 +1,99 @@
+"""Structured logs, one JSON object a line, and the log of actions; neither holds pixels, names of photos or secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from facewarden.core.errors import BadInputError
+
+_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
+
+def open_log(*, stream: Any = None, level: int = logging.INFO) -> Any:
+    """Return the logger of the service, and let uvicorn and facewarden log through the same lines.
+
+    Args:
+        stream: a text stream, standard error when left out.
+        level: of logging.
+    """
+    target = sys.stderr if stream is None else stream
+    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    for name in _UVICORN:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.WARNING if name == "uvicorn.access" else level)
+    return structlog.wrap_logger(
+        structlog.PrintLogger(target),
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+
+
+class ActionLog:
+    """Who did what and when, one JSON object a line, appended to a file that nothing here ever shortens.
+
+    Args:
+        path: the file; only its owner may read it.
+
+    Raises:
+        BadInputError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise BadInputError(f"{path}: cannot be written: {error}", hint="--data FOLDER") from error
+
+    def add(self, action: str, *, by: str = "", **about: str | int | float) -> None:
+        """Write one line.
+
+        Args:
+            action: such as audit.submit.
+            by: public part of a key; empty where none was needed.
+            about: numbers and identities; no name of a photo.
+        """
+        line = json.dumps(
+            {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "action": action, "by": by, **about}
+        )
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(line + "\n")
+                self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
+
+def where_of(error: BaseException) -> dict[str, object]:
+    """An unexpected error for the log: its type and the lines that led to it; messages may hold names of photos."""
+    lines = traceback.extract_tb(error.__traceback__)[-8:]
+    return {
+        "error": type(error).__name__,
+        "where": [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in lines],
+    }

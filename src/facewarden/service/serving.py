@@ -1,0 +1,151 @@
+"""Run the service: where it may listen, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from facewarden.core.errors import BadInputError
+from facewarden.service.app import create_app
+from facewarden.service.logs import open_log
+from facewarden.service.settings import ServiceSettings
+from facewarden.service.state import Service
+from facewarden.service.store.database import open_database
+from facewarden.service.store.key_store import KeyStore
+
+
+class _Server(uvicorn.Server):
+    """Tells the service of a stop at once, so that streams end and new work is refused while the rest is finished."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.stopping.set()
+        super().handle_exit(sig, frame)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A service that has its address and its models, and is not served yet.
+
+    Attributes:
+        service: what its routes share.
+        url: by which it is reached.
+    """
+
+    service: Service
+    url: str
+    _server: uvicorn.Server
+    _socket: socket.socket
+
+    def run(self) -> None:
+        """Serve until the process, or `stop`, ends it."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+
+    def stop(self) -> None:
+        """Ask for the end, from any thread; what was accepted is finished."""
+        self._server.handle_exit(signal.SIGTERM, None)
+
+    @property
+    def started(self) -> bool:
+        """Whether requests are answered."""
+        return self._server.started
+
+
+def serve(
+    settings: ServiceSettings, *, certificate: Path | None = None, private_key: Path | None = None, log: Any = None
+) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        settings, certificate, private_key, log: as in `prepare`.
+
+    Raises:
+        BadInputError: as `prepare`.
+    """
+    prepare(settings, certificate=certificate, private_key=private_key, log=log).run()
+
+
+def prepare(
+    settings: ServiceSettings, *, certificate: Path | None = None, private_key: Path | None = None, log: Any = None
+) -> Prepared:
+    """Take the address and load the models.
+
+    Args:
+        settings: what is served.
+        certificate, private_key: PEM files for TLS; without them a proxy before the service encrypts.
+        log: a structured log; standard error when left out.
+
+    Raises:
+        BadInputError: another address than this machine itself without any key, or one that cannot be listened on.
+    """
+    log = open_log() if log is None else log
+    if (certificate is None) != (private_key is None):
+        raise BadInputError("a certificate and its key belong together", hint="--certificate FILE --private-key FILE")
+    listening = _listening(settings)
+    try:
+        if not settings.local:
+            check_keys(settings)
+            if certificate is None:
+                log.warning("no_tls", message="requests come in the clear: use --certificate, or a proxy with TLS")
+        app = create_app(settings, log=log)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, date_header=False, ws="none",
+            timeout_graceful_shutdown=max(1, round(settings.drain)), timeout_keep_alive=30,
+            ssl_certfile=certificate, ssl_keyfile=private_key, lifespan="on", h11_max_incomplete_event_size=64 * 1024,
+        )  # fmt: skip
+    except BaseException:
+        listening.close()
+        raise
+    service: Service = app.state.service
+    host, port = listening.getsockname()[:2]
+    where = f"[{host}]" if ":" in host else host
+    url = f"{'http' if certificate is None else 'https'}://{where}:{port}"
+    log.info("listening", url=url, detectors=list(service.models.detectors))
+    return Prepared(service, url, _Server(config, service), listening)
+
+
+def check_keys(settings: ServiceSettings) -> None:
+    """Refuse to be reached from other machines as long as nobody has a key.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    engine = open_database(settings.database_url)
+    try:
+        found = KeyStore(engine).all()
+    finally:
+        engine.dispose()
+    if not any(key.valid(time.time()) for key in found):
+        raise BadInputError(
+            f"{settings.host} is reached from other machines, and there is no API key",
+            hint="facewarden keys add NAME --scope score, or --host 127.0.0.1",
+        )
+
+
+def _listening(settings: ServiceSettings) -> socket.socket:
+    """A socket on the address; taken before models are loaded, so that an occupied port is told at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        return made
+    except (OSError, UnicodeError) as error:
+        raise BadInputError(
+            f"{settings.host}:{settings.port} cannot be listened on: {error}", hint="another --host or --port"
+        ) from error

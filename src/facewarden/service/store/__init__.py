@@ -1,0 +1,1 @@
+"""What the service keeps: API keys and jobs, in SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""What travels: requests and answers of the service, as OpenAPI describes them."""
