@@ -22,9 +22,11 @@ class Smooth(FieldAttack):
     Args:
         grid: points along a side; fewer are smoother and weaker.
         steps: gradient steps.
+        noise: gray levels of the budget that go to fine noise, optimized together with the field.
+        precision: "bfloat16" reads gradients faster where the processor has it.
 
     Raises:
-        BadInputError: fewer than two points or one step.
+        BadInputError: fewer than two points or one step, or noise that is the whole budget.
 
     Source: written here; perturbations restricted to low frequencies are those of Guo, Frank, Weinberger, "Low
     Frequency Adversarial Perturbation", UAI 2019, with a bicubic grid in place of the cosine transform.

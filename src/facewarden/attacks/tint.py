@@ -27,6 +27,8 @@ class Tint(FieldAttack):
         color: the strength s.
         grid: points along a side.
         steps: gradient steps.
+        noise: gray levels of fine noise that is optimized together with the field and added to the tinted face.
+        precision: "bfloat16" reads gradients faster where the processor has it.
 
     Raises:
         BadInputError: a strength of nothing or above 1, fewer than two points, or fewer than one step.
@@ -58,7 +60,7 @@ class Tint(FieldAttack):
     def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
         """What the lowest and the highest gain and offset make of each value."""
         reach = self.color * (clean + _OFFSET)
-        return clean - reach, clean + reach
+        return self.with_noise(clean - reach, clean + reach)
 
 
 entry = Tint

@@ -30,6 +30,8 @@ class Warp(FieldAttack):
         pixels: the longest displacement.
         grid: points along a side of the field.
         steps: gradient steps.
+        noise: gray levels of fine noise that is optimized together with the field and added to the moved face.
+        precision: "bfloat16" reads gradients faster where the processor has it.
 
     Raises:
         BadInputError: a displacement of nothing or above 16 pixels, fewer than two points, or fewer than one step.
@@ -76,7 +78,7 @@ class Warp(FieldAttack):
             return clean, clean
         reach = math.ceil(self.pixels)
         high = functional.max_pool2d(clean, 2 * reach + 1, stride=1, padding=reach)
-        return -functional.max_pool2d(-clean, 2 * reach + 1, stride=1, padding=reach), high
+        return self.with_noise(-functional.max_pool2d(-clean, 2 * reach + 1, stride=1, padding=reach), high)
 
 
 entry = Warp

@@ -118,3 +118,23 @@ def test_a_strength_is_a_budget_of_its_own_kind(method: str, options: list[dict[
 def test_what_is_no_budget_is_refused(make: Any, wrong: dict[str, float]) -> None:
     with pytest.raises(BadInputError):
         make(**wrong)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_noise_beside_a_field_reaches_more_and_stays_in_its_part(make: type[FieldAttack]) -> None:
+    alone, both = (make(steps=6, noise=noise)(push(), BUDGET) for noise in (0.0, 4.0))
+    assert float(both.loss.mean()) > float(alone.loss.mean()) or make is Smooth
+    clean = push().clean["rgb"]
+    if make is Smooth:
+        assert float((both.images["rgb"] - clean).abs().max()) <= 8 / 255 + 1e-6
+    low, high = (make(noise=noise).bounds(clean)[1] for noise in (0.0, 4.0)) if make is not Smooth else (clean, clean)
+    torch.testing.assert_close(high - low, torch.full_like(low, 0.0 if make is Smooth else 4 / 255))
+
+
+def test_noise_that_is_the_whole_budget_is_refused() -> None:
+    with pytest.raises(BadInputError, match="noise of 8 gray levels"):
+        Smooth(noise=8.0)(push(), BUDGET)
+    with pytest.raises(BadInputError, match="noise of 4 gray levels"):
+        Smooth(noise=4.0)(push(), ThreatModel(norm="l2", eps=1.0))
+    with pytest.raises(BadInputError):
+        Tint(noise=-1.0)
