@@ -26,10 +26,12 @@ class CanonicalMesh:
     Attributes:
         vertices: `(v, 3)` float32.
         triangles: `(t, 3)` vertex indices.
+        texture: `(v, 2)` place of each vertex in a texture, across and down, 0 to 1; None where the file has none.
     """
 
     vertices: NDArray[np.float32]
     triangles: NDArray[np.int64]
+    texture: NDArray[np.float32] | None = None
 
     @property
     def landmarks(self) -> NDArray[np.float32]:
@@ -60,17 +62,22 @@ def read_obj(path: Path) -> CanonicalMesh:
     Raises:
         BadInputError: the file is missing, has no triangles, fewer vertices than the landmarks need, or bad numbers.
     """
-    vertices, triangles = [], []
+    vertices, triangles, places, placed = [], [], [], []
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             words = line.split()
             if words[:1] == ["v"]:
                 vertices.append([float(word) for word in words[1:4]])
+            elif words[:1] == ["vt"]:
+                places.append([float(words[1]), 1.0 - float(words[2])])
             elif words[:1] == ["f"]:
                 triangles.append([int(word.split("/")[0]) - 1 for word in words[1:4]])
+                placed.append([int(word.partition("/")[2].partition("/")[0] or 0) - 1 for word in words[1:4]])
         points = np.array(vertices, np.float64).reshape(-1, 3)
         faces = np.array(triangles, np.int64).reshape(-1, 3)
-    except (OSError, ValueError) as error:
+        texture = np.array(places, np.float32).reshape(-1, 2)
+        corners = np.array(placed, np.int64).reshape(-1, 3)
+    except (OSError, ValueError, IndexError) as error:
         raise BadInputError(
             f"cannot read the mesh {path}: {error}", hint="facewarden fetch mindar_face_mesh"
         ) from error
@@ -84,7 +91,11 @@ def read_obj(path: Path) -> CanonicalMesh:
     millimeters = (points - eyes) * np.array([10.0, -10.0, 10.0])
     # The ears of an average head lie this far behind its pupils; the mesh itself ends in front of them.
     millimeters[:, 2] += 72.0
-    return CanonicalMesh(millimeters.astype(np.float32), faces)
+    if corners.min() < 0 or corners.max() >= len(texture):
+        return CanonicalMesh(millimeters.astype(np.float32), faces)
+    placed_at = np.zeros((len(points), 2), np.float32)
+    placed_at[faces.ravel()] = texture[corners.ravel()]
+    return CanonicalMesh(millimeters.astype(np.float32), faces, placed_at)
 
 
 def cached_mesh() -> CanonicalMesh:
@@ -128,8 +139,26 @@ def fit_canonical(
     return FittedMesh(height, inside, seen, fit)
 
 
-def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int64], *, size: int) -> tuple[Map, NDArray[np.bool_]]:
-    """Draw the nearest surface of a triangle mesh into a `(size, size)` map of its third coordinate.
+@dataclass(frozen=True, eq=False)
+class Covered:
+    """Candidates of a z-buffer: pixels inside of triangles.
+
+    Attributes:
+        pixel: `(n,)` number of the pixel, row by row.
+        depth: `(n,)` third coordinate there.
+        triangle: `(n,)` which triangle.
+        u, v: `(n,)` shares of its second and third corner.
+    """
+
+    pixel: NDArray[np.int64]
+    depth: NDArray[np.float64]
+    triangle: NDArray[np.int64]
+    u: NDArray[np.float64]
+    v: NDArray[np.float64]
+
+
+def covered(points: NDArray[np.float32], triangles: NDArray[np.int64], *, size: int) -> Covered:
+    """Return what each triangle covers of a `(size, size)` picture.
 
     Every pixel of every triangle's bounding box is a candidate; one pass computes all barycentric coordinates.
     """
@@ -149,8 +178,14 @@ def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int64], *, size
     v = ((b - a)[which, 0] * (py - a[which, 1]) - (b - a)[which, 1] * (px - a[which, 0])) / safe[which]
     hit = (u >= -1e-6) & (v >= -1e-6) & (u + v <= 1 + 1e-6) & np.isfinite(safe)[which]
     z = a[which, 2] + u * (b - a)[which, 2] + v * (c - a)[which, 2]
+    return Covered((py * size + px)[hit], z[hit], which[hit], u[hit], v[hit])
+
+
+def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int64], *, size: int) -> tuple[Map, NDArray[np.bool_]]:
+    """Draw the nearest surface of a triangle mesh into a `(size, size)` map of its third coordinate."""
+    candidates = covered(points, triangles, size=size)
     buffer = np.full(size * size, -np.inf)
-    np.maximum.at(buffer, (py * size + px)[hit], z[hit])
+    np.maximum.at(buffer, candidates.pixel, candidates.depth)
     inside = np.isfinite(buffer).reshape(size, size)
     height = np.where(inside, np.maximum(buffer.reshape(size, size), 0), 0)
     return height.astype(np.float32), inside
