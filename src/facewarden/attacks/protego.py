@@ -16,6 +16,7 @@ from torch.nn import functional
 from facewarden.attacks.parts.person_mask import Masks, Paint, PersonMask, mean_by_person, person_noise
 from facewarden.core.attack import CountedObjective
 from facewarden.core.errors import BadInputError
+from facewarden.core.files import write_text
 from facewarden.core.objective import Images
 from facewarden.core.settings import Count, Positive, Share
 from facewarden.data.simulate.person.mesh import CanonicalMesh, cached_mesh, read_obj
@@ -77,7 +78,7 @@ class Protego(PersonMask):
             for corner in (22 * row + column + 1 for column in range(21)):
                 a, b, c, d = corner, corner + 1, corner + 22, corner + 23
                 lines += [f"f {a}/{a} {b}/{b} {c}/{c}", f"f {b}/{b} {d}/{d} {c}/{c}"]
-        path.write_text("\n".join(lines), encoding="utf-8")
+        write_text(path, "\n".join(lines))
         return cls(steps=2, step_size=0.5, side=16, mesh=path)
 
     def painter(self, objective: CountedObjective) -> Paint:

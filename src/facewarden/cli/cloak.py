@@ -48,7 +48,8 @@ def cloak(
         out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
         method: an entry of facewarden list attacks; its settings may follow in braces. Who is on a photo is not
             known here, so that fawkes_targeted and tip_im aim at strangers that are far from each face, not from a
-            person.
+            person. opom, protego and facecloak make one mask for all photos of a person: PHOTOS then holds a folder
+            for each person, and of every photo the largest face is cloaked.
         set: settings of the method, such as steps=20; those of a recognizer follow its name:
             mobilefacenet_128.order=BGR.
         surrogates: recognizers that the cloak is made on, all different.

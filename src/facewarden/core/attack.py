@@ -62,6 +62,10 @@ class Attack(ABC):
         needs_gradients: False for attacks that only query.
         wants_target: True for cloaks whose published goal is to look like another, given face (`Impersonate`).
         targets: how many others such a cloak chooses from, face by face.
+        wants_landmarks: True for cloaks that follow the shape of the face: `Objective.landmarks` are found for them.
+        person_goal: the goal of a cloak with one mask for all photos of a person, a key of `PERSON_GOALS` in
+            `facewarden.photos.cloak_goals`; None for attacks on each photo by itself. A property where an option
+            decides.
         of_decision: True for attacks that climb the distance to the decision, whatever the goal's loss is: through a
             head of a detector they would do what they do without.
         own_budget: what the budget of an attack counts that no norm of the change can bound, such as "pixels of
@@ -71,8 +75,10 @@ class Attack(ABC):
     needs_gradients: ClassVar[bool] = True
     wants_target: ClassVar[bool] = False
     targets: ClassVar[int] = 1
+    wants_landmarks: ClassVar[bool] = False
     own_budget: ClassVar[str | None] = None
     of_decision: bool = False
+    person_goal: str | None = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

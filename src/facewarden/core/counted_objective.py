@@ -17,7 +17,7 @@ from facewarden.core.objective import Images, Objective, Transform
 from facewarden.core.seeding import derive
 from facewarden.core.threat import ThreatModel
 
-Climb = Literal["loss", "margin", "cross_entropy"]
+Climb = Literal["loss", "margin", "cross_entropy", "first_loss"]
 
 
 class CountedObjective:
@@ -45,6 +45,20 @@ class CountedObjective:
     def __len__(self) -> int:
         """How many samples there are."""
         return len(self._objective.keys)
+
+    @property
+    def people(self) -> Tensor:
+        """`(b,)` number of the person of each sample, in the order of their first samples."""
+        named = self._objective.people
+        if named is None:
+            return torch.arange(len(self))
+        numbers: dict[str, int] = {}
+        return torch.tensor([numbers.setdefault(who, len(numbers)) for who in named], dtype=torch.long)
+
+    @property
+    def landmarks(self) -> Tensor | None:
+        """`(b, 5, 2)` landmarks in pixels of the images, where the goal knows them."""
+        return self._objective.landmarks
 
     @property
     def gradient_calls(self) -> int:
@@ -102,7 +116,8 @@ class CountedObjective:
         Args:
             images: where to read it.
             of: "loss" is the objective's own; "margin" is its distance to the decision; "cross_entropy" is
-                the two-class cross-entropy of that margin.
+                the two-class cross-entropy of that margin; "first_loss" is what the objective climbs in its first
+                steps.
             through: a differentiable change of the images between here and the model.
             precision: "bfloat16" runs the model under autocast with channels-last images where the device has it
                 natively: about twice as fast on convolutions, and a slightly different gradient; success is measured
@@ -184,6 +199,8 @@ class CountedObjective:
     def _value(self, images: Images, of: Climb) -> Tensor:
         if of == "loss":
             return self._objective.loss(images)
+        if of == "first_loss":
+            return self._objective.first_loss(images)
         margin = self._objective.margin(images)
         return margin if of == "margin" else torch.nn.functional.softplus(margin)
 

@@ -23,6 +23,9 @@ class _Embedding(Objective):
         images: Tensor,
         keys: Sequence[str],
         weights: Sequence[float] | None = None,
+        *,
+        people: Sequence[str] | None = None,
+        landmarks: Tensor | None = None,
     ) -> None:
         if not recognizers:
             raise BadInputError("an embedding goal needs at least one recognizer", hint="recognizers=[...]")
@@ -38,6 +41,9 @@ class _Embedding(Objective):
         self.recognizers = tuple(recognizers)
         self.differentiable = all(model.differentiable for model in recognizers)
         self.clean, self.keys = {"rgb": images}, tuple(keys)
+        if people is not None and len(people) != len(images):
+            raise BadInputError(f"{len(images)} faces of {len(people)} people", hint="people=[...], one for each face")
+        self.people, self.landmarks = None if people is None else tuple(people), landmarks
         self._reference: tuple[Tensor, ...] = ()
 
     def _similarity(self, images: Images) -> Tensor:
@@ -49,6 +55,8 @@ class _Embedding(Objective):
         """Return the same goal for some of the samples."""
         part, where = copy.copy(self), list(rows)
         part.clean, part.keys = {"rgb": self.clean["rgb"][where]}, tuple(self.keys[row] for row in where)
+        part.people = None if self.people is None else tuple(self.people[row] for row in where)
+        part.landmarks = None if self.landmarks is None else self.landmarks[where]
         part._reference = tuple(reference[where] for reference in self._reference)
         return part
 
@@ -103,6 +111,7 @@ class PushAway(_Embedding):
         threshold: cosine similarity below which every surrogate no longer matches the clean face.
         weights: of the surrogates in the loss, equal by default. Cosines of different networks live in different bands:
             1 / (1 - threshold of the network) makes their terms comparable.
+        people, landmarks: as in `Objective`, where they are known.
     """
 
     goal = "push_away"
@@ -115,8 +124,10 @@ class PushAway(_Embedding):
         keys: Sequence[str],
         threshold: float = 0.25,
         weights: Sequence[float] | None = None,
+        people: Sequence[str] | None = None,
+        landmarks: Tensor | None = None,
     ) -> None:
-        super().__init__(recognizers, images, keys, weights)
+        super().__init__(recognizers, images, keys, weights, people=people, landmarks=landmarks)
         self.threshold = threshold
         with torch.no_grad():
             self._reference = tuple(model.embed(images) for model in self.recognizers)

@@ -25,6 +25,8 @@ class Objective(ABC):
         goal: a word for reports.
         differentiable: whether `loss` has a gradient; gradient attacks refuse an objective without one.
         label: `(b,)` what the attacker knows that each sample is, 1 = bona fide; None where the goal has no labels.
+        people: who is on each sample; None where the goal does not know, and each sample is a person of its own.
+        landmarks: `(b, 5, 2)` eyes, nose tip and mouth corners in pixels of the images; None where they are not known.
     """
 
     clean: Images
@@ -32,10 +34,16 @@ class Objective(ABC):
     goal: str
     differentiable: bool = True
     label: Tensor | None = None
+    people: tuple[str, ...] | None = None
+    landmarks: Tensor | None = None
 
     @abstractmethod
     def loss(self, images: Images) -> Float[Tensor, " b"]:
-        """What the attacker climbs, one value per sample; samples must not influence each other."""
+        """What the attacker climbs, one value per sample; samples of different people must not influence each other."""
+
+    def first_loss(self, images: Images) -> Float[Tensor, " b"]:
+        """What an attacker climbs in the first steps, where `loss` itself has no slope at the clean images."""
+        return self.loss(images)
 
     @abstractmethod
     def success(self, images: Images) -> Bool[Tensor, " b"]:
@@ -67,6 +75,8 @@ class _Rows(Objective):
         self.clean = {name: image[self._where] for name, image in whole.clean.items()}
         self.keys = tuple(whole.keys[row] for row in rows)
         self.label = None if whole.label is None else whole.label[self._where.to(whole.label.device)]
+        self.people = None if whole.people is None else tuple(whole.people[row] for row in rows)
+        self.landmarks = None if whole.landmarks is None else whole.landmarks[self._where]
 
     def _fill(self, images: Images) -> Images:
         return {name: image.index_copy(0, self._where, images[name]) for name, image in self._whole.clean.items()}
@@ -81,6 +91,9 @@ class _Rows(Objective):
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         return self._of(self._whole.loss, images)
+
+    def first_loss(self, images: Images) -> Float[Tensor, " b"]:
+        return self._of(self._whole.first_loss, images)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         return self._of(self._whole.success, images)
@@ -104,10 +117,15 @@ class TransformedObjective(Objective):
         self.inner, self.view = inner, view
         self.clean, self.keys, self.goal, self.label = inner.clean, inner.keys, inner.goal, inner.label
         self.differentiable = inner.differentiable and differentiable
+        self.people, self.landmarks = inner.people, inner.landmarks
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """The goal's loss of what is left of the images."""
         return self.inner.loss(self.view(images))
+
+    def first_loss(self, images: Images) -> Float[Tensor, " b"]:
+        """What the goal climbs first, of what is left of the images."""
+        return self.inner.first_loss(self.view(images))
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the goal is reached on what is left of the images."""

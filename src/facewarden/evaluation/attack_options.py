@@ -53,8 +53,13 @@ def build_attack(method: AttackLike, options: Mapping[str, Any]) -> Attack:
 
 def _of_eps(attack: Attack) -> Attack:
     """Refuse an attack whose budget eps does not count: rates over budgets would compare what is not alike."""
+    name = type(attack).__module__.rpartition(".")[2]
+    if attack.person_goal is not None:
+        raise BadInputError(
+            f"{name} is a cloak with one mask for all photos of a person",
+            hint=f"facewarden cloak PEOPLE --method {name}",
+        )
     if attack.own_budget is not None:
-        name = type(attack).__module__.rpartition(".")[2]
         raise BadInputError(
             f"{name} is a cloak of faces whose budget is {attack.own_budget}, not eps",
             hint=f"facewarden cloak PHOTOS --method {name}",

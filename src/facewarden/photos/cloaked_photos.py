@@ -21,9 +21,10 @@ from facewarden.core.seeding import derive
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import CloakMethod
 from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.photos.crop_landmarks import Points, in_crops
 
 Goal = Callable[..., Objective]
-"""`goal(clean, keys=...)`: the objective of the cloak on aligned crops."""
+"""`goal(clean, keys=..., landmarks=...)`: the objective of the cloak on aligned crops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,8 @@ def _cloaked(
         return []
     crops = np.stack([align_face(photo.pixels, face.landmarks) for photo in photos for face in photo.faces])
     keys = [f"{photo.name}#{number}" for photo in photos for number in range(len(photo.faces))]
-    found, gone = _changes(method, goal, crops, keys, seed=seed)
+    points = [face.landmarks for photo in photos for face in photo.faces]
+    found, gone = _changes(method, goal, crops, keys, points, seed=seed)
     changes, lost = iter(found), iter(gone)
     likelihoods = iter(detector(to_images(crops)))
     return [_pasted(photo, [(next(changes), next(lost), float(next(likelihoods))) for _ in photo.faces], method)
@@ -125,7 +127,7 @@ def _pasted(
 
 
 def _changes(
-    method: CloakMethod, goal: Goal, crops: NDArray[np.uint8], keys: list[str], *, seed: int
+    method: CloakMethod, goal: Goal, crops: NDArray[np.uint8], keys: list[str], points: Sequence[Points], *, seed: int
 ) -> tuple[list[NDArray[np.float64]], list[bool]]:
     """What to add to every aligned crop, inside the face only, and which of them a network gave no vector."""
     clean = to_images(crops)
@@ -134,8 +136,11 @@ def _changes(
     def masked(images: Images) -> Images:
         return {"rgb": clean + region * (images["rgb"] - clean)}
 
+    landmarks = in_crops(points) if method.attack.wants_landmarks else None
     found = method.attack(
-        TransformedObjective(goal(clean, keys=keys), masked), method.threat, seed=derive(seed, "cloak")
+        TransformedObjective(goal(clean, keys=keys, landmarks=landmarks), masked),
+        method.threat,
+        seed=derive(seed, "cloak"),
     )
     moved: Tensor = masked(found.images)["rgb"] - clean
     return list(moved.permute(0, 2, 3, 1).double().numpy()), found.lost.tolist()

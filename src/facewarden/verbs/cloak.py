@@ -119,7 +119,8 @@ def cloak(
         out: another folder; photos keep their relative paths, transparency, EXIF data and color profile.
         method: an entry of facewarden list attacks; its settings may follow in braces. Who is on a photo is not
             known here, so that fawkes_targeted and tip_im aim at strangers that are far from each face, not from a
-            person.
+            person. opom, protego and facecloak make one mask for all photos of a person: PHOTOS then holds a folder
+            for each person, and of every photo the largest face is cloaked.
         surrogates: recognizers that the cloak is made on, all different.
         recognizers: further recognizers whose shift is reported, and which the cloak never sees.
         strength: low, mid or high: 4, 8 or 16 gray levels; for Fawkes its published modes; for warp 1.5, 2.5 or 4
@@ -149,6 +150,10 @@ def cloak(
     if not 1 <= quality <= 95:
         raise BadInputError(f"quality {quality}", hint="quality=95")
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
+    whole_people = chosen.attack.person_goal is not None
+    if whole_people:
+        _check_people(folder, name_of(method), shard=shard)
+        faces = "largest"
     chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(recognizers, what="recognizers")
     names = list(chosen_surrogates)
     models = {name: resolve_recognizer(given) for name, given in {**chosen_surrogates, **others}.items()}
@@ -173,7 +178,7 @@ def cloak(
     choices = CloakChoices(faces, format, quality, seed)
     job = CloakJob(folder.base, out, method, strength, eps, thorough, chosen_surrogates, others, aligner, choices)
     here = CloakFolder(folder.base, out, chosen, models, names, finder, detector, choices)
-    tasks = _tasks(folder, run, rows, out=out, batch=batch, suffix=_SUFFIXES[format])
+    tasks = _tasks(folder, run, rows, out=out, batch=batch, suffix=_SUFFIXES[format], whole_people=whole_people)
     kept = sum(task.done for some in tasks for task in some)
     left = [some for some in tasks if not all(task.done for task in some)]
     outcomes = stream(job, left, workers=min(workers, max(1, len(left))), here=here)
@@ -189,8 +194,9 @@ def cloak(
 
 
 def _tasks(
-    folder: PhotoFolder, run: RunFolder, rows: dict[str, dict[str, Any]], *, out: Path, batch: int, suffix: str
-) -> list[tuple[CloakTask, ...]]:
+    folder: PhotoFolder, run: RunFolder, rows: dict[str, dict[str, Any]], *, out: Path, batch: int, suffix: str,
+    whole_people: bool,
+) -> list[tuple[CloakTask, ...]]:  # fmt: skip
     """The photos by batches, which depend on the folder alone; rows of finished ones are added to `rows`."""
     tasks = []
     for path in folder.paths:
@@ -204,7 +210,33 @@ def _tasks(
         if row is not None:
             rows[name] = row
         tasks.append(CloakTask(path, name, target, done=row is not None))
-    return list(chunks(tasks, batch))
+    if not whole_people:
+        return list(chunks(tasks, batch))
+    people: dict[str, list[CloakTask]] = {}
+    for task in tasks:
+        people.setdefault(folder.relative(task.path).partition("/")[0], []).append(task)
+    return [tuple(photos) for photos in people.values()]
+
+
+def _check_people(folder: PhotoFolder, method: str, *, shard: str | None) -> None:
+    """Refuse photos of which nobody says who is on them, for a method that makes one mask for all photos of a person.
+
+    Raises:
+        BadInputError: photos that lie in no person's folder, or a share of the photos.
+    """
+    flat = sum("/" not in folder.relative(path) for path in folder.paths)
+    if flat:
+        raise BadInputError(
+            f"{folder.source}: {method} makes one mask for all photos of a person, and {flat} of {len(folder.paths)} "
+            "photos lie in no person's folder",
+            hint=f"one folder for each person, {folder.base}/PERSON/PHOTO, and the folder above them as PHOTOS; "
+            "or a method for single photos: --method lowkey",
+        )
+    if shard is not None:
+        raise BadInputError(
+            f"--shard {shard} may separate photos of a person, of which {method} makes one mask",
+            hint="leave --shard out, and give each call the folders of some people",
+        )
 
 
 def _models(given: RecognizerLike | Sequence[RecognizerLike], *, what: str) -> dict[str, RecognizerLike]:

@@ -17,7 +17,8 @@ from facewarden.core.threat import ThreatModel
 _NO_DIVISION_BY_ZERO = 1e-10  # a sample whose gradient is zero stays where it is
 
 
-_START_NOISE = 0.005
+START_NOISE = 0.005
+"""Deviation of the published starts, in units of the [0, 1] pixel range."""
 _RELATIVE_STEP = {"linf": 1 / 4, "l2": 1 / 5}
 
 
@@ -61,7 +62,7 @@ def noisy_start(objective: CountedObjective) -> Images:
     less.
     """
     threat = objective.threat
-    size = min(threat.eps, _START_NOISE)
+    size = min(threat.eps, START_NOISE)
     return objective.project(
         {
             name: image + size * objective.noise(name) if name in threat.modalities else image

@@ -23,6 +23,8 @@ from facewarden.core.settings import NumberAsText, Text, Whole, check_fields
 from facewarden.core.threat import ThreatModel
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_attack import CloakMethod, method_of, surrogate_weights
+from facewarden.photos.cloak_goals import person_goal
+from facewarden.photos.crop_landmarks import crop_landmarks
 
 _BATCH = 8
 
@@ -95,10 +97,12 @@ class CloakRecipe(CloakSpecification):
         weights = self.weights(recognizer)
         seed = derive(self.seed, "cloak of users")
         parts, own = [], to_images(crops)
-        for start in range(0, len(crops), _BATCH):
-            clean = to_images(crops[start : start + _BATCH])
-            named = list(keys[start : start + _BATCH])
-            goal = goal_of(method, models, clean, keys=named, weights=weights, seed=seed, own=own)
+        batch = _BATCH if attack.person_goal is None else max(1, len(crops))  # one mask of all photos
+        for start in range(0, len(crops), batch):
+            clean = to_images(crops[start : start + batch])
+            named = list(keys[start : start + batch])
+            landmarks = crop_landmarks(crops[start : start + batch]) if attack.wants_landmarks else None
+            goal = goal_of(method, models, clean, keys=named, weights=weights, seed=seed, own=own, landmarks=landmarks)
             if views:
                 goal = Mean(
                     [TransformedObjective(goal, _seen_by(view), differentiable=view.differentiable) for view in views]
@@ -125,8 +129,9 @@ def goal_of(
     weights: Sequence[float],
     seed: int,
     own: Tensor | None = None,
+    landmarks: Tensor | None = None,
 ) -> Objective:
-    """Objective of a cloak: away from the person, or towards the nearest of its targets.
+    """Objective of a cloak: away from the person, towards the nearest of its targets, or that of one mask a person.
 
     Args:
         method: with how many targets it aims at.
@@ -134,8 +139,12 @@ def goal_of(
         clean: `(b, 3, 112, 112)` crops.
         keys: one name per crop.
         seed: of the drawn strangers.
-        own: all photos of the person of these crops, where they are of one person.
+        own: all photos of the person of these crops, where they are of one person; crops for one mask a person always
+            are.
+        landmarks: `(b, 5, 2)` in pixels of the crops, for attacks that want them.
     """
+    if method.attack.person_goal is not None:
+        return person_goal(method, surrogates, clean, keys=keys, weights=weights, seed=seed, landmarks=landmarks)
     if not method.attack.wants_target:
         return PushAway(surrogates, clean, keys=keys, weights=weights)
     strangers = method.targets(surrogates, clean, keys=keys, seed=seed, own=own)
@@ -163,6 +172,7 @@ class _Several(Objective):
             raise BadInputError("no goals", hint="one goal or more")
         self.parts = tuple(parts)
         self.clean, self.keys, self.goal = parts[0].clean, parts[0].keys, parts[0].goal
+        self.people, self.landmarks = parts[0].people, parts[0].landmarks
         self.differentiable = all(part.differentiable for part in parts)
 
     def _losses(self, images: Images) -> Tensor:
@@ -197,6 +207,10 @@ class Mean(_Several):
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Mean loss of the parts."""
         return self._losses(images).mean(dim=0)
+
+    def first_loss(self, images: Images) -> Float[Tensor, " b"]:
+        """Mean of what the parts climb first."""
+        return torch.stack([part.first_loss(images) for part in self.parts]).mean(dim=0)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether every part succeeds."""
