@@ -29,6 +29,8 @@ measured on them.
 
 They come first in every order of people, so that to pass over sixteen is to pass over them in any copy of the set.
 """
+SEALED_SHARE = 0.4
+"""Share of the people, chosen by a hash of their ids, on whom only the last test of the second purifier is run."""
 _DISTRACTOR = "distractor:"
 
 
@@ -106,8 +108,9 @@ class Population:
 
 
 def load_crowd(
-    spec: str, *, people: int, photos: int, distractors: int, store: Store, aligner: str = "yunet", seed: int = 0
-) -> Population:
+    spec: str, *, people: int, photos: int, distractors: int, store: Store, aligner: str = "yunet", seed: int = 0,
+    without_sealed: bool = False,
+) -> Population:  # fmt: skip
     """Read and align a set's people, and keep the crops.
 
     Of Labeled Faces in the Wild the people with ten photos or more are searched for; distractors, one photo each, are
@@ -121,6 +124,7 @@ def load_crowd(
         store: where crops are kept.
         aligner: how faces are found.
         seed: of the choice.
+        without_sealed: leave out the people of `is_sealed`.
 
     Raises:
         BadInputError: no such set, or too few people in it.
@@ -132,6 +136,8 @@ def load_crowd(
         extra = [photo for photo in dataset.part("train") if only_looked_at(photo.identity)]
     else:
         pool, extra = all_photos, []
+    if without_sealed:
+        pool = tuple(photo for photo in pool if not is_sealed(photo.identity))
     chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed)
     chosen += _one_each(extra, distractors, seed=seed)
     recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
@@ -158,6 +164,15 @@ def load_crowd(
         skipped,
     )
     return crowd_of(faces)
+
+
+def is_sealed(identity: str) -> bool:
+    """Whether a person is kept for one sealed test: neither recipes nor any other experiment may look at them.
+
+    Args:
+        identity: opaque id of the person. People by whom the recipe of puface was chosen are never sealed.
+    """
+    return identity not in CHOSEN_BY and derive(0, "sealed", "second purifier", identity) % 1000 < 1000 * SEALED_SHARE
 
 
 def evaluation_photos(photos: Sequence[FacePhoto]) -> tuple[FacePhoto, ...]:

@@ -26,6 +26,7 @@ from facewarden.core.settings import (
 from facewarden.core.settings.problems import path_text
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
+from facewarden.experiments.cloaking.galleries.settings import GallerySettings
 from facewarden.experiments.cloaking.measure import TRACKERS, TRAINED
 from facewarden.experiments.cloaking.results_grid import NONE
 from facewarden.experiments.cloaking.tables import Goal
@@ -101,6 +102,8 @@ class CloakingPlan:
         skip_people: how many people before them are excluded, because they were used for model selection.
         seeds: of the splits.
         candidate, baselines: the purifier that is judged, and the others; by default "puface" and all others.
+        galleries: tables of galleries: identification, growing and mixed ones.
+        without_sealed: leave out the people who are kept for the sealed test of the second purifier.
         goals, headline: what is to be shown; the first headline is drawn.
         cost: purifiers whose cost is measured.
         rounds: of the bootstrap of the cost.
@@ -125,6 +128,8 @@ class CloakingPlan:
     baselines: tuple[Text, ...] | None = None
     goals: tuple[Goal, ...] = ()
     headline: tuple[HeadlineSettings, ...] = ()
+    galleries: tuple[GallerySettings, ...] = ()
+    without_sealed: bool = False
     cost: tuple[Text, ...] = ()
     rounds: Count = 200
     skip_missing: bool = False
@@ -136,6 +141,9 @@ class CloakingPlan:
         for place, table in enumerate(self.tables):
             check_all_known(table.cloaks, self.cloaks, at=("tables", place, "cloaks"))
             check_all_known(table.purifiers, purifiers, at=("tables", place, "purifiers"))
+        for place, gallery in enumerate(self.galleries):
+            check_all_known(gallery.cloaks, self.cloaks, at=("galleries", place, "cloaks"))
+            check_all_known(gallery.purifiers, purifiers, at=("galleries", place, "purifiers"))
         for place, goal in enumerate(self.goals):
             check_known(goal.cloak, self.cloaks, at=("goals", place, "cloak"))
         for place, headline in enumerate(self.headline):
@@ -165,7 +173,12 @@ class CloakingPlan:
         wanted = [name for name in self.all_purifiers if name not in (NONE, self.ours)]
         return [name for name in (wanted if self.baselines is None else self.baselines) if name in names]
 
-    def skipped(self, table: TableSettings) -> int:
+    @property
+    def crossed(self) -> tuple[TableSettings | GallerySettings, ...]:
+        """Tables of both kinds."""
+        return (*self.tables, *self.galleries)
+
+    def skipped(self, table: TableSettings | GallerySettings) -> int:
         """How many people a table excludes."""
         return self.skip_people if table.skip_people is None else table.skip_people
 

@@ -75,9 +75,10 @@ def evaluate_cloaking(
     recipes = [parse_cloak(text, surrogates=surrogate) for text in cloak]
     if len({recipe.name for recipe in recipes}) < len(recipes):  # rows are told apart by these names
         raise BadInputError(f"two of the cloaks {' '.join(cloak)} are called the same", hint="one call for each")
-    sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
     store = Store(run)
-    crowd = load_crowd(dataset, **sizes, store=store, aligner=aligner)
+    crowd = load_crowd(
+        dataset, people=10**6, photos=photos, distractors=distractors, store=store, aligner=aligner
+    )  # fmt: skip
 
     def recognizer_of(label: str) -> Recognizer:
         given = (recognizers or {}).get(label, label)

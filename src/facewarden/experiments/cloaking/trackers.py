@@ -119,26 +119,37 @@ def linear(gallery: Gallery, attackers: Sequence[str]) -> dict[str, UserOutcome]
     rows = [row for gallery_rows in split.gallery.values() for row in gallery_rows]
     labels = np.array([who for who, gallery_rows in split.gallery.items() for _ in gallery_rows])
     owners, probes = np.array(gallery.owners), gallery.asked
-    base = _fit(gallery.natural[rows], labels, start=None)
-    natural = _says(base, probes) == owners
+    base = fit_probe(gallery.natural[rows], labels, start=None)
+    natural = said_by(base, probes) == owners
     outcomes = {}
     for who in attackers:
         poisoned = gallery.natural.copy()
         gallery_rows = list(split.gallery[who])
         poisoned[gallery_rows] = gallery.cloaked[gallery_rows]
-        hits = _says(_fit(poisoned[rows], labels, start=base), probes) == owners
+        hits = said_by(fit_probe(poisoned[rows], labels, start=base), probes) == owners
         mine = owners == who
         outcomes[who] = UserOutcome(hits[mine], natural[mine], hits[~mine], owners[~mine].tolist())
     return outcomes
 
 
 @dataclass(frozen=True, eq=False)
-class _Probe:
+class LinearProbe:
+    """Standardization and logistic regression, fitted."""
+
     scaler: StandardScaler
     model: LogisticRegression
 
 
-def _fit(features: NDArray[np.float32], labels: NDArray[Any], *, start: _Probe | None) -> _Probe:
+def fit_probe(features: NDArray[np.float32], labels: NDArray[Any], *, start: LinearProbe | None = None) -> LinearProbe:
+    """Fit standardized features by multinomial logistic regression (C = 1) until it converges.
+
+    Args:
+        features, labels: what is learned.
+        start: where the steps begin, of the same labels; by default at zero.
+
+    Raises:
+        ContractError: it did not converge.
+    """
     scaler = StandardScaler()
     scaled = scaler.fit_transform(features.astype(np.float64))
     model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=_MOST, warm_start=True)
@@ -151,9 +162,10 @@ def _fit(features: NDArray[np.float32], labels: NDArray[Any], *, start: _Probe |
             model.fit(scaled, labels)
         except ConvergenceWarning as error:
             raise ContractError(f"the linear probe did not converge in {_MOST} steps", hint="report this") from error
-    return _Probe(scaler, model)
+    return LinearProbe(scaler, model)
 
 
-def _says(probe: _Probe, features: NDArray[np.float32]) -> NDArray[Any]:
+def said_by(probe: LinearProbe, features: NDArray[np.float32]) -> NDArray[Any]:
+    """The label that the probe gives to each row of features."""
     predicted: NDArray[Any] = probe.model.predict(probe.scaler.transform(features.astype(np.float64)))
     return predicted

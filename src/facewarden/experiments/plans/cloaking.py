@@ -17,6 +17,8 @@ from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cost_tables import cost_sentences, cost_table
 from facewarden.experiments.cloaking.figures import budget_figure, protection_figure
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
+from facewarden.experiments.cloaking.galleries.cell import GalleryRow, gallery_rows
+from facewarden.experiments.cloaking.galleries.table import gallery_table
 from facewarden.experiments.cloaking.headlines import headline_sentences, headline_table, headlines
 from facewarden.experiments.cloaking.measure import TRAINED, CloakingResult, measure
 from facewarden.experiments.cloaking.population import load_crowd
@@ -44,12 +46,12 @@ class Cloaking(PlanKind):
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Align the population's faces once."""
-        _lab(*(_common(plan_of(settings)).values()), root / "shared")
+        _lab_of(_common(plan_of(settings)), root / "shared")
 
     def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
         """The photos and all recognizers; ids of cells hold what cloaks and purifiers are."""
         plan = plan_of(settings)
-        of_tables = (one for table in plan.tables for one in table.recognizers or ())
+        of_tables = (one for table in plan.crossed for one in table.recognizers or ())
         surrogates = (one for cloak in plan.recipes.values() for one in cloak.surrogates)
         models = {spec: spec for spec in (*plan.recognizers, *of_tables, *surrogates)}
         return {**photos_inputs((_expanded(plan.set),)), **model_inputs(models, resolve_recognizer)}
@@ -57,7 +59,8 @@ class Cloaking(PlanKind):
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
         """One cell for every cloak, purifier and tracker of a table, with all recognizers; and one per cost."""
         plan = plan_of(settings)
-        counts = (len(table.cloaks) * len(table.purifiers) * len(table.trackers) for table in plan.tables)
+        counts = [len(table.cloaks) * len(table.purifiers) * len(table.trackers) for table in plan.tables]
+        counts += [len(gallery.cloaks) * len(gallery.purifiers) for gallery in plan.galleries]
         check_cell_count(sum(counts), at=("tables",))
         known, _ = plan.known()
         common = _common(plan)
@@ -81,6 +84,23 @@ class Cloaking(PlanKind):
                     **common,
                 }
                 cells.append(PlanCell(f"{table.title} / {cloak} / {purifier} / {tracker}", values))
+        for gallery in plan.galleries:
+            for cloak, purifier in product(gallery.cloaks, gallery.purifiers):
+                if purifier not in known or cloak not in known:
+                    continue
+                values = {
+                    "cloak": {"name": cloak, **plan.cloaks[cloak]},
+                    "purifier": [purifier, plan.all_purifiers[purifier], known[purifier]],
+                    "through": known[cloak],
+                    "gallery": gallery.title,
+                    "of_scene": gallery.of_scene(),
+                    "seeds": gallery.seeds or plan.seeds,
+                    "recognizers": gallery.recognizers or plan.recognizers,
+                    "users": gallery.users or plan.users,
+                    "skip_people": plan.skipped(gallery),
+                    **common,
+                }
+                cells.append(PlanCell(f"{gallery.title} / {cloak} / {purifier}", values))
         for name in plan.cost:
             if name in known:
                 values = {"cost": [name, plan.all_purifiers[name], known[name]], "judges": plan.recognizers, **common}
@@ -91,7 +111,7 @@ class Cloaking(PlanKind):
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
         """Measure a cell; the first cell that needs a shared result computes it."""
         cell_settings = cell.settings
-        lab = _lab(*(cell_settings[name] for name in _COMMON), shared_folder(folder))
+        lab = _lab_of(cell_settings, shared_folder(folder))
         if "cost" in cell_settings:
             return {
                 "cost": cost_of(
@@ -101,6 +121,19 @@ class Cloaking(PlanKind):
         name, spec, _ = cell_settings["purifier"]
         values = dict(cell_settings["cloak"])
         cloak = values.pop("name")
+        measured_on = {"simulated": lab.crowd.faces.simulated, "skipped": dict(lab.crowd.faces.skipped)}
+        if "gallery" in cell_settings:
+            rows = gallery_rows(
+                lab,
+                cloak_of(cloak, values),
+                purifier=spec,
+                scene=cell_settings["of_scene"],
+                recognizers=cell_settings["recognizers"],
+                users=cell_settings["users"],
+                skip_people=cell_settings["skip_people"],
+                seeds=cell_settings["seeds"],
+            )
+            return {"rows": [replace(row, cloak=cloak, purifier=name).as_json() for row in rows], **measured_on}
         cells = measure(
             lab,
             cloak_of(cloak, values),
@@ -114,7 +147,7 @@ class Cloaking(PlanKind):
             tuning=FineTuning(**cell_settings["tuning"]),
         )
         named = [replace(one, cloak=cloak, purifier=name).as_json() for one in cells]
-        return {"cells": named, "simulated": lab.crowd.faces.simulated, "skipped": dict(lab.crowd.faces.skipped)}
+        return {"cells": named, **measured_on}
 
     def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
         """Goals, headlines, every cell, costs, and two figures."""
@@ -122,9 +155,13 @@ class Cloaking(PlanKind):
         tables: dict[str, list[CloakingResult]] = {}
         costs: dict[str, Mapping[str, Any]] = {}
         called: dict[str, str] = {}
+        galleries: dict[str, list[GalleryRow]] = {}
         for result in results:
             cell_settings = result.cell.settings
-            if "cost" in cell_settings:
+            if "gallery" in cell_settings:
+                rows = [GalleryRow.from_json(one) for one in result.value["rows"]]
+                galleries.setdefault(cell_settings["gallery"], []).extend(rows)
+            elif "cost" in cell_settings:
                 costs[cell_settings["cost"][0]] = _cost_of_today(result.value["cost"])
             else:
                 measured = [CloakingResult.from_json(one) for one in result.value["cells"]]
@@ -163,7 +200,8 @@ class Cloaking(PlanKind):
             shown.append(cost_table(costs))
             sentences += cost_sentences(grid, costs, candidate=ours)
         shown += [cells_table(title, cells, grid) for title, cells in tables.items()]
-        used = {name for table in plan.tables for name in (*table.cloaks, *table.purifiers)}
+        shown += [gallery_table(title, rows) for title, rows in galleries.items()]
+        used = {name for table in plan.crossed for name in (*table.cloaks, *table.purifiers)}
         used.update(plan.cost)
         sentences += [f"Left out: {name}: {why}." for name, why in plan.known()[1].items() if name in used]
         return Summary(
@@ -172,7 +210,7 @@ class Cloaking(PlanKind):
             tuple(shown),
             tuple(figure for figure in figures if figure is not None),
             simulated=any(result.value.get("simulated", False) for result in results),
-            data={"cells": [cell.as_json() for cell in grid.all()], "costs": costs},
+            data={"cells": [cell.as_json() for cell in grid.all()], "costs": costs, **_data_of(galleries)},
         )
 
 
@@ -187,8 +225,16 @@ def _cost_of_today(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"recognizers" if name == "judges" else name: value for name, value in values.items()}
 
 
+def _data_of(galleries: Mapping[str, Sequence[GalleryRow]]) -> dict[str, Any]:
+    if not galleries:
+        return {}
+    return {"galleries": {title: [row.as_json() for row in rows] for title, rows in galleries.items()}}
+
+
 def _common(plan: CloakingPlan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in _COMMON}
+    """What every cell holds; the sealed people only where they are left out, so that older ids stay as they are."""
+    sealed = {"without_sealed": True} if plan.without_sealed else {}
+    return {name: getattr(plan, name) for name in _COMMON} | sealed
 
 
 def _expanded(spec: str) -> str:
@@ -199,10 +245,19 @@ def _expanded(spec: str) -> str:
     return expanded
 
 
+def _lab_of(settings: Mapping[str, Any], shared: Path) -> ExperimentCache:
+    common = (settings[name] for name in _COMMON)
+    return _lab(*common, shared, without_sealed=settings.get("without_sealed", False))
+
+
 @lru_cache(maxsize=2)
-def _lab(dataset: str, photos: int, distractors: int, aligner: str, shared: Path) -> ExperimentCache:
-    sizes = {"people": 10**6, "photos": photos, "distractors": distractors}
-    crowd = load_crowd(_expanded(dataset), **sizes, store=Store(shared), aligner=aligner)
+def _lab(
+    dataset: str, photos: int, distractors: int, aligner: str, shared: Path, *, without_sealed: bool
+) -> ExperimentCache:
+    crowd = load_crowd(
+        _expanded(dataset), people=10**6, photos=photos, distractors=distractors, store=Store(shared), aligner=aligner,
+        without_sealed=without_sealed,
+    )  # fmt: skip
     return ExperimentCache(crowd, shared)
 
 
