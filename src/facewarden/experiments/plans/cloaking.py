@@ -57,7 +57,7 @@ class Cloaking(PlanKind):
         return {**photos_inputs((_expanded(plan.set),)), **model_inputs(models, resolve_recognizer)}
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
-        """One cell for every cloak, purifier and tracker of a table, with all recognizers; and one per cost."""
+        """One cell for every cloak and purifier of a table of galleries, and tracker of a table; and one per cost."""
         plan = plan_of(settings)
         counts = [len(table.cloaks) * len(table.purifiers) * len(table.trackers) for table in plan.tables]
         counts += [len(gallery.cloaks) * len(gallery.purifiers) for gallery in plan.galleries]
@@ -65,6 +65,23 @@ class Cloaking(PlanKind):
         known, _ = plan.known()
         common = _common(plan)
         cells = []
+        for gallery in plan.galleries:
+            for cloak, purifier in product(gallery.cloaks, gallery.purifiers):
+                if purifier not in known or cloak not in known:
+                    continue
+                values = {
+                    "cloak": {"name": cloak, **plan.cloaks[cloak]},
+                    "purifier": [purifier, plan.all_purifiers[purifier], known[purifier]],
+                    "through": known[cloak],
+                    "gallery": gallery.title,
+                    "of_scene": gallery.of_scene(),
+                    "seeds": gallery.seeds or plan.seeds,
+                    "recognizers": gallery.recognizers or plan.recognizers,
+                    "users": gallery.users or plan.users,
+                    "skip_people": plan.skipped(gallery),
+                    **common,
+                }
+                cells.append(PlanCell(f"{gallery.title} / {cloak} / {purifier}", values))
         for table in plan.tables:
             for cloak, purifier, tracker in product(table.cloaks, table.purifiers, table.trackers):
                 if purifier not in known or cloak not in known:
@@ -84,23 +101,6 @@ class Cloaking(PlanKind):
                     **common,
                 }
                 cells.append(PlanCell(f"{table.title} / {cloak} / {purifier} / {tracker}", values))
-        for gallery in plan.galleries:
-            for cloak, purifier in product(gallery.cloaks, gallery.purifiers):
-                if purifier not in known or cloak not in known:
-                    continue
-                values = {
-                    "cloak": {"name": cloak, **plan.cloaks[cloak]},
-                    "purifier": [purifier, plan.all_purifiers[purifier], known[purifier]],
-                    "through": known[cloak],
-                    "gallery": gallery.title,
-                    "of_scene": gallery.of_scene(),
-                    "seeds": gallery.seeds or plan.seeds,
-                    "recognizers": gallery.recognizers or plan.recognizers,
-                    "users": gallery.users or plan.users,
-                    "skip_people": plan.skipped(gallery),
-                    **common,
-                }
-                cells.append(PlanCell(f"{gallery.title} / {cloak} / {purifier}", values))
         for name in plan.cost:
             if name in known:
                 values = {"cost": [name, plan.all_purifiers[name], known[name]], "judges": plan.recognizers, **common}

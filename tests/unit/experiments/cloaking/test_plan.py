@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
+from cloaking_plans import settings
 from facewarden.cli import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_purifier
-from facewarden.core.roles import Purifier, Recognizer
+from facewarden.core.roles import Purifier
 from facewarden.core.settings import SettingError
 from facewarden.evaluation.transfer_matrix import names_of
-from facewarden.experiments.cloaking import cache as cloaking_lab
-from facewarden.experiments.cloaking import small_grid
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import identity_of
@@ -41,66 +39,9 @@ from facewarden.experiments.cloaking.tables import UPPER_HALF, Goal, cells_table
 from facewarden.experiments.engine.kind import CellResult, PlanCell
 from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.engine.summary import render_markdown
-from facewarden.experiments.plans.cloaking import Cloaking, _lab, entry
+from facewarden.experiments.plans.cloaking import Cloaking, entry
 from facewarden.metrics.intervals import Interval, count_interval
 from facewarden.metrics.shares import unseen_share
-
-
-class Patches(Recognizer):
-    """Embeds a face by the colors of sixteen patches."""
-
-    dim = 48
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.card = Card(name, "patches", "recognizer", match_threshold=0.25)
-        turn = torch.randn(48, 48, generator=torch.Generator().manual_seed(len(name)))
-        self.turn = torch.nn.Parameter(turn, requires_grad=False)
-
-    def features(self, images: Tensor) -> Tensor:
-        return (torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1) - 0.5) @ self.turn
-
-
-@pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Faces of colored patches, four people of five photos, and recognizers that need no weights."""
-    draw = np.random.default_rng(1)
-    for who in range(4):
-        (tmp_path / "photos" / f"p{who}").mkdir(parents=True)
-        patches = draw.uniform(-8, 8, (4, 4, 3))
-        for shot in range(5):
-            face = 127 + np.kron(patches + draw.uniform(-1, 1, patches.shape), np.ones((28, 28, 1)))
-            Image.fromarray(face.astype(np.uint8)).save(tmp_path / "photos" / f"p{who}" / f"{shot}.png")
-    for where in (cloaking_lab, small_grid):
-        monkeypatch.setattr(where, "build_recognizer", lambda spec, store: Patches(spec))
-    yield tmp_path / "photos"
-    _lab.cache_clear()
-
-
-def settings(photos: Path, **changes: Any) -> dict[str, Any]:
-    return {
-        "set": str(photos),
-        "aligner": "precropped",
-        "users": 3,
-        "seeds": [0, 1],
-        "recognizers": ["one", "three"],
-        "cloaks": {
-            "strong": {"attack": "pgd", "level": 12, "surrogates": ["one"]},
-            "weak": {"attack": "pgd", "level": 0.5, "surrogates": ["one"]},
-        },
-        "purifiers": {"coarse": 'resize{"factor": 28.0}', "fine": "jpeg"},
-        "candidate": "coarse",
-        "tables": [{"title": "main", "cloaks": ["strong", "weak"], "purifiers": ["none", "coarse", "fine"],
-                    "trackers": ["nearest"]}],
-        "goals": [{"cloak": "strong", "recognizers": ["one", "three"], "at_most": 0.1},
-                  {"cloak": "weak", "recognizers": ["one"], "at_most": 0.1}],
-        "headline": [
-            {"title": "Headline", "cloaks": ["strong", "weak"], "trackers": ["nearest"], "at_most": 0.0761}
-        ],
-        "cost": ["fine"],
-        "rounds": 4,
-        **changes,
-    }  # fmt: skip
 
 
 def test_a_plan_from_photos_to_a_page(photos: Path, tmp_path: Path) -> None:

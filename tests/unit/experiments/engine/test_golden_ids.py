@@ -19,6 +19,8 @@ GOLDEN = {
     "cloaking_london": (11, "d4d9fc63d427fcdc"),
     "cloaking_orl": (11, "ac70dc505cb3783e"),
     "cloaking_scrapshots": (11, "ecff9d9c533f227b"),
+    "cloaks_two": (74, "83c6498a844034a4"),
+    "cloaks_two_whole": (6, "2e270ab6e03aa114"),
     "fine_grained": (169, "b273102bb1fd6685"),
     "fine_grained_heads": (16, "9179f3ae98ca0f9a"),
     "fine_grained_light": (36, "e0115f6028f16f8b"),

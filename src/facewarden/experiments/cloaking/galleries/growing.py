@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -23,14 +24,14 @@ class Grown:
         rounds: until nothing more was recognized.
     """
 
-    first: NDArray[np.str_]
-    final: NDArray[np.str_]
+    first: NDArray[Any]
+    final: NDArray[Any]
     rounds: int
 
 
 def grow(
     gallery: Float[np.ndarray, "g d"],
-    owners: NDArray[np.str_],
+    owners: NDArray[Any],
     pool: Float[np.ndarray, "m d"],
     *,
     threshold: float,
