@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
+from facewarden.auditing.full_system import SCORES, with_full_system
 from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.auditing.perturbation_section import AttackGrid, perturbation_section
 from facewarden.auditing.request import AuditRequest, not_measured
@@ -60,14 +61,16 @@ def drop_captures(needs: AuditRequest, run: RunFolder) -> None:
 
 
 def presentation_of(detector: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder) -> PresentationResult:
-    """Score the development and test captures once and measure them."""
+    """Score the development and test captures once and measure them, the detector alone and with the recognizer."""
     wanted = manifest.where(split=("dev", "test"))
     scores = _stored_scores(detector, wanted, run, workers=needs.workers)
-    return measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
+    alone = measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
+    alone.rule.write(run.path / "decision.json")
+    return with_full_system(alone, scores, wanted, needs, run)
 
 
 def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder, *, workers: int) -> Scores:
-    path = run.path / "scores.parquet"
+    path = run.path / SCORES
 
     def compute() -> dict[str, Any]:
         scores = score_manifest(detector, manifest, workers=workers)

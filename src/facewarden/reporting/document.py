@@ -6,6 +6,8 @@ Names that the grades, the gate and the page know (other metrics are welcome, th
 |---|---|---|---|
 | presentation | `apcer` | `species` | % |
 | presentation | `apcer_worst_species`, `bpcer`, `acer_worst_species`, `eer`, `auc` | | % (`auc`: none) |
+| presentation | `iapar`, `attack_match_rate`: attacks that pass and match, that match their target | `species` | % |
+| presentation | `iapar_worst_species`, `frr_full_system`: of detector and recognizer as one system | | % |
 | perturbation | `success_rate` | `eps` as "8/255", and e.g. `attack`, `goal`, `modalities` | % |
 | perturbation | `eps_half`: smallest budget that flips half of the samples, in gray levels | e.g. `attack` | /255 |
 | poisoning | `protection_rate`: share of cloaked persons the recognizer fails to find | `cloak`, `purifier` | % |

@@ -24,7 +24,7 @@ from facewarden.reporting.gate_syntax import (
     source,
 )
 
-ALIASES: Mapping[str, str] = MappingProxyType({"acer": "acer_worst_species", "apcer": "apcer_worst_species"})
+ALIASES: Mapping[str, str] = MappingProxyType({name: f"{name}_worst_species" for name in ("acer", "apcer", "iapar")})
 """Short names; they hold where a section has no ungrouped metric of the short name itself."""
 OLD_GROUP_KEYS: Mapping[str, str] = MappingProxyType({"judge": "recognizer", "judge_is": "recognizer_is"})
 """Keys of groups in gates and reports of 0.1 -> their names now."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
+from facewarden.auditing.full_system import WORST as IAPAR
 from facewarden.auditing.presets import preset_named
 from facewarden.auditing.recognizer import poisoning_of
 from facewarden.auditing.request import (
@@ -35,7 +36,7 @@ from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.inputs import hash_of
 from facewarden.core.identity.version import __version__
-from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
+from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector, resolve_recognizer
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.data.manifest import Manifest
@@ -197,14 +198,17 @@ def audit(
         poisoning = measured_or_left_out("poisoning", CLOAKING, cloaks)
     else:
         poisoning = not_measured("poisoning", faces_left_out)
+    # the recognizer stands in both lists where captures and gallery photos were compared with it
+    models_and_sets = {(part.role, part.name): part for part in (*capture_parts, *face_parts)}
+    compares = any(part.role == "recognizer" for part in models_and_sets.values())
     report = Report(
-        title=f"Audit of {victim.card.name}" + (f" and {name_of(recognizer)}" if face_parts else ""),
+        title=f"Audit of {victim.card.name}" + (f" and {name_of(recognizer)}" if compares else ""),
         created=run.stage("created", lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())),
         command=_command(detector, preset, needs, fail_on),
         preset=preset,
         seed=seed,
         provenance=provenance(computed),
-        parts=(model_part("detector", victim.card), *capture_parts, *face_parts),
+        parts=(model_part("detector", victim.card), *models_and_sets.values()),
         presentation=presentation,
         perturbation=perturbation,
         poisoning=poisoning,
@@ -244,7 +248,11 @@ def _capture_sections(
         _LOG.warning("presentations are not measured: %s", error)
         left = LeftOut("presentation and perturbation", error.message, error.hint)
         return (), not_measured("presentation", left), not_measured("perturbation", left)
-    return (part,), *_detector_sections(victim, manifest, needs, run)
+    presentation, perturbation = _detector_sections(victim, manifest, needs, run)
+    parts = [part]
+    if any(metric.name == IAPAR for metric in presentation.metrics):
+        parts.append(model_part("recognizer", resolve_recognizer(needs.recognizer).card))
+    return tuple(parts), presentation, perturbation
 
 
 def _detector_sections(

@@ -14,17 +14,20 @@ from facewarden.reporting.format import interval, number, plain
 from facewarden.reporting.pages.document import Chapter, Status
 
 
-def result_chapters(records: LabRecords, results: LabResults, *, simulated: bool) -> list[Chapter]:
+def result_chapters(
+    records: LabRecords, results: LabResults, *, match_from: str = "", simulated: bool
+) -> list[Chapter]:
     """Attacks by species and series, the full system, bona fide presentations, responses and exclusions.
 
     Args:
         records, results: of the test.
+        match_from: from which comparison score on a presentation matches, and where that comes from.
         simulated: whether presentations were simulated.
     """
     status: Status = "simulated" if simulated else "measured"
     return [
         _attacks(results, simulated=simulated, status=status),
-        _full_system(records, results, simulated=simulated, status=status),
+        _full_system(records, results, match_from=match_from, simulated=simulated, status=status),
         _bona_fide(results, simulated=simulated, status=status),
         _responses(results, simulated=simulated, status=status),
         _excluded(records),
@@ -70,7 +73,9 @@ def _attacks(results: LabResults, *, simulated: bool, status: Status) -> Chapter
     return Chapter("attacks", "Results: attacks", text, tuple(tables), status=status)
 
 
-def _full_system(records: LabRecords, results: LabResults, *, simulated: bool, status: Status) -> Chapter:
+def _full_system(
+    records: LabRecords, results: LabResults, *, match_from: str, simulated: bool, status: Status
+) -> Chapter:
     text: tuple[str, ...]
     if records.matched is None:
         text = (
@@ -79,8 +84,9 @@ def _full_system(records: LabRecords, results: LabResults, *, simulated: bool, s
         )
         return Chapter("full-system", "Results: full system", text, status="not measured")
     rows = tuple((plain(one.name), rate(one.apcer), rate(one.iapar)) for one in results.species)
+    how = (f"Threshold of the comparison: {match_from}.",) if match_from else ()
     whole = f"Bona fide presentations that the whole system rejects (detector or match): {rate(results.bpcer_matched)}."
-    text = ("Detector and recognizer as one system: IAPAR counts attacks that pass both.", whole)
+    text = ("Detector and recognizer as one system: IAPAR counts attacks that pass both.", *how, whole)
     table = Table("IAPAR by species", ("PAI species", "APCER", "IAPAR"), rows, "", simulated)
     return Chapter("full-system", "Results: full system", text, (table,), status=status)
 

@@ -25,6 +25,7 @@ from facewarden.evaluation.lab.front import front_chapters
 from facewarden.evaluation.lab.records import LabRecords, read_records
 from facewarden.evaluation.lab.results import LabResults, lab_results
 from facewarden.evaluation.lab.settings import LabSettings, lab_template, read_lab
+from facewarden.evaluation.match_rule import MATCH_RULE, MatchRule
 from facewarden.evaluation.score_file.halves import parted
 from facewarden.evaluation.score_file.measure import MeasuredScores, measure_scores
 from facewarden.evaluation.score_file.page import curves_chapter, threshold_chapters
@@ -85,14 +86,14 @@ def write_lab_report(
         check_key(sign)
     folder = out or table.parent
     hold(folder)
-    stated = read_lab(lab)
+    stated, match_from = _matching(read_lab(lab), table.parent / MATCH_RULE)
     records = read_records(table, match_threshold=stated.match_threshold)
     stated, found, tested = _at_threshold(stated, records, table, seed=seed)
     results = lab_results(tested, threshold=found.thresholds[0].value)
     simulated = records.rows.simulated
     evidence = collect_evidence(table.parent, also=[one for one in (lab,) if one is not None], leave_out=OWN)
     chapters = front_chapters(stated, tested, results, hashes=_hashes(run), simulated=simulated)
-    chapters += result_chapters(tested, results, simulated=simulated)
+    chapters += result_chapters(tested, results, match_from=match_from, simulated=simulated)
     chapters += _measured(found, simulated=simulated)
     chapters.append(statistics_chapter(stated, tested, rounds=_ROUNDS, seed=seed))
     chapters.append(evidence_chapter(evidence, signed=sign is not None))
@@ -114,6 +115,19 @@ def write_lab_report(
         files += (write_json(folder / TEMPLATE, lab_template([one.name for one in results.species])),)
     empty = tuple(name for name, status in _clauses(chapters).items() if status.startswith("not "))
     return LabReport(files[0], files, results, evidence.root, empty)
+
+
+def _matching(stated: LabSettings, beside: Path) -> tuple[LabSettings, str]:
+    """What is stated with the threshold of the recognizer, which an audit writes beside its scores, and its origin."""
+    if stated.match_threshold is not None:
+        return (
+            stated,
+            f"a match is a comparison score of {stated.match_threshold:.4g} or more, as the laboratory states",
+        )
+    if not beside.is_file():
+        return stated, ""
+    rule = MatchRule.read(beside)
+    return replace(stated, match_threshold=rule.threshold), rule.words
 
 
 def _at_threshold(
