@@ -14,6 +14,7 @@ import torch
 
 from facewarden.auditing.poisoning import Poisoning, run_poisoning
 from facewarden.auditing.poisoning_section import poisoning_section
+from facewarden.auditing.purifier_sheet import purifier_sheet
 from facewarden.auditing.request import (
     CLOAKING,
     AuditRequest,
@@ -93,7 +94,9 @@ def _measured(
         seed=seed,
     )
     with torch.inference_mode(mode=False):
-        return poisoning_section(setting, run_poisoning(setting, run), left_out=left_out), lab
+        section = poisoning_section(setting, run_poisoning(setting, run), left_out=left_out)
+        sheet = purifier_sheet(setting, run, pictures=needs.pictures)
+    return replace(section, figures=(*section.figures, sheet)), lab
 
 
 def with_vectors(faces: AlignedFaces, models: Iterable[Recognizer]) -> AlignedFaces:

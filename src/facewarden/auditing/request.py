@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from facewarden.auditing.presets import Preset
 from facewarden.core.card import Card
@@ -49,6 +49,7 @@ class AuditRequest:
     device: str = "auto"
     precision: Precision | None = None
     workers: int = 0
+    pictures: Literal["drawn", "own"] = "drawn"
 
     def recipe(self) -> dict[str, Any]:
         """What decides the numbers, JSON-able."""
@@ -62,6 +63,7 @@ class AuditRequest:
             "seed": self.seed,
             # left out where it is, so that runs of the time before go on
             **({} if self.precision is None else {"precision": self.precision}),
+            **({} if self.pictures == "drawn" else {"pictures": self.pictures}),
         }
 
     def options(self) -> dict[str, str | None]:
@@ -76,6 +78,7 @@ class AuditRequest:
             "--device": None if self.device == "auto" else self.device,
             "--precision": self.precision,
             "--workers": str(self.workers) if self.workers else None,
+            "--pictures": None if self.pictures == "drawn" else self.pictures,
         }
 
 

@@ -30,6 +30,7 @@ def audit(
     device: Device = "auto",
     precision: Precision | None = None,
     workers: int = 0,
+    pictures: Literal["drawn", "own"] = "drawn",
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
     against: Path | None = None,
@@ -63,6 +64,7 @@ def audit(
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
         workers: processes that read captures and align photos; all cores when 0. No number depends on it.
+        pictures: whose faces the report shows before and after the purifiers: drawn people, or own, those of --faces.
         out: folder of the run and its report.
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
@@ -101,6 +103,7 @@ def audit(
         device=device,
         precision=precision,
         workers=workers,
+        pictures=pictures,
         out=out,
         fail_on=fail_on,
         against=against,

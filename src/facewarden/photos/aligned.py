@@ -60,6 +60,11 @@ def to_images(crops: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255
 
 
+def to_crops(images: Tensor) -> NDArray[np.uint8]:
+    """Float `(n, 3, h, w)` in [0, 1] to eight-bit `(n, h, w, 3)`."""
+    return np.asarray((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
+
+
 def choose_people(
     photos: Sequence[FacePhoto], *, people: int, at_least: int, at_most: int, seed: int
 ) -> tuple[FacePhoto, ...]:

@@ -32,7 +32,7 @@ LETTERS = ("A", "B", "C", "D", "E", "F")
 
 SectionName = Literal["presentation", "perturbation", "poisoning"]
 SECTIONS: tuple[SectionName, ...] = get_args(SectionName)
-FigureKind = Literal["histogram", "curves", "bars", "interval_dots", "heatmap", "det", "ridges"]
+FigureKind = Literal["histogram", "curves", "bars", "interval_dots", "heatmap", "det", "ridges", "faces"]
 FIGURE_KINDS: tuple[FigureKind, ...] = get_args(FigureKind)
 Cell = str | float | int | None
 

@@ -13,6 +13,8 @@
   `yhigh`}], on normal deviate axes.
 - ridges: `edges` (k + 1), `rows` [{`name`, `counts` (k)}], optional `xlabel`, `threshold`, `threshold_label`: a
   histogram a row, each scaled by its own highest bin.
+- faces: `columns` (names), `rows` [{`name`, `images` (PNG in base64, as many as columns)}], `foot`: pictures side by
+  side, such as before and after a purifier.
 - heatmap: `rows`, `columns` (names), `values` (rows x columns, null for empty), `n` (the same, or one number),
   optional `low`, `high` (the same), `percent`, `xlabel`, `ylabel`.
 """
@@ -30,7 +32,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
 from facewarden.core.errors import ContractError
-from facewarden.reporting import plots, plots_scores
+from facewarden.reporting import plots, plots_faces, plots_scores
 from facewarden.reporting.document import Figure, FigureKind
 from facewarden.reporting.text import clean
 
@@ -76,6 +78,7 @@ _DRAW: dict[FigureKind, Callable[[Canvas, Mapping[str, Any], bool], str]] = {
     "heatmap": plots.heatmap,
     "det": plots_scores.det,
     "ridges": plots_scores.ridges,
+    "faces": plots_faces.faces,
 }
 
 
@@ -108,7 +111,7 @@ def draw_svg(
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")  # measured without the glyph, drawn by the browser
         try:
-            canvas = Canvas(figsize=(INCHES[width], _height(figure)), layout="constrained")
+            canvas = Canvas(figsize=(INCHES[width], _height(figure, narrow=narrow)), layout="constrained")
             foot = _DRAW[figure.kind](canvas, figure.data, narrow)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ContractError(
@@ -122,7 +125,9 @@ def draw_svg(
     return _inline(buffer.getvalue(), alt=figure.alt, prefix=prefix)
 
 
-def _height(figure: Figure) -> float:
+def _height(figure: Figure, *, narrow: bool) -> float:
+    if figure.kind == "faces":
+        return plots_faces.height(figure.data, narrow=narrow)
     scores = plots_scores.height(figure.kind, figure.data)
     return plots.height(figure.kind, figure.data) if scores is None else scores
 

@@ -100,6 +100,7 @@ def audit(
     device: str = "auto",
     precision: Precision | None = None,
     workers: int = 0,
+    pictures: Literal["drawn", "own"] = "drawn",
     out: PathLike = "runs/audit",
     fail_on: str | None = None,
     against: PathLike | None = None,
@@ -130,6 +131,7 @@ def audit(
         precision: what networks compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each model say, float32 for most.
         workers: processes that read captures and align photos; all cores when 0. No number depends on it.
+        pictures: whose faces the report shows before and after the purifiers: drawn people, or own, those of `faces`.
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
@@ -148,8 +150,8 @@ def audit(
         return _repeated(
             partial(audit, detector=detector, recognizer=recognizer, surrogate=surrogate, faces=faces,
                     captures=captures, bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
-                    preset=preset, policy=policy, device=device, precision=precision, workers=workers, fail_on=fail_on,
-                    against=against, resume=resume),
+                    preset=preset, policy=policy, device=device, precision=precision, workers=workers,
+                    pictures=pictures, fail_on=fail_on, against=against, resume=resume),
             seed=seed, repeat=repeat, out=out, junit=maybe_path(junit), sarif=maybe_path(sarif),
         )  # fmt: skip
     count_workers(workers, items=0)  # refused before anything is measured
@@ -163,7 +165,17 @@ def audit(
     captures = given_captures(captures, [victim], bona_fide=bona_fide, attacks=attacks, mapping=mapping,
                               subject=subject, seed=seed)  # fmt: skip
     needs = AuditRequest(
-        recognizer, several(surrogate), photos, captures, sizes, policy, seed, device, precision, workers
+        recognizer,
+        several(surrogate),
+        photos,
+        captures,
+        sizes,
+        policy,
+        seed,
+        device,
+        precision,
+        workers,
+        pictures,
     )
     hashes, inputs = check_needs(needs)
     inputs["detector"] = hash_of(victim.card.identity())

@@ -20,7 +20,7 @@ from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
 from facewarden.experiments.cloaking.population import Population
 from facewarden.experiments.cloaking.recognizer_build import build_recognizer
-from facewarden.photos.aligned import embed_all, purify, to_images
+from facewarden.photos.aligned import embed_all, purify, to_crops, to_images
 
 Vectors = NDArray[np.float32]
 Rows = Mapping[str, Sequence[int]]
@@ -68,7 +68,7 @@ class ExperimentCache:
 
         crops: NDArray[np.uint8] = self.store.get("cloaks", about, make)["crops"]
         for name in recipe.after:
-            crops = _bytes(purify(self.purifier(name), to_images(crops)))
+            crops = to_crops(purify(self.purifier(name), to_images(crops)))
         return crops
 
     def treated(
@@ -80,12 +80,12 @@ class ExperimentCache:
         if cloak is None:
             if purifier not in self._natural_treated:
                 strips = track(self._natural(), label=label, total=count, unit="faces", size=len)
-                parts = [_bytes(purify(treat, to_images(crops))) for crops in strips]
+                parts = [to_crops(purify(treat, to_images(crops))) for crops in strips]
                 self._natural_treated[purifier] = np.concatenate(parts)
             return self._natural_treated[purifier]
         all_crops = self.treated(purifier=purifier).copy()
         for who in track(people, label=label, unit="people"):
-            all_crops[self.crowd.people[who]] = _bytes(purify(treat, to_images(self.cloaked(cloak, who))))
+            all_crops[self.crowd.people[who]] = to_crops(purify(treat, to_images(self.cloaked(cloak, who))))
         return all_crops
 
     def vectors(
@@ -207,7 +207,3 @@ class ExperimentCache:
             "purifier": identity_of(treat),
             "judge": self.recognizer(recognizer).card.identity(),  # the word of 0.1: what was kept stays found
         }
-
-
-def _bytes(images: Tensor) -> NDArray[np.uint8]:
-    return np.asarray((images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy())
