@@ -20,7 +20,7 @@ from facewarden.cli.parts.parse import without_commas
 from facewarden.cli.parts.settings import as_pairs, settled
 
 groups = {
-    "captures": ("bona_fide", "attacks", "mapping", "subject"),
+    "captures": ("bona_fide", "attacks", "mapping", "subject", "quality"),
     "models": ("detector", "surrogate", "surrogates", "victims"),
     "attack": ("method", "set", "head", "towards", "modalities"),
     "budget": ("eps", "norm"),
@@ -37,6 +37,7 @@ def attack(
     attacks: tuple[Folder, ...] = (),
     mapping: Path | None = None,
     subject: Rule = "auto",
+    quality: Annotated[str, "GATE"] = "off",
     detector: Model = "multi_cnn",
     surrogate: Model | None = None,
     surrogates: tuple[Model, ...] = (),
@@ -68,6 +69,8 @@ def attack(
         attacks: folders of attack photos; the species is read from the names of folders.
         mapping: table of which folder is what, edited.
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
+        quality: photos of these folders that are small, blurred, turned away, covered or show several faces: refuse (no
+            decision), or off; limits may follow in braces.
         detector: the detector under attack.
         surrogate: detector whose gradients are read instead.
         surrogates: several of them; with victims, the matrix of what the attacks of each do to each victim.
@@ -121,6 +124,7 @@ def attack(
         attacks=attacks,
         mapping=mapping,
         subject=subject,
+        quality=quality,
         detector=detector,
         surrogate=surrogate,
         surrogates=surrogates or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_recognizers, check_sets
 from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Rule, Setting
@@ -24,6 +24,7 @@ def audit(
     attacks: tuple[Folder, ...] = (),
     mapping: Path | None = None,
     subject: Rule = "auto",
+    quality: Annotated[str, "GATE"] = "off",
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
@@ -57,6 +58,8 @@ def audit(
         attacks: folders of attack photos; the species is read from the names of folders.
         mapping: table of which folder is what, edited.
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
+        quality: photos of these folders that are small, blurred, turned away, covered or show several faces: refuse (no
+            decision), or off; limits may follow in braces.
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or apcer=0.05.
         seed: of all random choices.
@@ -97,6 +100,7 @@ def audit(
         attacks=attacks,
         mapping=mapping,
         subject=subject,
+        quality=quality,
         preset=preset,
         policy=policy,
         seed=seed,

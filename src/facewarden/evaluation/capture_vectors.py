@@ -19,7 +19,7 @@ from facewarden.core.resolve import resolve_aligner
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.manifest import Manifest
 from facewarden.data.reading import read_image
-from facewarden.data.sample import Sample
+from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.text import named_file
 from facewarden.photos.aligned import to_images
 
@@ -66,13 +66,15 @@ class CropCaptures:
         return faces
 
     def _one(self, sample: Sample, finder: list[Aligner]) -> CaptureFace:
+        if NON_RESPONSE in sample.extra:
+            return CaptureFace(sample.key, None, sample.extra[NON_RESPONSE])
         if sample.rgb is None:
             return CaptureFace(sample.key, None, NO_COLOR)
         try:
             image = read_image(named_file(self.root, sample.rgb), "rgb")
         except BadInputError:
             return CaptureFace(sample.key, None, "unreadable capture")
-        frame = image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
+        frame = np.asarray(image if image.dtype == np.uint8 else np.rint(image * 255), dtype=np.uint8)
         points = sample.landmarks
         if points is None:
             finder += [] if finder else [resolve_aligner(FINDER)]
@@ -108,7 +110,7 @@ def capture_vectors(recognizer: Recognizer, manifest: Manifest, *, batch: int = 
     Raises:
         MissingAssetError: a capture without landmarks, and the face finder is not in the cache.
     """
-    if any(sample.landmarks is None and sample.rgb is not None for sample in manifest):
+    if any(one.landmarks is None and one.rgb is not None and NON_RESPONSE not in one.extra for one in manifest):
         resolve_aligner(FINDER)  # refused before anything is read
     held = CaptureVectors({}, {})
     faces = stream(

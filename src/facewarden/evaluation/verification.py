@@ -20,6 +20,7 @@ from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.own.photo_lists import OwnPairs
 from facewarden.data.text import printable
 from facewarden.evaluation.kept_embeddings import EmbeddedPhotos, embeddings_of
+from facewarden.evaluation.verification_groups import GroupErrors, errors_by_group
 from facewarden.evaluation.verification_pairs import PhotoPairs, pairs_of
 from facewarden.metrics.verification import VerificationSummary, verification_of_vectors, verification_summary
 
@@ -40,6 +41,7 @@ class Verification:
         left_out: reason -> how many photos, or pairs of an official list, could not be used.
         simulated: whether the faces were rendered.
         notes: what a reader must know of the figures.
+        groups: errors by group of people, where the set says who belongs to which.
     """
 
     recognizer: str
@@ -54,6 +56,7 @@ class Verification:
     left_out: dict[str, int]
     simulated: bool
     notes: tuple[str, ...] = ()
+    groups: GroupErrors | None = None
 
 
 def verify(
@@ -162,6 +165,11 @@ def _measure(
         genuine, impostor, lost = int(same.sum()), int((~same).sum()), int((~usable).sum())
         if listed.pairs.missing:
             left_out["pair of the official list without its photos"] = listed.pairs.missing
+    groups, without = None, ""
+    if isinstance(dataset, Dataset) and (people_told := dataset.attributes()):
+        groups, without = errors_by_group(
+            people_told, people[rows], vectors, threshold=model.card.match_threshold, seed=seed, rounds=rounds
+        )
     if lost:
         left_out["pair with a photo left out"] = lost
     return Verification(
@@ -179,7 +187,9 @@ def _measure(
         notes=(
             *(f"{count} of {len(listed.photos)} photos: {what}" for what, count in found.notes.items()),
             *_unresolved(summary, impostor),
+            *([without] if without else []),
         ),
+        groups=groups,
     )
 
 

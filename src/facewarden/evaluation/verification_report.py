@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from facewarden.core.compute.computing import placement
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json, write_text
 from facewarden.core.run import provenance
 from facewarden.evaluation.verification import Verification
+from facewarden.evaluation.verification_groups import group_lines, group_metrics
 from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Metric
 
@@ -32,6 +34,8 @@ def verification_metrics(results: Sequence[Verification]) -> tuple[Metric, ...]:
             Metric(name, found.value, found.low, found.high, found.n, result.simulated, "%", group, found.method)
             for name, found in named
         ]
+        if result.groups is not None:
+            metrics += group_metrics(result.groups, group=group, simulated=result.simulated)
     return tuple(metrics)
 
 
@@ -51,7 +55,7 @@ def write_verification(results: Sequence[Verification], folder: Path, *, command
         "version": VERSION,
         "command": command,
         "provenance": provenance(placement().resolved()),
-        "results": [json.loads(json.dumps(asdict(result))) for result in results],
+        "results": [_plain(result) for result in results],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +64,14 @@ def write_verification(results: Sequence[Verification], folder: Path, *, command
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be written: {error}", hint="choose a writable folder: --out") from error
     return paths
+
+
+def _plain(result: Verification) -> dict[str, Any]:
+    """A result as JSON values; a set that says nothing of its people has no groups."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(result)))
+    if result.groups is None:
+        del values["groups"]
+    return values
 
 
 def _markdown(results: Sequence[Verification], *, command: str) -> str:
@@ -82,6 +94,9 @@ def _markdown(results: Sequence[Verification], *, command: str) -> str:
             *_counts(rows),
             "",
         ]
+        for row in rows:
+            if row.groups is not None:
+                lines += group_lines(row.recognizer, row.groups, simulated=row.simulated)
     return "\n".join(lines)
 
 

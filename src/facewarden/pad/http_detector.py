@@ -94,7 +94,8 @@ class HttpDetector(Detector):
     The request is `POST`, JSON: `{"version": 1, "samples": [{"key": "...", "rgb": "<base64 PNG>", "box": [x0, y0, x1,
     y1]}, ...]}`. Color is an 8-bit RGB PNG, infrared an 8-bit gray PNG, depth a 16-bit gray PNG of the encoded depth
     (see `FaceBatch`) times 65535; a sensor that a sample lacks and the box of one without box are left out. The answer
-    is `{"scores": [...]}`, one number a sample, in order, null where there is none. Pixels are rounded to what a PNG holds, as in a file.
+    is `{"scores": [...]}`, one number a sample, in order, null where there is none. Pixels are rounded to what a PNG
+    holds, as in a file.
 
     Args:
         service: a JSON file of `HttpSettings`, or the URL itself; the default is `http://127.0.0.1:8780/score`. Only

@@ -48,7 +48,7 @@ from facewarden.metrics.pad import fit_rule
 from facewarden.nn.gradient_sources.averaged import AveragedReading
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
 from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
-from facewarden.verbs.own.folders import given_captures
+from facewarden.verbs.own.folders import given_captures, photo_gate
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,6 +86,7 @@ def attack(
     attacks: PathLike | Sequence[PathLike] = (),
     mapping: PathLike | None = None,
     subject: str = "auto",
+    quality: str = "off",
     detector: DetectorLike = "multi_cnn",
     surrogate: DetectorLike | None = None,
     surrogates: DetectorLike | Sequence[DetectorLike] | None = None,
@@ -116,6 +117,8 @@ def attack(
         bona_fide, attacks: instead of captures, folders of photos of each class; faces are found where the detector
             needs them, and the split by subject is written to runs/own.
         mapping, subject: how these folders are read, as in `data_from_folders`.
+        quality: refuse makes a non-response of photos of these folders that are small, blurred, turned away, covered or
+            show several faces, with limits in braces; off does not look.
         detector: the victim.
         surrogate: detector whose gradients are read instead of the victim's.
         surrogates: several detectors; with victims, the matrix of what each one's attacks do to each victim.
@@ -164,7 +167,8 @@ def attack(
     matrix = surrogates is not None or victims is not None
     victim = None if matrix else resolve_detector(detector)
     read = given_captures(captures, [] if victim is None else [victim], bona_fide=bona_fide, attacks=attacks,
-                          mapping=mapping, subject=subject, seed=seed, boxes=matrix)  # fmt: skip
+                          mapping=mapping, subject=subject, seed=seed, boxes=matrix,
+                          gate=photo_gate(quality, folders=(bona_fide, attacks)))  # fmt: skip
     if read is None:
         raise BadInputError("no captures to attack", hint="a manifest, or --bona-fide DIR --attacks DIR")
     captures, manifest = read, open_captures(read)

@@ -49,7 +49,7 @@ from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
 from facewarden.verbs.laboratory.ci import write_for_machines
 from facewarden.verbs.laboratory.repeat import Repeats, repeat_audits
-from facewarden.verbs.own.folders import given_captures
+from facewarden.verbs.own.folders import given_captures, photo_gate
 
 _LOG = logging.getLogger("facewarden")
 
@@ -94,6 +94,7 @@ def audit(
     attacks: PathLike | Sequence[PathLike] = (),
     mapping: PathLike | None = None,
     subject: str = "auto",
+    quality: str = "off",
     preset: Literal["quick", "standard", "thorough"] = "standard",
     policy: str = "eer",
     seed: int = 0,
@@ -124,6 +125,8 @@ def audit(
         bona_fide, attacks: instead of captures, folders of photos of each class; faces are found where the detector
             needs them, and the split by subject is written to runs/own.
         mapping, subject: how these folders are read, as in `data_from_folders`.
+        quality: refuse makes a non-response of photos of these folders that are small, blurred, turned away, covered or
+            show several faces, with limits in braces; off does not look.
         preset: how much is measured.
         policy: how the threshold is set on the development split: eer, or apcer=0.05.
         seed: of everything random.
@@ -150,7 +153,7 @@ def audit(
         return _repeated(
             partial(audit, detector=detector, recognizer=recognizer, surrogate=surrogate, faces=faces,
                     captures=captures, bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
-                    preset=preset, policy=policy, device=device, precision=precision, workers=workers,
+                    quality=quality, preset=preset, policy=policy, device=device, precision=precision, workers=workers,
                     pictures=pictures, fail_on=fail_on, against=against, resume=resume),
             seed=seed, repeat=repeat, out=out, junit=maybe_path(junit), sarif=maybe_path(sarif),
         )  # fmt: skip
@@ -163,7 +166,8 @@ def audit(
     victim = resolve_detector(detector)
     photos = None if faces is None else os.fspath(faces)
     captures = given_captures(captures, [victim], bona_fide=bona_fide, attacks=attacks, mapping=mapping,
-                              subject=subject, seed=seed)  # fmt: skip
+                              subject=subject, seed=seed,
+                              gate=photo_gate(quality, folders=(bona_fide, attacks)))  # fmt: skip
     needs = AuditRequest(
         recognizer,
         several(surrogate),

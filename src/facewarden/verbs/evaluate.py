@@ -29,7 +29,7 @@ from facewarden.metrics.pad import check_policy
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.scale.record import sharded
 from facewarden.verbs.evaluated import Evaluated
-from facewarden.verbs.own.folders import folder_paths, given_captures
+from facewarden.verbs.own.folders import folder_paths, given_captures, photo_gate
 
 
 @computes
@@ -43,6 +43,7 @@ def evaluate(
     attacks: PathLike | Sequence[PathLike] = (),
     mapping: PathLike | None = None,
     subject: str = "auto",
+    quality: str = "off",
     scores: PathLike | None = None,
     detector: DetectorLike = "multi_cnn",
     policy: str = "eer",
@@ -76,6 +77,8 @@ def evaluate(
         bona_fide, attacks: instead of captures, folders of photos of each class; faces are found where the detector
             needs them, and the split by subject is written to runs/own.
         mapping, subject: how these folders are read, as in `data_from_folders`.
+        quality: refuse makes a non-response of photos of these folders that are small, blurred, turned away, covered or
+            show several faces, with limits in braces; off does not look.
         scores: table that facewarden score --out wrote for a manifest.
         detector: registry name, name:PATH, artifact folder or model.onnx with its card.
         policy: how the threshold is set: eer, or apcer=0.05.
@@ -156,6 +159,7 @@ def evaluate(
         attacks=attacks,
         mapping=mapping,
         subject=subject,
+        quality=quality,
         scores=maybe_path(scores),
         detector=detector,
         policy=policy,
@@ -178,6 +182,7 @@ def evaluate_presentation(
     attacks: PathLike | Sequence[PathLike] = (),
     mapping: PathLike | None = None,
     subject: str = "auto",
+    quality: str = "off",
     scores: Path | None,
     detector: DetectorLike,
     policy: str,
@@ -193,7 +198,7 @@ def evaluate_presentation(
 
     Args:
         captures: manifest to score, or NAME:PATH of a published set; or
-        bona_fide, attacks, mapping, subject: folders of photos, see `evaluate`; or
+        bona_fide, attacks, mapping, subject, quality: folders of photos, see `evaluate`; or
         scores: table that `facewarden score --out` wrote for a manifest.
         detector: which detector, where captures are given.
         policy: how the threshold is set.
@@ -215,7 +220,8 @@ def evaluate_presentation(
     check_policy(policy)
     model = resolve_detector(detector) if folders else None
     captures = given_captures(captures, [] if model is None else [model], bona_fide=bona_fide, attacks=attacks,
-                              mapping=mapping, subject=subject, seed=seed)  # fmt: skip
+                              mapping=mapping, subject=subject, seed=seed,
+                              gate=photo_gate(quality, folders=(bona_fide, attacks)))  # fmt: skip
     if captures is not None:
         manifest = open_captures(captures).where(split=("dev", "test"))
         check_captures(manifest)

@@ -147,3 +147,43 @@ def test_the_quality_gate_makes_non_responses_of_folders_too(photos: Path) -> No
     assert {key.rpartition("/")[2] for key in found.key} == {"sharp.png"}
     assert found.skipped == {"low quality: the face is blurred": 8, "no face found": 1}
     assert len(facewarden.score(bona_fide="live", detector=Bright()).key) == 12  # another manifest: nothing refused
+
+
+def sharp_photos() -> str:
+    """Four sharp photos of each class beside the blurred ones, and limits that only blur is beyond."""
+    for number, kind in enumerate(("live", "spoof/print")):
+        for who in range(4):
+            pixels = (
+                np.random.default_rng(who).integers(60 - 50 * number, 255 - 190 * number, (16, 16, 3)).astype("uint8")
+            )
+            Image.fromarray(pixels).save(f"{kind}/s{who}/sharp.png")
+    return 'refuse{"size": 8, "yaw": 180, "pitch": 180, "roll": 180, "mouth": 999, "eyes": 0}'
+
+
+def test_measuring_attacking_and_auditing_refuse_what_the_gate_refuses(photos: Path) -> None:
+    refuse = sharp_photos()
+    folders: dict[str, Any] = {"bona_fide": "live", "attacks": "spoof/print", "detector": Bright(), "quality": refuse}
+    found = facewarden.evaluate("presentation", **folders)
+    blurred = {"low quality: the face is blurred": 16, "no face found": 1}
+    assert found.skipped == blurred
+    attacked = facewarden.attack(**folders, samples=2, set="steps=1", out="a.csv")
+    assert {Path(key).name for key in read_table(Path("a.csv"))["key"]} == {"sharp.png"}
+    assert attacked.skipped == blurred
+    report = facewarden.audit(**folders, preset="quick", faces="live", out="run").report
+    assert dict(report.presentation.skipped) == blurred
+    assert {one.group["species"] for one in report.presentation.metrics if one.name == "apcer"} == {"print"}
+
+
+@pytest.mark.parametrize("verb", ["audit", "attack", "evaluate"])
+def test_a_gate_that_would_do_nothing_is_refused(photos: Path, verb: str) -> None:
+    call = {
+        "audit": facewarden.audit,
+        "attack": lambda captures=None, **given: facewarden.attack(captures, **given),
+        "evaluate": lambda **given: facewarden.evaluate("presentation", **given),
+    }[verb]  # fmt: skip
+    with pytest.raises(BadInputError, match="--quality note is for facewarden score"):
+        call(bona_fide="live", attacks="spoof", detector=Bright(), quality="note", out="o.csv")
+    with pytest.raises(BadInputError, match="--quality is for folders of photos"):
+        call(detector=Bright(), quality="refuse", out="o.csv", captures="m.csv")
+    with pytest.raises(BadInputError, match="no such gate"):
+        call(bona_fide="live", attacks="spoof", detector=Bright(), quality="sharp", out="o.csv")

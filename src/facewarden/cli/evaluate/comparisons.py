@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.cli.parts.checks import check_path
+from facewarden.cli.parts.checks import check_groups, check_path
 from facewarden.cli.parts.kinds import Folder, Setting
 from facewarden.cli.parts.outcome import Outcome
 
@@ -27,7 +27,7 @@ def comparisons(
 
     Args:
         table: .csv or .parquet with score (higher = more alike), same, subject_a, subject_b, and perhaps split.
-        groups: table with subject and attr_NAME, such as attr_sex.
+        groups: table with subject and attr_NAME, such as attr_sex; or london:PATH.
         column: where columns have other names: score=similarity.
         threshold: of the system; else it is set on split dev.
         fmr: highest FMR on dev for which the threshold is set.
@@ -37,7 +37,7 @@ def comparisons(
         out: folder for the page and comparisons.json.
     """
     check_path(table)
-    check_path(groups)
+    check_groups(groups)
     from facewarden.evaluation.score_file.groups_page import rate_words
     from facewarden.verbs.laboratory.comparisons import evaluate_comparisons
     from facewarden.verbs.laboratory.scores import as_columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard
 from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting, Share
@@ -18,6 +19,7 @@ def presentation(
     attacks: tuple[Folder, ...] = (),
     mapping: Path | None = None,
     subject: Rule = "auto",
+    quality: Annotated[str, "GATE"] = "off",
     scores: Path | None = None,
     detector: Model = "multi_cnn",
     set: tuple[Setting, ...] = (),
@@ -38,6 +40,8 @@ def presentation(
         attacks: folders of attack photos; the species is read from the names of folders.
         mapping: table of which folder is what, edited.
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
+        quality: photos of these folders that are small, blurred, turned away, covered or show several faces: refuse (no
+            decision), or off; limits may follow in braces.
         scores: table that facewarden score --out wrote for captures.
         detector: the detector; its settings may follow in braces.
         set: settings of the detector, key=value.
@@ -69,6 +73,7 @@ def presentation(
             attacks=attacks,
             mapping=mapping,
             subject=subject,
+            quality=quality,
             scores=scores,
             detector=detector,
             policy=policy,

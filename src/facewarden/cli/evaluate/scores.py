@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from facewarden.cli.parts.checks import check_path
+from facewarden.cli.parts.checks import check_groups, check_path
 from facewarden.cli.parts.kinds import Folder, Setting
 from facewarden.cli.parts.outcome import Outcome
 
@@ -18,6 +18,7 @@ def scores(
     higher: Literal["bona_fide", "attack"] = "bona_fide",
     policy: str = "eer",
     threshold: float | None = None,
+    rule: Path | None = None,
     groups: Path | None = None,
     simulated: bool = False,
     seed: int = 0,
@@ -36,20 +37,23 @@ def scores(
         higher: which presentations score higher in the table.
         policy: how the main threshold is set on dev: eer, or bpcer_at_apcer=0.05.
         threshold: of the system, on its scores; then no threshold is set.
-        groups: table of groups of people, such as a manifest: key or subject, and attr_NAME.
+        rule: instead, the calibration.json of facewarden calibrate, or a decision.json: its threshold is tested, and
+            its probability where it has one.
+        groups: table of groups of people, such as a manifest: key or subject, and attr_NAME; or london:PATH.
         simulated: say that the scores are of simulated captures.
         seed: of the bootstrap.
         form: html, markdown, pdf, or several.
         out: folder for the page, scores.json, decision.json and split.parquet.
     """
     check_path(table)
-    check_path(groups)
+    check_path(rule)
+    check_groups(groups)
     from facewarden.reporting.format import group_text, label, measured
     from facewarden.verbs.laboratory.scores import as_columns, evaluate_scores, threshold_lines
 
     result = evaluate_scores(
         table, column=as_columns(column), higher=higher, policy=policy, threshold=threshold,
-        groups=groups, simulated=simulated,
+        rule=rule, groups=groups, simulated=simulated,
         seed=seed, form=form, out=out,
     )  # fmt: skip
     lines = [result.how, *(f"not used {count}: {reason}" for reason, count in result.excluded.items())]

@@ -86,6 +86,14 @@ def check_path(path: Path | None) -> None:
         raise BadInputError(f"{path}: no such file or folder", hint="facewarden help sources")
 
 
+def check_groups(groups: Path | None) -> None:
+    """Refuse a table of groups that is not there, and a set of photos without its folder."""
+    if groups is not None and not is_there(str(groups)) and ":" in str(groups):
+        check_sets([str(groups)])
+    else:
+        check_path(groups)
+
+
 def _check(group: str, names: Iterable[str]) -> None:
     for name in names:
         check_source(group, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto
@@ -40,6 +40,17 @@ class Simulated(Dataset):
         )
         Manifest(rows, root=folder, name="example").write(folder / "manifest.csv")
         return cls(folder)
+
+    def attributes(self) -> Mapping[str, Mapping[str, str]]:
+        """What the columns `attr_NAME` say of each subject, where all its captures agree."""
+        found: dict[str, dict[str, set[str]]] = {}
+        for sample in self._manifest.where(label=1):
+            for name, value in sample.attributes.items():
+                found.setdefault(sample.subject, {}).setdefault(name, set()).add(value)
+        return {
+            who: {name: next(iter(values)) for name, values in held.items() if len(values) == 1}
+            for who, held in found.items()
+        }
 
     def _photos(self) -> Iterator[FacePhoto]:
         for sample in self._manifest.where(label=1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, read_columns, table_header
+from facewarden.data.group_table import MOST_GROUPS, read_groups
 from facewarden.data.text import printable
-from facewarden.evaluation.score_file.groups import MOST_GROUPS
-from facewarden.evaluation.score_file.rows import ATTRIBUTE, SPLIT_WORDS
+from facewarden.evaluation.score_file.rows import SPLIT_WORDS
 
 NEEDED = ("score", "same", "subject_a", "subject_b")
 _SAME = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
@@ -48,7 +48,7 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
 
     Args:
         path: table with `score`, `same`, `subject_a`, `subject_b`, and perhaps `split`.
-        groups: table with `subject` and columns `attr_NAME`, or any columns of few values.
+        groups: as in `facewarden.data.group_table.read_groups`.
         columns: of the names of the first table -> the name in it, where they differ.
 
     Raises:
@@ -75,7 +75,7 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
     dev, test = _splits(path, found.texts.get(place["split"]), len(same))
     return Comparisons(
         found.numbers[place["score"]], same, first, second, people, dev, test,
-        {} if groups is None else _groups(groups, number),
+        {} if groups is None else _groups(groups, people),
     )  # fmt: skip
 
 
@@ -95,26 +95,12 @@ def _splits(path: Path, held: Coded | None, n: int) -> tuple[NDArray[np.bool_] |
     return meant == "dev", meant == "test"
 
 
-def _groups(path: Path, number: Mapping[str, int]) -> dict[str, tuple[NDArray[np.int64], tuple[str, ...]]]:
-    header = table_header(path)
-    if "subject" not in header:
-        raise BadInputError(f"{printable(path)}: no column subject", hint="subject, and columns attr_NAME")
-    wanted = [name for name in header if name.startswith(ATTRIBUTE)] or [name for name in header if name != "subject"]
-    found = read_columns(path, texts=["subject", *wanted])
-    keys, result = found.texts["subject"], {}
-    for name in wanted:
-        held = found.texts[name]
-        if not 1 < len(held.names) <= MOST_GROUPS:
-            continue
-        codes = np.full(len(number), -1, np.int64)
-        for key, code in zip(keys.codes.tolist(), held.codes.tolist(), strict=True):
-            if key >= 0 and keys.names[key] in number:
-                codes[number[keys.names[key]]] = code
-        if (codes >= 0).any():
-            result[name.removeprefix(ATTRIBUTE)] = codes, held.names
-    if not result:
+def _groups(path: Path, people: Sequence[str]) -> dict[str, tuple[NDArray[np.int64], tuple[str, ...]]]:
+    table = read_groups(path)
+    found = {name: held for name, held in table.by_name("subject", people).items() if (held.codes >= 0).any()}
+    if not found:
         raise BadInputError(
-            f"{printable(path)}: no groups of the people of the comparisons",
+            f"{table.source}: no groups of the people of the comparisons",
             hint=f"the same names in subject, and columns of 2 to {MOST_GROUPS} values",
         )
-    return result
+    return {name: (held.codes, held.names) for name, held in found.items()}

@@ -33,6 +33,7 @@ class Threshold:
         rule: with the rows that it was set on; None where it was given.
         dev: rates on the rows that it was set on; empty where it was given.
         test: rates on rows that it has not seen.
+        where: where it comes from, in words.
     """
 
     policy: str
@@ -40,6 +41,7 @@ class Threshold:
     rule: DecisionRule | None
     dev: tuple[NamedInterval, ...]
     test: tuple[NamedInterval, ...]
+    where: str = "dev"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +70,16 @@ class MeasuredScores:
 
 
 def measure_scores(
-    parts: Parted, *, policy: str = "eer", threshold: float | None = None, seed: int = 0, rounds: int = 1000
-) -> MeasuredScores:
+    parts: Parted, *, policy: str = "eer", threshold: float | None = None, where: str = "given", seed: int = 0,
+    rounds: int = 1000,
+) -> MeasuredScores:  # fmt: skip
     """Measure the test rows.
 
     Args:
         parts: rows of dev and test.
         policy: how the main threshold is set on dev, see `facewarden.metrics.pad.fit_rule`.
         threshold: given; none is set then.
+        where: where it comes from.
         seed, rounds: of the subject bootstrap.
     """
     test = presentation_rows(parts.test, seed=seed, rounds=rounds)
@@ -90,7 +94,7 @@ def measure_scores(
         )
     if parts.dev is None:
         assert threshold is not None
-        found = [Threshold("given", threshold, None, (), tuple(rates_at(test, threshold)))]
+        found = [Threshold("given", threshold, None, (), tuple(rates_at(test, threshold)), where)]
     else:
         found = _set_on_dev(parts.dev, test, policy=policy, seed=seed)
     return MeasuredScores(

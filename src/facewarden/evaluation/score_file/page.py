@@ -104,7 +104,7 @@ def _policy(one: Threshold) -> str:
 def _summary(found: MeasuredScores) -> str:
     main = found.thresholds[0]
     weakest = max((one for one in main.test if one.name.startswith("apcer/")), key=lambda one: one.value)
-    where = "given" if main.rule is None else f"set on dev ({_policy(main)})"
+    where = main.where if main.rule is None else f"set on dev ({_policy(main)})"
     return (
         f"At the threshold {main.value:.4g}, {where}, {_rate(main.test, 'bpcer')} of bona fide presentations are "
         f"rejected; of the species that passes most often, {plain(weakest.name.removeprefix('apcer/'))}, "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, Columns, read_columns, table_header
+from facewarden.data.group_table import ATTRIBUTE
 from facewarden.data.text import printable
 
 Higher = Literal["bona_fide", "attack"]
@@ -26,7 +27,6 @@ SPLIT_WORDS: Mapping[str, str] = {
 }  # fmt: skip
 USED = ("score", "label", "species", "subject", "split", "simulated", "note", "key")
 """Columns that are read where a table has them, beside those that begin with `attr_`."""
-ATTRIBUTE = "attr_"
 UNNAMED = "attack"
 """The species of attacks whose table names none."""
 

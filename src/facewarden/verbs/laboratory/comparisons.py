@@ -70,7 +70,7 @@ def evaluate_comparisons(
 
     Args:
         table: `score` (higher = more alike), `same` (1 or 0), `subject_a`, `subject_b`, and perhaps `split`.
-        groups: table with `subject` and `attr_NAME`, such as sex, age band, ethnicity.
+        groups: table with `subject` and `attr_NAME`, such as sex, age band, ethnicity; or `london:PATH`.
         column: of these names -> the name in the table, where they differ.
         threshold: of the system; else set on split dev.
         fmr: highest FMR on dev for which the threshold is set.

@@ -16,16 +16,20 @@ from facewarden.core.run import provenance
 from facewarden.core.seeding import checked_seed
 from facewarden.data.columns import read_columns, table_header
 from facewarden.data.content import file_digest
+from facewarden.data.group_table import read_groups
 from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.data.table import write_table
+from facewarden.evaluation.score_file.carried import probability_error, rule_chapter
 from facewarden.evaluation.score_file.groups import AttributeRates, rates_by_group, with_groups
 from facewarden.evaluation.score_file.groups_page import groups_chapter, groups_json
 from facewarden.evaluation.score_file.halves import parted
 from facewarden.evaluation.score_file.measure import MeasuredScores, measure_scores
 from facewarden.evaluation.score_file.page import score_metrics, scores_page
 from facewarden.evaluation.score_file.rows import Higher, ScoredRows, read_scored_rows
+from facewarden.evaluation.verdicts.rule import VerdictRule
 from facewarden.metrics.pad import check_policy
 from facewarden.reporting.document import Metric
+from facewarden.reporting.named import as_metric
 from facewarden.reporting.pages.document import PageForm
 from facewarden.reporting.pages.write import write_page
 
@@ -71,6 +75,7 @@ def evaluate_scores(
     higher: Higher = "bona_fide",
     policy: str = "eer",
     threshold: float | None = None,
+    rule: str | os.PathLike[str] | None = None,
     groups: str | os.PathLike[str] | None = None,
     simulated: bool = False,
     seed: int = 0,
@@ -87,8 +92,11 @@ def evaluate_scores(
         higher: which presentations score higher in the table.
         policy: how the main threshold is set on dev: eer, or bpcer_at_apcer=0.05.
         threshold: given; then none is set, and all rows without a split are tested.
+        rule: calibration.json of `facewarden calibrate`, or a decision.json: its threshold is tested instead, and its
+            probability where it has one.
         groups: table of groups of people: a manifest or any table with a column `key` or `subject` of the same names,
-            and columns `attr_NAME`; columns `attr_NAME` of the table itself are used as well.
+            and columns `attr_NAME`, or a set of photos that knows its people, `london:PATH`; columns `attr_NAME` of
+            the table itself are used as well.
         simulated: the scores are of simulated captures, also where the table does not say so.
         seed, rounds: of the subject bootstrap.
         form: of the page: html, markdown, pdf (extra `pdf`), or several.
@@ -103,22 +111,29 @@ def evaluate_scores(
     check_policy(policy)
     if folder is not None:
         hold(folder)
+    carried = None if rule is None else _carried(Path(os.fspath(rule)), threshold=threshold, policy=policy)
+    value = threshold if carried is None else carried.threshold
     rows = read_scored_rows(path, columns=column, higher=higher)
     beside = None if groups is None else Path(os.fspath(groups))
     if beside is not None:
         rows = _with_groups(rows, path, beside, column)
     shown = rows.simulated or simulated
-    parts = parted(rows, given=threshold is not None)
-    found = measure_scores(parts, policy=policy, threshold=threshold, seed=seed, rounds=rounds)
+    parts = parted(rows, given=value is not None)
+    where = "given" if carried is None else carried.origin
+    found = measure_scores(parts, policy=policy, threshold=value, where=where, seed=seed, rounds=rounds)
     metrics = score_metrics(found, simulated=shown)
+    error = None if carried is None else probability_error(carried, parts.test, seed=seed, rounds=rounds)
+    metrics += () if error is None else (as_metric(error, simulated=shown),)
     by_group = rates_by_group(parts.test, threshold=found.thresholds[0].value, seed=seed, rounds=rounds)
     files: tuple[Path, ...] = ()
     if folder is not None:
         given = _options(column, higher=higher, policy=policy, threshold=threshold, simulated=simulated, seed=seed)
         given += [] if beside is None else ["--groups", beside.name]
+        given += [] if rule is None else ["--rule", Path(os.fspath(rule)).name]
         command = shlex.join(["facewarden", "evaluate", "scores", path.name, *given, "--form", *form, "--out", "DIR"])
         how = f"Who belongs to which group is as {'the table' if beside is None else beside.name} says."
-        more = [groups_chapter(by_group, simulated=shown, how=how)] if by_group else []
+        more = [] if carried is None else [rule_chapter(carried, parts.test, error, simulated=shown)]
+        more += [groups_chapter(by_group, simulated=shown, how=how)] if by_group else []
         page = scores_page(
             found, title=f"Scores of {path.name}", command=command, simulated=shown, provenance=provenance(), more=more
         )
@@ -126,13 +141,21 @@ def evaluate_scores(
         held = _data(path, found, metrics, command=command, simulated=shown) | {"groups": groups_json(by_group)}
         files += (write_json(folder / "scores.json", held),)
         files += _split(folder, rows, found)
-        if (rule := found.thresholds[0].rule) is not None:
-            rule.write(folder / "decision.json")
+        if (fitted := found.thresholds[0].rule) is not None:
+            fitted.write(folder / "decision.json")
             files += (folder / "decision.json",)
     return EvaluatedScores(
         metrics, tuple(_threshold(one) for one in found.thresholds), parts.how, shown, files,
         {**parts.excluded, **found.reasons}, found.warnings, tuple(by_group),
     )  # fmt: skip
+
+
+def _carried(path: Path, *, threshold: float | None, policy: str) -> VerdictRule:
+    if threshold is not None or policy != "eer":
+        raise BadInputError(
+            "a rule has its threshold and policy in it", hint="--rule alone, or --policy or --threshold"
+        )
+    return VerdictRule.read(path)
 
 
 def as_columns(given: Sequence[str]) -> dict[str, str]:
@@ -186,7 +209,7 @@ def _threshold(one: Any) -> dict[str, Any]:
     return {
         "policy": one.policy,
         "value": one.value,
-        "from": "given" if one.rule is None else "dev",
+        "from": one.where,
         **({} if one.rule is None else {"n_bona_fide": one.rule.n_bona_fide, "n_attack": one.rule.n_attack}),
     }
 
@@ -212,17 +235,17 @@ def _data(
 
 def _with_groups(rows: ScoredRows, path: Path, beside: Path, column: Mapping[str, str] | None) -> ScoredRows:
     """Attributes of a table beside, by the key where both tables have one, else by the subject."""
-    given = dict(column or {})
-    if "key" in table_header(beside) and given.get("key", "key") in table_header(path):
+    given, groups = dict(column or {}), read_groups(beside)
+    if "key" in groups.keys and given.get("key", "key") in table_header(path):
         keys = read_columns(path, texts=[given.get("key", "key")]).texts[given.get("key", "key")]
         if len(keys.codes) == len(rows):  # no row was dropped
-            return with_groups(rows, beside, key="key", column=keys)
+            return with_groups(rows, groups, key="key", column=keys)
     if rows.subject is None:
         raise BadInputError(
             f"{path}: groups are joined by key or subject, and it has no subject",
             hint="name it: --column subject=COLUMN",
         )
-    return with_groups(rows, beside, key="subject", column=rows.subject)
+    return with_groups(rows, groups, key="subject", column=rows.subject)
 
 
 def _split(folder: Path, rows: ScoredRows, found: MeasuredScores) -> tuple[Path, ...]:

@@ -21,6 +21,28 @@ def folder_paths(given: Folders) -> tuple[Path, ...]:
     return tuple(map(path_of, one_or_more))
 
 
+def photo_gate(quality: str, *, folders: Sequence[Folders]) -> QualityGate | None:
+    """The gate of a verb that decides on every photo or refuses it; None where nothing is looked at.
+
+    Args:
+        quality: as a person types it, see `QualityGate.read`.
+        folders: of photos that were given; the gate is for these.
+
+    Raises:
+        BadInputError: no such gate, one that only notes, or no folders of photos.
+    """
+    gate = QualityGate.read(quality)
+    if not gate.looks:
+        return None
+    if gate.mode == "note":
+        raise BadInputError("--quality note is for facewarden score, which says it of each photo", hint="refuse or off")
+    if not any(map(folder_paths, folders)):
+        raise BadInputError(
+            "--quality is for folders of photos", hint="--bona-fide DIR --attacks DIR; a manifest has non_response"
+        )
+    return gate
+
+
 def given_captures(
     captures: PathLike | None,
     detectors: Sequence[Detector],

@@ -98,7 +98,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path, more: dict[str, obje
 def test_people_without_groups_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pairs, people = tables(tmp_path)
     write_table(tmp_path / "others.csv", {"subject": ["q1"], "attr_sex": ["f"]})
-    with pytest.raises(BadInputError, match="no groups"):
+    with pytest.raises(BadInputError, match="none of its 1 names in column subject"):
         facewarden.evaluate_comparisons(pairs, groups=tmp_path / "others.csv", threshold=1.0)
     assert main(["evaluate", "comparisons", str(pairs), "--groups", str(people), "--threshold", "1.5"]) == 0
     assert "sex f: FMR" in capsys.readouterr().out

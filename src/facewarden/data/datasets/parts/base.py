@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
@@ -90,6 +90,14 @@ class Dataset(ABC):
                 hint="rename one of them",
             )
         return listed
+
+    def attributes(self) -> Mapping[str, Mapping[str, str]]:
+        """Person -> what the set says of them, attribute -> group; empty where it says nothing.
+
+        Raises:
+            BadInputError: the file that says it is damaged.
+        """
+        return {}
 
     @abstractmethod
     def _photos(self) -> Iterator[FacePhoto]:
