@@ -15,8 +15,8 @@ from facewarden.core.errors import FacewardenError, RunError
 from facewarden.core.resolve import resolve_recognizer
 from facewarden.core.run import RunFolder
 from facewarden.data.manifest import Manifest
-from facewarden.evaluation.full_system import CaptureMatches, match_captures
-from facewarden.evaluation.match_rule import MATCH_RULE, MatchRule
+from facewarden.evaluation.full_system.matching import CaptureMatches, match_captures
+from facewarden.evaluation.full_system.rule import MATCH_RULE, MatchRule
 from facewarden.evaluation.presentation import PresentationResult
 from facewarden.evaluation.scores import Scores
 from facewarden.metrics.checked import codes_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.group_table import MOST_GROUPS, coded
+from facewarden.data.own.group_table import MOST_GROUPS, coded
 from facewarden.evaluation.score_file.groups_page import measures_table, rate_words
 from facewarden.metrics.laboratory.differentials import Differentials
 from facewarden.metrics.laboratory.pair_differentials import pair_differentials

@@ -23,9 +23,9 @@ _TILE = 1.5
 
 def picture(pixels: NDArray[np.uint8]) -> str:
     """A picture `(h, w, 3)` as PNG in base64, as the data of a figure hold it."""
-    held = io.BytesIO()
-    Image.fromarray(pixels).save(held, format="PNG", optimize=True)
-    return base64.b64encode(held.getvalue()).decode("ascii")
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def pixels_of(text: str) -> NDArray[np.uint8]:

@@ -20,9 +20,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, PadOutput, Recognizer
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
-from facewarden.evaluation.capture_vectors import CaptureVectors
-from facewarden.evaluation.full_system import NO_REFERENCE, enroll, match_captures
-from facewarden.evaluation.match_rule import MATCH_RULE, MatchRule
+from facewarden.evaluation.full_system.matching import NO_REFERENCE, enroll, match_captures
+from facewarden.evaluation.full_system.rule import MATCH_RULE, MatchRule
+from facewarden.evaluation.full_system.vectors import CaptureVectors
 from facewarden.verbs.audit import AuditResult, audit
 from facewarden.verbs.laboratory.lab_report import write_lab_report
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, read_columns, table_header
-from facewarden.data.group_table import MOST_GROUPS, read_groups
+from facewarden.data.own.group_table import MOST_GROUPS, read_groups
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.rows import SPLIT_WORDS
 
@@ -48,7 +48,7 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
 
     Args:
         path: table with `score`, `same`, `subject_a`, `subject_b`, and perhaps `split`.
-        groups: as in `facewarden.data.group_table.read_groups`.
+        groups: as in `facewarden.data.own.group_table.read_groups`.
         columns: of the names of the first table -> the name in it, where they differ.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facewarden.data.columns import Coded
-from facewarden.data.group_table import MOST_GROUPS, GroupTable
+from facewarden.data.own.group_table import MOST_GROUPS, GroupTable
 from facewarden.evaluation.score_file.measure import subjects_of
 from facewarden.evaluation.score_file.rows import ScoredRows
 from facewarden.metrics.laboratory.differentials import Differentials, counts_of, differentials

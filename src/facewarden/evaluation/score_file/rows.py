@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, Columns, read_columns, table_header
-from facewarden.data.group_table import ATTRIBUTE
+from facewarden.data.own.group_table import ATTRIBUTE
 from facewarden.data.text import printable
 
 Higher = Literal["bona_fide", "attack"]

@@ -13,6 +13,7 @@ from facewarden.core.files import write_json
 from facewarden.core.guards.lock import hold
 from facewarden.core.run import provenance
 from facewarden.data.results import Result, plain
+from facewarden.evaluation.full_system.rule import MATCH_RULE, MatchRule
 from facewarden.evaluation.lab.back import (
     clauses_chapter,
     evidence_chapter,
@@ -25,7 +26,6 @@ from facewarden.evaluation.lab.front import front_chapters
 from facewarden.evaluation.lab.records import LabRecords, read_records
 from facewarden.evaluation.lab.results import LabResults, lab_results
 from facewarden.evaluation.lab.settings import LabSettings, lab_template, read_lab
-from facewarden.evaluation.match_rule import MATCH_RULE, MatchRule
 from facewarden.evaluation.score_file.halves import parted
 from facewarden.evaluation.score_file.measure import MeasuredScores, measure_scores
 from facewarden.evaluation.score_file.page import curves_chapter, threshold_chapters

@@ -16,7 +16,7 @@ from facewarden.core.run import provenance
 from facewarden.core.seeding import checked_seed
 from facewarden.data.columns import read_columns, table_header
 from facewarden.data.content import file_digest
-from facewarden.data.group_table import read_groups
+from facewarden.data.own.group_table import read_groups
 from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.data.table import write_table
 from facewarden.evaluation.score_file.carried import probability_error, rule_chapter

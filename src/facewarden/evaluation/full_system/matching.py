@@ -19,8 +19,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
-from facewarden.evaluation.capture_vectors import CaptureVectors, capture_vectors
-from facewarden.evaluation.match_rule import MatchRule
+from facewarden.evaluation.full_system.rule import MatchRule
+from facewarden.evaluation.full_system.vectors import CaptureVectors, capture_vectors
 from facewarden.metrics.match import far_threshold
 
 ENROLLED = 3
