@@ -10,11 +10,10 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
-from facewarden.nn.multimodal.joint_vit import JointVit
+from facewarden.nn.multimodal.joint_vit import JointVit, LateJointVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.pad.parts.active_adapters import with_active_adapters
 from facewarden.pad.parts.stream_settings import AdapterSettings, MissingFill, Trained
@@ -32,18 +31,13 @@ class AmaSettings(AdapterSettings):
         missing_fill: what stands for an absent modality; flexible by `masked_tokens`.
         hidden: channels of the adapters, for each modality where the sequences are apart.
         sequence: `joint`, all patches behind one class token, as published; or `apart`, one sequence for each modality,
-            which meet in the adapters only.
+            which meet in the adapters only. With `first_block` above 0 the joint sequence begins at that block.
     """
 
     preset: Trained = "paper"
     missing_fill: MissingFill = "masked_tokens"
     hidden: int = 8
     sequence: Sequences = "apart"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sequence == "joint" and self.first_block:
-            raise BadInputError("one joint sequence has no first block of its own", hint="first_block: 0")
 
 
 class Ama(ThreeStreams):
@@ -63,13 +57,15 @@ class Ama(ThreeStreams):
     summary = "Vision transformer with adaptive multimodal adapters for any subset of three sensors."
     source = "after Yu et al., IJCV 2024"
     options: AmaSettings
-    network: FlexibleVit | JointVit
+    network: FlexibleVit | JointVit | LateJointVit
 
-    def build(self, trunk: nn.Module | None) -> FlexibleVit | JointVit:
+    def build(self, trunk: nn.Module | None) -> FlexibleVit | JointVit | LateJointVit:
         """Shared transformer, adapters and one linear layer."""
         assert trunk is not None  # the settings name one
         if self.options.sequence == "joint":
-            return JointVit(trunk, hidden=self.options.hidden)
+            first = self.options.first_block
+            hidden = self.options.hidden
+            return LateJointVit(trunk, hidden=hidden, first=first) if first else JointVit(trunk, hidden=hidden)
         make = partial(MultimodalAdapter, hidden=self.options.hidden)
         return FlexibleVit(StreamVit(trunk, make_adapter=make, first=self.options.first_block))
 

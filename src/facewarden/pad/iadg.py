@@ -13,12 +13,12 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
 from facewarden.nn.multimodal.restyled import RestyledOutput, RestyledVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
-from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class IadgSettings(TransformerSettings):
+class IadgSettings(AdapterSettings):
     """Settings of the transformer, and of the maps on its patches.
 
     Attributes:
@@ -47,9 +47,9 @@ class Iadg(ThreeStreams):
     def build(self, trunk: nn.Module | None) -> RestyledVit:
         """Shared transformer, maps, classifier."""
         assert trunk is not None  # the settings name one
-        return RestyledVit(StreamVit(trunk), width=self.options.width)
+        return RestyledVit(StreamVit(trunk, first=self.options.first_block), width=self.options.width)
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
         output = self.network(images, weight=weight)
         return PadOutput(score=output.score, features=output.features)

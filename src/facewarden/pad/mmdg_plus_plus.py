@@ -18,12 +18,12 @@ from facewarden.nn.multimodal.certain_adapter import CertainAdapters
 from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.pad.parts.active_adapters import with_active_adapters
-from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class PlusSettings(TransformerSettings):
+class PlusSettings(AdapterSettings):
     """Settings of the transformer, and of its adapters.
 
     Attributes:
@@ -51,7 +51,10 @@ class ProjectedStreams(OnStreams):
         self.head = nn.Linear(len(MODALITIES) * width, 1)
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b f"]]:
         """Score and unit features of normalized images; the feature of a masked modality is 0."""
         tokens = at_least_single(self.streams(images, weight=weight))
@@ -91,9 +94,10 @@ class MmdgPlusPlus(ThreeStreams):
         """Shared transformer, adapters, projections and one linear layer."""
         assert trunk is not None  # the settings name one
         make = partial(CertainAdapters, hidden=self.options.hidden)
-        return ProjectedStreams(StreamVit(trunk, make_adapter=make, only_mlp=True), width=self.options.width)
+        streams = StreamVit(trunk, make_adapter=make, only_mlp=True, first=self.options.first_block)
+        return ProjectedStreams(streams, width=self.options.width)
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images; features are the unit vectors side by side."""
         score, features = self.network(images, weight=weight)
         return PadOutput(score=score, features=features)

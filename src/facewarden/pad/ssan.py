@@ -13,12 +13,12 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
 from facewarden.nn.multimodal.assembly import AssemblyOutput, AssemblyVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
-from facewarden.pad.parts.stream_settings import Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class SsanSettings(TransformerSettings):
+class SsanSettings(AdapterSettings):
     """Settings of the transformer, and of what stands on its patches.
 
     Attributes:
@@ -51,9 +51,11 @@ class Ssan(ThreeStreams):
     def build(self, trunk: nn.Module | None) -> AssemblyVit:
         """Shared transformer, content, style, assembly, adversary."""
         assert trunk is not None  # the settings name one
-        return AssemblyVit(StreamVit(trunk), width=self.options.width, domains=self.options.domains)
+        return AssemblyVit(
+            StreamVit(trunk, first=self.options.first_block), width=self.options.width, domains=self.options.domains
+        )
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
         output = self.network(images, weight=weight)
         return PadOutput(score=output.score, features=output.features, tasks={"domain": output.domain})

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.roles import PadOutput
-from facewarden.core.settings import Whole
-from facewarden.nn.multimodal.plain_adapter import PlainAdapters
-from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
-from facewarden.pad.parts.stream_settings import AdapterSettings
+from facewarden.nn.multimodal.stream_heads import StreamClassifier
+from facewarden.pad.parts.plain_streams import plain_streams
+from facewarden.pad.parts.stream_settings import PlainAdapterSettings
 from facewarden.pad.parts.streams import Entered, ThreeStreams
-
-
-@dataclass(frozen=True)
-class VitSettings(AdapterSettings):
-    """Settings of the transformer, and of adapters that give it something to train where its own weights are frozen.
-
-    Attributes:
-        hidden: channels of plain adapters beside attention and MLP, one set for each sensor; 0 for none.
-    """
-
-    hidden: Whole = 0
 
 
 class VitConcat(ThreeStreams):
@@ -38,19 +24,17 @@ class VitConcat(ThreeStreams):
     CVPR 2024, table 1 (how much of it they trained is not stated; here the preset decides, `full` by default).
     """
 
-    kind = VitSettings
+    kind = PlainAdapterSettings
     name = "vit_concat"
     summary = "Plain three-stream vision transformer with concatenated class tokens."
     source = "Dosovitskiy et al., ICLR 2021"
-    options: VitSettings
+    options: PlainAdapterSettings
     network: StreamClassifier
 
     def build(self, trunk: nn.Module | None) -> StreamClassifier:
         """Shared transformer, adapters where there are any, and one linear layer."""
         assert trunk is not None  # the settings name one
-        hidden = self.options.hidden
-        make = partial(PlainAdapters, hidden=hidden) if hidden else None
-        return StreamClassifier(StreamVit(trunk, make_adapter=make, first=self.options.first_block))
+        return StreamClassifier(plain_streams(trunk, self.options))
 
     def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images."""
@@ -60,7 +44,7 @@ class VitConcat(ThreeStreams):
     @classmethod
     def example(cls, folder: Path) -> VitConcat:
         """Return a tiny untrained detector, for tests."""
-        return cls(VitSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
+        return cls(PlainAdapterSettings(trunk="vit_tiny_patch16_224", size=32, depth=2))
 
 
 entry = VitConcat

@@ -13,12 +13,12 @@ from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
 from facewarden.nn.multimodal.prompted import PromptedVit
 from facewarden.nn.multimodal.stream_vit import StreamVit
-from facewarden.pad.parts.stream_settings import MissingFill, Trained, TransformerSettings
-from facewarden.pad.parts.streams import ThreeStreams
+from facewarden.pad.parts.stream_settings import AdapterSettings, MissingFill, Trained
+from facewarden.pad.parts.streams import Entered, ThreeStreams
 
 
 @dataclass(frozen=True)
-class PromptSettings(TransformerSettings):
+class PromptSettings(AdapterSettings):
     """Settings of the transformer, and of its prompts.
 
     Attributes:
@@ -53,9 +53,9 @@ class VpFasLike(ThreeStreams):
     def build(self, trunk: nn.Module | None) -> PromptedVit:
         """Shared transformer, prompts and one linear layer."""
         assert trunk is not None  # the settings name one
-        return PromptedVit(StreamVit(trunk), prompts=self.options.prompts)
+        return PromptedVit(StreamVit(trunk, first=self.options.first_block), prompts=self.options.prompts)
 
-    def respond(self, images: Float[Tensor, "3 b 3 s s"], weight: Float[Tensor, "3 b"] | None) -> PadOutput:
+    def respond(self, images: Entered, weight: Float[Tensor, "3 b"] | None) -> PadOutput:
         """Score normalized images; features are the class tokens side by side."""
         score, features = self.network(images, weight=weight)
         return PadOutput(score=score, features=features)

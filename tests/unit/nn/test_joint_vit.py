@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from facewarden.nn.multimodal.joint_vit import JointAdapter, JointVit
+from facewarden.nn.multimodal.joint_vit import JointAdapter, JointVit, LateJointVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 
 SHAPE = TrunkShape(size=32, patch=16, width=24, depth=2, heads=3)
+APART = ("class_tokens", "positions")  # of the two forms in other shapes; both are the trunk's
 
 
 def awake(module: torch.nn.Module) -> Any:
@@ -56,6 +57,25 @@ def test_with_fresh_adapters_it_is_the_trunk_on_the_long_sequence() -> None:
     score, token = network(given)
     torch.testing.assert_close(token, trunk.norm(x)[:, 0], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(score, network.head(token)[:, 0])
+
+
+def test_joined_at_block_0_it_is_the_joint_form_and_at_a_later_one_the_lower_blocks_see_one_sensor() -> None:
+    torch.manual_seed(0)
+    joint = awake(JointVit(make_trunk(SHAPE, seed=0), hidden=2))
+    late = LateJointVit(make_trunk(SHAPE, seed=0), hidden=2, first=0).requires_grad_(False).eval()
+    late.load_state_dict({k: v for k, v in joint.state_dict().items() if k.split(".")[0] not in APART}, strict=False)
+    given = images()
+    torch.testing.assert_close(late(given)[0], joint(given)[0], atol=1e-5, rtol=1e-5)
+    from_last = awake(LateJointVit(make_trunk(SHAPE, seed=0), hidden=2, first=1))
+    kept = from_last.below(given).reshape(3, given.shape[1], -1, from_last.dim)
+    torch.testing.assert_close(kept[1], from_last.blocks[0](from_last.embed(given[1], "depth")))
+    torch.testing.assert_close(from_last(kept)[0], from_last(given)[0])
+    weight = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    changed = given.clone()
+    changed[1] += 1.0
+    one, other = from_last(given, weight=weight)[0], from_last(changed, weight=weight)[0]
+    assert float(one[0]) == float(other[0])
+    assert float(one[1]) != float(other[1])
 
 
 @pytest.mark.parametrize("fused", [True, False])

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from facewarden.nn.multimodal.ama import FlexibleVit, MultimodalAdapter
 from facewarden.nn.multimodal.mmdg_vit import MmdgVit
 from facewarden.nn.multimodal.ssdg_vit import SsdgVit
-from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
+from facewarden.nn.multimodal.stream_heads import StreamClassifier
+from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal.mmdg_vit import MmdgVit
-from facewarden.nn.multimodal.stream_vit import StreamClassifier, StreamVit
+from facewarden.nn.multimodal.stream_heads import StreamClassifier
+from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.nn.trunk import TrunkShape, make_trunk
 from stand_ins import generator
 
@@ -88,6 +89,12 @@ def test_patch_maps_are_the_tokens_of_the_middle_and_the_last_block_side_by_side
         for maps, tokens in ((early, x), (late, shown.forward_features(one))):
             own = maps[:, i * wide : (i + 1) * wide].flatten(2).transpose(1, 2)  # row by row
             torch.testing.assert_close(own, tokens[:, 1:], atol=1e-5, rtol=1e-5)
+    for first, entering in ((1, early), (2, early)):  # from the third block the middle is what enters it
+        kept = StreamVit(trunk(), first=first).eval()
+        below = kept.below(given).reshape(3, given.shape[1], -1, wide)
+        for found in (kept.patch_maps(given), kept.patch_maps(below)):
+            torch.testing.assert_close(found[0], entering, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(found[1], late, atol=1e-5, rtol=1e-5)
     _, masked = streams.patch_maps(given, weight=torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]]))
     expected = late.clone()
     expected[0, wide : 2 * wide] = 0.0

@@ -19,7 +19,7 @@ from facewarden.nn.floors.depth_geometry import canonical_depth
 from facewarden.nn.floors.describer import Describer
 from facewarden.nn.floors.plane import PlaneAndRatio
 from facewarden.nn.floors.tokens import layer_tokens, layers_of, summarized
-from facewarden.nn.multimodal.stream_vit import check_plain
+from facewarden.nn.multimodal.shared_trunk import check_plain
 from facewarden.nn.trunk_input import normalized
 
 GRID = 8

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from facewarden.core.labels import MODALITIES
 from facewarden.nn.floors.depth_geometry import canonical_depth
 from facewarden.nn.floors.describer import Describer
-from facewarden.nn.multimodal.stream_vit import check_plain
+from facewarden.nn.multimodal.shared_trunk import check_plain
 from facewarden.nn.trunk_input import normalized
 
 DepthForm = Literal["picture", "canonical", "both"]

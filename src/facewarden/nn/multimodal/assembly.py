@@ -103,7 +103,10 @@ class AssemblyVit(OnStreams):
         self.adversary = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(0.5), nn.Linear(width, domains))
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> AssemblyOutput:
         """Score normalized images; patches of a masked modality are 0."""
         early, late = self.streams.patch_maps(images, weight=weight)

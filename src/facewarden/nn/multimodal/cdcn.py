@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d
-from facewarden.nn.multimodal.stream_vit import owned_by_name
+from facewarden.nn.multimodal.shared_trunk import owned_by_name
 
 
 class CdcnBranch(nn.Module):

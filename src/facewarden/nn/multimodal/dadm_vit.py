@@ -16,7 +16,7 @@ from facewarden.nn.multimodal.cdc_adapter import CdcAdapter
 from facewarden.nn.multimodal.domain_heads import DomainHeads
 from facewarden.nn.multimodal.mmdg_vit import StreamOutput
 from facewarden.nn.multimodal.mutual_mask import Form, MutualMask
-from facewarden.nn.multimodal.stream_vit import SharedTrunk, choose_trainable
+from facewarden.nn.multimodal.shared_trunk import SharedTrunk, choose_trainable
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
 

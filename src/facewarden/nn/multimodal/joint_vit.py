@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
-from facewarden.nn.multimodal.stream_vit import check_plain, choose_trainable, owned_by_name
+from facewarden.nn.multimodal.shared_trunk import SharedTrunk, check_plain, choose_trainable, owned_by_name
 from facewarden.nn.multimodal.u_adapter import quick_gelu, start_at_zero
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
@@ -61,7 +61,45 @@ class JointAdapter(nn.Module):
         return added
 
 
-class JointVit(nn.Module):
+class _JointSequence(nn.Module):
+    """One sequence of three sensors' patches through blocks with joint adapters; what its two forms share."""
+
+    blocks: nn.Module
+    norm: nn.Module
+
+    def _add_adapters(self, dim: int, *, hidden: int, count: int) -> None:
+        self.beside_attention = nn.ModuleList(JointAdapter(dim, hidden=hidden) for _ in range(count))
+        self.beside_mlp = nn.ModuleList(JointAdapter(dim, hidden=hidden) for _ in range(count))
+        self.head = nn.Linear(dim, 1)
+
+    def _scored(
+        self, stream: Float[Tensor, "b n d"], weight: Float[Tensor, "m b"] | None
+    ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b d"]]:
+        """Score and class token of a sequence, after the last blocks, as many as there are adapters."""
+        patches = (stream.shape[1] - 1) // _MANY
+        blocked = None if weight is None else _blocked(weight, patches=patches).to(stream.dtype)
+        blocks: list[Any] = list(self.blocks.children())[-len(self.beside_mlp) :]
+        with fastest_attention(blocks, like=stream):
+            for block, beside_attention, beside_mlp in zip(blocks, self.beside_attention, self.beside_mlp, strict=True):
+                normal = block.norm1(stream)
+                attended = block.attn(normal) if blocked is None else block.attn(normal, attn_mask=blocked)
+                stream = stream + block.drop_path1(block.ls1(attended)) + beside_attention(normal, weight)
+                normal = block.norm2(stream)
+                stream = stream + block.drop_path2(block.ls2(block.mlp(normal))) + beside_mlp(normal, weight)
+        token = at_least_single(self.norm(stream[:, 0]))
+        with full_precision(token):
+            return self.head(token)[:, 0], token
+
+    def choose_trainable(self, preset: str) -> None:
+        """Let gradients reach what a preset trains."""
+        choose_trainable(self, preset, streams="", blocks=len(list(self.blocks.children())))
+
+    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
+        """Trainable parameters with the modality that owns them."""
+        return owned_by_name(self)
+
+
+class JointVit(_JointSequence):
     """Patches of rgb, depth and infrared one after another behind one class token, which a linear layer scores.
 
     Every token attends to those of all modalities that are there. Adapters lie beside attention and MLP.
@@ -83,9 +121,7 @@ class JointVit(nn.Module):
         self.class_tokens = nn.ParameterDict({"joint": nn.Parameter(parts.cls_token.detach() + position[:, :1])})
         self.positions = nn.ParameterDict({m: nn.Parameter(position[:, 1:].clone()) for m in MODALITIES})
         self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
-        self.beside_attention = nn.ModuleList(JointAdapter(dim, hidden=hidden) for _ in self.blocks)
-        self.beside_mlp = nn.ModuleList(JointAdapter(dim, hidden=hidden) for _ in self.blocks)
-        self.head = nn.Linear(dim, 1)
+        self._add_adapters(dim, hidden=hidden, count=len(parts.blocks))
 
     def forward(
         self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
@@ -93,32 +129,41 @@ class JointVit(nn.Module):
         """Score and class token of normalized images; where `weight` is 0 nobody attends to a modality's patches."""
         patches = [self.patches[m](images[i]) + self.positions[m] for i, m in enumerate(MODALITIES)]
         first = self.class_tokens["joint"].expand(images.shape[1], -1, -1)
-        stream = self.norm_pre(torch.cat([first, *patches], dim=1))
-        blocked = None if weight is None else _blocked(weight, patches=patches[0].shape[1]).to(stream.dtype)
-        with fastest_attention(self.blocks, like=stream):
-            for index in range(len(self.blocks)):
-                stream = self._block(index, stream, blocked=blocked, weight=weight)
-        token = at_least_single(self.norm(stream[:, 0]))
-        with full_precision(token):
-            return self.head(token)[:, 0], token
+        return self._scored(self.norm_pre(torch.cat([first, *patches], dim=1)), weight)
 
-    def _block(self, index: int, stream: Tensor, *, blocked: Tensor | None, weight: Tensor | None) -> Tensor:
-        block: Any = self.blocks[index]
-        normal = block.norm1(stream)
-        attended = block.attn(normal) if blocked is None else block.attn(normal, attn_mask=blocked)
-        stream = stream + block.drop_path1(block.ls1(attended)) + self.beside_attention[index](normal, weight)
-        normal = block.norm2(stream)
-        changed: Tensor = stream + block.drop_path2(block.ls2(block.mlp(normal)))
-        added: Tensor = self.beside_mlp[index](normal, weight)
-        return changed + added
 
-    def choose_trainable(self, preset: str) -> None:
-        """Let gradients reach what a preset trains."""
-        choose_trainable(self, preset, streams="", blocks=len(self.blocks))
+class LateJointVit(SharedTrunk, _JointSequence):
+    """Three plain streams below block `first`, and from there on one sequence, as of `JointVit`.
 
-    def owned(self) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-        """Trainable parameters with the modality that owns them."""
-        return owned_by_name(self)
+    Its class token is the mean of those of the modalities that are there. This form is ours: it lets plans keep what
+    the frozen blocks below `first` compute.
+
+    Args:
+        trunk: a timm `VisionTransformer`; patch projection, class token and positions are copied for each modality.
+        hidden: channels of the adapters.
+        first: block in front of which the streams become one sequence.
+
+    Raises:
+        BadInputError: the trunk has no single class token, other blocks, or fewer than `first`.
+    """
+
+    def __init__(self, trunk: nn.Module, *, hidden: int, first: int) -> None:
+        super().__init__(trunk, first=first)
+        self._add_adapters(self.dim, hidden=hidden, count=len(self.blocks) - first)
+
+    def forward(
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
+    ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b d"]]:
+        """Score and class token of normalized images, or of streams; `weight` as of `JointVit`."""
+        batch = images.shape[1]
+        streams = self.enter(images).reshape(_MANY, batch, -1, self.dim)
+        shares = streams.new_ones(_MANY, batch) if weight is None else weight.to(streams)
+        total = (streams[:, :, :1] * shares[..., None, None]).sum(dim=0)
+        token = total / shares.sum(dim=0).clamp(min=1)[:, None, None]
+        return self._scored(torch.cat([token, *streams[:, :, 1:]], dim=1), weight)
 
 
 def _blocked(weight: Tensor, *, patches: int) -> Tensor:

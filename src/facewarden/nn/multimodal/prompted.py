@@ -18,6 +18,8 @@ CASES = 2 ** len(MODALITIES)
 class PromptedVit(OnStreams):
     """Three streams with prompts behind the class token; class tokens of what is there, side by side, are scored.
 
+    Prompts join the streams in front of block `first`; below it a stream is the plain transformer's.
+
     Source: the idea of Yu et al., "Visual Prompt Flexible-Modal Face Anti-Spoofing", TDSC 2024, as its abstract tells
     it: prompts adapt a frozen transformer to what is missing. The form is ours; its residual contextual prompts are
     not here.
@@ -35,19 +37,20 @@ class PromptedVit(OnStreams):
         self.head = nn.Linear(len(MODALITIES) * streams.dim, 1)
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b f"]]:
         """Score and class tokens side by side; those of a masked modality are 0."""
         streams = self.streams
         there = torch.ones(images.shape[:2], device=images.device) if weight is None else weight
         case = sum((there[i] > 0).long() << i for i in range(len(MODALITIES)))
-        rows = []
-        for i, m in enumerate(MODALITIES):
-            embedded = streams.embed(images[i], m)
-            rows.append(torch.cat([embedded[:, :1], self.prompts[m][case].to(embedded), embedded[:, 1:]], dim=1))
-        stream = torch.cat(rows)
+        entered = streams.enter(images)
+        told = torch.cat([self.prompts[m][case] for m in MODALITIES]).to(entered)
+        stream = torch.cat([entered[:, :1], told, entered[:, 1:]], dim=1)
         with fastest_attention(streams.blocks, like=stream):
-            for block in streams.blocks:
+            for block in list(streams.blocks)[streams.first :]:
                 stream = block(stream)
         tokens = at_least_single(streams.norm(stream[:, 0])).reshape(len(MODALITIES), images.shape[1], -1)
         with full_precision(tokens):

@@ -66,7 +66,10 @@ class RestyledVit(OnStreams):
         self.head = nn.Linear(width, 1)
 
     def forward(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> RestyledOutput:
         """Score normalized images; patches of a masked modality are 0."""
         _, late = self.streams.patch_maps(images, weight=weight)

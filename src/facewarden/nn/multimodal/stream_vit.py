@@ -2,80 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import MODALITIES, Modality
+from facewarden.core.labels import Modality
+from facewarden.nn.multimodal.shared_trunk import SharedTrunk, choose_trainable, owned_by_name
 from facewarden.nn.multimodal.u_adapter import grid_side
 from facewarden.nn.multimodal.vjp import fastest_attention
-from facewarden.nn.precision import at_least_single, full_precision
-
-_PARTS = ("norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_path2")
-_TRUNK = ("patches.", "class_tokens.", "positions.", "norm_pre.", "blocks.", "norm.")
-
-
-class SharedTrunk(nn.Module):
-    """A plain transformer whose blocks three modalities share; the rest of its input is copied for each of them.
-
-    These are patch projection, class token and position embedding.
-
-    Args:
-        trunk: a timm `VisionTransformer`; its blocks are used as they are.
-        first: block at which begins what a network adds; those below are the plain transformer's.
-
-    Raises:
-        BadInputError: the trunk has no single class token, other blocks, or fewer than `first`.
-    """
-
-    def __init__(self, trunk: nn.Module, *, first: int = 0) -> None:
-        super().__init__()
-        parts: Any = trunk
-        check_plain(parts)
-        if not 0 <= first < len(parts.blocks):
-            raise BadInputError(
-                f"first block {first} of {len(parts.blocks)}", hint=f"first_block: 0 to {len(parts.blocks) - 1}"
-            )
-        self.first = first
-        self.dim = int(parts.embed_dim)
-        self.patches = nn.ModuleDict({m: copy.deepcopy(parts.patch_embed) for m in MODALITIES})
-        self.class_tokens = nn.ParameterDict({m: nn.Parameter(parts.cls_token.detach().clone()) for m in MODALITIES})
-        self.positions = nn.ParameterDict({m: nn.Parameter(parts.pos_embed.detach().clone()) for m in MODALITIES})
-        self.norm_pre, self.blocks, self.norm = parts.norm_pre, parts.blocks, parts.norm
-
-    def embed(self, images: Float[Tensor, "b 3 s s"], modality: Modality) -> Float[Tensor, "b n d"]:
-        """Class token and patches of one modality, with their positions."""
-        patches = self.patches[modality](images)
-        first = self.class_tokens[modality].expand(len(patches), -1, -1)
-        embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
-        return embedded
-
-    def embed_all(self, images: Float[Tensor, "m b 3 s s"]) -> Float[Tensor, "mb n d"]:
-        """The embedded modalities one after another on the batch axis, so that blocks see one large batch."""
-        return torch.cat([self.embed(images[i], m) for i, m in enumerate(MODALITIES)])
-
-    def enter(self, images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"]) -> Float[Tensor, "mb n d"]:
-        """The streams in front of block `first`: of pixels, or as `below` gave them before."""
-        return images.flatten(0, 1) if images.ndim == 4 else self.below(images)
-
-    def below(self, images: Float[Tensor, "m b 3 s s"]) -> Float[Tensor, "mb n d"]:
-        """What the embedding and the blocks below `first` make of normalized images."""
-        stream = self.embed_all(images)
-        for block in list(self.blocks)[: self.first]:
-            stream = block(stream)
-        return stream
-
-    def lower_state(self) -> dict[str, Tensor]:
-        """Everything that `below` computes with, by name."""
-        kept = ("patches.", "class_tokens.", "positions.", "norm_pre.")
-        blocks = tuple(f"blocks.{index}." for index in range(self.first))
-        return {name: value for name, value in self.state_dict().items() if name.startswith((*kept, *blocks))}
+from facewarden.nn.precision import at_least_single
 
 
 class StreamVit(SharedTrunk):
@@ -135,12 +73,17 @@ class StreamVit(SharedTrunk):
         return tokens
 
     def patch_maps(
-        self, images: Float[Tensor, "m b 3 s s"], *, weight: Float[Tensor, "m b"] | None = None
+        self,
+        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
+        *,
+        weight: Float[Tensor, "m b"] | None = None,
     ) -> tuple[Float[Tensor, "b c g g"], Float[Tensor, "b c g g"]]:
         """Patches after the middle block and, normalized, after the last, as maps; for streams without adapters.
 
+        Where the middle block lies below block `first`, the first of the two maps is what enters block `first`.
+
         Args:
-            images: rgb, depth, infrared, each with three channels.
+            images: rgb, depth, infrared, each with three channels; or the streams in front of block `first`.
             weight: 0 where a modality's channels are 0.
 
         Returns:
@@ -150,11 +93,11 @@ class StreamVit(SharedTrunk):
             BadInputError: the patches form no square.
         """
         streams, batch = images.shape[:2]
-        stream = self.embed_all(images)
+        stream = self.enter(images)
         middle = stream
         with fastest_attention(self.blocks, like=stream):
-            for index, block in enumerate(self.blocks):
-                stream = block(stream)
+            for index in range(self.first, len(self.blocks)):
+                stream = self.blocks[index](stream)
                 middle = stream if index == (len(self.blocks) - 1) // 2 else middle
         side = grid_side(stream.shape[1] - 1)
 
@@ -205,79 +148,6 @@ class OnStreams(nn.Module):
         return owned_by_name(self)
 
 
-@dataclass(frozen=True, eq=False)
-class StreamScores:
-    """Output of a classifier over three streams.
-
-    Attributes:
-        score: `(b,)` logit of all modalities together.
-        features: `(b, 3 d)` class tokens of rgb, depth, infrared side by side.
-        alone: `(m, b)` logit of each modality, where there are such heads.
-    """
-
-    score: Tensor
-    features: Tensor
-    alone: Tensor | None = None
-
-
-class StreamClassifier(OnStreams):
-    """A linear classifier on the concatenated class tokens of a `StreamVit`, and one on each of them if wanted.
-
-    Args:
-        streams: the transformer.
-        branches: also classify each modality alone.
-    """
-
-    def __init__(self, streams: StreamVit, *, branches: bool = False) -> None:
-        super().__init__(streams)
-        self.head = nn.Linear(len(MODALITIES) * streams.dim, 1)
-        self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES if branches})
-
-    def forward(
-        self,
-        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
-        *,
-        weight: Float[Tensor, "m b"] | None = None,
-    ) -> StreamScores:
-        """Score normalized images; where `weight` is 0 a modality does not reach the joint classifier."""
-        tokens = at_least_single(self.streams(images, weight=weight))
-        weighted = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
-        with full_precision(weighted):
-            single = [self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)] if self.alone else []
-            score = self.head(weighted.transpose(0, 1).flatten(1))[:, 0]
-        return StreamScores(
-            score=score,
-            features=tokens.transpose(0, 1).flatten(1),
-            alone=torch.stack(single) if single else None,
-        )
-
-
-class StreamEnsemble(OnStreams):
-    """A linear classifier on each class token of a `StreamVit`; the score is the mean of those that are there.
-
-    Args:
-        streams: the transformer.
-    """
-
-    def __init__(self, streams: StreamVit) -> None:
-        super().__init__(streams)
-        self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES})
-
-    def forward(
-        self,
-        images: Float[Tensor, "m b 3 s s"] | Float[Tensor, "m b n d"],
-        *,
-        weight: Float[Tensor, "m b"] | None = None,
-    ) -> StreamScores:
-        """Score normalized images; where `weight` is 0 a modality has no vote."""
-        tokens = at_least_single(self.streams(images, weight=weight))
-        with full_precision(tokens):
-            single = torch.stack([self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)])
-        votes = torch.ones_like(single) if weight is None else weight.to(single)
-        score = (single * votes).sum(dim=0) / votes.sum(dim=0).clamp(min=1)
-        return StreamScores(score=score, features=tokens.transpose(0, 1).flatten(1), alone=single)
-
-
 def shared_trunk(network: nn.Module) -> SharedTrunk:
     """The transformer that a network is, or stands on.
 
@@ -290,45 +160,3 @@ def shared_trunk(network: nn.Module) -> SharedTrunk:
             f"{type(network).__name__} has no blocks that could be kept", hint="a detector with first_block"
         )
     return inside
-
-
-def choose_trainable(network: nn.Module, preset: str, *, streams: str, blocks: int) -> None:
-    """Let gradients reach what a preset trains.
-
-    Args:
-        network: holds a `StreamVit`.
-        preset: `paper` what was added to the trunk, `released` also its class tokens, position embeddings, last block
-            and final norm, `full` everything.
-        streams: name of the `StreamVit` in the network, with a dot.
-        blocks: how many it has.
-    """
-    late = ("class_tokens.", "positions.", f"blocks.{blocks - 1}.", "norm.")
-    for name, parameter in network.named_parameters():
-        inside = name.removeprefix(streams)
-        added = not (name.startswith(streams) and inside.startswith(_TRUNK))
-        parameter.requires_grad_(preset == "full" or added or (preset == "released" and inside.startswith(late)))
-
-
-def owned_by_name(network: nn.Module) -> Iterator[tuple[str, nn.Parameter, Modality | None]]:
-    """Trainable parameters with the modality that a part of their name says, or None."""
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            yield name, parameter, next((m for m in MODALITIES if m in name.split(".")), None)
-
-
-def check_plain(trunk: Any) -> None:
-    """Raise when a transformer is not one whose blocks can be wrapped here.
-
-    Raises:
-        BadInputError: it has no single class token with position embeddings, or other blocks than timm's plain ones.
-    """
-    kind = type(trunk).__name__
-    blocks = list(getattr(trunk, "blocks", ()))
-    plain = blocks and all(hasattr(block, part) for block in blocks for part in _PARTS)
-    single = getattr(trunk, "num_prefix_tokens", 0) == 1 and getattr(trunk, "cls_token", None) is not None
-    embedded = getattr(trunk, "pos_embed", None) is not None and not getattr(trunk, "no_embed_class", False)
-    if not (plain and single and embedded):
-        raise BadInputError(
-            f"{kind}: three streams need a plain vision transformer with one class token and position embeddings",
-            hint="for example vit_base_patch16_224, vit_small_patch16_224 or vit_tiny_patch16_224",
-        )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
-from facewarden.nn.multimodal.stream_vit import StreamScores
+from facewarden.nn.multimodal.stream_heads import StreamScores
 
 
 def with_heads(output: StreamScores) -> PadOutput:

@@ -83,6 +83,17 @@ class AdapterSettings(TransformerSettings):
     first_block: Whole = 0
 
 
+@dataclass(frozen=True)
+class PlainAdapterSettings(AdapterSettings):
+    """Settings of the transformer, and of adapters that give it something to train where its own weights are frozen.
+
+    Attributes:
+        hidden: channels of plain adapters beside attention and MLP, one set for each sensor; 0 for none.
+    """
+
+    hidden: Whole = 0
+
+
 def make_trunk(settings: TransformerSettings) -> nn.Module:
     """Make the transformer that a detector is built on; fresh weights come from the settings' seed."""
     return load_trunk(

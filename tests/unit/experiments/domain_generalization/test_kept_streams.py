@@ -35,7 +35,8 @@ TINY: dict[str, Any] = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "dept
 METHODS = {
     "mmdg": {}, "dadm": {"width": 8, "places": 4}, "mmda": {"width": 12, "heads": 2, "places": 4}, "ama": {},
     "vit_cdc_adapter": {}, "unimodal_ensemble": {}, "vit_concat": {"preset": "paper", "hidden": 4},
-    "ssdg": {"preset": "paper", "width": 16},
+    "ssdg": {"preset": "paper", "width": 16}, "cmfl": {"preset": "paper", "hidden": 4},
+    "ssan": {"width": 8, "domains": 4}, "iadg": {"width": 8}, "vp_fas_like": {"prompts": 2}, "mmdg_plus_plus": {},
 }  # fmt: skip
 
 
@@ -96,11 +97,9 @@ def test_mmdg_from_the_first_block_is_the_full_one_and_from_a_later_one_is_anoth
         torch.testing.assert_close(full(batch).score, late(batch).score, atol=1e-6, rtol=1e-5)
 
 
-def test_a_first_block_beyond_the_trunk_or_of_a_joint_sequence_is_refused() -> None:
+def test_a_first_block_beyond_the_trunk_is_refused() -> None:
     with pytest.raises(BadInputError, match="first block 3 of 3"):
         made("mmdg", first_block=3)
-    with pytest.raises(BadInputError, match="joint sequence has no first block"):
-        made("ama", sequence="joint")
 
 
 @pytest.fixture(scope="module")

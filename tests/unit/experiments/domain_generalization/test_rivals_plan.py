@@ -54,7 +54,7 @@ def test_every_trained_method_has_one_trunk_one_view_and_one_budget(plan: Presen
         recipe["model"]["trunk"] = "dinov2_small:fresh"
         counted = trained_parameters(parse_recipe(recipe, source=name))
         assert abs(counted - plan.budget.parameters) <= plan.budget.within * plan.budget.parameters, (name, counted)
-        assert method.recipe.training.augmentation.drop == (0.4 if name == "ama" else 0.0)
+        assert method.recipe.training.augmentation.drop == (0.4 if name.startswith("ama") else 0.0)
     streams = [cell for cell in plan_cells(plan) if cell.settings.get("do") == "streams"]
     assert len(streams) == 4, "one for each view, whatever the method and the seed"
 
@@ -89,7 +89,7 @@ def toy(folder: Path) -> Path:
         model = method.setdefault("model", {})
         if name in settings["budget"]["methods"]:
             model |= {**trunk, "first_block": 1}
-            model |= {key: 8 for key in ("hidden", "width") if key in model}
+            model |= {key: 8 for key in ("hidden", "width", "prompts") if key in model}
             model |= {"heads": 2} if "heads" in model else {}
         else:
             known = entry.untrained({}, seed=0).settings if "trunk" not in entry.kind.__dataclass_fields__ else trunk
