@@ -33,7 +33,7 @@ import mmdg_plain as plain
 from figures_json import write
 
 from facewarden.core.batch import FaceBatch
-from facewarden.nn.multimodal.u_adapter import UAdapter
+from facewarden.nn.multimodal.adapters.u_adapter import UAdapter
 from facewarden.pad.mmdg import Mmdg
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.objectives.parts.prototypes import Prototypes

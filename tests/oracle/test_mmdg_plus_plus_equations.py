@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.labels import MODALITIES
 from facewarden.nn.multimodal import certain_adapter
-from facewarden.nn.multimodal.certain_adapter import CertainAdapter, CertainAdapters
+from facewarden.nn.multimodal.adapters.certain_adapter import CertainAdapter, CertainAdapters
 from stand_ins import generator
 
 Array = NDArray[np.float64]

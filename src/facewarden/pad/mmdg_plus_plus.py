@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
 from facewarden.core.settings import Count
-from facewarden.nn.multimodal.certain_adapter import CertainAdapters
+from facewarden.nn.multimodal.adapters.certain_adapter import CertainAdapters
 from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 from facewarden.pad.parts.active_adapters import with_active_adapters

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import PadOutput
-from facewarden.nn.multimodal.cdc_adapter import CdcAdapters
+from facewarden.nn.multimodal.adapters.cdc_adapter import CdcAdapters
 from facewarden.nn.multimodal.stream_heads import StreamClassifier
 from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.pad.parts.active_adapters import with_active_adapters

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
-from facewarden.nn.multimodal.cdc_adapter import CdcAdapter, CdcAdapters, convolve_tokens
+from facewarden.nn.multimodal.adapters.cdc_adapter import CdcAdapter, CdcAdapters, convolve_tokens
 from stand_ins import generator
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from facewarden.core.errors import BadInputError
-from facewarden.nn.multimodal.u_adapter import UAdapter, grid_side, run_adapters
+from facewarden.nn.multimodal.adapters.u_adapter import UAdapter, grid_side, run_adapters
 from stand_ins import generator
 
 ROUTES = [(1, 0), (2, 0), (0, 1), (0, 2)]

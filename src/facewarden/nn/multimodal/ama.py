@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
-from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
+from facewarden.nn.multimodal.adapters.cdc_adapter import convolve_tokens
 from facewarden.nn.multimodal.stream_vit import OnStreams, StreamVit
 from facewarden.nn.precision import at_least_single, full_precision
 

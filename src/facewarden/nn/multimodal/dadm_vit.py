@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.nn.multimodal.cdc_adapter import CdcAdapter
+from facewarden.nn.multimodal.adapters.cdc_adapter import CdcAdapter
 from facewarden.nn.multimodal.domain_heads import DomainHeads
 from facewarden.nn.multimodal.mmdg_vit import StreamOutput
 from facewarden.nn.multimodal.mutual_mask import Form, MutualMask

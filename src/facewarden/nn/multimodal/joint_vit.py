@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES, Modality
-from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
+from facewarden.nn.multimodal.adapters.cdc_adapter import convolve_tokens
+from facewarden.nn.multimodal.adapters.u_adapter import quick_gelu, start_at_zero
 from facewarden.nn.multimodal.shared_trunk import SharedTrunk, check_plain, choose_trainable, owned_by_name
-from facewarden.nn.multimodal.u_adapter import quick_gelu, start_at_zero
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision
 

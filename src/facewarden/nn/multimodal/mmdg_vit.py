@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
+from facewarden.nn.multimodal.adapters.u_adapter import UAdapter, run_adapters
 from facewarden.nn.multimodal.shared_trunk import SharedTrunk
-from facewarden.nn.multimodal.u_adapter import UAdapter, run_adapters
 from facewarden.nn.multimodal.uem import UncertaintyMode, certainty_closed_form, certainty_mc
 from facewarden.nn.multimodal.vjp import ReusableGelu, fastest_attention
 from facewarden.nn.precision import at_least_single, full_precision

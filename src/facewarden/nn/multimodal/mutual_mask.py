@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.nn.multimodal.u_adapter import grid_side
+from facewarden.nn.multimodal.adapters.u_adapter import grid_side
 
 Form = Literal["slim", "published"]
 

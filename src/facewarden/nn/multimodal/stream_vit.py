@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
+from facewarden.nn.multimodal.adapters.u_adapter import grid_side
 from facewarden.nn.multimodal.shared_trunk import SharedTrunk, choose_trainable, owned_by_name
-from facewarden.nn.multimodal.u_adapter import grid_side
 from facewarden.nn.multimodal.vjp import fastest_attention
 from facewarden.nn.precision import at_least_single
 

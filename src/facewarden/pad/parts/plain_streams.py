@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from facewarden.nn.multimodal.plain_adapter import PlainAdapters
+from facewarden.nn.multimodal.adapters.plain_adapter import PlainAdapters
 from facewarden.nn.multimodal.stream_vit import StreamVit
 from facewarden.pad.parts.stream_settings import PlainAdapterSettings
 

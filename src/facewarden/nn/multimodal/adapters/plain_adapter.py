@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
-from facewarden.nn.multimodal.u_adapter import start_at_zero
+from facewarden.nn.multimodal.adapters.u_adapter import start_at_zero
 
 
 class PlainAdapters(nn.Module):

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facewarden.core.labels import MODALITIES
+from facewarden.nn.multimodal.adapters.cdc_adapter import convolve_tokens
+from facewarden.nn.multimodal.adapters.u_adapter import attend_by_channel, quick_gelu, start_at_zero
 from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d
-from facewarden.nn.multimodal.cdc_adapter import convolve_tokens
-from facewarden.nn.multimodal.u_adapter import attend_by_channel, quick_gelu, start_at_zero
 from facewarden.nn.precision import at_least_single
 
 RATE = 2.5

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facewarden.core.labels import MODALITIES
+from facewarden.nn.multimodal.adapters.u_adapter import grid_side, quick_gelu, start_at_zero
 from facewarden.nn.multimodal.cdc import CentralDifferenceConv2d
-from facewarden.nn.multimodal.u_adapter import grid_side, quick_gelu, start_at_zero
 
 Activation = Literal["gelu", "quick_gelu"]
 

@@ -1,0 +1,1 @@
+"""What methods add beside attention and MLP of a frozen transformer."""
