@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from facewarden.core.labels import MODALITIES
-from facewarden.nn.multimodal import certain_adapter
+from facewarden.nn.multimodal.adapters import certain_adapter
 from facewarden.nn.multimodal.adapters.certain_adapter import CertainAdapter, CertainAdapters
 from stand_ins import generator
 
