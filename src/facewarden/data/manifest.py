@@ -28,6 +28,9 @@ from facewarden.data.sample import Sample
 from facewarden.data.table import SUFFIXES, check_target, read_table, write_table
 from facewarden.data.text import named_file, printable
 
+MAP_FILES = ("truedepth", "reflection", "millimeters")
+"""Columns that name files of exact maps, which the simulator writes beside the pictures of a capture."""
+
 __all__ = ["BOX_COLUMNS", "KNOWN_COLUMNS", "LANDMARK_COLUMNS", "REQUIRED_COLUMNS", "Manifest", "Sample"]
 
 Choice = str | Collection[str] | None
@@ -219,7 +222,12 @@ class Manifest:
                 for name in MODALITIES
                 if (relative := row.path(name)) is not None and not Path(relative).is_absolute()
             }
-            yield replace(row, **moved)  # type: ignore[arg-type]
+            more = {
+                name: os.path.relpath(self.root / row.extra[name], folder)
+                for name in MAP_FILES
+                if row.extra.get(name) and not Path(row.extra[name]).is_absolute()
+            }
+            yield replace(row, extra={**row.extra, **more}, **moved)  # type: ignore[arg-type]
 
 
 def check_results_target(path: Path) -> None:

@@ -244,3 +244,18 @@ def test_subjects_of_one_name_in_two_sets_stay_one_person_and_are_said(tmp_path:
     assert note.startswith("1 subjects are named in several sets and count as one person each: 007;")
     other = Manifest((replace(PRINT, key="b/1", subject="009"),), tmp_path / "b", "second")
     assert Manifest.joined([first, other], name="both").notes == ()
+
+
+def test_exact_maps_move_with_the_captures(tmp_path: Path) -> None:
+    maps = {"truedepth": "captures/1_truedepth.png", "reflection": "/elsewhere/1_reflection.png", "note": "captures/x"}
+    first = Manifest((replace(LIVE, extra=maps),), tmp_path / "a", "first")
+    second = Manifest((replace(PRINT, key="b/1"),), tmp_path / "b", "second")
+    moved = Manifest.joined([first, second], name="both").rows[0]
+    assert moved.extra["truedepth"] == "a/captures/1_truedepth.png"
+    assert moved.extra["reflection"] == "/elsewhere/1_reflection.png"
+    assert moved.extra["note"] == "captures/x", "no file of the simulator"
+    assert moved.rgb is not None
+    assert moved.rgb.startswith("a/")
+    first.write(tmp_path / "other" / "manifest.csv")
+    again = Manifest.read(tmp_path / "other" / "manifest.csv").rows[0]
+    assert (tmp_path / "other" / again.extra["truedepth"]).resolve() == tmp_path / "a/captures/1_truedepth.png"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -66,9 +66,19 @@ class Lfw(Dataset):
         Args:
             part: "train" for people with fewer than ten photos, "users" for those with ten or more.
         """
-        photos = self.photos()
-        count = Counter(photo.identity for photo in photos)
-        return tuple(photo for photo in photos if (count[photo.identity] >= USERS_HAVE) == (part == "users"))
+        return self.of_part(self.photos(), part)
+
+    @staticmethod
+    def of_part(photos: Iterable[FacePhoto], part: Part) -> tuple[FacePhoto, ...]:
+        """Those of the whole set's photos that belong to one of the two sets of people.
+
+        Args:
+            photos: all photos of the set, in order.
+            part: as of `part`.
+        """
+        listed = tuple(photos)
+        count = Counter(photo.identity for photo in listed)
+        return tuple(photo for photo in listed if (count[photo.identity] >= USERS_HAVE) == (part == "users"))
 
     def pairs(self, path: Path | None = None) -> VerificationPairs:
         """Return the verification pairs.

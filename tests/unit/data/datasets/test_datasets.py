@@ -13,7 +13,7 @@ from PIL import Image
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.folder import Folder
-from facewarden.data.datasets.lfw import Lfw
+from facewarden.data.datasets.lfw import USERS_HAVE, Lfw
 from facewarden.data.datasets.london import London
 from facewarden.data.datasets.orl import Orl
 from facewarden.data.datasets.scrapshots import ScrapShots
@@ -299,3 +299,16 @@ def test_shared_london_landmarks_are_on_the_face(shared_data: Path) -> None:
     assert bool((left[:, 0] < nose[:, 0]).all() and (nose[:, 0] < right[:, 0]).all())
     assert bool((left[:, 1] < nose[:, 1]).all() and (nose[:, 1] < mouth_left[:, 1]).all())
     assert bool((mouth_left[:, 0] < mouth_right[:, 0]).all())
+
+
+def test_nobody_is_both_learned_from_and_tested_on_in_lfw(tmp_path: Path) -> None:
+    counts = {"Ann_Doe": USERS_HAVE, "Bo_Roe": USERS_HAVE - 1, "Cy_Poe": USERS_HAVE + 1, "Di_Moe": 1}
+    for name, count in counts.items():
+        put(*(tmp_path / name / f"{name}_{number:04d}.jpg" for number in range(1, count + 1)))
+    whole, train, users = (open_dataset(f"{name}:{tmp_path}") for name in ("lfw", "lfw_train", "lfw_users"))
+    assert [len(one.photos()) for one in (train, users)] == [USERS_HAVE, 2 * USERS_HAVE + 1]
+    assert {photo.key for photo in train.photos()} | {photo.key for photo in users.photos()} == {
+        photo.key for photo in whole.photos()
+    }
+    assert not {photo.identity for photo in train.photos()} & {photo.identity for photo in users.photos()}
+    assert (train.name, users.name) == ("lfw_train", "lfw_users")
