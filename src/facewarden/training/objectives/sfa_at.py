@@ -26,6 +26,7 @@ from facewarden.training.detector_inputs import joined
 from facewarden.training.objectives.parts.adversarial import AdversarialLoss, AdversarialObjective, mixed
 from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.objectives.parts.evaluating import evaluating
+from facewarden.training.objectives.parts.split_norm import statistics_kept
 
 _WIDTHS = (8, 16)
 _BATCH = 64
@@ -45,6 +46,7 @@ class SfaAt(AdversarialObjective):
         cap: of the generators' map in gray levels.
         generator_steps: batches of 64 that the generators learn from before each epoch; only as many samples as they
             hold are kept in memory.
+        split: whether the statistics of batch normalization come from the clean samples alone, see `statistics_kept`.
 
     Raises:
         BadInputError: no budget, a share outside (0, 1], or no generator steps.
@@ -66,13 +68,14 @@ class SfaAt(AdversarialObjective):
         heads: Sequence[str] = (),
         cap: float = 3.0,
         generator_steps: int = 8,
+        split: bool = False,
         modalities: tuple[Modality, ...] | list[Modality] = ("rgb",),
     ) -> None:
         super().__init__(base=base, base_settings=base_settings, eps=eps, steps=1, modalities=modalities)
         if not 0.0 < share <= 1.0 or generator_steps < 1:
             raise BadInputError(f"share {share:g}, {generator_steps} generator steps", hint="share=0.5")
         self.attack = registry.load("attacks", "fgsm")()
-        self.share, self.heads, self.generator_steps = share, tuple(heads), generator_steps
+        self.share, self.heads, self.generator_steps, self.split = share, tuple(heads), generator_steps, split
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(0, "sfa_at"))
             self.pair = GeneratorPair(cap=cap / 255, widths=_WIDTHS)
@@ -121,7 +124,10 @@ class SfaAt(AdversarialObjective):
 
     def learn(self, model: Detector, batch: FaceBatch, attacked: FaceBatch) -> Loss:
         """The base loss of clean and attacked samples."""
-        return mixed(self.base.compute(model, batch), self.base.compute(model, attacked), share=self.share)
+        clean = self.base.compute(model, batch)
+        with statistics_kept(model, on=self.split):
+            moved = self.base.compute(model, attacked)
+        return mixed(clean, moved, share=self.share)
 
     def refresh(self, model: Detector, batches: Iterable[FaceBatch], *, epoch: int, seed: int = 0) -> None:
         """Train the generators a little further against the model as it is now."""

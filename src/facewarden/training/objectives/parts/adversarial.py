@@ -68,7 +68,7 @@ class AdversarialObjective(TrainingObjective):
         if eps <= 0 or steps < 1:
             raise BadInputError(f"an attack of {eps:g} gray levels in {steps} steps", hint="eps=4, steps=2")
         self.base: TrainingObjective = registry.load("objectives", base)(**(base_settings or {}))
-        _check_base(base, self.base)
+        check_base(base, self.base)
         self.threat = ThreatModel(eps=eps / 255, modalities=tuple(modalities))
         size = step_size if step_size is not None else (eps if steps == 1 else max(eps / 4, eps / steps))
         self.attack: Attack = registry.load("attacks", "pgd")(
@@ -120,8 +120,16 @@ class AdversarialObjective(TrainingObjective):
         self.base.load_state_dict(state.get("base", {}))
 
 
-def _check_base(name: str, base: TrainingObjective) -> None:
-    """A loss of clean and attacked samples together passes on neither of these three."""
+def check_base(name: str, base: TrainingObjective) -> None:
+    """Refuse an objective that cannot be the loss of adversarial training, which passes on neither of these three.
+
+    Args:
+        name: of the registry.
+        base: the objective.
+
+    Raises:
+        BadInputError: it looks at the training data, or makes its own gradients.
+    """
     own = [what for what in ("begin", "refresh", "backward")
            if getattr(type(base), what) is not getattr(TrainingObjective, what)]  # fmt: skip
     if own:
