@@ -22,8 +22,9 @@ class LfwUsers(Lfw):
     @classmethod
     def example(cls, folder: Path) -> LfwUsers:
         """Return a tiny set whose files are written into a folder."""
-        photos = [f"lfw/Ann_Doe/Ann_Doe_{number:04d}.jpg" for number in range(1, USERS_HAVE + 1)]
-        write_pictures(folder, [*photos, "lfw/Bo_Roe/Bo_Roe_0001.jpg"])
+        numbers, names = range(1, USERS_HAVE + 1), ("Ann_Doe", "Bo_Roe")
+        photos = [f"lfw/{name}/{name}_{number:04d}.jpg" for name in names for number in numbers]
+        write_pictures(folder, [*photos, "lfw/Cy_Poe/Cy_Poe_0001.jpg"])
         return cls(folder)
 
     def _photos(self) -> Iterator[FacePhoto]:
