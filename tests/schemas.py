@@ -17,6 +17,7 @@ from facewarden.experiments.cloaking.settings import CloakingPlan
 from facewarden.experiments.domain_generalization.uncertainty.settings import UncertaintySettings
 from facewarden.experiments.domain_generalization.written import PresentationSettings
 from facewarden.experiments.domain_generalization.yardstick.settings import YardstickSettings
+from facewarden.experiments.sfa_senses.settings import SensesPlan
 from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
 from facewarden.nn.foreign.settings import DetectorSettings, PurifierSettings, RecognizerSettings
 from facewarden.pad.http_detector import HttpSettings
@@ -73,6 +74,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plan_cloaking": lambda: plan("cloaking", CloakingPlan),
     "plan_presentation": lambda: plan("presentation", PresentationSettings),
     "plan_vulnerability": lambda: plan("vulnerability", VulnerabilityPlan),
+    "plan_sfa_senses": lambda: plan("sfa_senses", SensesPlan),
     "plan_uncertainty": lambda: plan("uncertainty", UncertaintySettings),
     "plan_yardstick": lambda: plan("yardstick", YardstickSettings),
     "recipe_distillation": lambda: inherited(DistillRecipe),

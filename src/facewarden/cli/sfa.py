@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from facewarden.cli.parts.checks import check_detectors, check_device, check_sets
-from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Setting
+from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.settings import settled
 
@@ -21,7 +21,11 @@ def sfa(
     target: Literal["keep", "flip"] = "keep",
     cap: float = 3.0,
     gate: bool = True,
+    widths: tuple[int, ...] = (16, 32, 64),
+    radius: int = 1,
+    heads: tuple[Name, ...] = (),
     epochs: int = 5,
+    patience: int = 0,
     samples: int = 1200,
     seed: int = 0,
     device: Device = "auto",
@@ -38,8 +42,13 @@ def sfa(
         target: keep trains towards the decision boundary without crossing it, flip across it.
         cap: largest value of the map in gray levels; at most a few times the eps of the attacks to come.
         gate: let both generators act everywhere, instead of the local binary pattern choosing between them.
-        epochs: passes over the samples.
-        samples: captures to learn from at most, as many of each class as there are.
+        widths: channels of each generator at half, quarter … size; their number is its depth.
+        radius: of the local binary pattern, in pixels.
+        heads: of a multitask detector, whose losses are added to that of the decision.
+        epochs: passes over the samples, at most.
+        patience: stop when the loss on the dev split has not fallen by 1 % for so many epochs, and keep the generators
+            of the lowest; 0 trains all epochs.
+        samples: captures to learn from at most, as many of each class as there are; 0 for the whole train split.
         seed: of samples, weights and order.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what the detector computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left
@@ -59,7 +68,11 @@ def sfa(
         target=target,
         cap=cap,
         gate=gate,
+        widths=widths,
+        radius=radius,
+        heads=heads,
         epochs=epochs,
+        patience=patience,
         samples=samples,
         seed=seed,
         device=device,
@@ -67,7 +80,9 @@ def sfa(
         resume=resume,
     )
     lines = [
-        f"epoch {number}: loss {line['loss']:.4f}, map at {line['size']:.0%} of its cap"
+        f"epoch {number}: loss {line['loss']:.4f}"
+        + (f", held out {line['held_out_loss']:.4f}" if "held_out_loss" in line else "")
+        + f", map at {line['size']:.0%} of its cap, {line['saturated']:.0%} of it saturated"
         for number, line in enumerate(result.log, start=1)
     ]
     lines.append(f"generators: {result.out} (use them with facewarden attack --sfa {result.out})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,10 +15,13 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.text import is_count
+from facewarden.core.head_margin import head_margin
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector
 from facewarden.core.tasks import CODES, HEADS, head_loss, known
+
+Form = Literal["loss", "logits"]
 
 
 class HeadLoss(Objective):
@@ -36,6 +40,8 @@ class HeadLoss(Objective):
         threshold: the deployed decision threshold on the score.
         towards: a class of a head that names one, which it is to say: its cross-entropy is descended, of samples whose
             truth is known. None moves away from the truth, which for two classes is the same.
+        form: "loss" climbs the head's loss, which saturates where the head is sure; "logits" its outputs before the
+            part that saturates, see `facewarden.core.head_margin`.
 
     Raises:
         BadInputError: the detector has no such head, the batch not its truth, or the head not that class.
@@ -46,14 +52,23 @@ class HeadLoss(Objective):
     goal = "head"
 
     def __init__(
-        self, detector: Detector, batch: FaceBatch, *, head: str, threshold: float, towards: int | None = None
+        self,
+        detector: Detector,
+        batch: FaceBatch,
+        *,
+        head: str,
+        threshold: float,
+        towards: int | None = None,
+        form: Form = "loss",
     ) -> None:
         check_head(detector, head)
+        if form != "loss" and towards is not None:
+            raise BadInputError("a class to move towards has the loss of the head only", hint="form loss")
         if towards is not None:
             class_code(head, str(towards))
-        self.towards = towards
+        self.towards, self.form = towards, form
         self._evade = Evade(detector, batch, threshold=threshold)
-        self._truth = _truth_of(detector, batch, head)
+        self._truth = truth_of(detector, batch, head)
         self.differentiable = detector.differentiable
         self.clean, self.keys, self.head, self.label = batch.images, batch.key, head, batch.label
 
@@ -64,7 +79,7 @@ class HeadLoss(Objective):
         if self.towards is not None:
             aim = torch.where(truth >= 0, torch.full_like(truth, self.towards), truth)
             return -head_loss(self.head, output, aim)
-        return head_loss(self.head, output, truth) if self.head in HEADS else _loss(output, truth)
+        return head_margin(output, truth) if self.form == "logits" else loss_of_head(self.head, output, truth)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the live/spoof decision is wrong."""
@@ -126,7 +141,7 @@ def labeled(detector: Detector, batch: FaceBatch, *, head: str | None) -> Bool[T
     """
     if head is None or (head == "live" and head not in detector.heads):
         return torch.ones(len(batch), dtype=torch.bool, device=batch.device)
-    truth = _truth_of(detector, batch, check_head(detector, head)).to(batch.device)
+    truth = truth_of(detector, batch, check_head(detector, head)).to(batch.device)
     if head in HEADS:
         return known(head, truth)
     if truth.ndim == 1 and not truth.is_floating_point():
@@ -134,7 +149,12 @@ def labeled(detector: Detector, batch: FaceBatch, *, head: str | None) -> Bool[T
     return (torch.isfinite(truth) & (truth >= 0)).flatten(1).any(dim=1)
 
 
-def _truth_of(detector: Detector, batch: FaceBatch, head: str) -> Tensor:
+def truth_of(detector: Detector, batch: FaceBatch, head: str) -> Tensor:
+    """What a head should say of a batch, by the detector's own targets, or the label for a head of one sensor.
+
+    Raises:
+        BadInputError: the batch lacks it.
+    """
     targets = detector.targets(batch)
     if head in targets:
         return targets[head]
@@ -145,7 +165,19 @@ def _truth_of(detector: Detector, batch: FaceBatch, head: str) -> Tensor:
     )
 
 
-def _loss(output: Tensor, truth: Tensor) -> Tensor:
+def loss_of_head(head: str, output: Tensor, truth: Tensor) -> Float[Tensor, " b"]:
+    """What a head is wrong by, per sample; by its name where `facewarden.core.tasks` has it, else by its truth.
+
+    Args:
+        head: name.
+        output: of the head.
+        truth: as `truth_of` gives it, on the same device.
+
+    Raises:
+        BadInputError: output and truth do not fit together.
+    """
+    if head in HEADS:
+        return head_loss(head, output, truth)
     if truth.ndim == 1 and not truth.is_floating_point() and output.ndim == 2:
         loss = functional.cross_entropy(output, truth.long().clamp(min=0), reduction="none")
         return torch.where(truth >= 0, loss, torch.zeros_like(loss))
@@ -164,14 +196,21 @@ def _loss(output: Tensor, truth: Tensor) -> Tensor:
 
 
 def goal_of(
-    detector: Detector, batch: FaceBatch, *, head: str | None, threshold: float, towards: int | None = None
+    detector: Detector,
+    batch: FaceBatch,
+    *,
+    head: str | None,
+    threshold: float,
+    towards: int | None = None,
+    form: Form = "loss",
 ) -> Evade | HeadLoss:
     """The goal of an attack through a head: the decision's own cross-entropy, or the head's loss.
 
     Args:
-        detector, batch, threshold, towards: as in `HeadLoss`.
+        detector, batch, threshold, towards, form: as in `HeadLoss`.
         head: None, or "live" on a detector without such a head, attacks the decision itself.
     """
     if head is None or (head == "live" and head not in detector.heads):
-        return Evade(detector, batch, threshold=threshold, loss="cross_entropy")
-    return HeadLoss(detector, batch, head=head, threshold=threshold, towards=towards)
+        kind: Literal["margin", "cross_entropy"] = "cross_entropy" if form == "loss" else "margin"
+        return Evade(detector, batch, threshold=threshold, loss=kind)
+    return HeadLoss(detector, batch, head=head, threshold=threshold, towards=towards, form=form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class SfaTrained(Result):
 
     Attributes:
         out: their folder.
-        log: per epoch the mean loss and the mean size of the map relative to its cap.
+        log: per epoch the mean loss, the mean size of the map relative to its cap, the share of its values above 95 %
+            of the cap, and with patience the loss on held-out captures.
         samples: training captures.
     """
 
@@ -53,7 +55,11 @@ def sfa(
     target: Target = "keep",
     cap: float = 3.0,
     gate: bool = True,
+    widths: Sequence[int] = SfaSettings.widths,
+    radius: int = 1,
+    heads: Sequence[str] = (),
     epochs: int = 5,
+    patience: int = 0,
     samples: int = 1200,
     seed: int = 0,
     device: str = "auto",
@@ -69,8 +75,13 @@ def sfa(
         target: keep trains towards the decision boundary without crossing it, flip across it.
         cap: largest value of the map in gray levels; at most a few times the eps of the attacks to come.
         gate: whether the local binary pattern chooses between the two generators.
-        epochs: passes over the samples.
-        samples: captures to learn from at most, as many of each class as there are.
+        widths: channels of each generator at half, quarter … size; their number is its depth.
+        radius: of the local binary pattern, in pixels.
+        heads: of a multitask detector, whose losses are added to that of the decision.
+        epochs: passes over the samples, at most.
+        patience: stop when the loss on the dev split has not fallen by 1 % for so many epochs, and keep the generators
+            of the lowest; 0 trains all epochs.
+        samples: captures to learn from at most, as many of each class as there are; 0 for the whole train split.
         seed: decides samples, weights and order.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what the detector computes in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left
@@ -78,13 +89,14 @@ def sfa(
         resume: go on with a run that was killed; it ends with the same bits.
 
     Raises:
-        BadInputError: the detector has no gradients, or the captures lack a train split or a class.
+        BadInputError: the detector has no gradients or lacks a head, or the captures lack a split or a class.
     """
     captures, out = path_of(captures), path_of(out)
     checked_seed(seed)
-    if samples < 2:
-        raise BadInputError(f"{samples} samples to learn from", hint="--samples 1200")
-    settings = SfaSettings(target=target, cap=cap, gate=gate, epochs=epochs)
+    if samples < 0 or samples == 1:
+        raise BadInputError(f"{samples} samples to learn from", hint="--samples 1200, or 0 for all")
+    settings = SfaSettings(target=target, cap=cap, gate=gate, widths=tuple(widths), radius=radius, heads=tuple(heads),
+                           epochs=epochs, patience=patience)  # fmt: skip
     manifest = open_captures(captures)
     recipe = {**pair_settings(settings), "entry": ROLE, "detector": recorded(detector), "source": manifest.name,
               "samples": samples, "seed": seed}  # fmt: skip
@@ -92,14 +104,18 @@ def sfa(
         recipe["precision"] = precision
     model = resolve_detector(detector)
     refuse_other_model(out)
-    inputs = {"captures": captures_hash(manifest, splits=("train",)), "detector": hash_of(model.card.identity())}
+    splits = ("train", "dev") if patience else ("train",)
+    inputs = {"captures": captures_hash(manifest, splits=splits), "detector": hash_of(model.card.identity())}
     run = RunFolder(
         out / "run", recipe=recipe, code=code_of("sfa"), resume=resume, inputs=inputs, computed=computed_by([model])
     )
-    chosen = balanced_samples(manifest.where(split="train"), samples, seed=seed)
+    train = manifest.where(split="train")
+    chosen = balanced_samples(train, samples, seed=seed) if samples else list(train)
     skipped: list[Skipped] = []
-    views = read_views(manifest, model, samples=chosen, skipped=skipped)
-    pair, log = fit_pair(model, views, settings=settings, seed=seed, run=out / "run" / "checkpoints")
+    views = read_views(manifest, model, samples=chosen, skipped=skipped, targets=settings.heads)
+    held = list(manifest.where(split="dev")) if patience else []
+    held_out = read_views(manifest, model, samples=held, skipped=skipped, targets=settings.heads) if held else []
+    pair, log = fit_pair(model, views, settings=settings, seed=seed, held_out=held_out, run=out / "run" / "checkpoints")
     count = sum(map(len, views))
     kind = "*simulated* captures" if manifest.simulated else "captures"
     card = Card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from facewarden.core.threat import ThreatModel
 from facewarden.nn.gradient_sources.covariance_offset import CovarianceOffset
 from facewarden.nn.gradient_sources.generator_pair import ROLE, GeneratorPair, offset_sign
 from facewarden.nn.gradient_sources.lbp import lbp
-from facewarden.training.sfa import SfaSettings, fit_pair, pair_settings
+from facewarden.training.sfa import SfaSettings, fit_pair, held_out_loss, pair_settings
 from many_heads import ManyHeads, toy_faces, trained
 
 SMALL = SfaSettings(cap=8.0, widths=(8, 8), epochs=4, batch=32, rate=0.01)
@@ -128,3 +129,47 @@ def test_the_closed_form_of_the_paper_on_covariance_changes_no_sign_with_two_cla
         signed = score * (1 - 2 * batch.label) + shift
         wanted[shift] = torch.autograd.grad(torch.nn.functional.softplus(signed).sum(), pixels)[0].sign()
     assert torch.equal(wanted[0.0], wanted[1.7])
+
+
+def test_training_stops_once_the_held_out_loss_is_flat_and_keeps_the_best(tmp_path: Path) -> None:
+    settings = replace(SMALL, epochs=30, patience=2, flat=0.2)
+    held = [toy_faces(48, seed=9)]
+    pair, log = fit_pair(model(), views(), settings=settings, seed=2, held_out=held, run=tmp_path / "whole")
+    losses = [line["held_out_loss"] for line in log]
+    assert 3 <= len(log) < 30
+    assert losses[-3] == min(losses[:-2])  # the two epochs after it fell by less than a fifth
+    assert all(later > 0.8 * losses[-3] for later in losses[-2:])
+    assert held_out_loss(model(), held, pair, settings=settings) == pytest.approx(min(losses), rel=1e-6)
+    fit_pair(model(), views(), settings=settings, seed=2, held_out=held, run=tmp_path / "killed", stop_after=2)
+    again, same = fit_pair(model(), views(), settings=settings, seed=2, held_out=held, run=tmp_path / "killed")
+    assert same == log
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in pair.state_dict().items())
+
+
+def test_saturation_counts_the_values_at_the_cap() -> None:
+    _, log = fit_pair(model(), views(), settings=replace(SMALL, rate=0.3, epochs=3), seed=2)
+    assert log[-1]["saturated"] > 0.5
+    assert log[-1]["size"] >= 0.95 * log[-1]["saturated"]
+
+
+def test_generators_may_learn_from_a_head_too_and_keep_their_radius(tmp_path: Path) -> None:
+    settings = replace(SMALL, heads=("type",), radius=2, epochs=2)
+    pair, log = fit_pair(model(), views(), settings=settings, seed=2)
+    alone, plain = fit_pair(model(), views(), settings=replace(settings, heads=()), seed=2)
+    assert log[0]["loss"] > plain[0]["loss"]  # the head's loss is added
+    images = toy_faces(3).images["rgb"]
+    assert not torch.equal(pair(images), alone(images))
+    card = Card("sfa", "Generators.", ROLE, settings=pair.settings)
+    save_artifact(tmp_path, pair.state_dict(), card=card, recipe=pair_settings(settings))
+    assert torch.equal(GeneratorPair.from_artifact(tmp_path)(images), pair(images))
+    pair.radius = 1
+    assert not torch.equal(GeneratorPair.from_artifact(tmp_path)(images), pair(images))
+
+
+def test_a_head_that_is_not_there_and_patience_without_held_out_samples_are_refused() -> None:
+    with pytest.raises(BadInputError, match="no head 'smile'"):
+        fit_pair(model(), views(), settings=replace(SMALL, heads=("smile",)), seed=0)
+    with pytest.raises(BadInputError, match="held-out"):
+        fit_pair(model(), views(), settings=replace(SMALL, patience=1), seed=0)
+    with pytest.raises(BadInputError, match="a patience of -1"):
+        SfaSettings(patience=-1)

@@ -28,7 +28,7 @@ class GeneratorPair(nn.Module):
     Args:
         cap: largest change of a pixel, in units of the [0, 1] pixel range; a few times the attack's eps at most.
         gate: whether texture chooses between the generators; without it t is one half everywhere.
-        pattern: of the local binary pattern.
+        pattern, radius: of the local binary pattern.
         widths: channels of each generator at half, quarter … size.
         generators: two, or one for the ablation, which leaves out the spoof term: D(x) = live(x) t.
 
@@ -45,6 +45,7 @@ class GeneratorPair(nn.Module):
         cap: float = 3 / 255,
         gate: bool = True,
         pattern: Pattern = "plain",
+        radius: int = 1,
         widths: tuple[int, ...] = (16, 32, 64),
         generators: int = 2,
     ) -> None:
@@ -53,15 +54,15 @@ class GeneratorPair(nn.Module):
             raise BadInputError(f"{generators} generators", hint="generators=2, or 1 for the ablation")
         if not 0.0 < cap <= 1.0:
             raise BadInputError(f"a cap of {cap:g} in [0, 1] pixel units", hint="cap=3/255")
-        self.cap, self.gate, self.pattern = cap, gate, pattern
+        self.cap, self.gate, self.pattern, self.radius = cap, gate, pattern, radius
         self.settings: dict[str, Any] = {"cap": cap, "gate": gate, "pattern": pattern, "widths": list(widths)}
-        self.settings["generators"] = generators
+        self.settings |= {"generators": generators, "radius": radius}
         self.live = UNet(widths=widths)
         self.spoof = UNet(widths=widths) if generators == 2 else None
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """The signed map D of images in [0, 1]."""
-        texture = lbp(images, pattern=self.pattern) if self.gate else images.new_full((), 0.5)
+        texture = lbp(images, radius=self.radius, pattern=self.pattern) if self.gate else images.new_full((), 0.5)
         difference = torch.tanh(self.live(images) - images) * texture
         if self.spoof is not None:
             difference = difference - torch.tanh(self.spoof(images) - images) * (1.0 - texture)
@@ -101,6 +102,7 @@ def _settings(card: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             "pattern": card["pattern"],
             "widths": tuple(int(width) for width in card["widths"]),
             "generators": int(card.get("generators", 2)),
+            "radius": int(card.get("radius", 1)),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{folder}: the card lacks a setting: {error}", hint="copy the folder again") from error
