@@ -64,10 +64,13 @@ class SfaSenses(PlanKind):
             for head in plan.transfer.heads:
                 for name, place in places.items():
                     _add_transfer(plan, places, made, place=place, model=name, head=head)
-        rest = tuple(name for name in plan.arms if name not in (PLAIN, MAIN))
-        for number, name in enumerate(places):
-            arms = tuple(arm for arm in rest if number < (plan.arms[arm].models or len(places)))
-            _add_attacks(plan, places, made, model=name, arms=arms, group="controls")
+        for group, others in (("controls", False), ("another network", True)):
+            rest = tuple(
+                name for name, arm in plan.arms.items() if name not in (PLAIN, MAIN) and (arm.read == "other") == others
+            )
+            for number, name in enumerate(places):
+                arms = tuple(arm for arm in rest if number < (plan.arms[arm].models or len(places)))
+                _add_attacks(plan, places, made, model=name, arms=arms, group=group)
         return list(made.values())
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
@@ -89,12 +92,13 @@ def _add_attacks(
     group: str,
 ) -> None:
     """The cells that attack one model through each head by some arms, after the generators that they need."""
+    usual = plan.heads if group == "main" else plan.auxiliary
     for head in plan.heads:
         settings: dict[str, Any] = {}
         needs = [f"clean / {model}"]
         for name in arms:
             arm = plan.arms[name]
-            if head not in (arm.heads or plan.heads):
+            if head not in (arm.heads or usual):
                 continue
             settings[name] = _arm(plan, arm)
             if arm.read != "image":

@@ -38,7 +38,8 @@ class Arm:
         method: an attack of several steps instead of one step of the whole budget.
         set: its options.
         against: the arm that it is compared with.
-        heads, eps, samples: a part of the plan's, where the arm is expensive.
+        heads, eps, samples: a part of the plan's, where the arm is expensive; `plain` and `sfa` attack every head, the
+            other arms by default those beside the decision.
         models: how many of the models, counted from the first; all by default.
     """
 

@@ -86,12 +86,13 @@ def test_the_main_arms_come_first_and_arms_share_their_generators() -> None:
     for place, cell in enumerate(cells):
         assert set(cell.needs) <= set(names[:place])
     assert names.index("main / two / spoof_type") < names.index("transfer / one / spoof_type")
-    assert names.index("transfer / one / spoof_type") < names.index("controls / one / live")
+    assert names.index("transfer / one / spoof_type") < names.index("controls / one / spoof_type")
+    assert "controls / one / live" not in names
     assert [name for name in names if name.startswith("generators")] == [
         "generators / one", "generators / two", "generators / one-spoof_type", "generators / one-radius_2"]  # fmt: skip
-    controls = next(cell for cell in cells if cell.name == "controls / two / live")
+    controls = next(cell for cell in cells if cell.name == "controls / two / spoof_type")
     assert list(controls.settings["arms"]) == ["random"]  # the other arms are of the first model
-    other = next(cell for cell in cells if cell.name == "controls / one / live")
+    other = next(cell for cell in cells if cell.name == "another network / one / spoof_type")
     assert other.settings["arms"]["another"]["tag"] == "two"
     assert "generators / two" in other.needs
 
