@@ -36,7 +36,7 @@ GOLDEN = {
     "presentation_smoke": (8, "c212e06c675290c4"),
     "regrad_control": (30, "71c63b59ee049da7"),
     "rivals_simulated": (164, "0825e0c7d8ef6bcd"),
-    "sfa_senses": (33, "84fce17f6dcf47ba"),
+    "sfa_senses": (33, "44d2474c255e79aa"),
     "uncertainty_simulated": (6, "8b9d79365bf930a3"),
     "yardstick": (39, "c6ca7726ff1610fc"),
 }
