@@ -15,11 +15,10 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.text import is_count
-from facewarden.core.head_margin import head_margin
 from facewarden.core.labels import MODALITIES
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector
-from facewarden.core.tasks import CODES, HEADS, head_loss, known
+from facewarden.core.tasks import CODES, HEADS, head_loss, head_margin, known
 
 Form = Literal["loss", "logits"]
 
@@ -41,7 +40,7 @@ class HeadLoss(Objective):
         towards: a class of a head that names one, which it is to say: its cross-entropy is descended, of samples whose
             truth is known. None moves away from the truth, which for two classes is the same.
         form: "loss" climbs the head's loss, which saturates where the head is sure; "logits" its outputs before the
-            part that saturates, see `facewarden.core.head_margin`.
+            part that saturates, see `facewarden.core.tasks.head_margin`.
 
     Raises:
         BadInputError: the detector has no such head, the batch not its truth, or the head not that class.

@@ -7,8 +7,7 @@ import torch
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.head_goal import HeadLoss, goal_of
-from facewarden.core.head_margin import head_margin
-from facewarden.core.tasks import head_loss
+from facewarden.core.tasks import head_loss, head_margin
 from many_heads import ManyHeads, toy_faces
 
 
