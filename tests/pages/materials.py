@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import itertools
 import json
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +19,12 @@ from typing import Any
 import numpy as np
 
 import facewarden
+from clips import write_clip
 from facewarden.data.manifest import Manifest
+from facewarden.data.photo import read_photo
+from facewarden.nn.foreign.tiny_tflite import write_tiny
 from foreign_models import onnx_model
+from twins import twin
 
 
 def captures() -> None:
@@ -123,6 +134,96 @@ def laboratory() -> None:
     shutil.copytree("runs/audit_june", "runs/audit")
 
 
+def bare_onnx() -> None:
+    """mine.onnx without its card."""
+    mine_onnx()
+    Path("mine.json").unlink()
+
+
+def mine_tflite() -> None:
+    """mine.tflite without a card."""
+    write_tiny(Path("mine.tflite"), classes=2, card={})
+    Path("mine.json").unlink()
+
+
+def clips() -> None:
+    """clip.mp4, and the folder `folder` with that clip and a folder of frames."""
+    photos()
+    paths = sorted(Path("photos/live").rglob("*.png"))[:6]
+    Path("folder/frames").mkdir(parents=True)
+    for path in paths:
+        shutil.copy(path, Path("folder/frames", path.name))
+    write_clip(Path("clip.mp4"), [read_photo(path) for path in paths for _ in range(3)])
+    shutil.copy("clip.mp4", "folder/clip.mp4")
+
+
+def pairs_csv() -> None:
+    """pairs.csv, gallery.csv and probes.csv of the bona fide `photos`, and recognizer.onnx with its card."""
+    photos()
+    people = [sorted(folder.glob("*.png")) for folder in sorted(Path("photos/live").iterdir())]
+    people = [paths for paths in people if len(paths) > 1]
+    pairs = [(paths[0], paths[1], 1) for paths in people]
+    pairs += [(one[0], other[0], 0) for one, other in itertools.combinations(people, 2)]
+    lines = ["first,second,same", *(f"{first},{second},{same}" for first, second, same in pairs)]
+    Path("pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    for place, name in enumerate(("gallery", "probes")):
+        rows = [f"{paths[place]},{paths[place].parent.name}" for paths in people]
+        Path(f"{name}.csv").write_text("\n".join(["file,subject", *rows]), encoding="utf-8")
+    entry = facewarden.core.registry.load("recognizers", "onnx_file")
+    entry.example(Path())
+    for suffix in (".onnx", ".json"):
+        Path(f"means{suffix}").rename(f"recognizer{suffix}")
+    text = Path("recognizer.json").read_text(encoding="utf-8").replace("means.onnx", "recognizer.onnx")
+    Path("recognizer.json").write_text(text, encoding="utf-8")
+
+
+def comparisons() -> None:
+    """pairs.csv: comparison scores of 16 people in two splits; people.csv: who belongs to which group."""
+    draw = np.random.default_rng(0)
+    rows = [
+        f"{draw.normal(3.0 * (a == b)):.4f},{int(a == b)},p{a},p{b},{split}"
+        for split, first in (("dev", 0), ("test", 8))
+        for a in range(first, first + 8)
+        for b in range(a, first + 8)
+        for _ in range(4 if a == b else 1)
+    ]
+    Path("pairs.csv").write_text("\n".join(["score,same,subject_a,subject_b,split", *rows]), encoding="utf-8")
+    people = [f"p{n},{'fm'[n % 2]}" for n in range(16)]
+    Path("people.csv").write_text("\n".join(["subject,attr_sex", *people]), encoding="utf-8")
+
+
+def records() -> None:
+    """test/records.csv and test/lab.json of a laboratory, and key.pem."""
+    draw = np.random.default_rng(0)
+    Path("test").mkdir()
+    header = "key,score,label,subject,species,series,artifact,attempt,match"
+    lines = [
+        f"k{i},{draw.normal(3.0 * (i % 2)):.4f},{i % 2},s{i % 10},{kind},a{i % 10},a{i % 10}-1,1,0.8"
+        for i in range(200)
+        for kind in ("" if i % 2 else "print",)
+    ]
+    Path("test/records.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
+    stated = {"laboratory": "Example", "threshold": 1.0, "threshold_from": "vendor", "match_threshold": 0.5}
+    Path("test/lab.json").write_text(json.dumps(stated), encoding="utf-8")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem"], check=True)
+
+
+def service() -> None:
+    """The page's service.py answers on port 8780 until the tests end."""
+    server = subprocess.Popen([sys.executable, "service.py"])
+    atexit.register(server.kill)
+    for _ in range(300):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 8780), timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError("service.py does not listen on port 8780")
+
+
+def wmca() -> None:
+    """DIR: the twin of a published set."""
+    shutil.copytree(twin("wmca"), "DIR")
+
+
 def files() -> dict[str, Any]:
     """FILES, a list of networks."""
     return {"FILES": ["mine.onnx"]}
@@ -133,6 +234,8 @@ MATERIALS: Mapping[str, Callable[[], dict[str, Any] | None]] = MappingProxyType(
         "captures": captures, "photos": photos, "mine.onnx": mine_onnx, "my.py": my_py, "scores": scores,
         "manifest.csv": manifest_csv, "own.csv": own_csv, "calibration.json": calibration_json, "audits": audits,
         "finished": finished, "photo.png": photo_png, "PHOTOS": few_photos, "laboratory": laboratory, "FILES": files,
+        "bare.onnx": bare_onnx, "mine.tflite": mine_tflite, "clips": clips, "pairs.csv": pairs_csv,
+        "comparisons": comparisons, "records": records, "wmca": wmca, "service": service,
     }
 )  # fmt: skip
 """Name in a page's mark -> what writes it into the current folder; it may give names to the page's Python."""

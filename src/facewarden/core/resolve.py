@@ -210,7 +210,7 @@ def _at_path(group: str, path: Path, settings: Mapping[str, Any], names: Collect
             raise BadInputError(
                 f"{path}: {_KINDS[path.suffix.lower()]} takes no settings", hint=f"its card {path.stem}.json"
             )
-        return load(group, str(form))(path)
+        return _opener(load(group, str(form)))(path)
     if path.is_dir():
         if settings:
             return _built(group, _entry_of(group, path), str(path), settings)
@@ -230,18 +230,20 @@ def _built(group: str, name: str, argument: str, settings: Mapping[str, Any] | N
     Raises:
         BadInputError: a path for what takes none, none for what needs one, or settings that it does not take.
     """
-    make = load(group, name)
+    make = _opener(load(group, name))
     given = (Path(argument),) if argument else ()
     known = check_arguments(make, settings, source=name) if settings else {}
-    # a class may make another one of its kind in __new__, whose arguments say nothing
-    own = vars(make) if isinstance(make, type) else {}
-    called, first = (own["__init__"], (None,)) if {"__new__", "__init__"} <= own.keys() else (make, ())
     try:
-        inspect.signature(called).bind(*first, *given, **known)
+        inspect.signature(make).bind(*given, **known)
     except TypeError:
         form, what = (name, "takes no path") if given else (f"{name}:PATH", "needs a path")
         raise BadInputError(f"{name} {what}", hint=f"write {form}") from None
     return make(*given, **known)
+
+
+def _opener(entry: Any) -> Any:
+    """What makes a model of an entry: its `open`, where what is in the file decides the class, else itself."""
+    return getattr(entry, "open", entry)
 
 
 def _from_artifact(group: str, folder: Path) -> Any:

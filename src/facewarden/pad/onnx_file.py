@@ -7,17 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from facewarden.core.card import Card
-from facewarden.core.identity.own_hash import with_file_hashes
-from facewarden.core.roles import Detector
-from facewarden.nn.exported.settings import is_exported
-from facewarden.nn.foreign.file_card import card_beside
-from facewarden.nn.foreign.model import file_model
-from facewarden.nn.foreign.settings import DetectorSettings
-from facewarden.pad.parts.exported import ExportedDetector
-from facewarden.pad.parts.foreign import ForeignDetector
+from facewarden.pad.parts.detector_file import DetectorFile
 
 
-class OnnxDetector(ForeignDetector):
+class OnnxDetector(DetectorFile):
     """Runs an ONNX file with onnxruntime on the CPU; it is probed when it is loaded.
 
     A file that `facewarden export` wrote gives a `facewarden.pad.parts.exported.ExportedDetector` instead. Of
@@ -34,22 +27,7 @@ class OnnxDetector(ForeignDetector):
             word of the card to change.
     """
 
-    def __new__(cls, path: Path | None = None, *, card: Card | None = None) -> Detector:  # type: ignore[misc]
-        """Open what `facewarden export` wrote as an `ExportedDetector`, and any other file as this class."""
-        if path is None:  # a copy is filled after it was made
-            return super().__new__(cls)
-        known = card_beside(path) if card is None else card
-        if is_exported(known):
-            return ExportedDetector(path, with_file_hashes(known, path))
-        return super().__new__(cls)
-
-    def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        super().__init__(file_model(path, DetectorSettings, role="pad", card=card))
-
-    @classmethod
-    def from_artifact(cls, folder: Path) -> Detector:
-        """Open the folder that `facewarden export` wrote."""
-        return cls(folder / "model.onnx")
+    artifact = "model.onnx"
 
     @classmethod
     def example(cls, folder: Path) -> OnnxDetector:

@@ -8,14 +8,11 @@ from pathlib import Path
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
 from facewarden.core.roles import Detector
-from facewarden.nn.exported.openvino_network import hashed_card, openvino_model
-from facewarden.nn.exported.settings import SCORE, CropView, ExportedSettings, is_exported
-from facewarden.nn.foreign.settings import DetectorSettings
-from facewarden.pad.parts.exported import ExportedDetector
-from facewarden.pad.parts.foreign import ForeignDetector
+from facewarden.nn.exported.settings import SCORE, CropView, ExportedSettings
+from facewarden.pad.parts.detector_file import DetectorFile
 
 
-class OpenVinoDetector(ForeignDetector):
+class OpenVinoDetector(DetectorFile):
     """Runs an OpenVINO file on the CPU in float32; it is probed when it is loaded.
 
     A file that `facewarden export MODEL openvino` wrote gives a `facewarden.pad.parts.exported.ExportedDetector`
@@ -29,20 +26,7 @@ class OpenVinoDetector(ForeignDetector):
             word of the card to change.
     """
 
-    def __new__(cls, path: Path | None = None) -> Detector:  # type: ignore[misc]
-        """Open what `facewarden export` wrote as an `ExportedDetector`, and any other file as this class."""
-        if path is None:  # a copy is filled after it was made
-            return super().__new__(cls)
-        known = hashed_card(path)
-        return ExportedDetector(path, known) if is_exported(known) else super().__new__(cls)
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(openvino_model(path, DetectorSettings, role="pad"))
-
-    @classmethod
-    def from_artifact(cls, folder: Path) -> Detector:
-        """Open the folder that `facewarden export` wrote."""
-        return cls(folder / "model.xml")
+    artifact = "model.xml"
 
     @classmethod
     def example(cls, folder: Path) -> Detector:
@@ -76,7 +60,7 @@ class OpenVinoDetector(ForeignDetector):
             sha256={one.name: sha256(one) for one in (path, path.with_suffix(".bin"))},
             settings=asdict(ExportedSettings(views=(view,))),
         ).write(path.with_suffix(".json"))
-        return cls(path)
+        return cls.open(path)
 
 
 entry = OpenVinoDetector

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewarden.core.card import Card
-from facewarden.nn.foreign.model import file_model
-from facewarden.nn.foreign.settings import PurifierSettings
-from facewarden.purifiers.parts.foreign import ForeignPurifier
+from facewarden.purifiers.parts.purifier_file import PurifierFile
 
 
-class OnnxPurifier(ForeignPurifier):
+class OnnxPurifier(PurifierFile):
     """Runs an ONNX file with onnxruntime on the CPU; it is probed when it is loaded.
 
     Args:
@@ -23,13 +21,7 @@ class OnnxPurifier(ForeignPurifier):
             word of the card to change.
     """
 
-    def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        super().__init__(file_model(path, PurifierSettings, role="purifier", card=card))
-
-    @classmethod
-    def from_artifact(cls, folder: Path) -> OnnxPurifier:
-        """Open the folder that `facewarden export` wrote."""
-        return cls(folder / "model.onnx")
+    artifact = "model.onnx"
 
     @classmethod
     def example(cls, folder: Path) -> OnnxPurifier:

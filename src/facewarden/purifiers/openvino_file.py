@@ -6,12 +6,10 @@ from pathlib import Path
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.nn.exported.openvino_network import openvino_model
-from facewarden.nn.foreign.settings import PurifierSettings
-from facewarden.purifiers.parts.foreign import ForeignPurifier
+from facewarden.purifiers.parts.purifier_file import PurifierFile
 
 
-class OpenVinoPurifier(ForeignPurifier):
+class OpenVinoPurifier(PurifierFile):
     """Runs an OpenVINO file on the CPU in float32, such as `facewarden export MODEL openvino` writes.
 
     Args:
@@ -21,13 +19,7 @@ class OpenVinoPurifier(ForeignPurifier):
         BadInputError: openvino is not installed, a file is missing or another one, or the card does not fit.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(openvino_model(path, PurifierSettings, role="purifier"))
-
-    @classmethod
-    def from_artifact(cls, folder: Path) -> OpenVinoPurifier:
-        """Open the folder that `facewarden export` wrote."""
-        return cls(folder / "model.xml")
+    artifact = "model.xml"
 
     @classmethod
     def example(cls, folder: Path) -> OpenVinoPurifier:

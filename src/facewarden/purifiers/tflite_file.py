@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewarden.nn.foreign.model import file_model
-from facewarden.nn.foreign.settings import PurifierSettings
 from facewarden.nn.foreign.tiny_tflite import write_tiny
-from facewarden.purifiers.parts.foreign import ForeignPurifier
+from facewarden.purifiers.parts.purifier_file import PurifierFile
 
 
-class TflitePurifier(ForeignPurifier):
+class TflitePurifier(PurifierFile):
     """Runs a TFLite file with LiteRT on the CPU; it is probed when it is loaded.
 
     Layout, type and a fixed size are read from the file; integers of a quantized file are scaled as it says.
@@ -23,8 +21,7 @@ class TflitePurifier(ForeignPurifier):
             of the card to change.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(file_model(path, PurifierSettings, role="purifier"))
+    artifact = "model.tflite"
 
     @classmethod
     def example(cls, folder: Path) -> TflitePurifier:

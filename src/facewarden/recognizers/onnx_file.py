@@ -9,14 +9,12 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.nn.foreign.model import file_model
-from facewarden.nn.foreign.settings import RecognizerSettings
-from facewarden.recognizers.parts.foreign import ForeignRecognizer
+from facewarden.recognizers.parts.recognizer_file import RecognizerFile
 
 _EXAMPLE_ENDS = (("x", ["n", 3, 112, 112]), ("y", ["n", 3, 1, 1]))
 
 
-class OnnxRecognizer(ForeignRecognizer):
+class OnnxRecognizer(RecognizerFile):
     """Runs an ONNX file with onnxruntime on the CPU; it is probed when it is loaded.
 
     The network sees (range x - mean) / std of the aligned crop, resampled to `size`. Layout, type and a fixed size are
@@ -33,13 +31,7 @@ class OnnxRecognizer(ForeignRecognizer):
             word of the card to change.
     """
 
-    def __init__(self, path: Path, *, card: Card | None = None) -> None:
-        super().__init__(file_model(path, RecognizerSettings, role="recognizer", card=card))
-
-    @classmethod
-    def from_artifact(cls, folder: Path) -> OnnxRecognizer:
-        """Open the folder that `facewarden export` wrote."""
-        return cls(folder / "model.onnx")
+    artifact = "model.onnx"
 
     @classmethod
     def example(cls, folder: Path) -> OnnxRecognizer:

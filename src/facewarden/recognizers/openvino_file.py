@@ -6,12 +6,10 @@ from pathlib import Path
 
 from facewarden.core.artifact import sha256
 from facewarden.core.card import Card
-from facewarden.nn.exported.openvino_network import openvino_model
-from facewarden.nn.foreign.settings import RecognizerSettings
-from facewarden.recognizers.parts.foreign import ForeignRecognizer
+from facewarden.recognizers.parts.recognizer_file import RecognizerFile
 
 
-class OpenVinoRecognizer(ForeignRecognizer):
+class OpenVinoRecognizer(RecognizerFile):
     """Runs an OpenVINO file on the CPU in float32, such as `facewarden export MODEL openvino` writes.
 
     Args:
@@ -21,13 +19,7 @@ class OpenVinoRecognizer(ForeignRecognizer):
         BadInputError: openvino is not installed, a file is missing or another one, or the card does not fit.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(openvino_model(path, RecognizerSettings, role="recognizer"))
-
-    @classmethod
-    def from_artifact(cls, folder: Path) -> OpenVinoRecognizer:
-        """Open the folder that `facewarden export` wrote."""
-        return cls(folder / "model.xml")
+    artifact = "model.xml"
 
     @classmethod
     def example(cls, folder: Path) -> OpenVinoRecognizer:

@@ -136,6 +136,50 @@ def test_what_a_camera_shows_is_one_clip(clips: Path, monkeypatch: pytest.Monkey
         score(camera=3, seconds=0.2)
 
 
+def test_a_device_is_read_as_opencv_reads_it(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video file stands in for the device: OpenCV decodes it, in its own order of colors, and starts it again."""
+    import cv2
+
+    write_clip(clips / "red.mp4", [np.full((64, 64, 3), (220, 30, 30), np.uint8)] * 4)
+    opened = cv2.VideoCapture
+
+    class Device:
+        def __init__(self, number: int) -> None:
+            self.file = opened(str(clips / "red.mp4")) if number == 0 else opened(str(clips / "absent.mp4"))
+
+        def isOpened(self) -> bool:
+            return self.file.isOpened()
+
+        def read(self) -> tuple[bool, Any]:
+            good, image = self.file.read()
+            if not good:
+                self.file.set(cv2.CAP_PROP_POS_FRAMES, 0)
+                good, image = self.file.read()
+            return good, image
+
+        def release(self) -> None:
+            self.file.release()
+
+    class Redness(Brightness):
+        def predict(self, batch: Any) -> PadOutput:
+            red, _, blue = batch.images["rgb"].mean(dim=(2, 3)).T
+            return PadOutput(10 * (red - blue))
+
+    if not Device(0).isOpened():
+        pytest.skip("this OpenCV decodes no video files")
+    monkeypatch.setattr("cv2.VideoCapture", Device)
+    monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Redness())
+    table = clips.parent / "frames.csv"
+    assert main(["score", "--camera", "0", "--seconds", "0.3", "--frames", "count=3", "--quality", "off",
+                 "--frame-table", str(table), "--out", str(clips.parent / "c.csv")]) == 0  # fmt: skip
+    (score_of_clip,) = map(float, read_table(clips.parent / "c.csv")["score"])
+    assert score_of_clip == pytest.approx(10 * 190 / 255, abs=0.4)  # red, and not blue; video colors are rounded
+    seconds = [float(value) for value in read_table(table)["seconds"]]
+    assert 1 <= len(seconds) <= 3
+    assert seconds == sorted(seconds)
+    assert main(["score", "--camera", "1", "--seconds", "0.1"]) == 2
+
+
 def test_clips_of_the_simulator_are_scored(tmp_path: Path, need_asset: Callable[[str], Path]) -> None:
     """Frames of one person and species as a short clip each, which is what a terminal would record."""
     need_asset("yunet")
