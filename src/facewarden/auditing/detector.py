@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
+from facewarden.auditing.attacker_ladder import with_ladder
 from facewarden.auditing.full_system import SCORES, with_full_system
 from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.auditing.perturbation_section import AttackGrid, perturbation_section
@@ -130,7 +131,9 @@ def perturbation_of(
     lost = {key for rows in (*found.values(), *through.values()) for key in rows["lost"]}
     skipped = {"unreadable capture": len(unread), LOST: len(lost)}
     skipped = {reason: count for reason, count in skipped.items() if count}
-    return with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
+    section = with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
+    return with_ladder(section, setting, cells, presentation.section, run, sizes=sizes, device=needs.device,
+                       seed=needs.seed)  # fmt: skip
 
 
 def _look(setting: AttackSetup, threat: ThreatModel) -> ModelSigns:

@@ -42,6 +42,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "iapar": "IAPAR",
         "iapar_worst_species": "IAPAR, worst species",
         "inequity_ratio": "Inequity ratio (1 = equal)",
+        "ladder_success": "Attacks accepted, ladder of attackers",
         "protection_rate": "Protection rate",
         "ratio_first": "FMR, highest by lowest group",
         "ratio_second": "FNMR, highest by lowest group",

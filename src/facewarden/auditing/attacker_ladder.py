@@ -1,0 +1,183 @@
+"""The ladder of attackers: what each further piece of knowledge lets through, from a bare instrument to gradients.
+
+An attacker wants an attack presentation to be accepted, so only attacks that the detector rejects when clean take part,
+the same ones on every rung above the first. The first rung is no perturbation at all: the APCER of the worst species.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from facewarden.auditing.presets import Preset
+from facewarden.core.batch import FaceBatch
+from facewarden.core.errors import FacewardenError
+from facewarden.core.registry import load
+from facewarden.core.resolve import resolve_detector
+from facewarden.core.roles import Detector
+from facewarden.core.run import RunFolder
+from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell
+from facewarden.metrics.intervals import Interval, mean_by_subject
+from facewarden.reporting.document import Metric, Section, Table
+from facewarden.reporting.format import measured, plain
+from facewarden.reporting.grades import BUDGET
+
+LADDER = "ladder_success"
+QUERIES = (100, 1000)
+FEWEST, MOST = 4, 16
+"""Attacks that are perturbed on each rung: a thousand queries of each cost as much as the rest of the section."""
+SURROGATES = ("multi_cnn", "multitask")
+"""Detectors that ship in the package, whose gradients somebody has who knows nothing of the audited one."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One attacker.
+
+    Attributes:
+        name: for the gate.
+        has: what it has, in words.
+        rate: of attacks that are accepted; None where it was not measured.
+        why: why not.
+    """
+
+    name: str
+    has: str
+    rate: Interval | None
+    why: str = ""
+
+
+def with_ladder(
+    section: Section, setting: AttackSetup, cells: Sequence[AttackRun], presentation: Section, run: RunFolder, *,
+    sizes: Preset, device: str, seed: int,
+) -> Section:  # fmt: skip
+    """The perturbation section with the ladder of attackers; a quarter of the attacked presentations climb it.
+
+    Args:
+        section: of the attacks on the decision itself.
+        setting: the detector, its threshold and samples that it decides correctly.
+        cells: the grid; the ladder takes its first sensors, and 8/255 or else the largest budget.
+        presentation: whose APCER is the first rung.
+        run: keeps the rungs.
+        sizes: of the audit.
+        device: of the surrogate.
+        seed: of the bootstrap.
+    """
+    batches = rejected_attacks(setting.batches, at_most=min(MOST, max(FEWEST, sizes.attacked_per_class // 4)))
+    steps = sizes.pgd_steps
+    if not batches:
+        return section
+    sensors = cells[0].threat.modalities
+    budgets = {cell.threat.eps for cell in cells if cell.threat.modalities == sensors}
+    eps = next((one for one in budgets if f"{one * 255:g}/255" == BUDGET), max(budgets))
+    victim = replace(setting, batches=batches, head=None, source=setting.detector, source_threshold=setting.threshold)
+    rungs = [_bare(presentation)]
+    rungs.append(_transfer(victim, ThreatModel(eps=eps, modalities=sensors, knowledge="transfer"), run, steps=steps,
+                           device=device, seed=seed))  # fmt: skip
+    rungs += _by_scores(victim, ThreatModel(eps=eps, modalities=sensors), run, seed=seed)
+    rungs.append(_white_box(victim, ThreatModel(eps=eps, modalities=sensors), run, steps=steps, seed=seed))
+    group = {"eps": f"{eps * 255:g}/255", "modalities": "+".join(sensors)}
+    metrics = tuple(
+        Metric(LADDER, one.rate.value, one.rate.low, one.rate.high, one.rate.n, section.simulated, "%",
+               {"attacker": one.name, **group}, f"attacks accepted; {one.rate.method}")
+        for one in rungs if one.rate is not None
+    )  # fmt: skip
+    shown = {one.group["attacker"]: measured(one) for one in metrics}
+    table = Table(
+        f"Ladder of attackers, {group['eps']} on {group['modalities']}",
+        ("Attacker", "What the attacker has", "Attacks accepted"),
+        tuple((plain(one.name), one.has, shown.get(one.name, f"not measured: {one.why}")) for one in rungs),
+        note=f"Above the first row: {sum(map(len, batches))} attack presentations that are rejected when clean, "
+        "changed after the camera. What 100 queries let through counts for 1,000 as well.",
+        simulated=section.simulated,
+    )
+    return replace(
+        section, metrics=(*section.metrics, *metrics), tables=(section.tables[0], table, *section.tables[1:])
+    )
+
+
+def rejected_attacks(batches: Sequence[FaceBatch], *, at_most: int) -> list[FaceBatch]:
+    """The attack presentations among samples that are decided correctly, the first of them.
+
+    Args:
+        batches: labeled samples.
+        at_most: how many.
+    """
+    kept: list[FaceBatch] = []
+    left = at_most
+    for batch in batches:
+        assert batch.label is not None
+        rows = torch.nonzero(batch.label == 0).flatten()[:left]
+        if len(rows):
+            kept.append(batch.select(rows))
+            left -= len(rows)
+    return kept
+
+
+def _bare(presentation: Section) -> Rung:
+    found = next((one for one in presentation.metrics if one.name == "apcer_worst_species" and not one.group), None)
+    has = "an instrument, nothing is perturbed (APCER, worst species)"
+    if found is None or found.low is None or found.high is None:
+        return Rung("recapture_only", has, None, "presentations were not measured")
+    return Rung("recapture_only", has, Interval(found.value, found.low, found.high, found.n, found.note))
+
+
+def _transfer(victim: AttackSetup, threat: ThreatModel, run: RunFolder, *, steps: int, device: str, seed: int) -> Rung:
+    try:
+        source = _surrogate(victim.detector, victim.batches, threat, device=device)
+    except FacewardenError as error:
+        return Rung("transfer", "another detector", None, error.message)
+    if source is None:
+        return Rung("transfer", "another detector", None, "no shipped detector reads the same sensor")
+    attack = load("attacks", "pgd")(steps=steps, stop_at_success=False)
+    # zero is where the scores of the shipped detectors divide the classes
+    setting = replace(victim, source=source, source_threshold=0.0)
+    rows = run.stage("ladder-transfer", partial(attack_cell, setting, AttackRun("pgd", attack, threat)))
+    return Rung("transfer", f"another detector, {source.card.name}, and its gradients", _rate(rows, seed=seed))
+
+
+def _surrogate(victim: Detector, batches: Sequence[FaceBatch], threat: ThreatModel, *, device: str) -> Detector | None:
+    there = {name for name in batches[0].images if bool(batches[0].present[name].all())}
+    for name in SURROGATES:
+        if name == victim.card.name:
+            continue
+        source = resolve_detector(name, device=device)
+        needed = {one for one in source.modalities if one not in source.optional}
+        if set(threat.modalities) <= set(source.modalities) and needed <= there:
+            return source
+    return None
+
+
+def _by_scores(victim: AttackSetup, threat: ThreatModel, run: RunFolder, *, seed: int) -> list[Rung]:
+    fallen: set[str] = set()
+    rungs = []
+    for queries in QUERIES:
+        attack = load("attacks", "square")(queries=queries - 1)  # one more asks for the start
+        cell = AttackRun(f"square {queries} queries", attack, threat)
+        rows = dict(run.stage(f"ladder-square-{queries}", partial(attack_cell, victim, cell)))
+        fallen |= {key for key, hit in zip(rows["key"], rows["success"], strict=True) if hit}
+        rows["success"] = [int(key in fallen) for key in rows["key"]]
+        rungs.append(Rung(f"scores_{queries}", f"scores, {queries:,} queries a photo", _rate(rows, seed=seed)))
+    return rungs
+
+
+def _white_box(victim: AttackSetup, threat: ThreatModel, run: RunFolder, *, steps: int, seed: int) -> Rung:
+    has = "the detector itself and its gradients"
+    if not victim.detector.differentiable:
+        return Rung("white_box", has, None, "the detector gives no gradients")
+    attack = load("attacks", "pgd")(steps=steps, stop_at_success=True)
+    white = replace(threat, knowledge="white_box")
+    rows = run.stage("ladder-white-box", partial(attack_cell, victim, AttackRun("pgd", attack, white)))
+    return Rung("white_box", has, _rate(rows, seed=seed))
+
+
+def _rate(rows: Mapping[str, Any], *, seed: int) -> Interval | None:
+    if not rows["key"]:
+        return None
+    return mean_by_subject(np.array(rows["success"]), np.array(rows["subject"]), seed=seed)

@@ -1,0 +1,125 @@
+"""The ladder of attackers: the same attacks on every rung, more let through the more an attacker knows, gaps named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from facewarden.auditing import attacker_ladder as module
+from facewarden.auditing.attacker_ladder import LADDER, rejected_attacks, with_ladder
+from facewarden.auditing.presets import PRESETS
+from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
+from facewarden.core.roles import Detector, PadOutput
+from facewarden.core.run import RunFolder
+from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup
+from facewarden.reporting.document import Metric, Section, Table
+from facewarden.reporting.gate import parse_gate
+
+SIZES = replace(PRESETS["quick"], pgd_steps=10)
+
+
+class Mean(Detector):
+    """Score = steepness x (mean of red, less a level): black attacks of 20/255 need a change of 6/255 to pass."""
+
+    modalities = ("rgb",)
+
+    def __init__(self, name: str = "mean", *, differentiable: bool = True, sign: float = 1.0) -> None:
+        super().__init__()
+        self.card, self.differentiable = Card(name, "mean of red", "pad"), differentiable
+        self.weight = torch.nn.Parameter(torch.tensor(100.0 * sign), requires_grad=False)
+
+    def predict(self, batch: Any) -> PadOutput:
+        return PadOutput(self.weight * (batch.images["rgb"][:, 0].mean(dim=(1, 2)) - 26 / 255))
+
+
+def batch(count: int = 12) -> FaceBatch:
+    label = torch.arange(count) % 2
+    level = torch.where(label == 1, 0.5, 20 / 255).reshape(-1, 1, 1, 1)
+    return FaceBatch(
+        images={"rgb": level.expand(count, 3, 8, 8).clone()}, key=tuple(f"k{i}" for i in range(count)), label=label,
+        species=tuple("bona_fide" if one else "print_flat" for one in label.tolist()),
+        subject=tuple(f"s{i // 2}" for i in range(count)), domain=("lab",) * count,
+    )  # fmt: skip
+
+
+def climb(tmp_path: Path, detector: Detector, *, budget: int = 8) -> Section:
+    cells = [AttackRun("pgd", load("attacks", "pgd")(), ThreatModel(eps=gray / 255)) for gray in (2, budget)]
+    apcer = Metric("apcer_worst_species", 0.25, 0.1, 0.4, 40, False, "%")
+    empty = Section("presentation", None, "", "not graded", metrics=(apcer,))
+    section = Section("perturbation", None, "", "not graded", tables=(Table("first", ("a",), ()),))
+    setting = AttackSetup(detector, detector, 0.0, 0.0, [batch()], seed=0)
+    return with_ladder(
+        section, setting, cells, empty, RunFolder(tmp_path, recipe={}), sizes=SIZES, device="cpu", seed=0
+    )
+
+
+@pytest.fixture(autouse=True)
+def _surrogates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another detector that has learned the opposite: what its gradients say does not carry over."""
+    monkeypatch.setattr(module, "resolve_detector", lambda name, device: Mean(name, sign=-1.0))
+
+
+def rates(section: Section) -> dict[str, Metric]:
+    return {one.group["attacker"]: one for one in section.metrics if one.name == LADDER}
+
+
+def test_knowledge_lets_more_through_and_all_rungs_are_of_the_same_attacks(tmp_path: Path) -> None:
+    found = rates(climb(tmp_path, Mean()))
+    assert list(found) == ["recapture_only", "transfer", "scores_100", "scores_1000", "white_box"]
+    assert (found["recapture_only"].value, found["recapture_only"].n) == (0.25, 40)
+    assert found["transfer"].value == 0.0  # the surrogate's way leads down
+    assert found["white_box"].value == 1.0
+    assert found["scores_100"].value <= found["scores_1000"].value <= found["white_box"].value
+    assert found["scores_1000"].value > 0.0
+    assert {one.n for name, one in found.items() if name != "recapture_only"} == {4}
+    assert found["white_box"].group == {"attacker": "white_box", "eps": "8/255", "modalities": "rgb"}
+
+
+def test_a_budget_that_is_too_small_lets_nothing_through(tmp_path: Path) -> None:
+    found = rates(climb(tmp_path, Mean(), budget=4))
+    assert found["white_box"].group["eps"] == "4/255"
+    assert [found[name].value for name in ("scores_100", "scores_1000", "white_box")] == [0.0, 0.0, 0.0]
+
+
+def test_what_cannot_be_measured_is_named_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SURROGATES", ("mean",))
+    section = climb(tmp_path, Mean(differentiable=False))
+    assert {"scores_100", "scores_1000"} <= set(rates(section))
+    assert not {"white_box", "transfer"} & set(rates(section))
+    rows = {row[0]: row[2] for row in section.tables[1].rows}
+    assert rows["white box"] == "not measured: the detector gives no gradients"
+    assert rows["transfer"] == "not measured: no shipped detector reads the same sensor"
+
+
+def test_the_gate_knows_a_rung_as_a_share() -> None:
+    parse_gate("perturbation.ladder_success[attacker=white_box] > 0.5")
+    with pytest.raises(BadInputError):
+        parse_gate("perturbation.ladder_success[attacker=white_box] > 5")
+
+
+def test_a_stopped_climb_goes_on_to_the_same_figures(tmp_path: Path) -> None:
+    first = climb(tmp_path / "a", Mean())
+    run = RunFolder(tmp_path / "a", recipe={}, resume=True)
+    assert (run.path / "stages" / "ladder-square-1000.json").is_file()
+    setting = AttackSetup(Mean(), Mean(), 0.0, 0.0, [batch()], seed=0)
+    cells = [AttackRun("pgd", load("attacks", "pgd")(), ThreatModel(eps=8 / 255))]
+    empty = Section("presentation", None, "", "not graded")
+    again = with_ladder(replace(first, metrics=()), setting, cells, empty, run, sizes=SIZES, device="cpu", seed=0)
+    assert rates(again)["white_box"] == rates(first)["white_box"]
+    assert "recapture_only" not in rates(again)  # without presentations there is no such rate
+
+
+def test_only_attacks_that_are_rejected_climb() -> None:
+    chosen = rejected_attacks([batch(), batch()], at_most=7)
+    assert sum(map(len, chosen)) == 7
+    assert all(not bool(one.label.any()) for one in chosen if one.label is not None)
+    live = batch().select(torch.arange(1, 12, 2))
+    assert rejected_attacks([live], at_most=7) == []
