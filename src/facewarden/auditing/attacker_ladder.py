@@ -38,7 +38,7 @@ SURROGATES = ("multi_cnn", "multitask")
 
 @dataclass(frozen=True)
 class Rung:
-    """One attacker.
+    """One attacker of the ladder.
 
     Attributes:
         name: for the gate.
