@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; `_HOME` says the same t
     from facewarden.verbs.laboratory.report import report
     from facewarden.verbs.laboratory.scores import evaluate_scores
     from facewarden.verbs.models import load_detector, load_purifier, load_recognizer
+    from facewarden.verbs.monitoring.monitor import monitor
     from facewarden.verbs.own.calibrate import calibrate
     from facewarden.verbs.own.data import data_boxes, data_from_folders, data_split, data_template
     from facewarden.verbs.own.identification import evaluate_identification
@@ -73,6 +74,7 @@ __all__ = [
     "load_purifier",
     "load_recognizer",
     "merge",
+    "monitor",
     "plan_test",
     "purify",
     "report",
@@ -100,6 +102,7 @@ if not TYPE_CHECKING:  # a type checker that sees `__getattr__` takes every name
         "evaluate_scores": "facewarden.verbs.laboratory.scores:evaluate_scores",
         "fetch": "facewarden.assets:fetch",
         "launch": "facewarden.verbs.scaling.launch:launch",
+        "monitor": "facewarden.verbs.monitoring.monitor:monitor",
         "merge": "facewarden.verbs.scaling.merge:merge",
         "load_detector": "facewarden.verbs.models:load_detector",
         "load_purifier": "facewarden.verbs.models:load_purifier",

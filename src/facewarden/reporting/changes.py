@@ -73,7 +73,7 @@ def changes_between(old: Report, new: Report) -> Changes:
     """
     held = {(section, *_key(metric)): metric for section, metric in _metrics(old)}
     now = {(section, *_key(metric)): metric for section, metric in _metrics(new)}
-    found = [_change(key[0], held[key], metric) for key, metric in now.items() if key in held]
+    found = [metric_change(key[0], held[key], metric) for key, metric in now.items() if key in held]
     return Changes(
         metrics=tuple(found),
         gone=tuple(f"{key[0]}.{metric.label}" for key, metric in held.items() if key not in now),
@@ -93,7 +93,13 @@ def _key(metric: Metric) -> tuple[str, tuple[tuple[str, str], ...]]:
     return metric.name, tuple(metric.group.items())
 
 
-def _change(section: str, old: Metric, new: Metric) -> MetricChange:
+def metric_change(section: str, old: Metric, new: Metric) -> MetricChange:
+    """Compare a metric of two reports.
+
+    Args:
+        section: of both.
+        old, new: as measured then and now, as independent measurements.
+    """
     difference = new.value - old.value
     if old.low is None or old.high is None or new.low is None or new.high is None:
         return MetricChange(section, old, new, difference, None, None, "no interval")

@@ -6,7 +6,7 @@
   Bars are shares of their series, whiskers Wilson intervals of each share.
 - curves: `series` [{`name`, `x`, `y`, `n`, optional `low`, `high`}], optional `xlabel`, `ylabel`, `percent`,
   `xpercent`, `xlog`, `limit` {`value`, `label`}, `xticks` [[position, text], ...], `foot` (what stands below where
-  there is no interval).
+  there is no interval), `fit` (the axis ends at the highest value instead of at 100 %).
 - bars and interval_dots: `rows` [{`name`, `value`, `low`, `high`, `n`, optional `series`}], optional `xlabel`,
   `percent`, `limit`. Rows of one name with several `series` stand together. `low` and `high` may be null.
 - det: `series` [{`name`, `x` (APCER), `y` (BPCER), `n`}], `marks` [{`name`, `x`, `y`, `xlow`, `xhigh`, `ylow`,

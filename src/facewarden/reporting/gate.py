@@ -72,18 +72,32 @@ def parse_gate(text: str) -> GateExpression:
     Raises:
         BadInputError: says which part is not allowed.
     """
+    tree = parse_expression(text, what="gate")
+    check_truth(tree)
+    return GateExpression(text, tree)
+
+
+def parse_expression(text: str, *, what: str) -> ast.expr:
+    """Read the syntax tree of a gate or of a metric's name; what is allowed in it is checked by the caller.
+
+    Args:
+        text: the expression; values in brackets stand without quotes.
+        what: is read, the beginning of the message.
+
+    Raises:
+        BadInputError: too long, nested too deeply, or no expression.
+    """
     if len(text) > _LIMIT:
-        raise BadInputError(f"gate: longer than {_LIMIT} characters", hint=HINT)
+        raise BadInputError(f"{what}: longer than {_LIMIT} characters", hint=HINT)
     quoted = _BRACKETS.sub(lambda match: f"[{match.group(1).strip()!r}]", text.strip())
     try:
         tree = ast.parse(quoted, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise BadInputError(f"gate: cannot read {text!r}: {getattr(error, 'msg', error)}", hint=HINT) from None
+        raise BadInputError(f"{what}: cannot read {text!r}: {getattr(error, 'msg', error)}", hint=HINT) from None
     level: list[ast.AST] = [tree]
     depth = 0
     while level:  # by levels, because a walk that calls itself is what deep nesting would break
         level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
         if depth > _DEPTH:
-            raise BadInputError("gate: nested too deeply", hint=HINT)
-    check_truth(tree)
-    return GateExpression(text, tree)
+            raise BadInputError(f"{what}: nested too deeply", hint=HINT)
+    return tree

@@ -59,6 +59,14 @@ class GateEvaluator:
         self.seen.append(f"{source(node)}: {'yes' if result else 'no'}" + (f" ({', '.join(used)})" if used else ""))
         return result
 
+    def matching(self, node: ast.expr) -> list[Metric]:
+        """All metrics that fit a reference, in the order of the report; none where its section was not measured.
+
+        Raises:
+            BadInputError: the section has no metric of this name or group.
+        """
+        return self._matching(node, one=False)
+
     def _regressed(self, node: ast.Call) -> bool:
         """Whether any metric that fits is shown to be worse than in the earlier report."""
         if self.changes is None:

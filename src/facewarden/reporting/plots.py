@@ -89,8 +89,11 @@ def curves(canvas: Canvas, data: Mapping[str, Any], narrow: bool) -> str:  # noq
         axes.set_xticks([tick[0] for tick in data["xticks"]], [clean(tick[1]) for tick in data["xticks"]])
         axes.minorticks_off()
     if data.get("percent"):
-        axes.set_ylim(-0.02, 1.02)
         axes.yaxis.set_major_formatter(_percent())
+    if data.get("fit"):
+        axes.set_ylim(bottom=min(0.0, *(min(one.get("low") or one["y"]) for one in data["series"])))
+    elif data.get("percent"):
+        axes.set_ylim(-0.02, 1.02)
     if data.get("xpercent"):
         axes.xaxis.set_major_formatter(_percent())
     if data.get("limit"):

@@ -150,6 +150,7 @@ WRONG = {
     "keys revoke": ["me", "--database", "mysql://absent"],
     "launch": ["audit"],
     "merge": ["absent", "--out", "o"],
+    "monitor": ["absent"],
     "plan-test": ["--finished", "absent.json"],
     "purify": [".", "--out", "o", "--purifier", "jpg"],
     "report": ["absent"],

@@ -13,7 +13,7 @@ import facewarden
 from facewarden.cli.parts.commands import load_command, sub_verbs
 
 VERBS = ("attack", "audit", "bench", "calibrate", "card", "certify", "cloak", "cloak-pairs", "distill", "explain",
-         "freeze", "launch", "merge", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
+         "freeze", "launch", "merge", "monitor", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
 
 
 def options(function: Callable[..., Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Audits on a schedule, their trend, and alerts."""
