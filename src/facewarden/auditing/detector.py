@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from facewarden.auditing.attack_judges import judges_of, witness_of
 from facewarden.auditing.attacker_ladder import with_ladder
 from facewarden.auditing.full_system import SCORES, with_full_system
 from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
@@ -32,6 +34,8 @@ from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.self_checks import ModelSigns, look_at_classes
 from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
+
+_QUERIES = 500  # of Square in `auto_binary`
 
 
 def load_captures(needs: AuditRequest, run: RunFolder) -> tuple[Manifest, AuditedPart]:
@@ -124,14 +128,19 @@ def perturbation_of(
         seed=derive(needs.seed, "perturbation"),
     )
     cells = attack_grid(source, needs, transfer=setting.transfer, victim=detector)
-    found = run_grid(setting, cells, run)
-    signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, cells[-1].threat))))
-    measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs)
+    witness, left_out = witness_of(needs, manifest, samples)
+    judged = replace(setting, judges=judges_of(detector, rule.threshold, witness, seed=setting.seed))
+    found = run_grid(judged, cells, run)
+    everything = next(cell.threat for cell in cells if cell.name == "noise")
+    signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, everything))))
+    recognizer = None if witness is None else witness.recognizer.card.name
+    measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs, recognizer)
     through = attack_heads(setting, cells[0], run, heads=heads)  # of the smallest budget
     lost = {key for rows in (*found.values(), *through.values()) for key in rows["lost"]}
     skipped = {"unreadable capture": len(unread), LOST: len(lost)}
     skipped = {reason: count for reason, count in skipped.items() if count}
-    section = with_heads(perturbation_section(measured, skipped=skipped), through, cells[0], seed=needs.seed)
+    section = perturbation_section(measured, left_out=left_out, skipped=skipped)
+    section = with_heads(section, through, cells[0], seed=needs.seed)
     return with_ladder(section, setting, cells, presentation.section, run, sizes=sizes, device=needs.device,
                        seed=needs.seed)  # fmt: skip
 
@@ -154,7 +163,10 @@ def seen_sensors(detector: Detector, source: Detector) -> tuple[Modality, ...]:
 def attack_grid(
     source: Detector, needs: AuditRequest, *, transfer: bool, victim: Detector | None = None
 ) -> list[AttackRun]:
-    """The attacks of an audit: every budget on the first sensor and on all of them, and noise.
+    """The attacks of an audit: PGD at every budget on each sensor and on all of them, stronger ones, and noise.
+
+    APGD with restarts, and `auto_binary` in the largest preset, attack the first sensor, which is color for detectors
+    of several, and all of them.
 
     Args:
         source: whose gradients are read.
@@ -173,14 +185,22 @@ def attack_grid(
             f"{source.card.name} reads no sensor of the detector, so its attacks cannot be tried",
             hint="facewarden attack --surrogate with a detector of the same sensor",
         )
-    sensors: list[tuple[Modality, ...]] = [reached[:1]]
-    if len(reached) > 1:
-        sensors.append(reached)
-    pgd, noise = load("attacks", "pgd"), load("attacks", "noise")
-    return grid(
-        eps=needs.sizes.budgets,
-        sensors=sensors,
-        attack=pgd(steps=needs.sizes.pgd_steps, stop_at_success=not transfer),
-        noise=noise(),
-        transfer=transfer,
-    )
+    sizes = needs.sizes
+    main = tuple(dict.fromkeys([reached[:1], reached]))
+    sensors = tuple(dict.fromkeys([*((name,) for name in reached), reached]))
+    pgd, apgd, auto, noise = (load("attacks", name) for name in ("pgd", "apgd", "auto_binary", "noise"))
+    plain = pgd(steps=sizes.pgd_steps, stop_at_success=not transfer)
+    cells = grid(eps=sizes.budgets, sensors=sensors, attacks={"pgd": plain}, noise=noise(), transfer=transfer)
+    restarted = apgd(steps=sizes.pgd_steps, restarts=sizes.apgd_restarts, stop_at_success=not transfer)
+    cells += without_noise(grid(eps=sizes.budgets, sensors=main, attacks={"apgd": restarted}, noise=noise(),
+                                transfer=transfer))  # fmt: skip
+    if sizes.auto_binary and not transfer:
+        strongest = {"auto_binary": auto(steps=sizes.pgd_steps, queries=_QUERIES)}
+        cells += without_noise(grid(eps=sizes.auto_binary, sensors=main, attacks=strongest, noise=noise(),
+                                    transfer=False))  # fmt: skip
+    return [replace(cell, judged="rgb" in cell.threat.modalities and cell.threat.modalities in main) for cell in cells]
+
+
+def without_noise(cells: Sequence[AttackRun]) -> list[AttackRun]:
+    """The cells without the control, which one grid of several has already."""
+    return [cell for cell in cells if cell.name != "noise"]

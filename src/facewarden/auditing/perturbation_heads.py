@@ -35,7 +35,7 @@ def attack_heads(setting: AttackSetup, cell: AttackRun, run: RunFolder, *, heads
     """
     found = {}
     for head in heads:
-        one = replace(cell, name=f"{cell.name}-{head}")
+        one = replace(cell, name=f"{cell.name}-{head}", judged=False)
         found[head] = run_grid(replace(setting, head=head), [one], run)[one.stage]
     return found
 

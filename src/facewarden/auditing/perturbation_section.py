@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden.auditing.judged_attacks import judged_metrics, judged_table, judged_words
 from facewarden.core.labels import Modality
 from facewarden.evaluation.attack_runs import AttackRun
 from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
@@ -32,6 +33,7 @@ class AttackGrid:
         simulated: whether the captures are.
         seed: of the bootstrap.
         signs: what a short look at the attacked model showed of its gradients and its steadiness, if one was taken.
+        recognizer: that was asked whether attacked captures still match, if one was.
     """
 
     cells: Sequence[AttackRun]
@@ -40,16 +42,23 @@ class AttackGrid:
     simulated: bool
     seed: int
     signs: ModelSigns | None = None
+    recognizer: str | None = None
 
     @property
     def sensors(self) -> tuple[tuple[Modality, ...], ...]:
         """The sets of sensors attacked, in the grid's order."""
         return tuple(dict.fromkeys(cell.threat.modalities for cell in self.cells))
 
-    def curve(self, sensors: tuple[Modality, ...]) -> list[AttackRun]:
-        """The cells of growing budget on these sensors."""
-        found = [cell for cell in self.cells if cell.name != "noise" and cell.threat.modalities == sensors]
+    def curve(self, sensors: tuple[Modality, ...], attack: str = "pgd") -> list[AttackRun]:
+        """The cells of growing budget of an attack on these sensors."""
+        found = [cell for cell in self.cells if cell.name == attack and cell.threat.modalities == sensors]
         return sorted(found, key=lambda cell: cell.threat.eps)
+
+    @property
+    def curves(self) -> list[list[AttackRun]]:
+        """Every attack on every set of sensors, by growing budget; noise is none."""
+        places = dict.fromkeys((cell.name, cell.threat.modalities) for cell in self.cells if cell.name != "noise")
+        return [self.curve(sensors, name) for name, sensors in places]
 
     def column(self, cell: AttackRun, name: str) -> NDArray[Any]:
         """One column of a cell's rows."""
@@ -66,7 +75,8 @@ def perturbation_section(
         left_out, skipped: what is missing.
     """
     metrics = [metric for cell in found.cells for metric in _rates(found, cell)]
-    metrics += [metric for sensors in found.sensors for metric in _half_budget(found, sensors)]
+    metrics += [metric for curve in found.curves for metric in _half_budget(found, curve)]
+    metrics += judged_metrics(found.cells, found.rows, simulated=found.simulated, seed=found.seed)
     verdict, checks = grade("perturbation", metrics), _self_checks(found)
     return Section(
         name="perturbation",
@@ -74,7 +84,7 @@ def perturbation_section(
         finding=_finding(found, metrics) + _doubts(checks),
         reason=verdict.reason,
         metrics=tuple(metrics),
-        tables=(_table(found, metrics), _check_table(found, checks)),
+        tables=(_table(found, metrics), *judged_table(metrics, found.recognizer), _check_table(found, checks)),
         figures=(_security_curve(found, metrics),),
         left_out=tuple(left_out),
         skipped=dict(skipped or {}),
@@ -110,13 +120,12 @@ def _rates(found: AttackGrid, cell: AttackRun) -> Iterator[Metric]:
         )
 
 
-def _half_budget(found: AttackGrid, sensors: tuple[Modality, ...]) -> Iterator[Metric]:
+def _half_budget(found: AttackGrid, curve: Sequence[AttackRun]) -> Iterator[Metric]:
     """Smallest budget that flips half, where the tried budgets reach it.
 
     Its interval holds the budgets at which one half lies within the interval of the success rate: from where the upper
     ends reach half to where the lower ends do.
     """
-    curve = found.curve(sensors)
     grays = np.array([cell.threat.eps * 255 for cell in curve])
     rates = [mean_by_subject(found.column(c, "success"), found.column(c, "subject"), seed=found.seed) for c in curve]
     value, low, high = (
@@ -130,7 +139,7 @@ def _half_budget(found: AttackGrid, sensors: tuple[Modality, ...]) -> Iterator[M
     note += "success rate reach half"
     if high is None:
         note += "; the upper end is the largest budget tried and may lie above it"
-    group = {"attack": curve[0].name, "modalities": "+".join(sensors)}
+    group = {"attack": curve[0].name, "modalities": _sensors(curve[0])}
     # ends of the rates need not rise with the budget where samples differ: the interval holds the value anyway
     low, high = min(low, value), max(float(grays[-1]) if high is None else high, value)
     yield Metric("eps_half", value, low, high, rates[0].n, found.simulated, "/255", group, note)
@@ -203,12 +212,12 @@ def _check_table(found: AttackGrid, checks: Sequence[CheckOutcome]) -> Table:
 
 def _security_curve(found: AttackGrid, metrics: Sequence[Metric]) -> Figure:
     series = []
-    for sensors in found.sensors:
-        points = [(cell, _pick(metrics, cell, "pooled")) for cell in found.curve(sensors)]
+    for curve in found.curves:
+        points = [(cell, _pick(metrics, cell, "pooled")) for cell in curve]
         kept = [(cell, metric) for cell, metric in points if metric]
         series.append(
             {
-                "name": f"pgd on {plain('+'.join(sensors))}",
+                "name": f"{curve[0].name} on {plain(_sensors(curve[0]))}",
                 "x": [0.0, *(cell.threat.eps * 255 for cell, _ in kept)],
                 "y": [0.0, *(metric.value for _, metric in kept)],
                 "low": [0.0, *(metric.low for _, metric in kept)],
@@ -220,20 +229,24 @@ def _security_curve(found: AttackGrid, metrics: Sequence[Metric]) -> Figure:
         "curves",
         "Security curve",
         {"xlabel": "budget in gray levels (L∞)", "ylabel": "decisions flipped", "percent": True, "series": series},
-        alt="Share of flipped decisions against the attack budget, one line for each set of sensors.",
+        alt="Share of flipped decisions against the attack budget, one line for each attack and set of sensors.",
         simulated=found.simulated,
     )
 
 
 def _finding(found: AttackGrid, metrics: Sequence[Metric]) -> str:
+    """The strongest attack on each set of sensors at its largest budget, and where it reaches half."""
     parts = []
     for sensors in found.sensors:
-        strongest = found.curve(sensors)[-1]
-        at_top = _pick(metrics, strongest, "pooled")
-        half = next((m for m in metrics if m.name == "eps_half" and m.group["modalities"] == "+".join(sensors)), None)
+        tops = [curve[-1] for curve in found.curves if curve[0].threat.modalities == sensors]
+        known = [(cell, metric) for cell in tops if (metric := _pick(metrics, cell, "pooled"))]
+        if not known:
+            continue
+        strongest, at_top = max(known, key=lambda pair: (pair[1].value, pair[0].threat.eps))
         where = f"changing {' and '.join(sensors)} by at most {strongest.threat.eps * 255:g} gray levels"
-        if at_top:
-            parts.append(f"{where[0].upper()}{where[1:]} flips {measured(at_top)} of its correct decisions.")
-        if half:
-            parts.append(f"Half of them are lost at about {half.value:.1f} gray levels.")
-    return " ".join(parts)
+        by = f" ({strongest.name})" if len(known) > 1 else ""
+        parts.append(f"{where[0].upper()}{where[1:]}{by} flips {measured(at_top)} of its correct decisions.")
+        halves = [m for m in metrics if m.name == "eps_half" and m.group["modalities"] == "+".join(sensors)]
+        if halves:
+            parts.append(f"Half of them are lost at about {min(half.value for half in halves):.1f} gray levels.")
+    return " ".join([*parts, *judged_words(metrics, found.recognizer)])

@@ -7,7 +7,7 @@ Random noise of the same size is the control that every attack must beat.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -34,11 +34,12 @@ _COLUMNS = ("key", "label", "subject", "species", "success")
 
 @dataclass(frozen=True, eq=False)
 class AttackRun:
-    """One cell of the grid: who attacks how, by how much, through which sensors."""
+    """One cell of the grid: who attacks how, by how much, through which sensors; whether the judges look at it."""
 
     name: str
     attack: Attack
     threat: ThreatModel
+    judged: bool = False
 
     @property
     def stage(self) -> str:
@@ -61,6 +62,8 @@ class AttackSetup:
         towards: the class that the head is to name; None moves away from the truth.
         reading: where gradients are read, if not at the image.
         shown: is given every clean batch and what the attack made of it, for pictures on request.
+        judges: column -> function of a clean batch and of what the attack made of it, one whole number for each sample;
+            they look at the cells that are `judged`.
     """
 
     detector: Detector
@@ -73,6 +76,7 @@ class AttackSetup:
     towards: int | None = None
     reading: GradientSource | None = None
     shown: Callable[[FaceBatch, FaceBatch], None] | None = None
+    judges: Mapping[str, Callable[[FaceBatch, FaceBatch], Sequence[int]]] = field(default_factory=dict)
 
     @property
     def transfer(self) -> bool:
@@ -106,7 +110,8 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
     Those to which a model gives no number under attack are left out as well, and named in `lost`.
     """
     lost: list[str] = []
-    rows: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    judges = setting.judges if cell.judged else {}
+    rows: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, *judges)}
     calls = unlabeled = 0
     device = device_of(setting.source)  # the whole walk stays there, not only each pass through the model
     for whole in track(
@@ -146,6 +151,8 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
             found = replace(found, images={name: image[known] for name, image in found.images.items()})
         if setting.shown is not None:
             setting.shown(batch, batch.with_images(found.images))
+        for name, judge in judges.items():
+            rows[name] += judge(batch, batch.with_images(found.images))
         calls = max(calls, found.gradient_calls)
         assert batch.label is not None
         assert batch.subject is not None
@@ -155,7 +162,8 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
         rows["subject"] += batch.subject
         rows["species"] += batch.species
         rows["success"] += success.int().tolist()
-    return {**rows, "gradient_calls": calls, "unlabeled": unlabeled, "lost": lost}
+    judged = {"judged": list(judges)} if judges else {}
+    return {**rows, **judged, "gradient_calls": calls, "unlabeled": unlabeled, "lost": lost}
 
 
 def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -> dict[str, dict[str, Any]]:
@@ -213,7 +221,8 @@ def carried_upward(cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, 
 def _without(rows: Mapping[str, Any], lost: set[str]) -> dict[str, Any]:
     """Rows of `attack_cell` without some of the samples."""
     kept = [place for place, key in enumerate(rows["key"]) if key not in lost]
-    columns = {name: [values[place] for place in kept] for name, values in rows.items() if name in _COLUMNS}
+    names = (*_COLUMNS, *rows.get("judged", ()))
+    columns = {name: [rows[name][place] for place in kept] for name in names if name in rows}
     return {**rows, **columns, "lost": sorted(lost)}
 
 
@@ -238,12 +247,18 @@ def nested_success(success: Mapping[str, Sequence[int]]) -> dict[str, list[int]]
 
 
 def grid(
-    *, eps: Sequence[int], sensors: Sequence[tuple[Modality, ...]], attack: Attack, noise: Attack, transfer: bool
+    *,
+    eps: Sequence[int],
+    sensors: Sequence[tuple[Modality, ...]],
+    attacks: Mapping[str, Attack],
+    noise: Attack,
+    transfer: bool,
 ) -> list[AttackRun]:
-    """Cells for every budget in gray levels and every set of sensors, and the noise control at the largest budget."""
+    """Cells for every attack, set of sensors and budget in gray levels, and noise at the largest, the control."""
     knowledge: Literal["transfer", "white_box"] = "transfer" if transfer else "white_box"
     cells = [
-        AttackRun("pgd", attack, ThreatModel(eps=gray / 255, modalities=where, knowledge=knowledge))
+        AttackRun(name, attack, ThreatModel(eps=gray / 255, modalities=where, knowledge=knowledge))
+        for name, attack in attacks.items()
         for where in sensors
         for gray in eps
     ]

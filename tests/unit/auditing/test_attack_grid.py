@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_success_on_the_way_is_kept_and_the_self_check_holds(tmp_path: Path) -> 
     found = attacked(tmp_path / "kept", transfer=False)
     alone = {cell.threat.eps * 255: float(found.column(cell, "success_alone").mean()) for cell in found.curve(("rgb",))}
     assert alone == pytest.approx({1.0: 0.0, 2.0: 1.0, 4.0: 1.0, 8.0: 1.0})
-    assert "in doubt" not in perturbation_section(found).finding
+    assert "(pgd at" not in perturbation_section(found).finding  # apgd starts beyond the band, and its check says so
     past = attacked(tmp_path / "past", transfer=True)  # the same walks to their ends
     assert "success grows with the budget (pgd at" in perturbation_section(past).finding
 
@@ -78,6 +79,18 @@ def test_a_detector_of_color_is_never_attacked_through_depth() -> None:
     assert {cell.threat.modalities for cell in cells} == {("rgb",)}
     assert seen_sensors(Band(), ThreeSensors()) == ("rgb",)
     both = attack_grid(ThreeSensors(), NEEDS, transfer=True, victim=ThreeSensors())
-    assert {cell.threat.modalities for cell in both} == {("rgb",), ("rgb", "depth", "infrared")}
+    assert {cell.threat.modalities for cell in both} == {
+        ("rgb",),
+        ("depth",),
+        ("infrared",),
+        ("rgb", "depth", "infrared"),
+    }
+    # the stronger attacks take color and everything, at every budget of the preset
+    stronger = [cell for cell in both if cell.name == "apgd"]
+    assert {cell.threat.modalities for cell in stronger} == {("rgb",), ("rgb", "depth", "infrared")}
+    assert all(cell.judged is ("rgb" in cell.threat.modalities) for cell in both)
+    thorough = replace(NEEDS, sizes=preset_named("thorough"))
+    names = {cell.name for cell in attack_grid(ThreeSensors(), thorough, transfer=False)}
+    assert names == {"pgd", "apgd", "auto_binary", "noise"}
     with pytest.raises(BadInputError, match="reads no sensor of the detector"):
         attack_grid(DepthAlone(), NEEDS, transfer=True, victim=Band())

@@ -48,7 +48,7 @@ def test_every_task_is_attacked_once_and_kept(tmp_path: Path) -> None:
     images = torch.nn.functional.interpolate(faces.images["rgb"], size=32)
     batch = replace(faces, images={"rgb": images}, present={}, tasks=class_targets(faces.label))
     setting = AttackSetup(model, model, 0.0, 0.0, [batch], seed=0)
-    cell = grid(eps=(2, 8), sensors=[("rgb",)], attack=PGD(steps=1), noise=Noise(), transfer=False)[0]
+    cell = grid(eps=(2, 8), sensors=[("rgb",)], attacks={"pgd": PGD(steps=1)}, noise=Noise(), transfer=False)[0]
     run = RunFolder(tmp_path / "run", recipe={})
     found = attack_heads(setting, cell, run, heads=auxiliary_heads(model))
     assert list(found) == list(HEADS[1:])

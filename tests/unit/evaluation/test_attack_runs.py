@@ -65,7 +65,7 @@ def measured(tmp_path: Path, *, resume: bool = False) -> AttackGrid:
     batch = faces([0.5 - a for a in away] + [0.5 + a for a in away], [0, 0, 0, 1, 1, 1])
     victim = Mean()
     setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
-    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attacks={"pgd": PGD()}, noise=Noise(), transfer=False)
     rows = run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={}, resume=resume))
     return AttackGrid(cells, rows, "white box", simulated=True, seed=0)
 
@@ -87,7 +87,7 @@ class Fickle(PGD):
 def test_what_fell_within_a_budget_has_fallen_within_larger_ones(tmp_path: Path) -> None:
     victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255, 0.5 + 12 / 255], [0, 1, 1])
     setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
-    cells = grid(eps=EPS, sensors=[("rgb",)], attack=Fickle(), noise=Noise(), transfer=False)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attacks={"pgd": Fickle()}, noise=Noise(), transfer=False)
     found = AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
     small, large = found.curve(("rgb",))
     assert found.column(small, "success").tolist() == found.column(large, "success").tolist() == [1, 1, 0]
@@ -123,7 +123,7 @@ def many(count: int = 12) -> FaceBatch:
 
 def lossy(tmp_path: Path, victim: Detector, source: Detector | None = None) -> AttackGrid:
     setting = AttackSetup(victim, source or victim, 0.0, 0.0, correct_batches([many()], victim, threshold=0.0), seed=0)
-    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=source is not None)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attacks={"pgd": PGD()}, noise=Noise(), transfer=source is not None)
     return AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path, recipe={})), "white box", True, 0)
 
 
@@ -177,7 +177,7 @@ def test_a_stopped_grid_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
 def test_half_is_no_certainty_where_every_sample_agrees(tmp_path: Path) -> None:
     victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255], [0, 1])
     setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
-    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attacks={"pgd": PGD()}, noise=Noise(), transfer=False)
     found = AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
     half = next(m for m in perturbation_section(found).metrics if m.name == "eps_half")
     # two of two fall at 2/255, of which Clopper and Pearson say 16 to 100 %: half may need more than was tried
@@ -229,7 +229,7 @@ def test_a_constant_classifier_has_no_rate_where_it_is_never_right(tmp_path: Pat
     victim = Constant()
     batches = correct_batches([faces([0.4, 0.5, 0.6, 0.7], [0, 0, 1, 1])], victim, threshold=0.0)
     setting = AttackSetup(victim, victim, 0.0, 0.0, batches, seed=0)
-    cells = grid(eps=EPS, sensors=[("rgb",)], attack=PGD(), noise=Noise(), transfer=False)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attacks={"pgd": PGD()}, noise=Noise(), transfer=False)
     rows = run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={}))
     metrics = perturbation_section(AttackGrid(cells, rows, "white box", True, 0)).metrics
     rates = {m.group["direction"]: (m.value, m.n) for m in metrics if m.name == "success_rate"}
