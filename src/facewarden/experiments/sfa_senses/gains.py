@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.core.seeding import derive
+from facewarden.evaluation.sampling import halves
 from facewarden.experiments.sfa_senses.settings import Direction, Unit
 from facewarden.metrics.intervals import Interval, bootstrap_by_subject
 
@@ -56,18 +56,6 @@ class Gain:
     closed: Interval
     cells: int
     samples: int
-
-
-def halves(subjects: Sequence[str], *, seed: int) -> NDArray[np.int64]:
-    """Which half each sample belongs to, 0 or 1, by its subject; the halves differ by at most one subject.
-
-    Args:
-        subjects: `(n,)` who is on each sample.
-        seed: decides who goes where.
-    """
-    order = sorted(set(subjects), key=lambda subject: derive(seed, "half", subject))
-    half = {subject: place % 2 for place, subject in enumerate(order)}
-    return np.array([half[subject] for subject in subjects], np.int64)
 
 
 def chosen(

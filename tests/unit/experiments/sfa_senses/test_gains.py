@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facewarden.experiments.sfa_senses.gains import ArmPair, chosen, gain_of, halves, raised
+from facewarden.evaluation.sampling import halves
+from facewarden.experiments.sfa_senses.gains import ArmPair, chosen, gain_of, raised
 
 PEOPLE = np.array([f"p{number // 4}" for number in range(80)])
 LABEL = np.zeros(80, np.int64)
