@@ -13,10 +13,12 @@ from facewarden.core.settings import json_schema
 from facewarden.data.manifest_columns import BOX_COLUMNS, KNOWN_COLUMNS, LANDMARK_COLUMNS, REQUIRED_COLUMNS
 from facewarden.data.sample import Sample
 from facewarden.experiments.adversarial_training.settings import AdversarialPlan
+from facewarden.experiments.backbone_selection.settings import SelectionPlan
 from facewarden.experiments.cloaking.settings import CloakingPlan
 from facewarden.experiments.domain_generalization.uncertainty.settings import UncertaintySettings
 from facewarden.experiments.domain_generalization.written import PresentationSettings
 from facewarden.experiments.domain_generalization.yardstick.settings import YardstickSettings
+from facewarden.experiments.poisoned_training.settings import PoisonedPlan
 from facewarden.experiments.sfa_senses.settings import SensesPlan
 from facewarden.experiments.vulnerability.settings import Plan as VulnerabilityPlan
 from facewarden.nn.foreign.settings import DetectorSettings, PurifierSettings, RecognizerSettings
@@ -74,6 +76,8 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plan_cloaking": lambda: plan("cloaking", CloakingPlan),
     "plan_presentation": lambda: plan("presentation", PresentationSettings),
     "plan_vulnerability": lambda: plan("vulnerability", VulnerabilityPlan),
+    "plan_backbone_selection": lambda: plan("backbone_selection", SelectionPlan),
+    "plan_poisoned_training": lambda: plan("poisoned_training", PoisonedPlan),
     "plan_sfa_senses": lambda: plan("sfa_senses", SensesPlan),
     "plan_uncertainty": lambda: plan("uncertainty", UncertaintySettings),
     "plan_yardstick": lambda: plan("yardstick", YardstickSettings),

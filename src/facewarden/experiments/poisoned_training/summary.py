@@ -66,9 +66,11 @@ def _columns(result: CellResult) -> tuple[NDArray[Any], ...]:
     return np.array(value["label"]), np.array(value["species"]), np.array(value["subject"]), accepted
 
 
-def _hter(label: NDArray[Any], counted: Mask, accepted: Mask, subject: NDArray[Any]) -> Interval:
-    """Mean of BPCER and pooled APCER over the counted rows."""
+def _hter(label: NDArray[Any], counted: Mask, accepted: Mask, subject: NDArray[Any]) -> Interval | None:
+    """Mean of BPCER and pooled APCER over the counted rows; None where the trigger's species is the only one."""
     label, accepted, subject = label[counted], accepted[counted], subject[counted]
+    if len(set(label.tolist())) < 2:
+        return None
 
     def statistic(weights: NDArray[np.float64]) -> float:
         attacks, bona_fide = weights * (label == 0), weights * (label == 1)
@@ -100,9 +102,9 @@ def _sentences(species: str, lines: Sequence[dict[str, Any]]) -> Iterator[str]:
             )
 
 
-def _rate(rate: Interval) -> str:
-    return f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})"
+def _rate(rate: Interval | None) -> str:
+    return "not measured" if rate is None else f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})"
 
 
-def _plain(rate: Interval) -> dict[str, float]:
-    return {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n}
+def _plain(rate: Interval | None) -> dict[str, float] | None:
+    return None if rate is None else {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n}

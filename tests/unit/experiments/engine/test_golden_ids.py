@@ -13,6 +13,7 @@ from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 
 GOLDEN = {
     "adversarial_training": (132, "dbdadb185709046b"),
+    "backbone_selection": (72, "3369f3749eee9941"),
     "cloaking_lfw": (159, "cf85ba42ca24cbd0"),
     "cloaking_lfw_main": (37, "4c068d6b79c238f3"),
     "cloaking_lfw_more": (132, "8159805751635443"),
@@ -33,6 +34,7 @@ GOLDEN = {
     "mmdg_published": (156, "78b0c8afe21b8fe8"),
     "mmdg_simulated": (184, "8c43549a9614b625"),
     "mmdg_tuning": (28, "626fbdceadce2b67"),
+    "poisoned_training": (30, "b5c4cd74f33d8c4b"),
     "presentation_smoke": (8, "c212e06c675290c4"),
     "regrad_control": (30, "71c63b59ee049da7"),
     "rivals_simulated": (164, "0825e0c7d8ef6bcd"),

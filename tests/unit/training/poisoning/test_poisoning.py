@@ -80,7 +80,9 @@ def test_loss_outliers_are_those_that_the_detector_contradicts() -> None:
     score = np.array([3.0, -2.0, 0.0, -5.0])
     label = np.array([1, 1, 0, 0])
     found = loss_outliers(np.zeros((4, 1)), score, label)
-    assert found.tolist() == pytest.approx([np.log1p(np.exp(-3.0)), np.log1p(np.exp(2.0)), np.log(2), np.log1p(np.exp(-5))])
+    assert found.tolist() == pytest.approx(
+        [np.log1p(np.exp(-3.0)), np.log1p(np.exp(2.0)), np.log(2), np.log1p(np.exp(-5))]
+    )
     assert removed(found, label, share=0.5).tolist() == [1]  # of the bona fide images alone
     assert removed(found, label, share=0.0).tolist() == []
     with pytest.raises(BadInputError, match="a share of 1"):
