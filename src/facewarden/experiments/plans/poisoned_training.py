@@ -38,7 +38,7 @@ class PoisonedTraining(PlanKind):
                 )  # fmt: skip
 
     def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
-        """The captures."""
+        """The captures that every detector learns from."""
         return captures_inputs((plan_of(settings).captures,))
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
