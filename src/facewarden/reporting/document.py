@@ -10,7 +10,7 @@ Names that the grades, the gate and the page know (other metrics are welcome, th
 | presentation | `iapar_worst_species`, `frr_full_system`: of detector and recognizer as one system | | % |
 | perturbation | `success_rate` | `eps` as "8/255", and e.g. `attack`, `goal`, `modalities` | % |
 | perturbation | `eps_half`: smallest budget that flips half of the samples, in gray levels | e.g. `attack` | /255 |
-| perturbation | `accepted_rate_injected`, `accepted_rate_before_camera`: attacks behind and before a camera | as above | % |
+| perturbation | `accepted_rate_injected`, `accepted_rate_before_camera`: behind and before a camera | as above | % |
 | perturbation | `accepted_and_matched_rate`, `clean_match_rate`: what a recognizer says of them | as above | % |
 | poisoning | `protection_rate`: share of cloaked persons the recognizer fails to find | `cloak`, `purifier` | % |
 | poisoning | `natural_error`: the same share while nobody cloaks | `purifier` | % |
