@@ -106,8 +106,15 @@ def simulated(target: Path) -> None:
     Image.fromarray(sheet).save(target, quality=80)
 
 
+def cloaks(target: Path) -> None:
+    """What a person sees of every cloak of the plan cloaks_two, on drawn people."""
+    script = str(ROOT / "benchmarks" / "cloak_sheet.py")
+    subprocess.run([sys.executable, script, "--sheet", str(target)], check=True)
+
+
 PICTURES = {
-    "report.png": report, "purifiers.png": purifiers, "instruments.jpg": instruments, "simulated.jpg": simulated
+    "report.png": report, "purifiers.png": purifiers, "instruments.jpg": instruments, "simulated.jpg": simulated,
+    "cloaks.jpg": cloaks,
 }  # fmt: skip
 
 
