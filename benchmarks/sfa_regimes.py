@@ -1,11 +1,12 @@
 """In which regime SFA helped in the run of `fine_grained`: its published rates by cell, with the ceiling of every gain.
 
-python benchmarks/sfa_regimes.py --run docs/results/fine_grained/summary.json --out docs/results/fine_grained/regimes.json
+python benchmarks/sfa_regimes.py --run docs/results/fine_grained/summary.json \\
+    --out docs/results/fine_grained/regimes.json
 
-A cell is a network, a head, an attack and a budget, in one direction. Single captures were not stored, so that cells can
-only be chosen on the captures that count: choosing by the rate without SFA would turn its chance into a gain. Cells are
-chosen by the mean of their two rates instead, which favors neither. There is no interval by subject; the range over the
-networks stands in its place.
+A cell is a network, a head, an attack and a budget, in one direction. Single captures were not stored, so that cells
+can only be chosen on the captures that count: choosing by the rate without SFA would turn its chance into a gain. Cells
+are chosen by the mean of their two rates instead, which favors neither. There is no interval by subject; the range over
+the networks stands in its place.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ def regimes(summary: dict[str, Any]) -> dict[str, Any]:
     cells = list(cells_of(summary))
     step = [cell for cell in cells if cell.attack == "fgsm" and cell.eps <= 2 and cell.head != "live"]
     found: dict[str, Any] = {}
-    for direction, name in (("attack as bona fide", "attack_as_bona_fide"), ("bona fide as attack", "bona_fide_as_attack")):
+    for direction, name in (
+        ("attack as bona fide", "attack_as_bona_fide"),
+        ("bona fide as attack", "bona_fide_as_attack"),
+    ):
         own = [cell for cell in step if cell.direction == direction]
         heads = {head: with_range(between([cell for cell in own if cell.head == head], *SENSE))
                  for head in dict.fromkeys(cell.head for cell in own)}  # fmt: skip
