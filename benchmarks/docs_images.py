@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from docs_web_page import web_page
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
@@ -115,6 +116,7 @@ def cloaks(target: Path) -> None:
 PICTURES = {
     "report.png": report, "purifiers.png": purifiers, "instruments.jpg": instruments, "simulated.jpg": simulated,
     "cloaks.jpg": cloaks,
+    "web-page.png": web_page,
 }  # fmt: skip
 
 

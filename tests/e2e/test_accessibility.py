@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,14 +15,13 @@ import numpy as np
 import pytest
 
 import facewarden
+from browser import AXE, BROWSER, VIOLATIONS
 from facewarden.data.table import write_table
 from facewarden.reporting.codec import parse_report
 from facewarden.reporting.html import render_html
 from facewarden.verbs.laboratory.lab_report import write_lab_report
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
-AXE = Path(os.environ.get("FACEWARDEN_AXE") or ROOT / "node_modules" / "axe-core" / "axe.min.js")
 
 pytestmark = [
     pytest.mark.slow,
@@ -95,11 +92,7 @@ def test_no_table_is_cut(tmp_path: Path, width: int) -> None:
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_axe_core_finds_nothing(tmp_path: Path, width: int, dark: bool) -> None:
     script = (
-        AXE.read_text(encoding="utf-8")
-        + """
-    axe.run(document, {resultTypes: ["violations"]}).then(found => parent.postMessage(JSON.stringify(
-      found.violations.map(one => one.id + ": " + one.nodes.slice(0, 3).map(node => node.html).join(" | "))), "*"));
-    """
+        f"{AXE.read_text(encoding='utf-8')}; {VIOLATIONS}.then(found => parent.postMessage(JSON.stringify(found), '*'))"
     )
     for name, page in pages(tmp_path).items():
         assert in_browser(page, script, tmp_path, width=width, dark=dark) == [], name

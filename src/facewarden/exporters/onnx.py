@@ -49,6 +49,7 @@ def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path, *, o
         BadInputError: the module does what no graph can record.
     """
     check_onnx()
+    from onnxscript.optimizer import fold_constants, inline, remove_unused_nodes
     from torch.onnx import OnnxExporterError, export
 
     levels = {name: logging.getLogger(name).level for name in _CHATTY}
@@ -59,8 +60,13 @@ def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path, *, o
             warnings.simplefilter("ignore")
             program: Any = export(
                 module, tuple(inputs.values()), dynamo=True, verbose=False, opset_version=_OPSET, external_data=False,
-                input_names=list(inputs), output_names=[output],
+                input_names=list(inputs), output_names=[output], optimize=False,
             )  # fmt: skip
+            # not `optimize`: its rule for `x + 0` takes a constant of 1e-9 for 0, and what keeps a logarithm or a
+            # root from 0 would be gone
+            inline(program.model)
+            fold_constants(program.model)
+            remove_unused_nodes(program.model)
         with writing(path) as temporary:
             program.save(str(temporary), external_data=False)
     except (OnnxExporterError, RuntimeError, TypeError, ValueError) as error:

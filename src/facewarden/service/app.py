@@ -18,6 +18,7 @@ from starlette.responses import Response
 from facewarden.core.identity.version import __version__
 from facewarden.service.bounds import SCOPE_OF, Bounds
 from facewarden.service.logs import open_log
+from facewarden.service.pages.router import add_pages
 from facewarden.service.problems import Problem, json_response
 from facewarden.service.routes import about, audits, faces, score
 from facewarden.service.settings import LOCAL_NAMES, ServiceSettings
@@ -57,6 +58,7 @@ def create_app(settings: ServiceSettings, *, log: Any = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _plain)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host, *settings.hosts])
     app.add_middleware(Bounds, service=service)
+    add_pages(app)
     app.openapi = partial(_described, app, service)  # type: ignore[method-assign]
     return app
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.exporters.onnx import write_onnx
 from facewarden.exporters.parts.formulas import OnnxFormulas, distances, solve
 from facewarden.exporters.parts.licences import check_licence
 from facewarden.exporters.parts.parity import Parity, ParityRow, choose_near, compared, subsets
@@ -88,3 +92,27 @@ def test_formulas_agree_with_torch() -> None:
         with OnnxFormulas():
             torch.testing.assert_close(values.median(dim=1).values, known)
             torch.testing.assert_close(torch.fft.rfftfreq(size), torch.tensor(np.fft.rfftfreq(size)), check_dtype=False)
+
+
+def test_the_spectrum_of_a_smooth_picture_is_that_of_double_precision() -> None:
+    steps = torch.linspace(-1, 1, 28)
+    smooth = torch.exp(-3 * (steps[:, None].square() + steps.square()))[None].repeat(2, 1, 1)
+    with OnnxFormulas():
+        found = torch.fft.rfft2(smooth).abs()
+    exact = torch.fft.rfft2(smooth.double()).abs()
+    assert found.dtype == smooth.dtype
+    torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=1e-9)
+
+
+def test_a_recorded_graph_keeps_what_holds_a_logarithm_from_zero(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+
+    class Faint(nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return torch.stack([(picture.square() + 1e-9).log().mean(), (picture.mean() + 1e-12).sqrt()])
+
+    black = torch.zeros(1, 4)
+    write_onnx(Faint(), {"picture": black}, tmp_path / "m.onnx", output="values")
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    found = session.run(None, {"picture": black.numpy()})[0]
+    assert found == pytest.approx(Faint()(black).numpy(), rel=1e-5)
