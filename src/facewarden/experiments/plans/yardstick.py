@@ -34,9 +34,9 @@ from facewarden.experiments.domain_generalization.yardstick.fits import (
     captured,
     cross_domain,
     fit_of,
-    in_domain,
     ridge_fit,
 )
+from facewarden.experiments.domain_generalization.yardstick.inside import COMMON, ONE_LINE, in_domain
 from facewarden.experiments.domain_generalization.yardstick.rules import WEIGHTS
 from facewarden.experiments.domain_generalization.yardstick.settings import YardstickSettings
 from facewarden.experiments.domain_generalization.yardstick.summary import Found, summarize_yardstick
@@ -88,6 +88,8 @@ class YardstickKind(PlanKind):
             cells += [description, fit]
         cells.append(PlanCell(f"fit {BOTH}", {**frozen, "do": "fit", "floor": BOTH}, needs))
         cells.append(PlanCell(f"ceiling {BOTH}", {**frozen, "do": "ceiling", "floor": BOTH}, needs))
+        one_line = {**frozen, "do": "ceiling", "floor": BOTH, "common": [1.0]}
+        cells.append(PlanCell(f"ceiling {ONE_LINE}", one_line, needs))
         truth = PlanCell(f"describe {MAPS}", {**common, "do": "maps"})
         return [*cells, truth, PlanCell(f"ceiling {MAPS}", {**common, "do": "ceiling", "floor": MAPS}, (truth.name,))]
 
@@ -161,7 +163,7 @@ def _half(
     targets: Sequence[str], size: int,
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     if given["do"] == "ceiling":
-        return in_domain(rows, about, targets=targets, groups=(ALL, *WEIGHTS))
+        return in_domain(rows, about, targets=targets, groups=(ALL, *WEIGHTS), common=given.get("common", COMMON))
     fit = ridge_fit if floor in SEEN else fit_of(model_of(floor, size=size))
     return cross_domain(rows, about, targets=targets, fit=fit)
 

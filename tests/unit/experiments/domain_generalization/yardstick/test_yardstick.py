@@ -13,14 +13,17 @@ import pytest
 from facewarden.core.labels import SPECIES_BY_VERSION
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.parts.halves import halves
-from facewarden.experiments.domain_generalization.yardstick import fits
+from facewarden.experiments.domain_generalization.yardstick import inside
 from facewarden.experiments.domain_generalization.yardstick.figures import MAIN, ScoredRows, group_areas
-from facewarden.experiments.domain_generalization.yardstick.fits import ALL, captured, cross_domain, in_domain
-from facewarden.experiments.domain_generalization.yardstick.rules import APART, FLOORS, WEIGHTS, group_of
+from facewarden.experiments.domain_generalization.yardstick.fits import ALL, Captured, captured, cross_domain
+from facewarden.experiments.domain_generalization.yardstick.inside import in_domain
+from facewarden.experiments.domain_generalization.yardstick.rules import APART, FLOORS, STRENGTHS, WEIGHTS, group_of
 from facewarden.experiments.domain_generalization.yardstick.verdict import gaps, verdicts
 from facewarden.experiments.plans import yardstick as module
+from facewarden.metrics.pad import auc
 from facewarden.metrics.transfer import Replicated
 from facewarden.nn.closed_form import DescribedRows
+from facewarden.nn.floors.ridge import ridge_path
 from facewarden.verbs.bench import bench
 from four_domains import write_domains
 
@@ -83,20 +86,64 @@ def test_no_person_and_no_domain_is_fitted_and_tested(manifest: Manifest, monkey
         assert {about.domain[row] for row in rows} == set(first)
         assert {about.split[row] for row in train} == {"train"}
         assert {about.split[row] for row in dev} == {"dev"}
-    monkeypatch.setattr(fits, "_within", lambda rows, domain: rows)
+    tested = np.flatnonzero(np.isin(about.domain, first))
     seen.clear()
+
+    def fitted(alike: Any, same: Any, label: Any, *, train: Any, dev: Any, scored: Any, common: Any) -> Any:
+        seen.append(tuple(set(tested[one].tolist()) for one in (train, dev, scored)))  # type: ignore[arg-type]
+        assert (same == (about.domain[tested][:, None] == about.domain[tested])).all()
+        return np.zeros(int(scored.sum()))
+
+    monkeypatch.setattr(inside, "_fitted", fitted)
     allowed = int(((about.split == "train") & np.isin(about.domain, second)).sum())
-    in_domain(places, about, targets=first, groups=(ALL, "masks"), fit=recorded(seen))
+    in_domain(places, about, targets=first, groups=(ALL, "masks"))
     assert len(seen) == 2 * 5
     for train, dev, rows in seen:
         people = [{about.subject[row] for row in rows_} for rows_ in (train, dev, rows)]
         assert len(set.union(*people)) == sum(map(len, people))
         assert {about.domain[row] for row in train | dev | rows} == set(first)
         assert 0 < len(train) <= allowed
-    tested = [rows for _, _, rows in seen[:5]]
-    assert sum(map(len, tested)) == len(set().union(*tested)) == int(np.isin(about.domain, first).sum())
+    held = [rows for _, _, rows in seen[:5]]
+    assert sum(map(len, held)) == len(set().union(*held)) == tested.size
     for train, _, _ in seen[5:]:
         assert {about.group[row] for row in train} <= {"", "masks"}
+
+
+def test_the_ceiling_knows_a_cue_that_has_another_side_at_every_domain() -> None:
+    rng = np.random.default_rng(3)
+    people, each = 40, 4
+    domain = np.repeat(np.array(["a", "b", "c", "d"]), people * each)
+    subject = np.array([f"{name}/{row // each}" for row, name in enumerate(domain.tolist())])
+    label = rng.integers(0, 2, domain.size)
+    side = np.select([domain == name for name in "abcd"], [1.0, 1.0, -1.0, -1.0])
+    rows = rng.standard_normal((domain.size, 6)).astype(np.float32)
+    rows[:, 0] += 3 * side * (2 * label - 1)
+    about = Captured(label, domain, subject, np.repeat("train", domain.size), np.where(label == 1, "", "prints"))
+    tested = np.isin(domain, ["a", "c"])
+
+    def area_of(**given: Any) -> float:
+        return auc(in_domain(rows, about, targets=("a", "c"), groups=(ALL,), **given)[ALL], label[tested])
+
+    assert area_of() > 0.99
+    assert area_of(common=(1.0,)) < 0.75, "one line for both sides"
+
+
+def test_one_line_for_all_domains_is_the_ridge_of_the_floors() -> None:
+    rng = np.random.default_rng(5)
+    domain, label = np.repeat(np.array(["a", "b"]), 60), rng.integers(0, 2, 120)
+    rows = (rng.standard_normal((120, 4)) + label[:, None]).astype(np.float32)
+    train, dev, scored = (np.arange(120) % 3 == part for part in range(3))
+    centered = rows - rows[train].mean(axis=0)
+    found = inside._fitted(
+        (centered @ centered.T).astype(np.float64), domain[:, None] == domain, label, train=train, dev=dev,
+        scored=scored, common=(1.0,),
+    )  # fmt: skip
+    path = ridge_path(rows[train], label[train], strengths=STRENGTHS)
+    areas = [auc(scores, label[dev]) for scores in path.scores(rows[dev])]
+    kept = max(range(len(areas)), key=lambda place: (areas[place], STRENGTHS[place]))
+    other = path.scores(rows[scored])[kept]
+    assert np.corrcoef(found, other)[0, 1] == pytest.approx(1, abs=1e-6)
+    assert found.std() == pytest.approx(other.std(), rel=1e-4)
 
 
 def area(value: float, half: float = 0.01) -> Replicated:
