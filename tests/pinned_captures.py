@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from facewarden.data.simulate import Capture
+from facewarden.data.simulate import Capture, Simulation
+from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
+from facewarden.data.simulate.plan import make_plan
+from facewarden.data.simulate.run import captures_of
+from facewarden.data.simulate.sensor.sites import dev_sites
 
 BLOCK = 16
 
@@ -49,3 +58,46 @@ def machine() -> dict[str, Any]:
     """What bits depend on beside the code: libraries, and whether the processor has the instructions they choose by."""
     features = np._core._multiarray_umath.__cpu_features__  # numpy tells it nowhere else
     return {"numpy": np.__version__, "opencv": cv2.__version__, "avx512": bool(features.get("AVX512_SKX"))}
+
+
+def site_captures(version: int) -> list[Capture]:
+    """A bona fide capture of every site and of three sealed ones, and the attack whose species came least before."""
+    known = tuple(site.name for site in dev_sites(version))
+    domains = (*known, *(f"sealed_0123abcd_{number:02d}" for number in (1, 2, 3)))
+    simulation = Simulation(
+        version=version, subjects=len(domains), captures_per_subject=24, size=64, seed=7, domains=domains
+    )  # type: ignore[arg-type]
+    people = ProceduralPeople(7, *frame_of(64, 0.5))
+    met: Counter[str] = Counter()
+    made: list[Capture] = []
+    for plan in make_plan(people, simulation):
+        living = next(spec for spec in plan.specs if spec.species == "bona_fide")
+        attacks = [spec for spec in plan.specs if spec.species != "bona_fide"]
+        attack = min(attacks, key=lambda spec: met[spec.species])
+        met[attack.species] += 1
+        made += captures_of(people, replace(plan, specs=(living, attack)))
+    return made
+
+
+def told(capture: Capture) -> dict[str, Any]:
+    """What is stored: means of blocks as of version 1, depth as delivered, and the bits."""
+    assert capture.depth_picture is not None
+    picture = np.round(block_means(capture.depth_picture), 1).ravel().tolist()
+    return {**summary(capture), "depth picture": picture, "bits": bits(capture)}
+
+
+def store(captures: list[Capture], path: Path) -> None:
+    """Write what `told` says of captures, one a line."""
+    lines = ",\n".join(json.dumps(told(capture), separators=(",", ":")) for capture in captures)
+    path.write_text(f'{{"machine":{json.dumps(machine())},"captures":[\n{lines}\n]}}\n', encoding="utf-8")
+
+
+def check_alike(made: list[Capture], stored: dict[str, Any]) -> None:
+    """Every capture is as it was, up to rounding."""
+    assert len(stored["captures"]) == len(made)
+    for before, capture in zip(stored["captures"], made, strict=True):
+        now = told(capture)
+        assert now["what"] == before["what"]
+        for name, tolerance in (("rgb", 1.5), ("infrared", 1.5), ("measured", 0.05), ("depth picture", 6.0)):
+            assert now[name] == pytest.approx(before[name], abs=tolerance), (now["what"], name)
+        assert now["box"] == pytest.approx(before["box"], abs=0.2)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, SEALED_DEPTH_PICTURE
-from facewarden.data.simulate.sensor.sites import FACTORS, dev_sites
+from facewarden.data.simulate.sensor.sites import dev_sites
 
 PAGE = Path(__file__).parent.parent / "docs" / "simulator.md"
 
 
-def sites() -> list[str]:
-    """A row for each site: the level of every factor."""
-    names = [name for name in FACTORS if name != "half"]
+def sites(version: int) -> list[str]:
+    """A row for each site of a version: the level of every factor."""
+    names = [name for name in dev_sites(version)[0].factors if name != "half"]
     head = ["| site | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    rows = [f"| `{site.name}` | " + " | ".join(site.factors[name] for name in names) + " |" for site in dev_sites()]
+    rows = [
+        f"| `{site.name}` | " + " | ".join(site.factors[name] for name in names) + " |" for site in dev_sites(version)
+    ]
     return head + rows
 
 
@@ -31,7 +34,9 @@ def encodings() -> list[str]:
     return head + rows
 
 
-TABLES: Mapping[str, Callable[[], list[str]]] = {"sites": sites, "encodings": encodings}
+TABLES: Mapping[str, Callable[[], list[str]]] = {
+    "sites": partial(sites, 2), "sites of version 3": partial(sites, 3), "encodings": encodings,
+}  # fmt: skip
 
 
 def filled(text: str) -> str:

@@ -35,8 +35,11 @@ _NEW_IN_2 = (
     "partial_makeup", "replay_projected",
 )  # fmt: skip
 
-SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({1: SPECIES, 2: SPECIES + _NEW_IN_2})
-"""The species that each version of the simulator renders; a species of the same name is built anew in version 2."""
+SPECIES_BY_VERSION: Mapping[int, tuple[str, ...]] = MappingProxyType({
+    1: SPECIES, 2: SPECIES + _NEW_IN_2, 3: SPECIES + _NEW_IN_2,
+})  # fmt: skip
+"""The species that each version of the simulator renders; a species of the same name is built anew in version 2, and
+made in the site's own way in version 3."""
 
 Quality = Literal["low", "medium", "high"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)

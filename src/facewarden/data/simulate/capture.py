@@ -21,7 +21,7 @@ from facewarden.data.simulate.scene.surroundings import background
 from facewarden.data.simulate.scene.view import F32, PinholeView
 from facewarden.data.simulate.sensor.automatics import infrared_crop
 from facewarden.data.simulate.sensor.camera import color_image, infrared_image
-from facewarden.data.simulate.sensor.chain import FOCUS, GRAIN, driven
+from facewarden.data.simulate.sensor.chain import FOCUS, GRAIN, MOTION, averaged, driven
 from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, depth_picture
 from facewarden.data.simulate.sensor.domains import Domain
 from facewarden.data.simulate.sensor.ranging import measure
@@ -46,7 +46,7 @@ class CaptureSpec:
         seed: seed of the whole set.
         size: width and height of the frame in pixels.
         framing: width of the face box as a share of the frame's width.
-        version: of the simulator, 1 or 2: the same species of another version is another instrument.
+        version: of the simulator, 1, 2 or 3: the same species of another version is another instrument.
         subtype: of a bona fide presentation, one of `facewarden.core.labels.SUBTYPES`; version 1 knows "plain" alone.
         quality: how well an instrument was made, "low", "medium" or "high"; version 1 knows "medium" alone, and a bona
             fide presentation has none.
@@ -141,11 +141,14 @@ def make_capture(
     Returns:
         The capture; the same spec and faces give the same bits.
     """
-    site = site_named(spec.domain) if site is None else site
-    automatics, chain, color = None, None, site.color
+    site = site_named(spec.domain, version=spec.version) if site is None else site
+    automatics, chain, color, ranged = None, None, site.color, site.depth
     if isinstance(site, Site):
         unrest = generator(spec.seed, "focus", spec.key)
-        automatics, chain = site.automatics, site.chain.taken(unrest)
+        still = site.habits is None or site.habits.people_move != (spec.species == "bona_fide")
+        if site.habits is not None:
+            ranged = averaged(ranged, still=still)
+        automatics, chain = site.automatics, site.chain.taken(unrest, blur=0.0 if still else MOTION)
         grain = float(np.exp(GRAIN * unrest.standard_normal()))
         color = replace(color, blur=color.blur * float(unrest.uniform(*FOCUS)), noise=color.noise * grain)
     if spec.version > 1:
@@ -165,11 +168,16 @@ def make_capture(
     )
     place = generator(spec.seed, "place", spec.domain, spec.subject, spec.session, spec.environment)
     # Sets are made with one or two printers, screens and masks' makers: those of a site have the site's own.
-    workshop = generator(0, "workshop", spec.domain, spec.species) if spec.version > 1 else None
+    workshop, habits = None, None
+    if spec.version > 1:
+        those = () if spec.version == 2 else (spec.version,)
+        workshop = generator(0, "workshop", *those, spec.domain, spec.species)
+    if isinstance(site, Site) and site.habits is not None:
+        habits = site.habits.of(generator(0, "habits", spec.version, spec.domain, spec.species))
     stage = SpeciesStage(
         rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
         light, color.pixels / spec.size, color.blur, site.infrared.wavelength, spec.quality, spec.subtype,
-        workshop,
+        workshop, habits,
     )  # fmt: skip
     shown = builder(spec.species, version=spec.version)(stage)
     toward = view.toward()
@@ -180,7 +188,7 @@ def make_capture(
         chain=None if chain is None else chain.color,
     )  # fmt: skip
     depth = measure(
-        noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=site.depth, light=light, toward=toward
+        noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=ranged, light=light, toward=toward
     )
     infrared = infrared_image(
         noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2,

@@ -28,20 +28,20 @@ class SimulationSettings:
     Attributes:
         version: of the simulator; published numbers are reproduced by theirs.
         subjects: how many people in all; each is captured at one site.
-        captures_per_subject: of each; in version 1 half of them (rounded up) are bona fide, in version 2 a share that
-            is the site's own.
-        domains: sites of the version; empty for all of them. `sealed_0123abcd` names those of a seed in version 2.
+        captures_per_subject: of each; in version 1 half of them (rounded up) are bona fide, from version 2 on a share
+            that is the site's own.
+        domains: sites of the version; empty for all of them. `sealed_0123abcd` names those of a seed from version 2 on.
         species: attack species of the version; empty for each site's own.
         size: width and height of the frames in pixels.
-        framing: width of the face box as a share of the frame's width; null is 0.4 in version 1 and each site's own in
-            version 2.
-        maps: also write exact depth and reflection, in version 2 also the measured millimeters.
+        framing: width of the face box as a share of the frame's width; null is 0.4 in version 1 and each site's
+            own from version 2 on.
+        maps: also write exact depth and reflection, from version 2 on also the measured millimeters.
 
     Raises:
         SettingError: a setting that no set can be made of.
     """
 
-    version: Literal[1, 2] = 1
+    version: Literal[1, 2, 3] = 1
     subjects: Count = 24
     captures_per_subject: Count = 8
     domains: tuple[Text, ...] = ()

@@ -20,7 +20,7 @@ from facewarden.data.simulate.species import PRESENT, PRESENT_2
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"version": 3}, {"species": "print_flat", "quality": "high"}, {"subtype": "hat"},
+        {"version": 4}, {"species": "print_flat", "quality": "high"}, {"subtype": "hat"},
         {"version": 2, "subtype": "crown"}, {"version": 2, "species": "print_flat", "subtype": "hat"},
         {"version": 2, "quality": "high"}, {"version": 2, "species": "print_flat", "quality": "superb"},
         {"species": "mask_of_glass"},

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from facewarden.data.simulate.scene.filters import blurred, resized, through_jpeg
 from facewarden.data.simulate.scene.light import LUMA
 from facewarden.data.simulate.scene.view import F32
+from facewarden.data.simulate.sensor.domains import RangeSensor
 
 FOCUS = (0.8, 1.6)
 """Range of the factor on the lens's blur from capture to capture, as nobody stands exactly in focus."""
@@ -25,6 +26,8 @@ UNREST = 0.45
 """Standard deviation of the logarithm of blur from capture to capture: people move, and exposures differ."""
 GRAIN = 0.3
 """The same of noise."""
+MOTION = 4.5
+"""Blur of what moves, in pixels of a frame of 224 (version 3)."""
 _NOMINAL = 224
 """Width of the frame, in pixels, that blurs of this file are given for."""
 
@@ -99,13 +102,20 @@ class Chain:
     infrared: InfraredChain
     depth: DepthChain
 
-    def taken(self, rng: np.random.Generator) -> Chain:
-        """The chain of one capture: its blur, which color and infrared share in part, and its noise."""
+    def taken(self, rng: np.random.Generator, *, blur: float = 0.0) -> Chain:
+        """The chain of one capture: its blur, which color and infrared share in part, and its noise.
+
+        Args:
+            rng: decides them.
+            blur: of motion, in pixels of a frame of 224.
+        """
         both, own, other, grain = rng.standard_normal(4).tolist()
-        blur = [float(np.exp(UNREST * (0.8 * both + 0.6 * one))) for one in (own, other)]
-        color = replace(self.color, soft=min(self.color.soft * blur[0], 3.0))
+        vary = [float(np.exp(UNREST * (0.8 * both + 0.6 * one))) for one in (own, other)]
+        soft = [float(np.hypot(chain.soft * by, blur)) if blur else chain.soft * by
+                for chain, by in zip((self.color, self.infrared), vary, strict=True)]  # fmt: skip
+        color = replace(self.color, soft=min(soft[0], 3.0 + blur))
         infrared = replace(
-            self.infrared, soft=min(self.infrared.soft * blur[1], 3.0),
+            self.infrared, soft=min(soft[1], 3.0 + blur),
             noise=self.infrared.noise * float(np.exp(GRAIN * grain)),
         )  # fmt: skip
         return replace(self, color=color, infrared=infrared)
@@ -133,6 +143,21 @@ def draw_chain(rng: np.random.Generator) -> Chain:
         scaled(0.3, 1.0), bool(rng.random() < 0.6), int(rng.choice([1, 1, 3, 5])), some(0.5, scaled(4.0, 20.0))
     )
     return Chain(color, infrared, depth)
+
+
+def averaged(sensor: RangeSensor, *, still: bool) -> RangeSensor:
+    """A range sensor whose driver averages over time (version 3): it rids what stands still of noise and dropouts.
+
+    Read: drivers of range cameras have such filters, which keep what does not change. Guessed: a third of the noise and
+    of the dropouts where everything is still; twice the noise and a tenth more dropouts where it moves between frames.
+
+    Args:
+        sensor: without averaging.
+        still: whether what is before it stands still.
+    """
+    if still:
+        return replace(sensor, noise=0.35 * sensor.noise, floor=0.35 * sensor.floor, holes=0.3 * sensor.holes)
+    return replace(sensor, noise=2 * sensor.noise, floor=2 * sensor.floor, holes=sensor.holes + 0.1)
 
 
 def developed(codes: F32, chain: ColorChain) -> F32:

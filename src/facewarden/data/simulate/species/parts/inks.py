@@ -47,11 +47,16 @@ class Print:
     shift: tuple[float, float]
 
 
-def photograph_both(stage: SpeciesStage, maps: FaceMaps) -> Photo:
-    """The attacker's photo with a fourth channel, the linear near-infrared picture of the same view under a flash."""
-    photo = edited_photo(stage, maps)
+def photograph_both(stage: SpeciesStage, maps: FaceMaps, *, flat: bool = False) -> Photo:
+    """The attacker's photo with a fourth channel, the linear near-infrared picture of the same view under a flash.
+
+    Args:
+        stage, maps, flat: as of `edited_photo`.
+    """
+    photo = edited_photo(stage, maps, flat=flat)
     wall = stage.pick(0.3, 0.7)
-    infrared = wall + (maps.nir * maps.normal[..., 2] - wall) * maps.coverage
+    shading = maps.normal[..., 2] if flat or stage.habits is None else np.float32(1)
+    infrared = wall + (maps.nir * shading - wall) * maps.coverage
     return out_of_focus(stage, replace(photo, image=np.dstack([photo.image, np.asarray(infrared, np.float32)])))
 
 
@@ -62,14 +67,20 @@ def out_of_focus(stage: SpeciesStage, photo: Photo) -> Photo:
     return replace(photo, image=blurred(photo.image, blur)) if blur > 0.25 else photo
 
 
-def edited_photo(stage: SpeciesStage, maps: FaceMaps) -> Photo:
+def edited_photo(stage: SpeciesStage, maps: FaceMaps, *, flat: bool = False) -> Photo:
     """The attacker's photo, in soft or hard light, with the contrast and the brightness that the attacker gives it.
 
     Photos are exposed so that the face is bright; who compares the print with a face in the same light prints it
-    darker.
+    darker. From version 3 on the shading of a picture that is laid on a relief is evened out.
+
+    Args:
+        stage: the capture.
+        maps: of the person.
+        flat: whether it is shown on a sheet or a panel.
     """
+    evened = 0.0 if flat or stage.habits is None else stage.pick(0.75, 1.0)
     light = "strong" if stage.rng.random() < 0.35 else "normal"
-    photo = photograph(stage.rng, maps, illumination=light, detail=stage.made(*grade_of(stage).detail))
+    photo = photograph(stage.rng, maps, illumination=light, detail=stage.made(*grade_of(stage).detail), evened=evened)
     x0, y0, x1, y1 = (int(v) for v in np.clip(photo.box, 0, photo.image.shape[0]))
     middle = float(photo.image[y0:y1:3, x0:x1:3].mean())
     image = np.clip(middle + (photo.image - middle) * np.float32(stage.made(*grade_of(stage).contrast)), 0, 1)

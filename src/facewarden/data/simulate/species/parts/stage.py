@@ -15,6 +15,7 @@ from facewarden.data.simulate.scene.light import ENCODE, LUMA, Light, sample_lig
 from facewarden.data.simulate.scene.shading import diffuse
 from facewarden.data.simulate.scene.surface import PlacedHead, Surface, over, place_head, plain
 from facewarden.data.simulate.scene.view import F32, PinholeView
+from facewarden.data.simulate.sensor.habits import Habits
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -39,6 +40,7 @@ class SpeciesStage:
         quality: of the instrument, "low", "medium" or "high"; read by version 2 alone.
         subtype: of a bona fide presentation; read by version 2 alone.
         workshop: source of what the site's instruments of this species have in common; in version 1 nothing.
+        habits: how the site's instruments of this species differ from a face; None before version 3.
     """
 
     rng: np.random.Generator
@@ -56,6 +58,7 @@ class SpeciesStage:
     quality: str = "medium"
     subtype: str = "plain"
     workshop: np.random.Generator | None = None
+    habits: Habits | None = None
 
     @property
     def maker(self) -> np.random.Generator:
@@ -123,7 +126,9 @@ def jpeg(codes: F32, quality: int) -> F32:
     return np.asarray(through_jpeg(image, quality) * np.float32(1 / 255), np.float32)
 
 
-def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = "normal", detail: float = 1.0) -> Photo:
+def photograph(
+    rng: np.random.Generator, maps: FaceMaps, *, illumination: str = "normal", detail: float = 1.0, evened: float = 0.0
+) -> Photo:  # fmt: skip
     """Take the picture that the attacker prints or shows: own light, own plain background, blur and JPEG.
 
     Args:
@@ -132,6 +137,7 @@ def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = 
         illumination: of the photo.
         detail: pixels of the photo per pixel of the maps: a photo of many pixels keeps more than the maps show, and
             its own blur and JPEG are within one of theirs.
+        evened: share of the light's shading that is taken out, as artists do with a picture for a relief of its own.
     """
     size = maps.albedo.shape[0]
     view = PinholeView(size, 1000.0 / maps.mm_per_pixel)
@@ -145,6 +151,8 @@ def photograph(rng: np.random.Generator, maps: FaceMaps, *, illumination: str = 
     scene = over(head.surface, wall)
     radiance = diffuse(scene, light, pixels_per_mm=1 / maps.mm_per_pixel, distance=1000.0)
     white = light.key + light.sky + light.bounce
+    if evened:
+        radiance = radiance + np.float32(evened) * (scene.albedo * (0.7 * white).astype(np.float32) - radiance)
     radiance *= float(white.mean()) / white
     face = radiance[int(max(y0, 0)) : int(y1), int(max(x0, 0)) : int(x1)] @ LUMA
     radiance *= float(rng.uniform(0.75, 1.0)) * 0.8 / max(float(np.percentile(face[::3, ::3], 95)), 1e-4)

@@ -15,6 +15,7 @@ from facewarden.data.simulate.scene.surface import PlacedHead, SecondReturn, Sur
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.cutout import mouth_middle
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.grade import Grade, grade_of
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, region
 from facewarden.data.simulate.species.parts.worn import (
@@ -150,6 +151,7 @@ def _worn(
     attributes: dict[str, str | int | float | bool],
 ) -> StagedPresentation:  # fmt: skip
     deep = {"low": 5.0, "medium": 3.5, "high": 2.0}[stage.quality]
+    surface = finished(stage, surface, worn=True)
     behind = over(sink(wearer.surface, holes, stage.pick(0.4 * deep, deep)), shadowed(stage, wearer))
     behind = under(behind, surface, strength=strength)
     return StagedPresentation(over(surface, behind), victim.landmarks, victim.box, stage.distance, attributes)

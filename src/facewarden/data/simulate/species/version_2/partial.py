@@ -15,10 +15,14 @@ from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.cutout import paper_shell, warped
 from facewarden.data.simulate.species.glasses import strip
 from facewarden.data.simulate.species.parts.eyewear import spectacles
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.inks import ink_on, photograph_both, sample_print
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, region, skin_of
 from facewarden.data.simulate.species.parts.worn import both, ellipses, normals, oval, shadowed, soft
+
+_LEVEL = 3.0
+"""How much farther than a whole face a small instrument's infrared level is from skin (version 3, guessed)."""
 
 
 def partial_glasses(stage: SpeciesStage) -> StagedPresentation:
@@ -42,6 +46,7 @@ def partial_glasses(stage: SpeciesStage) -> StagedPresentation:
         np.asarray(color, np.float32), np.asarray(nir, np.float32), depth, normals(depth, pixels_per_mm=density),
         np.full_like(nir, gloss), np.full_like(nir, 0.25 + 0.4 * gloss), np.zeros_like(color), outline,
     )  # fmt: skip
+    surface = finished(stage, surface, worn=True, level=_LEVEL)
     behind = over(wearer.surface, shadowed(stage, wearer))
     behind = cast_shadow(surface, behind, toward_light=stage.light.direction, strength=0.35)
     return StagedPresentation(over(surface, behind), victim.landmarks, victim.box, stage.distance,
@@ -60,7 +65,7 @@ def partial_eyes(stage: SpeciesStage) -> StagedPresentation:
         color, nir, depth, normals(depth, pixels_per_mm=density), np.full_like(nir, gloss),
         np.full_like(nir, 0.25 + 0.4 * gloss), np.zeros_like(color), outline,
     )  # fmt: skip
-    scene = over(surface, over(wearer.surface, shadowed(stage, wearer)))
+    scene = over(finished(stage, surface, worn=True, level=_LEVEL), over(wearer.surface, shadowed(stage, wearer)))
     return StagedPresentation(
         put_on(stage, scene, wearer, landmarks=victim.landmarks), victim.landmarks, victim.box, stage.distance,
         {"ink": ink, "form": "under glasses"},

@@ -10,6 +10,7 @@ from facewarden.data.simulate.scene.mirror import mirrored_room
 from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.view import F32, Placement, SheetHit, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_lobe
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.held import holding_hand, marks_on, seen_face
 from facewarden.data.simulate.species.parts.inks import ink_on, photograph_both, sample_print
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
@@ -33,7 +34,7 @@ def print_bent(stage: SpeciesStage) -> StagedPresentation:
 
 
 def _sheet(stage: SpeciesStage, *, radius: float, fold: float) -> StagedPresentation:
-    photo, sheet = photograph_both(stage, stage.victim), sample_print(stage)
+    photo, sheet = photograph_both(stage, stage.victim, flat=True), sample_print(stage)
     width = stage.pick(*_WIDTH[stage.quality])
     scale = width / float(photo.box[2] - photo.box[0])
     distance = max(stage.view.focal * width / stage.face_pixels, 200.0)
@@ -63,7 +64,7 @@ def _sheet(stage: SpeciesStage, *, radius: float, fold: float) -> StagedPresenta
             stage.rng, depth, normal, toward=toward, mirror=0.05 * paper.gloss, matter=nir,
             lobe=flash_lobe(surface, toward=toward),
         ))  # fmt: skip
-    scene = _held(stage, surface, placement, edges, distance=distance)
+    scene = _held(stage, finished(stage, surface), placement, edges, distance=distance)
     landmarks, box = seen_face(stage, placement, photo, scale=scale)
     return StagedPresentation(scene, landmarks, box, distance, {
         "ink": sheet.plate, "bend_mm": round(radius), "fold_mm": round(fold),

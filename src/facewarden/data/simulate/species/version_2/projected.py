@@ -17,6 +17,7 @@ from facewarden.data.simulate.scene.surface import Surface, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.cutout import warped
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.inks import edited_photo, out_of_focus
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, decode, skin_of
@@ -29,6 +30,7 @@ def replay_projected(stage: SpeciesStage) -> StagedPresentation:
     wearer, victim = both(stage)
     density = stage.view.pixels_per_mm(stage.distance)
     white = bool(stage.maker.random() < {"low": 0.8, "medium": 0.6, "high": 0.4}[stage.quality])
+    white = white or stage.habits is not None  # from version 3 on a cast always
     head = wearer.surface
     spill = {"low": 1.5, "medium": 1.2, "high": 1.03}[stage.quality]
     if white:
@@ -41,9 +43,12 @@ def replay_projected(stage: SpeciesStage) -> StagedPresentation:
         skin, _ = skin_of(stage.victim)
         tint = (skin / skin.mean()) ** np.float32({"low": 0.0, "medium": 0.7, "high": 1.0}[stage.quality])
         tone = np.asarray(gray[stage.quality] * tint * stage.maker.uniform(0.95, 1.05, 3), np.float32)
+        paint = np.float32(stage.made(0.45, 0.8))
+        if stage.habits is not None:  # heads of shop windows have painted brows and lips
+            paint = cast.surface.nir
         mold = replace(
             cast.surface, albedo=(tone * stain[..., None]).astype(np.float32), depth=depth,
-            nir=(np.float32(stage.made(0.45, 0.8)) * stain).astype(np.float32),
+            nir=(paint * stain).astype(np.float32),
             normal=normals(depth, pixels_per_mm=density), gloss=np.full_like(depth, stage.made(0.03, 0.3)),
             coverage=oval(cast, width=stage.pick(1.0, 1.12), height=stage.pick(1.0, 1.1)) * cast.surface.coverage,
         )  # fmt: skip
@@ -69,7 +74,11 @@ def replay_projected(stage: SpeciesStage) -> StagedPresentation:
     level = np.float32(min(_dimmed(stage, wanted, head, where=reach > 0.5), 12.0 / stage.light.brightness))
     thrown = (black + wanted) * (level * beam * reach)[..., None]
     lit = replace(head, emission=np.asarray(head.albedo * thrown, np.float32))
-    return StagedPresentation(over(lit, shadowed(stage, wearer)), victim.landmarks, victim.box, stage.distance,
+    scene = over(lit, shadowed(stage, wearer))
+    if stage.habits is not None:
+        part = replace(lit, coverage=np.asarray(lit.coverage * reach, np.float32))
+        scene = over(finished(stage, part, worn=True), scene)
+    return StagedPresentation(scene, victim.landmarks, victim.box, stage.distance,
                               {"on": "cast" if white else "own face"})  # fmt: skip
 
 

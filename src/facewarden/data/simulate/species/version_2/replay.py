@@ -17,6 +17,7 @@ from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32, Placement, intersect, tilted
 from facewarden.data.simulate.sensor.camera import flash_lobe
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.held import holding_hand, seen_face
 from facewarden.data.simulate.species.parts.inks import edited_photo, out_of_focus
 from facewarden.data.simulate.species.parts.paper import lay, soft_rectangle
@@ -49,7 +50,7 @@ def replay_pc(stage: SpeciesStage) -> StagedPresentation:
 
 def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> StagedPresentation:
     rng = stage.rng
-    photo = out_of_focus(stage, edited_photo(stage, stage.victim))
+    photo = out_of_focus(stage, edited_photo(stage, stage.victim, flat=True))
     wide, high = stage.made(*display.width), stage.made(*display.height)
     # Who takes care shows the face smaller than the screen, so that its edges are out of sight.
     width = stage.pick(*display.face) * {"low": 1.0, "medium": 0.87, "high": 0.75}[stage.quality]
@@ -88,6 +89,7 @@ def _replay(stage: SpeciesStage, display: Display, *, grip: str | None) -> Stage
         mirror=(stage.made(0.25, 0.55) if oled else stage.made(0.05, 0.25)) * (0.4 if matt else 1.0),
         lobe=flash_lobe(surface, toward=toward),
     ))  # fmt: skip
+    surface = finished(stage, surface)
     scene = over(surface, cast_shadow(surface, stage.background, toward_light=stage.light.direction, strength=0.4))
     if grip and rng.random() < 0.85:
         hand = holding_hand(stage, placement, body, grip=grip)

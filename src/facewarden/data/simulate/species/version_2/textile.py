@@ -11,6 +11,7 @@ from facewarden.data.simulate.scene.surface import Surface, cast_shadow, over, p
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32, pixel_grid
 from facewarden.data.simulate.species.cutout import warped
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.inks import Print, ink_on, photograph_both, sample_print
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation
@@ -44,6 +45,7 @@ def print_textile(stage: SpeciesStage) -> StagedPresentation:
         np.clip(color, 0, 1).astype(np.float32), np.clip(nir, 0, 1).astype(np.float32), depth,
         normals(depth, pixels_per_mm=density), np.full_like(nir, 0.05), flat, np.zeros_like(color), coverage,
     )  # fmt: skip
+    surface = finished(stage, surface)
     behind = cast_shadow(surface, stage.background, toward_light=stage.light.direction, strength=0.35)
     return StagedPresentation(
         over(surface, behind), head.landmarks, head.box, distance, {"ink": sheet.plate, "worn": worn}

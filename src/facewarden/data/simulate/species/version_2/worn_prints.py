@@ -10,6 +10,7 @@ from facewarden.data.simulate.scene.surface import PlacedHead, Surface, over
 from facewarden.data.simulate.scene.surroundings import smooth_noise
 from facewarden.data.simulate.scene.view import F32
 from facewarden.data.simulate.species.cutout import mouth_middle, paper_shell, warped
+from facewarden.data.simulate.species.parts.finish import finished
 from facewarden.data.simulate.species.parts.grade import grade_of
 from facewarden.data.simulate.species.parts.inks import ink_on, photograph_both, sample_print
 from facewarden.data.simulate.species.parts.stage import SpeciesStage, StagedPresentation, place
@@ -32,7 +33,8 @@ def print_cutout(stage: SpeciesStage) -> StagedPresentation:
     """The victim's print curved around the wearer's face, the wearer's own skin in the holes."""
     wearer, victim = both(stage)
     depth = paper_shell(stage, wearer)
-    cut = ["eyes", "eyes_nose", "eyes_mouth", "eyes_nose_mouth"][int(stage.rng.integers(0, 4))]
+    chooser = stage.rng if stage.habits is None else stage.maker
+    cut = ["eyes", "eyes_nose", "eyes_mouth", "eyes_nose_mouth"][int(chooser.integers(0, 4))]
     holes = ellipses(wearer, (0, 1), size=(stage.pick(0.2, 0.3), stage.pick(0.1, 0.17)))
     if "nose" in cut:
         holes = np.maximum(holes, ellipses(wearer, (2,), size=(0.24, 0.28)))
@@ -121,6 +123,7 @@ def _worn(
         color, nir, depth, normals(depth, pixels_per_mm=density), gloss, 0.25 + 0.4 * gloss, np.zeros_like(color),
         outline,
     )  # fmt: skip
+    surface = finished(stage, surface, worn=True)
     behind = stage.background
     if wearer is not None:
         deep = sink(wearer.surface, holes, stage.pick(0.5, 2.5)) if holes.any() else wearer.surface
