@@ -17,9 +17,9 @@ SITES = ("site_03", "site_09", "site_15", "site_21")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--version", type=int, default=1, choices=(1, 2))
-    parser.add_argument("--subjects", type=int, help="8 of version 1, 60 (15 a site) of version 2")
-    parser.add_argument("--captures", type=int, help="of each: 10 of version 1, 4 of version 2")
+    parser.add_argument("--version", type=int, default=1, choices=(1, 2, 3))
+    parser.add_argument("--subjects", type=int, help="8 of version 1, 60 (15 a site) of others")
+    parser.add_argument("--captures", type=int, help="of each: 10 of version 1, 4 of others")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     options = parser.parse_args()

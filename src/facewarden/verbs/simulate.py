@@ -42,14 +42,16 @@ def simulate(
 
     Args:
         out: folder to write to: images, manifest.csv, card.json, README.md and a contact sheet.
-        version: of the simulator; 2 has 24 sites, 8-bit depth as published sets deliver it, and more instruments.
+        version: of the simulator; 2 has 24 sites, 8-bit depth as published sets deliver it, and more instruments; 3
+            has 24 other sites, at each of which attacks differ from faces to another side.
         subjects: how many people; each is captured in one sensor domain.
-        captures_per_subject: of each, half of them bona fide, or each site's own share in version 2.
-        domains: sensor domains (alder, birch, cedar, dogwood; of version 2 site_01 to site_24); all when left out.
+        captures_per_subject: of each, half of them bona fide, or each site's own share from version 2 on.
+        domains: sensor domains (alder, birch, cedar, dogwood; from version 2 on site_01 to site_24); all when left out.
         species: attack species; each domain's own mix when left out.
         faces: photos of people instead of procedural ones: orl, lfw:DIR, london:DIR or DIR with one folder per person.
         size: width and height of the frames in pixels.
-        framing: width of the face as a share of the frame's width; 0.4, or each site's own in version 2, when left out.
+        framing: width of the face as a share of the frame's width; 0.4 in version 1, each site's own in others, when
+            left out.
         seed: decides everything; the same whatever the number of workers.
         shard: I/N, such as 1/8: only this share of the people, for `merge`; left out, all.
         workers: processes; all cores when 0.
@@ -90,10 +92,11 @@ def simulate(
     return simulate_captures(out, simulation, faces=faces, workers=workers)
 
 
-def _version(number: int) -> Literal[1, 2]:
-    if number not in (1, 2):
-        raise BadInputError(f"the simulator has no version {number}", hint="--version 1, or 2")
-    return 1 if number == 1 else 2
+def _version(number: int) -> Literal[1, 2, 3]:
+    for known in (1, 2, 3):
+        if number == known:
+            return known
+    raise BadInputError(f"the simulator has no version {number}", hint="--version 1, 2 or 3")
 
 
 def _layout(

@@ -54,6 +54,8 @@ class YardstickKind(PlanKind):
     constants of `facewarden.experiments.domain_generalization.yardstick.rules`.
     """
 
+    code = 2  # in-domain fits know the domain
+
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
         """Simulate or open the captures and crop them once."""
         plan = read_settings(YardstickSettings, settings)

@@ -111,8 +111,8 @@ class Chain:
         """
         both, own, other, grain = rng.standard_normal(4).tolist()
         vary = [float(np.exp(UNREST * (0.8 * both + 0.6 * one))) for one in (own, other)]
-        soft = [float(np.hypot(chain.soft * by, blur)) if blur else chain.soft * by
-                for chain, by in zip((self.color, self.infrared), vary, strict=True)]  # fmt: skip
+        own_soft = (self.color.soft, self.infrared.soft)
+        soft = [float(np.hypot(one * by, blur)) if blur else one * by for one, by in zip(own_soft, vary, strict=True)]
         color = replace(self.color, soft=min(soft[0], 3.0 + blur))
         infrared = replace(
             self.infrared, soft=min(soft[1], 3.0 + blur),

@@ -43,7 +43,7 @@ def replay_projected(stage: SpeciesStage) -> StagedPresentation:
         skin, _ = skin_of(stage.victim)
         tint = (skin / skin.mean()) ** np.float32({"low": 0.0, "medium": 0.7, "high": 1.0}[stage.quality])
         tone = np.asarray(gray[stage.quality] * tint * stage.maker.uniform(0.95, 1.05, 3), np.float32)
-        paint = np.float32(stage.made(0.45, 0.8))
+        paint = np.full_like(depth, stage.made(0.45, 0.8))
         if stage.habits is not None:  # heads of shop windows have painted brows and lips
             paint = cast.surface.nir
         mold = replace(
