@@ -56,3 +56,17 @@ def test_only_the_new_heads_are_drawn_by_the_seed(need_asset: Callable[[str], Pa
     one, other = (Multitask.untrained(settings, seed=seed).network for seed in (derive(0, "a"), derive(0, "b")))
     assert all(torch.equal(p, q) for p, q in zip(one.trunk.parameters(), other.trunk.parameters(), strict=True))
     assert not torch.equal(one.vectors["live"].weight, other.vectors["live"].weight)
+
+
+def test_its_first_stages_are_those_of_the_whole_network(need_asset: Callable[[str], Path]) -> None:
+    need_asset("efficientnet_lite0")
+    settings = {"heads": "live_only", "pretrained": True, "size": 64}
+    whole, short = (
+        Multitask.untrained({**settings, "backbone": name}, seed=0).network.trunk.network.eval()
+        for name in ("efficientnet_lite0", "efficientnet_lite0_5")
+    )
+    image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = whole.blocks[:5](whole.bn1(whole.conv_stem(image)))
+        assert torch.equal(short.forward_features(image), expected)
+    assert sum(p.numel() for p in short.parameters()) < 0.25 * sum(p.numel() for p in whole.parameters())

@@ -15,6 +15,7 @@ from torch.nn import functional
 from facewarden.core.compat import ensure_torchvision
 from facewarden.core.errors import BadInputError
 from facewarden.core.tasks import HEADS, MAPS, head_width
+from facewarden.nn.equalized import equalized
 
 MAP_SIDE = 14
 """Side of the map heads' output."""
@@ -29,6 +30,7 @@ class Backbone:
         mean, std: what its inputs in [0, 1] are normalized by, per channel.
         listed: taken as a feature extractor, which leaves a heavy classifier away.
         sized: told the input's side when it is built.
+        stages: how many stages of an EfficientNet are kept; all when None.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Backbone:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     listed: bool = False
     sized: bool = False
+    stages: int | None = None
 
 
 BACKBONES: Mapping[str, Backbone] = MappingProxyType(
@@ -48,21 +51,25 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "mobilenetv3_small_100": Backbone("mobilenetv3_small_100"),
         # The TensorFlow form: its padding and its normalization are those that the published weights learned with.
         "efficientnet_lite0": Backbone("tf_efficientnet_lite0", mean=(0.5,) * 3, std=(0.5,) * 3),
+        # Its first five stages hold a fifth of its weights, and one cell of their map is 16 pixels of the picture.
+        "efficientnet_lite0_5": Backbone("tf_efficientnet_lite0", mean=(0.5,) * 3, std=(0.5,) * 3, stages=5),
     }
 )
-"""Backbones by our names: the four of the paper (two depths of ResNet) and two for small machines."""
+"""Backbones by our names: the four of the paper (two depths of ResNet) and three for small machines."""
 
 
 class MultitaskNet(nn.Module):
     """The network of AENet with any of the backbones and any subset of the heads.
 
     Vector heads are linear layers on the averaged features. A map head is a 3x3 convolution without bias, a sigmoid and
-    a bilinear enlargement to 14x14, in this order. Inputs in [0, 1] are normalized inside.
+    a bilinear enlargement to 14x14, in this order. Inputs in [0, 1] are normalized inside, by the constants of the
+    backbone or, equalized, by the picture's own means and deviations.
 
     Args:
         backbone: a key of `BACKBONES`; its weights are random.
         heads: which of `facewarden.core.tasks.HEADS`; `live` must be there.
         size: side of the input in pixels.
+        equal: whether the network sees every picture with one mean and one contrast in each channel.
 
     Raises:
         BadInputError: an unknown backbone or head, no `live`, or a size that the backbone cannot take.
@@ -73,7 +80,7 @@ class MultitaskNet(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: str, *, heads: Sequence[str], size: int) -> None:
+    def __init__(self, backbone: str, *, heads: Sequence[str], size: int, equal: bool = False) -> None:
         super().__init__()
         if backbone not in BACKBONES:
             raise BadInputError(f"unknown backbone {backbone!r}", hint=f"one of: {', '.join(BACKBONES)}")
@@ -82,6 +89,7 @@ class MultitaskNet(nn.Module):
             raise BadInputError(f"heads {', '.join(heads)}", hint="each once, and live among them: it decides")
         shape = BACKBONES[backbone]
         self.heads = tuple(head for head in HEADS if head in widths)
+        self.equal = equal
         self.trunk, channels = _trunk(shape, size)
         self.vectors = nn.ModuleDict(
             {head: nn.Linear(channels, widths[head]) for head in self.heads if head not in MAPS}
@@ -101,7 +109,8 @@ class MultitaskNet(nn.Module):
         Returns:
             Vectors `(b, classes)` of logits, maps `(b, c, 14, 14)` in [0, 1]; features `(b, d)`.
         """
-        normal = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        normal = equalized(images) if self.equal else (images - self.mean) / self.std
+        normal = normal.contiguous(memory_format=torch.channels_last)
         spatial = self.trunk(normal)
         pooled = spatial.mean(dim=(2, 3))
         outputs = {head: layer(pooled) for head, layer in self.vectors.items()}
@@ -135,6 +144,9 @@ def _trunk(shape: Backbone, size: int) -> tuple[_Trunk, int]:
     else:
         sized = {"img_size": size, "strict_img_size": False} if shape.sized else {}
         network = timm.create_model(shape.name, pretrained=False, num_classes=0, global_pool="", **sized)
+    if shape.stages is not None:
+        network.blocks = network.blocks[: shape.stages]
+        network.conv_head, network.bn2 = nn.Identity(), nn.Identity()  # made for the last stage
     for parameter in network.parameters():
         if parameter.ndim == 4:  # convolutions run faster on a CPU with channels last
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
