@@ -34,6 +34,7 @@ class CountedObjective:
         self, objective: Objective, threat: ThreatModel, seed: int, *, reading: GradientSource | None = None
     ) -> None:
         self._objective, self._seed, self._reading = objective, seed, reading
+        self._fast: Objective | None = None
         self.threat, self.label = threat, objective.label
         self.stage, self._turn = AttackStage(), 0
         self._state: dict[str, Tensor] | None = None
@@ -87,6 +88,7 @@ class CountedObjective:
         view = CountedObjective(self._objective.select(where.tolist()), self.threat, seed, reading=self._reading)
         view._rows, view._counts = self._rows[where.to(self._rows.device)], self._counts
         view.stage, view._turn = self.stage, self._turn
+        view._fast = None if self._fast is None else self._fast.select(where.tolist())
         if self._state is not None:
             view._state = {name: value[where.to(value.device)] for name, value in self._state.items()}
         return view
@@ -148,6 +150,8 @@ class CountedObjective:
         self, images: Images, *, of: Climb, through: Transform | None, precision: Precision
     ) -> tuple[dict[Modality, Tensor], Tensor]:
         self._counts[0, self._rows] += 1
+        if self._fast is None:
+            self._fast = self._objective.for_gradients()
         inputs = {name: image.detach() for name, image in images.items()}
         wanted = [name for name in inputs if name in self.threat.modalities]
         for name in wanted:
@@ -158,7 +162,7 @@ class CountedObjective:
             if resolve_precision(precision, device) != "float32":
                 seen = {name: image.contiguous(memory_format=torch.channels_last) for name, image in seen.items()}
             with self._named(), autocast(precision, device):
-                value = self._value(seen, of).float()
+                value = self._value(seen, of, self._fast).float()
             if not value.requires_grad or value.shape != (len(self),):
                 raise ContractError(
                     f"{type(self._objective).__name__}.loss must give one differentiable value a sample",
@@ -196,19 +200,20 @@ class CountedObjective:
             error.rows = tuple(ours[row] for row in error.rows if row < len(ours))
             raise
 
-    def _value(self, images: Images, of: Climb) -> Tensor:
+    @staticmethod
+    def _value(images: Images, of: Climb, objective: Objective) -> Tensor:
         if of == "loss":
-            return self._objective.loss(images)
+            return objective.loss(images)
         if of == "first_loss":
-            return self._objective.first_loss(images)
-        margin = self._objective.margin(images)
+            return objective.first_loss(images)
+        margin = objective.margin(images)
         return margin if of == "margin" else torch.nn.functional.softplus(margin)
 
     def loss(self, images: Images, *, of: Climb = "loss") -> Tensor:
         """What is climbed, per sample, without gradient; `of` as in `gradient`."""
         self._counts[1, self._rows] += 1
         with torch.no_grad(), self._named():
-            value = self._value(images, of)
+            value = self._value(images, of, self._objective)
         self._check("the value", [value])
         return value
 

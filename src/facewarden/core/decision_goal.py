@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
+from facewarden.core.compute.gradient_copy import detector_for_gradients
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Detector
@@ -64,6 +65,12 @@ class Evade(Objective):
     def margin(self, images: Images) -> Float[Tensor, " b"]:
         """How far the score is on the wrong side of the deployed threshold."""
         return self._signed(self._score(images) - self.threshold)
+
+    def for_gradients(self) -> Evade:
+        """The same goal on a copy of the detector (`facewarden.core.compute.gradient_copy`)."""
+        part = copy.copy(self)
+        part.detector = detector_for_gradients(self.detector, self.batch)
+        return part
 
     def select(self, rows: Sequence[int]) -> Evade:
         """Return the same goal for some of the samples."""

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from facewarden.core.compute.gradient_copy import recognizer_for_gradients
 from facewarden.core.errors import BadInputError
 from facewarden.core.objective import Images, Objective
 from facewarden.core.roles import Recognizer
@@ -50,6 +51,12 @@ class _Embedding(Objective):
         """Cosine similarity to the references, `(recognizers, b)`."""
         pairs = zip(self.recognizers, self._reference, strict=True)
         return torch.stack([(model.embed(images["rgb"]) * reference).sum(dim=1) for model, reference in pairs])
+
+    def for_gradients(self) -> _Embedding:
+        """The same goal on copies of the recognizers (`facewarden.core.compute.gradient_copy`)."""
+        part = copy.copy(self)
+        part.recognizers = tuple(recognizer_for_gradients(model, self.clean["rgb"]) for model in self.recognizers)
+        return part
 
     def select(self, rows: Sequence[int]) -> _Embedding:
         """Return the same goal for some of the samples."""

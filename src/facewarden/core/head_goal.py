@@ -88,6 +88,12 @@ class HeadLoss(Objective):
         """How far the score, not the head, is on the wrong side of the threshold."""
         return self._evade.margin(images)
 
+    def for_gradients(self) -> HeadLoss:
+        """The same goal on a copy of the detector (`facewarden.core.compute.gradient_copy`)."""
+        part = copy.copy(self)
+        part._evade = self._evade.for_gradients()
+        return part
+
     def select(self, rows: Sequence[int]) -> HeadLoss:
         """Return the same goal for some of the samples."""
         part = copy.copy(self)

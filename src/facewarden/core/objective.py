@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
@@ -61,6 +62,13 @@ class Objective(ABC):
         """
         raise BadInputError(f"{type(self).__name__} has no margin", hint="an attack that climbs the loss: pgd, apgd")
 
+    def for_gradients(self) -> Objective:
+        """The goal as gradients are read of it: with copies of its models that give the same ones in less time.
+
+        Success, loss and margin that are reported come from the goal itself. Here it is the goal itself.
+        """
+        return self
+
     def select(self, rows: Sequence[int]) -> Objective:
         """Return the same goal for some of the samples; here evaluated on all of them, which saves nothing."""
         return _Rows(self, rows)
@@ -80,6 +88,11 @@ class _Rows(Objective):
 
     def _fill(self, images: Images) -> Images:
         return {name: image.index_copy(0, self._where, images[name]) for name, image in self._whole.clean.items()}
+
+    def for_gradients(self) -> _Rows:
+        part = copy.copy(self)
+        part._whole = self._whole.for_gradients()
+        return part
 
     def _of(self, ask: Callable[[Images], Tensor], images: Images) -> Tensor:
         try:
@@ -126,6 +139,10 @@ class TransformedObjective(Objective):
     def first_loss(self, images: Images) -> Float[Tensor, " b"]:
         """What the goal climbs first, of what is left of the images."""
         return self.inner.first_loss(self.view(images))
+
+    def for_gradients(self) -> TransformedObjective:
+        """The goal's own, seen through the same."""
+        return TransformedObjective(self.inner.for_gradients(), self.view, differentiable=self.differentiable)
 
     def success(self, images: Images) -> Bool[Tensor, " b"]:
         """Whether the goal is reached on what is left of the images."""

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from facewarden.core.compute.stamp import Stamp, stamp_of
+
 _SAME = 1e-5
 """By which outputs of both engines may differ; they differ by rounding, a tenth of this."""
 _LOG = logging.getLogger("facewarden")
@@ -49,7 +51,7 @@ class FastForward:
     def __init__(self, network: nn.Module, shape: tuple[int, int, int], *, largest: float = 1.0) -> None:
         self.network, self.shape, self.largest = network, shape, largest
         self._session: Any = None
-        self._stamp: tuple[tuple[int, int], ...] | None = None
+        self._stamp: Stamp | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.network, self.shape, self.largest)  # a session is opened anew where it is needed
@@ -59,9 +61,9 @@ class FastForward:
         if not self._possible(images):
             return self.network(images)
         if self._stamp is None:
-            self._stamp = _stamp(self.network)
+            self._stamp = stamp_of(self.network)
             self._session = self._opened()
-        if self._session is None or self._stamp != _stamp(self.network):
+        if self._session is None or self._stamp != stamp_of(self.network):
             return self.network(images)
         outputs = self._run(self._session, images)
         return outputs if len(outputs) > 1 else outputs[0]
@@ -123,12 +125,3 @@ class FastForward:
 
 def _again(network: nn.Module, shape: tuple[int, int, int], largest: float) -> FastForward:
     return FastForward(network, shape, largest=largest)
-
-
-def _stamp(network: nn.Module) -> tuple[tuple[int, int], ...]:
-    """What changes when weights are written, replaced or moved."""
-    return tuple(
-        (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
-        for tensors in (network.parameters(), network.buffers())
-        for tensor in tensors
-    )

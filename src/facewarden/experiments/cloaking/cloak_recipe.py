@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -174,6 +175,12 @@ class _Several(Objective):
         self.clean, self.keys, self.goal = parts[0].clean, parts[0].keys, parts[0].goal
         self.people, self.landmarks = parts[0].people, parts[0].landmarks
         self.differentiable = all(part.differentiable for part in parts)
+
+    def for_gradients(self) -> _Several:
+        """The parts' own."""
+        part = copy.copy(self)
+        part.parts = tuple(goal.for_gradients() for goal in self.parts)
+        return part
 
     def _losses(self, images: Images) -> Tensor:
         return torch.stack([part.loss(images) for part in self.parts])
