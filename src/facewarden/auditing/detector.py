@@ -68,17 +68,17 @@ def drop_captures(needs: AuditRequest, run: RunFolder) -> None:
 def presentation_of(detector: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder) -> PresentationResult:
     """Score the development and test captures once and measure them, the detector alone and with the recognizer."""
     wanted = manifest.where(split=("dev", "test"))
-    scores = _stored_scores(detector, wanted, run, workers=needs.workers)
+    scores = _stored_scores(detector, wanted, run, needs)
     alone = measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
     alone.rule.write(run.path / "decision.json")
     return with_full_system(alone, scores, wanted, needs, run)
 
 
-def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder, *, workers: int) -> Scores:
+def _stored_scores(detector: Detector, manifest: Manifest, run: RunFolder, needs: AuditRequest) -> Scores:
     path = run.path / SCORES
 
     def compute() -> dict[str, Any]:
-        scores = score_manifest(detector, manifest, workers=workers)
+        scores = score_manifest(detector, manifest, workers=needs.workers, batch=needs.batch)
         scores.write(path)
         return {"skipped": dict(scores.skipped), "source": scores.source}
 

@@ -50,6 +50,7 @@ class AuditRequest:
     precision: Precision | None = None
     workers: int = 0
     pictures: Literal["drawn", "own"] = "drawn"
+    batch: int = 32
 
     def recipe(self) -> dict[str, Any]:
         """What decides the numbers, JSON-able."""
@@ -64,6 +65,7 @@ class AuditRequest:
             # left out where it is, so that runs of the time before go on
             **({} if self.precision is None else {"precision": self.precision}),
             **({} if self.pictures == "drawn" else {"pictures": self.pictures}),
+            **({} if self.batch == 32 else {"batch": self.batch}),
         }
 
     def options(self) -> dict[str, str | None]:
@@ -79,6 +81,7 @@ class AuditRequest:
             "--precision": self.precision,
             "--workers": str(self.workers) if self.workers else None,
             "--pictures": None if self.pictures == "drawn" else self.pictures,
+            "--batch": None if self.batch == 32 else str(self.batch),
         }
 
 

@@ -32,6 +32,7 @@ def audit(
     precision: Precision | None = None,
     workers: int = 0,
     pictures: Literal["drawn", "own"] = "drawn",
+    batch: int = 32,
     out: Folder = Path("runs/audit"),
     fail_on: str | None = None,
     against: Path | None = None,
@@ -68,6 +69,8 @@ def audit(
             what the settings of each say, float32 for most.
         workers: processes that read captures and align photos; all cores when 0. No number depends on it.
         pictures: whose faces the report shows before and after the purifiers: drawn people, or own, those of --faces.
+        batch: captures that go through the detector together when they are scored; scores of other sizes agree within
+            1e-5.
         out: folder of the run and its report.
         fail_on: a gate, such as "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
@@ -108,6 +111,7 @@ def audit(
         precision=precision,
         workers=workers,
         pictures=pictures,
+        batch=batch,
         out=out,
         fail_on=fail_on,
         against=against,

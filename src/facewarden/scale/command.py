@@ -13,7 +13,8 @@ from facewarden.core.errors import BadInputError
 
 _OUT = MappingProxyType(
     {
-        "bench": "--out", "cloak": "--out", "cloak-pairs": "--out", "evaluate presentation": "--out",
+        "bench": "--out", "cloak": "--out", "cloak-pairs": "--out", "evaluate cloaking": "--run",
+        "evaluate identification": "--run", "evaluate presentation": "--out",
         "evaluate verification": "--run", "purify": "--out", "score": "--out", "simulate": "",
     }
 )  # fmt: skip

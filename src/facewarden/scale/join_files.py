@@ -1,4 +1,4 @@
-"""Shards whose results are files: pairs for a purifier, and embeddings for verification."""
+"""Shards whose results are files: pairs for a purifier, embeddings of photos, and cloaks of people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.evaluation.kept_embeddings import join_parts
-from facewarden.scale.placing import place_equal, place_file
+from facewarden.scale.placing import place_below, place_equal, place_file
 from facewarden.scale.record import ShardRecord
 
 _PART = re.compile(r"(?P<whole>embeddings-.+)\.part_(?P<number>\d+)_of_(?P<of>\d+)\.npz")
@@ -33,7 +33,7 @@ def join_pairs(records: Sequence[ShardRecord], out: Path) -> Path:
 
 
 def join_embeddings(records: Sequence[ShardRecord], out: Path) -> Path:
-    """Write the embeddings of all photos as `facewarden evaluate verification --run` keeps them.
+    """Write the embeddings of all photos as `facewarden evaluate verification` and `identification` keep them.
 
     Args:
         records: of all shards, checked; several may share a folder.
@@ -56,4 +56,20 @@ def join_embeddings(records: Sequence[ShardRecord], out: Path) -> Path:
         raise BadInputError("the embeddings of the shards are not of the same photos", hint="run all shards again")
     for name, some in whole.items():
         join_parts(out / f"{name}.npz", [some[number] for number in sorted(some)])
+    return out
+
+
+def join_cloaks(records: Sequence[ShardRecord], out: Path) -> Path:
+    """Place the cloaks and embeddings of all people where `facewarden evaluate cloaking --run` looks for them.
+
+    Args:
+        records: of all shards, checked; several may share a folder.
+        out: the folder.
+
+    Returns:
+        `out`.
+    """
+    for record in records:
+        for folder in sorted(path for path in record.home.iterdir() if path.is_dir()):
+            place_below(folder, out / folder.name, missing_only=True)  # what several made has the name of its content
     return out

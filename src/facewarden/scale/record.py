@@ -20,7 +20,7 @@ from facewarden.data.table import SUFFIXES, read_table, write_table
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_TOGETHER = ("cloak-pairs", "evaluate verification")
+_TOGETHER = ("cloak-pairs", "evaluate cloaking", "evaluate identification", "evaluate verification")
 """Verbs of which several shards may share a folder."""
 _ELSEWHERE = ("shard", "out", "device", "workers", "force", "resume")
 """Arguments that change no result."""

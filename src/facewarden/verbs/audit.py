@@ -102,6 +102,7 @@ def audit(
     precision: Precision | None = None,
     workers: int = 0,
     pictures: Literal["drawn", "own"] = "drawn",
+    batch: int = 32,
     out: PathLike = "runs/audit",
     fail_on: str | None = None,
     against: PathLike | None = None,
@@ -135,6 +136,8 @@ def audit(
             what the settings of each model say, float32 for most.
         workers: processes that read captures and align photos; all cores when 0. No number depends on it.
         pictures: whose faces the report shows before and after the purifiers: drawn people, or own, those of `faces`.
+        batch: captures that go through the detector together when they are scored; scores of other sizes agree within
+            1e-5.
         out: folder of the run and its report.
         fail_on: a gate, e.g. "presentation.acer > 0.05 or grade(poisoning) > C"; exit code 1 when it fails.
         against: folder or report.json of an earlier audit: the page says what changed, and the gate may ask
@@ -154,10 +157,10 @@ def audit(
             partial(audit, detector=detector, recognizer=recognizer, surrogate=surrogate, faces=faces,
                     captures=captures, bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
                     quality=quality, preset=preset, policy=policy, device=device, precision=precision, workers=workers,
-                    pictures=pictures, fail_on=fail_on, against=against, resume=resume),
+                    pictures=pictures, batch=batch, fail_on=fail_on, against=against, resume=resume),
             seed=seed, repeat=repeat, out=out, junit=maybe_path(junit), sarif=maybe_path(sarif),
         )  # fmt: skip
-    count_workers(workers, items=0)  # refused before anything is measured
+    count_workers(workers, items=0, batch=batch)  # refused before anything is measured
     sizes = preset_named(preset)
     gate = parse_gate(fail_on) if fail_on else None
     earlier = None if against is None else read_report(path_of(against))[0]
@@ -180,6 +183,7 @@ def audit(
         precision,
         workers,
         pictures,
+        batch,
     )
     hashes, inputs = check_needs(needs)
     inputs["detector"] = hash_of(victim.card.identity())

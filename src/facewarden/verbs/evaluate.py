@@ -24,10 +24,10 @@ from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.evaluation.verification import verify
 from facewarden.evaluation.verification_report import verification_metrics, write_verification
-from facewarden.experiments.cloaking.small_grid import evaluate_cloaking
 from facewarden.metrics.pad import check_policy
-from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
+from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES
 from facewarden.scale.record import sharded
+from facewarden.verbs.evaluate_cloaks import evaluate_cloaks
 from facewarden.verbs.evaluated import Evaluated
 from facewarden.verbs.own.folders import folder_paths, given_captures, photo_gate
 
@@ -98,8 +98,8 @@ def evaluate(
         splits: for cloaking: how many 70/30 splits, by the seed and those that follow it.
         run: for verification and cloaking: folder that keeps what is costly for the next time.
         seed: of the bootstrap.
-        shard: I/N, such as 1/8: only this share of the captures or photos is read, and nothing is measured before
-            `merge`; left out, all. Cloaking is shared out by `bench`.
+        shard: I/N, such as 1/8: only this share of the captures, photos or people who cloak, and nothing is measured
+            before `merge`; left out, all.
         device: where networks compute, as in score.
         precision: what they compute in, as in score.
         workers: processes that read captures or photos, all cores when 0; no figure depends on it.
@@ -128,31 +128,26 @@ def evaluate(
             out=out,
         )
     if experiment == "cloaking":
-        if shard is not None:
-            raise BadInputError("people who cloak are not shared out", hint="a plan: facewarden bench PLAN --shard 1/2")
-        if len(sets) != 1:
-            raise BadInputError("cloaking needs one set of photos", hint="--dataset lfw:PATH")
-        surrogates: tuple[RecognizerLike, ...] = several(surrogate)
-        used: tuple[RecognizerLike, ...] = recognizers or EVALUATION_RECOGNIZERS
-        purifiers: tuple[PurifierLike, ...] = several(purifier)
-        metrics, files, skipped = evaluate_cloaking(
-            dataset=sets[0],
+        return evaluate_cloaks(
+            recognizer=recognizers,
+            dataset=sets,
             cloak=several(cloak),
-            surrogate=tuple(labeled(surrogates)),
-            purifier=tuple(labeled(purifiers)),
+            surrogate=several(surrogate),
+            purifier=several(purifier),
             tracker=several(tracker),
-            recognizer=tuple(labeled(used)),
-            recognizers=labeled((*surrogates, *used)),
-            purifiers=labeled(purifiers),
             users=users,
             skip_people=skip_people,
+            splits=splits,
             aligner=aligner,
-            seeds=tuple(range(seed, seed + splits)),
+            seed=seed,
+            shard=shard,
+            device=device,
+            precision=precision,
+            workers=workers,
+            batch=batch,
             run=Path("runs/cloaking") if run is None else run,
             out=out,
         )
-        simulated = any(metric.simulated for metric in metrics)
-        return Evaluated(metrics, None, simulated, files, skipped, placement().resolved())
     return evaluate_presentation(
         captures=maybe_path(captures),
         bona_fide=bona_fide,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 import facewarden
+from facewarden.cli import main, verbs
 from facewarden.cli.parts.commands import load_command, sub_verbs
+from facewarden.scale.command import parse_command
 
 VERBS = ("attack", "audit", "bench", "calibrate", "card", "certify", "cloak", "cloak-pairs", "distill", "explain",
          "freeze", "launch", "merge", "monitor", "purify", "score", "sfa", "simulate", "train", "unseal")  # fmt: skip
@@ -88,7 +91,46 @@ def test_every_verb_that_runs_a_network_takes_device_and_precision() -> None:
         assert {name: found[name] for name in ("device", "precision")} == {"device": "auto", "precision": ()}
 
 
-def test_every_verb_that_can_be_shared_out_takes_a_shard() -> None:
-    shared = [load_command(verb) for verb in ("bench", "cloak", "cloak-pairs", "purify", "score", "simulate")]
-    for command in (*shared, *(load_command("evaluate", name) for name in ("presentation", "verification"))):
-        assert options(command.entry)["shard"] == ()
+NETWORK = {"device", "precision"}
+FOLDER = {*NETWORK, "workers", "batch", "shard"}
+SCALES = {
+    "score": FOLDER, "purify": FOLDER, "cloak": FOLDER, "audit": FOLDER - {"shard"}, "simulate": {"workers", "shard"},
+    "bench": {*NETWORK, "workers", "shard"}, "cloak-pairs": {*NETWORK, "batch", "shard"},
+    "train": {*NETWORK, "workers"}, "unseal": {*NETWORK, "workers"}, "certify": {*NETWORK, "batch"},
+    "data boxes": {"workers"},
+    **{f"evaluate {name}": FOLDER for name in ("presentation", "verification", "identification", "cloaking")},
+    **dict.fromkeys(("attack", "calibrate", "distill", "explain", "sfa"), NETWORK),
+}  # fmt: skip
+"""Verb -> which of device, precision, workers, batch and shard it must take."""
+ALONE = {
+    "card", "compare", "completion", "doctor", "export", "fetch", "freeze", "launch", "list", "merge", "plan-test",
+    "report", "evaluate scores", "evaluate comparisons",
+    *(f"data {name}" for name in ("check", "from-folders", "import", "split", "template")),
+}  # fmt: skip
+"""Verbs that run no network over many items."""
+
+
+def every_verb() -> list[str]:
+    return [word for verb in verbs() for word in ([f"{verb} {sub}" for sub in sub_verbs(verb)] or [verb])]
+
+
+def test_every_verb_is_known_to_scale_or_not() -> None:
+    assert set(every_verb()) == set(SCALES) | ALONE
+
+
+@pytest.mark.parametrize("verb", SCALES)
+def test_the_help_of_a_verb_shows_where_and_how_it_computes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*verb.split(), "--help"]) == 0
+    shown = set(re.findall(r"--(device|precision|workers|batch|shard)\b", capsys.readouterr().out))
+    assert shown >= SCALES[verb]
+    defaults = options(load_command(*verb.split()).entry)
+    usual = {"device": "auto", "precision": (), "shard": ()}
+    assert {name: defaults[name] for name in SCALES[verb] & usual.keys()} == {
+        name: usual[name] for name in SCALES[verb] & usual.keys()
+    }
+
+
+def test_every_verb_that_takes_a_shard_can_be_launched_and_merged() -> None:
+    for verb in [verb for verb in every_verb() if "shard" in options(load_command(*verb.split()).entry)]:
+        place = ["folder"] if verb == "simulate" else ["--out", "folder", "--run", "folder"]
+        assert parse_command([*verb.split(), *place]).verb == verb

@@ -209,6 +209,60 @@ def test_verification_of_embeddings_that_shards_computed(people: Path, tmp_path:
         assert all(str(one[name]) == str(two[name]) for name in ("left_out", "notes"))
 
 
+def test_identification_of_embeddings_that_shards_computed(people: Path, tmp_path: Path) -> None:
+    sides: dict[str, Path] = {}
+    for name, numbers in (("gallery", (0, 1)), ("probes", (2,))):
+        for path in people.rglob("*.png"):
+            if int(path.stem) % 3 in numbers:
+                target = tmp_path / name / path.parent.name / path.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+        sides[name] = tmp_path / name
+
+    def searched(shard: str | None, run: Path) -> Evaluated:
+        return facewarden.evaluate_identification(
+            recognizer=TinyRecognizer(), **sides, aligner="precropped", shard=shard, run=run
+        )
+
+    whole = searched(None, tmp_path / "whole")
+    shards = in_shards(searched, tmp_path)
+    assert all(not searched(shard, place).metrics for shard, place in zip(SHARDS, shards, strict=True))
+    merged = facewarden.merge(shards, out=tmp_path / "merged")
+    assert merged.items == len(list(people.rglob("*.png")))
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "merged").glob("embeddings-*.npz")}
+    assert len(kept) == 2  # of both sides
+    assert searched(None, tmp_path / "merged").metrics == whole.metrics
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "merged").glob("embeddings-*.npz")} == kept
+    with pytest.raises(BadInputError, match="without a place"):
+        facewarden.evaluate_identification(recognizer=TinyRecognizer(), **sides, aligner="precropped", shard="1/3")
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_cloaks_of_people_that_shards_made(people: Path, tmp_path: Path, apart: bool) -> None:
+    def measured(shard: str | None, run: Path) -> Evaluated:
+        return facewarden.evaluate(
+            "cloaking", dataset=str(people), cloak='pgd:8{"steps": 1}', surrogate=TinyRecognizer(1),
+            recognizer=TinyRecognizer(2), purifier="identity", aligner="precropped", users=3, shard=shard, run=run,
+        )  # fmt: skip
+
+    whole = measured(None, tmp_path / "whole")
+    shards = in_shards(measured if apart else lambda shard, place: measured(shard, place.parent / "all"), tmp_path)
+    merged = facewarden.merge(shards if apart else tmp_path / "all", out=tmp_path / "merged")
+    assert (merged.verb, merged.items) == ("evaluate cloaking", 3)
+
+    def made(folder: Path) -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in (tmp_path / folder).rglob("*.npz")
+                if path.parent.name.startswith("cloaks")}  # fmt: skip
+
+    cloaks = made(Path("merged"))
+    assert len(cloaks) == 3
+    assert cloaks.keys() == made(Path("whole")).keys()
+    assert measured(None, tmp_path / "merged").metrics == whole.metrics
+    assert made(Path("merged")) == cloaks  # nobody was cloaked again
+    if apart:  # each share cloaked its own people alone
+        assert sorted(len(made(place.relative_to(tmp_path))) for place in shards) == [1, 1, 1]
+
+
 def test_pairs_of_shards_that_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairs_module, "resolve_recognizer", lambda name: TinyRecognizer(1))
     monkeypatch.setattr(pairs_module, "load", lambda group, name: registry.load(group, "precropped"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_device, check_purifiers, check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting
+from facewarden.cli.parts.checks import check_device, check_purifiers, check_recognizers, check_sets, check_shard
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.settings import settled
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
@@ -29,8 +29,11 @@ def cloaking(
     aligner: Name = "yunet",
     run: Folder = Path("runs/cloaking"),
     seed: int = 0,
+    shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
+    workers: int = 0,
+    batch: int = 32,
     out: Folder | None = None,
 ) -> Outcome:
     """Measure how well cloaks protect people from being found, and what purifiers change.
@@ -50,12 +53,17 @@ def cloaking(
         aligner: how faces are found.
         run: folder that keeps cloaks and embeddings for the next time.
         seed: of the first split.
+        shard: I/N, such as 1/8: only this share of the people who cloak, into --run, and nothing is measured; left out,
+            all. facewarden merge joins the shares.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
+        workers: processes that read photos and find faces; all cores when 0. No figure depends on it.
+        batch: faces that go through a recognizer together.
         out: folder for cloaking.json.
     """
     check_device(device)
+    check_shard(shard)
     given = {"cloak": cloak, "purifier": purifier, "surrogate": surrogate, "recognizer": recognizer}
     parts = settled(set, main="purifier", components=given)
     cloak, purifier, surrogate, recognizer = parts["cloak"], parts["purifier"], parts["surrogate"], parts["recognizer"]
@@ -80,8 +88,11 @@ def cloaking(
             aligner=aligner,
             run=run,
             seed=seed,
+            shard=shard,
             device=device,
             precision=precision,
+            workers=workers,
+            batch=batch,
             out=out,
         )
     )

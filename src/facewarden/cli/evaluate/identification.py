@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facewarden.cli.parts.checks import check_device, check_recognizers, check_sets
-from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting
+from facewarden.cli.parts.checks import check_device, check_recognizers, check_sets, check_shard
+from facewarden.cli.parts.kinds import Device, Faces, Folder, Model, Name, Precision, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.settings import settled
 
@@ -19,6 +19,7 @@ def identification(
     aligner: Name = "yunet",
     run: Folder | None = None,
     seed: int = 0,
+    shard: Share | None = None,
     device: Device = "auto",
     precision: Precision | None = None,
     workers: int = 0,
@@ -37,6 +38,8 @@ def identification(
         aligner: how faces are found.
         run: folder that keeps the embeddings for the next time.
         seed: of the bootstrap.
+        shard: I/N, such as 1/8: only this share of the photos into --run, and nothing is measured; left out, all.
+            facewarden merge joins the shares.
         device: where networks compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what they compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each say, float32 for most.
@@ -45,6 +48,7 @@ def identification(
         out: folder for identification.json.
     """
     check_device(device)
+    check_shard(shard)
     recognizer = settled(set, main="recognizer", components={"recognizer": recognizer})["recognizer"]
     check_recognizers(recognizer)
     check_sets([gallery, probes])
@@ -61,6 +65,7 @@ def identification(
             aligner=aligner,
             run=run,
             seed=seed,
+            shard=shard,
             device=device,
             precision=precision,
             workers=workers,

@@ -36,6 +36,7 @@ class ExperimentCache:
         crowd: the faces.
         folder: where cloaks and embeddings are kept, by what made them.
         recognizer, purifier: build one from what a person types; each is built once.
+        batch: faces that go through a recognizer together.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class ExperimentCache:
         *,
         recognizer: Callable[[str], Recognizer] | None = None,
         purifier: Callable[[str], Purifier] = resolve_purifier,
+        batch: int = 32,
     ) -> None:
+        self._batch = batch
         self.crowd, self.store = crowd, Store(folder)
         self.recognizer = cache(partial(build_recognizer, store=self.store) if recognizer is None else recognizer)
         self.purifier = cache(purifier)
@@ -107,12 +110,27 @@ class ExperimentCache:
         Returns:
             Recognizer -> `(n, d)` unit vectors; n is the whole population, with people who do not cloak as they are.
         """
+        return self._read("vectors", recognizers, self._embedder, purifier=purifier, cloak=cloak, people=people)
 
-        def reader(name: str) -> Reader:
-            model = self.recognizer(name)
-            return lambda images: embed_all(model, images)
+    def cloak_ahead(
+        self, cloak: CloakRecipe, people: Sequence[str], *, purifiers: Sequence[str], recognizers: Sequence[str]
+    ) -> None:
+        """Cloak and embed people's photos for the store alone, so that `vectors` finds them there.
 
-        return self._read("vectors", recognizers, reader, purifier=purifier, cloak=cloak, people=people)
+        Args:
+            cloak: the cloak.
+            people: whose photos.
+            purifiers, recognizers: after which and by whom they are embedded.
+        """
+        for who in track(people, label=f"{cloak.name} of people", unit="people"):
+            crops = self.cloaked(cloak, who)
+            for purifier in purifiers:
+                for _ in self._chunks("vectors", recognizers, self._embedder, self.purifier(purifier), [crops]):
+                    pass
+
+    def _embedder(self, name: str) -> Reader:
+        model = self.recognizer(name)
+        return lambda images: embed_all(model, images, batch=self._batch)
 
     def halves(
         self,

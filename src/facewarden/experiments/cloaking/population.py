@@ -109,7 +109,7 @@ class Population:
 
 def load_crowd(
     spec: str, *, people: int, photos: int, distractors: int, store: Store, aligner: str = "yunet", seed: int = 0,
-    without_sealed: bool = False,
+    without_sealed: bool = False, workers: int = 1,
 ) -> Population:  # fmt: skip
     """Read and align a set's people, and keep the crops.
 
@@ -125,6 +125,7 @@ def load_crowd(
         aligner: how faces are found.
         seed: of the choice.
         without_sealed: leave out the people of `is_sealed`.
+        workers: processes that find faces, all cores when 0; no crop depends on it.
 
     Raises:
         BadInputError: no such set, or too few people in it.
@@ -143,7 +144,7 @@ def load_crowd(
     recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
 
     def make() -> dict[str, Any]:
-        made = align_photos(dataset, chosen, aligner=aligner)
+        made = align_photos(dataset, chosen, aligner=aligner, workers=workers)
         skipped = made.skipped
         return {
             "crops": made.crops,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facewarden.core.cloak import read_cloak
+from facewarden.core.compute.shards import note_input, shard_call, share
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.resolve import PurifierLike, RecognizerLike, resolve_purifier, resolve_recognizer
@@ -19,6 +20,9 @@ from facewarden.experiments.cloaking.recognizer_build import build_recognizer
 from facewarden.metrics.intervals import Interval
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
 from facewarden.reporting.document import Metric
+
+CLOAKED_PEOPLE = "people who cloak"
+"""What is shared out of this experiment."""
 
 
 def evaluate_cloaking(
@@ -38,6 +42,8 @@ def evaluate_cloaking(
     purifiers: Mapping[str, PurifierLike] | None = None,
     seeds: Sequence[int] = (0,),
     run: Path = Path("runs/cloaking"),
+    workers: int = 1,
+    batch: int = 32,
     out: Path | None = None,
 ) -> tuple[tuple[Metric, ...], tuple[Path, ...], dict[str, int]]:
     """Measure every combination of cloaks, purifiers, trackers and evaluation recognizers.
@@ -57,7 +63,11 @@ def evaluate_cloaking(
         recognizers, purifiers: label -> model, for those of the labels above that stand for an object of the caller.
         seeds: of the 70/30 splits.
         run: folder that keeps cloaks and embeddings for the next time.
+        workers: processes that read photos and find faces, all cores when 0; no figure depends on it.
+        batch: faces that go through a recognizer together.
         out: folder for cloaking.json.
+
+    In a call with a shard of the `CLOAKED_PEOPLE` these are cloaked and embedded into `run`, and nothing is measured.
 
     Returns:
         Metrics, written files, and what was skipped by reason.
@@ -77,8 +87,8 @@ def evaluate_cloaking(
         raise BadInputError(f"two of the cloaks {' '.join(cloak)} are called the same", hint="one call for each")
     store = Store(run)
     crowd = load_crowd(
-        dataset, people=10**6, photos=photos, distractors=distractors, store=store, aligner=aligner
-    )  # fmt: skip
+        dataset, people=10**6, photos=photos, distractors=distractors, store=store, aligner=aligner, workers=workers
+    )
 
     def recognizer_of(label: str) -> Recognizer:
         given = (recognizers or {}).get(label, label)
@@ -87,7 +97,13 @@ def evaluate_cloaking(
     def purifier_of(label: str) -> Purifier:
         return resolve_purifier((purifiers or {}).get(label, label))
 
-    lab = ExperimentCache(crowd, run, recognizer=recognizer_of, purifier=purifier_of)
+    lab = ExperimentCache(crowd, run, recognizer=recognizer_of, purifier=purifier_of, batch=batch)
+    if shard_call(CLOAKED_PEOPLE) is not None:
+        note_input("faces", crowd.key)
+        people = share(crowd.attackers(users, skip_people=skip_people), str, of=CLOAKED_PEOPLE, group=str)
+        for recipe in recipes:
+            lab.cloak_ahead(recipe, people, purifiers=purifier, recognizers=recognizer)
+        return (), (), dict(crowd.faces.skipped)
     cells: list[CloakingResult] = []
     for recipe in recipes:
         for treatment in purifier:

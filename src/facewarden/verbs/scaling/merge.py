@@ -23,15 +23,15 @@ from facewarden.reporting.document import Metric
 from facewarden.scale.check import check_shards, shards_in
 from facewarden.scale.join_captures import join_captures
 from facewarden.scale.join_cells import join_cells
-from facewarden.scale.join_files import join_embeddings, join_pairs
+from facewarden.scale.join_files import join_cloaks, join_embeddings, join_pairs
 from facewarden.scale.join_photos import join_photos
 from facewarden.scale.join_scores import join_scores
 from facewarden.scale.record import ShardRecord
 from facewarden.verbs.bench import summarize
 
 _SKIPPED = "skipped: "
-_FOLDERS = {"simulate": join_captures, "cloak-pairs": join_pairs,
-            "evaluate verification": join_embeddings}  # fmt: skip
+_FOLDERS = {"simulate": join_captures, "cloak-pairs": join_pairs, "evaluate cloaking": join_cloaks,
+            "evaluate identification": join_embeddings, "evaluate verification": join_embeddings}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
