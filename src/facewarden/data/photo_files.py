@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
+from facewarden.data.path_list import PathList
 from facewarden.data.text import natural, printable
 from facewarden.data.video.file_kinds import HEIC_SUFFIXES, first_bytes, no_photo, reads_heic, refuse_no_photo
 
@@ -36,12 +39,13 @@ class FolderListing:
     """What a walk met.
 
     Attributes:
-        photos: every photo, files of a folder before the folders in it, s2 before s10.
+        photos: every photo; of `list_photos` files of a folder before the folders in it, s2 before s10, of `photos_of`
+            sorted by path.
         unread: what was left alone: sentence -> number.
         others: the plain files among it that are no photos by their suffix.
     """
 
-    photos: tuple[Path, ...]
+    photos: Sequence[Path]
     unread: dict[str, int]
     others: tuple[Path, ...] = ()
 
@@ -58,11 +62,8 @@ def list_photos(folder: Path) -> FolderListing:
     Raises:
         BadInputError: this folder itself cannot be listed.
     """
-    unread: Counter[str] = Counter()
-    photos: list[Path] = []
-    others: list[Path] = []
-    _walk(folder, photos, others, unread)
-    return FolderListing(tuple(photos), dict(unread), tuple(others))
+    photos, unread, others = _walk(folder, key=natural)
+    return FolderListing(tuple(photos), unread, others)
 
 
 def photos_of(source: Path) -> FolderListing:
@@ -82,48 +83,60 @@ def photos_of(source: Path) -> FolderListing:
         return FolderListing((source,), {})
     if not _is_folder(source):
         raise BadInputError(f"{printable(source)}: does not exist", hint="give a photo or a folder of photos")
-    listing = list_photos(source)
-    if not listing.photos:
-        for suffix in (reason.rpartition(" ")[2] for reason in listing.unread):
+    photos, unread, others = _walk(source, key=str)
+    if not photos:
+        for suffix in (reason.rpartition(" ")[2] for reason in unread):
             if (found := no_photo(f"a{suffix}")) is not None:
                 raise BadInputError(f"{printable(source)}: holds no photos; what is there {found[0]}", hint=found[1])
         raise BadInputError(
             f"{printable(source)}: holds no photos", hint=f"photos end in {', '.join(sorted(PHOTO_SUFFIXES))}"
         )
-    return replace(listing, photos=tuple(sorted(listing.photos)))
+    return FolderListing(photos.in_order(), unread, others)
 
 
 def share_of_photos(listing: FolderListing, *, base: Path) -> FolderListing:
     """The photos of a listing that the call works on, by their paths below `base`; all where it has no shard."""
-    return replace(
-        listing,
-        photos=tuple(share(listing.photos, lambda path: printable(path.relative_to(base).as_posix()), of="photos")),
-    )
+    photos = listing.photos
+
+    def key(place: int) -> str:
+        return printable(photos[place].relative_to(base).as_posix())
+
+    places = share(range(len(photos)), key, of="photos")
+    if len(places) == len(photos):
+        return listing
+    some = photos.some(places) if isinstance(photos, PathList) else tuple(photos[place] for place in places)
+    return replace(listing, photos=some)
 
 
-def _walk(top: Path, photos: list[Path], others: list[Path], unread: Counter[str]) -> None:
-    waiting = [top]  # not by recursion: folders may be nested a thousand deep
+def _walk(top: Path, *, key: Callable[[str], Any]) -> tuple[PathList, dict[str, int], tuple[Path, ...]]:
+    """Photos, what was left alone, and the files that are no photos; names of a folder are sorted by a key."""
+    photos: list[str] = []
+    others: list[Path] = []
+    unread: Counter[str] = Counter()
+    waiting = [(top, "")]  # not by recursion: folders may be nested a thousand deep
     while waiting:
-        folder = waiting.pop()
+        folder, before = waiting.pop()
         try:
-            entries = sorted(folder.iterdir(), key=lambda path: natural(path.name))
+            names = sorted((path.name for path in folder.iterdir()), key=key)
         except (OSError, ValueError) as error:
             if folder is top:
                 raise BadInputError(f"{printable(folder)}: cannot be listed: {error}", hint="give a folder") from error
             unread[f"{UNLISTED}: {printable(folder.name)}"] += 1
             continue
-        inside: list[Path] = []
-        for path in entries:
+        inside: list[tuple[Path, str]] = []
+        for name in names:
+            path = folder / name
             kind = _kind(path)
             if kind == "folder":
-                inside.append(path)
+                inside.append((path, f"{before}{name}/"))
             elif kind == "photo":
-                photos.append(path)
+                photos.append(f"{before}{name}")
             else:
                 unread[kind] += 1
                 if kind.startswith(NO_PHOTO):
                     others.append(path)
         waiting += reversed(inside)
+    return PathList(top, photos), dict(unread), tuple(others)
 
 
 def _kind(path: Path) -> str:

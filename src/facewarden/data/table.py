@@ -7,8 +7,9 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -55,10 +56,33 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]])
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path) as temporary:
             if suffix == ".csv":
-                _write_csv(temporary, lists)
+                _write_csv(temporary, list(lists), lambda: zip(*lists.values(), strict=True))
             else:
                 _write_parquet(temporary, lists, types)
     except (OSError, duckdb.Error) as error:
+        raise BadInputError(
+            f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
+        ) from error
+
+
+def write_rows(path: Path, names: Sequence[str], rows: Callable[[], Iterable[Sequence[Any]]]) -> None:
+    """Write a table row by row, for long ones that need not be in memory; as `write_table` writes it.
+
+    Args:
+        path: ends with `.csv`.
+        names: of the columns.
+        rows: gives all rows anew each time that it is called, each with a value a column.
+
+    Raises:
+        BadInputError: another suffix, or a folder that cannot be written.
+    """
+    if _suffix(path) != ".csv":
+        raise BadInputError(f"{printable(path)}: rows are written as .csv", hint="a name that ends in .csv")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path) as temporary:
+            _write_csv(temporary, [escaped(name) for name in names], lambda: (map(_plain_cell, row) for row in rows()))
+    except OSError as error:
         raise BadInputError(
             f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
         ) from error
@@ -232,13 +256,18 @@ def plain_name(path: Path) -> Iterator[Path]:
         yield link
 
 
-def _write_csv(path: Path, lists: Mapping[str, list[Any]]) -> None:
-    rows = [[_inert(cell) for cell in row] for row in (tuple(lists), *zip(*lists.values(), strict=True))]
+def _write_csv(path: Path, names: Sequence[str], rows: Callable[[], Iterable[Iterable[Any]]]) -> None:
     # a bare carriage return ends a row for readers, and Python's writer quotes it only where everything is quoted
-    torn = any(isinstance(cell, str) and "\r" in cell for row in rows for cell in row)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC if torn else csv.QUOTE_MINIMAL)
-        writer.writerows(rows)
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n", quoting=quoting)
+            for row in chain([names], rows()):
+                cells = [_inert(cell) for cell in row]
+                if quoting == csv.QUOTE_MINIMAL and any(isinstance(cell, str) and "\r" in cell for cell in cells):
+                    break
+                writer.writerow(cells)
+            else:
+                return
 
 
 def _inert(cell: Any) -> Any:

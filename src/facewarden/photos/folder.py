@@ -35,7 +35,7 @@ class PhotoFolder(PhotoReader):
     def __init__(self, source: Path, *, out: Path) -> None:
         super().__init__(source if source.is_dir() else source.parent)
         listing = share_of_photos(photos_of(source), base=self.base)
-        self.source, self.out, self.paths = source, out, list(listing.photos)
+        self.source, self.out, self.paths = source, out, listing.photos
         within = source.is_dir() and out.resolve().is_relative_to(self.base.resolve())
         if within or out.resolve() == self.base.resolve():
             raise BadInputError(f"{out} lies inside the input {self.base}", hint="choose an --out beside it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from facewarden.core.resolve import (
 )
 from facewarden.core.roles import Aligner, Recognizer
 from facewarden.data.results import RowsResult
-from facewarden.data.table import read_table, write_table
+from facewarden.data.table import read_table, write_rows
 from facewarden.data.text import named_file
 from facewarden.photos.cloak_detector import SUSPICIOUS
 from facewarden.photos.folder import PhotoFolder
@@ -199,14 +200,17 @@ def _stale(record: Record, names: frozenset[str], *, out: Path) -> int:
 
 
 def _manifest(path: Path, record: Record, names: Sequence[str], folder: PhotoFolder) -> Path:
-    columns: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
-    listed: list[tuple[str, Mapping[str, Any] | None]] = [(name, None) for name in names]
-    listed += [(row["source"], row) for row in folder.rows()]
-    for name, skipped in sorted(listed, key=lambda entry: entry[0]):
-        row = skipped or record.row(name) or {}
-        for column, values in columns.items():
-            values.append(row.get(column))
-    write_table(path, columns)
+    skipped: dict[str, list[Mapping[str, Any]]] = {}
+    for row in folder.rows():
+        skipped.setdefault(row["source"], []).append(row)
+
+    def rows() -> Iterator[list[Any]]:
+        done, left_out = ((name, False) for name in sorted(names)), ((name, True) for name in sorted(skipped))
+        for name, is_left_out in heapq.merge(done, left_out):
+            for row in skipped[name] if is_left_out else [record.row(name) or {}]:
+                yield [row.get(column) for column in _COLUMNS]
+
+    write_rows(path, _COLUMNS, rows)
     return path
 
 

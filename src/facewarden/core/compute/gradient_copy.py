@@ -24,8 +24,11 @@ from facewarden.core.roles import Detector, Recognizer
 
 _SAME_VALUE = 1e-4
 _SAME_GRADIENT = 1e-3
-"""By which the copy may differ, in units of the value (or of one) and of the gradient's length. Rounding stays a
-hundred times below both; a normalization that is folded where it must not be changes both by far more."""
+"""By which the copy may differ, in units of the value (or of one) and of the gradient's length. Rounding stays below
+both; a normalization that is folded where it must not be changes both by far more."""
+_ROUNDED, _LIKE_ROUNDING = 2e-7, 10.0
+"""Where rounding the pixels moves the gradient of the model itself by more, as it does where maxima are taken, this
+many times as much is allowed."""
 _NOISE = 0.03  # at the clean face itself some goals have no gradient
 _LOG = logging.getLogger("facewarden")
 _Model = TypeVar("_Model", Detector, Recognizer)
@@ -54,8 +57,8 @@ def detector_for_gradients(detector: Detector, batch: FaceBatch) -> Detector:
         return detector
     probe = batch.select(whole[:1])
 
-    def read(model: Detector) -> tuple[Tensor, Tensor]:
-        images = {name: _noisy(image) for name, image in probe.images.items()}
+    def read(model: Detector, shift: float) -> tuple[Tensor, Tensor]:
+        images = {name: _noisy(image, shift) for name, image in probe.images.items()}
         output = model(replace(probe, images=images))
         value = _weighed(output.score) + sum(_weighed(output.tasks[name]) for name in sorted(output.tasks))
         found = torch.autograd.grad(value, list(images.values()), allow_unused=True)
@@ -74,15 +77,15 @@ def recognizer_for_gradients(recognizer: Recognizer, images: Tensor) -> Recogniz
     if not len(images):
         return recognizer
 
-    def read(model: Recognizer) -> tuple[Tensor, Tensor]:
-        noisy = _noisy(images[:1])
+    def read(model: Recognizer, shift: float) -> tuple[Tensor, Tensor]:
+        noisy = _noisy(images[:1], shift)
         value = _weighed(model.embed(noisy))
         return value.detach(), torch.autograd.grad(value, noisy)[0].flatten()
 
     return _copied(recognizer, read)
 
 
-def _copied(model: _Model, read: Callable[[_Model], tuple[Tensor, Tensor]]) -> _Model:
+def _copied(model: _Model, read: Callable[[_Model, float], tuple[Tensor, Tensor]]) -> _Model:
     modules = list(model.modules())
     if not model.differentiable or any(module.training or _watched(module) for module in modules):
         return model
@@ -97,25 +100,28 @@ def _copied(model: _Model, read: Callable[[_Model], tuple[Tensor, Tensor]]) -> _
     return model if made.copy is None else made.copy  # type: ignore[return-value]
 
 
-def _equal_copy(model: _Model, read: Callable[[_Model], tuple[Tensor, Tensor]]) -> _Model | None:
+def _equal_copy(model: _Model, read: Callable[[_Model, float], tuple[Tensor, Tensor]]) -> _Model | None:
     name = model.told_as or type(model).__name__
     try:
         plain = copy.copy(model)  # compared in the model's own precision: halves would hide what is looked for
         other = copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
         asked, plain.asked_precision, other.asked_precision = model.asked_precision, None, None
         with torch.enable_grad():
-            if not lay_out(other, lambda: read(other)):
+            if not lay_out(other, lambda: read(other, 0.0)):
                 return None
-            value, gradient = read(plain)
-            value_of_copy, gradient_of_copy = read(other)
+            value, gradient = read(plain, 0.0)
+            value_of_copy, gradient_of_copy = read(other, 0.0)
+            rounded = read(plain, _ROUNDED)[1]
     except NotFiniteError:
         raise
     except Exception as error:  # of a foreign network: it cannot be copied, or not be run alone
         _LOG.debug("%s: gradients are read of the model itself: %s", name, error)
         return None
-    apart = float((gradient - gradient_of_copy).norm()) / max(float(gradient.norm()), 1e-30)
+    length = max(float(gradient.norm()), 1e-30)
+    apart = float((gradient - gradient_of_copy).norm()) / length
+    allowed = max(_SAME_GRADIENT, _LIKE_ROUNDING * float((gradient - rounded).norm()) / length)
     off = float((value - value_of_copy).abs().max()) / max(1.0, float(value.abs().max()))
-    if not (apart <= _SAME_GRADIENT and off <= _SAME_VALUE):
+    if not (apart <= allowed and off <= _SAME_VALUE):
         _LOG.debug("%s: a copy for gradients differs by %.1e: the model itself is used", name, max(apart, off))
         return None
     other.asked_precision = asked
@@ -127,13 +133,16 @@ def _watched(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
-def _noisy(images: Tensor) -> Tensor:
-    draws = torch.rand(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
-    return (images.detach() + _NOISE * (2.0 * draws - 1.0)).clamp(0.0, 1.0).requires_grad_(True)
+def _noisy(images: Tensor, shift: float) -> Tensor:
+    """Images with noise, the same at every call, and with `shift` times other noise."""
+    draws = torch.rand((2, *images.shape), generator=torch.Generator().manual_seed(0)).to(images)
+    noise = _NOISE * (2.0 * draws[0] - 1.0) + shift * (2.0 * draws[1] - 1.0)
+    return (images.detach() + noise).clamp(0.0, 1.0).requires_grad_(True)
 
 
 def _weighed(output: Tensor) -> Tensor:
     """One number in which every value of an output counts otherwise."""
     flat = output.float().flatten()
     weights = torch.arange(1, len(flat) + 1, device=flat.device).cos()
-    return (flat * weights).sum() / max(1.0, len(flat) ** 0.5)
+    total: Tensor = (flat * weights).sum() / max(1.0, len(flat) ** 0.5)
+    return total

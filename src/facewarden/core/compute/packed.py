@@ -50,7 +50,7 @@ class PackedConvolution(nn.Module):
         self._weight = weight.contiguous(memory_format=torch.channels_last)
         self._bias = None if convolution.bias is None else convolution.bias.detach()
         reach = [d * (k - 1) for d, k in zip(convolution.dilation, convolution.kernel_size, strict=True)]
-        back = [far - int(p) for far, p in zip(reach, convolution.padding, strict=True)]
+        back = [far - near for far, near in zip(reach, _pair(convolution.padding), strict=True)]
         turned = convolution.groups == 1 and tuple(convolution.stride) == (1, 1) and min(back) >= 0
         self._back: _Pair | None = (back[0], back[1]) if turned else None
         self._laid_out: dict[str, tuple[Any, Tensor]] = {}
@@ -95,8 +95,9 @@ class PackedConvolution(nn.Module):
         held = self._laid_out.get(way)
         if held is None or held[0] != shape:
             dense = weight.contiguous().to(images.dtype).to_mkldnn()
-            packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
-                dense, padding, stride, _pair(self.convolution.dilation), self.convolution.groups, list(images.shape)
+            own, lay_out = self.convolution, torch._C._nn.mkldnn_reorder_conv2d_weight
+            packed: Tensor = lay_out(  # type: ignore[call-arg]
+                dense, [*padding], [*stride], [*_pair(own.dilation)], own.groups, list(images.shape)
             )
             held = self._laid_out[way] = (shape, packed)
         return held[1]
