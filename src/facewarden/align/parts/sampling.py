@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from facewarden.align.parts.template import CROP_SIZE
@@ -113,6 +112,8 @@ def _along_both(down: Any, across: Any, values: NDArray[np.float32]) -> NDArray[
 
 def _area(low: int, high: int, *, scale: float, size: int) -> tuple[Any, slice]:
     """Matrix that averages photo pixels into the reduced pixels `low` to `high`, and which photo pixels those are."""
+    from scipy.sparse import csr_array  # where it is used: verbs that only look for faces start without it
+
     first, last = int(np.floor(low * scale + 1e-9)), min(size, int(np.ceil(high * scale - 1e-9)))
     edges = np.arange(low, high + 1) * scale
     pixels = np.arange(first, last)
