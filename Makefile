@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # compiled modules are kept: without them each start of Python takes seconds longer, and tests start hundreds
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check speed docs-check docs docs-images setup setup-test fetch fetch-all clean
+.PHONY: lock release sbom model-cards audit test test-more chaos fuzz lint gpu-check speed scale-check docs-check docs docs-images setup setup-test fetch fetch-all clean
 
 audit: setup fetch
 	$(BIN)/facewarden audit --out $(OUT) --resume
@@ -43,17 +43,22 @@ lint: setup-test
 gpu-check: setup-test
 	$(BIN)/python benchmarks/gpu_check.py
 
-# The page of speeds, measured on this machine; minutes on a quiet one.
+# The page of speeds, measured on this machine: about a quarter of an hour on a quiet one. SPEED=--small is enough for a
+# look, or where others use the machine.
+SPEED ?=
 speed: setup-test fetch-all
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/speed.py $(SPEED)
 
 # A Ray cluster of two nodes that loses one, processes that train together, a store behind faults; then the figures of
-# docs/results/scale.md. About half an hour on two quiet cores; SCALE_PHOTOS=200 is enough for a look.
+# docs/results/scale.md. About half an hour on two quiet cores. For a look, or where others use the machine:
+# make scale-check SCALE_PHOTOS=120 SCALE="--photos 60 --repeats 2 --merged 500 --listed 5000"
 SCALE_PHOTOS ?= 2000
+SCALE ?=
 scale-check: setup-test
 	FACEWARDEN_SCALE_PHOTOS=$(SCALE_PHOTOS) FACEWARDEN_SCALE_OUT=docs/results/scale/lost_node.json \
-		$(BIN)/python -m pytest -m slow tests/unit/scale tests/unit/training/test_ranks.py
-	$(BIN)/python benchmarks/scale_check.py --out docs/results/scale/scale.json
+		$(BIN)/python -m pytest -m slow tests/unit/scale tests/unit/training/test_ranks.py \
+		tests/unit/training/test_launchers.py
+	$(BIN)/python benchmarks/scale_check.py $(SCALE) --out docs/results/scale/scale.json
 	$(BIN)/python benchmarks/data_wait.py --out docs/results/scale/data_wait.json
 
 docs-check: setup-test
