@@ -97,14 +97,14 @@ SCALES = {
     "score": FOLDER, "purify": FOLDER, "cloak": FOLDER, "audit": FOLDER - {"shard"}, "simulate": {"workers", "shard"},
     "bench": {*NETWORK, "workers", "shard"}, "cloak-pairs": {*NETWORK, "batch", "shard"},
     "train": {*NETWORK, "workers"}, "unseal": {*NETWORK, "workers"}, "certify": {*NETWORK, "batch"},
-    "data boxes": {"workers"},
+    "data boxes": {"workers"}, "serve": {"device"},
     **{f"evaluate {name}": FOLDER for name in ("presentation", "verification", "identification", "cloaking")},
     **dict.fromkeys(("attack", "calibrate", "distill", "explain", "sfa"), NETWORK),
 }  # fmt: skip
 """Verb -> which of device, precision, workers, batch and shard it must take."""
 ALONE = {
     "card", "compare", "completion", "doctor", "export", "fetch", "freeze", "launch", "list", "merge", "plan-test",
-    "report", "evaluate scores", "evaluate comparisons",
+    "report", "evaluate scores", "evaluate comparisons", "keys add", "keys list", "keys revoke",
     *(f"data {name}" for name in ("check", "from-folders", "import", "split", "template")),
 }  # fmt: skip
 """Verbs that run no network over many items."""
