@@ -19,7 +19,7 @@ _OUT = MappingProxyType(
     }
 )  # fmt: skip
 """Verb -> the flag that names where its results go; empty for the first argument."""
-_WITH_WORKERS = ("bench", "cloak", "purify", "score", "simulate")
+_WITHOUT_WORKERS = ("cloak-pairs",)
 _TABLES = (".parquet", ".csv")
 
 
@@ -80,7 +80,7 @@ class SharedCommand:
         if self.verb == "bench" and "--resume" not in words:
             words.append("--resume")  # what an earlier try of the share has finished stays
         told = any(word.partition("=")[0] == "--workers" for word in words)
-        if workers is not None and self.verb in _WITH_WORKERS and not told:
+        if workers is not None and self.verb not in _WITHOUT_WORKERS and not told:
             words += ["--workers", str(workers)]
         return tuple(words)
 

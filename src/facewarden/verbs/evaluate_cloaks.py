@@ -18,9 +18,7 @@ from facewarden.verbs.evaluated import Evaluated
 
 
 @computes
-@sharded(
-    "evaluate cloaking", of=CLOAKED_PEOPLE, apart=("dataset", "run", "seed", "splits", "tracker", "batch"), out="run"
-)
+@sharded("evaluate cloaking", of=CLOAKED_PEOPLE, apart=("dataset", "run", "seed", "splits", "tracker"), out="run")
 def evaluate_cloaks(
     *,
     recognizer: tuple[RecognizerLike, ...],
