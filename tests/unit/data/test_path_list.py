@@ -7,8 +7,8 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
-from facewarden.data.path_list import PathList
 from facewarden.data.photo_files import photos_of
+from facewarden.data.photo_files.path_list import PathList
 
 
 def test_a_list_gives_the_paths_that_were_put_in() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
-from facewarden.data.path_list import PathList
+from facewarden.data.photo_files.path_list import PathList
 from facewarden.data.text import natural, printable
 from facewarden.data.video.file_kinds import HEIC_SUFFIXES, first_bytes, no_photo, reads_heic, refuse_no_photo
 
