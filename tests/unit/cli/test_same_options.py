@@ -96,7 +96,7 @@ FOLDER = {*NETWORK, "workers", "batch", "shard"}
 SCALES = {
     "score": FOLDER, "purify": FOLDER, "cloak": FOLDER, "audit": FOLDER - {"shard"}, "simulate": {"workers", "shard"},
     "bench": {*NETWORK, "workers", "shard"}, "cloak-pairs": {*NETWORK, "batch", "shard"},
-    "monitor": {*NETWORK, "workers"}, "train": {*NETWORK, "workers"}, "unseal": {*NETWORK, "workers"}, "certify": {*NETWORK, "batch"},
+    **{key: {*NETWORK, "workers"} for key in ("monitor", "train", "unseal")}, "certify": {*NETWORK, "batch"},
     "data boxes": {"workers"}, "serve": {"device"},
     **{f"evaluate {name}": FOLDER for name in ("presentation", "verification", "identification", "cloaking")},
     **dict.fromkeys(("attack", "calibrate", "distill", "explain", "sfa"), NETWORK),
