@@ -19,23 +19,23 @@ class Preset:
         attacked_per_class: captures under attack, bona fide and attack presentations each.
         budgets: L∞ budgets in gray levels.
         pgd_steps: gradient steps of PGD, and of each restart of APGD.
-        apgd_restarts: of APGD, on the first sensor and on all of them.
-        auto_binary: budgets of `auto_binary` in gray levels, in the same places; none where it would take too long.
         people, photos_per_person, cloaking_people, cloak_steps: sizes of the poisoning experiment.
         rounds: bootstrap resamples.
+        apgd_restarts: of APGD, on the first sensor and on all of them.
+        auto_binary: budgets of `auto_binary` in gray levels, in the same places; none where it would take too long.
     """
 
     captures: SimulationSettings
     attacked_per_class: int
     budgets: tuple[int, ...]
     pgd_steps: int
-    apgd_restarts: int
-    auto_binary: tuple[int, ...]
     people: int
     photos_per_person: int
     cloaking_people: int
     cloak_steps: int
     rounds: int
+    apgd_restarts: int = 2
+    auto_binary: tuple[int, ...] = ()
 
 
 def _people(count: int, *, captures: int) -> SimulationSettings:
@@ -44,9 +44,9 @@ def _people(count: int, *, captures: int) -> SimulationSettings:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "quick": Preset(_people(30, captures=8), 12, (2, 8), 5, 2, (), 14, 6, 12, 6, 200),
-        "standard": Preset(_people(48, captures=16), 32, (1, 2, 4, 8), 10, 2, (), 40, 8, 16, 10, 1000),
-        "thorough": Preset(_people(160, captures=24), 128, (1, 2, 4, 8, 16), 20, 3, (2, 8), 120, 12, 40, 20, 2000),
+        "quick": Preset(_people(30, captures=8), 12, (2, 8), 5, 14, 6, 12, 6, 200),
+        "standard": Preset(_people(48, captures=16), 32, (1, 2, 4, 8), 10, 40, 8, 16, 10, 1000),
+        "thorough": Preset(_people(160, captures=24), 128, (1, 2, 4, 8, 16), 20, 120, 12, 40, 20, 2000, 3, (2, 8)),
     }
 )
 
