@@ -10,7 +10,7 @@ ARG TORCH_INDEX=""
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -c constraints.txt torch
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN pip install -c constraints.txt ".[onnx]"
+RUN pip install -c constraints.txt ".[onnx,serve]"
 
 FROM python:3.11-slim-bookworm
 RUN useradd --create-home --uid 10001 facewarden \
@@ -20,6 +20,8 @@ ENV PATH=/opt/facewarden/bin:$PATH OMP_WAIT_POLICY=PASSIVE FACEWARDEN_HOME=/data
 USER 10001
 WORKDIR /runs
 VOLUME ["/data", "/runs"]
-HEALTHCHECK --interval=60s --timeout=50s --start-period=60s --retries=3 CMD ["facewarden", "doctor", "--quiet"]
+COPY --chmod=755 deploy/health.sh /usr/local/bin/facewarden-health
+# a container that serves is asked for its readiness, any other one for its parts
+HEALTHCHECK --interval=60s --timeout=50s --start-period=60s --retries=3 CMD ["facewarden-health"]
 ENTRYPOINT ["facewarden"]
 CMD ["doctor"]

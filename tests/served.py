@@ -18,7 +18,7 @@ from facewarden.service.logs import open_log
 from facewarden.service.serving import Prepared, prepare
 from facewarden.service.settings import ServiceSettings
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 @contextmanager

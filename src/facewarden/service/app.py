@@ -56,7 +56,9 @@ def create_app(settings: ServiceSettings, *, log: Any = None) -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host, *settings.hosts])
+    # without keys a page of a browser must not reach the service under a name of its own
+    hosts = [*LOCAL_NAMES, settings.host, *settings.hosts] if settings.local or settings.hosts else ["*"]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     app.add_middleware(Bounds, service=service)
     add_pages(app)
     app.openapi = partial(_described, app, service)  # type: ignore[method-assign]

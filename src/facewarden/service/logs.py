@@ -30,7 +30,7 @@ def open_log(*, stream: Any = None, level: int = logging.INFO) -> Any:
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _without_message],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -88,6 +88,13 @@ class ActionLog:
         """Close the file."""
         with self._lock:
             self._file.close()
+
+
+def _without_message(_: Any, __: str, event: Any) -> Any:
+    """Of an error that another library logs: where it was, without its message."""
+    found = event.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else None
+    return event if error is None else {**event, **where_of(error)}
 
 
 def where_of(error: BaseException) -> dict[str, object]:

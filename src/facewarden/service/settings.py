@@ -93,9 +93,11 @@ class ServiceSettings:
         data: folder of the database, the audits and the log of actions.
         database: URL of SQLAlchemy, such as postgresql+psycopg://USER@HOST/NAME; empty for SQLite in `data`.
         instance: name of this server where several share a database and a folder.
-        hosts: further names by which clients reach this server, as the header Host tells them.
+        hosts: names by which clients reach this server, as the header Host tells them, where they are not those of this
+            machine itself; other names are refused then.
         rate: requests of one key, such as 600/minute, where the key has no rate of its own; empty for no limit.
         keep_photos: write every photo of a request below `data`/photos. It is not encrypted there.
+        threads: of the networks; 0 leaves it to torch.
         drain: seconds that a stop waits for requests that were accepted.
         limits, batching, jobs: see there.
     """
@@ -118,11 +120,11 @@ class ServiceSettings:
     hosts: tuple[str, ...] = ()
     rate: str = ""
     keep_photos: bool = False
+    threads: Whole = 0
     drain: NotNegative = 30.0
     limits: RequestLimits = RequestLimits()
     batching: Batching = Batching()
     jobs: JobLimits = JobLimits()
-    threads: Whole = 0
 
     def __post_init__(self) -> None:
         if not self.instance.replace("-", "").replace("_", "").isalnum():

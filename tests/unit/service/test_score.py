@@ -30,7 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
 
 
 def ask(service: Prepared, body: Any, **query: str) -> httpx.Response:
-    return httpx.post(f"{service.url}/v1/score", json=body, params=query, timeout=60)
+    return httpx.post(f"{service.url}/v1/score", json=body, params=query, timeout=120)
 
 
 def batch_of(rows: list[dict[str, Any]], seeds: list[int]) -> FaceBatch:
@@ -126,7 +126,7 @@ def test_no_value_of_a_request_comes_back_in_a_refusal(service: Prepared) -> Non
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"samples": [{"rgb": NaN}]}', "\x00", '"\\ud800"', "1" * 10_000])
 def test_broken_bodies_are_refused(service: Prepared, text: str) -> None:
     headers = {"Content-Type": "application/json"}
-    found = httpx.post(f"{service.url}/v1/score", content=text, headers=headers, timeout=60)
+    found = httpx.post(f"{service.url}/v1/score", content=text, headers=headers, timeout=120)
     assert 400 <= found.status_code < 500, found.text
     assert found.json()["message"]
 
@@ -134,9 +134,11 @@ def test_broken_bodies_are_refused(service: Prepared, text: str) -> None:
 def test_only_json_of_this_host_is_taken(service: Prepared) -> None:
     url = f"{service.url}/v1/score"
     text = json.dumps({"samples": [sample()]})
-    assert httpx.post(url, content=text, headers={"Content-Type": "text/plain"}).status_code == 415
-    assert httpx.post(url, json={}, headers={"Host": "attacker.example"}).status_code == 400
-    assert httpx.post(url, content=text, headers={"Content-Type": "application/json", "Host": "localhost:1"}).is_success
+    assert httpx.post(url, content=text, headers={"Content-Type": "text/plain"}, timeout=120).status_code == 415
+    assert httpx.post(url, json={}, headers={"Host": "attacker.example"}, timeout=120).status_code == 400
+    assert httpx.post(
+        url, content=text, headers={"Content-Type": "application/json", "Host": "localhost:1"}, timeout=120
+    ).is_success
 
 
 def test_an_unknown_model_is_named_with_the_known_ones(service: Prepared) -> None:

@@ -91,7 +91,9 @@ class Gate:
         rate = self._rate if key is None or not key.rate else key.rate
         if not rate:
             return
-        item = self._parsed.setdefault(rate, parse(rate)) if rate not in self._parsed else self._parsed[rate]
+        if rate not in self._parsed:
+            self._parsed[rate] = parse(rate)
+        item = self._parsed[rate]
         if not self._limiter.hit(item, caller.key or "anybody"):
             again = self._limiter.get_window_stats(item, caller.key or "anybody").reset_time - time.time()
             raise Problem(

@@ -22,7 +22,14 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from facewarden.core.errors import BadInputError
 
@@ -76,32 +83,50 @@ def open_database(url: str) -> Engine:
         BadInputError: no such database, or one of another version.
     """
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(parsed, connect_args={"timeout": 30})
-            event.listen(engine, "connect", _set_up_sqlite)
-        elif parsed.get_backend_name() == "postgresql":
-            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        else:
-            raise BadInputError(f"{_shown(url)}: neither SQLite nor PostgreSQL", hint="postgresql://USER@HOST/NAME")
-        with suppress(IntegrityError):  # another server makes the tables at the same moment
-            TABLES.create_all(engine)
-        with engine.begin() as connection:
-            found = connection.execute(select(about.c.version)).scalar()
-            if found is None:
-                connection.execute(insert(about).values(version=VERSION))
-        if found not in (None, VERSION):
-            raise BadInputError(
-                f"{_shown(url)}: tables of version {found}, this release has {VERSION}", hint="another database"
-            )
-        return engine
-    except (SQLAlchemyError, ArgumentError, NoSuchModuleError, OSError, ImportError) as error:
-        told = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        engine = _engine(url)
+    except (ArgumentError, NoSuchModuleError, OSError, ImportError) as error:
+        raise _no_database(url, error) from error
+    try:
+        found = _version(engine)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise _no_database(url, error) from error
+    if found != VERSION:
+        engine.dispose()
         raise BadInputError(
-            f"{_shown(url)}: no database: {told[:200]}", hint="--database URL, or --data FOLDER"
-        ) from error
+            f"{_shown(url)}: tables of version {found}, this release has {VERSION}", hint="another database"
+        )
+    return engine
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    kind = parsed.get_backend_name()
+    if kind == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if kind != "sqlite":
+        raise BadInputError(f"{_shown(url)}: neither SQLite nor PostgreSQL", hint="postgresql://USER@HOST/NAME")
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 30})
+    event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _version(engine: Engine) -> int:
+    """Make the tables that are not there yet; the version of those that are."""
+    with suppress(IntegrityError, ProgrammingError, OperationalError):  # another server makes them at the same moment
+        TABLES.create_all(engine)
+        with engine.begin() as connection:
+            if connection.execute(select(about.c.version)).scalar() is None:
+                connection.execute(insert(about).values(version=VERSION))
+    with engine.connect() as connection:
+        return int(connection.execute(select(about.c.version)).scalar_one())
+
+
+def _no_database(url: str, error: Exception) -> BadInputError:
+    told = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return BadInputError(f"{_shown(url)}: no database: {told[:200]}", hint="--database URL, or --data FOLDER")
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:

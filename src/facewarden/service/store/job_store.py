@@ -108,7 +108,7 @@ class JobStore:
             rows = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
             return {state: int(count) for state, count in rows}
 
-    def claim(self, owner: str, *, lease: float) -> Job | None:
+    def claim(self, owner: str, *, lease: int | float) -> Job | None:
         """Take the oldest queued job, for this server alone.
 
         Args:
@@ -128,7 +128,7 @@ class JobStore:
         return None if identity is None else self.get(identity)
 
     def renew(
-        self, identity: str, owner: str, *, lease: float, progress: Mapping[str, Any] | None = None
+        self, identity: str, owner: str, *, lease: int | float, progress: Mapping[str, Any] | None = None
     ) -> tuple[bool, bool]:
         """Say that this server still works on a job.
 

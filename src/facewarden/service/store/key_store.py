@@ -41,7 +41,7 @@ class ApiKey:
     expires: float | None
     revoked: float | None
 
-    def valid(self, now: float) -> bool:
+    def valid(self, now: int | float) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or now < self.expires)
 
@@ -67,7 +67,9 @@ class KeyStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, name: str, *, scopes: Sequence[str], rate: str = "", days: float | None = None) -> tuple[ApiKey, str]:
+    def add(
+        self, name: str, *, scopes: Sequence[str], rate: str = "", days: int | float | None = None
+    ) -> tuple[ApiKey, str]:
         """Make a key.
 
         Args:

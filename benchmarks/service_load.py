@@ -1,0 +1,294 @@
+"""The service on loopback: latency and throughput beside the bare model, a long mixed load, and hostile requests.
+
+Run: python benchmarks/service_load.py --seconds 3600 --out docs/results/service.json
+
+The service runs in a process of its own on one core, whoever asks on another one. Latency and throughput are measured
+in turn with a process that computes with the same model on the core of the service, which waits meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from figures_json import write
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from served import sample  # noqa: E402
+
+HEAVY = """
+import timm, torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = timm.create_model("resnet18", num_classes=1)
+    def forward(self, images):
+        return self.net(images)[:, 0]
+"""
+CARD = {
+    "name": "heavy", "summary": "resnet18 with random weights, for its time alone", "role": "pad",
+    "settings": {"size": 224, "scale": None, "mean": 127.5, "std": 127.5, "output": "logit", "order": "RGB"},
+}  # fmt: skip
+SIDE = 224
+
+
+def percentile(values: list[float], share: float) -> float:
+    """A percentile of seconds, in milliseconds."""
+    return round(1000 * float(np.percentile(values, share)), 2)
+
+
+def bare(pipe: Any, folder: str, core: int) -> None:
+    """Compute with the same model: a request is how many frames, the answer how many seconds."""
+    os.sched_setaffinity(0, {core})
+    import torch
+
+    from facewarden.core.batch import FaceBatch
+    from facewarden.core.compute.finite import scores_of
+    from facewarden.core.resolve import resolve_detector
+
+    torch.set_num_threads(1)
+    model = resolve_detector(f"{folder}/heavy.py:Net")
+    frames = torch.rand(64, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    pipe.send("ready")
+    while (count := pipe.recv()) is not None:
+        batch = FaceBatch({"rgb": frames[:count]}, tuple(map(str, range(count))),
+                          box=torch.tensor([[56.0, 56.0, 168.0, 168.0]]).repeat(count, 1))  # fmt: skip
+        started = time.perf_counter()
+        scores_of(model, batch)
+        pipe.send(time.perf_counter() - started)
+
+
+@contextmanager
+def service(folder: Path, core: int) -> Iterator[tuple[str, int]]:
+    """The service in its own process on one core; its address and its process."""
+    (folder / "heavy.py").write_text(HEAVY, encoding="utf-8")
+    (folder / "heavy.json").write_text(json.dumps(CARD), encoding="utf-8")
+    settings = {
+        "detectors": ["multi_cnn", f"{folder}/heavy.py:Net"], "data": str(folder / "data"), "port": 0, "device": "cpu",
+        "threads": 1, "limits": {"pixels": 60_000_000},
+    }  # fmt: skip
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    command = ["taskset", "-c", str(core), sys.executable, "-m", "facewarden", "serve", str(folder / "settings.json")]
+    with (folder / "log").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            url = ""
+            while not url:
+                assert process.poll() is None, (folder / "log").read_text(encoding="utf-8")
+                time.sleep(0.2)
+                lines = (folder / "log").read_text(encoding="utf-8").splitlines()
+                url = next((json.loads(one)["url"] for one in lines if '"listening"' in one), "")
+            while True:
+                try:
+                    httpx.get(f"{url}/health/ready", timeout=60).raise_for_status()
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.2)
+            yield url, process.pid
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def speed(url: str, folder: Path, core: int, *, rounds: int) -> dict[str, Any]:
+    """Latency at concurrency 1 and throughput at concurrency 16, each in turn with the bare model."""
+    here, there = multiprocessing.get_context("spawn").Pipe()
+    child = multiprocessing.get_context("spawn").Process(target=bare, args=(there, str(folder), core), daemon=True)
+    child.start()
+    here.recv()
+
+    def model(count: int) -> float:
+        here.send(count)
+        return float(here.recv())
+
+    body = {"samples": [sample(0, side=SIDE)]}
+    alone, served = [], []
+    with httpx.Client(base_url=url, timeout=120) as client:
+        for number in range(rounds + 10):
+            seconds = model(1)
+            started = time.perf_counter()
+            client.post("/v1/score?model=heavy", json=body).raise_for_status()
+            if number >= 10:
+                alone.append(seconds)
+                served.append(time.perf_counter() - started)
+    ratios = []
+    for _ in range(max(rounds // 40, 3)):
+        plain = 64 / sum(model(16) for _ in range(4))
+        ratios.append(_throughput(url, body, count=64) / plain)
+        del plain
+    here.send(None)
+    child.join(30)
+    half = 1.96 * statistics.stdev(ratios) / len(ratios) ** 0.5
+    extra = [1000 * (one - other) for one, other in zip(served, alone, strict=True)]
+    return {
+        "requests": rounds,
+        "model_p50_ms": percentile(alone, 50),
+        "p50_ms": percentile(served, 50),
+        "p99_ms": percentile(served, 99),
+        "extra_p50_ms": round(float(np.median(extra)), 2),
+        "p99_over_p50": round(percentile(served, 99) / percentile(served, 50), 2),
+        "model_p99_over_p50": round(percentile(alone, 99) / percentile(alone, 50), 2),
+        "throughput_ratio": {
+            "value": round(statistics.mean(ratios), 3), "low": round(statistics.mean(ratios) - half, 3),
+            "high": round(statistics.mean(ratios) + half, 3), "n": len(ratios),
+        },
+    }  # fmt: skip
+
+
+def _throughput(url: str, body: dict[str, Any], *, count: int) -> float:
+    """Samples a second of sixteen clients."""
+    left = iter(range(count))
+    lock = threading.Lock()
+
+    def work() -> None:
+        with httpx.Client(base_url=url, timeout=120) as client:
+            while True:
+                with lock:
+                    if next(left, None) is None:
+                        return
+                client.post("/v1/score?model=heavy", json=body).raise_for_status()
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    started = time.perf_counter()
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return count / (time.perf_counter() - started)
+
+
+def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
+    """A bounded mix of requests of four clients; statuses, and the memory of the service."""
+    ends = time.monotonic() + seconds
+    statuses: Counter[str] = Counter()
+    lock = threading.Lock()
+    memory: list[tuple[float, int]] = []
+
+    def work(number: int) -> None:
+        rng = np.random.default_rng(number)
+        with httpx.Client(base_url=url, timeout=240) as client:
+            while time.monotonic() < ends:
+                name, answer = _one(client, rng)
+                with lock:
+                    statuses[f"{name} {answer}"] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for one in threads:
+        one.start()
+    began = time.monotonic()
+    while any(one.is_alive() for one in threads):
+        memory.append((time.monotonic() - began, _resident(pid)))
+        time.sleep(2)
+    warm = [size for when, size in memory if 0.2 * seconds <= when < 0.35 * seconds]
+    last = [size for when, size in memory if when >= 0.85 * seconds]
+    codes = Counter(int(key.rsplit(" ", 1)[1]) for key in statuses.elements())
+    return {
+        "seconds": round(seconds),
+        "requests": sum(statuses.values()),
+        "by_route_and_status": dict(sorted(statuses.items())),
+        "errors_5xx": sum(count for code, count in codes.items() if code >= 500 or code == 0),
+        "memory_mib": {"warm": round(statistics.mean(warm) / 2**20, 1), "end": round(statistics.mean(last) / 2**20, 1)},
+        "memory_growth": round(statistics.mean(last) / statistics.mean(warm) - 1, 4),
+    }
+
+
+def _one(client: httpx.Client, rng: np.random.Generator) -> tuple[str, int]:
+    """One request of the mix."""
+    kind = rng.choice(["score", "several", "find", "broken", "purify", "cloak", "verify", "large", "form", "about"])
+    side, seed = int(rng.integers(48, 320)), int(rng.integers(50))
+    one = sample(seed, side=side)
+    photo = {"key": one["key"], "rgb": one["rgb"]}
+    bodies: dict[str, tuple[str, Any]] = {
+        "score": ("/v1/score", {"samples": [one]}),
+        "several": ("/v1/score?model=heavy", {"samples": [sample(seed + k, side=side) for k in range(4)]}),
+        "find": ("/v1/score", {"samples": [photo]}),
+        "broken": ("/v1/score", {"samples": [one | {"rgb": one["rgb"][: 4 * int(rng.integers(1, 400))]}]}),
+        "purify": ("/v1/purify", {"samples": [photo]}),
+        "cloak": ("/v1/cloak-likelihood", {"samples": [photo]}),
+        "verify": ("/v1/verify", {"pairs": [{"first": one["rgb"], "second": one["rgb"]}]}),
+        "large": ("/v1/score", {"samples": [one] * 65}),
+        "form": ("/v1/score", {"samples": [{"pixels": 1}]}),
+    }
+    try:
+        if kind == "about":
+            path = str(rng.choice(["/health/ready", "/metrics", "/v1/models", "/v1/audits"]))
+            return path, client.get(path).status_code
+        path, body = bodies[str(kind)]
+        return path.partition("?")[0], client.post(path, json=body).status_code
+    except httpx.TransportError:
+        return str(kind), 0
+
+
+def _resident(pid: int) -> int:
+    """Bytes in memory of the service, which taskset has become."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def hostile(url: str, folder: Path, *, count: int) -> dict[str, Any]:
+    """Pictures of the fuzz corpus as requests."""
+    from fuzz.pictures import FAMILIES
+
+    kinds = [name for name in FAMILIES if name != "no file"]
+    statuses: Counter[int] = Counter()
+    for number in range(count):
+        place = folder / "hostile" / str(number)
+        (place / "person").mkdir(parents=True)
+        FAMILIES[kinds[number % len(kinds)]](np.random.default_rng(number), place)
+        for path in (one for one in place.rglob("*") if one.is_file()):
+            text = base64.b64encode(path.read_bytes()).decode() or "="
+            route = ("/v1/score", "/v1/purify", "/v1/cloak-likelihood")[number % 3]
+            answer = httpx.post(f"{url}{route}", json={"samples": [{"rgb": text}]}, timeout=240)
+            statuses[answer.status_code] += 1
+    return {
+        "requests": sum(statuses.values()),
+        "families": len(kinds),
+        "statuses": {str(code): number for code, number in sorted(statuses.items())},
+        "errors_5xx": sum(number for code, number in statuses.items() if code >= 500),
+    }
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3600.0, help="of the load")
+    parser.add_argument("--rounds", type=int, default=400, help="requests for the latency")
+    parser.add_argument("--hostile", type=int, default=1000, help="pictures of the fuzz corpus")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    with tempfile.TemporaryDirectory() as name, service(Path(name), cores[0]) as (url, pid):
+        found: dict[str, Any] = {
+            "load_average_before": round(os.getloadavg()[0], 1),
+            "speed": speed(url, Path(name), cores[0], rounds=asked.rounds),
+            "load": load(url, pid, seconds=asked.seconds),
+            "hostile": hostile(url, Path(name), count=asked.hostile),
+            "load_average_after": round(os.getloadavg()[0], 1),
+        }
+    write(asked.out, found)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""How the command starts: without its extra it says what to install; files of settings are checked as all others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facewarden.cli import main
+from facewarden.core.errors import BadInputError
+from facewarden.service.settings import ServiceSettings, read_service_settings
+
+
+@pytest.mark.parametrize("package", ["fastapi", "uvicorn", "sqlalchemy", "limits"])
+def test_without_the_extra_it_says_what_to_install(package: str, tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules[{package!r}] = None
+from facewarden.cli import main
+codes = [main(["serve", "--data", {str(tmp_path)!r}]), main(["keys", "add", "a", "--data", {str(tmp_path)!r}])]
+sys.exit(0 if {package!r} in ("fastapi", "uvicorn") and codes[0] == 2 or codes == [2, 2] else 1)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert f"needs {package}" in found.stderr
+    assert "pip install 'facewarden[serve]'" in found.stderr
+
+
+def test_settings_are_read_and_wrong_ones_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "service.json"
+    file.write_text(json.dumps({"port": 0, "limits": {"samples": 5}, "captures": {"door": "d.csv"}}))
+    read = read_service_settings(file)
+    assert (read.port, read.limits.samples, read.limits.bytes) == (0, 5, 32 * 2**20)
+    for wrong, told in (({"prot": 1}, "did you mean port"), ({"limits": {"samples": 0}}, "limits.samples"),
+                        ({"instance": "a/b"}, "instance"), ({"detectors": []}, "detectors")):  # fmt: skip
+        file.write_text(json.dumps(wrong))
+        with pytest.raises(BadInputError, match=told):
+            read_service_settings(file)
+    assert main(["serve", str(file)]) == 2
+    assert "detectors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False),
+     ("10.0.0.1", False), ("localhost.example", False)],
+)  # fmt: skip
+def test_what_is_reached_from_this_machine_alone(host: str, local: bool) -> None:
+    assert ServiceSettings(host=host).local is local
+
+
+def test_the_database_lies_in_the_folder_whatever_its_name(tmp_path: Path) -> None:
+    from facewarden.service.store.database import open_database
+
+    folder = tmp_path / "a folder?with#signs"
+    engine = open_database(ServiceSettings(data=folder).database_url)
+    engine.dispose()
+    assert (folder / "service.db").is_file()
