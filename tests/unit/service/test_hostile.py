@@ -15,7 +15,7 @@ import schemathesis
 from schemathesis.core.result import Ok
 
 from facewarden.service.serving import Prepared
-from facewarden.service.settings import RequestLimits
+from facewarden.service.settings import JobLimits, RequestLimits
 from facewarden.service.wire.photos import PhotosRequest, ScoreRequest, VerifyRequest, examples_of
 from fuzz.pictures import FAMILIES
 from served import sample, served, settings_in
@@ -26,7 +26,7 @@ ROUTES = ("/v1/score", "/v1/purify", "/v1/cloak-likelihood")
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, need_asset: Callable[[str], Path]) -> Iterator[Prepared]:
     need_asset("yunet")
-    more = {"purifier": "puface", "limits": RequestLimits(pixels=60_000_000)}
+    more = {"purifier": "puface", "limits": RequestLimits(pixels=60_000_000), "jobs": JobLimits(waiting=1)}
     with served(settings_in(tmp_path_factory.mktemp("service"), **more)) as made:
         yield made
 

@@ -44,8 +44,8 @@ def test_an_audit_is_done_followed_and_removed(tmp_path: Path, few: Path) -> Non
     with served(settings(tmp_path, few)) as made:
         url = f"{made.url}/v1/audits"
         refused = [
-            ({"captures": "/etc/passwd"}, 404), ({"detector": "a.py:Net"}, 404), ({"policy": "guess"}, 400),
-            ({"fail_on": "acer >"}, 400), ({"seed": -1}, 422),
+            ({"captures": "/etc/passwd"}, 404), ({"detector": "a.py:Net"}, 404), ({"policy": "guess"}, 422),
+            ({"fail_on": "acer >"}, 422), ({"seed": -1}, 422),
         ]  # fmt: skip
         for wrong, status in refused:
             assert httpx.post(url, json=wrong, timeout=120).status_code == status, wrong

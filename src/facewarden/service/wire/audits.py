@@ -8,6 +8,15 @@ from pydantic import ConfigDict, Field
 
 from facewarden.service.wire.photos import Wire
 
+_SECTION = "(presentation|perturbation|poisoning)"
+_METRIC = (
+    rf"{_SECTION}\.(acer|apcer|bpcer|eer|auc|attack_as_bona_fide|bona_fide_as_attack|success)(\[[a-z]+=[a-z0-9_]+\])?"
+)
+_TERM = rf"({_METRIC} (>|>=|<|<=) 0\.[0-9]{{1,6}}|grade\({_SECTION}\) > [A-D])"
+GATE = rf"^{_TERM}( (or|and) {_TERM}){{0,7}}$"
+"""Gates that a request may name: comparisons joined by or, and; `facewarden audit --fail-on` takes more."""
+POLICY = r"^(eer|apcer=0\.[0-9]{0,5}[1-9])$"
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -19,11 +28,11 @@ class AuditRequestOnWire(Wire):
     )
     detector: Annotated[Name | None, Field(description="A served detector; the first one when left out.")] = None
     preset: Literal["quick", "standard", "thorough"] = "quick"
-    policy: Annotated[str, Field(min_length=1, max_length=100, examples=["eer", "apcer=0.05"])] = "eer"
+    policy: Annotated[str, Field(pattern=POLICY, max_length=100, examples=["eer", "apcer=0.05"])] = "eer"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     captures: Annotated[Name | None, Field(description="Captures of the settings; simulated when left out.")] = None
     faces: Annotated[Name | None, Field(description="Photos of people of the settings.")] = None
-    fail_on: Annotated[str | None, Field(min_length=1, max_length=1000, examples=["presentation.acer > 0.05"])] = None
+    fail_on: Annotated[str | None, Field(pattern=GATE, max_length=1000, examples=["presentation.acer > 0.05"])] = None
 
 
 class JobAnswer(Wire):
