@@ -137,6 +137,7 @@ def check_keys(settings: ServiceSettings) -> None:
 
 def _listening(settings: ServiceSettings) -> socket.socket:
     """A socket on the address; taken before models are loaded, so that an occupied port is told at once."""
+    made: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -146,6 +147,8 @@ def _listening(settings: ServiceSettings) -> socket.socket:
         made.bind(address)
         return made
     except (OSError, UnicodeError) as error:
+        if made is not None:
+            made.close()
         raise BadInputError(
             f"{settings.host}:{settings.port} cannot be listened on: {error}", hint="another --host or --port"
         ) from error
