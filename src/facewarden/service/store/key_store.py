@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from limits import parse
 from sqlalchemy import Engine, insert, select, update
 
 from facewarden.core.errors import BadInputError
@@ -134,8 +135,6 @@ def check_rate(rate: str) -> None:
     Raises:
         BadInputError: it is none.
     """
-    from limits import parse
-
     try:
         if rate:
             parse(rate)
