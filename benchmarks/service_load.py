@@ -35,18 +35,23 @@ sys.path.insert(0, str(ROOT / "tests"))
 from served import sample  # noqa: E402
 
 HEAVY = """
-import timm, torch
+import torch
 
-class Net(torch.nn.Module):
+class Net(torch.nn.Sequential):
     def __init__(self):
-        super().__init__()
         torch.manual_seed(0)
-        self.net = timm.create_model("resnet18", num_classes=1)
-    def forward(self, images):
-        return self.net(images)[:, 0]
+        widths = [3, 32, 64, 128, 256, 512]
+        blocks = [
+            part
+            for one, two in zip(widths, widths[1:])
+            for part in (torch.nn.Conv2d(one, two, 3, stride=2, padding=1), torch.nn.BatchNorm2d(two), torch.nn.ReLU(),
+                         torch.nn.Conv2d(two, two, 3, padding=1), torch.nn.ReLU())
+        ]
+        super().__init__(*blocks, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 1),
+                         torch.nn.Flatten(0))
 """
 CARD = {
-    "name": "heavy", "summary": "resnet18 with random weights, for its time alone", "role": "pad",
+    "name": "heavy", "summary": "ten convolutions with random weights, for their time alone", "role": "pad",
     "settings": {"size": 224, "scale": None, "mean": 127.5, "std": 127.5, "output": "logit", "order": "RGB"},
 }  # fmt: skip
 SIDE = 224

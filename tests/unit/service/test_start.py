@@ -34,7 +34,7 @@ def test_settings_are_read_and_wrong_ones_are_named(tmp_path: Path, capsys: pyte
     file.write_text(json.dumps({"port": 0, "limits": {"samples": 5}, "captures": {"door": "d.csv"}}))
     read = read_service_settings(file)
     assert (read.port, read.limits.samples, read.limits.bytes) == (0, 5, 32 * 2**20)
-    for wrong, told in (({"prot": 1}, "did you mean port"), ({"limits": {"samples": 0}}, "limits.samples"),
+    for wrong, told in (({"prot": 1}, "did you mean 'port'"), ({"limits": {"samples": 0}}, "limits.samples"),
                         ({"instance": "a/b"}, "instance"), ({"detectors": []}, "detectors")):  # fmt: skip
         file.write_text(json.dumps(wrong))
         with pytest.raises(BadInputError, match=told):
