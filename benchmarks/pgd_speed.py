@@ -11,6 +11,7 @@ are measured in float32.
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
 import warnings
@@ -114,11 +115,15 @@ def main() -> None:
     plain = OfModelItself(detector, batch, threshold=0.0, loss="cross_entropy")
     oracle = torchattacks.PGD(network, eps=eps, alpha=eps / 4, steps=10)
     objective.for_gradients()  # the copy is made once for a model, not once for an attack
+    turned = TwoLogits(copy.deepcopy(network).to(memory_format=torch.channels_last))
+    rearranged = OfModelItself(turned, batch, threshold=0.0, loss="cross_entropy")
     variants: dict[str, Callable[[], Tensor]] = {
         "torchattacks": lambda: oracle(images, labels),
-        "facewarden float32": lambda: PGD()(objective, threat).images["rgb"],
-        "of the model itself": lambda: PGD()(plain, threat).images["rgb"],
-        "bfloat16": lambda: PGD(precision="bfloat16")(objective, threat).images["rgb"],
+        "facewarden float32": lambda: PGD()(plain, threat).images["rgb"],
+        "the same, weights channels-last": lambda: PGD()(rearranged, threat).images["rgb"],
+        "and bfloat16": lambda: PGD(precision="bfloat16")(rearranged, threat).images["rgb"],
+        "of the copy": lambda: PGD()(objective, threat).images["rgb"],
+        "of the copy, bfloat16": lambda: PGD(precision="bfloat16")(objective, threat).images["rgb"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     reached: dict[str, Tensor] = {}
