@@ -26,7 +26,7 @@ def test_what_makes_no_set_is_refused_where_it_is_made(change: dict[str, object]
         read_settings(Simulation, {name: list(v) if isinstance(v, tuple) else v for name, v in change.items()})
 
 
-@pytest.mark.parametrize(("values", "told"), [({"version": 3}, "version is 3"), ({"domains": "alder"}, "a list")])
+@pytest.mark.parametrize(("values", "told"), [({"version": 4}, "version is 4"), ({"domains": "alder"}, "a list")])
 def test_files_are_refused_for_types_too(values: dict[str, object], told: str) -> None:
     with pytest.raises(SettingError, match=told):
         read_settings(Simulation, values)
