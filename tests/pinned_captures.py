@@ -7,14 +7,14 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewarden.core.labels import SPECIES_BY_VERSION
+from facewarden.core.labels import SPECIES_BY_VERSION, SPECIES_GROUPS, species_group
 from facewarden.data.simulate import Capture, Simulation
 from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
 from facewarden.data.simulate.plan import make_plan
@@ -111,3 +111,42 @@ def check_alike(made: list[Capture], stored: dict[str, Any]) -> None:
         for name, tolerance in (("rgb", 1.5), ("infrared", 1.5), ("measured", 0.05), ("depth picture", 6.0)):
             assert now[name] == pytest.approx(before[name], abs=tolerance), (now["what"], name)
         assert now["box"] == pytest.approx(before["box"], abs=0.2)
+
+
+class PinnedVersion:
+    """The tests of a version with sites; a file of a version derives its own class.
+
+    Attributes:
+        version: of the simulator.
+        stored_in: what `store` wrote.
+    """
+
+    version: ClassVar[int]
+    stored_in: ClassVar[Path]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def made(cls) -> list[Capture]:
+        return site_captures(cls.version)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stored(cls) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(cls.stored_in.read_text(encoding="utf-8"))
+        return found
+
+    def test_every_group_of_species_and_every_site_is_pinned(self, made: list[Capture]) -> None:
+        species = {capture.spec.species for capture in made}
+        assert species == set(SPECIES_BY_VERSION[self.version])
+        assert {species_group(name) for name in species} >= set(SPECIES_GROUPS)
+        assert {capture.spec.domain for capture in made} >= {site.name for site in dev_sites(self.version)}
+
+    def test_every_capture_is_as_it_was(self, made: list[Capture], stored: dict[str, Any]) -> None:
+        check_alike(made, stored)
+
+    def test_bits_are_the_same_where_libraries_and_instructions_are(
+        self, made: list[Capture], stored: dict[str, Any]
+    ) -> None:
+        if machine() != stored["machine"]:
+            pytest.skip(f"the bits were stored on {stored['machine']}, this is {machine()}")
+        assert [bits(capture) for capture in made] == [one["bits"] for one in stored["captures"]]
