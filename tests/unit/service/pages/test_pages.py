@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +19,21 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import insert
 from starlette import formparsers
 
+from facewarden.reporting.codec import parse_report
+from facewarden.reporting.document import Report
+from facewarden.reporting.html import write_report
 from facewarden.service.pages import router
 from facewarden.service.pages.paths import ROOT, SIGN_IN
 from facewarden.service.pages.scale import WIDTH, score_scale
 from facewarden.service.serving import Prepared
 from facewarden.service.settings import RequestLimits
+from facewarden.service.store.database import jobs
 from served import served, settings_in, soft
 
+ROOT_FOLDER = Path(__file__).parents[4]
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
@@ -223,6 +232,40 @@ def test_an_audit_is_started_followed_and_ended_without_scripts(reader: httpx.Cl
     assert "hx-trigger" not in state
     removed = reader.post(f"{started.url.path}/remove", data={"token": token(page)})
     assert "There is no audit yet" in removed.text
+
+
+def finished(service: Prepared, report: Report) -> str:
+    """An audit that has ended, with its report."""
+    identity = uuid.uuid4().hex
+    grades = {section.name: section.grade for section in report.sections}
+    row = {"id": identity, "kind": "audit", "request": json.dumps({"preset": "quick"}), "state": "done", "by": "",
+           "created": time.time(), "outcome": json.dumps({"grades": grades, "gate": None})}  # fmt: skip
+    with service.service.engine.begin() as connection:
+        connection.execute(insert(jobs).values(row))
+    write_report(report, service.service.audits / identity / "run")
+    return identity
+
+
+def test_reports_are_opened_in_a_sandbox_and_compared(service: Prepared, reader: httpx.Client) -> None:
+    whole = parse_report((ROOT_FOLDER / "docs/results/audit_default/report.json").read_text(encoding="utf-8"))
+    worse = [replace(one, value=0.9, low=0.85, high=0.95) if one.name == "bpcer" else one
+             for one in whole.presentation.metrics]  # fmt: skip
+    section = replace(whole.presentation, figures=(), metrics=tuple(worse))
+    first = finished(service, replace(whole, title="<i>old</i>"))
+    second = finished(service, replace(whole, presentation=section))
+    listed = reader.get(f"{ROOT}/audits").text
+    assert listed.count(f'value="{first}"') == 2
+    page = reader.get(f"{ROOT}/audits/compare", params={"first": first, "second": second})
+    assert page.status_code == 200
+    assert "&lt;i&gt;old&lt;/i&gt;" in page.text
+    assert re.search(r"BPCER</th>.*?>worse</td>", page.text, re.S)
+    report = reader.get(f"{ROOT}/audits/{second}/report")
+    assert report.status_code == 200
+    assert "sandbox" in report.headers["content-security-policy"]
+    assert "Audit of" in reader.get(f"{ROOT}/audits/{second}").text
+    assert reader.get(f"{ROOT}/audits/compare", params={"first": first, "second": "x"}).status_code == 404
+    for identity in (first, second):
+        reader.post(f"{ROOT}/audits/{identity}/remove", data={"token": token(listed)})
 
 
 def test_a_service_with_keys_asks_for_one(tmp_path: Path) -> None:
