@@ -208,7 +208,7 @@ def test_nobody_is_led_away(reader: httpx.Client, to: str) -> None:
 def test_an_audit_is_started_followed_and_ended_without_scripts(reader: httpx.Client) -> None:
     page = reader.get(f"{ROOT}/audits").text
     assert "There is no audit yet" in page
-    given = {"token": token(page), "preset": "quick", "policy": "eer", "seed": "3", "fail_on": "presentation"}
+    given = {"token": token(page), "preset": "quick", "policy": "eer", "seed": "3", "fail_on": "presentation.acer > 5"}
     wrong = reader.post(f"{ROOT}/audits", data=given)
     assert wrong.status_code == 400
     assert 'value="3"' in wrong.text
