@@ -210,7 +210,7 @@ def test_an_audit_is_started_followed_and_ended_without_scripts(reader: httpx.Cl
     assert "There is no audit yet" in page
     given = {"token": token(page), "preset": "quick", "policy": "eer", "seed": "3", "fail_on": "presentation.acer > 5"}
     wrong = reader.post(f"{ROOT}/audits", data=given)
-    assert wrong.status_code == 400
+    assert wrong.status_code == 422
     assert 'value="3"' in wrong.text
     assert 'role="alert"' in wrong.text
     good = {"token": token(page), "preset": "quick", "policy": "eer", "seed": "0"}
