@@ -67,7 +67,12 @@ class Evade(Objective):
         return self._signed(self._score(images) - self.threshold)
 
     def for_gradients(self) -> Evade:
-        """The same goal on a copy of the detector (`facewarden.core.compute.gradient_copy`)."""
+        """The same goal on a copy of the detector (`facewarden.core.compute.gradient_copy`).
+
+        A subclass is asked itself: it may note what it is asked, which a copy of it would note in vain.
+        """
+        if type(self) is not Evade:
+            return self
         part = copy.copy(self)
         part.detector = detector_for_gradients(self.detector, self.batch)
         return part

@@ -13,7 +13,7 @@ from torch import Tensor
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
-from facewarden.purifiers.jpeg import Jpeg
+from facewarden.purifiers.parts.jpeg_round_trip import as_jpeg
 
 _FILE = Path(__file__).parent / "parts" / "chains.json"
 _CROP = 112  # pixels that recognizers take of the face
@@ -69,7 +69,7 @@ class Chain(Purifier):
         seen = _sized(images, round(height * scale), round(width * scale))
         for step in self.steps:
             if "jpeg" in step:
-                seen = Jpeg(quality=step["jpeg"]).purify(seen)
+                seen = as_jpeg(seen, quality=step["jpeg"])
                 continue
             factor = step.get("scale", min(1.0, step.get("long_side", long_side) / long_side))
             scale, long_side = scale * factor, long_side * factor

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
+from facewarden.purifiers.parts.jpeg_round_trip import as_jpeg
 
 
 class Jpeg(Purifier):
@@ -44,16 +40,7 @@ class Jpeg(Purifier):
 
     def purify(self, images: Tensor) -> Tensor:
         """Return the images as a JPEG reader sees them."""
-        pixels = (images.detach() * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        if len(pixels) == 0:
-            return images
-        read = torch.from_numpy(np.stack([self._round_trip(image) for image in pixels]))
-        return read.permute(0, 3, 1, 2).to(images) / 255.0
-
-    def _round_trip(self, pixels: np.ndarray) -> np.ndarray:
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=self.quality, subsampling="4:2:0")
-        return np.asarray(Image.open(file))
+        return as_jpeg(images, quality=self.quality)
 
 
 entry = Jpeg

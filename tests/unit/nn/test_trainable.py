@@ -14,6 +14,7 @@ from facewarden.nn.trainable import Trainable, decay_groups
 TRAINED = (
     "ama",
     "cmfl",
+    "color_cnn",
     "dadm",
     "iadg",
     "mm_cdcn",

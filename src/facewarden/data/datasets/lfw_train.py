@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.datasets.parts.base import FacePhoto
+from facewarden.data.datasets.parts.lfw_photos import LfwPhotos
 
 
-class LfwTrain(Lfw):
+class LfwTrain(LfwPhotos):
     """Labeled Faces in the Wild without the people of `lfw_users`, so that nobody is both learned from and tested on.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from facewarden.data.datasets.lfw import USERS_HAVE, Lfw
 from facewarden.data.datasets.parts.base import FacePhoto
 from facewarden.data.datasets.parts.example import write_pictures
+from facewarden.data.datasets.parts.lfw_photos import USERS_HAVE, LfwPhotos
 
 
-class LfwUsers(Lfw):
+class LfwUsers(LfwPhotos):
     """Labeled Faces in the Wild without the people of `lfw_train`: to test on.
 
     Args:

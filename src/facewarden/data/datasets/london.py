@@ -90,7 +90,7 @@ def read_info(path: Path) -> dict[str, dict[str, str]]:
 def age_band(years: float) -> str:
     """The band of an age, of the bands in which test laboratories compose their crews.
 
-    >>> age_band(30), age_band(31)
+    >>> age_band(30.0), age_band(31.0)
     ('18-30', '31-50')
     """
     return "under 18" if years < 18 else next((name for name, last in BANDS.items() if years <= last), "over 70")

@@ -13,9 +13,10 @@ from PIL import Image
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.data.datasets import open_dataset
 from facewarden.data.datasets.folder import Folder
-from facewarden.data.datasets.lfw import USERS_HAVE, Lfw
+from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.datasets.london import London
 from facewarden.data.datasets.orl import Orl
+from facewarden.data.datasets.parts.lfw_photos import USERS_HAVE
 from facewarden.data.datasets.scrapshots import ScrapShots
 from facewarden.data.datasets.simulated import Simulated
 from facewarden.data.manifest import Manifest

@@ -12,6 +12,7 @@ from facewarden.experiments.engine.executor import cell_keys
 from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 
 GOLDEN = {
+    "adversarial_color": (147, "66a2bed8b316f6f6"),
     "adversarial_training": (132, "dbdadb185709046b"),
     "backbone_selection": (72, "3369f3749eee9941"),
     "cloaking_lfw": (159, "cf85ba42ca24cbd0"),
