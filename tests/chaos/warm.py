@@ -29,7 +29,7 @@ from facewarden.data.simulate import SimulationSettings  # noqa: E402
 
 SMALL = presets.Preset(
     SimulationSettings(subjects=10, captures_per_subject=4), attacked_per_class=3, budgets=(2, 8), pgd_steps=2,
-    apgd_restarts=1, auto_binary=(),
+    apgd_restarts=1, auto_binary=(), queries=(4, 8),
     people=5, photos_per_person=4, cloaking_people=3, cloak_steps=2, rounds=50,
 )  # fmt: skip
 """The preset `quick` of these commands: every stage of an audit, each in a second or two."""

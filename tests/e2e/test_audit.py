@@ -26,6 +26,7 @@ TINY = presets.Preset(
     pgd_steps=2,
     apgd_restarts=1,
     auto_binary=(),
+    queries=(4, 8),
     people=4,
     photos_per_person=4,
     cloaking_people=2,

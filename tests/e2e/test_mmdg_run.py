@@ -33,7 +33,7 @@ RECIPE = {
 }
 TINY = presets.Preset(
     captures=SimulationSettings(subjects=8, captures_per_subject=6), attacked_per_class=2,
-    budgets=(8,), pgd_steps=1, apgd_restarts=1, auto_binary=(), people=2, photos_per_person=2,
+    budgets=(8,), pgd_steps=1, apgd_restarts=1, auto_binary=(), queries=(4, 8), people=2, photos_per_person=2,
     cloaking_people=1, cloak_steps=1, rounds=20,
 )  # fmt: skip
 

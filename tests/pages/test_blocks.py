@@ -22,7 +22,7 @@ NOT_RUN = {"hours": 32, "network": 14, "data": 15, "machines": 10, "weights": 9}
 
 SMALL = presets.Preset(
     captures=SimulationSettings(subjects=8, captures_per_subject=4), attacked_per_class=3, budgets=(2, 8), pgd_steps=2,
-    apgd_restarts=1, auto_binary=(),
+    apgd_restarts=1, auto_binary=(), queries=(4, 8),
     people=4, photos_per_person=4, cloaking_people=2, cloak_steps=2, rounds=50,
 )  # fmt: skip
 PAGES = [page for page in pages() if page.is_relative_to(ROOT / "docs") or page.parent == ROOT]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facewarden.auditing import presets
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.resolve import resolve_detector, resolve_purifier
 from facewarden.core.run import RunFolder
@@ -183,6 +184,8 @@ def test_a_finished_audit_asked_another_gate_names_the_command_that_was_typed(
 ) -> None:
     from facewarden.verbs import audit as module
 
+    small = replace(presets.PRESETS["quick"], attacked_per_class=3, pgd_steps=2, queries=(4, 8))
+    monkeypatch.setattr(presets, "PRESETS", {"quick": small})
     monkeypatch.setattr(module, "poisoning_of", lambda needs, run: (module_empty(), ()))
     asked = {"preset": "quick", "captures": captures, "out": tmp_path / "run"}
     audit(**asked)  # type: ignore[arg-type]
