@@ -64,6 +64,8 @@ def test_hostile_pictures_cost_no_more_than_themselves(service: Prepared, tmp_pa
     assert set(sent(service, list(range(600)), tmp_path)) <= {200, 413}
 
 
+# what draws from `random` inside of a strategy is schemathesis or what it imports at its first case, nothing of ours
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_requests_made_of_the_description_are_answered_as_it_says(service: Prepared, examples: int) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
