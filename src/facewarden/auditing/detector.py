@@ -165,8 +165,8 @@ def attack_grid(
 ) -> list[AttackRun]:
     """The attacks of an audit: PGD at every budget on each sensor and on all of them, stronger ones, and noise.
 
-    APGD with restarts, and `auto_binary` in the largest preset, attack the first sensor, which is color for detectors
-    of several, and all of them.
+    APGD with restarts, and `auto_binary` in the largest preset, attack at the budgets that the preset names, through
+    the first sensor, which is color for detectors of several, and through all of them.
 
     Args:
         source: whose gradients are read.
@@ -192,8 +192,8 @@ def attack_grid(
     plain = pgd(steps=sizes.pgd_steps, stop_at_success=not transfer)
     cells = grid(eps=sizes.budgets, sensors=sensors, attacks={"pgd": plain}, noise=noise(), transfer=transfer)
     restarted = apgd(steps=sizes.pgd_steps, restarts=sizes.apgd_restarts, stop_at_success=not transfer)
-    cells += without_noise(grid(eps=sizes.budgets, sensors=main, attacks={"apgd": restarted}, noise=noise(),
-                                transfer=transfer))  # fmt: skip
+    eps = sizes.budgets if sizes.apgd is None else sizes.apgd
+    cells += without_noise(grid(eps=eps, sensors=main, attacks={"apgd": restarted}, noise=noise(), transfer=transfer))
     if sizes.auto_binary and not transfer:
         strongest = {"auto_binary": auto(steps=sizes.pgd_steps, queries=_QUERIES)}
         cells += without_noise(grid(eps=sizes.auto_binary, sensors=main, attacks=strongest, noise=noise(),

@@ -22,6 +22,7 @@ class Preset:
         people, photos_per_person, cloaking_people, cloak_steps: sizes of the poisoning experiment.
         rounds: bootstrap resamples.
         apgd_restarts: of APGD, on the first sensor and on all of them.
+        apgd: its budgets in gray levels; None for all of `budgets`.
         queries: of the attackers on the ladder who see scores alone, rising.
         auto_binary: budgets of `auto_binary` in gray levels, in the same places; none where it would take too long.
     """
@@ -36,6 +37,7 @@ class Preset:
     cloak_steps: int
     rounds: int
     apgd_restarts: int = 2
+    apgd: tuple[int, ...] | None = (8,)
     queries: tuple[int, ...] = (100, 1000)
     auto_binary: tuple[int, ...] = ()
 
@@ -49,7 +51,18 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "quick": Preset(_people(30, captures=8), 12, (2, 8), 5, 14, 6, 12, 6, 200),
         "standard": Preset(_people(48, captures=16), 32, (1, 2, 4, 8), 10, 40, 8, 16, 10, 1000),
         "thorough": Preset(
-            _people(160, captures=24), 128, (1, 2, 4, 8, 16), 20, 120, 12, 40, 20, 2000, 3, auto_binary=(2, 8)
+            _people(160, captures=24),
+            128,
+            (1, 2, 4, 8, 16),
+            20,
+            120,
+            12,
+            40,
+            20,
+            2000,
+            3,
+            apgd=None,
+            auto_binary=(2, 8),
         ),
     }
 )
