@@ -1,4 +1,4 @@
-"""Chain: what happens to a photo on its way: smaller, stored as JPEG, captured from a screen, sent by a messenger."""
+"""Chain: what a photo goes through before it is enrolled: resizing, JPEG, screenshots, messengers."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Chain(Purifier):
         guessed = sum(step["origin"] == "guessed" for step in self.steps)
         self.card = Card(
             name="chain",
-            summary="What happens to photos on their way to a gallery: JPEG, resizing, screenshots, messengers.",
+            summary="What photos go through before they are enrolled: JPEG, resizing, screenshots, messengers.",
             role="purifier",
             licence="Apache-2.0",
             source="facewarden, no weights; parameters in purifiers/parts/chains.json",
             training_data="none",
-            intended_use="Says what is left of a cloak after the way that photos take.",
+            intended_use="Shows how much of a cloak is left after such steps.",
             limits=f"{guessed} of {len(self.steps)} steps have guessed parameters; applications change theirs",
             settings={"name": name, "face": face, "photo": photo, "steps": json.dumps(self.steps)},
         )
