@@ -135,6 +135,8 @@ def test_only_json_of_this_host_is_taken(service: Prepared) -> None:
     url = f"{service.url}/v1/score"
     text = json.dumps({"samples": [sample()]})
     assert httpx.post(url, content=text, headers={"Content-Type": "text/plain"}, timeout=120).status_code == 415
+    # a page of another site can make a browser send a body without any type
+    assert httpx.post(url, content=text, timeout=120).status_code == 415
     assert httpx.post(url, json={}, headers={"Host": "attacker.example"}, timeout=120).status_code == 400
     assert httpx.post(
         url, content=text, headers={"Content-Type": "application/json", "Host": "localhost:1"}, timeout=120
