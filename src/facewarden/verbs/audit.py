@@ -172,19 +172,9 @@ def audit(
                               subject=subject, seed=seed,
                               gate=photo_gate(quality, folders=(bona_fide, attacks)))  # fmt: skip
     needs = AuditRequest(
-        recognizer,
-        several(surrogate),
-        photos,
-        captures,
-        sizes,
-        policy,
-        seed,
-        device,
-        precision,
-        workers,
-        pictures,
-        batch,
-    )
+        recognizer=recognizer, surrogate=several(surrogate), faces=photos, captures=captures, sizes=sizes,
+        policy=policy, seed=seed, device=device, precision=precision, workers=workers, pictures=pictures, batch=batch,
+    )  # fmt: skip
     hashes, inputs = check_needs(needs)
     inputs["detector"] = hash_of(victim.card.identity())
     recipe = {
