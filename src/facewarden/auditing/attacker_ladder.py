@@ -53,8 +53,8 @@ class Rung:
 
 
 def with_ladder(
-    section: Section, setting: AttackSetup, cells: Sequence[AttackRun], presentation: Section, run: RunFolder, *,
-    sizes: Preset, device: str, seed: int,
+    section: Section, setting: AttackSetup, cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, Any]],
+    presentation: Section, run: RunFolder, *, sizes: Preset, device: str, seed: int,
 ) -> Section:  # fmt: skip
     """The perturbation section with the ladder of attackers; a quarter of the attacked presentations climb it.
 
@@ -62,6 +62,7 @@ def with_ladder(
         section: of the attacks on the decision itself.
         setting: the detector, its threshold and samples that it decides correctly.
         cells: the grid; the ladder takes its first sensors, and 8/255 or else the largest budget.
+        found: stage name -> rows of the grid, see `run_grid`; PGD of it is the last rung.
         presentation: whose APCER is the first rung.
         run: keeps the rungs.
         sizes: of the audit.
@@ -69,7 +70,6 @@ def with_ladder(
         seed: of the bootstrap.
     """
     batches = rejected_attacks(setting.batches, at_most=min(MOST, max(FEWEST, sizes.attacked_per_class // 4)))
-    steps = sizes.pgd_steps
     if not batches:
         return section
     sensors = cells[0].threat.modalities
@@ -77,10 +77,12 @@ def with_ladder(
     eps = next((one for one in budgets if f"{one * 255:g}/255" == BUDGET), max(budgets))
     victim = replace(setting, batches=batches, head=None, source=setting.detector, source_threshold=setting.threshold)
     rungs = [_bare(presentation)]
-    rungs.append(_transfer(victim, ThreatModel(eps=eps, modalities=sensors, knowledge="transfer"), run, steps=steps,
-                           device=device, seed=seed))  # fmt: skip
+    rungs.append(_transfer(victim, ThreatModel(eps=eps, modalities=sensors, knowledge="transfer"), run,
+                           steps=sizes.pgd_steps, device=device, seed=seed))  # fmt: skip
     rungs += _by_scores(victim, ThreatModel(eps=eps, modalities=sensors), run, allowed=sizes.queries, seed=seed)
-    rungs.append(_white_box(victim, ThreatModel(eps=eps, modalities=sensors), run, steps=steps, seed=seed))
+    own = next(cell for cell in cells if cell.name == "pgd" and cell.threat.modalities == sensors
+               and cell.threat.eps == eps)  # fmt: skip
+    rungs.append(_white_box(victim, found[own.stage], seed=seed))
     group = {"eps": f"{eps * 255:g}/255", "modalities": "+".join(sensors)}
     metrics = tuple(
         Metric(LADDER, one.rate.value, one.rate.low, one.rate.high, one.rate.n, section.simulated, "%",
@@ -168,14 +170,16 @@ def _by_scores(
     return rungs
 
 
-def _white_box(victim: AttackSetup, threat: ThreatModel, run: RunFolder, *, steps: int, seed: int) -> Rung:
+def _white_box(victim: AttackSetup, rows: Mapping[str, Any], *, seed: int) -> Rung:
+    """The rung of the grid's PGD: every sample starts at a point of its own, so that it ends alike in any company."""
     has = "the detector itself and its gradients"
     if not victim.detector.differentiable:
         return Rung("white_box", has, None, "the detector gives no gradients")
-    attack = load("attacks", "pgd")(steps=steps, stop_at_success=True)
-    white = replace(threat, knowledge="white_box")
-    rows = run.stage("ladder-white-box", partial(attack_cell, victim, AttackRun("pgd", attack, white)))
-    return Rung("white_box", has, _rate(rows, seed=seed))
+    climbing = {key for batch in victim.batches for key in batch.key}
+    places = [place for place, key in enumerate(rows["key"]) if key in climbing]
+    columns = {"key": "key", "subject": "subject", "success": "success_alone"}  # of this budget by itself
+    return Rung("white_box", has, _rate({name: [rows[column][place] for place in places]
+                                         for name, column in columns.items()}, seed=seed))  # fmt: skip
 
 
 def _rate(rows: Mapping[str, Any], *, seed: int) -> Interval | None:

@@ -141,7 +141,7 @@ def perturbation_of(
     skipped = {reason: count for reason, count in skipped.items() if count}
     section = perturbation_section(measured, left_out=left_out, skipped=skipped)
     section = with_heads(section, through, cells[0], seed=needs.seed)
-    return with_ladder(section, setting, cells, presentation.section, run, sizes=sizes, device=needs.device,
+    return with_ladder(section, setting, cells, found, presentation.section, run, sizes=sizes, device=needs.device,
                        seed=needs.seed)  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from facewarden.core.registry import load
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
 from facewarden.core.threat import ThreatModel
-from facewarden.evaluation.attack_runs import AttackRun, AttackSetup
+from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, run_grid
 from facewarden.reporting.document import Metric, Section, Table
 from facewarden.reporting.gate import parse_gate
 
@@ -55,10 +55,11 @@ def climb(tmp_path: Path, detector: Detector, *, budget: int = 8) -> Section:
     apcer = Metric("apcer_worst_species", 0.25, 0.1, 0.4, 40, False, "%")
     empty = Section("presentation", None, "", "not graded", metrics=(apcer,))
     section = Section("perturbation", None, "", "not graded", tables=(Table("first", ("a",), ()),))
-    setting = AttackSetup(detector, detector, 0.0, 0.0, [batch()], seed=0)
-    return with_ladder(
-        section, setting, cells, empty, RunFolder(tmp_path, recipe={}), sizes=SIZES, device="cpu", seed=0
-    )
+    source = detector if detector.differentiable else Mean("other")
+    setting = AttackSetup(detector, source, 0.0, 0.0, [batch()], seed=0)
+    run = RunFolder(tmp_path, recipe={})
+    found = run_grid(setting, cells, run)
+    return with_ladder(section, setting, cells, found, empty, run, sizes=SIZES, device="cpu", seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +113,9 @@ def test_a_stopped_climb_goes_on_to_the_same_figures(tmp_path: Path) -> None:
     setting = AttackSetup(Mean(), Mean(), 0.0, 0.0, [batch()], seed=0)
     cells = [AttackRun("pgd", load("attacks", "pgd")(), ThreatModel(eps=8 / 255))]
     empty = Section("presentation", None, "", "not graded")
-    again = with_ladder(replace(first, metrics=()), setting, cells, empty, run, sizes=SIZES, device="cpu", seed=0)
+    found = run_grid(setting, cells, run)
+    section = replace(first, metrics=())
+    again = with_ladder(section, setting, cells, found, empty, run, sizes=SIZES, device="cpu", seed=0)
     assert rates(again)["white_box"] == rates(first)["white_box"]
     assert "recapture_only" not in rates(again)  # without presentations there is no such rate
 
