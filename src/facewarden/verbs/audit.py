@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shlex
 import time
@@ -13,45 +12,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from facewarden.auditing.detector import drop_captures, load_captures, perturbation_of, presentation_of
-from facewarden.auditing.full_system import WORST as IAPAR
+from facewarden.auditing.detector import drop_captures
 from facewarden.auditing.presets import preset_named
-from facewarden.auditing.recognizer import poisoning_of
 from facewarden.auditing.request import (
-    CLOAKING,
     AuditRequest,
     check_needs,
-    measured_or_left_out,
     model_part,
-    not_measured,
-    unusable_faces,
 )
+from facewarden.auditing.sections import measure_sections
 from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
 from facewarden.core.compute.stream import count_workers
-from facewarden.core.errors import BadInputError, FacewardenError, RunError
+from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
 from facewarden.core.identity.inputs import hash_of
 from facewarden.core.identity.version import __version__
-from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector, resolve_recognizer
-from facewarden.core.roles import Detector
+from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.run import RunFolder, provenance
-from facewarden.data.manifest import Manifest
 from facewarden.data.results import RowsResult, rows_as_columns
-from facewarden.evaluation.presentation import PresentationResult
 from facewarden.reporting.changes import changes_between
 from facewarden.reporting.codec import parse_report, read_report
-from facewarden.reporting.document import AuditedPart, Gate, LeftOut, Report, Section
+from facewarden.reporting.document import Gate, Report
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
 from facewarden.verbs.laboratory.ci import write_for_machines
 from facewarden.verbs.laboratory.repeat import Repeats, repeat_audits
 from facewarden.verbs.own.folders import given_captures, photo_gate
-
-_LOG = logging.getLogger("facewarden")
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,35 +182,18 @@ def audit(
         again = _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate, earlier)
         write_for_machines(again.report, junit=maybe_path(junit), sarif=maybe_path(sarif))
         return again
-    faces_left_out = unusable_faces(needs)
-    if faces_left_out is not None:
-        _LOG.warning("the %s will not be measured: %s", faces_left_out.what, faces_left_out.why)
-    capture_parts, presentation, perturbation = _capture_sections(victim, needs, run)
-    face_parts: tuple[AuditedPart, ...] = ()
-
-    def cloaks() -> Section:
-        nonlocal face_parts
-        section, face_parts = poisoning_of(needs, run)
-        return section
-
-    if faces_left_out is None:
-        poisoning = measured_or_left_out("poisoning", CLOAKING, cloaks)
-    else:
-        poisoning = not_measured("poisoning", faces_left_out)
-    # the recognizer stands in both lists where captures and gallery photos were compared with it
-    models_and_sets = {(part.role, part.name): part for part in (*capture_parts, *face_parts)}
-    compares = any(part.role == "recognizer" for part in models_and_sets.values())
+    found = measure_sections(victim, needs, run)
     report = Report(
-        title=f"Audit of {victim.card.name}" + (f" and {name_of(recognizer)}" if compares else ""),
+        title=f"Audit of {victim.card.name}" + (f" and {name_of(recognizer)}" if found.compares else ""),
         created=run.stage("created", lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())),
         command=_command(detector, preset, needs, fail_on),
         preset=preset,
         seed=seed,
         provenance=provenance(computed),
-        parts=(model_part("detector", victim.card), *models_and_sets.values()),
-        presentation=presentation,
-        perturbation=perturbation,
-        poisoning=poisoning,
+        parts=(model_part("detector", victim.card), *found.parts),
+        presentation=found.presentation,
+        perturbation=found.perturbation,
+        poisoning=found.poisoning,
     )
     result = _written(report, run, gate, earlier)
     write_for_machines(result.report, junit=maybe_path(junit), sarif=maybe_path(sarif))
@@ -244,45 +216,6 @@ def _repeated(
     first = results[seed]
     write_for_machines(first.report, junit=junit, sarif=sarif)
     return replace(first, repeats=repeats)
-
-
-def _capture_sections(
-    victim: Detector, needs: AuditRequest, run: RunFolder
-) -> tuple[tuple[AuditedPart, ...], Section, Section]:
-    """What is measured on captures; where there are none to measure on, both sections say why."""
-    try:
-        manifest, part = load_captures(needs, run)
-    except RunError:
-        raise
-    except FacewardenError as error:
-        _LOG.warning("presentations are not measured: %s", error)
-        left = LeftOut("presentation and perturbation", error.message, error.hint)
-        return (), not_measured("presentation", left), not_measured("perturbation", left)
-    presentation, perturbation = _detector_sections(victim, manifest, needs, run)
-    parts = [part]
-    if any(metric.name == IAPAR for metric in presentation.metrics):
-        parts.append(model_part("recognizer", resolve_recognizer(needs.recognizer).card))
-    return tuple(parts), presentation, perturbation
-
-
-def _detector_sections(
-    victim: Detector, manifest: Manifest, needs: AuditRequest, run: RunFolder
-) -> tuple[Section, Section]:
-    """The sections on presentations and on perturbations; the second needs the threshold of the first."""
-    found: PresentationResult | None = None
-
-    def presentations() -> Section:
-        nonlocal found
-        found = presentation_of(victim, manifest, needs, run)
-        return found.section
-
-    presentation = measured_or_left_out("presentation", "presentation attacks", presentations)
-    what = "attacks on the detector"
-    if found is None:
-        left = LeftOut(what, "there is no threshold, since presentations were not measured", "see presentation")
-        return presentation, not_measured("perturbation", left)
-    measure = partial(perturbation_of, victim, manifest, found, needs, run)
-    return presentation, measured_or_left_out("perturbation", what, measure)
 
 
 def _written(report: Report, run: RunFolder, gate: GateExpression | None, earlier: Report | None) -> AuditResult:

@@ -15,6 +15,7 @@ from PIL import Image
 
 import facewarden
 from facewarden.attacks.pgd import PGD
+from facewarden.auditing import sections as sections_module
 from facewarden.auditing.request import not_measured
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
@@ -24,7 +25,6 @@ from facewarden.core.roles import Detector, PadOutput
 from facewarden.evaluation.transfer_matrix import Transferred
 from facewarden.purifiers.jpeg import Jpeg
 from facewarden.reporting.document import LeftOut
-from facewarden.verbs import audit as audit_module
 from facewarden.verbs.attack import Attacked
 from stand_ins import TinyRecognizer
 from tiny_captures import write_captures
@@ -114,7 +114,7 @@ def test_audit_takes_objects_and_resumes_only_with_the_same_weights(
     captures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = LeftOut("cloaks", "not here", "facewarden fetch")
-    monkeypatch.setattr(audit_module, "poisoning_of", lambda needs, run: (not_measured("poisoning", left), ()))
+    monkeypatch.setattr(sections_module, "poisoning_of", lambda needs, run: (not_measured("poisoning", left), ()))
     out = str(tmp_path / "run")
     settings: dict[str, Any] = {
         "captures": captures,
