@@ -18,7 +18,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores
 from facewarden.metrics.pad import acer_worst_species
-from facewarden.verbs.evaluate import evaluate_presentation
+from facewarden.verbs.evaluate_presentations import evaluate_presentation
 from tiny_captures import write_captures
 
 Row = dict[str, str]

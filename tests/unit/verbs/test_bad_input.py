@@ -21,7 +21,7 @@ from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
 from facewarden.verbs.attack import attack
 from facewarden.verbs.audit import audit
-from facewarden.verbs.evaluate import evaluate_presentation
+from facewarden.verbs.evaluate_presentations import evaluate_presentation
 from facewarden.verbs.purify import purify
 from facewarden.verbs.simulate import simulate
 

@@ -24,7 +24,7 @@ from facewarden.data.photo_files import photos_of
 from facewarden.data.table import read_table
 from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule
 from facewarden.verbs import score as module
-from facewarden.verbs.evaluate import evaluate_presentation
+from facewarden.verbs.evaluate_presentations import evaluate_presentation
 from facewarden.verbs.score import score
 from foreign_models import onnx_model
 from tiny_captures import write_captures

@@ -64,7 +64,7 @@ def presentation(
     check_path(scores)
     check_detectors([detector])
     from facewarden.cli.parts.evaluated import outcome_of
-    from facewarden.verbs.evaluate import evaluate_presentation
+    from facewarden.verbs.evaluate_presentations import evaluate_presentation
 
     return outcome_of(
         evaluate_presentation(
