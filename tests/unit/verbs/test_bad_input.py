@@ -182,7 +182,7 @@ def test_a_photo_whose_name_is_not_utf8_is_purified_under_the_same_bytes_and_kep
 def test_a_finished_audit_asked_another_gate_names_the_command_that_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, captures: Path
 ) -> None:
-    from facewarden.verbs import audit as module
+    from facewarden.auditing import sections as module
 
     small = replace(presets.PRESETS["quick"], attacked_per_class=3, pgd_steps=2, queries=(4, 8))
     monkeypatch.setattr(presets, "PRESETS", {"quick": small})
