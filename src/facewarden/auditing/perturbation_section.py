@@ -124,8 +124,11 @@ def _half_budget(found: AttackGrid, curve: Sequence[AttackRun]) -> Iterator[Metr
     """Smallest budget that flips half, where the tried budgets reach it.
 
     Its interval holds the budgets at which one half lies within the interval of the success rate: from where the upper
-    ends reach half to where the lower ends do.
+    ends reach half to where the lower ends do. An attack at one budget alone has none: a line from no change to that
+    budget would say nothing of what lies between.
     """
+    if len(curve) < 2:
+        return
     grays = np.array([cell.threat.eps * 255 for cell in curve])
     rates = [mean_by_subject(found.column(c, "success"), found.column(c, "subject"), seed=found.seed) for c in curve]
     value, low, high = (

@@ -185,6 +185,17 @@ def test_half_is_no_certainty_where_every_sample_agrees(tmp_path: Path) -> None:
     assert "may lie above it" in half.note
 
 
+def test_an_attack_at_one_budget_alone_has_no_budget_that_flips_half(tmp_path: Path) -> None:
+    victim, batch = Mean(), faces([0.5 - 1 / 255, 0.5 + 1 / 255], [0, 1])
+    setting = AttackSetup(victim, victim, 0.0, 0.0, [batch], seed=0)
+    cells = grid(eps=EPS, sensors=[("rgb",)], attacks={"pgd": PGD()}, noise=Noise(), transfer=False)
+    cells.append(AttackRun("apgd", PGD(), ThreatModel(eps=8 / 255)))
+    found = AttackGrid(cells, run_grid(setting, cells, RunFolder(tmp_path / "run", recipe={})), "white box", True, 0)
+    metrics = perturbation_section(found).metrics
+    assert {m.value for m in metrics if m.name == "success_rate" and m.group["attack"] == "apgd"} == {1.0}
+    assert [m.group["attack"] for m in metrics if m.name == "eps_half"] == ["pgd"]
+
+
 @pytest.mark.parametrize(
     ("rates", "budgets", "expected"),
     [([0.2, 0.4], [1, 2], None), ([1.0], [4], 2.0), ([0.0, 1.0], [2, 4], 3.0), ([0.5, 0.4], [1, 2], 1.0)],
