@@ -43,7 +43,7 @@ def groups_chapter(found: Sequence[AttributeRates], *, simulated: bool, how: str
     text = (
         "All rates are at the main threshold, the same for everybody. Small groups lie apart by chance alone: the "
         "column “by chance” holds the value of each measure where groups are assigned to people at random, and p the "
-        "share of such dealings that are at least as unequal.",
+        "share of such draws that are at least as unequal.",
         how,
     )
     return Chapter("groups", "Demographic differentials", text, tuple(tables))
