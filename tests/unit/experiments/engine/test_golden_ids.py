@@ -38,7 +38,7 @@ GOLDEN = {
     "poisoned_training": (30, "b5c4cd74f33d8c4b"),
     "presentation_smoke": (8, "c212e06c675290c4"),
     "regrad_control": (30, "7790ebf8c2ca29a6"),
-    "rivals_simulated": (178, "548aaa4653b249ab"),
+    "rivals_simulated": (178, "b3a111ce373c156e"),
     "sfa_senses": (33, "44d2474c255e79aa"),
     "uncertainty_simulated": (6, "33d31647e0d14495"),
     "yardstick": (40, "db7b2c7c973f4ccf"),
