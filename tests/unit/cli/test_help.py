@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -208,3 +209,9 @@ def test_a_wrong_name_path_or_flag_of_any_verb_is_told_before_torch_is_imported(
     )
     for words in said:
         assert words in process.stderr, words
+
+
+def test_the_readme_names_every_verb() -> None:
+    page = Path(__file__).resolve().parents[3] / "README.md"
+    first = [row.split("|")[1] for row in page.read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
+    assert set(verbs()) <= {name for cell in first for name in re.findall(r"`([a-z-]+)`", cell)}
