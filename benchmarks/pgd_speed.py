@@ -57,7 +57,7 @@ class TwoLogits(Detector):
 class OfModelItself(Evade):
     """Without the copy that attacks read gradients of."""
 
-    def for_gradients(self) -> Evade:
+    def with_copies(self) -> Evade:
         """The goal itself."""
         return self
 

@@ -66,13 +66,8 @@ class Evade(Objective):
         """How far the score is on the wrong side of the deployed threshold."""
         return self._signed(self._score(images) - self.threshold)
 
-    def for_gradients(self) -> Evade:
-        """The same goal on a copy of the detector (`facewarden.core.compute.gradient_copy`).
-
-        A subclass is asked itself: it may note what it is asked, which a copy of it would note in vain.
-        """
-        if type(self) is not Evade:
-            return self
+    def with_copies(self) -> Evade:
+        """The same goal on a copy of the detector."""
         part = copy.copy(self)
         part.detector = detector_for_gradients(self.detector, self.batch)
         return part

@@ -52,8 +52,8 @@ class _Embedding(Objective):
         pairs = zip(self.recognizers, self._reference, strict=True)
         return torch.stack([(model.embed(images["rgb"]) * reference).sum(dim=1) for model, reference in pairs])
 
-    def for_gradients(self) -> _Embedding:
-        """The same goal on copies of the recognizers (`facewarden.core.compute.gradient_copy`)."""
+    def with_copies(self) -> _Embedding:
+        """The same goal on copies of the recognizers."""
         part = copy.copy(self)
         part.recognizers = tuple(recognizer_for_gradients(model, self.clean["rgb"]) for model in self.recognizers)
         return part
@@ -122,6 +122,7 @@ class PushAway(_Embedding):
     """
 
     goal = "push_away"
+    with_copies = _Embedding.with_copies
 
     def __init__(
         self,
@@ -171,6 +172,7 @@ class Impersonate(_Embedding):
     """
 
     goal = "impersonate"
+    with_copies = _Embedding.with_copies
 
     def __init__(
         self,

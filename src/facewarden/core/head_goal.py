@@ -88,10 +88,10 @@ class HeadLoss(Objective):
         """How far the score, not the head, is on the wrong side of the threshold."""
         return self._evade.margin(images)
 
-    def for_gradients(self) -> HeadLoss:
-        """The same goal on a copy of the detector (`facewarden.core.compute.gradient_copy`)."""
+    def with_copies(self) -> HeadLoss:
+        """The same goal on a copy of the detector."""
         part = copy.copy(self)
-        part._evade = self._evade.for_gradients()
+        part._evade = self._evade.with_copies()
         return part
 
     def select(self, rows: Sequence[int]) -> HeadLoss:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import final
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +16,7 @@ from facewarden.core.labels import Modality
 
 Images = Mapping[Modality, Tensor]
 Transform = Callable[[Images], Images]
+_CLIMBED = ("loss", "first_loss", "margin")
 
 
 class Objective(ABC):
@@ -62,10 +64,25 @@ class Objective(ABC):
         """
         raise BadInputError(f"{type(self).__name__} has no margin", hint="an attack that climbs the loss: pgd, apgd")
 
+    @final
     def for_gradients(self) -> Objective:
-        """The goal as gradients are read of it: with copies of its models that give the same ones in less time.
+        """The goal as gradients are read of it: with copies of its models, or the goal itself.
 
-        Success, loss and margin that are reported come from the goal itself. Here it is the goal itself.
+        A class that says anew what is climbed, and not how it is copied, is asked itself: it may note what it is asked,
+        which a copy of it would note in vain. Success, loss and margin that are reported come from the goal itself.
+        """
+        for kind in type(self).__mro__:
+            if "with_copies" in vars(kind):
+                return self.with_copies()
+            if any(name in vars(kind) for name in _CLIMBED):
+                return self
+        return self
+
+    def with_copies(self) -> Objective:
+        """The same goal on copies of its models that give equal gradients in less time; here there are none.
+
+        Attacks ask `for_gradients`, which calls this only where the class that defines `loss`, `first_loss` or `margin`
+        defines this too (`facewarden.core.compute.gradient_copy` makes the copies).
         """
         return self
 
@@ -89,7 +106,7 @@ class _Rows(Objective):
     def _fill(self, images: Images) -> Images:
         return {name: image.index_copy(0, self._where, images[name]) for name, image in self._whole.clean.items()}
 
-    def for_gradients(self) -> _Rows:
+    def with_copies(self) -> _Rows:
         part = copy.copy(self)
         part._whole = self._whole.for_gradients()
         return part
@@ -140,7 +157,7 @@ class TransformedObjective(Objective):
         """What the goal climbs first, of what is left of the images."""
         return self.inner.first_loss(self.view(images))
 
-    def for_gradients(self) -> TransformedObjective:
+    def with_copies(self) -> TransformedObjective:
         """The goal's own, seen through the same."""
         return TransformedObjective(self.inner.for_gradients(), self.view, differentiable=self.differentiable)
 

@@ -83,6 +83,7 @@ class LeaveHull(_OfPeople):
     """
 
     goal = "leave_hull"
+    with_copies = PushAway.with_copies
 
     def __init__(
         self, recognizers: Sequence[Recognizer], images: Tensor, *, hull: Hull = "convex", **more: Any
@@ -121,6 +122,7 @@ class RepelEachOther(_OfPeople):
     """
 
     goal = "repel_each_other"
+    with_copies = PushAway.with_copies
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Push and volume, averaged over surrogates."""
@@ -144,6 +146,7 @@ class TowardsAnchor(_OfPeople):
     """
 
     goal = "towards_anchor"
+    with_copies = PushAway.with_copies
 
     def __init__(self, recognizers: Sequence[Recognizer], images: Tensor, *, anchors: Tensor, **more: Any) -> None:
         super().__init__(recognizers, images, **more)

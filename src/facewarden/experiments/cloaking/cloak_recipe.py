@@ -176,7 +176,7 @@ class _Several(Objective):
         self.people, self.landmarks = parts[0].people, parts[0].landmarks
         self.differentiable = all(part.differentiable for part in parts)
 
-    def for_gradients(self) -> _Several:
+    def with_copies(self) -> _Several:
         """The parts' own."""
         part = copy.copy(self)
         part.parts = tuple(goal.for_gradients() for goal in self.parts)
@@ -195,6 +195,8 @@ class _Several(Objective):
 class Best(_Several):
     """Any of several goals is enough: each sample pursues the nearest one."""
 
+    with_copies = _Several.with_copies
+
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """The largest loss of the parts."""
         return self._losses(images).amax(dim=0)
@@ -210,6 +212,8 @@ class Best(_Several):
 
 class Mean(_Several):
     """The mean of several views of one goal: the attacker does not know which transformation the photo meets."""
+
+    with_copies = _Several.with_copies
 
     def loss(self, images: Images) -> Float[Tensor, " b"]:
         """Mean loss of the parts."""

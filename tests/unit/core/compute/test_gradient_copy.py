@@ -17,10 +17,12 @@ from facewarden.core.compute.folding import lay_out
 from facewarden.core.compute.gradient_copy import detector_for_gradients
 from facewarden.core.compute.packed import PackedConvolution, can_pack
 from facewarden.core.decision_goal import Evade
-from facewarden.core.embedding_goal import PushAway
+from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.objective import TransformedObjective
+from facewarden.core.people.goals import LeaveHull, RepelEachOther, TowardsAnchor
 from facewarden.core.roles import Detector, PadOutput, Recognizer
 from facewarden.core.threat import ThreatModel
+from facewarden.experiments.cloaking.cloak_recipe import Best, Mean
 from stand_ins import make_batch, make_faces
 
 LAYERS = {
@@ -224,3 +226,52 @@ def test_attacks_reach_what_they_reach_without_copies(
     tolerance = 1e-4 if precision == "float32" else 3e-2
     torch.testing.assert_close(found.loss, expected.loss, rtol=tolerance, atol=tolerance)
     assert found.gradient_calls == expected.gradient_calls == 4
+
+
+class Noting:
+    """A goal's loss that counts how often it is asked with gradients."""
+
+    asked = 0
+
+    def loss(self, images: Any) -> Tensor:
+        self.asked += torch.is_grad_enabled()
+        return super().loss(images)  # type: ignore[misc,no-any-return]
+
+
+class NotingEvade(Noting, Evade): ...
+
+
+class NotingPushAway(Noting, PushAway): ...
+
+
+class NotingView(Noting, TransformedObjective): ...
+
+
+def noting_goals() -> dict[str, Any]:
+    away = NotingPushAway([Embedder()], make_faces(3), keys=("a", "b", "c"))
+    evade = Evade(Convolutional(trained_block()), BATCH, threshold=0.0)
+    return {
+        "detector": NotingEvade(evade.detector, BATCH, threshold=0.0),
+        "recognizer": away,
+        "view": NotingView(evade, lambda seen: seen),
+    }
+
+
+@pytest.mark.parametrize("goal", ["detector", "recognizer", "view"])
+def test_a_goal_with_a_loss_of_its_own_is_asked_itself(goal: str) -> None:
+    made = noting_goals()[goal]
+    PGD(steps=2)(made, ThreatModel(eps=0.03), seed=3)
+    assert made.asked == 2
+
+
+@pytest.mark.parametrize("kind", [PushAway, Impersonate, LeaveHull, RepelEachOther, TowardsAnchor, Best, Mean])
+def test_goals_of_the_package_on_recognizers_are_copied(kind: Any) -> None:
+    assert Embedder().differentiable
+    images, keys = make_faces(3), ("a", "b", "c")
+    more: dict[str, Any] = {"people": keys} if kind in (LeaveHull, RepelEachOther, TowardsAnchor) else {}
+    more |= {Impersonate: {"targets": images.flip(0)}, TowardsAnchor: {"anchors": images.flip(0)}}.get(kind, {})
+    goal = kind([PushAway([Embedder()], images, keys=keys)]) if kind in (Best, Mean) else None
+    goal = goal or kind([Embedder()], images, keys=keys, **more)
+    copied = goal.for_gradients()
+    models = [each.parts[0].recognizers[0] if kind in (Best, Mean) else each.recognizers[0] for each in (goal, copied)]
+    assert models[0] is not models[1]
