@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from facewarden.pad.parts.multi_head import HeadsOnBackbone
-
-SHIPPED = Path(__file__).parent.parent / "weights" / "color_cnn"
-"""The weights that come with the package."""
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {"backbone": "efficientnet_lite0_5", "heads": "all", "size": 112, "scale": 1.4, "pretrained": True, "equal": True}
@@ -34,11 +30,6 @@ class ColorCnn(HeadsOnBackbone):
 
     name = "color_cnn"
     defaults = SETTINGS
-
-    @staticmethod
-    def shipped() -> Path:
-        """The folder of the package's own weights."""
-        return SHIPPED
 
 
 entry = ColorCnn

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from facewarden.pad.parts.multi_head import HEAD_SETS, HeadsOnBackbone
 
-__all__ = ["HEAD_SETS", "SETTINGS", "SHIPPED", "Multitask"]
+__all__ = ["HEAD_SETS", "SETTINGS", "Multitask"]
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
@@ -23,9 +22,6 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 )
 """Backbone, name of the head set, side of the view in pixels, factor on the face box, start from ImageNet weights, and
 whether the network sees every picture with equal means and contrasts."""
-
-SHIPPED = Path(__file__).parent.parent / "weights" / "multitask"
-"""The weights that come with the package."""
 
 
 class Multitask(HeadsOnBackbone):
@@ -42,11 +38,6 @@ class Multitask(HeadsOnBackbone):
 
     name = "multitask"
     defaults = SETTINGS
-
-    @staticmethod
-    def shipped() -> Path:
-        """The folder of the package's own weights."""
-        return SHIPPED
 
 
 entry = Multitask

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +39,7 @@ HEAD_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Named sets of heads: AENet's two branches, everything, nothing but the decision, and the decision with one other."""
 
+_SHIPPED = Path(__file__).parent.parent.parent / "weights"
 _LATER = MappingProxyType({"equal": False})
 """Settings that older cards lack -> what they had."""
 
@@ -82,10 +82,10 @@ class HeadsOnBackbone(Trainable):
         self.rule: DecisionRule | None = artifact.rule
         self.requires_grad_(False).eval()
 
-    @staticmethod
-    @abstractmethod
-    def shipped() -> Path:
-        """The folder of the package's own weights."""
+    @classmethod
+    def shipped(cls) -> Path:
+        """The folder of the package's own weights, of the name of the entry."""
+        return _SHIPPED / cls.name
 
     @classmethod
     def untrained(cls: type[_Made], settings: Mapping[str, Any] | None = None, *, seed: int) -> _Made:
