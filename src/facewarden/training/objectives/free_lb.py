@@ -9,14 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facewarden.core import registry
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Modality
 from facewarden.core.roles import Detector
-from facewarden.core.threat import ThreatModel
-from facewarden.training.objectives.parts.adversarial import check_base
-from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.base import Loss
+from facewarden.training.objectives.parts.within_budget import WithinBudget
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class FreeLoss(Loss):
     moved: FaceBatch | None = None
 
 
-class FreeLb(TrainingObjective):
+class FreeLb(WithinBudget):
     """Mean of the gradients at `steps` points of an ascent from a random start; no pass serves the attack alone.
 
     Every pass gives the gradient of the weights and that of the pixels, which moves the images for the next one. So
@@ -39,7 +36,7 @@ class FreeLb(TrainingObjective):
     training mode, as the weights' gradient needs it.
 
     Args:
-        base, base_settings, eps, step_size, modalities: as in `AdversarialObjective`.
+        base, base_settings, eps, step_size, modalities: as in `WithinBudget`.
         steps: passes; with one, the images are moved at random alone.
 
     Raises:
@@ -59,13 +56,9 @@ class FreeLb(TrainingObjective):
         step_size: float | None = None,
         modalities: tuple[Modality, ...] | list[Modality] = ("rgb",),
     ) -> None:
-        if eps <= 0 or steps < 1:
-            raise BadInputError(f"an attack of {eps:g} gray levels in {steps} steps", hint="eps=4, steps=3")
-        self.base: TrainingObjective = registry.load("objectives", base)(**(base_settings or {}))
-        check_base(base, self.base)
-        self.threat = ThreatModel(eps=eps / 255, modalities=tuple(modalities))
-        self.steps = steps
-        self.step_size = (step_size if step_size is not None else max(eps / 4, eps / steps)) / 255
+        super().__init__(
+            base=base, base_settings=base_settings, eps=eps, steps=steps, step_size=step_size, modalities=modalities
+        )
 
     def compute(self, model: Detector, batch: FaceBatch) -> FreeLoss:
         """Loss at a random point of the budget; `parts` holds the gradients that a sample's step takes."""
@@ -103,18 +96,6 @@ class FreeLb(TrainingObjective):
             for name, image in images.items()
         }
         return batch.with_images(inside)
-
-    def statistics(self, model: Detector) -> dict[str, float]:
-        """Those of the loss that is learned."""
-        return self.base.statistics(model)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the loss that is learned."""
-        return {"base": self.base.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state_dict` gave."""
-        self.base.load_state_dict(state.get("base", {}))
 
 
 entry = FreeLb

@@ -19,7 +19,7 @@ class PgdAt(AdversarialObjective):
     """`(1 - share) base(x) + share base(x')`, x' from PGD with a random start on the decision's cross-entropy.
 
     Args:
-        base, base_settings, eps, steps, step_size, modalities: as in `AdversarialObjective`: by default the multitask
+        base, base_settings, eps, steps, step_size, modalities: as in `WithinBudget`: by default the multitask
             loss on images within 4 gray levels, in 2 steps. The published setting is eps 8, step size 2, 10 steps.
         share: of the attacked samples in the loss; 1 is the published method.
         split: whether the statistics of batch normalization come from the clean samples alone, see `statistics_kept`.

@@ -40,7 +40,7 @@ class SfaAt(AdversarialObjective):
     samples.
 
     Args:
-        base, base_settings, eps, modalities: as in `AdversarialObjective`.
+        base, base_settings, eps, modalities: as in `WithinBudget`.
         share: of the attacked samples in the loss.
         heads: which are drawn from; by default all of the model's whose truth the samples have, and "live".
         cap: of the generators' map in gray levels.

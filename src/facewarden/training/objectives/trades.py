@@ -23,7 +23,7 @@ class Trades(AdversarialObjective):
     """`base(x) + beta KL(p(x) || p(x'))`, where x' climbs that divergence of the two-class decision.
 
     Args:
-        base, base_settings, eps, steps, step_size, modalities: as in `AdversarialObjective`. The published setting is
+        base, base_settings, eps, steps, step_size, modalities: as in `WithinBudget`. The published setting is
             eps .031, step size .007, 10 steps. The start is random in the whole budget, not within .001.
         beta: weight of deciding alike.
 

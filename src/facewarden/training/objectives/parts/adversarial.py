@@ -13,14 +13,13 @@ from torch import Tensor
 from facewarden.core import registry
 from facewarden.core.attack import Attack, CountedObjective
 from facewarden.core.batch import FaceBatch
-from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Objective
 from facewarden.core.roles import Detector
-from facewarden.core.threat import ThreatModel
-from facewarden.training.objectives.parts.base import Loss, TrainingObjective
+from facewarden.training.objectives.parts.base import Loss
 from facewarden.training.objectives.parts.evaluating import evaluating
+from facewarden.training.objectives.parts.within_budget import WithinBudget
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +34,14 @@ class AdversarialLoss(Loss):
     attacked: FaceBatch | None = None
 
 
-class AdversarialObjective(TrainingObjective):
+class AdversarialObjective(WithinBudget):
     """Attack the batch with the model as it stands, then learn from what came out.
 
     Subclasses say what the attacker climbs and what is learned. Attacks see the model in evaluation mode, so that they
     move no batch statistics and no sample's attack depends on its company.
 
     Args:
-        base, base_settings: registry name of the loss that is learned, and its arguments; one that is computed anew for
-            every batch and gives its gradients by its total alone.
-        eps: budget in gray levels of 255.
-        steps: gradient steps of the attack.
-        step_size: in gray levels; a quarter of eps by default, and eps where there is one step.
-        modalities: which sensors' pixels are attacked.
+        base, base_settings, eps, steps, step_size, modalities: as in `WithinBudget`.
 
     Raises:
         BadInputError: no budget, no steps, or a base that looks at the training data or makes its own gradients.
@@ -65,14 +59,11 @@ class AdversarialObjective(TrainingObjective):
         step_size: float | None = None,
         modalities: tuple[Modality, ...] | list[Modality] = ("rgb",),
     ) -> None:
-        if eps <= 0 or steps < 1:
-            raise BadInputError(f"an attack of {eps:g} gray levels in {steps} steps", hint="eps=4, steps=2")
-        self.base: TrainingObjective = registry.load("objectives", base)(**(base_settings or {}))
-        check_base(base, self.base)
-        self.threat = ThreatModel(eps=eps / 255, modalities=tuple(modalities))
-        size = step_size if step_size is not None else (eps if steps == 1 else max(eps / 4, eps / steps))
+        super().__init__(
+            base=base, base_settings=base_settings, eps=eps, steps=steps, step_size=step_size, modalities=modalities
+        )
         self.attack: Attack = registry.load("attacks", "pgd")(
-            steps=steps, step_size=size / 255, random_start=self.random_start
+            steps=steps, step_size=self.step_size, random_start=self.random_start
         )
 
     @abstractmethod
@@ -105,37 +96,6 @@ class AdversarialObjective(TrainingObjective):
             images = metered.project(self.attack.perturb(metered))
         return batch.with_images({name: images[name].detach() for name in self.threat.modalities}), (
             metered.gradient_calls
-        )
-
-    def statistics(self, model: Detector) -> dict[str, float]:
-        """Those of the loss that is learned."""
-        return self.base.statistics(model)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the loss that is learned."""
-        return {"base": self.base.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state_dict` gave."""
-        self.base.load_state_dict(state.get("base", {}))
-
-
-def check_base(name: str, base: TrainingObjective) -> None:
-    """Refuse an objective that cannot be the loss of adversarial training, which passes on neither of these three.
-
-    Args:
-        name: of the registry.
-        base: the objective.
-
-    Raises:
-        BadInputError: it looks at the training data, or makes its own gradients.
-    """
-    own = [what for what in ("begin", "refresh", "backward")
-           if getattr(type(base), what) is not getattr(TrainingObjective, what)]  # fmt: skip
-    if own:
-        raise BadInputError(
-            f"base {name!r} needs its own {', '.join(own)}, which adversarial training does not give it",
-            hint="base: multitask, cross_entropy, or another that only computes a loss",
         )
 
 
