@@ -15,9 +15,9 @@ from facewarden.core.compute.finite import computed_rows
 from facewarden.core.counted_objective import CountedObjective
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.gradient_source import GradientSource
+from facewarden.core.guards.contracts import forbid_override
 from facewarden.core.labels import Modality
 from facewarden.core.objective import Images, Objective
-from facewarden.core.roles import forbid_override
 from facewarden.core.settings.budget import CLOAK_LEVELS
 from facewarden.core.threat import ThreatModel
 

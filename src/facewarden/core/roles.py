@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -18,6 +17,7 @@ from facewarden.core.compute.computing import Computing
 from facewarden.core.compute.device import device_of
 from facewarden.core.compute.precision import at_least_single
 from facewarden.core.errors import ContractError, NotFiniteError
+from facewarden.core.guards.contracts import forbid_override, form_of, left_alone, rows_of
 from facewarden.core.labels import Modality
 
 if TYPE_CHECKING:
@@ -26,45 +26,6 @@ if TYPE_CHECKING:
 
 _SHARES = 2.0  # no box of a face in pixels has all its coordinates within this
 _SHORTEST = 1e-12  # below this, `normalize` no longer gives a unit vector
-
-
-def forbid_override(cls: type, base: type, *names: str) -> None:
-    """Raise when a plug-in class replaces a method that makes its contract true.
-
-    Raises:
-        ContractError: `cls` defines one of `names` below `base`.
-    """
-    for owner in cls.__mro__[: cls.__mro__.index(base)]:
-        replaced = [name for name in names if name in vars(owner)]
-        if replaced:
-            raise ContractError(
-                f"{owner.__qualname__} overrides {base.__name__}.{replaced[0]}, which is final",
-                hint=f"implement the abstract method of {base.__name__} instead",
-            )
-
-
-@contextmanager
-def left_alone(tensors: Iterable[Tensor], *, owner: str) -> Iterator[None]:
-    """Watch tensors while a plug-in works with them, without copying them.
-
-    Raises:
-        ContractError: one was written into; whoever shares it would measure something else from then on.
-    """
-    # inference tensors have no version counter
-    watched = [tensor for tensor in tensors if not tensor.is_inference()]
-    before = [tensor._version for tensor in watched]
-    yield
-    if [tensor._version for tensor in watched] != before:
-        raise ContractError(f"{owner} wrote into the images it was given", hint="use x - y instead of x.sub_(y)")
-
-
-def _rows_of(bad: Tensor) -> tuple[int, ...]:
-    """Positions where a mask is set."""
-    return tuple(torch.nonzero(bad).flatten().tolist()) if bool(bad.any()) else ()
-
-
-def _form(value: object) -> str:
-    return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +130,12 @@ class Detector(nn.Module, Computing, ABC):
             output = self.predict(batch)
         score = output.score if isinstance(output, PadOutput) else None
         if not isinstance(score, Tensor) or score.shape != (len(batch),):
-            got = _form(output if score is None else score)
+            got = form_of(output if score is None else score)
             raise ContractError(
                 f"{name} must give a PadOutput with a score of shape ({len(batch)},), got {got}",
                 hint="one logit a sample",
             )
-        bad = _rows_of(~torch.isfinite(output.score.detach()))
+        bad = rows_of(~torch.isfinite(output.score.detach()))
         if bad:
             keys = ", ".join(batch.key[row] for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
             what = f"the score {float(output.score.detach()[bad[0]])}, which is not finite,"
@@ -248,14 +209,14 @@ class Recognizer(nn.Module, Computing, ABC):
         expected, shape = (images.shape[0], self.dim), tuple(getattr(raw, "shape", ()))
         if shape != expected:
             raise ContractError(f"{name} must give finite {expected}, got {shape}", hint="")
-        bad = _rows_of(~torch.isfinite(raw.detach()).all(dim=1))
+        bad = rows_of(~torch.isfinite(raw.detach()).all(dim=1))
         if bad:
             raise NotFiniteError(
                 f"{name} must give finite {expected}, got NaN or infinity in {len(bad)} of them, first in {bad[0]}",
                 hint="look at its weights and input",
                 rows=bad,
             )
-        bad = _rows_of(raw.detach().norm(dim=1) < _SHORTEST)
+        bad = rows_of(raw.detach().norm(dim=1) < _SHORTEST)
         if bad:
             raise NotFiniteError(
                 f"{name} gave a zero vector, which has no direction", hint="look at its weights", rows=bad
@@ -315,7 +276,7 @@ class Purifier(Computing, ABC):
         if self.asked_precision is not None and isinstance(output, Tensor):
             output = output.to(images.dtype).clamp(0.0, 1.0)  # rounding to half precision may step over white
         output = output.to(images.device) if isinstance(output, Tensor) else output
-        before, after = _form(images), _form(output)
+        before, after = form_of(images), form_of(output)
         if before != after:
             raise ContractError(f"{name} turned {before} into {after}", hint="keep shape and dtype")
         check_unit_range(output, what=f"output of {name}")

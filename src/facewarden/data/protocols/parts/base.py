@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import ClassVar, final
 
 from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.guards.contracts import forbid_override
 from facewarden.core.labels import ATTACK, BONA_FIDE, SPLITS, Split
-from facewarden.core.roles import forbid_override
 from facewarden.core.seeding import derive
 from facewarden.data.sample import Sample
 

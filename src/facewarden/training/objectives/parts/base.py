@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.core.roles import Detector, forbid_override
+from facewarden.core.guards.contracts import forbid_override
+from facewarden.core.roles import Detector
 from facewarden.training.objectives.parts.statistics import owned_norms
 
 
