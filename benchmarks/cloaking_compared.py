@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from facewarden.metrics.intervals import paired_bootstrap_difference
+from facewarden.metrics.paired import paired_bootstrap_difference
 
 FILES = ("cloaking", "cloaking_more")
 CLOAKS = ("LowKey 8 on F+D", "Fawkes high on F+D")

@@ -99,7 +99,9 @@ def count_interval(errors: Array, rows: Array, *, confidence: float = 0.95) -> I
     counts, sizes = counts[sizes > 0], sizes[sizes > 0]
     value = float(counts.sum() / sizes.sum())
     low, high = share_bounds(counts, sizes, confidence=_checked_confidence(confidence))
-    return Interval(value, min(low, value), max(high, value), n=int(sizes.sum()), method=COUNTS + _rough(sizes.size))
+    return Interval(
+        value, min(low, value), max(high, value), n=int(sizes.sum()), method=COUNTS + few_subjects(sizes.size)
+    )
 
 
 def percentile_interval(
@@ -125,7 +127,7 @@ def percentile_interval(
         return Interval(value=value, low=value, high=value, n=n, method="degenerate: all resamples are equal")
     low, high = (float(end) for end in np.quantile(usable, [tail, 1 - tail])) if varies else (value, value)
     low, high = min(low, value), max(high, value)
-    method = BOOTSTRAP + _rough(subjects)
+    method = BOOTSTRAP + few_subjects(subjects)
     if proportion:
         unseen = unseen_share(n, subjects, confidence=confidence)
         floor, ceiling = value - unseen * value, value + unseen * (1 - value)
@@ -160,7 +162,7 @@ def bootstrap_by_subject(
     >>> bootstrap_by_subject(lambda w: float(w @ lengths / w.sum()), people, seed=0, proportion=False).high
     3.5
     """
-    drawn = _drawn(subjects, seed=seed, rounds=rounds)
+    drawn = subject_draws(subjects, seed=seed, rounds=rounds)
     replicates = np.array([statistic(weights[drawn.unit].astype(np.float64)) for weights in drawn.weights])
     return percentile_interval(
         float(statistic(np.ones(drawn.unit.size))),
@@ -190,7 +192,7 @@ def mean_by_subject(
     if proportion and rows.size and bool(((rows == 0) | (rows == 1)).all()):
         codes, _ = codes_of(np.asarray(subjects))
         return count_interval(np.bincount(codes, weights=rows), np.bincount(codes), confidence=confidence)
-    drawn = _drawn(subjects, seed=seed, rounds=rounds)
+    drawn = subject_draws(subjects, seed=seed, rounds=rounds)
     return percentile_interval(
         float(rows.mean()),
         rate_replicates(rows, drawn.unit, drawn.weights),
@@ -199,99 +201,6 @@ def mean_by_subject(
         confidence=confidence,
         proportion=proportion and bool(rows.min() >= 0 and rows.max() <= 1),
     )
-
-
-def paired_bootstrap_difference(
-    first: Array, second: Array, *, subjects: Array, seed: int, rounds: int = 1000, confidence: float = 0.95
-) -> Interval:
-    """Mean of `first - second` on the same rows, with a subject-bootstrap interval of the difference itself.
-
-    Much narrower than two separate intervals suggest, because both models see the same easy and hard rows.
-
-    Args:
-        first: (n,) per-row values, e.g. errors of one model.
-        second: (n,) the same rows' values under the other.
-        subjects: (n,) who is on each row.
-        seed: same seed, same interval.
-        rounds: how many resamples.
-        confidence: of the two-sided interval.
-
-    Returns:
-        The difference. Where fewer than ten subjects have a row that differs and no value exceeds 1, the bounds are
-        widened for people not seen: in full where no row differs, and less with each subject that has one.
-    """
-    ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
-    same_length(ours, theirs, names="first and second")
-    same_length(ours, np.asarray(subjects), names="values and subjects")
-    difference = ours - theirs
-    drawn = _drawn(subjects, seed=seed, rounds=rounds)
-    found = percentile_interval(
-        float(difference.mean()),
-        rate_replicates(difference, drawn.unit, drawn.weights),
-        n=difference.size,
-        subjects=drawn.subjects,
-        confidence=confidence,
-        proportion=False,
-    )
-    if np.abs(np.concatenate([ours, theirs])).max() > 1:
-        return found
-    differ = int(np.count_nonzero(np.bincount(codes_of(np.asarray(subjects))[0], weights=np.abs(difference))))
-    slack = unseen_share(found.n, drawn.subjects, confidence=confidence) * max(0.0, 1 - differ / FEW_SUBJECTS)
-    if not slack:
-        return found
-    low, high = max(-1.0, found.value - slack), min(1.0, found.value + slack)
-    return Interval(
-        found.value,
-        min(found.low, low),
-        max(found.high, high),
-        n=found.n,
-        method=BOOTSTRAP + _rough(drawn.subjects) + UNSEEN,
-    )
-
-
-def paired_bootstrap_percent(
-    first: Array, second: Array, *, subjects: Array, seed: int, rounds: int = 1000, confidence: float = 0.95
-) -> Interval | None:
-    """By how many percent the mean of `first` exceeds that of `second` on the same rows, with an interval by subject.
-
-    Args:
-        first: (n,) per-row values, e.g. successes of one attack.
-        second: (n,) the same rows' values under the other, none below zero.
-        subjects: (n,) who is on each row.
-        seed: same seed, same interval.
-        rounds: how many resamples.
-        confidence: of the two-sided interval.
-
-    Returns:
-        The percent; resamples in which `second` is zero are left out of the interval. None where it is zero at all.
-        Where fewer than ten subjects have a row that differs, it holds the bounds of the difference, in percent of
-        `second`.
-    """
-    ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
-    same_length(ours, theirs, names="first and second")
-    same_length(ours, np.asarray(subjects), names="values and subjects")
-    if theirs.mean() <= 0:
-        return None
-    drawn = _drawn(subjects, seed=seed, rounds=rounds)
-    above, below = (rate_replicates(rows, drawn.unit, drawn.weights) for rows in (ours, theirs))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        replicates = 100.0 * (above / below - 1.0)
-    found = percentile_interval(
-        float(100.0 * (ours.mean() / theirs.mean() - 1.0)),
-        replicates,
-        n=ours.size,
-        subjects=drawn.subjects,
-        confidence=confidence,
-        proportion=False,
-    )
-    apart = paired_bootstrap_difference(
-        ours, theirs, subjects=subjects, seed=seed, rounds=rounds, confidence=confidence
-    )
-    if not apart.method.endswith(UNSEEN):
-        return found
-    scale = 100.0 / float(theirs.mean())
-    low, high = min(found.low, scale * apart.low), max(found.high, scale * apart.high)
-    return Interval(found.value, min(max(-100.0, low), found.value), high, n=found.n, method=apart.method)
 
 
 def is_ordinary(method: str) -> bool:
@@ -321,11 +230,13 @@ def _checked_confidence(confidence: float) -> float:
     return confidence
 
 
-def _rough(subjects: int) -> str:
+def few_subjects(subjects: int) -> str:
+    """What the method of an interval adds where it rests on few people."""
     return f", rough: only {subjects} subjects" if subjects < FEW_SUBJECTS else ""
 
 
-def _drawn(subjects: Array, *, seed: int, rounds: int) -> Resampling:
+def subject_draws(subjects: Array, *, seed: int, rounds: int) -> Resampling:
+    """Draw whole subjects with replacement, so many rounds."""
     nonempty(np.asarray(subjects), what="data")
     codes, names = codes_of(np.asarray(subjects))
     return resampling(codes, names.size, seed=seed, rounds=rounds)

@@ -15,12 +15,11 @@ from facewarden.metrics.intervals import (
     Interval,
     bootstrap_by_subject,
     mean_by_subject,
-    paired_bootstrap_difference,
-    paired_bootstrap_percent,
     percentile_interval,
     sum_interval,
     wilson,
 )
+from facewarden.metrics.paired import paired_bootstrap_difference, paired_bootstrap_percent
 
 
 @pytest.mark.parametrize(

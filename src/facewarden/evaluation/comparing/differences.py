@@ -15,8 +15,9 @@ from facewarden.evaluation.score_file.measure import presentation_rows, subjects
 from facewarden.evaluation.score_file.rows import ScoredRows
 from facewarden.metrics.checked import Floats, area_under_curve, equal_error, error_curve
 from facewarden.metrics.curves import CurveReplicates, thin
-from facewarden.metrics.intervals import paired_bootstrap_difference, percentile_interval
+from facewarden.metrics.intervals import percentile_interval
 from facewarden.metrics.pad import fit_rule
+from facewarden.metrics.paired import paired_bootstrap_difference
 from facewarden.metrics.resample import Resampling, rate_replicates, resampling
 from facewarden.metrics.summary import PresentationRows
 

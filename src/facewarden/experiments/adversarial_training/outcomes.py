@@ -11,7 +11,8 @@ import numpy as np
 from facewarden.evaluation.attack_runs import nested_success
 from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.vulnerability.results_grid import nested_victim
-from facewarden.metrics.intervals import Interval, mean_by_subject, paired_bootstrap_difference
+from facewarden.metrics.intervals import Interval, mean_by_subject
+from facewarden.metrics.paired import paired_bootstrap_difference
 
 Sample = tuple[int, str]
 """Seed and key."""

@@ -13,7 +13,8 @@ from facewarden.experiments.cloaking.recognizer_kinds import RecognizerKind
 from facewarden.experiments.cloaking.results_grid import NONE, CloakingGrid, best_baseline, counts
 from facewarden.experiments.engine.plan_settings import Names
 from facewarden.metrics.goals import at_most
-from facewarden.metrics.intervals import Interval, paired_bootstrap_difference
+from facewarden.metrics.intervals import Interval
+from facewarden.metrics.paired import paired_bootstrap_difference
 from facewarden.reporting.document import Table
 
 KIND_WORDS: Mapping[RecognizerKind, str] = {

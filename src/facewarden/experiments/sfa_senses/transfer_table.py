@@ -12,7 +12,8 @@ from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.sfa_senses.arm_results import ArmResults
 from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, SensesPlan
 from facewarden.experiments.vulnerability.inputs import as_mask
-from facewarden.metrics.intervals import mean_by_subject, paired_bootstrap_difference
+from facewarden.metrics.intervals import mean_by_subject
+from facewarden.metrics.paired import paired_bootstrap_difference
 
 
 @dataclass(frozen=True)

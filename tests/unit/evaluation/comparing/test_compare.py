@@ -12,7 +12,7 @@ import facewarden
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError
 from facewarden.data.table import write_table
-from facewarden.metrics.intervals import paired_bootstrap_difference
+from facewarden.metrics.paired import paired_bootstrap_difference
 
 N, PEOPLE = 900, 60
 
