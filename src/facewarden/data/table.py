@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import re
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,17 +15,13 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, writing
-from facewarden.core.guards.limits import check_limit, limit_of
+from facewarden.core.guards.limits import check_limit
 from facewarden.core.guards.lock import hold
+from facewarden.data.csv_table import read_csv, write_csv
 from facewarden.data.text import escaped, printable
 
 SUFFIXES = (".parquet", ".csv")
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
-_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"  # which runs nothing, sign or not
-COMMENT = "# "
-"""How a row of a CSV begins that is a comment, such as the example in a template."""
-_FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*([=+\-@\t\r]|{COMMENT})")
-_QUOTED_FORMULA = re.compile(rf"'+([=+\-@\t\r]|{COMMENT})")
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
@@ -56,7 +48,7 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]])
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path) as temporary:
             if suffix == ".csv":
-                _write_csv(temporary, list(lists), lambda: zip(*lists.values(), strict=True))
+                write_csv(temporary, list(lists), lambda: zip(*lists.values(), strict=True))
             else:
                 _write_parquet(temporary, lists, types)
     except (OSError, duckdb.Error) as error:
@@ -81,7 +73,7 @@ def write_rows(path: Path, names: Sequence[str], rows: Callable[[], Iterable[Seq
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path) as temporary:
-            _write_csv(temporary, [escaped(name) for name in names], lambda: (map(_plain_cell, row) for row in rows()))
+            write_csv(temporary, [escaped(name) for name in names], lambda: (map(_plain_cell, row) for row in rows()))
     except OSError as error:
         raise BadInputError(
             f"{printable(path)}: cannot be written: {error}", hint="choose a file in a writable folder"
@@ -98,7 +90,7 @@ def read_table(path: Path) -> dict[str, list[Any]]:
     Raises:
         BadInputError: missing, a folder, garbage, not UTF-8, rows of different lengths, or a column named twice.
     """
-    return _read_csv(path) if check_table(path) == ".csv" else _read_parquet(path)
+    return read_csv(path) if check_table(path) == ".csv" else _read_parquet(path)
 
 
 def check_table(path: Path) -> str:
@@ -254,71 +246,3 @@ def plain_name(path: Path) -> Iterator[Path]:
         link = Path(folder) / "table.parquet"
         link.symlink_to(path.absolute())
         yield link
-
-
-def _write_csv(path: Path, names: Sequence[str], rows: Callable[[], Iterable[Iterable[Any]]]) -> None:
-    # a bare carriage return ends a row for readers, and Python's writer quotes it only where everything is quoted
-    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC):
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n", quoting=quoting)
-            for row in chain([names], rows()):
-                cells = [_inert(cell) for cell in row]
-                if quoting == csv.QUOTE_MINIMAL and any(isinstance(cell, str) and "\r" in cell for cell in cells):
-                    break
-                writer.writerow(cells)
-            else:
-                return
-
-
-def _inert(cell: Any) -> Any:
-    """A text that would be run as a formula or read as a comment, behind an apostrophe; `_text` takes it off again."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
-
-
-def _column(name: str) -> str:
-    return _text(name) or ""
-
-
-def _text(cell: str) -> str | None:
-    return (cell[1:] if _QUOTED_FORMULA.match(cell) else cell) or None
-
-
-def _read_csv(path: Path) -> dict[str, list[Any]]:
-    try:
-        with path.open("r", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_bounded(file, printable(path)), strict=True)
-            header = next(reader, [])
-            rows: list[list[str]] = []
-            most = limit_of("table_rows")
-            for row in reader:
-                if len(rows) >= most:
-                    check_limit("table_rows", len(rows) + 1, what=printable(path))
-                if row and not row[0].startswith(COMMENT):
-                    rows.append(row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInputError(
-            f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
-        ) from error
-    if not header:
-        raise BadInputError(f"{printable(path)}: no header", hint="the first line names the columns")
-    check_limit("table_columns", len(header), what=printable(path))
-    twice = sorted(name for name, count in Counter(header).items() if count > 1)[:9]
-    if twice:
-        raise BadInputError(
-            f"{printable(path)}: the header has {', '.join(twice)} twice", hint="name every column once"
-        )
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise BadInputError(
-                f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
-                hint="quote cells that hold a comma",
-            )
-    return {name: [_text(row[i]) for row in rows] for i, name in enumerate(map(_column, header))}
-
-
-def _bounded(file: TextIO, name: str) -> Iterator[str]:
-    """Lines of a file, none longer than a limit, and none read whole before that is known."""
-    longest = int(limit_of("cell_letters"))
-    while line := file.readline(longest + 1):
-        check_limit("cell_letters", len(line), what=f"{name}: not a readable CSV table: a line")
-        yield line

@@ -1,0 +1,95 @@
+"""CSV as tables are written and read: plain text, in which no cell runs as a formula."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+from facewarden.core.errors import BadInputError
+from facewarden.core.guards.limits import check_limit, limit_of
+from facewarden.data.text import printable
+
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"  # which runs nothing, sign or not
+COMMENT = "# "
+"""How a row of a CSV begins that is a comment, such as the example in a template."""
+_FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*([=+\-@\t\r]|{COMMENT})")
+_QUOTED_FORMULA = re.compile(rf"'+([=+\-@\t\r]|{COMMENT})")
+
+
+def write_csv(path: Path, names: Sequence[str], rows: Callable[[], Iterable[Iterable[Any]]]) -> None:
+    """Write a header and rows; a text that a program would run as a formula gets an apostrophe."""
+    # a bare carriage return ends a row for readers, and Python's writer quotes it only where everything is quoted
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n", quoting=quoting)
+            for row in chain([names], rows()):
+                cells = [_inert(cell) for cell in row]
+                if quoting == csv.QUOTE_MINIMAL and any(isinstance(cell, str) and "\r" in cell for cell in cells):
+                    break
+                writer.writerow(cells)
+            else:
+                return
+
+
+def _inert(cell: Any) -> Any:
+    """A text that would be run as a formula or read as a comment, behind an apostrophe; `_text` takes it off again."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def _column(name: str) -> str:
+    return _text(name) or ""
+
+
+def _text(cell: str) -> str | None:
+    return (cell[1:] if _QUOTED_FORMULA.match(cell) else cell) or None
+
+
+def read_csv(path: Path) -> dict[str, list[Any]]:
+    """Read a CSV table by column, as texts; an empty cell is None.
+
+    Raises:
+        BadInputError: it is no readable table, or larger than the limits of `facewarden.core.guards.limits`.
+    """
+    try:
+        with path.open("r", encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(_bounded(file, printable(path)), strict=True)
+            header = next(reader, [])
+            rows: list[list[str]] = []
+            most = limit_of("table_rows")
+            for row in reader:
+                if len(rows) >= most:
+                    check_limit("table_rows", len(rows) + 1, what=printable(path))
+                if row and not row[0].startswith(COMMENT):
+                    rows.append(row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(
+            f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
+        ) from error
+    if not header:
+        raise BadInputError(f"{printable(path)}: no header", hint="the first line names the columns")
+    check_limit("table_columns", len(header), what=printable(path))
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)[:9]
+    if twice:
+        raise BadInputError(
+            f"{printable(path)}: the header has {', '.join(twice)} twice", hint="name every column once"
+        )
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise BadInputError(
+                f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
+                hint="quote cells that hold a comma",
+            )
+    return {name: [_text(row[i]) for row in rows] for i, name in enumerate(map(_column, header))}
+
+
+def _bounded(file: TextIO, name: str) -> Iterator[str]:
+    """Lines of a file, none longer than a limit, and none read whole before that is known."""
+    longest = int(limit_of("cell_letters"))
+    while line := file.readline(longest + 1):
+        check_limit("cell_letters", len(line), what=f"{name}: not a readable CSV table: a line")
+        yield line
