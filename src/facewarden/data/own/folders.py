@@ -14,7 +14,8 @@ from facewarden.core.seeding import checked_seed
 from facewarden.data.content import file_digest
 from facewarden.data.manifest import Manifest
 from facewarden.data.own.mapping import FolderRow
-from facewarden.data.own.reading import FolderPhotos, OwnPhoto, absolute, read_own_photos
+from facewarden.data.own.places import absolute
+from facewarden.data.own.reading import FolderPhotos, OwnPhoto, read_own_photos
 from facewarden.data.protocols.balanced_subjects import BalancedSubjects
 from facewarden.data.sample import Sample
 from facewarden.data.text import opaque, printable

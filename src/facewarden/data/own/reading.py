@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +9,10 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ATTACK, BONA_FIDE, OTHER_SPECIES, Split
-from facewarden.data.own.folder_words import FolderWord, folder_word, own_species
+from facewarden.data.own.folder_words import own_species
 from facewarden.data.own.mapping import FolderRow, read_mapping
+from facewarden.data.own.places import Place, common_folder, numbered, places_in
 from facewarden.data.own.subjects import SubjectRule, first_silent
-from facewarden.data.photo_files import photos_of
 from facewarden.data.text import natural, printable
 
 MOST_OWN_SPECIES = 12
@@ -45,32 +44,6 @@ class OwnPhoto:
     split: Split | None
     alone: bool
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A photo before it is understood.
-
-    Attributes:
-        path, key: as of `OwnPhoto`.
-        parts, words: its folders below the common one, and what their names say.
-        given: class of the folder that it was given in; None where the names of folders say it.
-        depth: how many of the parts lead to that folder, itself among them.
-    """
-
-    path: Path
-    key: str
-    parts: tuple[str, ...]
-    words: tuple[FolderWord, ...]
-    given: int | None
-    depth: int = 0
-
-    @property
-    def named_folder(self) -> str | None:
-        """The folder that was given as one of attacks, where its name says nothing that is known."""
-        if self.given != ATTACK or not self.depth or not self.words[self.depth - 1].silent:
-            return None
-        return self.parts[self.depth - 1]
 
 
 @dataclass(frozen=True)
@@ -114,9 +87,9 @@ def read_own_photos(
     rule = SubjectRule.read(subject)
     given = [(path, BONA_FIDE) for path in bona_fide] + [(path, ATTACK) for path in attacks]
     folders: list[tuple[Path, int | None]] = [(root, None)] if root is not None else [*given]
-    base = _base([path for path, _ in folders], one_set=root is not None)
-    places, unread = _places(folders, base)
-    places = _numbered(places) if root is not None else places
+    base = common_folder([path for path, _ in folders], one_set=root is not None)
+    places, unread = places_in(folders, base)
+    places = numbered(places) if root is not None else places
     mapped = {} if mapping is None else read_mapping(mapping)
     photos, rows, notes = _understood(places, rule, mapped, source=mapping)
     unused = sorted(set(mapped) - {row.folder for row in rows})
@@ -129,70 +102,8 @@ def read_own_photos(
     return FolderPhotos(base, photos, rows, (*notes, *left))
 
 
-def absolute(path: Path) -> Path:
-    """The whole path, with links as they are: a photo is named by where it was given."""
-    return Path(os.path.normpath(path.absolute()))
-
-
-def _base(folders: Sequence[Path], *, one_set: bool) -> Path:
-    """The folder below which all lie."""
-    there = [absolute(path) for path in folders]
-    for number, path in enumerate(there):
-        if not path.is_dir():
-            raise BadInputError(f"{printable(folders[number])}: no such folder", hint="give folders of photos")
-        inside = [other for place, other in enumerate(there) if place != number and path.is_relative_to(other)]
-        if inside:
-            raise BadInputError(
-                f"{printable(path)} lies in {printable(inside[0])}, which is given too",
-                hint="give folders that hold no photos of each other",
-            )
-    if one_set:
-        return there[0]
-    return there[0].parent if len(there) == 1 else Path(os.path.commonpath([path.parent for path in there]))
-
-
-def _places(folders: Sequence[tuple[Path, int | None]], base: Path) -> tuple[list[_Place], Counter[str]]:
-    places: list[_Place] = []
-    unread: Counter[str] = Counter()
-    for folder, label in folders:
-        listing = photos_of(folder)
-        depth = 0 if label is None else len(absolute(folder).relative_to(base).parts)
-        unread.update(listing.unread)
-        for path in listing.photos:
-            where = absolute(path).relative_to(base)
-            parts = tuple(printable(part) for part in where.parts[:-1])
-            words: list[FolderWord] = []
-            for part in parts:
-                inside = label == ATTACK or any(word.label == ATTACK for word in words)
-                words.append(folder_word(part, in_attacks=inside))
-            places.append(_Place(path, printable(where.as_posix()), parts, tuple(words), label, depth))
-    return places, unread
-
-
-def _numbered(places: Sequence[_Place]) -> list[_Place]:
-    """Folders 0 and 1 are classes where no word says more, and all folders of one depth have these two names."""
-    if any(word.label is not None or word.species for place in places for word in place.words):
-        return list(places)
-    for depth in range(max(len(place.parts) for place in places)):
-        if {place.parts[depth] if depth < len(place.parts) else "" for place in places} == {"0", "1"}:
-            return [
-                _Place(
-                    place.path,
-                    place.key,
-                    place.parts,
-                    tuple(
-                        FolderWord(label=int(place.parts[depth])) if number == depth else word
-                        for number, word in enumerate(place.words)
-                    ),
-                    None,
-                )
-                for place in places
-            ]
-    return list(places)
-
-
 def _understood(
-    places: Sequence[_Place], rule: SubjectRule, mapped: Mapping[str, FolderRow], *, source: Path | None
+    places: Sequence[Place], rule: SubjectRule, mapped: Mapping[str, FolderRow], *, source: Path | None
 ) -> tuple[tuple[OwnPhoto, ...], tuple[FolderRow, ...], tuple[str, ...]]:
     labels = [_label(place) for place in places]
     everywhere = set.intersection(*(set(place.parts) for place in places))
@@ -232,18 +143,18 @@ def _understood(
     return tuple(photos), shown, tuple(_notes(places, photos, rule))
 
 
-def _label(place: _Place) -> int | None:
+def _label(place: Place) -> int | None:
     if place.given is not None:
         return place.given
     told = next((word.label for word in reversed(place.words) if word.label is not None), None)
     return ATTACK if told is None and _species(place) is not None else told
 
 
-def _species(place: _Place) -> str | None:
+def _species(place: Place) -> str | None:
     return next((word.species for word in reversed(place.words) if word.species is not None), None)
 
 
-def _silent(place: _Place, rule: SubjectRule, everywhere: set[str]) -> list[str]:
+def _silent(place: Place, rule: SubjectRule, everywhere: set[str]) -> list[str]:
     """Folders that are no split, class or species, without those of every photo and the one that names the subject."""
     level = None
     if rule.kind == "level":
@@ -255,12 +166,12 @@ def _silent(place: _Place, rule: SubjectRule, everywhere: set[str]) -> list[str]
     ]
 
 
-def _instrument(place: _Place, silent: Sequence[str], *, own: bool) -> str | None:
+def _instrument(place: Place, silent: Sequence[str], *, own: bool) -> str | None:
     """The folder after which an attack without a known species is named."""
     return silent[0] if own and silent else place.named_folder
 
 
-def _own_species(places: Sequence[_Place], labels: Sequence[int | None], silent: Sequence[Sequence[str]]) -> bool:
+def _own_species(places: Sequence[Place], labels: Sequence[int | None], silent: Sequence[Sequence[str]]) -> bool:
     """Whether silent folders of attacks are instruments: those of bona fide photos show no folders of people."""
     if any(names and label == BONA_FIDE for names, label in zip(silent, labels, strict=True)):
         return False
@@ -272,7 +183,7 @@ def _own_species(places: Sequence[_Place], labels: Sequence[int | None], silent:
     return 0 < len(found) <= MOST_OWN_SPECIES
 
 
-def _row_key(place: _Place, instrument: str | None) -> str:
+def _row_key(place: Place, instrument: str | None) -> str:
     """The folders that say the class or the species."""
     told = [
         name
@@ -282,7 +193,7 @@ def _row_key(place: _Place, instrument: str | None) -> str:
     return "/".join(told) or "."
 
 
-def _automatic(place: _Place, key: str, label: int | None, instrument: str | None, *, source: Path | None) -> FolderRow:
+def _automatic(place: Place, key: str, label: int | None, instrument: str | None, *, source: Path | None) -> FolderRow:
     if label is None:
         raise BadInputError(
             f"{place.key}: no folder says whether it is bona fide or an attack",
@@ -294,7 +205,7 @@ def _automatic(place: _Place, key: str, label: int | None, instrument: str | Non
     return FolderRow(key, ATTACK, _species(place) or ("other" if instrument is None else own_species(instrument)))
 
 
-def _notes(places: Sequence[_Place], photos: Sequence[OwnPhoto], rule: SubjectRule) -> list[str]:
+def _notes(places: Sequence[Place], photos: Sequence[OwnPhoto], rule: SubjectRule) -> list[str]:
     names: dict[str, set[str]] = {}
     for place in places:
         for name, word in zip(place.parts, place.words, strict=True):
