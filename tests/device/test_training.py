@@ -20,7 +20,7 @@ from facewarden.nn.restorer import build_restorer
 from facewarden.nn.trunk import TrunkShape
 from facewarden.pad.mmdg import Mmdg
 from facewarden.pad.multi_cnn import MultiCnn
-from facewarden.training.augment import Augmentation
+from facewarden.training.augment_settings import Augmentation
 from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student

@@ -21,7 +21,7 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.core.settings import Count, NotNegative, Positive, Share, ShareBelowOne, check_fields
 from facewarden.nn.trainable import Trainable
-from facewarden.training.augment import Augmentation
+from facewarden.training.augment_settings import Augmentation
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.base import TrainingObjective

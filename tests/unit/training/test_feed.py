@@ -20,7 +20,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.seeding import derive
-from facewarden.training.augment import PUBLISHED, Augmentation, augment
+from facewarden.training.augment import augment
+from facewarden.training.augment_settings import PUBLISHED, Augmentation
 from facewarden.training.loop import CHECKPOINTS, TrainSettings, fit
 from facewarden.training.objectives.cross_entropy import CrossEntropy
 from facewarden.training.objectives.ssp import Ssp

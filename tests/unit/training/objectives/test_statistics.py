@@ -14,7 +14,7 @@ from torch import nn
 from facewarden.core.batch import FaceBatch
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.augment import Augmentation
+from facewarden.training.augment_settings import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import LOG, TrainSettings, fit
 from facewarden.training.objectives.parts.statistics import owned_norms
