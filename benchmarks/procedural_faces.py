@@ -22,7 +22,8 @@ from facewarden.align import align_face, find_face
 from facewarden.core.registry import load
 from facewarden.core.seeding import derive
 from facewarden.data.simulate import CaptureSpec, make_capture
-from facewarden.data.simulate.person.face import prepare, sample_clothes, sample_expression, sample_pose
+from facewarden.data.simulate.person.clothes import sample_clothes
+from facewarden.data.simulate.person.face import prepare, sample_expression, sample_pose
 from facewarden.data.simulate.person.identity import sample_identity
 from facewarden.data.simulate.sensor.domains import DOMAINS
 from facewarden.metrics.intervals import mean_by_subject

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from facewarden.data.simulate.person.clothes import Clothes, sample_clothes
 from facewarden.data.simulate.person.face import (
-    Clothes,
     Expression,
     Pose,
     PreparedFace,
     prepare,
     render_face,
-    sample_clothes,
     sample_expression,
     sample_pose,
 )

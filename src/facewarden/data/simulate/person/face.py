@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.data.simulate.person.celeba import celeba_attributes
+from facewarden.data.simulate.person.clothes import Clothes, sample_clothes
 from facewarden.data.simulate.person.features import clothes_mask, paint_beard, paint_brows, paint_glasses
 from facewarden.data.simulate.person.geometry import FRAME_CENTER_Y, FaceGrid, build_head
 from facewarden.data.simulate.person.hair import paint_hair
@@ -41,21 +42,6 @@ __all__ = [
     "sample_expression",
     "sample_pose",
 ]
-
-
-@dataclass(frozen=True)
-class Clothes:
-    """What a person wears in one capture: linear RGB reflectance and the unrelated reflectance at 850 nm."""
-
-    color: tuple[Number, Number, Number] = (0.16, 0.18, 0.22)
-    nir: Number = 0.4
-
-
-def sample_clothes(rng: np.random.Generator) -> Clothes:
-    """Draw clothes; the near-infrared reflectance of textile dyes says nothing about their color."""
-    value = rng.beta(1.2, 2.2)
-    color = np.clip(value * (1 + 0.6 * rng.normal(0, 0.5, 3)), 0.01, 0.85)
-    return Clothes((float(color[0]), float(color[1]), float(color[2])), float(rng.uniform(0.12, 0.75)))
 
 
 @dataclass(frozen=True)

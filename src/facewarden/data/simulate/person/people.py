@@ -15,7 +15,8 @@ from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import Dataset, open_dataset
 from facewarden.data.photo import read_photo
-from facewarden.data.simulate.person.face import PreparedFace, prepare, sample_clothes, sample_expression, sample_pose
+from facewarden.data.simulate.person.clothes import sample_clothes
+from facewarden.data.simulate.person.face import PreparedFace, prepare, sample_expression, sample_pose
 from facewarden.data.simulate.person.identity import sample_identity
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.person.mesh import CanonicalMesh, cached_mesh
