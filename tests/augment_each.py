@@ -12,7 +12,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.seeding import derive
 from facewarden.nn.photometry import PHOTOMETRY
-from facewarden.training.augment_settings import Augmentation
+from facewarden.training.parts.augment_settings import Augmentation
 
 
 def augment_each(batch: FaceBatch, *, size: int, settings: Augmentation, seed: int, epoch: int) -> FaceBatch:

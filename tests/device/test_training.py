@@ -20,7 +20,6 @@ from facewarden.nn.restorer import build_restorer
 from facewarden.nn.trunk import TrunkShape
 from facewarden.pad.mmdg import Mmdg
 from facewarden.pad.multi_cnn import MultiCnn
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.loop import DistillSettings, distill_student
 from facewarden.training.distill.student import Student
@@ -29,6 +28,7 @@ from facewarden.training.loop import TrainSettings, fit
 from facewarden.training.objectives.cross_entropy import CrossEntropy
 from facewarden.training.objectives.regrad import Regrad
 from facewarden.training.pairs import PairSet
+from facewarden.training.parts.augment_settings import Augmentation
 from facewarden.training.purifier_loop import fit_purifier
 from facewarden.training.purifier_recipe import PurifierSettings
 from facewarden.training.sfa import SfaSettings, fit_pair

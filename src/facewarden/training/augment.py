@@ -19,7 +19,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES, Modality
 from facewarden.core.seeding import derive
 from facewarden.nn.photometry import PHOTOMETRY
-from facewarden.training.augment_settings import Augmentation
+from facewarden.training.parts.augment_settings import Augmentation
 from facewarden.training.parts.tensors import with_tensors
 
 

@@ -18,7 +18,7 @@ from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.nn.trainable import Trainable
 from facewarden.training.augment import augment, dropped
-from facewarden.training.augment_settings import STILL
+from facewarden.training.parts.augment_settings import STILL
 from facewarden.training.tokens.drawn_views import drawn_view, seen_by_sensors
 
 _AT_ONCE = 32

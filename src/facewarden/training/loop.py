@@ -21,12 +21,12 @@ from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
 from facewarden.core.settings import Count, NotNegative, Positive, Share, ShareBelowOne, check_fields
 from facewarden.nn.trainable import Trainable
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.objectives.parts.evaluating import evaluating
 from facewarden.training.objectives.parts.gradients import average_gradients
+from facewarden.training.parts.augment_settings import Augmentation
 from facewarden.training.parts.epochs import epoch_done
 from facewarden.training.parts.feed import Feed, StepSet, StillBatches
 from facewarden.training.parts.options import AveragedWeights, recomputed_blocks

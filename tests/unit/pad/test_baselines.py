@@ -18,9 +18,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.pad.mmdg import Mmdg
 from facewarden.pad.parts.streams import ThreeStreams
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import TrainSettings, fit
+from facewarden.training.parts.augment_settings import Augmentation
 from facewarden.training.recipe import read_recipe
 from stand_ins import generator, make_batch
 

@@ -12,7 +12,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES
 from facewarden.training.augment import augment
-from facewarden.training.augment_settings import PUBLISHED, Augmentation
+from facewarden.training.parts.augment_settings import PUBLISHED, Augmentation
 from stand_ins import make_batch
 
 NOTHING = Augmentation(rotation=0.0, zoom=0.0, shift=0.0, exposure=0.0, blur=0.0, noise=0.0, drop=0.0)

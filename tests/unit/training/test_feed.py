@@ -21,10 +21,10 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.seeding import derive
 from facewarden.training.augment import augment
-from facewarden.training.augment_settings import PUBLISHED, Augmentation
 from facewarden.training.loop import CHECKPOINTS, TrainSettings, fit
 from facewarden.training.objectives.cross_entropy import CrossEntropy
 from facewarden.training.objectives.ssp import Ssp
+from facewarden.training.parts.augment_settings import PUBLISHED, Augmentation
 from facewarden.training.parts.feed import Feed, StepSet, StillBatches, workers_for
 from facewarden.training.parts.options import AveragedWeights, recomputed_blocks
 from facewarden.training.parts.ranks import Ranks

@@ -19,11 +19,11 @@ from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.nn.trainable import Trainable
 from facewarden.pad.multi_cnn import MultiCnn
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import CHECKPOINTS, LOG, TrainSettings, fit
 from facewarden.training.objectives.cross_entropy import CrossEntropy
 from facewarden.training.objectives.parts.base import Loss
+from facewarden.training.parts.augment_settings import Augmentation
 from stand_ins import TinyDetector
 
 SMALL = {"backbone": "lcnet_035", "width": 8, "size": 32}

@@ -21,9 +21,9 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.simulate import Simulation, simulate
 from facewarden.pad.multitask import Multitask
 from facewarden.training.augment import augment
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.crops import load_crops
 from facewarden.training.head_results import learned_heads, measure_heads
+from facewarden.training.parts.augment_settings import Augmentation
 from facewarden.training.recipe import read_recipe
 from facewarden.training.recipe_files import FOLDER
 from facewarden.training.results import dev_rule

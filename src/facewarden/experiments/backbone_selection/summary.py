@@ -11,7 +11,7 @@ from facewarden.experiments.engine.kind import CellResult, Summary
 from facewarden.experiments.vulnerability.results_grid import VulnerabilityGrid, read_grid
 from facewarden.experiments.vulnerability.settings import plan_of as vulnerability_plan
 from facewarden.metrics.intervals import Interval
-from facewarden.metrics.paired_power import detectable_difference
+from facewarden.metrics.paired import detectable_difference
 from facewarden.reporting.document import Table
 
 

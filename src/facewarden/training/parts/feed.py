@@ -20,9 +20,9 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.processes import end_with_parent
 from facewarden.training.augment import Draws, apply_changes, draw_changes
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.objectives.parts.whole_set import WholeSet
+from facewarden.training.parts.augment_settings import Augmentation
 from facewarden.training.parts.ranks import Ranks
 from facewarden.training.parts.tensors import with_tensors
 from facewarden.training.sampling import balanced_epoch

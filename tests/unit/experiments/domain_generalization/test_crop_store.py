@@ -12,9 +12,9 @@ from facewarden.data.manifest import Manifest
 from facewarden.experiments.domain_generalization.crop_store import CropStore, make_store, open_store, view_of
 from facewarden.pad.vit_concat import VitConcat
 from facewarden.training.augment import augment
-from facewarden.training.augment_settings import STILL
 from facewarden.training.crops import load_crops
 from facewarden.training.loop import TrainSettings
+from facewarden.training.parts.augment_settings import STILL
 from facewarden.training.parts.feed import StepSet
 from facewarden.training.parts.ranks import Ranks
 from facewarden.training.tokens.drawn_views import Views, drawn_view

@@ -12,7 +12,7 @@ import pytest
 from facewarden.experiments.domain_generalization.settings import plan_of
 from facewarden.experiments.engine.plan_file import FOLDER, read_plan, shipped_plans
 from facewarden.experiments.plans.presentation import PresentationKind
-from facewarden.training.augment_settings import PUBLISHED
+from facewarden.training.parts.augment_settings import PUBLISHED
 from facewarden.verbs.bench import bench
 from twins import twin
 

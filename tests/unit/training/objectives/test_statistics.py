@@ -14,12 +14,12 @@ from torch import nn
 from facewarden.core.batch import FaceBatch
 from facewarden.core.labels import CHANNELS, MODALITIES
 from facewarden.pad.mmdg import Mmdg
-from facewarden.training.augment_settings import Augmentation
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import LOG, TrainSettings, fit
 from facewarden.training.objectives.parts.statistics import owned_norms
 from facewarden.training.objectives.regrad import Regrad
 from facewarden.training.objectives.ssp import Ssp
+from facewarden.training.parts.augment_settings import Augmentation
 from stand_ins import TinyDetector, generator, make_batch
 
 TINY = {"trunk": "vit_tiny_patch16_224:fresh", "size": 32, "depth": 2}

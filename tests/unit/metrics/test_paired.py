@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.metrics.paired_power import detectable_difference
+from facewarden.metrics.paired import detectable_difference
 
 
 def test_a_simulated_run_sees_that_difference_four_times_of_five() -> None:
