@@ -20,8 +20,8 @@ from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.head_goal import HeadLoss
 from facewarden.core.tasks import HEADS
 from facewarden.nn.crop import crop_resize
-from facewarden.pad import multitask as module
 from facewarden.pad.multitask import HEAD_SETS, Multitask
+from facewarden.pad.parts import multi_head
 
 TINY = {"size": 64}
 
@@ -134,7 +134,7 @@ def test_settings_that_are_none_are_refused_with_those_there_are(settings: dict[
 
 
 def test_without_weights_it_says_how_to_get_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHIPPED", tmp_path / "absent")
+    monkeypatch.setattr(multi_head, "_SHIPPED", tmp_path)
     with pytest.raises(MissingAssetError, match="without its weights") as raised:
         Multitask()
     assert "facewarden train" in raised.value.hint
@@ -149,13 +149,13 @@ def test_weights_of_another_network_are_refused(detector: Multitask, tmp_path: P
 
 def test_the_shipped_weights_are_small_simulated_and_say_how_robust_they_are() -> None:
     detector = Multitask()
-    assert (module.SHIPPED / "weights.safetensors").stat().st_size <= 5_000_000
+    assert (Multitask.shipped() / "weights.safetensors").stat().st_size <= 5_000_000
     assert "simulated" in detector.card.training_data
     for words in ("EER", "projected gradient descent", "simulated"):
         assert words in detector.card.limits
     assert detector.rule is not None
     assert detector.rule.split == "dev"
-    told = json.loads((module.SHIPPED / "recipe.json").read_text())
+    told = json.loads((Multitask.shipped() / "recipe.json").read_text())
     assert (told["entry"], told["objective"]) == ("multitask", "pgd_at")
 
 
