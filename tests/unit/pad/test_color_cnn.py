@@ -11,7 +11,7 @@ import torch
 from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
-from facewarden.pad.color_cnn import SHIPPED, ColorCnn
+from facewarden.pad.color_cnn import ColorCnn
 from facewarden.pad.multitask import Multitask
 from stand_ins import make_batch
 
@@ -36,7 +36,7 @@ def test_its_errors_name_it() -> None:
 
 def test_the_shipped_weights_do_not_go_by_color_cast() -> None:
     detector = ColorCnn()
-    assert (SHIPPED / "weights.safetensors").stat().st_size <= 5_000_000
+    assert (ColorCnn.shipped() / "weights.safetensors").stat().st_size <= 5_000_000
     assert "simulated" in detector.card.limits
     batch = frames()
     cast = batch.with_images({"rgb": batch.images["rgb"] * torch.tensor([1.0, 0.8, 0.6]).view(1, 3, 1, 1)})
