@@ -36,11 +36,13 @@ from facewarden.core.progress import track
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.seeding import derive
+from facewarden.data.datasets import open_dataset
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.simulate import Simulation
-from facewarden.evaluation.simulated_captures import simulate_captures
+from facewarden.data.simulate.run import plans_of, simulate_subject
+from facewarden.evaluation.simulated_captures import locator
 from facewarden.metrics.intervals import Interval, bootstrap_by_subject, mean_by_subject
 from facewarden.metrics.pad import eer_threshold
 
@@ -68,10 +70,7 @@ def manifests(options: argparse.Namespace) -> dict[str, Manifest]:
     for name, (settings, faces) in wanted.items():
         if name not in options.sets:
             continue
-        path = options.runs / name / "manifest.csv"
-        if not path.is_file():
-            simulate_captures(options.runs / name, Simulation(**settings), faces=faces)
-        found[name] = every(Manifest.read(path), options.every)
+        found[name] = captures_of_every(options.runs / name, Simulation(**settings), faces=faces, step=options.every)
     for name, faces, each in (
         ("photos_london", f"london:{options.london}", 2),
         ("photos_users", f"lfw_users:{options.lfw}", 3),
@@ -83,6 +82,22 @@ def manifests(options: argparse.Namespace) -> dict[str, Manifest]:
             photo_captures(faces, people=200, each=each, seed=109, root=options.runs, split="test").write(path)
         found[name] = every(Manifest.read(path), options.every)
     return found
+
+
+def captures_of_every(out: Path, simulation: Simulation, *, faces: str | None, step: int) -> Manifest:
+    """Captures of every so manieth person that `facewarden simulate` would capture; what is there already stays.
+
+    Args:
+        out: folder to write to.
+        simulation: what to simulate.
+        faces: photos of people instead of procedural people.
+        step: 1 for everybody.
+    """
+    photos, locate = (None, None) if faces is None else (open_dataset(faces), locator())
+    people, plans, _ = plans_of(simulation, faces=photos, locate=locate)
+    chosen = track(plans[::step], label=f"simulating {out.name}", unit="people")
+    rows = tuple(row for plan in chosen for row in simulate_subject(people, plan, out, maps=False))
+    return Manifest(rows, root=out, name=out.name)
 
 
 def every(manifest: Manifest, step: int) -> Manifest:

@@ -1,9 +1,14 @@
-"""Photos of people as bona fide captures: a manifest with the face box of every photo.
+"""Photos of people as captures: a manifest with the face box of every photo.
 
 Run with `python benchmarks/photo_captures.py lfw_train:DIR --people 600 --seed 107 --out photos.csv`. One photo of each
 person (more with `--each`) in which YuNet finds a face. People are dealt to train, dev and test as the simulator does
 it. `--groups` makes so many domains of the photos: an epoch of `facewarden train` draws equally of every label in every
-domain, so that this is their share of it. Pictures stay where they are; the manifest names them relative to its folder.
+domain, so that this is their share of it. `--skip` leaves out the first people of the seed's order, which is that of
+`facewarden simulate --faces` with the same seed: so both can have people of their own.
+
+Photos as they are count as bona fide; they stay where they are, and the manifest names them relative to its folder.
+With `--pairs` every photo is taken twice by a simulated camera of version 2, in person and on a print or a screen, and
+both pictures are written beside the manifest: as many bona fide presentations as attacks, by the same cameras.
 """
 
 from __future__ import annotations
@@ -11,33 +16,67 @@ from __future__ import annotations
 import argparse
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facewarden.align.yunet import YuNet
-from facewarden.core.labels import SPLITS
+from facewarden.core.labels import QUALITIES, SPLITS
+from facewarden.core.progress import track
 from facewarden.core.seeding import derive
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.sample import Sample
-from facewarden.data.simulate.site_plan import PATTERN
+from facewarden.data.sample_words import as_split
+from facewarden.data.simulate import Simulation
+from facewarden.data.simulate.capture import CaptureSpec
+from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
+from facewarden.data.simulate.rephotograph import FLAT, TakenPhoto, rephotographed, square_photo
+from facewarden.data.simulate.site_plan import PATTERN, weighted
+from facewarden.data.simulate.writer import write_png
+
+HOLDERS = 40
+"""Procedural people whose hands and heads are seen beside prints and screens."""
 
 
-def photo_captures(
-    faces: str, *, people: int, each: int = 1, groups: int = 1, seed: int, root: Path, split: str | None = None
-) -> Manifest:
-    """Photos as bona fide captures.
+@dataclass(frozen=True)
+class Found:
+    """A photo with its face.
+
+    Attributes:
+        photo: what it is.
+        pixels: `(h, w, 3)` uint8.
+        box, landmarks: of the largest face, pixels.
+        split, domain: what the person is dealt to.
+    """
+
+    photo: FacePhoto
+    pixels: NDArray[np.uint8]
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    split: str
+    domain: str
+
+
+Rows = Callable[[Found], list[Sample]]
+
+
+def found_photos(
+    faces: str, *, people: int, each: int = 1, groups: int = 1, skip: int = 0, seed: int, split: str | None = None
+) -> Iterator[Found]:
+    """Photos in which a face is found.
 
     Args:
         faces: a set of photos, as `facewarden simulate --faces` takes it.
         people: at most.
         each: photos of a person, at most.
         groups: domains that the people are dealt to.
+        skip: so many people of the order come first and are left out.
         seed: decides who, and which photos.
-        root: folder of the manifest.
         split: of everybody; dealt by `PATTERN` when None.
     """
     dataset, finder = open_dataset(faces), YuNet()
@@ -45,26 +84,83 @@ def photo_captures(
     for photo in dataset.photos():
         by_person[photo.identity].append(photo)
     order = np.random.default_rng(derive(seed, "who")).permutation(sorted(by_person)).tolist()
-    rows: list[Sample] = []
-    for number, person in enumerate(order[:people]):
+    chosen = order[skip : skip + people]
+    for number, person in enumerate(track(chosen, label="reading photos", unit="people")):
         turn = np.random.default_rng(derive(seed, "photos", person)).permutation(len(by_person[person]))
-        photos = [by_person[person][place] for place in turn[:each]]
-        where = split or SPLITS[PATTERN[number % len(PATTERN)]]
         name = f"{dataset.name}_{number % groups + 1}" if groups > 1 else dataset.name
-        rows += _rows(photos, finder, root=root, split=where, domain=name)
-    return Manifest(tuple(rows), root=root, name=f"photos of {dataset.name}")
+        for place in turn[:each]:
+            photo = by_person[person][place]
+            pixels = read_photo(photo.path)
+            if faces_there := finder.locate(pixels):
+                face = max(faces_there, key=lambda one: (one.box[2] - one.box[0]) * (one.box[3] - one.box[1]))
+                yield Found(
+                    photo, pixels, np.asarray(face.box, np.float32), np.asarray(face.landmarks, np.float32),
+                    split or SPLITS[PATTERN[number % len(PATTERN)]], name,
+                )  # fmt: skip
 
 
-def _rows(photos: list[FacePhoto], finder: YuNet, *, root: Path, split: str, domain: str) -> Iterator[Sample]:
-    for photo in photos:
-        found = finder.locate(read_photo(photo.path))
-        if not found:
-            continue
-        face = max(found, key=lambda one: (one.box[2] - one.box[0]) * (one.box[3] - one.box[1]))
-        yield Sample(
-            f"photo {photo.key}", split, 1, "bona_fide", f"photo {photo.identity}", domain,
-            rgb=os.path.relpath(photo.path.absolute(), root.absolute()), box=tuple(float(v) for v in face.box),
+def photo_captures(
+    faces: str, *, people: int, each: int = 1, groups: int = 1, skip: int = 0, seed: int, root: Path,
+    split: str | None = None, rows: Rows | None = None,
+) -> Manifest:  # fmt: skip
+    """A manifest of photos; the arguments are those of `found_photos`.
+
+    Args:
+        root: folder of the manifest.
+        rows: makes the rows of a photo; without it a photo is a bona fide presentation as it is.
+    """
+
+    def as_it_is(found: Found) -> list[Sample]:
+        place = os.path.relpath(found.photo.path.absolute(), root.absolute())
+        return [sample_of(found, f"photo {found.photo.key}", "bona_fide", place, found.box)]
+
+    photos = found_photos(faces, people=people, each=each, groups=groups, skip=skip, seed=seed, split=split)
+    made = tuple(row for found in photos for row in (rows or as_it_is)(found))
+    return Manifest(made, root=root, name=f"photos of {open_dataset(faces).name}")
+
+
+def sample_of(found: Found, key: str, species: str, rgb: str, box: NDArray[np.float32]) -> Sample:
+    """The row of a picture of a photo."""
+    return Sample(
+        key, as_split(found.split), int(species == "bona_fide"), species, f"photo {found.photo.identity}",
+        found.domain, rgb=rgb, box=tuple(round(float(v), 2) for v in box), simulated=not key.startswith("photo"),
+    )  # fmt: skip
+
+
+def pairs_of(root: Path, *, seed: int, size: int, framing: float) -> Rows:
+    """What takes every photo twice, in person and on a print or a screen, and writes both pictures below `root`.
+
+    Args:
+        root: folder of the manifest.
+        seed: decides cameras, lights and instruments.
+        size: of the frames in pixels.
+        framing: width of the face box as a share of the frame's width.
+    """
+    sites = Simulation(version=2, size=size, framing=framing, seed=seed).sites
+    holders = ProceduralPeople(seed, *frame_of(size, framing))
+    folder = root / "pairs"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def rows(found: Found) -> list[Sample]:
+        rng = np.random.default_rng(derive(seed, "pair", found.photo.key))
+        site = sites[int(rng.integers(len(sites)))]
+        name = f"{derive(seed, 'name', found.photo.key):016x}"
+        spec = CaptureSpec(
+            name, name, str(rng.choice(FLAT)), site.name, weighted(rng, site.illumination),
+            "outdoor" if rng.random() < site.outdoor else "indoor", split=found.split, seed=seed, size=size,
+            framing=framing, version=2, quality=str(rng.choice(QUALITIES)),
         )  # fmt: skip
+        holder = holders.maps(int(rng.integers(HOLDERS)), key="holds")
+        photo = square_photo(found.pixels, box=found.box, landmarks=found.landmarks)
+        made = []
+        taken: TakenPhoto
+        for species, taken in zip(("bona_fide", spec.species), rephotographed(spec, photo, holder=holder), strict=True):
+            path = folder / f"{name}_{species}.png"
+            write_png(path, taken.image)
+            made.append(sample_of(found, path.stem, species, path.relative_to(root).as_posix(), taken.box))
+        return made
+
+    return rows
 
 
 def main() -> None:
@@ -73,16 +169,22 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=600)
     parser.add_argument("--each", type=int, default=1)
     parser.add_argument("--groups", type=int, default=5)
+    parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--seed", type=int, default=107)
+    parser.add_argument("--pairs", action="store_true", help="take every photo in person and as an attack")
+    parser.add_argument("--size", type=int, default=192, help="of the frames of --pairs, pixels")
+    parser.add_argument("--framing", type=float, default=0.46, help="width of the face in them, share of the frame")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    root = options.out.parent
+    root.mkdir(parents=True, exist_ok=True)
+    rows = pairs_of(root, seed=options.seed, size=options.size, framing=options.framing) if options.pairs else None
     found = photo_captures(
-        options.faces, people=options.people, each=options.each, groups=options.groups, seed=options.seed,
-        root=options.out.parent,
+        options.faces, people=options.people, each=options.each, groups=options.groups, skip=options.skip,
+        seed=options.seed, root=root, rows=rows,
     )  # fmt: skip
     found.write(options.out)
-    print(f"{len(found)} photos: {options.out}")
+    print(f"{len(found)} pictures: {options.out}")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class Recipe:
     limits: str = "unknown on other captures than it was measured on"
     licence: str = "Apache-2.0"
     weights_precision: Literal["float32", "float16"] = "float32"
+    training_data: str = ""
 
     def __post_init__(self) -> None:
         check_fields(self, source="recipe")
@@ -64,6 +65,8 @@ class Recipe:
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if self.weights_precision == "float32":
             del values["weights_precision"]  # runs that were begun before there was a choice go on
+        if not self.training_data:
+            del values["training_data"]
         for name, default in _LATER.items():
             if values["training"].get(name) == default:
                 del values["training"][name]  # and cells of plans keep their ids

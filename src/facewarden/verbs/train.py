@@ -180,7 +180,7 @@ def train(
     card = training.card(
         summary=plan.summary,
         source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
-        training_data=f"{learned}, {manifest.name}: {kind}",
+        training_data=f"{learned}, {manifest.name}: {plan.training_data or kind}",
         limits=f"{plan.limits}. {sentence(results)}",
     )
     save_artifact(out, weights, card=card, recipe=written, rule=rule)

@@ -19,16 +19,16 @@ from facewarden.data.simulate.scene.returns import as_ranged
 from facewarden.data.simulate.scene.shading import shade
 from facewarden.data.simulate.scene.surroundings import background
 from facewarden.data.simulate.scene.view import F32, PinholeView
-from facewarden.data.simulate.sensor.automatics import infrared_crop
+from facewarden.data.simulate.sensor.automatics import Automatics, infrared_crop
 from facewarden.data.simulate.sensor.camera import color_image, infrared_image
-from facewarden.data.simulate.sensor.chain import FOCUS, GRAIN, MOTION, averaged, driven
+from facewarden.data.simulate.sensor.chain import FOCUS, GRAIN, MOTION, Chain, averaged, driven
 from facewarden.data.simulate.sensor.depth_pictures import DEPTH_PICTURES, depth_picture
-from facewarden.data.simulate.sensor.domains import Domain
+from facewarden.data.simulate.sensor.domains import ColorSensor, Domain, RangeSensor
 from facewarden.data.simulate.sensor.ranging import measure
 from facewarden.data.simulate.sensor.site import Site
 from facewarden.data.simulate.sensor.sites import site_named
 from facewarden.data.simulate.species import SpeciesStage, builder
-from facewarden.data.simulate.species.parts.stage import face_width
+from facewarden.data.simulate.species.parts.stage import Photo, StagedPresentation, face_width
 
 
 @dataclass(frozen=True)
@@ -127,19 +127,58 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *names))
 
 
-def make_capture(
-    spec: CaptureSpec, victim: FaceMaps, *, wearer: FaceMaps | None = None, site: Domain | None = None
-) -> Capture:
-    """Render one capture.
+@dataclass(frozen=True)
+class Scene:
+    """What stands before a site's cameras, and those cameras as they are for one capture.
+
+    Attributes:
+        site: sensors and surroundings.
+        stage: what the instrument was built on.
+        shown: the presentation.
+        radiance, mirrored: `(h, w, 3)` linear light toward the camera, all of it and its mirror-like part.
+        color, ranged: the color and the range sensor.
+        automatics, chain: of the site, None in version 1.
+    """
+
+    site: Domain
+    stage: SpeciesStage
+    shown: StagedPresentation
+    radiance: F32
+    mirrored: F32
+    color: ColorSensor
+    ranged: RangeSensor
+    automatics: Automatics | None
+    chain: Chain | None
+
+    def color_picture(
+        self, noise: np.random.Generator, radiance: F32, *, box: F32 | None = None
+    ) -> tuple[NDArray[np.uint8], float]:
+        """What the color camera makes of linear light, and the gain of its exposure.
+
+        Args:
+            noise: of the sensor.
+            radiance: `(h, w, 3)`.
+            box: `(4,)` pixels of the face, by default that of the presentation.
+        """
+        return color_image(
+            noise, radiance, sensor=self.color, light=self.stage.light, box=self.shown.box if box is None else box,
+            automatics=self.automatics, chain=None if self.chain is None else self.chain.color,
+        )  # fmt: skip
+
+
+def make_scene(
+    spec: CaptureSpec,
+    victim: FaceMaps,
+    *,
+    wearer: FaceMaps | None = None,
+    site: Domain | None = None,
+    photo: Photo | None = None,
+) -> Scene:
+    """Build what a capture is taken of; arguments as of `make_capture`.
 
     Args:
-        spec: what to capture.
-        victim: the presented identity.
-        wearer: the attacker who holds or wears the instrument; without one it is the victim.
-        site: sensors and surroundings of your own, instead of those of the spec's domain.
-
-    Returns:
-        The capture; the same spec and faces give the same bits.
+        spec, victim, wearer, site: as there.
+        photo: what a sheet or a panel shows, instead of a picture of the victim.
     """
     site = site_named(spec.domain, version=spec.version) if site is None else site
     automatics, chain, color, ranged = None, None, site.color, site.depth
@@ -155,8 +194,6 @@ def make_capture(
         victim = in_band(victim, wavelength=site.infrared.wavelength)
         wearer = wearer and in_band(wearer, wavelength=site.infrared.wavelength)
     rng = generator(spec.seed, "capture", spec.key)
-    # Draws of the sensors have their own address: the scene, and so the ground truth, does not depend on them.
-    noise = generator(spec.seed, "sensor", spec.key)
     light = sample_light(rng, spec.illumination, environment=spec.environment)
     distance = float(rng.uniform(*site.distance))
     pixels = spec.framing * spec.size * float(rng.uniform(0.88, 1.1))
@@ -177,29 +214,49 @@ def make_capture(
     stage = SpeciesStage(
         rng, view, distance, pixels, center, victim, wearer or victim, background(place, spec.size, light=light),
         light, color.pixels / spec.size, color.blur, site.infrared.wavelength, spec.quality, spec.subtype,
-        workshop, habits,
+        workshop, habits, photo,
     )  # fmt: skip
     shown = builder(spec.species, version=spec.version)(stage)
     toward = view.toward()
     density = view.pixels_per_mm(shown.distance)
     radiance, mirrored = shade(shown.surface, light, toward=toward, pixels_per_mm=density, distance=shown.distance)
-    rgb, gain = color_image(
-        noise, radiance, sensor=color, light=light, box=shown.box, automatics=automatics,
-        chain=None if chain is None else chain.color,
-    )  # fmt: skip
+    return Scene(site, stage, shown, radiance, mirrored, color, ranged, automatics, chain)
+
+
+def make_capture(
+    spec: CaptureSpec, victim: FaceMaps, *, wearer: FaceMaps | None = None, site: Domain | None = None
+) -> Capture:
+    """Render one capture.
+
+    Args:
+        spec: what to capture.
+        victim: the presented identity.
+        wearer: the attacker who holds or wears the instrument; without one it is the victim.
+        site: sensors and surroundings of your own, instead of those of the spec's domain.
+
+    Returns:
+        The capture; the same spec and faces give the same bits.
+    """
+    scene = make_scene(spec, victim, wearer=wearer, site=site)
+    site, shown, light, chain = scene.site, scene.shown, scene.stage.light, scene.chain
+    toward = scene.stage.view.toward()
+    # Draws of the sensors have their own address: the scene, and so the ground truth, does not depend on them.
+    noise = generator(spec.seed, "sensor", spec.key)
+    rgb, gain = scene.color_picture(noise, scene.radiance)
     depth = measure(
-        noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=ranged, light=light, toward=toward
+        noise, as_ranged(shown.surface, principle=site.depth.principle), sensor=scene.ranged, light=light, toward=toward
     )
     infrared = infrared_image(
         noise, shown.surface, sensor=site.infrared, light=light, toward=toward, nominal=sum(site.distance) / 2,
-        visible=radiance, automatics=automatics, box=shown.box, chain=None if chain is None else chain.infrared,
+        visible=scene.radiance, automatics=scene.automatics, box=shown.box,
+        chain=None if chain is None else chain.infrared,
     )  # fmt: skip
     picture = None
     if isinstance(site, Site):
         depth = driven(depth, site.chain.depth)
         infrared = infrared_crop(infrared, zoom=site.infrared_zoom, shift=site.infrared_shift)
         picture = depth_picture(depth, DEPTH_PICTURES[site.depth_picture], box=shown.box, span=site.span)
-    reflection = np.clip((mirrored @ LUMA) * np.float32(gain), 0, 1)
+    reflection = np.clip((scene.mirrored @ LUMA) * np.float32(gain), 0, 1)
     attributes = dict((victim if spec.species == "bona_fide" else (wearer or victim)).attributes) | dict(
         shown.attributes
     )

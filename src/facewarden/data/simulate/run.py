@@ -111,7 +111,9 @@ def simulate(
     maps = simulation.maps
     rows = _in_processes(people, plans, out=out, maps=maps, workers=workers) if workers > 1 else None
     if rows is None:
-        rows = [_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating", unit="people")]
+        rows = [
+            simulate_subject(people, plan, out, maps=maps) for plan in track(plans, label="simulating", unit="people")
+        ]
     manifest = Manifest(tuple(row for some in rows for row in some), root=out, name=out.absolute().name)
     path = out / "manifest.csv"
     manifest.write(path)
@@ -142,7 +144,15 @@ def _name(plan: SubjectPlan) -> str:
     return plan.specs[0].subject
 
 
-def _subject(people: People, plan: SubjectPlan, out: Path, *, maps: bool) -> list[Sample]:
+def simulate_subject(people: People, plan: SubjectPlan, out: Path, *, maps: bool) -> list[Sample]:
+    """Write the captures of one subject, unless an earlier call has; their rows.
+
+    Args:
+        people: of the set.
+        plan: of the subject.
+        out: folder of the set.
+        maps: as in `write_capture`.
+    """
     done = out / "rows" / f"{_name(plan)}.json"
     rows = read_rows(done, out=out, keys=[spec.key for spec in plan.specs])
     if rows is None:
@@ -155,7 +165,7 @@ def _task(task: tuple[People, tuple[SubjectPlan, ...], Path, bool]) -> list[list
     people, plans, out, maps = task
     cv2.setNumThreads(1)
     # Samples hold mapping proxies, which cannot travel between processes; their cells can.
-    return [[to_row(row) for row in _subject(people, plan, out, maps=maps)] for plan in plans]
+    return [[to_row(row) for row in simulate_subject(people, plan, out, maps=maps)] for plan in plans]
 
 
 def _in_processes(

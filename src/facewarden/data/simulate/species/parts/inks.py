@@ -54,6 +54,9 @@ def photograph_both(stage: SpeciesStage, maps: FaceMaps, *, flat: bool = False) 
         stage, maps, flat: as of `edited_photo`.
     """
     photo = edited_photo(stage, maps, flat=flat)
+    if stage.photo is not None:  # nobody took an infrared picture with it: its brightness stands in
+        gray = decode(photo.image) @ LUMA
+        return out_of_focus(stage, replace(photo, image=np.dstack([photo.image, gray])))
     wall = stage.pick(0.3, 0.7)
     shading = maps.normal[..., 2] if flat or stage.habits is None else np.float32(1)
     infrared = wall + (maps.nir * shading - wall) * maps.coverage
@@ -80,13 +83,15 @@ def edited_photo(stage: SpeciesStage, maps: FaceMaps, *, flat: bool = False) -> 
     """
     evened = 0.0 if flat or stage.habits is None else stage.pick(0.75, 1.0)
     light = "strong" if stage.rng.random() < 0.35 else "normal"
-    photo = photograph(stage.rng, maps, illumination=light, detail=stage.made(*grade_of(stage).detail), evened=evened)
+    detail = stage.made(*grade_of(stage).detail)
+    photo = stage.photo or photograph(stage.rng, maps, illumination=light, detail=detail, evened=evened)
     x0, y0, x1, y1 = (int(v) for v in np.clip(photo.box, 0, photo.image.shape[0]))
     middle = float(photo.image[y0:y1:3, x0:x1:3].mean())
     image = np.clip(middle + (photo.image - middle) * np.float32(stage.made(*grade_of(stage).contrast)), 0, 1)
     skin, _ = skin_of(maps)
     bright = float((decode(np.asarray(image[y0:y1:3, x0:x1:3], np.float32)) @ LUMA).mean())
-    share = {"low": 0.0, "medium": 0.5, "high": 0.9}[stage.quality]
+    # of who is in a given photo the reflectance is not known
+    share = 0.0 if stage.photo else {"low": 0.0, "medium": 0.5, "high": 0.9}[stage.quality]
     factor = (float(skin @ LUMA) * stage.pick(0.9, 1.3) / max(bright, 1e-3)) ** share
     if share:
         image = encode(decode(np.asarray(image, np.float32)) * np.float32(factor))

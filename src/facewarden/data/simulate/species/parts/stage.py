@@ -41,6 +41,7 @@ class SpeciesStage:
         subtype: of a bona fide presentation; read by version 2 alone.
         workshop: source of what the site's instruments of this species have in common; in version 1 nothing.
         habits: how the site's instruments of this species differ from a face; None before version 3.
+        photo: the picture that sheets and panels of version 2 show; None for one that is taken of the victim.
     """
 
     rng: np.random.Generator
@@ -59,6 +60,7 @@ class SpeciesStage:
     subtype: str = "plain"
     workshop: np.random.Generator | None = None
     habits: Habits | None = None
+    photo: Photo | None = None
 
     @property
     def maker(self) -> np.random.Generator:
