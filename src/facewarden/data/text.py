@@ -1,10 +1,11 @@
-"""File names as text that can be printed and stored, for any bytes in the name."""
+"""Text for messages and tables: file names with any bytes in them, and how often each thing happened."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -25,6 +26,15 @@ def escaped(text: str) -> str:
         except UnicodeEncodeError:
             continue
     return ascii(text)
+
+
+def counted_reasons(reasons: Mapping[str, int]) -> str:
+    """Say how often each thing happened.
+
+    >>> counted_reasons({"no face found": 6, "file missing": 1})
+    'file missing (1), no face found (6)'
+    """
+    return ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
 
 
 def named_file(folder: Path, name: str) -> Path:

@@ -24,6 +24,7 @@ from facewarden.core.progress import track
 from facewarden.core.roles import Recognizer
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import FacePhoto
+from facewarden.data.text import counted_reasons
 from facewarden.photos.aligned import to_images
 from facewarden.photos.find_faces import FindJob, PhotoFace, find_faces
 
@@ -119,7 +120,9 @@ def _embed(
     if chunk:
         flush()
     if not used and shard_call("faces") is None:
-        raise BadInputError(f"no face could be used of {count} photos: {dict(left_out)}", hint="another --aligner")
+        raise BadInputError(
+            f"no face could be used of {count} photos: {counted_reasons(left_out)}", hint="another --aligner"
+        )
     rows = np.array(used, dtype=np.int64)
     told = dict(+notes)
     nothing = np.empty((0, 0), dtype=np.float32)

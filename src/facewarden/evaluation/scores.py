@@ -23,7 +23,7 @@ from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.table import read_table, write_table
-from facewarden.data.text import printable
+from facewarden.data.text import counted_reasons, printable
 from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.score_table import FILE, NOTE, UnscoredCapture, check_score_rows
 
@@ -209,7 +209,7 @@ def score_manifest(
                 f"{manifest.name}: no row of the wanted splits", hint="the column split says train, dev or test"
             )
         raise BadInputError(
-            f"{manifest.name}: none of {len(manifest)} captures could be scored: {_reasons(skipped)}",
+            f"{manifest.name}: none of {len(manifest)} captures could be scored: {counted_reasons(_reasons(skipped))}",
             hint="facewarden data check MANIFEST names the files",
         )
     about = [_about(sample) for sample in kept]

@@ -11,6 +11,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.progress import track
 from facewarden.core.roles import Aligner
 from facewarden.data.datasets import Dataset, FacePhoto
+from facewarden.data.text import counted_reasons
 from facewarden.photos.aligned import AlignedFaces
 from facewarden.photos.find_faces import FindJob, find_faces
 
@@ -44,6 +45,6 @@ def align_photos(
         keys.append(photo.key)
     if not crops:
         raise BadInputError(
-            f"no face could be used of {len(photos)} photos: {dict(skipped)}", hint="facewarden data check"
+            f"no face could be used of {len(photos)} photos: {counted_reasons(skipped)}", hint="facewarden data check"
         )
     return AlignedFaces(np.stack(crops), tuple(people), tuple(keys), dataset.name, dataset.simulated, dict(skipped))

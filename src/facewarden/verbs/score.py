@@ -23,7 +23,7 @@ from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.manifest import check_results_target, share_of
 from facewarden.data.photo_files import photos_of, share_of_photos
 from facewarden.data.table import write_table
-from facewarden.data.text import printable
+from facewarden.data.text import counted_reasons, printable
 from facewarden.evaluation.photo_scores import PhotoScore, ScoreJob, ScorePhotos
 from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import score_manifest
@@ -187,7 +187,7 @@ def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | N
     scored = [row for row in rows if row.score is not None]
     if not scored and shard_call("photos") is None:
         raise BadInputError(
-            f"{printable(source)}: no photo could be scored ({dict(skipped)}), first {rows[0].key}",
+            f"{printable(source)}: no photo could be scored: {counted_reasons(skipped)}; the first is {rows[0].key}",
             hint="photos with one visible face",
         )
     values = [row.score for row in scored if row.score is not None]

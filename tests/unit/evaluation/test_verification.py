@@ -155,9 +155,7 @@ def test_nothing_to_measure_is_an_error(colors, people, tmp_path):
         evaluate_verification(recognizer=(), dataset=("orl",), aligner="yunet", seed=0, run=None, out=None)
     (tmp_path / "one" / "a").mkdir(parents=True)
     Image.new("RGB", (30, 20)).save(tmp_path / "one" / "a" / "1.png")
-    with pytest.raises(
-        BadInputError, match=r"no face could be used of 1 photos: \{'photo refused by the aligner': 1\}"
-    ):
+    with pytest.raises(BadInputError, match=r"no face could be used of 1 photos: photo refused by the aligner \(1\)"):
         verify([colors], [str(tmp_path / "one")], aligner="precropped")
 
 

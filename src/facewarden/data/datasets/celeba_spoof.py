@@ -17,7 +17,6 @@ from facewarden.data.datasets.parts.celeba_labels import (
     ENVIRONMENTS,
     Labels,
     box_file,
-    counted,
     decode,
     normal_key,
     read_box,
@@ -29,7 +28,7 @@ from facewarden.data.photo import upright_size
 from facewarden.data.protocols.parts.base import ranked
 from facewarden.data.sample import Box
 from facewarden.data.targets import PSEUDO
-from facewarden.data.text import printable
+from facewarden.data.text import counted_reasons, printable
 
 Conflicts = Literal["exclude", "trust_label", "trust_path"]
 INTRA = "intra_test"
@@ -189,7 +188,7 @@ class CelebaSpoof(CaptureSet):
         if tally.contradictions:
             self.note(f"rows whose spoof type is not of their class, so that it is unknown: {tally.contradictions}")
         if tally.boxes:
-            self.note(f"boxes that cannot be used, so that the whole image is taken: {counted(tally.boxes)}")
+            self.note(f"boxes that cannot be used, so that the whole image is taken: {counted_reasons(tally.boxes)}")
         if self.maps == PSEUDO:
             self.note("depth and reflection targets are made up (pseudo); results are not comparable")
 

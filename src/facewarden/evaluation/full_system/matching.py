@@ -19,6 +19,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
+from facewarden.data.text import counted_reasons
 from facewarden.evaluation.full_system.rule import MatchRule
 from facewarden.evaluation.full_system.vectors import CaptureVectors, capture_vectors
 from facewarden.metrics.match import far_threshold
@@ -88,7 +89,7 @@ def match_captures(recognizer: Recognizer, manifest: Manifest, *, workers: int =
             cosine[row.key] = float(references[row.subject] @ vectors.of[row.key])
     if not any(row.key in cosine for row in test if not row.bona_fide):
         raise BadInputError(
-            f"{manifest.name}: no attack of the test split could be compared: {dict(left_out)}",
+            f"{manifest.name}: no attack of the test split could be compared: {counted_reasons(left_out)}",
             hint="facewarden data boxes shows which faces are found",
         )
     return CaptureMatches(rule, cosine, len(references), dict(left_out))

@@ -13,6 +13,7 @@ from facewarden.core.seeding import derive
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.data.text import counted_reasons
 from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.photos.align_photos import align_photos
 from facewarden.photos.aligned import AlignedFaces, choose_people
@@ -75,7 +76,8 @@ class Population:
         people = self.people
         if len(people) < 2:
             raise BadInputError(
-                f"{len(people)} people of {self.faces.source} have two photos with a face {dict(self.faces.skipped)}",
+                f"{len(people)} people of {self.faces.source} have two photos with a face; left out: "
+                f"{counted_reasons(self.faces.skipped) or 'nothing'}",
                 hint="one folder per person, several photos in each",
             )
         gallery: dict[str, tuple[int, ...]] = {}

@@ -17,6 +17,7 @@ from facewarden.core.progress import track
 from facewarden.data.manifest import check_results_target
 from facewarden.data.photo_files import list_photos
 from facewarden.data.table import write_table
+from facewarden.data.text import counted_reasons
 from facewarden.data.video.file_kinds import is_video
 from facewarden.data.video.frames import camera_frames
 from facewarden.data.video.sampling import Sampling
@@ -133,7 +134,7 @@ def score_clips(scorer: ScorePhotos, asked: ClipsAsked, rule: VerdictRule | None
         write_table(out, _table(found, rule, scorer, asked))
     scored = [clip for clip in found if clip.score is not None]
     if not scored:
-        raise BadInputError(f"no clip could be scored: {dict(skipped)}", hint="clips with one visible face")
+        raise BadInputError(f"no clip could be scored: {counted_reasons(skipped)}", hint="clips with one visible face")
     values = [clip.score for clip in scored if clip.score is not None]
     return ScoreResult(
         key=tuple(clip.key for clip in scored),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -160,8 +160,3 @@ def read_box(path: Path, *, width: int, height: int) -> tuple[Box | None, str]:
     if right - left < SMALLEST or bottom - top < SMALLEST:
         return None, "without area"
     return (float(left), float(top), float(right), float(bottom)), ""
-
-
-def counted(reasons: Mapping[str, int]) -> str:
-    """Say how often each thing happened: "empty 1, missing 2"."""
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
