@@ -16,8 +16,9 @@ printf '%q ' "${command[@]}"; echo
 code=${PIPESTATUS[0]}
 {
   echo "passed=$([ "$code" -eq 0 ] && echo true || echo false)"
-  echo "report=$out/report.html"
-  echo "sarif=$out/facewarden.sarif"
+  # an audit that ended on bad input wrote neither
+  [ -f "$out/report.html" ] && echo "report=$out/report.html"
+  [ -f "$out/facewarden.sarif" ] && echo "sarif=$out/facewarden.sarif"
 } >> "${GITHUB_OUTPUT:-/dev/null}"
 {
   echo '### facewarden audit'

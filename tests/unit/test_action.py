@@ -20,7 +20,9 @@ def runner(tmp_path: Path) -> dict[str, str]:
     tools.mkdir()
     fake = tools / "facewarden"
     fake.write_text(
-        f'#!/bin/bash\nprintf "%s\\n" "$@" > "{tmp_path}/called"\necho "gate FAILED"\nexit "${{WANTED:-0}}"\n'
+        f'#!/bin/bash\nprintf "%s\\n" "$@" > "{tmp_path}/called"\necho "gate FAILED"\n'
+        '[ "${WANTED:-0}" -gt 1 ] || { mkdir -p "$3"; touch "$3/report.html" "$3/facewarden.sarif"; }\n'
+        'exit "${WANTED:-0}"\n'
     )
     fake.chmod(0o755)
     (tools / "python").symlink_to(sys.executable)
@@ -63,7 +65,8 @@ def test_the_step_audits_with_the_inputs_and_gives_outputs(runner: dict[str, str
 def test_the_step_ends_with_the_code_of_the_audit(runner: dict[str, str], tmp_path: Path, code: int) -> None:
     found = run(str(step("Audit")["run"]), runner | {"WANTED": str(code)}, tmp_path)
     assert found.returncode == code
-    assert "passed=false" in (tmp_path / "output").read_text()
+    written = ["report=facewarden-audit/report.html", "sarif=facewarden-audit/facewarden.sarif"] if code == 1 else []
+    assert (tmp_path / "output").read_text().splitlines() == ["passed=false", *written]
 
 
 def test_arguments_run_nothing(runner: dict[str, str], tmp_path: Path) -> None:
