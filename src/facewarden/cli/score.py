@@ -52,7 +52,8 @@ def score(
     The threshold is that of --rule, of dev captures, or of the detector's own folder; without any nothing is decided.
 
     Args:
-        source: captures (a manifest, or NAME:PATH of a published set), a photo, or a folder of photos at any depth.
+        source: captures (a manifest or its folder, or NAME:PATH of a published set), a photo, or a folder of photos at
+            any depth.
         bona_fide: instead of these, folders of bona fide photos; the table then holds label, species and subject.
         attacks: folders of attack photos; the species is read from the names of folders.
         mapping: table of which folder is what, edited.

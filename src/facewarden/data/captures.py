@@ -37,8 +37,10 @@ def capture_sets() -> tuple[str, ...]:
 
 
 def names_captures(source: str | Path) -> bool:
-    """Whether this is a manifest's file, or a published set with its folder; a folder may as well hold photos."""
-    return Path(source).suffix.lower() in SUFFIXES or named_set(str(source)) is not None
+    """Whether this is a manifest, the folder of one, or a published set with its folder; other folders hold photos."""
+    path = Path(source)
+    manifest = path.suffix.lower() in SUFFIXES or any(is_there(str(path / f"manifest{suffix}")) for suffix in SUFFIXES)
+    return manifest or named_set(str(source)) is not None
 
 
 def open_captures(source: str | Path) -> Manifest:

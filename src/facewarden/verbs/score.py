@@ -71,8 +71,8 @@ def score(
     """Score photos or captures with a presentation attack detector and decide on each.
 
     Args:
-        source: a manifest (.csv, .parquet), wmca:PATH or another published set of captures, a photo, or a folder of
-            photos at any depth.
+        source: a manifest (.csv, .parquet, or its folder), wmca:PATH or another published set of captures, a photo, or
+            a folder of photos at any depth.
         bona_fide, attacks: instead of a source, folders of photos of each class; the table then holds label, species
             and subject of each, as `evaluate` reads it.
         mapping, subject: how these folders are read, as in `data_from_folders`.

@@ -83,6 +83,8 @@ def test_only_published_sets_and_manifests_are_captures(tmp_path: Path) -> None:
     assert names_captures("wmca:anything")
     assert names_captures(tmp_path / "m.csv")
     assert not names_captures(tmp_path)
+    (tmp_path / "manifest.csv").touch()
+    assert names_captures(tmp_path)  # its pictures are sensors of captures, not photos
     assert not names_captures("photo:1.jpg")
     with pytest.raises(BadInputError, match="unknown kind of table"):
         open_captures("photo:1.jpg")

@@ -13,7 +13,6 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.photo_files import NO_PHOTO, UNLISTED
 from facewarden.data.ranges import check_ranges
 from facewarden.data.sample import Box
-from facewarden.data.table import SUFFIXES
 from facewarden.data.text import named_file, printable
 
 
@@ -82,8 +81,7 @@ def take_inventory(path: Path) -> Inventory:
         is_folder = False
     if not is_folder and not path.suffix:
         raise BadInputError(f"{printable(path)}: no such folder", hint="one folder per person, or a manifest")
-    folder = is_folder and not any((path / f"manifest{suffix}").is_file() for suffix in SUFFIXES)
-    return _of_folder(path) if folder else _of_manifest(Manifest.read(path))
+    return _of_folder(path) if is_folder else _of_manifest(Manifest.read(path))
 
 
 def _of_manifest(manifest: Manifest) -> Inventory:
