@@ -189,7 +189,8 @@ def check_captures(manifest: Manifest) -> None:
     if lacking:
         raise BadInputError(
             f"{manifest.name}: no rows of split {' and '.join(lacking)}",
-            hint="the threshold is set on dev and measured on test; facewarden simulate writes both",
+            hint="the threshold is set on dev and measured on test; facewarden data split CAPTURES --out FILE.csv "
+            "draws both by subject",
         )
     subjects = {}
     for split in ("dev", "test"):

@@ -68,6 +68,10 @@ def simulate(
     lines = [f"{count:6d}  {name}" for name, count in species_counts.items()]
     lines += [f"skipped {count}: {reason}" for reason, count in result.skipped.items()]
     lines += [f"note: {note}" for note in result.manifest.notes]
+    empty = [split for split in ("train", "dev", "test") if not len(result.manifest.where(split=split))]
+    if empty and shard is None:
+        lines.append(f"note: too few people for captures of {' and '.join(empty)}: more --subjects, or draw the "
+                     f"splits anew: facewarden data split {result.path} --out FILE.csv")  # fmt: skip
     lines.append(f"simulated captures: {result.path}")
     sheet = result.path.parent / "sheet.png"
     lines.append(f"to look at: {sheet}" if sheet.is_file() else f"use them with --captures {result.path}")

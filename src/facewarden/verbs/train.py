@@ -226,7 +226,8 @@ def _check_splits(manifest: Manifest) -> None:
     for split in ("train", "dev", "test"):
         if not len(manifest.where(split=split)):
             raise BadInputError(
-                f"{manifest.name}: no rows of split {split!r}", hint="facewarden simulate writes all three"
+                f"{manifest.name}: no rows of split {split!r}",
+                hint="facewarden data split CAPTURES --out FILE.csv draws all three by subject",
             )
     try:
         ManifestSplit().assign(manifest)
