@@ -22,12 +22,12 @@ from facewarden.core.errors import BadInputError, MissingAssetError
 
 
 def names(group: str) -> list[str]:
-    """The names of a group, for parametrization."""
+    """The names of a group, for parametrization; `scope="module"` runs the tests of one entry after each other."""
     return [entry.name for entry in registry.list_entries(group)]
 
 
 def build(group: str, name: str) -> Any:
-    """Make one of an entry, once for each process."""
+    """Make one of an entry; the last few that were made are kept, so that not every network stays in memory."""
     try:
         return _build(group, name)
     except MissingAssetError as error:
@@ -50,7 +50,7 @@ def placed(model: Any, device: torch.device) -> Iterator[Any]:
         model.to(torch.device("cpu"))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4)
 def _build(group: str, name: str) -> Any:
     made = registry.load(group, name)
     if hasattr(made, "example"):

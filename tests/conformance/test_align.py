@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from facewarden.core.roles import Aligner
 from registered import build, names
 
-pytestmark = pytest.mark.parametrize("name", names("align"))
+pytestmark = pytest.mark.parametrize("name", names("align"), scope="module")
 
 
 def photo(seed: int = 0) -> NDArray[np.uint8]:

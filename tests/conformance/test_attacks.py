@@ -18,15 +18,19 @@ from registered import build_attack, names
 from stand_ins import TinyDetector, TinyRecognizer, make_batch, make_faces
 
 pytestmark = [
-    pytest.mark.parametrize("name", names("attacks")),
+    pytest.mark.parametrize("name", names("attacks"), scope="module"),
     pytest.mark.parametrize("norm", ["linf", "l2"]),
 ]
 EPS = {"linf": 0.06, "l2": 0.6}
 
 
+DETECTOR, RECOGNIZER = TinyDetector(), TinyRecognizer()
+"""Shared, so that the copies that attacks read gradients of are made once; an attack leaves both as they were."""
+
+
 def evade(rows: list[int] | None = None) -> Evade:
     batch = make_batch(4)
-    return Evade(TinyDetector(), batch if rows is None else batch.select(rows), threshold=0.0)
+    return Evade(DETECTOR, batch if rows is None else batch.select(rows), threshold=0.0)
 
 
 def threat(norm: Any, *, eps: float | None = None, modalities: tuple[Modality, ...] = MODALITIES) -> ThreatModel:
@@ -48,7 +52,7 @@ def built(name: str) -> Attack:
     return attack
 
 
-@pytest.mark.parametrize("modalities", [("rgb",), ("depth",), ("rgb", "infrared"), MODALITIES])
+@pytest.mark.parametrize("modalities", [("rgb",), ("depth", "infrared"), MODALITIES])
 def test_it_keeps_its_budget_and_touches_nothing_else(name: str, norm: str, modalities: tuple[Modality, ...]) -> None:
     whole = modalities == MODALITIES
     result = reference(name, norm) if whole else built(name)(evade(), threat(norm, modalities=modalities))
@@ -80,28 +84,27 @@ def test_without_a_budget_it_returns_the_clean_images(name: str, norm: str) -> N
     assert torch.equal(result.success, result.success_clean)
 
 
-def test_the_same_seed_gives_the_same_bits(name: str, norm: str) -> None:
-    first, again = reference(name, norm), attack(name, norm, seed=0)
-    for modality in MODALITIES:
-        assert torch.equal(first.images[modality], again.images[modality])
-    assert (first.gradient_calls, first.queries) == (again.gradient_calls, again.queries)
-
-
-def test_it_uses_no_global_randomness_and_leaves_none_behind(name: str, norm: str) -> None:
-    first = reference(name, norm)
+def test_the_same_seed_gives_the_same_bits_and_all_else_stays_as_it_was(name: str, norm: str) -> None:
+    first, detector, batch = reference(name, norm), TinyDetector(), make_batch(4)
+    pixels = {modality: image.clone() for modality, image in batch.images.items()}
+    weights = {key: value.clone() for key, value in detector.state_dict().items()}
     key = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
     with torch.random.fork_rng():
         torch.manual_seed(99)
         state = torch.random.get_rng_state()
-        again = attack(name, norm)
+        again = built(name)(Evade(detector, batch, threshold=0.0), threat(norm), seed=0)
         assert torch.equal(torch.random.get_rng_state(), state)
     assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], key)  # noqa: NPY002
     assert all(torch.equal(first.images[modality], again.images[modality]) for modality in MODALITIES)
+    assert (first.gradient_calls, first.queries) == (again.gradient_calls, again.queries)
+    assert all(torch.equal(batch.images[modality], image) for modality, image in pixels.items())
+    assert all(torch.equal(detector.state_dict()[key], value) for key, value in weights.items())
+    assert all(parameter.grad is None for parameter in detector.parameters())
 
 
 def test_a_sample_is_attacked_alike_in_any_company(name: str, norm: str) -> None:
     together = reference(name, norm)
-    for rows in ([3, 0, 2, 1], [2], [1, 3]):
+    for rows in ([3, 0, 2, 1], [2]):
         apart = built(name)(evade(rows), threat(norm))
         for modality in MODALITIES:
             torch.testing.assert_close(apart.images[modality], together.images[modality][rows], atol=1e-5, rtol=0)
@@ -116,18 +119,8 @@ def test_a_gradient_attack_does_not_help_the_defender(name: str, norm: str) -> N
         assert result.gradient_calls == 0
 
 
-def test_it_leaves_the_model_and_the_samples_as_they_were(name: str, norm: str) -> None:
-    detector, batch = TinyDetector(), make_batch(4)
-    pixels = {modality: image.clone() for modality, image in batch.images.items()}
-    weights = {key: value.clone() for key, value in detector.state_dict().items()}
-    built(name)(Evade(detector, batch, threshold=0.0), threat(norm))
-    assert all(torch.equal(batch.images[modality], image) for modality, image in pixels.items())
-    assert all(torch.equal(detector.state_dict()[key], value) for key, value in weights.items())
-    assert all(parameter.grad is None for parameter in detector.parameters())
-
-
 def test_it_takes_a_recognizer_as_well(name: str, norm: str) -> None:
-    objective = PushAway([TinyRecognizer()], make_faces(2), keys=("a", "b"))
+    objective = PushAway([RECOGNIZER], make_faces(2), keys=("a", "b"))
     result = built(name)(objective, threat(norm, modalities=("rgb",)))
     assert result.images["rgb"].shape == (2, 3, 112, 112)
     assert bool((result.loss >= result.loss_clean - 1e-6).all())

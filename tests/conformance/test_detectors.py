@@ -15,7 +15,7 @@ from facewarden.core.roles import Detector
 from registered import build, names
 from stand_ins import make_batch
 
-pytestmark = pytest.mark.parametrize("name", names("pad"))
+pytestmark = pytest.mark.parametrize("name", names("pad"), scope="module")
 
 
 def built(name: str) -> Detector:

@@ -9,7 +9,7 @@ import pytest
 from facewarden.core import registry
 from registered import build, names
 
-pytestmark = pytest.mark.parametrize("name", names("objectives"))
+pytestmark = pytest.mark.parametrize("name", names("objectives"), scope="module")
 
 
 def test_it_can_be_made_and_called(name: str) -> None:

@@ -9,7 +9,7 @@ from facewarden.core.roles import Purifier
 from registered import build, names
 from stand_ins import make_faces
 
-pytestmark = pytest.mark.parametrize("name", names("purifiers"))
+pytestmark = pytest.mark.parametrize("name", names("purifiers"), scope="module")
 
 
 def built(name: str) -> Purifier:

@@ -10,7 +10,7 @@ from facewarden.core.roles import Recognizer
 from registered import build, names
 from stand_ins import generator, make_faces
 
-pytestmark = pytest.mark.parametrize("name", names("recognizers"))
+pytestmark = pytest.mark.parametrize("name", names("recognizers"), scope="module")
 
 
 def built(name: str) -> Recognizer:
