@@ -48,6 +48,27 @@ class GraphSession(ABC):
             )
 
 
+def open_onnx(path: Path) -> Any:
+    """Open an ONNX file with onnxruntime on the CPU, with as many threads as torch uses.
+
+    Raises:
+        BadInputError: onnxruntime is not installed, or no such file, or no ONNX.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BadInputError(
+            f"{path}: running an ONNX file needs onnxruntime", hint="pip install 'facewarden[onnx]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own types exist only where it is installed
+        raise BadInputError(f"{path}: not an ONNX file that can run: {error}", hint="export it again") from error
+
+
 class OnnxSession(GraphSession):
     """An ONNX file; the batch of every input is fixed.
 
@@ -59,19 +80,7 @@ class OnnxSession(GraphSession):
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise BadInputError(
-                f"{path}: running an ONNX file needs onnxruntime", hint="pip install 'facewarden[onnx]'"
-            ) from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = torch.get_num_threads()
-        try:
-            session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own types exist only where it is installed
-            raise BadInputError(f"{path}: not an ONNX file that can run: {error}", hint="export it again") from error
+        session = open_onnx(path)
         self.path, self._session = path, session
         self.inputs = {one.name: tuple(one.shape) for one in session.get_inputs()}
 

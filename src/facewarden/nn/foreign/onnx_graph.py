@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from facewarden.core.errors import BadInputError
+from facewarden.nn.exported.session import open_onnx
 from facewarden.nn.foreign.graph import End, FileGraph, one_picture_input, plain_file
 
 DTYPES = {
@@ -39,7 +38,7 @@ class OnnxGraph(FileGraph):
     def __init__(self, path: Path) -> None:
         plain_file(path, ".onnx")
         self.path = path
-        self.session = _open(path)
+        self.session = open_onnx(path)
         inputs = tuple(_end(one) for one in self.session.get_inputs())
         self.outputs = tuple(_end(one) for one in self.session.get_outputs())
         self.input = one_picture_input(path, inputs, self.outputs, possible=DTYPES)
@@ -72,19 +71,3 @@ class OnnxGraph(FileGraph):
 def _end(one: Any) -> End:
     shape = tuple(size if isinstance(size, int) and size > 0 else str(size or "?") for size in one.shape or ())
     return End(str(one.name), shape, str(one.type))
-
-
-def _open(path: Path) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BadInputError(
-            f"{path}: running an ONNX file needs onnxruntime", hint="pip install 'facewarden[onnx]'"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = torch.get_num_threads()
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own types exist only where it is installed
-        raise BadInputError(f"{path}: not an ONNX file that can run: {error}", hint="export it again") from error
