@@ -39,7 +39,7 @@ class StreamClassifier(OnStreams):
     def __init__(self, streams: StreamVit, *, branches: bool = False) -> None:
         super().__init__(streams)
         self.head = nn.Linear(len(MODALITIES) * streams.dim, 1)
-        self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES if branches})
+        self.alone = _heads(streams.dim) if branches else nn.ModuleDict()
 
     def forward(
         self,
@@ -51,12 +51,12 @@ class StreamClassifier(OnStreams):
         tokens = at_least_single(self.streams(images, weight=weight))
         weighted = tokens if weight is None else tokens * weight[..., None].to(tokens.dtype)
         with full_precision(weighted):
-            single = [self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)] if self.alone else []
+            single = _each(self.alone, tokens) if self.alone else None
             score = self.head(weighted.transpose(0, 1).flatten(1))[:, 0]
         return StreamScores(
             score=score,
             features=tokens.transpose(0, 1).flatten(1),
-            alone=torch.stack(single) if single else None,
+            alone=single,
         )
 
 
@@ -69,7 +69,7 @@ class StreamEnsemble(OnStreams):
 
     def __init__(self, streams: StreamVit) -> None:
         super().__init__(streams)
-        self.alone = nn.ModuleDict({m: nn.Linear(streams.dim, 1) for m in MODALITIES})
+        self.alone = _heads(streams.dim)
 
     def forward(
         self,
@@ -80,7 +80,17 @@ class StreamEnsemble(OnStreams):
         """Score normalized images; where `weight` is 0 a modality has no vote."""
         tokens = at_least_single(self.streams(images, weight=weight))
         with full_precision(tokens):
-            single = torch.stack([self.alone[m](tokens[i])[:, 0] for i, m in enumerate(MODALITIES)])
+            single = _each(self.alone, tokens)
         votes = torch.ones_like(single) if weight is None else weight.to(single)
         score = (single * votes).sum(dim=0) / votes.sum(dim=0).clamp(min=1)
         return StreamScores(score=score, features=tokens.transpose(0, 1).flatten(1), alone=single)
+
+
+def _heads(dim: int) -> nn.ModuleDict:
+    """A linear classifier for the class token of each modality."""
+    return nn.ModuleDict({modality: nn.Linear(dim, 1) for modality in MODALITIES})
+
+
+def _each(heads: nn.ModuleDict, tokens: Float[Tensor, "m b d"]) -> Float[Tensor, "m b"]:
+    """What each of them says of its own token."""
+    return torch.stack([heads[modality](tokens[place])[:, 0] for place, modality in enumerate(MODALITIES)])
