@@ -10,11 +10,8 @@ import numpy as np
 import torch
 
 from facewarden.attacks.parts.steps import ascend
-from facewarden.core.artifact import save_artifact
 from facewarden.core.attack import CountedObjective
 from facewarden.core.batch import FaceBatch
-from facewarden.core.card import Card
-from facewarden.core.compute.device import device_of
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import Form, goal_of
 from facewarden.core.objective import Images
@@ -24,14 +21,13 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.loading import Skipped
 from facewarden.evaluation.attack_options import build_attack
 from facewarden.evaluation.decisions import decided_correctly, known_decisions
-from facewarden.experiments.engine.kind import shared_folder
 from facewarden.experiments.vulnerability.cells import clean, without_lost
+from facewarden.experiments.vulnerability.generators import keep_generators, kept_generators
 from facewarden.experiments.vulnerability.inputs import Settings, clean_of, detector_of, manifest_of, views_of
 from facewarden.metrics.intervals import mean_by_subject
-from facewarden.nn.gradient_sources.generator_pair import ROLE, GeneratorPair
 from facewarden.nn.gradient_sources.sfa_offset import Schedule, SfaOffset
 from facewarden.training.detector_inputs import read_views
-from facewarden.training.sfa import SfaSettings, fit_pair, pair_settings
+from facewarden.training.sfa import SfaSettings, fit_pair
 
 _SURE = 6.9  # a score beyond it has a probability above 99.9 %
 
@@ -63,11 +59,7 @@ def generators(settings: Settings, folder: Path) -> dict[str, Any]:
     pair, log = fit_pair(
         model, train, settings=wanted, seed=settings["seed"], held_out=views("dev"), run=folder / "checkpoints"
     )
-    card = Card(name=ROLE, summary=f"Generators of SFA against {settings['model']}", role=ROLE, settings=pair.settings)
-    save_artifact(
-        shared_folder(folder) / "generators" / settings["tag"], pair.state_dict(), card=card,
-        recipe={**pair_settings(wanted), "model": settings["model"], "seed": settings["seed"]},
-    )  # fmt: skip
+    keep_generators(pair, settings, folder, trained=wanted)
     return {"log": log, "samples": sum(map(len, train)), "unreadable": len(skipped)}
 
 
@@ -104,8 +96,7 @@ def source_of(arm: Mapping[str, Any], folder: Path, *, model: Detector) -> Gradi
     """Where an arm reads its gradients; None at the image."""
     if arm["read"] == "image":
         return None
-    pair = GeneratorPair.from_artifact(shared_folder(folder) / "generators" / arm["tag"])
-    pair.to(device_of(model) or torch.device("cpu"))
+    pair = kept_generators(arm["tag"], folder, model=model)
     offset: Schedule = "random" if arm["read"] == "random" else "decay"
     return SfaOffset(pair, offset=offset)
 
