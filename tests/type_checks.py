@@ -2,6 +2,9 @@
 
 jaxtyping's checks bind the arguments of every call, to remember the sizes of named axes. A function whose annotations
 name no shape has no axes to remember, so beartype alone finds the same in it.
+
+A function inside a function is left as it is. It is made anew at every call, its checks would be compiled every time,
+and beartype keeps every function that it has seen, with the images and networks that the function refers to.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ def checked(made: Any = None, *, typechecker: Any) -> Any:
     """Do what `jaxtyping.jaxtyped` does, by beartype where no shape is named."""
     if made is None:
         return functools.partial(checked, typechecker=typechecker)
+    if isinstance(made, FunctionType) and "<locals>" in made.__qualname__:
+        return made
     if isinstance(made, FunctionType) and (quick := _by_types(made)):
         return quick
     if isinstance(made, type) and is_dataclass(made) and (quick := _by_types(made.__init__)):  # type: ignore[misc]
