@@ -116,11 +116,14 @@ def test_a_finished_run_is_not_overwritten_and_not_measured_again(
         audit(out=tmp_path / "run", captures=captures, seed=9, resume=True)
 
 
-def test_the_gate_decides_the_exit_code(tmp_path: Path, captures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["audit", "--captures", str(captures), "--preset", "quick", "--out", str(tmp_path / "run")]
+def test_the_gate_decides_the_exit_code(
+    tmp_path: Path, captures: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    arguments = ["audit", "--captures", str(captures), "--out", str(tmp_path / "run"), "--resume"]
     assert main([*arguments, "--fail-on", "presentation.bpcer > 0.99"]) == 0
     assert "gate passed" in capsys.readouterr().out
-    assert main([*arguments, "--resume", "--fail-on", "presentation.bpcer >= 0"]) == 1
+    assert main([*arguments, "--fail-on", "presentation.bpcer >= 0"]) == 1
     assert "gate FAILED" in capsys.readouterr().out
 
 
@@ -185,7 +188,11 @@ def test_a_run_goes_on_only_with_the_same_manifest_and_images(tmp_path: Path, ca
     assert audit(captures=captures, out=tmp_path / "run", resume=True).json.is_file()
 
 
-def test_unreadable_captures_are_counted_not_hidden(tmp_path: Path, captures: Path) -> None:
+def test_unreadable_captures_are_counted_not_hidden(
+    tmp_path: Path, captures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(TINY, attacked_per_class=1, budgets=(8,), pgd_steps=1, queries=(4,), people=2, cloaking_people=1)
+    monkeypatch.setattr(presets, "PRESETS", {"standard": few})
     folder = tmp_path / "damaged"
     shutil.copytree(captures.parent, folder)
     manifest = Manifest.read(folder / "manifest.csv")
