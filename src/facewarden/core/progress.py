@@ -37,6 +37,10 @@ def shown_by(sink: Sink) -> Iterator[None]:
         _SINK.reset(token)
 
 
+_SINGLE = {"people": "person", "batches": "batch"}
+"""Words whose singular is more than their plural without the s."""
+
+
 def track(
     items: Iterable[T],
     *,
@@ -59,6 +63,7 @@ def track(
         yield from items
         return
     count = len(items) if total is None and size is None and isinstance(items, Sized) else total
+    unit = _SINGLE.get(unit, unit.removesuffix("s")) if count == 1 else unit
     sink.update(label, 0, count, unit)
     done = 0
     for item in items:

@@ -15,6 +15,7 @@ from facewarden.core.sources.grammar import is_there
 from facewarden.data.datasets.parts.captures import CaptureSet, Missing
 from facewarden.data.manifest import Manifest
 from facewarden.data.table import SUFFIXES
+from facewarden.data.text import counted
 
 _LOG = logging.getLogger("facewarden")
 
@@ -67,8 +68,9 @@ def _understood(manifest: Manifest) -> str:
     splits = ", ".join(f"{count} {name}" for name, count in manifest.counts("split").items())
     bona_fide = sum(row.bona_fide for row in manifest)
     return (
-        f"{manifest.name}: {len(manifest)} captures of {len(manifest.subjects)} subjects and {len(manifest.domains)} "
-        f"sensor domains ({splits}; {bona_fide} bona fide, {len(manifest) - bona_fide} attacks)"
+        f"{manifest.name}: {counted(len(manifest), 'capture')} of {counted(len(manifest.subjects), 'subject')} and "
+        f"{counted(len(manifest.domains), 'sensor domain')} ({splits}; {bona_fide} bona fide, "
+        f"{len(manifest) - bona_fide} attacks)"
     )
 
 

@@ -37,6 +37,11 @@ def counted_reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
 
 
+def counted(number: int, word: str) -> str:
+    """A number with its word: 1 seed, 2 seeds."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def named_file(folder: Path, name: str) -> Path:
     """The file of a name in a table, also where the name was escaped by `escaped`.
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, ScoresOverSeeds
-from facewarden.experiments.domain_generalization.labels import counted, in_percent
+from facewarden.experiments.domain_generalization.labels import in_percent
 from facewarden.experiments.domain_generalization.settings import TablePart
 from facewarden.metrics.intervals import Interval
 from facewarden.metrics.over_runs import t_interval

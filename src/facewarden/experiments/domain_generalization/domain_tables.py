@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.degraded_sensors import DEGRADED
 from facewarden.experiments.domain_generalization.domain_figures import DomainFigures, domain_figures
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection
-from facewarden.experiments.domain_generalization.labels import counted, in_percent, marked
+from facewarden.experiments.domain_generalization.labels import in_percent, marked
 from facewarden.experiments.domain_generalization.table_layout import PartLayout
 from facewarden.metrics.crossed import CrossedMean
 from facewarden.reporting.document import Table

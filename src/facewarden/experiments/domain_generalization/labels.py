@@ -55,8 +55,3 @@ def covered(seeds: int) -> str:
     if seeds == 1:
         return f"Value [95 % interval over subjects; {ONE_RUN}]"
     return f"Value [95 % interval over subjects and seeds]; {seeds} seeds"
-
-
-def counted(number: int, word: str) -> str:
-    """A number with its word: 1 seed, 2 seeds."""
-    return f"{number} {word}{'' if number == 1 else 's'}"

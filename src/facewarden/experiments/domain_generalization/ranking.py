@@ -16,9 +16,10 @@ from facewarden.core import registry
 from facewarden.core.labels import MODALITIES
 from facewarden.core.seeding import derive
 from facewarden.data.protocols.parts.transfer import HALVES
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.domain_figures import DomainFigures, domain_figures
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection
-from facewarden.experiments.domain_generalization.labels import DAGGER, counted
+from facewarden.experiments.domain_generalization.labels import DAGGER
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart, TrainedMethod
 from facewarden.experiments.domain_generalization.yardstick.rules import RANKED, RANKING, WEIGHTS
 from facewarden.nn.closed_form import ClosedForm

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.balance.summary import BalanceTables
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection, ScoresOverSeeds
-from facewarden.experiments.domain_generalization.labels import counted, has_several, peeks, percent, shown
+from facewarden.experiments.domain_generalization.labels import has_several, peeks, percent, shown
 from facewarden.experiments.domain_generalization.ranking import Rankings
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart
 from facewarden.experiments.domain_generalization.tables import PartTables

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH, ORACLE_TARGET_EPOCH, SOURCE_DEV_EPOCH
 from facewarden.experiments.domain_generalization.chance_check import chance_of
 from facewarden.experiments.domain_generalization.domain_tables import DomainTables
 from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection
-from facewarden.experiments.domain_generalization.labels import counted, in_percent, marked, peeks, percent
+from facewarden.experiments.domain_generalization.labels import in_percent, marked, peeks, percent
 from facewarden.experiments.domain_generalization.table_layout import PartLayout
 from facewarden.metrics.pad import auc, eer
 from facewarden.metrics.transfer import Replicated, difference, mean_over

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from facewarden.core.labels import ATTACK, BONA_FIDE, MODALITIES
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.balance.invariance import changes
 from facewarden.experiments.domain_generalization.cell import LAST_EPOCH
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find
-from facewarden.experiments.domain_generalization.labels import counted, in_percent
+from facewarden.experiments.domain_generalization.labels import in_percent
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart
 from facewarden.experiments.domain_generalization.written import BalanceSettings
 from facewarden.metrics.crossed import CrossedMean, crossed_mean

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from facewarden.data.text import counted
 from facewarden.experiments.domain_generalization.domain_figures import DomainFigures, domain_figures
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection
-from facewarden.experiments.domain_generalization.labels import counted, in_percent, shown
+from facewarden.experiments.domain_generalization.labels import in_percent, shown
 from facewarden.experiments.domain_generalization.settings import PresentationPlan, TablePart, plan_of
 from facewarden.experiments.domain_generalization.summary import summarize_transfer
 from facewarden.experiments.domain_generalization.tuning import HIGHER

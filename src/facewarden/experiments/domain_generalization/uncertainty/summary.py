@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from facewarden.experiments.domain_generalization.labels import counted, in_percent
+from facewarden.data.text import counted
+from facewarden.experiments.domain_generalization.labels import in_percent
 from facewarden.experiments.domain_generalization.uncertainty.signals import TITLES
 from facewarden.experiments.engine.kind import Summary
 from facewarden.metrics.crossed import CrossedMean, crossed_mean
