@@ -1,9 +1,9 @@
-"""An exported detector, audited from its folder and through the service: the same decisions, rates and attacks.
+"""A detector by itself, from its exported folder and through the service: the same decisions, rates and attacks.
 
-Run: python benchmarks/service_audit.py --out docs/results/service_audit.json
+Run: python benchmarks/service.py, or by itself python benchmarks/service_audit.py --out docs/results/service/audit.json
 
 Scores, decisions and rates are compared capture by capture; perturbations by the same score-based attack with the same
-seed on both, since a service gives no gradients. Captures are *simulated*.
+seed on all sides, since a service gives no gradients. Captures are *simulated*.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from figures_json import write
 
 import facewarden
+from facewarden.core.decision import DecisionRule
 from facewarden.core.resolve import resolve_detector
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.scores import score_manifest
@@ -56,34 +58,41 @@ def main() -> None:
         with served(settings_in(folder / "service", detectors=(str(folder / "exported"),))) as made:
             about = {"url": f"{made.url}/v1/score?faces=given", "modalities": ["rgb", "depth", "infrared"]}
             (folder / "remote.json").write_text(json.dumps(about), encoding="utf-8")
-            sides = {"folder": str(folder / "exported"), "service": f"http_detector:{folder / 'remote.json'}"}
+            sides = {
+                "the detector itself": "multi_cnn",
+                "its exported folder": str(folder / "exported"),
+                "the folder, served": f"http_detector:{folder / 'remote.json'}",
+            }
             found = compared(sides, captures, asked.attacked)
     write(asked.out, found)
     print(json.dumps(found, indent=2))
 
 
 def compared(sides: dict[str, str], captures: Path, attacked: int) -> dict[str, Any]:
-    """Scores, rates and attacks of both sides."""
+    """Scores, decisions, rates and attacks of every side, beside those of the first one."""
     manifest = Manifest.read(captures)
     models = {side: resolve_detector(spec) for side, spec in sides.items()}
     scored = {side: score_manifest(model, manifest) for side, model in models.items()}
-    rule = getattr(models["folder"], "rule", None)
-    assert rule is not None
-    one, other = scored["folder"], scored["service"]
-    attacks = {
-        side: facewarden.attack(
-            captures, detector=model, method="square", set=f"queries={QUERIES}", eps=8, samples=attacked, seed=3
-        ).to_dict()
-        for side, model in models.items()
-    }
-    return {
-        "captures": len(one.score),
-        "simulated": True,
-        "largest_difference_of_a_score": float(np.abs(one.score - other.score).max()),
-        "equal_decisions": int(((one.score >= rule.threshold) == (other.score >= rule.threshold)).sum()),
-        "rates": {side: rates(found.score, found.label, rule.threshold) for side, found in scored.items()},
-        "square": attacks,
-    }
+    first = next(iter(sides))
+    rule = getattr(models[first], "rule", None)
+    assert isinstance(rule, DecisionRule)
+    rows = []
+    for side, found in scored.items():
+        assert found.key.tolist() == scored[first].key.tolist()
+        attack = facewarden.attack(
+            captures, detector=models[side], method="square", set=f"queries={QUERIES}", eps=8, samples=attacked, seed=3
+        )
+        decisions = [one.score >= rule.threshold for one in (found, scored[first])]
+        rows.append(
+            {
+                "side": side,
+                "largest_difference": float(np.abs(found.score - scored[first].score).max()),
+                "equal_decisions": int((decisions[0] == decisions[1]).sum()),
+                **rates(found.score, found.label, rule.threshold),
+                "flipped": asdict(attack.rates["pooled"]),
+            }
+        )
+    return {"captures": len(manifest), "simulated": True, "queries": QUERIES, "sides": rows}
 
 
 if __name__ == "__main__":

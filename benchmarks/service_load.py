@@ -1,6 +1,6 @@
-"""The service on loopback: latency and throughput beside the bare model, a long mixed load, and hostile requests.
+"""The service on loopback: latency and throughput beside the bare model, a long mixed load, hostile requests.
 
-Run: python benchmarks/service_load.py --seconds 3600 --out docs/results/service.json
+Run: python benchmarks/service.py, or by itself python benchmarks/service_load.py --out docs/results/service/load.json
 
 The service runs in a process of its own on one core, whoever asks on another one. Latency and throughput are measured
 in turn with a process that computes with the same model on the core of the service, which waits meanwhile.
@@ -9,7 +9,6 @@ in turn with a process that computes with the same model on the core of the serv
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import multiprocessing
 import os
@@ -19,7 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from served import sample  # noqa: E402
+from service_requests import counted, described_statuses, hostile_statuses  # noqa: E402
 
 HEAVY = """
 import torch
@@ -90,7 +89,7 @@ def service(folder: Path, core: int) -> Iterator[tuple[str, int]]:
     (folder / "heavy.json").write_text(json.dumps(CARD), encoding="utf-8")
     settings = {
         "detectors": ["multi_cnn", f"{folder}/heavy.py:Net"], "data": str(folder / "data"), "port": 0, "device": "cpu",
-        "threads": 1, "limits": {"pixels": 60_000_000},
+        "threads": 1, "limits": {"pixels": 60_000_000}, "jobs": {"waiting": 1},
     }  # fmt: skip
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     command = ["taskset", "-c", str(core), sys.executable, "-m", "facewarden", "serve", str(folder / "settings.json")]
@@ -183,9 +182,9 @@ def _throughput(url: str, body: dict[str, Any], *, count: int) -> float:
 
 
 def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
-    """A bounded mix of requests of four clients; statuses, and the memory of the service."""
+    """A bounded mix of requests of four clients, by route; and the memory of the service, warm and at the end."""
     ends = time.monotonic() + seconds
-    statuses: Counter[str] = Counter()
+    statuses: dict[str, list[int]] = {}
     lock = threading.Lock()
     memory: list[tuple[float, int]] = []
 
@@ -195,7 +194,7 @@ def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
             while time.monotonic() < ends:
                 name, answer = _one(client, rng)
                 with lock:
-                    statuses[f"{name} {answer}"] += 1
+                    statuses.setdefault(name, []).append(answer)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for one in threads:
@@ -206,12 +205,10 @@ def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
         time.sleep(2)
     warm = [size for when, size in memory if 0.2 * seconds <= when < 0.35 * seconds]
     last = [size for when, size in memory if when >= 0.85 * seconds]
-    codes = Counter(int(key.rsplit(" ", 1)[1]) for key in statuses.elements())
     return {
         "seconds": round(seconds),
-        "requests": sum(statuses.values()),
-        "by_route_and_status": dict(sorted(statuses.items())),
-        "errors_5xx": sum(count for code, count in codes.items() if code >= 500 or code == 0),
+        "routes": [{"route": route, **counted(found)} for route, found in sorted(statuses.items())],
+        **counted([status for found in statuses.values() for status in found]),
         "memory_mib": {"warm": round(statistics.mean(warm) / 2**20, 1), "end": round(statistics.mean(last) / 2**20, 1)},
         "memory_growth": round(statistics.mean(last) / statistics.mean(warm) - 1, 4),
     }
@@ -251,26 +248,23 @@ def _resident(pid: int) -> int:
 
 
 def hostile(url: str, folder: Path, *, count: int) -> dict[str, Any]:
-    """Pictures of the fuzz corpus as requests."""
-    from fuzz.pictures import FAMILIES
-
-    kinds = [name for name in FAMILIES if name != "no file"]
-    statuses: Counter[int] = Counter()
-    for number in range(count):
-        place = folder / "hostile" / str(number)
-        (place / "person").mkdir(parents=True)
-        FAMILIES[kinds[number % len(kinds)]](np.random.default_rng(number), place)
-        for path in (one for one in place.rglob("*") if one.is_file()):
-            text = base64.b64encode(path.read_bytes()).decode() or "="
-            route = ("/v1/score", "/v1/purify", "/v1/cloak-likelihood")[number % 3]
-            answer = httpx.post(f"{url}{route}", json={"samples": [{"rgb": text}]}, timeout=240)
-            statuses[answer.status_code] += 1
+    """Pictures of the fuzz corpus as requests, by generator."""
+    by_kind: dict[str, list[int]] = {}
+    for kind, status in hostile_statuses(url, range(count), folder / "hostile"):
+        by_kind.setdefault(kind, []).append(status)
     return {
-        "requests": sum(statuses.values()),
-        "families": len(kinds),
-        "statuses": {str(code): number for code, number in sorted(statuses.items())},
-        "errors_5xx": sum(number for code, number in statuses.items() if code >= 500),
+        "generators": [{"generator": kind, **counted(statuses)} for kind, statuses in by_kind.items()],
+        **counted([status for statuses in by_kind.values() for status in statuses]),
     }
+
+
+def described(url: str, *, examples: int) -> dict[str, Any]:
+    """Requests that schemathesis makes of the OpenAPI description, by operation."""
+    rows, all_statuses = [], []
+    for operation, statuses, failures in described_statuses(url, examples=examples):
+        rows.append({"operation": operation, **counted(statuses), "failures": len(failures), "first": failures[:1]})
+        all_statuses += statuses
+    return {"operations": rows, **counted(all_statuses), "failures": sum(row["failures"] for row in rows)}
 
 
 def main() -> None:
@@ -279,6 +273,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0, help="of the load")
     parser.add_argument("--rounds", type=int, default=400, help="requests for the latency")
     parser.add_argument("--hostile", type=int, default=1000, help="pictures of the fuzz corpus")
+    parser.add_argument("--examples", type=int, default=60, help="requests of schemathesis for each operation")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -289,6 +284,7 @@ def main() -> None:
             "speed": speed(url, Path(name), cores[0], rounds=asked.rounds),
             "load": load(url, pid, seconds=asked.seconds),
             "hostile": hostile(url, Path(name), count=asked.hostile),
+            "described": described(url, examples=asked.examples),
             "load_average_after": round(os.getloadavg()[0], 1),
         }
     write(asked.out, found)

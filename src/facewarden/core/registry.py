@@ -116,7 +116,7 @@ def _modules(group: str) -> dict[str, tuple[str, Path | None, str]]:
         for path in folder.glob("*.py")
         if not path.stem.startswith("_")
     }
-    for point in _entry_points(group, tuple(sys.path)):
+    for point in _entry_points(tuple(sys.path)).get(group, ()):
         if point.name in modules:
             raise ContractError(
                 f"{group} entry {point.name!r} of {point.value} has the name of {modules[point.name][0]}",
@@ -126,10 +126,11 @@ def _modules(group: str) -> dict[str, tuple[str, Path | None, str]]:
     return modules
 
 
-@lru_cache(maxsize=64)
-def _entry_points(group: str, search_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """Entry points of a group in all distributions on a search path, which take 50 ms to read."""
-    return tuple(entry_points(group=f"facewarden.{group}"))
+@lru_cache(maxsize=8)
+def _entry_points(search_path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """Entry points of every group in all distributions on a search path; one group takes as long to read: 50 ms."""
+    read: Any = entry_points()
+    return {group: tuple(read.select(group=f"facewarden.{group}")) for group in GROUPS}
 
 
 def _package(group: str) -> str:

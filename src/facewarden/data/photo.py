@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import NoReturn
 
@@ -94,8 +95,8 @@ def is_colored(image: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
     Args:
         image: `(h, w, c)`, bytes or numbers from 0 to 1.
     """
-    channels = [image[..., place].astype(np.float32) for place in range(image.shape[2])]
-    spread = float((np.maximum.reduce(channels) - np.minimum.reduce(channels)).mean())
+    channels = [image[..., place] for place in range(image.shape[2])]
+    spread = float((reduce(np.maximum, channels) - reduce(np.minimum, channels)).mean())
     return spread * (1 if image.dtype == np.uint8 else 255) > _COLORED
 
 

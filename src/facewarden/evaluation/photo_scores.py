@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from facewarden.core.roles import Aligner, Detector, FaceLocation
 from facewarden.data.photo import is_colored, read_photo, why_unread
 from facewarden.data.text import printable
 from facewarden.evaluation.verdicts.quality import LOW_QUALITY, QualityGate, quality_problems
+from facewarden.nn.fast_forward import in_torch
 from facewarden.photos.reader import TINY
 
 _SMALLER = "the face is smaller than "
@@ -76,16 +78,22 @@ class ScoreJob:
         aligner: name of the face finder.
         base: keys are relative to it.
         gate: what becomes of photos of low quality.
+        few: see `ScorePhotos`.
     """
 
     detector: DetectorLike
     aligner: str
     base: Path
     gate: QualityGate = QualityGate("off")  # noqa: RUF009  frozen
+    few: bool = False
 
     def open(self) -> ScorePhotos:
         """Resolve the models."""
-        return ScorePhotos(resolve_detector(self.detector), resolve_aligner(self.aligner), self.base, self.gate)
+        return self.opened(resolve_detector(self.detector))
+
+    def opened(self, detector: Detector) -> ScorePhotos:
+        """The job with a detector that is there already."""
+        return ScorePhotos(detector, resolve_aligner(self.aligner), self.base, self.gate, few=self.few)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +105,14 @@ class ScorePhotos:
         aligner: finds faces.
         base: keys are relative to it.
         gate: what becomes of photos of low quality.
+        few: so few photos come that torch scores them sooner than it records the detector for onnxruntime.
     """
 
     detector: Detector
     aligner: Aligner
     base: Path
     gate: QualityGate = QualityGate("off")  # noqa: RUF009  frozen
+    few: bool = False
 
     def __call__(self, paths: Sequence[Path]) -> list[PhotoScore]:
         """Score photos, in their order."""
@@ -168,9 +178,11 @@ class ScorePhotos:
         return PhotoScore(key, None, len(found), face.box, _once([*notes, *problems])), SeenFace(image, face.box)
 
     def _scores(self, frames: Sequence[SeenFace], keys: Sequence[str]) -> list[float]:
-        images = torch.from_numpy(np.stack([frame.image for frame in frames])).permute(0, 3, 1, 2).float() / 255
+        images = torch.from_numpy(np.stack([frame.image for frame in frames])).permute(0, 3, 1, 2).float().div_(255)
         boxes = torch.tensor([frame.box for frame in frames], dtype=torch.float32)
-        return list(scores_of(self.detector, FaceBatch(images={"rgb": images}, key=tuple(keys), box=boxes)).tolist())
+        with in_torch() if self.few else nullcontext():
+            scores = scores_of(self.detector, FaceBatch(images={"rgb": images}, key=tuple(keys), box=boxes))
+        return list(scores.tolist())
 
 
 def _once(notes: Sequence[str]) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
-"""ONNX: the graph is recorded by torch.export, with one capture at a time as its fixed batch."""
+"""ONNX: the graph is recorded by torch.export, for any batch where the model allows it."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib.util import find_spec
+from inspect import signature
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,17 @@ def check_onnx() -> None:
         raise BadInputError(f"export needs {' and '.join(absent)}", hint="pip install 'facewarden[onnx]'")
 
 
-def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path, *, output: str) -> None:
+def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path, *, outputs: Sequence[str]) -> bool:
     """Record a module and write it as one ONNX file.
 
     Args:
         module: of tensors alone, in evaluation mode.
-        inputs: an example of every input by name, in the order of its arguments; its shapes become fixed.
+        inputs: an example of every input by name, of batch 1, in the order of its arguments; all other sizes are fixed.
         path: the file.
-        output: name of its result.
+        outputs: names of its results.
+
+    Returns:
+        Whether the graph takes any batch; otherwise the module fixes it, and the graph takes one sample at a time.
 
     Raises:
         BadInputError: the module does what no graph can record.
@@ -58,9 +62,10 @@ def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path, *, o
     try:
         with warnings.catch_warnings(), torch.no_grad(), OnnxFormulas(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
+            any_batch = _any_batch(module, tuple(inputs.values()))
             program: Any = export(
-                module, tuple(inputs.values()), dynamo=True, verbose=False, opset_version=_OPSET, external_data=False,
-                input_names=list(inputs), output_names=[output], optimize=False,
+                any_batch or module, tuple(inputs.values()), dynamo=True, verbose=False, opset_version=_OPSET,
+                external_data=False, input_names=list(inputs), output_names=list(outputs), optimize=False,
             )  # fmt: skip
             # not `optimize`: its rule for `x + 0` takes a constant of 1e-9 for 0, and what keeps a logarithm or a
             # root from 0 would be gone
@@ -78,3 +83,16 @@ def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], path: Path, *, o
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+    return any_batch is not None
+
+
+def _any_batch(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    """The module recorded with a free first axis; None where what it computes depends on one."""
+    two = tuple(torch.cat([example, example]) for example in examples)  # a batch of 1 would be taken for a constant
+    sizes: Any = tuple({0: torch.export.Dim("batch")} for _ in two)
+    if any(one.kind is one.VAR_POSITIONAL for one in signature(module.forward).parameters.values()):
+        sizes = (sizes,)
+    try:
+        return torch.export.export(module, two, dynamic_shapes=sizes, strict=False)
+    except (RuntimeError, TypeError, ValueError):
+        return None

@@ -126,7 +126,7 @@ class MultiCnn(Trainable):
             CropView(input=name, modality=name, size=size, scale=scale, antialias=name != "depth")
             for name in MODALITIES
         )
-        return DetectorGraph(_FusionGraph(self.network), views, present=True)
+        return DetectorGraph(_FusionGraph(self.network), views, present=True, heads=MODALITIES)
 
     def _build(self, settings: Mapping[str, Any]) -> None:
         missing = sorted(set(SETTINGS) - set(settings))
@@ -145,17 +145,18 @@ class MultiCnn(Trainable):
 
 
 class _FusionGraph(nn.Module):
-    """Views and a mask in, scores out."""
+    """Views and a mask in, scores and the logits of each sensor alone out."""
 
     def __init__(self, network: LateFusion) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, rgb: Tensor, depth: Tensor, infrared: Tensor, present: Tensor) -> Tensor:
-        """Scores `(b,)`."""
+    def forward(self, rgb: Tensor, depth: Tensor, infrared: Tensor, present: Tensor) -> tuple[Tensor, ...]:
+        """Scores `(b,)` and logits `(b, 1)`."""
         masks = present > 0.5
         there = {name: masks[:, place] for place, name in enumerate(MODALITIES)}
-        return self.network.dense({"rgb": rgb, "depth": depth, "infrared": infrared}, present=there).score
+        output = self.network.dense({"rgb": rgb, "depth": depth, "infrared": infrared}, present=there)
+        return output.score, *(output.by_modality[name] for name in MODALITIES)
 
 
 entry = MultiCnn

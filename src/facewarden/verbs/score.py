@@ -38,6 +38,9 @@ from facewarden.verbs.own.verdict_result import ScoreResult, box_text, verdict_c
 
 __all__ = ["ScoreResult", "score"]
 
+_FEW = 8
+"""Photos of a folder up to which its detector is not recorded for onnxruntime: that takes as long as dozens of them."""
+
 
 @computes
 @locking
@@ -172,14 +175,14 @@ def _score_captures(model: Detector, source: Path, asked: _Asked, *, out: Path |
 def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | None) -> ScoreResult:
     refuse_other_sensors(model)
     base = source if source.is_dir() else source.parent
-    listing = share_of_photos(photos_of(source), base=base)
+    whole = photos_of(source)
+    listing = share_of_photos(whole, base=base)
     rule = chosen_rule(model, asked.detector, rule=asked.rule, dev=asked.dev, policy=asked.policy)
     skipped = Counter(listing.unread)
     batch = asked.batch or 8
-    job = ScoreJob(asked.detector, "yunet", base, asked.gate)
+    job = ScoreJob(asked.detector, "yunet", base, asked.gate, few=len(whole.photos) <= _FEW)  # equal in all shares
     workers = count_workers(asked.workers, items=len(listing.photos), batch=batch)
-    here = ScorePhotos(model, resolve_aligner(job.aligner), base, asked.gate)
-    found = stream(job, chunks(listing.photos, batch), workers=workers, here=here)
+    found = stream(job, chunks(listing.photos, batch), workers=workers, here=job.opened(model))
     rows = list(track(found, label="scoring", total=len(listing.photos), unit="photos"))
     skipped.update(row.skipped for row in rows if row.skipped)
     if out is not None:

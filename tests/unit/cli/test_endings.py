@@ -219,3 +219,14 @@ def test_a_limit_that_is_no_number_is_told_before_anything_is_read(
     monkeypatch.setenv("FACEWARDEN_LIMIT_PICTURE_SECONDS", "abc")
     assert main(["doctor"]) == 2
     assert "FACEWARDEN_LIMIT_PICTURE_SECONDS is 'abc'" in capsys.readouterr().err
+
+
+def test_the_program_ends_without_a_search_for_garbage() -> None:
+    code = (
+        "import gc, sys; sys.argv = ['facewarden', '--version']\n"
+        "from facewarden.__main__ import run\n"
+        "try: run()\n"
+        "except SystemExit as ended: print(ended.code, gc.get_freeze_count() > 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "0 True"

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +119,20 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
 def entry_of(name: str) -> registry.Entry:
     (entry,) = [entry for entry in registry.list_entries("attacks") if entry.name == name]
     return entry
+
+
+def test_distributions_are_read_once_for_all_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))  # nothing is known of this search path yet
+    reads = []
+
+    def counted(**named: str) -> Any:
+        reads.append(named)
+        return entry_points(**named)
+
+    monkeypatch.setattr(registry, "entry_points", counted)
+    for group in ("pad", "attacks", "purifiers"):
+        registry.list_entries(group)
+    assert reads == [{}]
 
 
 def test_a_file_of_another_distribution_joins(plugin: Plugin) -> None:

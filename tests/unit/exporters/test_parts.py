@@ -112,7 +112,7 @@ def test_a_recorded_graph_keeps_what_holds_a_logarithm_from_zero(tmp_path: Path)
             return torch.stack([(picture.square() + 1e-9).log().mean(), (picture.mean() + 1e-12).sqrt()])
 
     black = torch.zeros(1, 4)
-    write_onnx(Faint(), {"picture": black}, tmp_path / "m.onnx", output="values")
+    write_onnx(Faint(), {"picture": black}, tmp_path / "m.onnx", outputs=("values",))
     session = runtime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
     found = session.run(None, {"picture": black.numpy()})[0]
     assert found == pytest.approx(Faint()(black).numpy(), rel=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ import torch
 from torch import nn
 
 import facewarden
+from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector, resolve_purifier
-from facewarden.core.roles import Detector
+from facewarden.core.roles import Detector, PadOutput
 from facewarden.data.captures import open_captures
+from facewarden.evaluation.exporting.gate import detector_parity
 from facewarden.evaluation.scores import score_manifest
 from facewarden.exporters import onnx
 from facewarden.metrics.pad import auc
+from facewarden.nn.exported.session import open_session
 from many_captures import licensed, write_many
 
 
@@ -48,7 +52,8 @@ def test_the_folder_is_a_complete_model(exported: Path) -> None:
     told = json.loads((exported / "parity.json").read_text())["parity"]
     assert told["passed"]
     assert told["rows"][0]["near"] >= 110
-    assert len(told["rows"]) == 7  # and every set of sensors
+    assert len(told["rows"]) == 8  # and one by one, and every set of sensors
+    assert json.loads((exported / "model.json").read_text())["settings"]["batch"] == "any"
     assert "Apache-2.0" in (exported / "LICENCE.txt").read_text()
     assert json.loads((exported / "decision.json").read_text())["split"] == "dev"
 
@@ -61,6 +66,61 @@ def test_it_loads_by_every_name_and_gives_the_rates_of_the_original(exported: Pa
     threshold = json.loads((exported / "decision.json").read_text())["threshold"]
     assert ((one.score >= threshold) == (other.score >= threshold)).all()
     assert auc(one.score, one.label) == auc(other.score, other.label)
+
+
+@pytest.fixture(scope="module")
+def several_heads(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Detector, Path]:
+    """A detector with heads, and the folder of its export."""
+    folder = tmp_path_factory.mktemp("heads")
+    original = licensed(load("pad", "multitask").example(folder / "weights"))
+    facewarden.export(original, "onnx", out=folder / "model", captures=captures)
+    return original, folder / "model"
+
+
+def test_heads_are_outputs_of_the_graph_and_of_the_detector(several_heads: tuple[Detector, Path]) -> None:
+    original, folder = several_heads
+    settings = json.loads((folder / "model.json").read_text())["settings"]
+    assert settings["heads"] == list(original.heads)
+    assert settings["not_exported"] == ["features"]
+    rows = json.loads((folder / "parity.json").read_text())["parity"]["rows"]
+    assert {f"captures, head {head}" for head in original.heads} <= {row["what"] for row in rows}
+    again = resolve_detector(str(folder))
+    assert again.heads == original.heads
+    crops = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(5))
+    batch = FaceBatch({"rgb": crops}, key=("a", "b", "c"))
+    one, other = original(batch), again(batch)
+    assert set(one.tasks) == set(other.tasks) == set(original.heads)
+    for head, values in one.tasks.items():
+        torch.testing.assert_close(other.tasks[head], values, atol=1e-4, rtol=0)
+
+
+def test_a_head_that_differs_closes_the_gate(several_heads: tuple[Detector, Path], captures: Path) -> None:
+    original, folder = several_heads
+    again = resolve_detector(str(folder))
+    predict, last = again.predict, original.heads[-1]
+
+    def shifted(batch: FaceBatch) -> PadOutput:
+        output = predict(batch)
+        return replace(output, tasks={**output.tasks, last: output.tasks[last] + 3e-4})
+
+    again.predict = shifted  # type: ignore[method-assign]
+    found = detector_parity(original, again, open_captures(captures), threshold=0.0)
+    assert [row.what for row in found.rows if row.largest > found.tolerance] == [f"captures, head {last}"]
+    assert not found.passed
+
+
+def test_a_module_that_fixes_its_batch_is_written_for_one_sample(tmp_path: Path) -> None:
+    class Unrolled(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.stack([one.mean() for one in image])
+
+    image = torch.rand(1, 3, 4, 4)
+    assert not onnx.write_onnx(Unrolled(), {"image": image}, tmp_path / "one.onnx", outputs=("score",))
+    assert open_session(tmp_path / "one.onnx").inputs == {"image": (1, 3, 4, 4)}
+    assert onnx.write_onnx(nn.Flatten(), {"image": image}, tmp_path / "any.onnx", outputs=("flat",))
+    session = open_session(tmp_path / "any.onnx")
+    assert session.inputs == {"image": (-1, 3, 4, 4)}
+    assert session.run({"image": np.ones((5, 3, 4, 4), np.float32)})["flat"].shape == (5, 48)
 
 
 def test_a_changed_file_and_a_changed_answer_are_refused(exported: Path, tmp_path: Path) -> None:
@@ -92,8 +152,8 @@ class Shifted(nn.Module):
 def test_the_gate_fails_closed(captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = onnx.write_onnx
 
-    def wrong(module: nn.Module, *rest: Any, **named: Any) -> None:
-        write(Shifted(module).eval(), *rest, **named)
+    def wrong(module: nn.Module, *rest: Any, **named: Any) -> bool:
+        return write(Shifted(module).eval(), *rest, **named)
 
     monkeypatch.setattr(onnx, "write_onnx", wrong)
     with pytest.raises(BadInputError, match=r"differs from the original by 0.0003.*nothing was written"):

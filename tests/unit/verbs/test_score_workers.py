@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from facewarden.core.errors import BadInputError
 from facewarden.data.simulate import Simulation, simulate
 from facewarden.evaluation.photo_scores import together
+from facewarden.nn.fast_forward import FastForward
 from facewarden.verbs.score import ScoreResult, score
 
 
@@ -26,12 +28,13 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(captures: Path, tmp_path: Path, need_asset: Callable[[str], Path]) -> Path:
-    """Their color images, two sizes, one without a face and one that is none."""
+    """Their color images, one twice, two sizes, one without a face and one that is none: more than are few."""
     need_asset("yunet")
     folder = tmp_path / "photos"
     folder.mkdir()
     for number, path in enumerate(sorted(captures.rglob("*_rgb.png"))):
         shutil.copy(path, folder / f"{number}.png")
+    shutil.copy(folder / "0.png", folder / "again.png")
     with Image.open(folder / "0.png") as photo:
         photo.resize((240, 240)).save(folder / "larger.png")
     Image.new("RGB", (100, 80)).save(folder / "black.png")
@@ -54,6 +57,31 @@ def test_photos(photos: Path, tmp_path: Path) -> None:
     other = score(photos, detector="multi_cnn", workers=1, batch=1)
     assert other.key == alone.key
     assert np.abs(np.array(other.score) - np.array(alone.score)).max() < 1e-5
+
+
+def test_few_photos_are_scored_without_recording_the_detector(
+    photos: Path, tmp_path: Path, need_asset: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_asset("faceplugin_liveness")
+    opened: list[str] = []
+    real = FastForward._opened
+
+    def noted(self: FastForward) -> Any:
+        opened.append(type(self.network).__name__)
+        return real(self)
+
+    monkeypatch.setattr(FastForward, "_opened", noted)
+    one = score(photos / "0.png", detector="fr_liveness")
+    assert not opened
+    (tmp_path / "some").mkdir()
+    for number in range(8):
+        shutil.copy(photos / "0.png", tmp_path / "some" / f"{number}.png")
+    some = score(tmp_path / "some", detector="fr_liveness", workers=1)
+    assert not opened
+    many = score(photos, detector="fr_liveness", workers=1)
+    assert opened
+    for other in (some.score[0], many.score[many.key.index("0.png")]):
+        assert other == pytest.approx(one.score[0], abs=1e-5)
 
 
 def test_captures(captures: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ _CROP = 112
 
 
 def detector_parity(original: Detector, exported: Detector, manifest: Manifest, *, threshold: float) -> Parity:
-    """Compare two detectors on captures, half of them near to the threshold, also with sensors missing.
+    """Compare two detectors on captures, half of them near to the threshold; heads; one by one; with sensors missing.
 
     Args:
         original, exported: the same detector twice.
@@ -45,7 +45,32 @@ def detector_parity(original: Detector, exported: Detector, manifest: Manifest, 
     whole = compared(
         "captures with every sensor", pool.score[chosen], _scores(exported, rows), threshold=threshold, near=near
     )
-    return Parity((whole, *_missing(original, exported, rows, threshold=threshold)), threshold=threshold)
+    few = replace(rows, rows=rows.rows[:_PER_SUBSET])
+    alone = _scores(exported, few, batch=1)
+    one_by_one = compared("captures one by one", pool.score[chosen][:_PER_SUBSET], alone, threshold=threshold)
+    missing = _missing(original, exported, rows, threshold=threshold)
+    return Parity((whole, one_by_one, *_heads(original, exported, rows), *missing), threshold=threshold)
+
+
+@torch.no_grad()
+def _heads(original: Detector, exported: Detector, manifest: Manifest) -> list[ParityRow]:
+    """Comparisons of the outputs of every head that was exported."""
+    if not exported.heads:
+        return []
+    read = iter_batches(manifest.rows, 32, root=manifest.root, modalities=original.modalities, squash=original.squash)
+    batches = list(read)
+    with in_torch():
+        first = [original(batch).tasks for batch in batches]
+    second = [exported(batch).tasks for batch in batches]
+    return [
+        compared(f"captures, head {head}", *(_joined(tasks, head) for tasks in (first, second)))
+        for head in exported.heads
+    ]
+
+
+def _joined(tasks: Sequence[Mapping[str, Tensor]], head: str) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = torch.cat([one[head] for one in tasks]).double().numpy()
+    return found
 
 
 def _missing(original: Detector, exported: Detector, rows: Manifest, *, threshold: float) -> list[ParityRow]:
@@ -72,13 +97,13 @@ def _rows(manifest: Manifest, keys: Sequence[str]) -> Manifest:
     return replace(manifest, rows=tuple(by_key[key] for key in keys))
 
 
-def _scores(detector: Detector, manifest: Manifest) -> NDArray[np.float64]:
+def _scores(detector: Detector, manifest: Manifest, *, batch: int = 32) -> NDArray[np.float64]:
     """Scores in the order of the rows.
 
     Raises:
         BadInputError: a row has none.
     """
-    scores = score_manifest(detector, manifest)
+    scores = score_manifest(detector, manifest, batch=batch)
     by_key = dict(zip(scores.key.tolist(), scores.score.tolist(), strict=True))
     absent = [row.key for row in manifest.rows if row.key not in by_key]
     if absent:

@@ -40,7 +40,7 @@ from facewarden.exporters.parts.parity import Parity
 from facewarden.exporters.parts.quantize import write_int8
 from facewarden.exporters.parts.subjects import ExportSubject, Model
 from facewarden.metrics.pad import fit_rule
-from facewarden.nn.exported.settings import read_exported
+from facewarden.nn.exported.settings import is_exported, read_exported
 from facewarden.nn.exported.views import views_of
 
 Format = Literal["onnx", "openvino"]
@@ -111,6 +111,14 @@ def rule_of(detector: Detector, given: PathLike | Model, manifest: Manifest) -> 
     return rule, replace(manifest, rows=tuple(row for row in manifest.rows if row.split != "dev"))
 
 
+def recorded(subject: ExportSubject, graph: Path) -> ExportSubject:
+    """Write the graph; the card of a detector then says whether it takes any batch."""
+    batch = "any" if onnx.write_onnx(subject.module, subject.inputs, graph, outputs=subject.outputs) else "one"
+    if not is_exported(subject.card):
+        return subject
+    return replace(subject, card=replace(subject.card, settings={**subject.card.settings, "batch": batch}))
+
+
 def converted(graph: Path, format: Format) -> Path:
     """The graph's file in a format; the ONNX file goes where it is another one."""
     if format == "onnx":
@@ -154,7 +162,7 @@ def quantized(
             f"{calibration}: calibrates with everybody who is in the captures", hint="--captures of other people"
         )
     whole, coarse = made / "whole.onnx", made / onnx.FILE
-    onnx.write_onnx(subject.module, subject.inputs, whole, output=subject.output)
+    subject = recorded(subject, whole)
     count = write_int8(whole, coarse, _inputs(subject.card, rows, open_captures(calibration)))
     whole.unlink()
     card = replace(subject.card, settings={**subject.card.settings, "arithmetic": "int8"})

@@ -14,7 +14,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector, Purifier, Recognizer
 from facewarden.nn.exported.graph import Exportable
-from facewarden.nn.exported.settings import PRESENT, SCORE, ExportedSettings
+from facewarden.nn.exported.settings import PRESENT, SCORE, ExportedSettings, head_output
 from facewarden.purifiers.parts.learned import LearnedPurifier
 
 Model = Detector | Recognizer | Purifier
@@ -31,14 +31,19 @@ class ExportSubject:
     Attributes:
         module: of tensors alone.
         inputs: an example of every input, of batch 1.
-        output: name of its result.
+        outputs: names of its results.
         card: of the exported model, without hashes and self-test.
     """
 
     module: nn.Module
     inputs: Mapping[str, Tensor]
-    output: str
+    outputs: tuple[str, ...]
     card: Card
+
+    def first(self, *inputs: Tensor) -> Tensor:
+        """The first result of the module."""
+        found: Tensor | tuple[Tensor, ...] = self.module(*inputs)
+        return found if isinstance(found, Tensor) else found[0]
 
 
 def subject_of(model: Model) -> ExportSubject:
@@ -54,14 +59,14 @@ def subject_of(model: Model) -> ExportSubject:
         if not model.differentiable or next(model.parameters(), None) is None:
             raise _nothing(model)
         return ExportSubject(
-            shown, {"image": torch.rand(1, 3, _SIDE, _SIDE)}, "embedding", _card(model.card, _PICTURES)
+            shown, {"image": torch.rand(1, 3, _SIDE, _SIDE)}, ("embedding",), _card(model.card, _PICTURES)
         )
     if not isinstance(model, LearnedPurifier):
         raise _nothing(model)
     return ExportSubject(
         _PictureGraph(model),
         {"image": torch.rand(1, 3, _SIDE, _SIDE)},
-        "picture",
+        ("picture",),
         _card(model.card, {**_PICTURES, "output": "unit"}),
     )
 
@@ -86,9 +91,11 @@ def _detector(model: Detector) -> ExportSubject:
         squash=model.squash,
         source_entry=model.card.name,
         source_sha256=tuple(sorted(model.card.sha256.values())),
-        not_exported=("features", *model.heads),
+        heads=graph.heads,
+        not_exported=("features", *(head for head in model.heads if head not in graph.heads)),
     )
-    return ExportSubject(graph.module.eval(), inputs, SCORE, _card(model.card, asdict(settings)))
+    outputs = (SCORE, *map(head_output, graph.heads))
+    return ExportSubject(graph.module.eval(), inputs, outputs, _card(model.card, asdict(settings)))
 
 
 def _card(card: Card, settings: Mapping[str, Any]) -> Card:

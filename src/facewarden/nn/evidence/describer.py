@@ -86,7 +86,7 @@ class EvidenceDescriber(Describer):
         """Tokens on a grid of `GRID` x `GRID` places, in few directions."""
         side = math.isqrt(tokens.shape[1])
         narrow = tokens @ self.get_buffer("place_directions")
-        square = narrow.transpose(1, 2).reshape(len(tokens), -1, side, side)
+        square = narrow.transpose(1, 2).reshape(tokens.shape[0], -1, side, side)
         grid = functional.interpolate(square, size=(GRID, GRID), mode="bilinear", align_corners=False)
         return grid.flatten(2).transpose(1, 2).flatten(1)
 

@@ -36,7 +36,7 @@ def fit_typical(layer: Typical, tokens: Rows) -> None:
         layer: whose buffers are written.
         tokens: (n, cells * c).
     """
-    places = tokens.reshape(len(tokens), layer.places, -1)
+    places = tokens.reshape(tokens.shape[0], layer.places, -1)
     mean = places.mean(axis=0)
     write(layer, mean=mean, whitening=whitening_of((places - mean).reshape(-1, places.shape[2])))
 

@@ -83,7 +83,7 @@ class Typical(nn.Module):
 
     def forward(self, block: Float[Tensor, "b f"]) -> Float[Tensor, " b"]:
         """Score of a block without NaN."""
-        tokens = block.view(len(block), self.places, -1)
+        tokens = block.view(block.shape[0], self.places, -1)
         apart = ((tokens - self.get_buffer("mean")) @ self.get_buffer("whitening")).square().mean(dim=2)
         worst = apart.topk(max(1, round(WORST * self.places)), dim=1).values.mean(dim=1)
         return -(worst + 1e-9).log()

@@ -15,14 +15,17 @@ class DetectorGraph:
     """A detector behind its crop.
 
     Attributes:
-        module: views in [0, 1] in this order, then `(b, m)` with 1 where a sensor is there if `present`; gives `(b,)`.
+        module: views in [0, 1] in this order, then `(b, m)` with 1 where a sensor is there if `present`; gives scores
+            `(b,)`, and with `heads` a tuple of these and of the outputs of each head.
         views: its inputs of pictures.
         present: whether it takes the mask.
+        heads: further outputs in their order.
     """
 
     module: nn.Module
     views: tuple[CropView, ...]
     present: bool = False
+    heads: tuple[str, ...] = ()
 
 
 @runtime_checkable

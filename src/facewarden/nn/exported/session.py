@@ -22,15 +22,15 @@ class GraphSession(ABC):
 
     Attributes:
         path: its file.
-        inputs: name -> shape.
+        inputs: name -> shape; -1 for an axis that may have any size.
     """
 
     path: Path
     inputs: Mapping[str, tuple[int, ...]]
 
     @abstractmethod
-    def run(self, given: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The first output for inputs by name.
+    def run(self, given: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name, in the order of the graph, for inputs by name.
 
         Raises:
             BadInputError: the graph cannot take them.
@@ -70,7 +70,7 @@ def open_onnx(path: Path) -> Any:
 
 
 class OnnxSession(GraphSession):
-    """An ONNX file; the batch of every input is fixed.
+    """An ONNX file.
 
     Args:
         path: the file.
@@ -82,15 +82,18 @@ class OnnxSession(GraphSession):
     def __init__(self, path: Path) -> None:
         session = open_onnx(path)
         self.path, self._session = path, session
-        self.inputs = {one.name: tuple(one.shape) for one in session.get_inputs()}
+        self._outputs = [one.name for one in session.get_outputs()]
+        self.inputs = {
+            one.name: tuple(side if isinstance(side, int) else -1 for side in one.shape) for one in session.get_inputs()
+        }
 
-    def run(self, given: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The first output."""
+    def run(self, given: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name."""
         try:
-            found: NDArray[np.float32] = np.asarray(self._session.run(None, dict(given))[0])
+            found = self._session.run(self._outputs, dict(given))
         except Exception as error:  # onnxruntime's own types exist only where it is installed
             raise BadInputError(f"{self.path}: cannot run: {error}", hint="export it again") from error
-        return found
+        return {name: np.asarray(value) for name, value in zip(self._outputs, found, strict=True)}
 
 
 class OpenVinoSession(GraphSession):
@@ -120,17 +123,17 @@ class OpenVinoSession(GraphSession):
         self.path, self._model = path, model
         self.inputs = {one.get_any_name(): _sides(one) for one in model.inputs}
 
-    def run(self, given: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The first output."""
+    def run(self, given: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name."""
         try:
-            found: NDArray[np.float32] = np.array(self._model(dict(given))[0])
+            found = self._model(dict(given))
         except Exception as error:  # openvino's own types exist only where it is installed
             raise BadInputError(f"{self.path}: cannot run: {error}", hint="export it again") from error
-        return found
+        return {one.get_any_name(): np.array(found[one]) for one in self._model.outputs}
 
 
 def _sides(one: Any) -> tuple[int, ...]:
-    """Sizes of an input; -1 for an axis that may have any."""
+    """Sizes of an input."""
     return tuple(-1 if side.is_dynamic else int(side.get_length()) for side in one.get_partial_shape())
 
 

@@ -12,9 +12,14 @@ from facewarden.core.settings import Count, Positive, Text, read_settings
 from facewarden.nn.crop import Border
 
 PRESENT, SCORE = "present", "score"
-"""Names of the input that says which sensors are there, and of the output."""
+"""Names of the input that says which sensors are there, and of the output that decides."""
 
 Arithmetic = Literal["float32", "int8"]
+
+
+def head_output(head: str) -> str:
+    """Name of the output of a head: sensors and heads may share names, inputs and outputs of a graph may not."""
+    return f"head_{head}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class ExportedSettings:
         optional: sensors that may be absent; their views are then all 0.
         needs_box: frames without a face box are refused.
         frame_size: side of frames that it is best given.
+        heads: further outputs, in the order of the graph; that of a head is called `head_` and its name.
+        batch: whether the graph takes any number of captures, or one at a time.
         squash: side to which readers bring each sensor's frame without a box, as of `facewarden.core.roles.Detector`.
         arithmetic: of the weights and products.
         source_entry: registry name of the detector that was exported.
@@ -72,6 +79,8 @@ class ExportedSettings:
     optional: tuple[Modality, ...] = ()
     needs_box: bool = False
     frame_size: Count = 224
+    heads: tuple[Text, ...] = ()
+    batch: Literal["one", "any"] = "one"
     squash: Count | None = None
     arithmetic: Arithmetic = "float32"
     source_entry: str = ""

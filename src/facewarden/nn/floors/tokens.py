@@ -38,7 +38,7 @@ def layer_tokens(trunk: nn.Module, images: Float[Tensor, "b 3 s s"]) -> tuple[li
     """
     parts: Any = trunk
     x = parts.patch_embed(images)
-    first = parts.cls_token.expand(len(x), -1, -1)
+    first = parts.cls_token.expand(x.shape[0], -1, -1)
     stream = parts.norm_pre(torch.cat([first, x], dim=1) + parts.pos_embed)
     wanted, found = layers_of(len(parts.blocks)), []
     for index, block in enumerate(parts.blocks):
@@ -84,7 +84,7 @@ class TokenSummary(Describer):
         views = [color, depth if self.depth == "both" else canonical, infrared]
         views += [canonical] if self.depth == "both" else []
         whole = self._describe(torch.cat(views))
-        return list(whole.view(len(views), pixels.shape[1], -1))
+        return list(whole.view(views.shape[0], pixels.shape[1], -1))
 
     def _describe(self, images: Tensor) -> Tensor:
         layers, first = layer_tokens(self.trunk, normalized(images))

@@ -49,7 +49,7 @@ class JointAdapter(nn.Module):
     def forward(self, tokens: Float[Tensor, "b n d"], weight: Float[Tensor, "m b"] | None) -> Float[Tensor, "b n d"]:
         """What is added to the sequence: token 0 is the class token, then the patches of rgb, depth and infrared."""
         narrow = quick_gelu(self.down(tokens))
-        maps = narrow[:, 1:].reshape(len(narrow), _MANY, -1, narrow.shape[-1])
+        maps = narrow[:, 1:].reshape(narrow.shape[0], _MANY, -1, narrow.shape[-1])
         if weight is not None:
             maps = maps * weight.T[..., None, None].to(maps.dtype)
         beside = torch.cat(maps.unbind(dim=1), dim=-1)
@@ -169,6 +169,6 @@ class LateJointVit(SharedTrunk, _JointSequence):
 def _blocked(weight: Tensor, *, patches: int) -> Tensor:
     """Added to attention logits `(b, 1, n, n)`: minus infinity at keys of masked modalities."""
     keys = torch.repeat_interleave(weight.T > 0, patches, dim=1)
-    seen = torch.cat([keys.new_ones(len(keys), 1), keys], dim=1)
+    seen = torch.cat([keys.new_ones(keys.shape[0], 1), keys], dim=1)
     added = torch.zeros(seen.shape, device=weight.device).masked_fill(~seen, -torch.inf)
     return added[:, None, None].expand(-1, 1, seen.shape[1], -1)

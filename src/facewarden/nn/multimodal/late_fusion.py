@@ -86,7 +86,7 @@ class LateFusion(nn.Module):
         weights = torch.softmax(torch.stack(gates, dim=1), dim=1)
         merged = (weights[..., None] * torch.stack(features, dim=1)).sum(dim=1)
         for name in self.modalities:
-            single.setdefault(name, merged.new_zeros(len(merged), 1))
+            single.setdefault(name, merged.new_zeros(merged.shape[0], 1))
         return FusionOutput(self.score(merged)[:, 0], merged, single)
 
     def _embed(self, name: Modality, images: Tensor, here: Tensor) -> Tensor:

@@ -122,7 +122,7 @@ class MmdaVit(OnStreams):
         tokens = at_least_single(self.streams(images, weight=weight)).transpose(0, 1)
         with full_precision(tokens):
             x = self.project(tokens)
-            other = self.partner.expand(len(x), -1, -1) if partner is None else partner
+            other = self.partner.expand(x.shape[0], -1, -1) if partner is None else partner
             shown = x.new_ones(x.shape[:2]) if weight is None else weight.T.to(x)
             fused, spent = self.fused(x, other, shown)
             refined, a = self.refine(fused)

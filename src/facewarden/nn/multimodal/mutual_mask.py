@@ -63,7 +63,7 @@ class MutualMask(nn.Module):
         """Mask tokens, of which the first is the class token and the others are a square of patches."""
         side = grid_side(one.shape[1] - 1)
         beside = torch.cat([one, other], dim=-1)
-        seen = self.see(beside[:, 1:].transpose(1, 2).reshape(len(one), -1, side, side))
+        seen = self.see(beside[:, 1:].transpose(1, 2).reshape(one.shape[0], -1, side, side))
         mask = self.choose(seen).flatten(2).transpose(1, 2)
         kept = torch.cat([beside[:, :1], beside[:, 1:] * mask], dim=1)
         together = torch.cat([self.first(beside[:, :1]), seen.flatten(2).transpose(1, 2)], dim=1)

@@ -48,7 +48,7 @@ class SharedTrunk(nn.Module):
     def embed(self, images: Float[Tensor, "b 3 s s"], modality: Modality) -> Float[Tensor, "b n d"]:
         """Class token and patches of one modality, with their positions."""
         patches = self.patches[modality](images)
-        first = self.class_tokens[modality].expand(len(patches), -1, -1)
+        first = self.class_tokens[modality].expand(patches.shape[0], -1, -1)
         embedded: Tensor = self.norm_pre(torch.cat([first, patches], dim=1) + self.positions[modality])
         return embedded
 

@@ -1,4 +1,4 @@
-"""A detector that facewarden exported: views are cut here, a graph scores them one capture at a time."""
+"""A detector that facewarden exported: views are cut here, a graph scores them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from facewarden.core.labels import MODALITIES
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.data.photo import read_photo
 from facewarden.nn.exported.session import open_session
-from facewarden.nn.exported.settings import PRESENT, ExportedSettings, read_exported
+from facewarden.nn.exported.settings import PRESENT, SCORE, ExportedSettings, head_output, read_exported
 from facewarden.nn.exported.views import views_of
 from facewarden.nn.foreign.known_answers import check_answers, known_input
 
 
 class ExportedDetector(Detector):
-    """Cuts the views that the card describes and scores each capture by itself, so that none depends on another.
+    """Cuts the views that the card describes; the graph gives the score and the heads that the card names.
 
     Args:
         path: the .onnx or .xml file.
@@ -40,12 +40,14 @@ class ExportedDetector(Detector):
         self.modalities = tuple(name for name in MODALITIES if name in named)
         self.optional, self.needs_box = self.settings.optional, self.settings.needs_box
         self.frame_size, self.squash = self.settings.frame_size, self.settings.squash
+        self.heads = self.settings.heads
         self.session = open_session(path)
+        count = -1 if self.settings.batch == "any" else 1
         shapes: dict[str, tuple[int, ...]] = {
-            view.input: (1, view.channels, view.size, view.size) for view in self.settings.views
+            view.input: (count, view.channels, view.size, view.size) for view in self.settings.views
         }
         if self.settings.present:
-            shapes[PRESENT] = (1, len(self.settings.sensors))
+            shapes[PRESENT] = (count, len(self.settings.sensors))
         self.session.check_inputs(shapes)
         check_answers(card, self._answer, self.settings, others={}, source=self.told_as)
         self.eval()
@@ -53,16 +55,20 @@ class ExportedDetector(Detector):
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score frames by their face boxes, or crops."""
         inputs = {name: value.detach().cpu().numpy() for name, value in views_of(batch, self.settings).items()}
-        scores = [
-            self._run({name: value[row : row + 1] for name, value in inputs.items()}) for row in range(len(batch))
+        step = max(len(batch), 1) if self.settings.batch == "any" else 1
+        parts = [
+            self.session.run({name: value[start : start + step] for name, value in inputs.items()})
+            for start in range(0, len(batch), step)
         ]
-        return PadOutput(score=torch.tensor(scores, dtype=torch.float32, device=batch.device))
-
-    def _run(self, inputs: dict[str, np.ndarray]) -> float:
-        return float(self.session.run(inputs).reshape(-1)[0])
+        found = {
+            name: torch.from_numpy(np.concatenate([part[name] for part in parts])).float().to(batch.device)
+            for name in (SCORE, *map(head_output, self.heads))
+        }
+        return PadOutput(score=found[SCORE].reshape(-1), tasks={head: found[head_output(head)] for head in self.heads})
 
     def _answer(self, one: KnownAnswer, settings: ExportedSettings) -> float:
-        return self._run({name: value.numpy() for name, value in self._known(one.input, settings).items()})
+        inputs = {name: value.numpy() for name, value in self._known(one.input, settings).items()}
+        return float(self.session.run(inputs)[SCORE].reshape(-1)[0])
 
     def _known(self, text: str, settings: ExportedSettings) -> dict[str, Tensor]:
         """The known picture as every view, with all sensors there."""

@@ -171,10 +171,10 @@ class HeadsOnBackbone(Trainable):
         return {name: value for name, value in by_head.items() if name in self.heads}
 
     def graph(self) -> DetectorGraph:
-        """The detector behind its crop, without the heads beside the decision."""
+        """The detector behind its crop."""
         size, scale = int(self.settings["size"]), float(self.settings["scale"])
         view = CropView(input="rgb", modality="rgb", size=size, scale=scale, antialias=True)
-        return DetectorGraph(_LiveGraph(self.network), (view,))
+        return DetectorGraph(_HeadsGraph(self.network, self.heads), (view,), heads=self.heads)
 
     def _view(self, batch: FaceBatch, images: Tensor, *, size: int, scale: float) -> Tensor:
         box = batch.box
@@ -209,15 +209,14 @@ class HeadsOnBackbone(Trainable):
             ) from error
 
 
-class _LiveGraph(nn.Module):
-    """A view in, the difference of the two live logits out."""
+class _HeadsGraph(nn.Module):
+    """A view in, the difference of the two live logits and the output of every head out."""
 
-    def __init__(self, network: MultitaskNet) -> None:
+    def __init__(self, network: MultitaskNet, heads: tuple[str, ...]) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.heads = network, heads
 
-    def forward(self, rgb: Tensor) -> Tensor:
-        """Scores `(b,)`."""
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        """Scores `(b,)` and the outputs of the heads."""
         tasks, _ = self.network(rgb)
-        score: Tensor = tasks["live"][:, 1] - tasks["live"][:, 0]
-        return score
+        return tasks["live"][:, 1] - tasks["live"][:, 0], *(tasks[head] for head in self.heads)

@@ -216,7 +216,7 @@ class ThreeStreams(Trainable):
             )
             for name in MODALITIES
         )  # fmt: skip
-        return DetectorGraph(_StreamGraph(self), views, present=True)
+        return DetectorGraph(_StreamGraph(self), views, present=True, heads=self.heads)
 
     def kept(self, batch: FaceBatch) -> tuple[Float[Tensor, "3 b n d"], Tensor]:
         """The streams that a batch holds under `KEPT`, those of absent sensors filled, and where they are present."""
@@ -315,18 +315,20 @@ class ThreeStreams(Trainable):
 
 
 class _StreamGraph(nn.Module):
-    """Views and a mask in, scores out."""
+    """Views and a mask in, scores and heads out."""
 
     def __init__(self, detector: ThreeStreams) -> None:
         super().__init__()
         self.detector = detector
 
-    def forward(self, rgb: Tensor, depth: Tensor, infrared: Tensor, present: Tensor) -> Tensor:
-        """Scores `(b,)`."""
+    def forward(self, rgb: Tensor, depth: Tensor, infrared: Tensor, present: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Scores `(b,)`, and the outputs of each head where there are some."""
         masks, options = present.t() > 0.5, self.detector.options
         images = self.detector.filled({"rgb": rgb, "depth": depth, "infrared": infrared}, masks)
         weight = masks.to(images.dtype) if options.missing_fill == "masked_tokens" else None
-        return self.detector.respond(images, weight).score
+        output = self.detector.respond(images, weight)
+        heads = tuple(output.tasks[head] for head in self.detector.heads)
+        return (output.score, *heads) if heads else output.score
 
 
 def _present(batch: FaceBatch, modality: str) -> Tensor:

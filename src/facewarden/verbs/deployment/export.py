@@ -22,6 +22,7 @@ from facewarden.evaluation.exporting.run import (
     converted,
     gate,
     quantized,
+    recorded,
     resolved,
     rule_of,
 )
@@ -105,7 +106,7 @@ def export(
         rule, pool = rule_of(original, model, manifest) if isinstance(original, Detector) else (None, manifest)
         answers = known_answers(original, subject)
         graph = made / onnx.FILE
-        onnx.write_onnx(subject.module, subject.inputs, graph, output=subject.output)
+        subject = recorded(subject, graph)
         file = converted(graph, format)
         card = write_card(subject.card, file, self_test=answers)
         parity = gate(original, made, format, pool, rule)

@@ -85,6 +85,6 @@ def convolve_tokens(tokens: Float[Tensor, "b n i"], kernel: Float[Tensor, "o i k
     """
     side = grid_side(tokens.shape[1] - 1)
     first = F.linear(tokens[:, :1], kernel[..., kernel.shape[-2] // 2, kernel.shape[-1] // 2])
-    maps = tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, side, side)
+    maps = tokens[:, 1:].transpose(1, 2).reshape(tokens.shape[0], -1, side, side)
     seen = F.conv2d(maps, kernel.to(maps.dtype), padding=kernel.shape[-1] // 2)
     return torch.cat([first, seen.flatten(2).transpose(1, 2)], dim=1)

@@ -134,7 +134,7 @@ def run_adapters(
 
     def mix(x: Tensor, layers: Sequence[nn.Linear]) -> Tensor:
         stacked = torch.stack([layer.weight for layer in layers])
-        return (x.flatten(1, 2) @ stacked.transpose(1, 2)).view(len(x), batch, -1, x.shape[-1])
+        return (x.flatten(1, 2) @ stacked.transpose(1, 2)).view(x.shape[0], batch, -1, x.shape[-1])
 
     rows = queries.shape[2]
     gate = torch.stack([certainty[helper, :, :rows] for helper, _ in routes])
