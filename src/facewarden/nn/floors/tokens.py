@@ -84,7 +84,7 @@ class TokenSummary(Describer):
         views = [color, depth if self.depth == "both" else canonical, infrared]
         views += [canonical] if self.depth == "both" else []
         whole = self._describe(torch.cat(views))
-        return list(whole.view(views.shape[0], pixels.shape[1], -1))
+        return list(whole.view(len(views), pixels.shape[1], -1))
 
     def _describe(self, images: Tensor) -> Tensor:
         layers, first = layer_tokens(self.trunk, normalized(images))
