@@ -33,11 +33,12 @@ TINY = presets.Preset(
     cloak_steps=2,
     rounds=50,
 )
+LESS = replace(TINY, budgets=(8,))
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "PRESETS", {"quick": TINY, "standard": TINY, "thorough": TINY})
+    monkeypatch.setattr(presets, "PRESETS", {"quick": TINY, "standard": LESS, "thorough": TINY})
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from facewarden.data.simulate import Simulation, simulate
 
     folder = tmp_path_factory.mktemp("captures")
-    simulate(folder, Simulation(subjects=8, captures_per_subject=6, seed=5))
+    simulate(folder, Simulation(subjects=8, captures_per_subject=6, size=96, seed=5))
     return folder / "manifest.csv"
 
 
@@ -53,7 +54,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory, captures: Path) -> Path:
     """The folder of an audit of `captures` with seed 0 that ran to its end; tests that write work on a copy."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "PRESETS", {"standard": TINY})
+        patch.setattr(presets, "PRESETS", {"standard": LESS})
         return audit(out=tmp_path_factory.mktemp("finished") / "run", captures=captures).json.parent
 
 
@@ -191,7 +192,7 @@ def test_a_run_goes_on_only_with_the_same_manifest_and_images(tmp_path: Path, ca
 def test_unreadable_captures_are_counted_not_hidden(
     tmp_path: Path, captures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = replace(TINY, attacked_per_class=1, budgets=(8,), pgd_steps=1, queries=(4,), people=2, cloaking_people=1)
+    few = replace(LESS, attacked_per_class=1, pgd_steps=1, queries=(4,), people=2, cloaking_people=1)
     monkeypatch.setattr(presets, "PRESETS", {"standard": few})
     folder = tmp_path / "damaged"
     shutil.copytree(captures.parent, folder)
