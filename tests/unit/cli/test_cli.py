@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -44,16 +45,22 @@ def test_every_promised_verb_is_there_and_described() -> None:
     assert all(summary.endswith(".") and len(summary) > 20 for summary in found.values())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "attacks"], ["list", "assets", "--json"]])
-def test_help_and_list_import_no_torch(arguments: list[str]) -> None:
-    code = (
-        "import sys; from facewarden.cli import main; status = main(sys.argv[1:]); "
-        "heavy = {'torch', 'timm', 'cv2', 'sklearn', 'matplotlib', 'fastapi', 'sqlalchemy'} & set(sys.modules); "
-        "sys.exit(f'imported {heavy}' if heavy else status)"
-    )
-    found = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.strip()
+def test_help_and_list_import_no_torch() -> None:
+    code = """
+        import io, sys
+        from contextlib import redirect_stdout
+        from facewarden.cli import main
+        calls = [["--help"], ["--version"], ["list"], ["list", "attacks"], ["list", "assets", "--json"]]
+        for call in calls:
+            with redirect_stdout(io.StringIO()) as printed:
+                status = main(call)
+            heavy = sorted({name.split(".")[0] for name in sys.modules}
+                           & {"torch", "timm", "cv2", "sklearn", "onnx", "matplotlib", "fastapi", "sqlalchemy"})
+            if status or heavy or not printed.getvalue().strip():
+                sys.exit(f"{call}: exit code {status}, imported {heavy}")
+    """
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 def test_list_as_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:
