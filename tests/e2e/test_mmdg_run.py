@@ -180,6 +180,7 @@ def test_its_report_shows_the_balance_of_the_sensors(
 
 def test_an_audit_takes_it(run: Path, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presets, "PRESETS", {"quick": TINY})
+    monkeypatch.setenv("FACEWARDEN_HOME", str(tmp_path / "home"))  # nothing is fetched: no section of recognizers
     arguments = ["audit", "--detector", str(run), "--captures", str(captures), "--preset", "quick"]
     assert main([*arguments, "--out", str(tmp_path / "audit")]) == 0
     data = json.loads((tmp_path / "audit" / "report.json").read_text(encoding="utf-8"))
