@@ -198,10 +198,13 @@ def test_without_captures_it_simulates_some_learns_all_heads_and_tells_how_good_
 
 def test_weights_stored_at_half_size_are_those_that_were_measured(recipe: str, tmp_path: Path) -> None:
     values = json.loads(Path(recipe).read_text())
-    Path(recipe).write_text(json.dumps({**values, "weights_precision": "float16"}))
+    said = "*simulated* (rendered by facewarden): drawn people"
+    Path(recipe).write_text(json.dumps({**values, "weights_precision": "float16", "training_data": said}))
     assert read_recipe(recipe).plain()["weights_precision"] == "float16"
     assert "weights_precision" not in read_recipe("multitask").plain()
     out = train(recipe, out=tmp_path / "out", seed=1)
+    assert load_artifact(out).card.training_data.endswith(said)
+    assert "training_data" not in read_recipe("multitask").plain()
     with safe_open(out / "weights.safetensors", framework="pt") as file:
         assert {str(file.get_tensor(name).dtype) for name in file.keys()} <= {"torch.float16", "torch.int64"}  # noqa: SIM118
     manifest = Manifest.read(out / "run" / "captures" / "manifest.csv")
