@@ -27,7 +27,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_samples, grid, run_grid
-from facewarden.evaluation.decisions import correct_batches
+from facewarden.evaluation.decisions import correct_batches, held_sensors
 from facewarden.evaluation.lost_samples import LOST
 from facewarden.evaluation.presentation import PresentationResult, measure_presentation
 from facewarden.evaluation.scores import Scores, score_manifest
@@ -127,8 +127,10 @@ def perturbation_of(
         batches=correct_batches(batches, detector, threshold=rule.threshold),
         seed=derive(needs.seed, "perturbation"),
     )
-    cells = attack_grid(source, needs, transfer=setting.transfer, victim=detector)
+    held = held_sensors(setting.batches)
+    cells = attack_grid(source, needs, transfer=setting.transfer, victim=detector, held=held)
     witness, left_out = witness_of(needs, manifest, samples)
+    left_out = (*left_out, *_lacking(source, detector, held))
     judged = replace(setting, judges=judges_of(detector, rule.threshold, witness, seed=setting.seed))
     found = run_grid(judged, cells, run)
     everything = next(cell.threat for cell in cells if cell.name == "noise")
@@ -143,6 +145,15 @@ def perturbation_of(
     section = with_heads(section, through, cells[0], seed=needs.seed)
     return with_ladder(section, setting, cells, found, presentation.section, run, sizes=sizes, device=needs.device,
                        seed=needs.seed)  # fmt: skip
+
+
+def _lacking(source: Detector, victim: Detector, held: Sequence[Modality]) -> list[LeftOut]:
+    """Sensors that could be attacked, if every attacked capture had them."""
+    return [
+        LeftOut(f"changes of {name}", "the attacked captures lack it", f"column {name} of the manifest")
+        for name in source.modalities
+        if name in victim.modalities and name not in held
+    ]
 
 
 def _look(setting: AttackSetup, threat: ThreatModel) -> ModelSigns:
@@ -161,7 +172,12 @@ def seen_sensors(detector: Detector, source: Detector) -> tuple[Modality, ...]:
 
 
 def attack_grid(
-    source: Detector, needs: AuditRequest, *, transfer: bool, victim: Detector | None = None
+    source: Detector,
+    needs: AuditRequest,
+    *,
+    transfer: bool,
+    victim: Detector | None = None,
+    held: Sequence[Modality] = MODALITIES,
 ) -> list[AttackRun]:
     """The attacks of an audit: PGD at every budget on each sensor and on all of them, stronger ones, and noise.
 
@@ -175,11 +191,15 @@ def attack_grid(
             a sample keeps the first images that succeed, since a walk with a large budget may leave them again.
         victim: the detector that decides, where it is not the source; what it does not read is not attacked, since it
             would seem robust there.
+        held: sensors that all attacked captures have; others have no pixels to change.
 
     Raises:
-        BadInputError: the source reads nothing that the victim reads.
+        BadInputError: the source reads nothing that the victim reads and the captures have.
     """
-    reached = tuple(name for name in source.modalities if victim is None or name in victim.modalities)
+    read = tuple(name for name in source.modalities if victim is None or name in victim.modalities)
+    reached = tuple(name for name in read if name in held)
+    if read and not reached:
+        raise BadInputError(f"not every attacked capture has {' or '.join(read)}", hint="columns of the manifest")
     if not reached:
         raise BadInputError(
             f"{source.card.name} reads no sensor of the detector, so its attacks cannot be tried",

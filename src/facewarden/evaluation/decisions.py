@@ -12,6 +12,7 @@ from torch import Tensor
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.finite import scores_of
+from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
 
 
@@ -49,6 +50,15 @@ def known_decisions(detector: Detector, batch: FaceBatch, *, threshold: float) -
     scores = scores_of(detector, batch)
     known = torch.isfinite(scores)
     return known, known & ((scores >= threshold) == batch.label.cpu().bool())
+
+
+def held_sensors(batches: Sequence[FaceBatch]) -> tuple[Modality, ...]:
+    """The sensors of which every sample has a capture; an attack on another one would have no pixels to change."""
+    return tuple(
+        name
+        for name in MODALITIES
+        if batches and all(name in one.present and bool(one.present[name].all()) for one in batches)
+    )
 
 
 def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, threshold: float) -> list[FaceBatch]:

@@ -39,7 +39,7 @@ from facewarden.evaluation.attack_options import (
 )
 from facewarden.evaluation.attack_pictures import picture_writer
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples
-from facewarden.evaluation.decisions import correct_batches
+from facewarden.evaluation.decisions import correct_batches, held_sensors
 from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
@@ -224,6 +224,12 @@ def attack(
     if not batches:
         raise BadInputError(
             f"{captures}: no test capture is decided correctly", hint="facewarden evaluate presentation"
+        )
+    lacking = [name for name in modalities if name not in held_sensors(batches)]
+    if lacking:
+        raise BadInputError(
+            f"{captures}: no attacked capture has {lacking[0]}, or not every one",
+            hint="--modalities with sensors that all captures have",
         )
     setting = AttackSetup(
         victim,

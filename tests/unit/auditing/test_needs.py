@@ -23,6 +23,7 @@ from facewarden.core.roles import Detector, PadOutput, Recognizer
 from facewarden.data.manifest import Manifest
 from facewarden.photos.aligned import AlignedFaces
 from facewarden.reporting.document import Section
+from facewarden.verbs.attack import attack
 from facewarden.verbs.audit import audit
 from facewarden.verbs.score import score
 
@@ -162,3 +163,28 @@ def test_faces_without_a_vector_are_named_and_counted(caplog: pytest.LogCaptureF
     assert "k3, k35" in caplog.text
     with pytest.raises(NotFiniteError, match="in 2 of them, first in 3"):
         Gray().embed(faces.images(range(40)))
+
+
+class BrightOrNear(Bright):
+    """Bona fide captures are brighter, and nearer where their depth is known."""
+
+    modalities = ("rgb", "depth")
+    optional = frozenset({"depth"})
+
+    def predict(self, batch: Any) -> PadOutput:
+        near = batch.images["depth"].mean(dim=(1, 2, 3)) * batch.present["depth"] if "depth" in batch.images else 0.0
+        return PadOutput(super().predict(batch).score + near)
+
+
+def test_sensors_that_the_captures_lack_are_left_out_by_name_and_the_others_are_attacked(
+    captures: Path, tmp_path: Path
+) -> None:
+    found = run(captures, tmp_path, detector=BrightOrNear(), faces=str(people(tmp_path / "faces", photos=4)))
+    section = found.report.perturbation
+    assert {metric.group["modalities"] for metric in section.metrics if metric.name == "success_rate"} == {"rgb"}
+    assert [one.why for one in section.left_out if one.what == "changes of depth"] == ["the attacked captures lack it"]
+
+
+def test_an_attack_on_a_sensor_that_the_captures_lack_says_so(captures: Path) -> None:
+    with pytest.raises(BadInputError, match="no attacked capture has depth"):
+        attack(captures, detector=BrightOrNear(), modalities="depth", samples=4)
