@@ -98,15 +98,14 @@ def judged_words(metrics: Sequence[Metric], recognizer: str | None) -> Iterator[
         top = max(injected, key=lambda metric: metric.value)
         left = next(m for m in metrics if m.name == BEFORE and m.group == top.group)
         yield (
-            f"Of attack captures, {top.group['attack']} at {top.group['eps']} on {top.group['modalities']} gets "
-            f"{measured(top)} accepted when injected behind the camera, and {measured(left)} when shown to one "
-            "(simulated)."
+            f"Of attack captures {measured(top)} are accepted when the change is injected behind the camera, "
+            f"{measured(left)} when it is shown to one (simulated)."
         )
     matched = [metric for metric in metrics if metric.name == MATCHING]
     if matched and recognizer:
         top = max(matched, key=lambda metric: metric.value)
         clean = next(m for m in metrics if m.name == CLEAN_MATCHING and m.group == top.group)
         yield (
-            f"At most {measured(top)} are accepted and also matched by {recognizer}, which matches {measured(clean)} "
-            "of them unattacked."
+            f"{measured(top)} are accepted and still match their owner by {recognizer}; unattacked "
+            f"{measured(clean)} match."
         )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.auditing.judged_attacks import judged_metrics, judged_table, judged_words
+from facewarden.auditing.judged_attacks import judged_metrics, judged_table
+from facewarden.auditing.perturbation_words import deciding_first, perturbation_finding
 from facewarden.core.labels import Modality
 from facewarden.evaluation.attack_runs import AttackRun
 from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
@@ -81,9 +82,9 @@ def perturbation_section(
     return Section(
         name="perturbation",
         grade=verdict.letter,
-        finding=_finding(found, metrics) + _doubts(checks),
+        finding=perturbation_finding(metrics, found.recognizer) + _doubts(checks),
         reason=verdict.reason,
-        metrics=tuple(metrics),
+        metrics=deciding_first(metrics),
         tables=(_table(found, metrics), *judged_table(metrics, found.recognizer), _check_table(found, checks)),
         figures=(_security_curve(found, metrics),),
         left_out=tuple(left_out),
@@ -218,13 +219,14 @@ def _security_curve(found: AttackGrid, metrics: Sequence[Metric]) -> Figure:
     for curve in found.curves:
         points = [(cell, _pick(metrics, cell, "pooled")) for cell in curve]
         kept = [(cell, metric) for cell, metric in points if metric]
+        start = [0.0] if len(kept) > 1 else []  # a line to an only budget would say something of those below it
         series.append(
             {
                 "name": f"{curve[0].name} on {plain(_sensors(curve[0]))}",
-                "x": [0.0, *(cell.threat.eps * 255 for cell, _ in kept)],
-                "y": [0.0, *(metric.value for _, metric in kept)],
-                "low": [0.0, *(metric.low for _, metric in kept)],
-                "high": [0.0, *(metric.high for _, metric in kept)],
+                "x": [*start, *(cell.threat.eps * 255 for cell, _ in kept)],
+                "y": [*start, *(metric.value for _, metric in kept)],
+                "low": [*start, *(metric.low for _, metric in kept)],
+                "high": [*start, *(metric.high for _, metric in kept)],
                 "n": kept[0][1].n if kept else 0,
             }
         )
@@ -235,21 +237,3 @@ def _security_curve(found: AttackGrid, metrics: Sequence[Metric]) -> Figure:
         alt="Share of flipped decisions against the attack budget, one line for each attack and set of sensors.",
         simulated=found.simulated,
     )
-
-
-def _finding(found: AttackGrid, metrics: Sequence[Metric]) -> str:
-    """The strongest attack on each set of sensors at its largest budget, and where it reaches half."""
-    parts = []
-    for sensors in found.sensors:
-        tops = [curve[-1] for curve in found.curves if curve[0].threat.modalities == sensors]
-        known = [(cell, metric) for cell in tops if (metric := _pick(metrics, cell, "pooled"))]
-        if not known:
-            continue
-        strongest, at_top = max(known, key=lambda pair: (pair[1].value, pair[0].threat.eps))
-        where = f"changing {' and '.join(sensors)} by at most {strongest.threat.eps * 255:g} gray levels"
-        by = f" ({strongest.name})" if len(known) > 1 else ""
-        parts.append(f"{where[0].upper()}{where[1:]}{by} flips {measured(at_top)} of its correct decisions.")
-        halves = [m for m in metrics if m.name == "eps_half" and m.group["modalities"] == "+".join(sensors)]
-        if halves:
-            parts.append(f"Half of them are lost at about {min(half.value for half in halves):.1f} gray levels.")
-    return " ".join([*parts, *judged_words(metrics, found.recognizer)])

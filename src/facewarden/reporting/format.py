@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -14,6 +15,9 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "acer_pooled": "ACER, species pooled",
         "acer_worst_species": "ACER, worst species",
         "apcer": "APCER",
+        "accepted_and_matched_rate": "Attacks accepted that still match their owner",
+        "accepted_rate_before_camera": "Attacks accepted, shown to a simulated camera",
+        "accepted_rate_injected": "Attacks accepted, injected behind the camera",
         "apnrr": "APNRR",
         "bpnrr": "BPNRR",
         "apcer_pooled": "APCER, species pooled",
@@ -28,6 +32,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "bpcer20_pooled": "BPCER at APCER 5 %, species pooled",
         "bpcer100_pooled": "BPCER at APCER 1 %, species pooled",
         "brier_equal_priors": "Brier score of the probability, equal priors",
+        "clean_match_rate": "Attacks that match their owner, unattacked",
         "eer": "EER",
         "eps_half": "Budget that flips half",
         "excess_protection_rate": "Protection rate above no cloak",
@@ -58,8 +63,13 @@ LABELS: Mapping[str, str] = MappingProxyType(
 """Metric name -> how the page writes it; other names lose their underscores."""
 
 
+_AT_FPIR = re.compile(r"fnir_at_fpir_([\d_]+)_percent")
+
+
 def label(name: str) -> str:
     """A metric's name for display."""
+    if found := _AT_FPIR.fullmatch(name):
+        return f"FNIR at FPIR {found[1].replace('_', '.')} %"
     return LABELS.get(name, name.replace("_", " ").strip().capitalize())
 
 

@@ -128,13 +128,18 @@ def _track(metric: Metric) -> Markup:
     )
 
 
+_SUM = re.compile(r"(?<=[a-z])\+(?=[a-z])")
+_BREAK = "+\N{ZERO WIDTH SPACE}"
+"""Names that are joined, such as rgb+depth+infrared, break after a plus and not within a word."""
+
+
 def cell_text(value: str | float | int | None) -> str:
     """A cell of a table as text: a `float` with three digits, nothing as a dash."""
     if value is None:
         return "–"
     if isinstance(value, float):
         return f"{value:.3g}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.2e}"
-    return str(value)
+    return _SUM.sub(_BREAK, str(value))
 
 
 def _settings(values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from facewarden.core.errors import BadInputError
 from facewarden.reporting.codec import dump_report, parse_report
 from facewarden.reporting.document import AuditedPart, Figure, LeftOut, Metric, Report, Table
-from facewarden.reporting.html import render_html, write_report
+from facewarden.reporting.html import KEY_NUMBERS, cell_text, render_html, write_report
 
 VOID = {"meta", "br", "link", "img", "hr", "input", "path", "rect", "use"}
 
@@ -209,3 +209,18 @@ def test_a_folder_that_cannot_be_written_is_bad_input(report: Report, tmp_path: 
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(BadInputError, match="cannot write the report"):
         write_report(report, tmp_path / "file")
+
+
+def test_joined_names_break_after_a_plus_and_numbers_do_not() -> None:
+    assert cell_text("rgb+depth+infrared") == "rgb+\N{ZERO WIDTH SPACE}depth+\N{ZERO WIDTH SPACE}infrared"
+    assert cell_text("+0.5 (1e+3)") == "+0.5 (1e+3)"
+
+
+def test_further_numbers_are_folded_and_their_link_opens_them(report: Report) -> None:
+    section = report.presentation
+    metrics = tuple(replace(section.metrics[0], group={"species": f"s{n}"}) for n in range(KEY_NUMBERS + 3))
+    page = render_html(replace(report, presentation=replace(section, metrics=metrics)))
+    folded = page[page.index("<details>\n<summary>Presentation") :].partition("</details>")[0]
+    assert "3 further numbers" in folded
+    assert 'id="more-presentation"' in folded  # inside: browsers open the details around what a link names
+    assert 'href="#more-presentation"' in page
