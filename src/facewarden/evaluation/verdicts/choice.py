@@ -14,7 +14,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.table import SUFFIXES, read_table
 from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
 from facewarden.evaluation.verdicts.fitting import fitted_rule
-from facewarden.evaluation.verdicts.rule import VerdictRule, only_simulated
+from facewarden.evaluation.verdicts.rule import VerdictRule, simulation_notes
 
 DEFAULT_POLICY = "eer"
 
@@ -61,7 +61,7 @@ def chosen_rule(
             f"{model.card.name} {held}, and a policy needs scores of both classes",
             hint="--dev CAPTURES or SCORES.csv, whose dev rows set the threshold",
         )
-    return None if own is None else VerdictRule.of(own, simulated=only_simulated(model.card))
+    return None if own is None else VerdictRule.of(own, simulated=bool(simulation_notes(model.card)))
 
 
 def dev_scores(model: Detector, dev: Path) -> Scores:

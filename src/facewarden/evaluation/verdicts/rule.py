@@ -13,10 +13,14 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.settings import Whole, read_json, read_settings
 
-SIMULATED = "*simulated* (rendered by facewarden"
-"""What the card of a detector says of its training data that were rendered."""
+RENDERED = "rendered by facewarden"
+SIMULATED = f"*simulated* ({RENDERED}"
+"""What the card of a detector says of its training data that were rendered, all of them."""
 ONLY_SIMULATED = (
     "this detector has seen simulated captures alone: on a real camera its scores say nothing that was measured"
+)
+SIMULATED_ATTACKS = (
+    "this detector has seen simulated attacks alone: on a real camera its scores say nothing that was measured"
 )
 NONE = "none, it was not calibrated on both classes"
 CARRIED = "bona fide photos alone"
@@ -116,6 +120,8 @@ class VerdictRule:
         return cls(rule.threshold, rule.policy, where, rule.n_bona_fide, rule.n_attack, simulated=marked)
 
 
-def only_simulated(card: Card) -> bool:
-    """Whether a detector says of itself that it has learned from rendered captures alone."""
-    return SIMULATED in card.training_data and "as given" not in card.training_data
+def simulation_notes(card: Card) -> tuple[str, ...]:
+    """What a detector says of itself where it has learned from rendered captures; empty where it did not."""
+    if RENDERED not in card.training_data or "as given" in card.training_data:
+        return ()
+    return (ONLY_SIMULATED,) if SIMULATED in card.training_data else (SIMULATED_ATTACKS,)

@@ -9,7 +9,7 @@ from typing import Any
 
 from facewarden.core.roles import Detector
 from facewarden.data.results import RowsResult
-from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule, only_simulated
+from facewarden.evaluation.verdicts.rule import VerdictRule, simulation_notes
 
 NO_RESPONSE = "no_response"
 """Decision of a photo without a score."""
@@ -65,7 +65,7 @@ class ScoreResult(RowsResult):
 
 def warnings_of(model: Detector) -> tuple[str, ...]:
     """What a reader must know of a detector before any score."""
-    return (ONLY_SIMULATED,) if only_simulated(model.card) else ()
+    return simulation_notes(model.card)
 
 
 def verdicts_of(values: Sequence[float], rule: VerdictRule | None, model: Detector) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.evaluation.scores import Scores
 from facewarden.evaluation.verdicts.fitting import carried_rule, fitted_rule, platt
-from facewarden.evaluation.verdicts.rule import VerdictRule, only_simulated
+from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, SIMULATED_ATTACKS, VerdictRule, simulation_notes
 from facewarden.metrics.pad import fit_rule
 
 
@@ -28,6 +28,7 @@ def scores(value: np.ndarray, label: np.ndarray, *, split: str = "dev") -> Score
     )  # fmt: skip
 
 
+WEIGHTS = Path(__file__).parents[4] / "src" / "facewarden" / "weights"
 RNG = np.random.default_rng(0)
 LABEL = np.repeat([1, 0], [60, 140])
 VALUE = RNG.normal(0, 1, 200) + 2.0 * LABEL - 1
@@ -132,5 +133,13 @@ def test_a_rule_is_read_as_it_was_written_and_only_for_its_detector(tmp_path: Pa
 
 def test_a_detector_of_simulation_alone_is_known_by_its_card() -> None:
     simulated = "1440 captures of 120 people, x: *simulated* (rendered by facewarden; no real person, no real sensor)"
-    assert only_simulated(Card("a", "a", "pad", training_data=simulated))
-    assert not only_simulated(Card("a", "a", "pad", training_data="unstated"))
+    assert simulation_notes(Card("a", "a", "pad", training_data=simulated)) == (ONLY_SIMULATED,)
+    assert simulation_notes(Card("a", "a", "pad", training_data="unstated")) == ()
+
+
+def test_every_shipped_detector_says_that_its_attacks_were_simulated() -> None:
+    shipped = {path.parent.name: Card.read(path) for path in WEIGHTS.glob("*/card.json")}
+    said = {name: simulation_notes(card) for name, card in shipped.items() if card.role == "pad"}
+    assert said == {
+        "color_cnn": (SIMULATED_ATTACKS,), "multi_cnn": (ONLY_SIMULATED,), "multitask": (ONLY_SIMULATED,)
+    }  # fmt: skip
