@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import LimitError, check_limit, limit_of
+from facewarden.data.csv_table import separator_of
 from facewarden.data.sample_words import as_name
 from facewarden.data.table import check_table, connection, literal, plain_name, quoted
 from facewarden.data.text import printable
 
 _MISSING = ("", "nan", "NaN", "NaT", "None", "<NA>")
-_SEPARATORS = (",", ";", "\t")
+_NO_NUMBER = (*_MISSING, "NA", "N/A", "n/a", "NULL", "null")
+"""What spreadsheets and databases write for a number that is not there; as a name it may mean something."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +95,13 @@ def read_columns(
     missing = [name for name in (*numbers, *texts, *hashes) if name not in header]
     if missing:
         raise BadInputError(
-            f"{printable(path)}: no column {', '.join(missing)}; found: {', '.join(header)}",
+            f"{printable(path)}: no column {', '.join(missing)}; found: {shown_columns(header)}",
             hint="name them with --column, such as --column score=liveness",
         )
     with _opened(path, header, separator) as (reader, source):
-        rows = _load(reader, source, path, numbers=numbers, texts=texts, hashes=hashes)
+        # by place in a CSV file: the engine takes score and Score for one name
+        columns = {name: f"c{place}" if separator else quoted(name) for place, name in enumerate(header)}
+        rows = _load(reader, source, path, columns, numbers=numbers, texts=texts, hashes=hashes)
         found = {name: _numbers(reader, f"n{i}", name=name, path=path) for i, name in enumerate(numbers)}
         coded = {name: _coded(reader, f"t{i}") for i, name in enumerate(texts)}
         hashed = {name: _fetched(reader, f"h{i}", np.uint64) for i, name in enumerate(hashes)}
@@ -105,18 +109,25 @@ def read_columns(
 
 
 def _load(
-    reader: Any, source: str, path: Path, *, numbers: Sequence[str], texts: Sequence[str], hashes: Sequence[str]
+    reader: Any,
+    source: str,
+    path: Path,
+    columns: Mapping[str, str],
+    *,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    hashes: Sequence[str],
 ) -> int:
     """Bring the wanted columns into the engine's memory once, and check their sizes."""
     wanted = []
     for i, name in enumerate(numbers):
-        cell = f"trim(CAST({quoted(name)} AS VARCHAR))"
-        empty = f"{cell} IS NULL OR {cell} IN ({_listed(_MISSING)})"
-        wanted += [f"TRY_CAST({quoted(name)} AS DOUBLE) AS n{i}", f"NOT ({empty}) AS f{i}"]
+        cell = f"trim(CAST({columns[name]} AS VARCHAR))"
+        empty = f"{cell} IS NULL OR {cell} IN ({_listed(_NO_NUMBER)})"
+        wanted += [f"TRY_CAST({columns[name]} AS DOUBLE) AS n{i}", f"NOT ({empty}) AS f{i}"]
     for i, name in enumerate(texts):
-        cell = f"CAST({quoted(name)} AS VARCHAR)"
+        cell = f"CAST({columns[name]} AS VARCHAR)"
         wanted.append(f"CASE WHEN {cell} IN ({_listed(_MISSING)}) THEN NULL ELSE {cell} END AS t{i}")
-    wanted += [f"hash(CAST({quoted(name)} AS VARCHAR)) AS h{i}" for i, name in enumerate(hashes)]
+    wanted += [f"hash(CAST({columns[name]} AS VARCHAR)) AS h{i}" for i, name in enumerate(hashes)]
     limit = int(limit_of("table_rows")) + 1
     reader.execute(f"CREATE TABLE held AS SELECT {', '.join(wanted) or '1'} FROM {source} LIMIT {limit}")
     (rows,) = reader.execute("SELECT count(*) FROM held").fetchone()
@@ -135,7 +146,7 @@ def _numbers(reader: Any, column: str, *, name: str, path: Path) -> NDArray[np.f
     if bad[1]:
         raise BadInputError(
             f"{printable(path)}: row {bad[0] + 1}: column {name!r} holds no number (and {bad[1] - 1} rows more)",
-            hint="a decimal point, no thousands separators; leave the cell empty where there was no response",
+            hint="a decimal point, no thousands separators, no units; leave the cell empty where there was no response",
         )
     return _fetched(reader, f"COALESCE({column}, 'nan'::DOUBLE)", np.float64)
 
@@ -174,7 +185,7 @@ class _opened:
         reader = self._reader.__enter__()
         if not self.separator:
             return reader, f"read_parquet({literal(link)})"
-        kinds = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.header)
+        kinds = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(self.header)))
         longest = int(limit_of("cell_letters"))
         return reader, (
             f"read_csv({literal(link)}, auto_detect = false, header = true, delim = {literal(self.separator)}, "
@@ -207,15 +218,44 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
         raise BadInputError(
             f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
         ) from error
-    separator = max(_SEPARATORS, key=line.count)
-    separator = separator if separator in line else ","
-    names = tuple(name.strip() for name in next(csv.reader([line], delimiter=separator), []))
-    check_limit("table_columns", len(names), what=printable(path))
+    if "\0" in line:
+        raise BadInputError(f"{printable(path)}: no text, although it is named .csv", hint="save it as CSV (UTF-8)")
+    separator = separator_of(line)
+    stated = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+    check_limit("table_columns", len(stated), what=printable(path))
+    # the index that pandas writes, and a separator at the end of the line, are columns without a name
+    names = tuple(name or f"column {place}" for place, name in enumerate(stated, start=1))
     twice = sorted({name for name in names if names.count(name) > 1})
-    if not any(names) or twice:
+    if not any(stated) or twice:
         what = f"the header has {', '.join(twice)} twice" if twice else "no header"
         raise BadInputError(f"{printable(path)}: {what}", hint="the first line names every column once")
     return names, separator
+
+
+def column_places(header: Sequence[str], known: Sequence[str], *, prefix: str = "") -> dict[str, str]:
+    """Which column of a table is read as what: by its name, or by its name in other letter case.
+
+    Args:
+        header: the names that the table has.
+        known: names that are read.
+        prefix: of further names that are read; empty where there are none.
+    """
+
+    def is_read(name: str) -> bool:
+        return name in known or (bool(prefix) and name.startswith(prefix))
+
+    place = {name: name for name in header if is_read(name)}
+    for name in header:
+        small = name.strip().lower()
+        if is_read(small):
+            place.setdefault(small, name)
+    return place
+
+
+def shown_columns(header: Sequence[str]) -> str:
+    """Names of columns for a message, short also where there are many or long ones."""
+    named = [name if len(name) <= 40 else f"{name[:40]}…" for name in header[:20]]
+    return ", ".join(named) + (f" and {len(header) - 20} more" if len(header) > 20 else "")
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from facewarden.core.guards.limits import check_limit, limit_of
 from facewarden.data.text import printable
 
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"  # which runs nothing, sign or not
+SEPARATORS = (",", ";", "\t")
 COMMENT = "# "
 """How a row of a CSV begins that is a comment, such as the example in a template."""
 _FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*([=+\-@\t\r]|{COMMENT})")
@@ -49,6 +50,11 @@ def _text(cell: str) -> str | None:
     return (cell[1:] if _QUOTED_FORMULA.match(cell) else cell) or None
 
 
+def separator_of(header: str) -> str:
+    """What separates the columns of a table, by its first line: a comma, a semicolon or a tab."""
+    return max(SEPARATORS, key=header.count)  # the first of those that are as frequent
+
+
 def read_csv(path: Path) -> dict[str, list[Any]]:
     """Read a CSV table by column, as texts; an empty cell is None.
 
@@ -57,7 +63,9 @@ def read_csv(path: Path) -> dict[str, list[Any]]:
     """
     try:
         with path.open("r", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_bounded(file, printable(path)), strict=True)
+            lines = _bounded(file, printable(path))
+            first = next(lines, "")
+            reader = csv.reader(chain([first], lines), strict=True, delimiter=separator_of(first))
             header = next(reader, [])
             rows: list[list[str]] = []
             most = limit_of("table_rows")
@@ -82,7 +90,7 @@ def read_csv(path: Path) -> dict[str, list[Any]]:
         if len(row) != len(header):
             raise BadInputError(
                 f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
-                hint="quote cells that hold a comma",
+                hint="quote cells that hold what separates columns",
             )
     return {name: [_text(row[i]) for row in rows] for i, name in enumerate(map(_column, header))}
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -21,6 +22,12 @@ from facewarden.data.csv_table import read_csv, write_csv
 from facewarden.data.text import escaped, printable
 
 SUFFIXES = (".parquet", ".csv")
+_OTHER_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "save it as CSV (UTF-8)"),
+        **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "unpack it first, to a .csv or .parquet file"),
+    }
+)
 _SQL_TYPES: dict[type, str] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 
 
@@ -135,7 +142,8 @@ def check_target(path: Path) -> None:
 
 def _suffix(path: Path) -> str:
     if path.suffix.lower() not in SUFFIXES:
-        raise BadInputError(f"{printable(path)}: unknown kind of table", hint=f"name it with {' or '.join(SUFFIXES)}")
+        hint = _OTHER_KINDS.get(path.suffix.lower(), f"name it with {' or '.join(SUFFIXES)}")
+        raise BadInputError(f"{printable(path)}: unknown kind of table", hint=hint)
     return path.suffix.lower()
 
 

@@ -43,15 +43,17 @@ def counted(number: int, word: str) -> str:
 
 
 def named_file(folder: Path, name: str) -> Path:
-    """The file of a name in a table, also where the name was escaped by `escaped`.
+    """The file of a name in a table, also where it was escaped by `escaped`, or has the separators of Windows.
 
     Args:
         folder: that the name is relative to.
         name: as it stands in the table.
     """
     path = folder / name
-    if "\\x" not in name or path.exists():
+    if "\\" not in name or path.exists():
         return path
+    if (slashed := folder / name.replace("\\", "/")).exists():  # a table that Windows wrote
+        return slashed
     raw = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(name))
     there = folder / os.fsdecode(raw)
     return there if there.exists() else path

@@ -121,13 +121,19 @@ def _embed(
         flush()
     if not used and shard_call("faces") is None:
         raise BadInputError(
-            f"no face could be used of {count} photos: {counted_reasons(left_out)}", hint="another --aligner"
+            f"no face could be used of {count} photos: {counted_reasons(left_out)}", hint=_hint(left_out)
         )
     rows = np.array(used, dtype=np.int64)
     told = dict(+notes)
     nothing = np.empty((0, 0), dtype=np.float32)
     joined = {name: np.concatenate(parts) if parts else nothing for name, parts in vectors.items()}
     return {name: EmbeddedPhotos(rows, found, dict(left_out), told) for name, found in joined.items()}
+
+
+def _hint(left_out: Mapping[str, int]) -> str:
+    """What to type where no photo could be used."""
+    unread = all(reason.startswith("unreadable") for reason in left_out)
+    return "correct the paths or the files of the photos" if unread else "another --aligner"
 
 
 def part_file(path: Path, shard: Shard) -> Path:
@@ -149,7 +155,7 @@ def join_parts(path: Path, parts: Sequence[Path]) -> None:
     used = [one for one in found if len(one.rows)]
     if not used:
         left_out = dict(sum((Counter(one.left_out) for one in found), Counter[str]()))
-        raise BadInputError(f"{path.name}: no face could be used: {left_out}", hint="another --aligner")
+        raise BadInputError(f"{path.name}: no face could be used: {left_out}", hint=_hint(left_out))
     rows = np.concatenate([one.rows for one in used])
     order = np.argsort(rows)
     whole = EmbeddedPhotos(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.compute.shards import shard_call
@@ -18,7 +19,7 @@ from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_rec
 from facewarden.core.roles import Recognizer
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.own.photo_lists import OwnPairs
-from facewarden.data.text import printable
+from facewarden.data.text import counted_reasons, printable
 from facewarden.evaluation.kept_embeddings import EmbeddedPhotos, embeddings_of
 from facewarden.evaluation.verification_groups import GroupErrors, errors_by_group
 from facewarden.evaluation.verification_pairs import PhotoPairs, pairs_of
@@ -153,6 +154,7 @@ def _measure(
         usable = (place[listed.pairs.first] >= 0) & (place[listed.pairs.second] >= 0)
         first, second = listed.pairs.first[usable], listed.pairs.second[usable]
         same = people[first] == people[second]
+        _check_classes(dataset.name, same, left_out)
         summary = verification_summary(
             np.einsum("nd,nd->n", vectors[place[first]], vectors[place[second]]),
             same,
@@ -191,6 +193,17 @@ def _measure(
         ),
         groups=groups,
     )
+
+
+def _check_classes(name: str, same: NDArray[np.bool_], left_out: Mapping[str, int]) -> None:
+    """Refuse pairs of one class, and say which photos are missing."""
+    lacking = [what for what, there in (("genuine", same.any()), ("impostor", (~same).any())) if not there]
+    if lacking:
+        lost = f"; photos that could not be used: {counted_reasons(left_out)}" if left_out else ""
+        raise BadInputError(
+            f"{name}: no {' and no '.join(lacking)} pair is left{lost}",
+            hint="pairs of one person and pairs of two, whose photos can be read",
+        )
 
 
 def _unresolved(summary: VerificationSummary, impostor: int) -> list[str]:

@@ -74,3 +74,9 @@ def test_what_cannot_be_set_is_refused(place: Path, given: dict[str, Any], messa
     with pytest.raises(BadInputError, match=message):
         facewarden.calibrate("multi_cnn", **given)
     assert not (place / "calibration.json").exists()
+
+
+def test_a_share_that_is_none_is_refused_before_photos_are_read(place: Path) -> None:
+    for share in (5.0, 0.0, float("nan")):
+        with pytest.raises(BadInputError, match="BPCER"):
+            facewarden.calibrate("no_such_detector", bona_fide=["live"], bpcer=share, out="c.json")

@@ -16,6 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
 from facewarden.data.table import write_table
+from facewarden.reporting.format import label
 
 
 class Colors(Recognizer):
@@ -84,3 +85,33 @@ def test_rank_and_misses_at_a_rate_of_false_alarms(people: Path) -> None:
 
 def test_the_recognizer_of_this_test_tells_colors() -> None:
     assert Colors().embed(torch.rand(2, 3, 112, 112)).shape == (2, 3)
+
+
+def test_a_list_as_windows_and_its_spreadsheets_write_it(people: Path) -> None:
+    rows = [f"{one}\\0.png;{two}\\1.png;{'yes' if one == two else 'No'}" for one in COLORS for two in COLORS]
+    (people / "pairs.csv").write_bytes("\r\n".join(["\ufeffFirst;Second;Same", *rows, ""]).encode())
+    found = facewarden.evaluate("verification", recognizer=Colors(), pairs="pairs.csv", aligner="precropped", workers=1)
+    assert {metric.name: metric.value for metric in found.metrics}["eer"] == 0.0
+    (people / "who.csv").write_bytes(b"File;SUBJECT\r\nann\\0.png;ann\r\nbob\\0.png;bob\r\n")
+    (people / "asked.csv").write_bytes(b"file\tsubject\nann/1.png\tann\ncid/0.png\tcid\n")
+    found = facewarden.evaluate_identification(
+        recognizer=Colors(), gallery="who.csv", probes="asked.csv", aligner="precropped", workers=1
+    )
+    assert found.metrics[0].value == 1.0
+    assert [text for text in found.warnings if "1 searches of strangers are too few for an FPIR of 1 %" in text]
+    assert "too few for an FPIR of 10 %" in found.metrics[-1].note
+
+
+def test_photos_that_are_missing_are_the_reason_that_is_given(people: Path) -> None:
+    (people / "pairs.csv").write_text("first,second,same\nann/0.png,ann/9.png,1\nann/0.png,bob/0.png,0\n")
+    with pytest.raises(BadInputError, match=r"no genuine pair is left; photos that could not be used: .*not exist"):
+        facewarden.evaluate("verification", recognizer=Colors(), pairs="pairs.csv", aligner="precropped", workers=1)
+    (people / "pairs.csv").write_text("first,second,same\nx/0.png,x/9.png,1\nx/0.png,y/0.png,0\n")
+    with pytest.raises(BadInputError, match="does not exist") as told:
+        facewarden.evaluate("verification", recognizer=Colors(), pairs="pairs.csv", aligner="precropped", workers=1)
+    assert "paths" in told.value.hint
+
+
+def test_a_rate_of_false_alarms_has_the_letters_of_the_standard() -> None:
+    assert label("fnir_at_fpir_0_1_percent") == "FNIR at FPIR 0.1 %"
+    assert label("fnir_at_fpir_10_percent") == "FNIR at FPIR 10 %"

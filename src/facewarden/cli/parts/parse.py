@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from facewarden.cli.parts.commands import Command
 from facewarden.cli.parts.options import Option, options_of, summary_of
 from facewarden.core.errors import BadInputError
+from facewarden.core.guards.numbers import finite
 from facewarden.core.guards.text import inert
 
 _LOG = logging.getLogger("facewarden")
@@ -45,7 +46,7 @@ def parse(command: Command, arguments: Sequence[str]) -> Parsed:
 
     Raises:
         SystemExit: with 2, after a message, when they are no such options.
-        BadInputError: a number that no computer word holds.
+        BadInputError: a number that no computer word holds, NaN or infinity.
     """
     import tyro
 
@@ -69,11 +70,13 @@ def parse(command: Command, arguments: Sequence[str]) -> Parsed:
 
 
 def _check_numbers(name: str | int, value: Any) -> None:
+    what = f"argument {name + 1}" if isinstance(name, int) else f"--{name.replace('_', '-')}"
     if isinstance(value, tuple):
         for one in value:
             _check_numbers(name, one)
+    elif isinstance(value, float):
+        finite(value, what=what)
     elif isinstance(value, int) and abs(value) >= _LARGEST:
-        what = f"argument {name + 1}" if isinstance(name, int) else f"--{name.replace('_', '-')}"
         raise BadInputError(f"{what} has about {value.bit_length() * 0.30103:.0f} digits", hint="a smaller number")
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.columns import column_places, shown_columns
 from facewarden.data.datasets import FacePhoto, open_dataset
 from facewarden.data.sample_words import as_name, as_text
 from facewarden.data.table import SUFFIXES, read_table
 from facewarden.data.text import named_file, printable
+
+_SAME: Mapping[str, bool] = MappingProxyType(
+    dict.fromkeys(("1", "1.0", "true", "yes", "same"), True)
+    | dict.fromkeys(("0", "0.0", "false", "no", "different"), False)
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class OwnPairs:
         said: dict[int, str] = {}
         pairs: list[tuple[int, int, bool]] = []
         for number, row in rows:
-            if row["same"] not in ("0", "1"):
+            same = _SAME.get(row["same"].lower())
+            if same is None:
                 raise _wrong(path, number, f"unknown same {row['same'][:40]!r}", "1 = same person, 0 = two people")
             one, two = (place.setdefault(row[name], len(place)) for name in ("first", "second"))
             if one == two:
@@ -53,7 +61,7 @@ class OwnPairs:
             for photo, name in ((one, row.get("first_subject", "")), (two, row.get("second_subject", ""))):
                 if name and said.setdefault(photo, name) != name:
                     raise _wrong(path, number, f"{name} was {said[photo]} before", "one subject for each photo")
-            pairs.append((one, two, row["same"] == "1"))
+            pairs.append((one, two, same))
         who = _people(len(place), pairs, said)
         for (number, _), (one, two, same) in zip(rows, pairs, strict=True):
             if same != (who[one] == who[two]):
@@ -106,11 +114,12 @@ def _people(count: int, pairs: list[tuple[int, int, bool]], said: Mapping[int, s
 def _rows(
     path: Path, needed: tuple[str, ...], *, optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    table = read_table(path)
+    read = read_table(path)
+    table = {name: read[column] for name, column in column_places(tuple(read), (*needed, *optional)).items()}
     missing = [name for name in needed if name not in table]
     if missing:
         raise BadInputError(
-            f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(table)}",
+            f"{printable(path)}: no column {' and no '.join(missing)}; found: {shown_columns(tuple(read))}",
             hint="facewarden data template pairs shows the columns of pairs; a list has file and subject",
         )
     names = [name for name in (*needed, *optional) if name in table]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.columns import column_places, shown_columns
 from facewarden.data.sample_words import as_name, as_text
 from facewarden.data.table import read_table
 from facewarden.data.text import printable
@@ -106,11 +107,15 @@ class SubjectRule:
 
 
 def _rows(path: Path) -> dict[str, dict[str, str]]:
-    table = read_table(path)
+    read = read_table(path)
+    table = {
+        name: read[column]
+        for name, column in column_places(tuple(read), ("file", "subject"), prefix=_ATTRIBUTE).items()
+    }
     missing = [name for name in ("file", "subject") if name not in table]
     if missing:
         raise BadInputError(
-            f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(table)}",
+            f"{printable(path)}: no column {' and no '.join(missing)}; found: {shown_columns(tuple(read))}",
             hint="columns file (the photo's path below the common folder, or its name), subject, and attr_... as known",
         )
     rows: dict[str, dict[str, str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,24 @@ def identify(
             threshold = fpir_threshold(found.highest, fpir=fpir)
             lost = mean_by_subject(missed(found, threshold=threshold).astype(np.float64), mated, seed=seed)
             words = f"fnir_at_fpir_{fpir * 100:g}_percent".replace(".", "_")
-            metrics.append(_metric(words, lost, {**group, "threshold": f"{threshold:.4f}"}))
+            found_metric = _metric(words, lost, {**group, "threshold": f"{threshold:.4f}"})
+            few = _few(len(found.highest), fpir)
+            metrics.append(replace(found_metric, note=f"{found_metric.note}; {few}") if few else found_metric)
     return tuple(metrics), dict(left_out)
+
+
+def too_few(strangers: int, fpirs: Sequence[float]) -> tuple[str, ...]:
+    """What a reader must know of rates that so few searches of strangers cannot show."""
+    return tuple(told for fpir in fpirs if strangers and (told := _few(strangers, fpir)))
+
+
+def _few(strangers: int, fpir: float) -> str:
+    if strangers * fpir >= 1:
+        return ""
+    return (
+        f"{strangers} searches of strangers are too few for an FPIR of {100 * fpir:g} %: at its threshold none of them "
+        "finds anybody"
+    )
 
 
 def _usable(found: EmbeddedPhotos, photos: Sequence[FacePhoto]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.own.group_table import MOST_GROUPS, read_groups
 from facewarden.data.text import printable
-from facewarden.evaluation.score_file.rows import SPLIT_WORDS
+from facewarden.evaluation.score_file.words import SPLIT_WORDS
 
 NEEDED = ("score", "same", "subject_a", "subject_b")
 _SAME = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}

@@ -51,7 +51,10 @@ def parted(rows: ScoredRows, *, given: bool) -> Parted:
             return Parted(None, _both(rows, "the table"), "All rows are tested: the threshold was given.", None, {})
         split, how = made_halves(rows)
         whole = replace(rows, split=split)
-        return Parted(_both(_of(whole, "dev"), "dev"), _both(_of(whole, "test"), "test"), how, split, {})
+        kind, count = ("rows", len(rows)) if rows.subject is None else ("subjects", np.unique(rows.subject.codes).size)
+        made = f"a half of the {kind} ({count} in all)"
+        dev, test = (_both(_of(whole, name), f"{name}, {made}") for name in SPLITS)
+        return Parted(dev, test, how, split, {})
     named = rows.split.names
     left = {"no split": int((rows.split.codes < 0).sum())}
     if "train" in named:

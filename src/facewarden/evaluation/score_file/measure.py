@@ -86,7 +86,7 @@ def measure_scores(
     ranking = tuple(rates_of_ranking(test))
     area = next(one for one in ranking if one.name == "auc")
     turned = reversed_words(area.value, low=area.low, high=area.high)
-    told = [turned] if turned else []
+    told = [*([turned] if turned else []), *parts.test.remarks]
     if parts.test.subject is None:
         told.append(
             "The table has no column subject: intervals take rows as independent and are too narrow where people have "

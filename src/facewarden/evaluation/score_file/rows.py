@@ -11,24 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.columns import Coded, Columns, read_columns, table_header
+from facewarden.data.columns import Coded, Columns, column_places, read_columns, table_header
 from facewarden.data.own.group_table import ATTRIBUTE
 from facewarden.data.text import printable
+from facewarden.evaluation.score_file.words import (
+    LABEL_WORDS,
+    SPLIT_WORDS,
+    coded_species,
+    coded_words,
+    no_column,
+)
 
 Higher = Literal["bona_fide", "attack"]
 HIGHER: tuple[Higher, ...] = get_args(Higher)
 """Which presentations score higher."""
 
-BONA_FIDE_WORDS = ("1", "1.0", "true", "yes", "bona_fide", "bonafide", "bona fide", "live", "real", "genuine")
-ATTACK_WORDS = ("0", "0.0", "false", "no", "attack", "spoof", "fake")
-SPLIT_WORDS: Mapping[str, str] = {
-    "train": "train", "dev": "dev", "devel": "dev", "development": "dev", "val": "dev", "validation": "dev",
-    "test": "test", "eval": "test", "evaluation": "test",
-}  # fmt: skip
 USED = ("score", "label", "species", "subject", "split", "simulated", "note", "key")
 """Columns that are read where a table has them, beside those that begin with `attr_`."""
-UNNAMED = "attack"
-"""The species of attacks whose table names none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +46,7 @@ class ScoredRows:
         source: the file's name.
         simulated: whether any row says so.
         repeated: rows that repeat an earlier one with the same key; they were dropped.
+        remarks: what a reader must know of how the table was read.
     """
 
     score: NDArray[np.float64]
@@ -60,6 +60,7 @@ class ScoredRows:
     key: NDArray[np.uint64] | None = None
     simulated: bool = False
     repeated: int = 0
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.score)
@@ -110,13 +111,10 @@ def read_scored_rows(
             f"no column {unknown[0]!r} is read", hint=f"--column NAME=COLUMN with {', '.join(USED)} or attr_NAME"
         )
     header = table_header(path)
-    place = {name: name for name in header if name in USED or name.startswith(ATTRIBUTE)} | given
+    place = column_places(header, USED, prefix=ATTRIBUTE) | given
     lacking = [name for name in ("score", "label") if name not in place]
     if lacking:
-        raise BadInputError(
-            f"{printable(path)}: no column {', '.join(lacking)}; found: {', '.join(header)}",
-            hint=f"name it: --column {lacking[0]}=COLUMN",
-        )
+        raise no_column(path, lacking, header)
     texts = [place[name] for name in place if name not in ("score", "key")]
     found = read_columns(path, numbers=[place["score"]], texts=texts, hashes=[place["key"]] if "key" in place else [])
     if not found.rows:
@@ -128,8 +126,7 @@ def read_scored_rows(
 
 
 def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Higher) -> ScoredRows:
-    words = dict.fromkeys(BONA_FIDE_WORDS, "1") | dict.fromkeys(ATTACK_WORDS, "0")
-    label = _by_words(path, found.texts[place["label"]], words, what="label", hint="1 = bona fide, 0 = attack")
+    label = coded_words(path, found.texts[place["label"]], LABEL_WORDS, what="label", hint="1 = bona fide, 0 = attack")
     if (label.codes < 0).any():
         raise BadInputError(
             f"{printable(path)}: row {int(np.argmax(label.codes < 0)) + 1}: label is empty",
@@ -142,48 +139,21 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
     split = None
     if "split" in texts:
         hint = "train, dev or test; without the column, halves are made"
-        split = _by_words(path, texts["split"], SPLIT_WORDS, what="split", hint=hint)
+        split = coded_words(path, texts["split"], SPLIT_WORDS, what="split", hint=hint)
     simulated = texts.get("simulated")
+    species, respelled = coded_species(path, texts.get("species"), bona_fide)
     return ScoredRows(
         score=score,
         bona_fide=bona_fide,
-        species=_species(path, texts.get("species"), bona_fide),
+        species=species,
         subject=texts.get("subject"),
         split=split,
         source=path.name,
         attributes={name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)},
         note=texts.get("note"),
         simulated=simulated is not None and any(name.lower() in ("true", "1", "yes") for name in _seen(simulated)),
+        remarks=(respelled,) if respelled else (),
     )
-
-
-def _species(path: Path, held: Coded | None, bona_fide: NDArray[np.bool_]) -> Coded:
-    """Species of the attacks; bona fide rows and attacks without a name have none."""
-    if held is None:
-        return Coded(np.where(bona_fide, -1, 0).astype(np.int64), (UNNAMED,))
-    live = [index for index, name in enumerate(held.names) if name.lower().replace(" ", "_") == "bona_fide"]
-    wrong = ~bona_fide & np.isin(held.codes, live)
-    if wrong.any():
-        raise BadInputError(
-            f"{printable(path)}: row {int(np.argmax(wrong)) + 1}: species bona_fide contradicts the label of an attack "
-            f"({int(wrong.sum())} such rows)",
-            hint="1 = bona fide, 0 = attack: exchange the labels, or name the species of the attacks",
-        )
-    names = (*held.names, UNNAMED) if UNNAMED not in held.names else held.names
-    codes = np.where((held.codes < 0) & ~bona_fide, names.index(UNNAMED), held.codes)
-    return Coded(np.where(bona_fide, -1, codes).astype(np.int64), names)
-
-
-def _by_words(path: Path, held: Coded, words: Mapping[str, str], *, what: str, hint: str) -> Coded:
-    """The column with its names replaced by the words of the field."""
-    meant = [words.get(name.lower()) for name in held.names]
-    unknown = [index for index, word in enumerate(meant) if word is None]
-    if unknown:
-        row = int(np.argmax(held.codes == unknown[0])) + 1
-        raise BadInputError(f"{printable(path)}: row {row}: unknown {what} {held.names[unknown[0]]!r}", hint=hint)
-    names = tuple(dict.fromkeys(word for word in meant if word is not None))
-    to = np.array([*(names.index(word) for word in meant if word is not None), -1], np.int64)
-    return Coded(to[held.codes], names)
 
 
 def _seen(held: Coded) -> list[str]:

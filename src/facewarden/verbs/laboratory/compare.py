@@ -14,6 +14,7 @@ from typing import Any
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.lock import hold, locking
+from facewarden.core.guards.numbers import finite
 from facewarden.core.run import provenance
 from facewarden.core.seeding import checked_seed
 from facewarden.data.results import RowsResult, rows_as_columns
@@ -94,6 +95,8 @@ def compare(
         BadInputError: fewer than two systems, a report beside tables without one, or rows that cannot be paired.
     """
     checked_seed(seed)
+    for value in threshold:
+        finite(value, what="threshold")
     check_policy(policy)
     folder = None if out is None else Path(os.fspath(out))
     if folder is not None:

@@ -14,6 +14,7 @@ import numpy as np
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.lock import hold, locking
+from facewarden.core.guards.numbers import finite
 from facewarden.core.run import provenance
 from facewarden.core.seeding import checked_seed
 from facewarden.data.results import Result, plain
@@ -84,6 +85,7 @@ def evaluate_comparisons(
     """
     path, folder = Path(os.fspath(table)), None if out is None else Path(os.fspath(out))
     checked_seed(seed)
+    finite(fmr if threshold is None else threshold, what="fmr" if threshold is None else "threshold")
     if folder is not None:
         hold(folder)
     beside = None if groups is None else Path(os.fspath(groups))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,12 @@ def write_lab_report(
     records = read_records(table, match_threshold=stated.match_threshold)
     stated, found, tested = _at_threshold(stated, records, table, seed=seed)
     results = lab_results(tested, threshold=found.thresholds[0].value)
+    _check_species(stated, [one.name for one in results.species], lab)
     simulated = records.rows.simulated
     evidence = collect_evidence(table.parent, also=[one for one in (lab,) if one is not None], leave_out=OWN)
     chapters = front_chapters(stated, tested, results, hashes=_hashes(run), simulated=simulated)
+    if found.warnings:
+        chapters.append(Chapter("remarks", "Remarks on the records", text=found.warnings))
     chapters += result_chapters(tested, results, match_from=match_from, simulated=simulated)
     chapters += _measured(found, simulated=simulated)
     chapters.append(statistics_chapter(stated, tested, rounds=_ROUNDS, seed=seed))
@@ -115,6 +119,15 @@ def write_lab_report(
         files += (write_json(folder / TEMPLATE, lab_template([one.name for one in results.species])),)
     empty = tuple(name for name, status in _clauses(chapters).items() if status.startswith("not "))
     return LabReport(files[0], files, results, evidence.root, empty)
+
+
+def _check_species(stated: LabSettings, found: Sequence[str], lab: Path | None) -> None:
+    """Refuse what is stated of a species that nobody presented: most often its name is spelled otherwise."""
+    unknown = sorted(set(stated.species or {}) - set(found))
+    if unknown:
+        raise BadInputError(
+            f"{lab}: species.{unknown[0]}: no record is of this species", hint=f"one of {', '.join(found)}"
+        )
 
 
 def _matching(stated: LabSettings, beside: Path) -> tuple[LabSettings, str]:
@@ -194,7 +207,7 @@ def _page(
         kicker="Presentation attack detection: test report",
         title=f"{stated.item.name}" if stated.item.name != "not stated" else f"Test of {run.name}",
         summary=(
-            f"{len(results.species)} PAI species were presented. The species that passed most often is "
+            f"PAI species presented: {len(results.species)}. The one that passed most often is "
             f"{words(worst.name)}: APCER {rate(worst.apcer)}. BPCER {rate(results.bpcer)}."
         ),
         facts=(

@@ -94,11 +94,18 @@ def plan_test(
     if folder is not None:
         hold(folder)
     _checked(species=species, series=series, errors=errors, confidence=confidence)
+    _check_power(rate, power)
     known = None if scheme is None else scheme_named(scheme)
     limits = [_claimed(text) for text in claim] + list(known.limits if known is not None else ())
     if not limits:
         raise BadInputError(
             "nothing is claimed", hint="--claim apcer=0.07 bpcer=0.15, or --scheme common_criteria_pad_level_1"
+        )
+    above = [f"{limit.metric}={limit.at_most:g}" for limit in limits if rate is not None and rate >= limit.at_most > 0]
+    if above and len(above) == sum(limit.at_most > 0 for limit in limits):
+        raise BadInputError(
+            f"--rate {rate:g} is not below {', '.join(above)}: no number of presentations supports such a claim",
+            hint="--rate with the true rate that the system is assumed to have, below what is claimed",
         )
     done = rates_typed(counts) + ([] if finished is None else rates_of_file(Path(os.fspath(finished))))
     found = tuple(one for limit in limits for one in supports(done, limit, confidence=confidence))
@@ -150,6 +157,11 @@ def _checked(*, species: int, series: int, errors: int, confidence: float) -> No
             f"{species} species, {series} series, {errors} errors, confidence {confidence}",
             hint="1 or more species and series, 0 or more errors, confidence such as 0.95",
         )
+
+
+def _check_power(rate: float | None, power: float) -> None:
+    if not 0 < power < 1 or (rate is not None and not 0 <= rate < 1):
+        raise BadInputError(f"rate {rate}, power {power}", hint="--rate 0.02 from 0 to 1, --power 0.8 between 0 and 1")
 
 
 def _missing(scheme: Scheme, done: Sequence[FinishedRate]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.data.results import Result
+from facewarden.data.table import SUFFIXES
 from facewarden.reporting.changes import Changes, changes_between
 from facewarden.reporting.codec import read_report
 from facewarden.reporting.document import Gate
@@ -85,6 +86,11 @@ def write_again(
 ) -> WrittenReport:
     """Do what `report` does, and return what changed and the outcome of the gate as well."""
     run, out = path_of(run), maybe_path(out)
+    if run.suffix.lower() in SUFFIXES:
+        raise BadInputError(
+            f"{run}: a table is no audit",
+            hint=f"facewarden evaluate scores {run}, or facewarden report {run} --form lab for records of a laboratory",
+        )
     if not (run / "report.json").is_file() and is_training_run(run):
         if against is not None or fail_on is not None:
             raise BadInputError(f"{run}: a training run has no gate", hint="give the folder of an audit")

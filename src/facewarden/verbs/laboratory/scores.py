@@ -12,6 +12,7 @@ from typing import Any
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.lock import hold, locking
+from facewarden.core.guards.numbers import finite
 from facewarden.core.run import provenance
 from facewarden.core.seeding import checked_seed
 from facewarden.data.columns import read_columns, table_header
@@ -108,6 +109,8 @@ def evaluate_scores(
     """
     path, folder = Path(os.fspath(table)), None if out is None else Path(os.fspath(out))
     checked_seed(seed)
+    if threshold is not None:
+        finite(threshold, what="threshold")
     check_policy(policy)
     if folder is not None:
         hold(folder)
@@ -186,7 +189,7 @@ def threshold_lines(metrics: Sequence[Metric], thresholds: Sequence[Mapping[str,
             if metric.name == name and metric.group == _at(group, split)
         }
         told = ", ".join(f"{name} {rate}" for name, rate in rates.items())
-        lines.append(f"threshold {one['value']:.5g} ({one['policy']}, {one['from']}): {told}")
+        lines.append(f"threshold {one['value']:.5g} ({', '.join(dict.fromkeys((one['policy'], one['from'])))}): {told}")
     return lines
 
 

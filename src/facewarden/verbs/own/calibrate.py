@@ -17,7 +17,7 @@ from facewarden.data.results import Result
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.verdicts.choice import DEFAULT_POLICY, dev_scores
 from facewarden.evaluation.verdicts.fitting import carried_rule, fitted_rule
-from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule, only_simulated
+from facewarden.evaluation.verdicts.rule import VerdictRule, simulation_notes
 from facewarden.metrics.pad import check_policy
 from facewarden.verbs.own.folders import folder_paths, given_captures
 
@@ -83,6 +83,8 @@ def calibrate(
         raise BadInputError("nothing to set a threshold on", hint="--bona-fide DIR of your camera, or --dev CAPTURES")
     if captures is None and policy != DEFAULT_POLICY:
         raise BadInputError("a policy needs attacks too", hint="--dev CAPTURES, or --bpcer with --bona-fide")
+    if not 0 < bpcer < 1:
+        raise BadInputError(f"BPCER {bpcer:g}", hint="--bpcer 0.05, a share between 0 and 1")
     model = resolve_detector(detector)
     if captures is not None:
         scores = dev_scores(model, captures)
@@ -95,7 +97,7 @@ def calibrate(
         names = ", ".join(path.name for path in photos)
         rule = carried_rule(scores.score, scores.subject, bpcer=bpcer, where=names, detector=model.card.sha256,
                             seed=seed)  # fmt: skip
-    warnings = (ONLY_SIMULATED,) if only_simulated(model.card) else ()
+    warnings = simulation_notes(model.card)
     rule = replace(rule, remarks=(*rule.remarks, *warnings))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

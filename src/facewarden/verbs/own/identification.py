@@ -17,7 +17,7 @@ from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_rec
 from facewarden.core.seeding import checked_seed
 from facewarden.data.own.photo_lists import photos_of_list
 from facewarden.data.results import plain
-from facewarden.evaluation.own.identification import identify
+from facewarden.evaluation.own.identification import identify, too_few
 from facewarden.scale.record import sharded
 from facewarden.verbs.evaluated import Evaluated
 
@@ -83,7 +83,10 @@ def evaluate_identification(
     if shard is not None:
         return Evaluated((), None, simulated=False, computed=computed_by(list(models.values())))
     strangers = {photo.identity for photo in sides[1]} - {photo.identity for photo in sides[0]}
-    warnings = () if strangers else ("all probes show enrolled people, so FNIR at FPIR is not measured",)
+    asked = sum(photo.identity in strangers for photo in sides[1])
+    warnings = (
+        too_few(asked, fpir) if strangers else ("all probes show enrolled people, so FNIR at FPIR is not measured",)
+    )
     files: tuple[Path, ...] = ()
     if folder is not None:
         files = (write_json(folder / "identification.json", {"metrics": plain(list(metrics)), "skipped": skipped}),)

@@ -41,7 +41,7 @@ def test_subjects_are_used_where_they_are_told(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("first,second\na,b\n", "no column same"),
-        ("first,second,same\na,b,yes\n", "row 1: unknown same 'yes'"),
+        ("first,second,same\na,b,maybe\n", "row 1: unknown same 'maybe'"),
         ("first,second,same\na,a,1\n", "row 1: a is compared with itself"),
         ("first,second,same\na,,1\n", "row 1: second is empty"),
         ("first,second,same\na,b,1\nb,c,1\na,c,0\n", "row 3: same is 0, but other pairs say one person"),

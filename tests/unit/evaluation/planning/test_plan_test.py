@@ -124,6 +124,10 @@ def test_a_measured_table_is_a_finished_test(tmp_path: Path) -> None:
         ({"claim": ["apcer=0.1"], "counts": ["apcer=5"]}, "is no count"),
         ({"claim": ["apcer=0.1"], "counts": ["apcer=5/3"]}, "is no count"),
         ({"claim": ["apcer=0.1"], "species": 0}, "0 species"),
+        ({"claim": ["apcer=0.1"], "rate": 0.2}, "not below apcer=0.1"),
+        ({"claim": ["apcer=0.1"], "rate": -0.2}, "rate -0.2"),
+        ({"claim": ["apcer=0.1"], "rate": float("nan")}, "rate nan"),
+        ({"claim": ["apcer=0.1"], "rate": 0.01, "power": 1.0}, "power 1"),
     ],
 )
 def test_what_is_no_plan_is_refused(words: dict[str, object], error: str) -> None:
