@@ -6,6 +6,7 @@ import ast
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from facewarden.cli.parts.outcome import Outcome
@@ -78,6 +79,7 @@ def _described(folder: Path) -> dict[str, str]:
     return found
 
 
+@cache
 def _summary(path: Path) -> str:
     doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return doc.partition("\n")[0]
