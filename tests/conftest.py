@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,13 @@ torch.set_num_threads(1)
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("work", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "work")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the whole session keeps, modules and collected tests, out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
