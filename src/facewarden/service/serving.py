@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -50,7 +53,8 @@ class Prepared:
     def run(self) -> None:
         """Serve until the process, or `stop`, ends it."""
         try:
-            self._server.run(sockets=[self._socket])
+            with _ends_well(self._server):
+                self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
 
@@ -62,6 +66,22 @@ class Prepared:
     def started(self) -> bool:
         """Whether requests are answered."""
         return self._server.started
+
+
+@contextmanager
+def _ends_well(server: uvicorn.Server) -> Iterator[None]:
+    """Let a process that was told to stop, and has finished, end with code 0.
+
+    uvicorn raises the signal of the stop once more at its end, which would end the process as if it had been killed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, server.handle_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def serve(

@@ -96,7 +96,7 @@ def test_a_running_audit_is_canceled_and_a_failed_one_says_why(tmp_path: Path, f
 
 
 @contextmanager
-def process(folder: Path, few: Path, **more: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(folder: Path, few: Path, **more: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A service in a process of its own, and its address."""
     folder.mkdir(exist_ok=True)
     file = folder / "settings.json"
@@ -104,22 +104,22 @@ def process(folder: Path, few: Path, **more: Any) -> Iterator[tuple[subprocess.P
               "device": "cpu", **more}  # fmt: skip
     file.write_text(json.dumps(values))
     words = [sys.executable, "-m", "facewarden", "serve", str(file)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=folder) as running:
+    log = folder / "serve.log"  # no pipe: a line a request would fill one that nobody reads, and the service would wait
+    with log.open("w") as told, subprocess.Popen(words, stderr=told, cwd=folder) as running:
         try:
-            assert running.stderr is not None
-            lines = []
-            for line in running.stderr:
-                lines.append(line)
-                if '"listening"' in line:
-                    break
-            else:
-                raise AssertionError("".join(lines))
-            url = json.loads(lines[-1])["url"]
+            url = wait_until(lambda: _listening(log) or running.poll() is not None)
+            assert isinstance(url, str), log.read_text()
             wait_until(lambda: _ready(url))
             yield running, url
         finally:
             if running.poll() is None:
                 running.kill()
+
+
+def _listening(log: Path) -> str:
+    """The address of which the log tells; empty before it does."""
+    lines = [line for line in log.read_text().splitlines() if '"listening"' in line]
+    return json.loads(lines[0])["url"] if lines else ""
 
 
 def _ready(url: str) -> bool:
