@@ -203,7 +203,7 @@ def _score_folder(model: Detector, source: Path, asked: _Asked, *, out: Path | N
         tuple(row.faces or 0 for row in scored),
         tuple(row.box for row in scored if row.box is not None),
         tuple("; ".join(row.notes) for row in scored),
-        warnings_of(model),
+        warnings_of(model, color_alone=True),
         **verdicts_of(values, rule, model),
     )
 

@@ -306,3 +306,13 @@ def test_scoring_one_photo_imports_no_library_that_it_does_not_need(tmp_path: Pa
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_detector_of_three_sensors_says_that_photos_have_color_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert score(folder).warnings == ()
+    monkeypatch.setattr(Brightness, "modalities", ("rgb", "depth", "infrared"))
+    monkeypatch.setattr(Brightness, "optional", ("depth", "infrared"))
+    (told,) = score(folder).warnings
+    assert told.startswith("brightness was made for rgb, depth, infrared, and photos have color alone")

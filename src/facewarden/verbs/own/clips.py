@@ -143,7 +143,7 @@ def score_clips(scorer: ScorePhotos, asked: ClipsAsked, rule: VerdictRule | None
         skipped=dict(skipped),
         computed=computed_by([scorer.detector]),
         notes=tuple("; ".join(clip.notes) for clip in scored),
-        warnings=warnings_of(scorer.detector),
+        warnings=warnings_of(scorer.detector, color_alone=True),
         clip_rule=asked.words(),
         **verdicts_of(values, rule, scorer.detector),
     )

@@ -63,9 +63,21 @@ class ScoreResult(RowsResult):
         return {**told, "n_faces": self.n_faces, "box": [box_text(box) for box in self.box], "notes": self.notes}
 
 
-def warnings_of(model: Detector) -> tuple[str, ...]:
-    """What a reader must know of a detector before any score."""
-    return simulation_notes(model.card)
+def warnings_of(model: Detector, *, color_alone: bool = False) -> tuple[str, ...]:
+    """What a reader must know of a detector before any score.
+
+    Args:
+        model: the detector.
+        color_alone: whether it is given photos, which no other sensor goes with.
+    """
+    absent = [modality for modality in model.modalities if modality != "rgb"]
+    if not color_alone or not absent:
+        return simulation_notes(model.card)
+    told = (
+        f"{model.card.name} was made for {', '.join(model.modalities)}, and photos have color alone: its error rates "
+        "with all sensors do not hold (color_cnn reads color alone)"
+    )
+    return (told, *simulation_notes(model.card))
 
 
 def verdicts_of(values: Sequence[float], rule: VerdictRule | None, model: Detector) -> dict[str, Any]:
