@@ -22,6 +22,7 @@ from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
 from facewarden.data import photo_files
 from facewarden.data.photo_files import photos_of
 from facewarden.data.table import read_table
+from facewarden.evaluation import photo_scores
 from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, VerdictRule
 from facewarden.verbs import score as module
 from facewarden.verbs.evaluate_presentations import evaluate_presentation
@@ -51,7 +52,8 @@ class WhereBright(Aligner):
 @pytest.fixture(autouse=True)
 def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Brightness())
-    monkeypatch.setattr(module, "resolve_aligner", lambda name: WhereBright())
+    for where in (module, photo_scores):
+        monkeypatch.setattr(where, "resolve_aligner", lambda name: WhereBright())
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ class Crowd(Aligner):
 def test_which_face_was_scored_is_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "resolve_aligner", lambda name: Crowd())
+    monkeypatch.setattr(photo_scores, "resolve_aligner", lambda name: Crowd())
     (tmp_path / "in").mkdir()
     Image.new("RGB", (100, 80), (90, 90, 90)).save(tmp_path / "in" / "gray.png")
     Image.new("RGB", (80, 100), (255, 0, 0)).save(tmp_path / "in" / "turned.png")
