@@ -200,9 +200,12 @@ def _rows(canvas: Canvas, data: Mapping[str, Any], *, narrow: bool, filled: bool
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     if data.get("percent"):
-        most = max([end for row in rows for end in (row["value"], row["high"]) if end is not None], default=1.0)
-        right = next((limit for limit in (0.1, 0.25, 0.5) if most <= limit), 1.0)
-        axes.set_xlim(0 if filled else -0.015 * right, right if filled else 1.015 * right)
+        ends = [end for row in rows for end in (row["value"], row["low"], row["high"]) if end is not None]
+        left, right = _round_end(-min(ends, default=0.0)), _round_end(max(ends, default=1.0))
+        margin = 0.0 if filled else 0.015 * (left + right)
+        axes.set_xlim(-left - margin, right + margin)
+        if left:
+            axes.axvline(0.0, color=INK, linewidth=0.8)
         axes.xaxis.set_major_formatter(_percent())
     if data.get("limit"):
         axes.axvline(data["limit"]["value"], color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
@@ -214,6 +217,11 @@ def _rows(canvas: Canvas, data: Mapping[str, Any], *, narrow: bool, filled: bool
     if any(series):
         legend(canvas, axes, columns=2 if narrow else 4)
     return "Whiskers: 95 % interval."
+
+
+def _round_end(most: float) -> float:
+    """Where an axis of rates ends that must hold this share; zero where nothing lies on that side."""
+    return 0.0 if most <= 0 else next((limit for limit in (0.1, 0.25, 0.5) if most <= limit), 1.0)
 
 
 def _row_lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

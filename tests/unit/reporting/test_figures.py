@@ -5,8 +5,10 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure as Canvas
 
 from facewarden.core.errors import ContractError
+from facewarden.reporting import plots
 from facewarden.reporting.document import Figure, Report
 from facewarden.reporting.figures import Width, draw_svg
 from facewarden.reporting.plots import heading
@@ -104,3 +106,16 @@ def test_column_names_break_behind_underscores_and_only_where_they_must() -> Non
     assert heading("mobilenetv3_small_100", 25) == "mobilenetv3_small_100"
     assert heading("mobilenetv3_small_100", 16) == "mobilenetv3_\nsmall_100"
     assert heading("MI-FGSM with SFA", 9) == "MI-FGSM\nwith SFA"
+
+
+@pytest.mark.parametrize("kind", ["interval_dots", "bars"])
+def test_differences_below_zero_lie_inside_their_axes(kind: str) -> None:
+    rows = [{"name": "a", "value": 0.05, "low": -0.13, "high": 0.2, "n": 9}]
+    canvas = Canvas(figsize=(6, 3), layout="constrained")
+    getattr(plots, kind)(canvas, {"rows": rows, "percent": True}, False)
+    low, high = canvas.axes[0].get_xlim()
+    assert low <= -0.13
+    assert high >= 0.2
+    canvas = Canvas(figsize=(6, 3), layout="constrained")
+    getattr(plots, kind)(canvas, {"rows": [{**rows[0], "low": 0.01}], "percent": True}, False)
+    assert canvas.axes[0].get_xlim()[0] > -0.01

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from facewarden.data.text import natural
 from facewarden.evaluation.lab.evidence import Evidence
 from facewarden.evaluation.lab.records import LabRecords
 from facewarden.evaluation.lab.results import LabResults
@@ -49,16 +50,12 @@ def _attacks(results: LabResults, *, simulated: bool, status: Status) -> Chapter
     )
     tables = [Table("APCER by species", columns, rows, note, simulated)]
     series = tuple(
-        (plain(one.name), name, f"{passed} of {n}")
-        for one in ordered
-        for name, (passed, n) in sorted(one.by_series.items())
+        (plain(one.name), name, f"{passed} of {n}") for one in ordered for name, (passed, n) in _counted(one.by_series)
     )
     if series:
         tables.append(Table("Accepted attacks by series", ("PAI species", "Series", "Accepted"), series, "", simulated))
     attempts = tuple(
-        (plain(one.name), name, f"{passed} of {n}")
-        for one in ordered
-        for name, (passed, n) in sorted(one.by_attempt.items())
+        (plain(one.name), name, f"{passed} of {n}") for one in ordered for name, (passed, n) in _counted(one.by_attempt)
     )
     if attempts:
         columns_of = ("PAI species", "Attempt", "Accepted")
@@ -71,6 +68,11 @@ def _attacks(results: LabResults, *, simulated: bool, status: Status) -> Chapter
         "The APCER is reported for each PAI species by itself and never averaged over species; the worst one counts.",
     )
     return Chapter("attacks", "Results: attacks", text, tuple(tables), status=status)
+
+
+def _counted(found: Mapping[str, tuple[int, int]]) -> list[tuple[str, tuple[int, int]]]:
+    """Names with their counts, attempt 2 before attempt 10."""
+    return sorted(found.items(), key=lambda one: natural(one[0]))
 
 
 def _full_system(

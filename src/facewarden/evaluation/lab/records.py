@@ -47,7 +47,7 @@ def read_records(path: Path, *, match_threshold: float | None) -> LabRecords:
     Raises:
         BadInputError: what `read_scored_rows` refuses; a repeated key; comparison scores without a threshold.
     """
-    rows = read_scored_rows(path)
+    rows = read_scored_rows(path, renamable=False)
     if rows.repeated:
         raise BadInputError(
             f"{printable(path)}: {rows.repeated} presentations are in it twice", hint="one row for each presentation"

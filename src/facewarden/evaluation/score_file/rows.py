@@ -90,7 +90,7 @@ class ScoredRows:
 
 
 def read_scored_rows(
-    path: Path, *, columns: Mapping[str, str] | None = None, higher: Higher = "bona_fide"
+    path: Path, *, columns: Mapping[str, str] | None = None, higher: Higher = "bona_fide", renamable: bool = True
 ) -> ScoredRows:
     """Read a table of scores.
 
@@ -99,6 +99,7 @@ def read_scored_rows(
             `simulated` and `attr_NAME` are used.
         columns: of these names -> the name in the table, where they differ.
         higher: which presentations score higher in this table; scores of the other kind are negated.
+        renamable: whether the caller takes `columns`; an error then says how to give them.
 
     Raises:
         BadInputError: no such column, a cell that is no number, an unknown label or split, or a key with two different
@@ -114,7 +115,7 @@ def read_scored_rows(
     place = column_places(header, USED, prefix=ATTRIBUTE) | given
     lacking = [name for name in ("score", "label") if name not in place]
     if lacking:
-        raise no_column(path, lacking, header)
+        raise no_column(path, lacking, header, renamable=renamable)
     texts = [place[name] for name in place if name not in ("score", "key")]
     found = read_columns(path, numbers=[place["score"]], texts=texts, hashes=[place["key"]] if "key" in place else [])
     if not found.rows:

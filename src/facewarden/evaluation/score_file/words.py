@@ -41,17 +41,19 @@ def folded(name: str) -> str:
     return "_".join(name.casefold().replace("-", " ").replace("_", " ").split()) or name
 
 
-def no_column(path: Path, lacking: Sequence[str], header: Sequence[str]) -> BadInputError:
+def no_column(path: Path, lacking: Sequence[str], header: Sequence[str], *, renamable: bool) -> BadInputError:
     """The error of a table that lacks columns; its hint names those that are probably meant."""
     if len(header) == 1:
         return BadInputError(
             f"{printable(path)}: one column alone: {shown_columns(header)}",
             hint="separate columns by commas, semicolons or tabs, and let the first line name them: score,label",
         )
-    words = " ".join(f"{name}={_likely(name, header, lacking) or 'COLUMN'}" for name in lacking)
+    likely = {name: _likely(name, header, lacking) or "COLUMN" for name in lacking}
+    words = " ".join(f"{name}={column}" for name, column in likely.items())
+    renamed = ", ".join(f"{column} to {name}" for name, column in likely.items())
     return BadInputError(
         f"{printable(path)}: no column {', '.join(lacking)}; found: {shown_columns(header)}",
-        hint=f"name it: --column {words}",
+        hint=f"name it: --column {words}" if renamable else f"rename in the table {renamed}",
     )
 
 

@@ -191,3 +191,15 @@ def test_an_audit_folder_is_a_test_of_its_item(tmp_path: Path) -> None:
     assert found.results.species[0].iapar.value == 0
     again = write_lab_report(tmp_path, lab=tmp_path / "lab.json")
     assert again.root == found.root  # what the report wrote is no evidence of itself
+
+
+def test_attempts_and_series_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    rows = [f"{i % 2}.{i},{i % 2},{'' if i % 2 else 'print'},a{i},{i}" for i in range(24)]
+    (tmp_path / "r.csv").write_text("\n".join(["score,label,species,series,attempt", *rows]))
+    page = facewarden.report(
+        tmp_path / "r.csv", form="lab", lab=lab(tmp_path / "lab.json", threshold=0.5), out=tmp_path / "o"
+    )
+    told = page.with_suffix(".md").read_text(encoding="utf-8")
+    assert told.index("| a2 |") < told.index("| a10 |")
+    attempts = told[told.index("Effect of the attempt number") :]
+    assert attempts.index("| 2 |") < attempts.index("| 10 |")

@@ -178,3 +178,10 @@ def test_the_laboratory_is_told_what_the_page_of_scores_says(tmp_path: Path) -> 
     told = page.read_text(encoding="utf-8")
     assert "The scores look reversed" in told
     assert "counted as one: Print, print" in told
+
+
+def test_records_of_a_laboratory_are_told_to_be_renamed_since_the_report_takes_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("liveness_score,truth\n1,1\n")
+    with pytest.raises(BadInputError, match="no column score, label") as told:
+        facewarden.report(tmp_path / "t.csv", form="lab", out=tmp_path / "out")
+    assert told.value.hint == "rename in the table liveness_score to score, truth to label"
