@@ -90,6 +90,7 @@ def score(
     check_path(Path(source) if video and source is not None else None)
     check_path(rule)
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=source)
+    from facewarden.data.photo_files import is_no_presentation
     from facewarden.verbs.score import score as run
 
     result = run(
@@ -118,7 +119,8 @@ def score(
     )
     lines = [f"note: {warning}" for warning in result.warnings]
     lines += _rule_lines(result.rule)
-    lines += [f"no response {count}: {reason}" for reason, count in result.skipped.items()]
+    for reason, count in result.skipped.items():
+        lines.append(f"{'left out' if is_no_presentation(reason) else 'no response'} {count}: {reason}")
     told = Counter(note for notes in result.notes for note in notes.split("; ") if note)
     if result.clip_rule:
         lines.append(f"clips: {result.clip_rule}")

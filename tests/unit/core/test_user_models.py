@@ -180,7 +180,10 @@ def test_what_has_no_safe_value_must_be_stated(own: Path) -> None:
             resolve_detector(f"{own}:Net")
         assert f'add "{absent}"' in caught.value.hint
     own.with_suffix(".json").unlink()
-    with pytest.raises(BadInputError, match=r"no card own\.json\): settings does not state size, scale, mean"):
+    with pytest.raises(
+        BadInputError,
+        match=r"no card own\.json, which facewarden card writes\): settings does not state size, scale, mean",
+    ):
         resolve_detector(f"{own}:Net")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -278,6 +279,19 @@ def test_a_refused_photo_is_a_non_response_with_its_reason(folder: Path, tmp_pat
     assert len(noted.key) == 3
     assert "the face is blurred" in noted.notes[noted.key.index("gray.png")]
     assert "blurred" not in " ".join(score(folder, quality="off").notes)
+
+
+def test_entries_that_nobody_presented_are_left_out_and_are_no_non_responses(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".hidden").mkdir()
+    (folder / "Thumbs.db").write_bytes(b"x")
+    (folder / "broken.png").write_bytes(b"no picture")
+    assert main(["score", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "left out 1: hidden folder, not read" in told
+    assert "left out 1: not read: .db" in told
+    assert re.search(r"no response \d+: unreadable photo", told)
 
 
 def test_a_detector_of_simulation_alone_says_so_every_time(

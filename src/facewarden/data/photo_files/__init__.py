@@ -24,6 +24,8 @@ SERVICE_FOLDERS = frozenset({
 })  # fmt: skip
 """Folders that file servers and photo programs make for themselves, in lower case."""
 
+_LINK, _HIDDEN_FILE = "link to a folder, not followed", "hidden file, not read"
+_HIDDEN_FOLDER, _SERVICE_FOLDER = "hidden folder, not read", "folder of a file server, not read"
 NO_PHOTO, UNLISTED = "not read", "folder that cannot be listed"
 """How the sentences begin that say of a file that it is no photo by its suffix, and of a folder that it is closed."""
 
@@ -139,19 +141,24 @@ def _walk(top: Path, *, key: Callable[[str], Any]) -> tuple[PathList, dict[str, 
     return PathList(top, photos), dict(unread), tuple(others)
 
 
+def is_no_presentation(reason: str) -> bool:
+    """Whether a reason is of an entry that nobody presented, such as a hidden folder: it is no non-response."""
+    return reason in (_LINK, _HIDDEN_FOLDER, _SERVICE_FOLDER, _HIDDEN_FILE) or reason.startswith(NO_PHOTO)
+
+
 def _kind(path: Path) -> str:
     """`folder`, `photo`, or the sentence that says why it is neither."""
     try:
         if path.is_symlink() and path.is_dir():
-            return "link to a folder, not followed"
+            return _LINK
         if path.is_symlink() and not path.exists():
             return "link that leads nowhere"
         if path.is_dir():
             if path.name.startswith("."):
-                return "hidden folder, not read"
-            return "folder" if path.name.lower() not in SERVICE_FOLDERS else "folder of a file server, not read"
+                return _HIDDEN_FOLDER
+            return "folder" if path.name.lower() not in SERVICE_FOLDERS else _SERVICE_FOLDER
         if path.name.startswith("."):
-            return "hidden file, not read"
+            return _HIDDEN_FILE
         if not path.is_file():
             return "no plain file"
     except (OSError, ValueError):

@@ -110,7 +110,7 @@ def _found(given: UserCallable, kind: type[InputSettings], role: str) -> tuple[C
         source="a file of the user",
         settings=settings,
     )
-    return card, f"{given.text} (attributes; no card {beside.name})"
+    return card, f"{given.text} (attributes; no card {beside.name}, which facewarden card writes)"
 
 
 def _plain(value: Any) -> Any:
