@@ -20,9 +20,9 @@ from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
 from facewarden.data.table import read_table
+from facewarden.evaluation import photo_scores
 from facewarden.scale.record import read_records
 from facewarden.training.pairs import read_pairs
-from facewarden.verbs import score as score_module
 from facewarden.verbs.evaluated import Evaluated
 from facewarden.verbs.scaling.merge import Merged
 from facewarden.verbs.training_data import pairs as pairs_module
@@ -79,7 +79,7 @@ def in_shards(verb: Callable[[str, Path], Any], folder: Path, *, suffix: str = "
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_scores_of_photos(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.setattr(score_module, "resolve_aligner", lambda name: WholePhoto())
+    monkeypatch.setattr(photo_scores, "resolve_aligner", lambda name: WholePhoto())
 
     def scored(shard: str | None, out: Path) -> None:
         facewarden.score(photos, detector=Brightness(), workers=1, shard=shard, out=out)

@@ -18,6 +18,7 @@ from facewarden.core.roles import Aligner, Detector, FaceLocation, PadOutput
 from facewarden.data.manifest import Manifest
 from facewarden.data.photo import read_photo
 from facewarden.data.table import read_table
+from facewarden.evaluation import photo_scores
 from facewarden.evaluation.verdicts.clips import ClipRule
 from facewarden.evaluation.verdicts.rule import VerdictRule
 from facewarden.verbs import score as module
@@ -45,7 +46,8 @@ class WhereBright(Aligner):
 @pytest.fixture
 def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: Brightness())
-    monkeypatch.setattr(module, "resolve_aligner", lambda name: WhereBright())
+    for where in (module, photo_scores):
+        monkeypatch.setattr(where, "resolve_aligner", lambda name: WhereBright())
     folder = tmp_path / "in"
     (folder / "ann" / "day").mkdir(parents=True)
     shown = [0, 51, 102, 102, 153, 255, 255, 255]
