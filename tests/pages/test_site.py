@@ -51,7 +51,6 @@ def test_what_leads_nowhere_on_the_site_is_named(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_the_site_is_built_strictly_and_its_links_lead_somewhere(tmp_path: Path) -> None:
     copy = tmp_path / "repository"
     copy.mkdir()
