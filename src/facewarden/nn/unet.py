@@ -72,6 +72,14 @@ class UNet(nn.Module):
             x = block(torch.cat([x, skips.pop()], dim=1))
         return (padded + self.gain * nn.functional.pixel_shuffle(self.last(x), 2))[..., :height, :width]
 
+    def encoded(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
+        """Mean and spread over the places of every channel on the way down: `(b, 2 * sum(widths))`."""
+        x, found = self._seen(even_sides(images, multiple=self.multiple)), []
+        for number, block in enumerate(self.down):
+            x = block(x if number == 0 else nn.functional.avg_pool2d(x, 2))
+            found += [x.mean(dim=(2, 3)), x.std(dim=(2, 3), correction=0)]
+        return torch.cat(found, dim=1)
+
     def _seen(self, images: Tensor) -> Tensor:
         places = nn.functional.pixel_unshuffle(images, 2)
         if self.contrast == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +15,7 @@ from torch import Tensor
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier
+from facewarden.nn.cloak_kinds import likeliest
 
 SUSPICIOUS = 0.5
 """Likelihood from which a face counts as cloaked."""
@@ -32,6 +35,31 @@ class TellsFromRestored(Protocol):
 
     def likelihood_from(self, images: Tensor, restored: Tensor) -> Tensor:
         """Likelihood `(b,)` of aligned faces `(b, 3, h, w)` and what the purifier made of them."""
+
+
+@runtime_checkable
+class TellsKinds(Protocol):
+    """One that tells kinds of cloaks apart, from faces that it restored before."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds; none where its weights came without them."""
+
+    def kind_likelihoods(self, images: Tensor, restored: Tensor) -> Tensor:
+        """Likelihood `(b, kinds)` of each kind."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """What a detector says of a face.
+
+    Attributes:
+        likelihood: that it is cloaked.
+        kind: the likeliest kind of cloak; empty where the detector tells no kinds.
+    """
+
+    likelihood: float
+    kind: str = ""
 
 
 class CloakDetector:
@@ -62,11 +90,29 @@ class CloakDetector:
             restored: what this detector's own purifier made of them, where that is known.
             batch: faces at a time.
         """
-        parts = []
+        found = self.suspicions(images, restored=restored, batch=batch)
+        return np.array([one.likelihood for one in found], dtype=np.float64)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of cloaks that it tells apart."""
+        return tuple(self._teller.kinds) if isinstance(self._teller, TellsKinds) else ()
+
+    def suspicions(self, images: Tensor, *, restored: Tensor | None = None, batch: int = 32) -> list[Suspicion]:
+        """Likelihood and likeliest kind of each face; the arguments are those of a call."""
+        found: list[Suspicion] = []
         with torch.no_grad():
             for rows in torch.split(torch.arange(len(images)), batch) if len(images) else ():
-                if restored is not None and isinstance(self._teller, TellsFromRestored):
-                    parts.append(self._teller.likelihood_from(images[rows], restored[rows]))
-                else:
-                    parts.append(self._teller.likelihood(images[rows]))
-        return np.asarray(torch.cat(parts).double().numpy()) if parts else np.zeros(0)
+                found += self._told(images[rows], None if restored is None else restored[rows])
+        return found
+
+    def _told(self, images: Tensor, restored: Tensor | None) -> list[Suspicion]:
+        if self.kinds and isinstance(self._teller, TellsKinds):
+            each = self._teller.kind_likelihoods(images, self.purifier(images) if restored is None else restored)
+            names = likeliest(self._teller.kinds, each)
+            return [Suspicion(float(row.double().sum()), name) for row, name in zip(each, names, strict=True)]
+        if restored is not None and isinstance(self._teller, TellsFromRestored):
+            likelihoods = self._teller.likelihood_from(images, restored)
+        else:
+            likelihoods = self._teller.likelihood(images)
+        return [Suspicion(value) for value in likelihoods.double().tolist()]

@@ -14,7 +14,7 @@ from facewarden.align import align_face, paste_change
 from facewarden.core.compute.finite import vectors_of
 from facewarden.core.roles import FaceLocation, Purifier, Recognizer
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, Suspicion
 
 _SEAM = 4
 """Pixels over which the change fades at the border of the crop, so that no edge is seen in the photo."""
@@ -48,11 +48,13 @@ class PurifiedPhoto:
         likelihood: that its most suspicious face is cloaked; None without a detector.
         identity: mean cosine between the faces before and after, None without a recognizer; NaN where the recognizer
             gave no vector.
+        kind: the likeliest kind of cloak of that face; empty where the photo is not suspicious, or no kinds are told.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"] | None
     likelihood: float | None
     identity: float | None
+    kind: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,8 @@ class FacePurifier:
             return []
         crops = to_images(np.concatenate([photo.crops() for photo in photos]))
         restored = _restored(self.purifier, crops)
-        likelihoods = self._likelihoods(crops, restored, photos)
+        found = self._suspicions(crops, restored, photos)
+        likelihoods = [None if one is None else one.likelihood for one in found]
         wanted = (torch.round(restored * 255) / 255 - crops) * border()
         made = []
         changes = _by_photo(wanted.permute(0, 2, 3, 1).double(), photos)
@@ -89,14 +92,20 @@ class FacePurifier:
             left = self.threshold is not None and likely is not None and likely < self.threshold
             made.append(None if left else _pasted(photo, change.numpy()))
         identities = self._identities(crops, photos, made)
-        return [PurifiedPhoto(*values) for values in zip(made, likelihoods, identities, strict=True)]
+        kinds = [self._kind(one) for one in found]
+        return [PurifiedPhoto(*values) for values in zip(made, likelihoods, identities, kinds, strict=True)]
 
-    def _likelihoods(self, crops: Tensor, restored: Tensor, photos: Sequence[FacesOfPhoto]) -> list[float | None]:
+    def _suspicions(self, crops: Tensor, restored: Tensor, photos: Sequence[FacesOfPhoto]) -> list[Suspicion | None]:
+        """Of the most suspicious face of each photo."""
         if self.detector is None:
             return [None] * len(photos)
         own = restored if self.detector.purifier is self.purifier else None
-        found = torch.from_numpy(self.detector(crops, restored=own))
-        return [float(part.max()) for part in _by_photo(found, photos)]
+        faces = iter(self.detector.suspicions(crops, restored=own))
+        return [max((next(faces) for _ in photo.faces), key=lambda one: one.likelihood) for photo in photos]
+
+    def _kind(self, found: Suspicion | None) -> str:
+        least = SUSPICIOUS if self.threshold is None else self.threshold
+        return "" if found is None or found.likelihood < least else found.kind
 
     def _identities(
         self, crops: Tensor, photos: Sequence[FacesOfPhoto], made: Sequence[UInt8[np.ndarray, "h w 3"] | None]

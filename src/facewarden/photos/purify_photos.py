@@ -172,7 +172,13 @@ class PurifyPhotos:
         except Unusable as reason:
             return PhotoOutcome(task, left_out=str(reason), notes=notes)
         where = {"source": task.name, "file": printable(target.relative_to(self.out).as_posix())}
-        about = {"likelihood": made.likelihood, "identity": made.identity, **row, "faces": len(photo.faces)}
+        about = {
+            "likelihood": made.likelihood,
+            "kind": made.kind,
+            "identity": made.identity,
+            **row,
+            "faces": len(photo.faces),
+        }
         return PhotoOutcome(task, {**where, "bytes": target.stat().st_size, **about, "origin": origin}, notes=notes)
 
     def _copied(self, task: PhotoTask) -> Path:

@@ -78,6 +78,29 @@ def _retro(picture: Picture, strength: float, rng: np.random.Generator) -> Pictu
     return _bytes(255 * ((1 - strength) * unit + strength * curved * corners))
 
 
+def _exposure(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
+    return _bytes(strength * picture)
+
+
+def _white_balance(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
+    """One gain for each color: warmer above 0, colder below."""
+    return _bytes(picture * np.array([1 + strength, 1.0, 1 - strength]))
+
+
+def _crop(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
+    """Cut pixels off every side and enlarge what is left to the size before, up to twice as many on one side."""
+    height, width = picture.shape[:2]
+    edges = rng.integers(0, int(strength) + 1, 4) + int(strength) // 2
+    inner = picture[edges[0] : height - edges[1], edges[2] : width - edges[3]]
+    return np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _beauty(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
+    """Smooth skin as photo programs do: a wide filter that keeps edges, mixed with the picture and a little lighter."""
+    soft = cv2.bilateralFilter(picture, 9, 40, 7).astype(np.float32)
+    return _bytes(1.03 * ((1 - strength) * picture + strength * soft))
+
+
 FAMILIES: Mapping[str, Callable[[Picture, float, np.random.Generator], Picture]] = MappingProxyType(
     {
         "contrast": _contrast,
@@ -90,6 +113,10 @@ FAMILIES: Mapping[str, Callable[[Picture, float, np.random.Generator], Picture]]
         "resizing": _resizing,
         "clahe": _clahe,
         "retro": _retro,
+        "exposure": _exposure,
+        "white balance": _white_balance,
+        "crop": _crop,
+        "beauty": _beauty,
     }
 )  # fmt: skip
 """Family of edits -> what makes one of a strength."""
@@ -123,6 +150,16 @@ HELD_OUT: Mapping[str, tuple[float, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 """Family -> strengths that it never sees; `clahe` and `retro` are no families of `LEARNED` at all."""
+
+KINDS_LEARNED: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {**LEARNED, "exposure": (0.7, 0.85, 1.2, 1.4), "white balance": (-0.15, -0.07, 0.07, 0.15)}
+)
+"""Family -> strengths from which the lines of kinds of cloaks learn, with light and color, which a tint resembles."""
+
+KINDS_HELD_OUT: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {**HELD_OUT, "exposure": (0.8, 1.3), "white balance": (-0.1, 0.1), "crop": (4.0,), "beauty": (0.6,)}
+)
+"""Family -> strengths that those lines never see; `crop` and `beauty` are further families that are never learned."""
 
 
 def edited(picture: Picture, family: str, strength: float, *, seed: int = 0) -> Picture:

@@ -41,7 +41,7 @@ from facewarden.photos.purify_photos import PhotoTask, PurifyJob, detector_of
 from facewarden.photos.reader import Unusable
 from facewarden.scale.record import sharded
 
-_COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "psnr", "ssim", "identity")
+_COLUMNS = ("source", "file", "treatment", "faces", "likelihood", "kind", "psnr", "ssim", "identity")
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,8 +53,8 @@ class Purified(RowsResult):
         kept: photos that an earlier call had finished already, from the same photo with the same purifier.
         skipped: reason -> photos that are not in the output.
         manifest: table of every photo: source, file, treatment ("purified", "copied" or "skipped: REASON"), faces,
-            likelihood of a cloak (of the most suspicious face), psnr in dB (100 where nothing changed), ssim, and
-            identity, the mean cosine of the faces before and after. What was not measured is empty.
+            likelihood of a cloak (of the most suspicious face), its likeliest kind where it is suspicious, psnr in dB
+            (100 where nothing changed), ssim, and identity, the mean cosine of the faces before and after. What was not measured is empty.
         copied: photos that this call left as they are, because they were not suspicious.
         notes: what else the person at the keyboard should know: sentence -> photos.
         computed: device and precision of the purifier.

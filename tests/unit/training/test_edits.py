@@ -8,7 +8,7 @@ import torch
 
 from facewarden.core.errors import BadInputError
 from facewarden.nn.residue import residue_description, residue_pattern
-from facewarden.training.edits import FAMILIES, HELD_OUT, LEARNED, edited
+from facewarden.training.edits import FAMILIES, HELD_OUT, KINDS_HELD_OUT, KINDS_LEARNED, LEARNED, edited
 from stand_ins import make_faces
 
 
@@ -21,7 +21,7 @@ def picture(seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_an_edit_changes_the_picture_by_its_seed_and_keeps_its_shape(family: str) -> None:
     clean = picture()
-    for strength in HELD_OUT[family]:
+    for strength in KINDS_HELD_OUT[family]:
         found = edited(clean, family, strength, seed=3)
         assert found.dtype == np.uint8
         assert found.shape == clean.shape
@@ -36,20 +36,25 @@ def test_edits_do_what_their_names_say() -> None:
     gray = edited(clean, "color", 0.0).astype(int)
     assert np.abs(gray - gray[..., :1]).max() <= 1
     assert edited(clean, "brightness", 0.6).mean() > clean.mean() + 10
+    assert edited(clean, "exposure", 0.8).mean() == pytest.approx(0.8 * clean.mean(), rel=0.01)
+    warmer = edited(clean, "white balance", 0.1).astype(float) / np.maximum(clean, 1)
+    assert np.median(warmer[..., 0]) > 1.05 > 0.95 > np.median(warmer[..., 2])
     error = edited(clean, "noise", 4.0).astype(float) - clean
     assert error.std() == pytest.approx(4.0, rel=0.1)
 
     def roughness(one: np.ndarray) -> float:
         return float(np.abs(np.diff(one.astype(float), axis=0)).mean())
 
+    assert roughness(edited(clean, "beauty", 0.6)) < roughness(clean)
     assert roughness(edited(clean, "filters", 1.4)) < roughness(clean) < roughness(edited(clean, "sharpening", 1.0))
 
 
 def test_no_strength_that_is_measured_is_learned_and_two_families_are_not() -> None:
-    assert set(HELD_OUT) == set(FAMILIES)
+    assert set(KINDS_HELD_OUT) == set(FAMILIES)
     assert set(HELD_OUT) - set(LEARNED) == {"clahe", "retro"}
-    for family, strengths in LEARNED.items():
-        assert not set(strengths) & set(HELD_OUT[family])
+    assert set(KINDS_HELD_OUT) - set(KINDS_LEARNED) == {"clahe", "retro", "crop", "beauty"}
+    for family, strengths in KINDS_LEARNED.items():
+        assert not set(strengths) & set(KINDS_HELD_OUT[family])
 
 
 def test_an_unknown_edit_is_refused() -> None:

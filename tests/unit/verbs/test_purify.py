@@ -309,6 +309,31 @@ def test_only_suspicious_photos_are_changed(tmp_path: Path) -> None:
     assert run(tmp_path / "in", out, only_suspicious=True).kept == 2
 
 
+class Namer(Dimmer):
+    """A stand-in that tells kinds of cloaks: strong red is a tint."""
+
+    kinds = ("noise", "tint")
+
+    def kind_likelihoods(self, images: torch.Tensor, restored: torch.Tensor) -> torch.Tensor:
+        assert restored.shape == images.shape
+        return torch.stack([0.1 * self.likelihood(images), 0.8 * self.likelihood(images)], dim=1)
+
+
+@pytest.mark.parametrize("only_suspicious", [False, True])
+def test_the_table_says_which_kind_of_cloak_is_suspected(
+    *, only_suspicious: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "resolve_purifier", lambda name: Namer())
+    (tmp_path / "in").mkdir()
+    red = np.array(face(1))
+    red[..., 0], red[..., 2] = 200, 90
+    Image.fromarray(red).save(tmp_path / "in" / "red.png")
+    face(1).convert("L").convert("RGB").save(tmp_path / "in" / "plain.png")
+    rows = table(run(tmp_path / "in", tmp_path / "out", only_suspicious=only_suspicious))
+    assert (rows["red.png"]["kind"], rows["plain.png"]["kind"]) == ("tint", "")
+    assert float(rows["red.png"]["likelihood"]) == pytest.approx(0.9)
+
+
 @pytest.mark.parametrize("only_suspicious", [False, True])
 def test_a_photo_named_like_the_result_of_another_is_not_overwritten(*, only_suspicious: bool, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()

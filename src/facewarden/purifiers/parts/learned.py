@@ -14,9 +14,12 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
+from facewarden.nn.cloak_kinds import KindLines
+from facewarden.nn.cloak_statistics import at_size, cloak_statistics
 from facewarden.nn.fast_forward import FastForward
 from facewarden.nn.residue import ENERGIES, residue_description
 from facewarden.nn.restorer import build_restorer
+from facewarden.nn.unet import UNet
 
 CROP = 112
 """Side of the crops that are purified again and again."""
@@ -100,11 +103,17 @@ class LearnedPurifier(Purifier):
             self._fast = FastForward(self.network, (3, CROP, CROP))
         return self._fast
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of cloaks that `kind_likelihoods` tells apart; none where the weights came without their lines."""
+        lines = self.card.settings.get("kinds")
+        return () if lines is None else KindLines.from_settings(lines).names
+
     def likelihood(self, images: Tensor) -> Tensor:
         """Likelihood `(b,)` in [0, 1] that each aligned face `(b, 3, h, w)` is cloaked.
 
-        A logistic function of what the network takes out; fitted with cloaked faces weighing as much as natural and
-        edited ones, so where few photos are cloaked it is too high.
+        A logistic function of what the network takes out and of the face itself; fitted with cloaked faces weighing as
+        much as natural and edited ones, so where few photos are cloaked it is too high.
 
         Raises:
             BadInputError: the weights came without the fitted function.
@@ -122,6 +131,45 @@ class LearnedPurifier(Purifier):
         Raises:
             BadInputError: the weights came without the fitted function.
         """
+        if self.kinds:
+            return self.kind_likelihoods(images, restored).sum(dim=1)
+        return self._noise_likelihood(images, restored)
+
+    def kind_likelihoods(self, images: Tensor, restored: Tensor) -> Tensor:
+        """Likelihood `(b, kinds)` of each kind of cloak; their sum is the likelihood of a cloak.
+
+        Args:
+            images: `(b, 3, h, w)` aligned faces.
+            restored: what this purifier made of them.
+
+        Raises:
+            BadInputError: the weights came without lines of kinds.
+        """
+        lines = self.card.settings.get("kinds")
+        if lines is None:
+            raise BadInputError(f"{self.name}: these weights tell no kinds of cloaks", hint="puface tells them")
+        with torch.no_grad():
+            return KindLines.from_settings(lines)(self.statistics(images, restored))
+
+    def statistics(self, images: Tensor, restored: Tensor) -> Tensor:
+        """What the lines of kinds weigh: of what is taken out, of the face itself, and of the network's encoder.
+
+        Args:
+            images: `(b, 3, h, w)` aligned faces.
+            restored: what this purifier made of them.
+
+        Raises:
+            BadInputError: a network without an encoder of several sizes.
+        """
+        if not isinstance(self.network, UNet):
+            raise BadInputError(f"{self.name}: kinds are told by the encoder of a U-Net", hint='{"body": "unet"}')
+        with torch.no_grad():
+            faces = at_size(images.float(), CROP)
+            encoded = self.network.encoded(faces.contiguous(memory_format=torch.channels_last))
+            found = [residue_description(images, restored), cloak_statistics(faces), encoded]
+        return torch.cat([part.to(encoded.dtype) for part in found], dim=1)
+
+    def _noise_likelihood(self, images: Tensor, restored: Tensor) -> Tensor:
         fitted = self.card.settings.get("suspicion")
         if fitted is None:
             raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
