@@ -78,7 +78,7 @@ class Faces:
 
     def of_set(self, spec: str) -> AlignedFaces:
         """One photo of each person of another set."""
-        chosen = choose_people(open_dataset(spec).photos(), people=60, at_least=1, at_most=1, seed=0)
+        chosen = choose_people(open_dataset(spec).photos(), people=40, at_least=1, at_most=1, seed=0)
         return self._aligned(spec.partition(":")[0], chosen, spec=spec)
 
     def cloaked(self, faces: AlignedFaces, family: str, rows: list[int]) -> Crops:

@@ -21,10 +21,12 @@ from facewarden.core.threat import ThreatModel
 from facewarden.experiments.cloaking.array_store import pixels_key
 from facewarden.photos.aligned import to_crops, to_images
 from facewarden.purifiers.puface import PuFace
-from facewarden.training.cloak_kinds import fit_kinds
 from facewarden.training.edits import KINDS_HELD_OUT, KINDS_LEARNED, edited
+from facewarden.training.suspicion import fit_kinds
 
 FAMILIES = ("noise", "smooth", "tint", "warp")
+TOLD = FAMILIES[:3]
+"""Families whose lines ship; an optimized warp is not found by a line that drawn warps fitted."""
 NOISE_FACES = 24
 """Learning people whose photo is cloaked by noise; fields of the others are drawn, which costs no gradients."""
 TESTED_EDITS = ("jpeg", "resizing", "crop", "exposure", "white balance", "filters", "beauty", "contrast", "noise")

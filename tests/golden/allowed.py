@@ -78,6 +78,8 @@ ADDED_KEYS: dict[str, str] = {
     "degraded_dev": "as degraded, of dev",
     "threshold_regret": "a figure that 0.1 did not have",
     "bpcer20": "as threshold_regret",
+    "kind": "of a cloak, which 0.1 did not tell",
+    "kinds": "lines of kinds of cloaks on the card of puface",
 }
 """Keys that only the new commit writes: key -> reason."""
 

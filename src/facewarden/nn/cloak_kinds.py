@@ -54,7 +54,7 @@ class KindLines:
         }
 
     def __call__(self, values: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
-        """Likelihood of each kind; their sum is the likelihood of a cloak, the rest that of none.
+        """Likelihood of each kind; what is missing to one is the likelihood of none of them.
 
         Args:
             values: statistics of faces.

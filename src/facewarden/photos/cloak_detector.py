@@ -110,7 +110,7 @@ class CloakDetector:
         if self.kinds and isinstance(self._teller, TellsKinds):
             each = self._teller.kind_likelihoods(images, self.purifier(images) if restored is None else restored)
             names = likeliest(self._teller.kinds, each)
-            return [Suspicion(float(row.double().sum()), name) for row, name in zip(each, names, strict=True)]
+            return [Suspicion(float(row.double().max()), name) for row, name in zip(each, names, strict=True)]
         if restored is not None and isinstance(self._teller, TellsFromRestored):
             likelihoods = self._teller.likelihood_from(images, restored)
         else:

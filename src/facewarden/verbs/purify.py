@@ -54,7 +54,8 @@ class Purified(RowsResult):
         skipped: reason -> photos that are not in the output.
         manifest: table of every photo: source, file, treatment ("purified", "copied" or "skipped: REASON"), faces,
             likelihood of a cloak (of the most suspicious face), its likeliest kind where it is suspicious, psnr in dB
-            (100 where nothing changed), ssim, and identity, the mean cosine of the faces before and after. What was not measured is empty.
+            (100 where nothing changed), ssim, and identity, the mean cosine of the faces before and after. What was not
+            measured is empty.
         copied: photos that this call left as they are, because they were not suspicious.
         notes: what else the person at the keyboard should know: sentence -> photos.
         computed: device and precision of the purifier.

@@ -13,7 +13,7 @@ from facewarden.core.threat import ThreatModel
 from facewarden.nn.cloak_kinds import KindLines, likeliest
 from facewarden.nn.cloak_statistics import COUNT, cloak_statistics
 from facewarden.nn.unet import UNet
-from facewarden.training.cloak_kinds import fit_kinds
+from facewarden.training.suspicion import fit_kinds
 from stand_ins import generator, make_faces
 
 
@@ -42,17 +42,17 @@ def test_another_number_of_statistics_is_refused() -> None:
 
 def test_a_fit_finds_the_kind_that_moves_a_statistic() -> None:
     rng = np.random.default_rng(0)
-    natural, one, two = (rng.normal(0, 0.5, (60, 3)) for _ in range(3))
+    natural, one, two = (rng.normal(0, 0.5, (1000, 3)) for _ in range(3))
     one[:, 0] += 3
     two[:, 1] += 3
     lines = KindLines.from_settings(fit_kinds(natural, {"one": one, "two": two}))
     for values, name in ((one, "one"), (two, "two")):
         found = lines(torch.from_numpy(values))
         assert float((found.sum(dim=1) > 0.5).double().mean()) > 0.95
-        assert likeliest(lines.names, found).count(name) > 57
+        assert likeliest(lines.names, found).count(name) > 950
     assert float((lines(torch.from_numpy(natural)).sum(dim=1) > 0.5).double().mean()) < 0.05
     alone = KindLines.from_settings(fit_kinds(natural, {"one": one}))
-    assert float(alone(torch.from_numpy(one)).mean()) > 0.65 > 0.35 > float(alone(torch.from_numpy(natural)).mean())
+    assert float(alone(torch.from_numpy(one)).mean()) > 0.8 > 0.2 > float(alone(torch.from_numpy(natural)).mean())
 
 
 def test_fields_of_color_are_seen_and_any_size_is_described() -> None:

@@ -99,7 +99,7 @@ def test_the_likelihood_is_the_fitted_function_of_what_is_taken_out(tmp_path: Pa
     torch.testing.assert_close(by_grain.likelihood(faces), (0.5 * grain + 0.1).sigmoid())
 
 
-def test_with_lines_of_kinds_the_likelihood_is_the_sum_of_the_kinds(tmp_path: Path) -> None:
+def test_with_lines_of_kinds_the_likelihood_is_the_largest(tmp_path: Path) -> None:
     faces = make_faces(2)
     plain = PuFace(artifact(tmp_path / "plain", UNET, suspicion={"weights": [0.0] * 8, "bias": 2.0}))
     assert plain.kinds == ()
@@ -107,15 +107,18 @@ def test_with_lines_of_kinds_the_likelihood_is_the_sum_of_the_kinds(tmp_path: Pa
         plain.kind_likelihoods(faces, faces)
     count = plain.statistics(faces, plain(faces)).shape[1]
     lines = {"names": ["noise", "tint"], "weights": [[0.0] * count] * 2, "bias": [0.0, 1.0]}
-    told = PuFace(artifact(tmp_path / "told", UNET, kinds=lines, suspicion={"weights": [0.0] * 8, "bias": 9.0}))
+    told = PuFace(artifact(tmp_path / "told", UNET, kinds=lines))
     assert told.kinds == ("noise", "tint")
     each = told.kind_likelihoods(faces, told(faces))
     odds = torch.tensor([1.0, torch.e])
     torch.testing.assert_close(each, (odds / (1 + odds.sum())).expand(2, 2))
-    torch.testing.assert_close(told.likelihood(faces), each.sum(dim=1))
+    torch.testing.assert_close(told.likelihood(faces), each.amax(dim=1))
     detector = CloakDetector(told)
     assert [one.kind for one in detector.suspicions(faces)] == ["tint", "tint"]
     np.testing.assert_allclose(detector(faces), told.likelihood(faces).numpy())
+    noisy = PuFace(artifact(tmp_path / "noisy", UNET, kinds=lines, suspicion={"weights": [0.0] * 8, "bias": 3.0}))
+    torch.testing.assert_close(noisy.likelihood(faces), torch.full((2,), 3.0).sigmoid())
+    assert [one.kind for one in CloakDetector(noisy).suspicions(faces)] == ["noise", "noise"]
     small = torch.rand(1, 3, 64, 64, generator=generator(4))
     assert told.statistics(small, small).shape == (1, count)
     with pytest.raises(BadInputError, match="encoder of a U-Net"):

@@ -331,7 +331,7 @@ def test_the_table_says_which_kind_of_cloak_is_suspected(
     face(1).convert("L").convert("RGB").save(tmp_path / "in" / "plain.png")
     rows = table(run(tmp_path / "in", tmp_path / "out", only_suspicious=only_suspicious))
     assert (rows["red.png"]["kind"], rows["plain.png"]["kind"]) == ("tint", "")
-    assert float(rows["red.png"]["likelihood"]) == pytest.approx(0.9)
+    assert float(rows["red.png"]["likelihood"]) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("only_suspicious", [False, True])

@@ -21,6 +21,8 @@ from facewarden.nn.residue import ENERGIES, residue_description
 from facewarden.nn.restorer import build_restorer
 from facewarden.nn.unet import UNet
 
+NOISE = "noise"
+"""The kind of cloak that the network itself takes out."""
 CROP = 112
 """Side of the crops that are purified again and again."""
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
@@ -112,8 +114,9 @@ class LearnedPurifier(Purifier):
     def likelihood(self, images: Tensor) -> Tensor:
         """Likelihood `(b,)` in [0, 1] that each aligned face `(b, 3, h, w)` is cloaked.
 
-        A logistic function of what the network takes out and of the face itself; fitted with cloaked faces weighing as
-        much as natural and edited ones, so where few photos are cloaked it is too high.
+        A logistic function of what the network takes out, or the largest of the kinds where the card has their lines.
+        Fitted with cloaked faces weighing as much as natural and edited ones (noise) or a quarter as much (the other
+        kinds), so where few photos are cloaked it is too high.
 
         Raises:
             BadInputError: the weights came without the fitted function.
@@ -132,11 +135,13 @@ class LearnedPurifier(Purifier):
             BadInputError: the weights came without the fitted function.
         """
         if self.kinds:
-            return self.kind_likelihoods(images, restored).sum(dim=1)
+            return self.kind_likelihoods(images, restored).amax(dim=1)
         return self._noise_likelihood(images, restored)
 
     def kind_likelihoods(self, images: Tensor, restored: Tensor) -> Tensor:
-        """Likelihood `(b, kinds)` of each kind of cloak; their sum is the likelihood of a cloak.
+        """Likelihood `(b, kinds)` of each kind of cloak; the largest is the likelihood of a cloak.
+
+        That of noise is the function of what the network takes out, where the card has it.
 
         Args:
             images: `(b, 3, h, w)` aligned faces.
@@ -149,7 +154,11 @@ class LearnedPurifier(Purifier):
         if lines is None:
             raise BadInputError(f"{self.name}: these weights tell no kinds of cloaks", hint="puface tells them")
         with torch.no_grad():
-            return KindLines.from_settings(lines)(self.statistics(images, restored))
+            told = KindLines.from_settings(lines)
+            each = told(self.statistics(images, restored))
+            if NOISE in told.names and "suspicion" in self.card.settings:
+                each[:, told.names.index(NOISE)] = self._noise_likelihood(images, restored).to(each.dtype)
+        return each
 
     def statistics(self, images: Tensor, restored: Tensor) -> Tensor:
         """What the lines of kinds weigh: of what is taken out, of the face itself, and of the network's encoder.
