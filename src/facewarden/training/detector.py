@@ -135,10 +135,19 @@ class DetectorTraining:
             name=recipe.entry,
             summary=summary,
             role="pad",
-            licence=recipe.licence,
+            licence=_licence(recipe.licence, settings),
             source=source,
             training_data=training_data,
             intended_use=recipe.intended_use,
             limits=limits,
             settings=dict(settings),
         )
+
+
+def _licence(own: str, settings: Mapping[str, Any]) -> str:
+    """The recipe's licence, with that of the public weights which the trained model holds."""
+    parts = {entry.name for entry in registry.list_entries("assets")}
+    trunk = settings.get("trunk")
+    if trunk not in parts:
+        return own
+    return f"{own}; of the weights of its trunk {trunk}: {registry.load('assets', trunk).licence}"

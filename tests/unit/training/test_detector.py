@@ -40,3 +40,11 @@ def test_the_card_and_the_weights_are_those_of_the_recipe_and_the_model() -> Non
     kept = training.model.network.state_dict()
     assert {value.dtype for value in weights.values() if value.is_floating_point()} == {torch.float16}
     assert all(torch.equal(value.to(kept[name]), kept[name]) for name, value in weights.items())
+
+
+def test_the_card_names_the_licence_of_public_weights_that_the_model_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = DetectorTraining(RECIPE, seed=1)
+    monkeypatch.setattr(training.model, "settings", {"trunk": "dinov2_small"})
+    card = training.card(summary="s", source="c", training_data="d", limits="l")
+    told = "Apache-2.0; of the weights of its trunk dinov2_small: MIT for the package, by its metadata only"
+    assert card.licence.startswith(told)
