@@ -199,8 +199,8 @@ def _layout(use: str, rng: np.random.Generator, folder: Path) -> FuzzInput:
     rows = _rows(rng, use)
     text = as_csv(rows).decode()
     changes: Sequence[tuple[Callable[[], bytes], Wants]] = [
-        (lambda: text.replace(",", ";").encode(), "refused"),
-        (lambda: text.replace(",", "\t").encode(), "refused"),
+        (lambda: text.replace(",", ";").encode(), "read"),
+        (lambda: text.replace(",", "\t").encode(), "read"),
         (lambda: text.replace("\n", "\r\n").encode(), "read"),
         (lambda: b"\xef\xbb\xbf" + text.encode(), "read"),
         (lambda: text.replace("\n", "\r").encode(), "any"),
