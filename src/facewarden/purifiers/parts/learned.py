@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.card import Card
+from facewarden.core.compute.device import device_of
 from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
@@ -174,7 +175,8 @@ class LearnedPurifier(Purifier):
             raise BadInputError(f"{self.name}: kinds are told by the encoder of a U-Net", hint='{"body": "unet"}')
         with torch.no_grad():
             faces = at_size(images.float(), CROP)
-            encoded = self.network.encoded(faces.contiguous(memory_format=torch.channels_last))
+            there = faces.to(device_of(self.network) or faces.device)
+            encoded = self.network.encoded(there.contiguous(memory_format=torch.channels_last)).to(faces.device)
             found = [residue_description(images, restored), cloak_statistics(faces), encoded]
         return torch.cat([part.to(encoded.dtype) for part in found], dim=1)
 
