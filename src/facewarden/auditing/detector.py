@@ -12,6 +12,7 @@ from facewarden.auditing.attacker_ladder import with_ladder
 from facewarden.auditing.full_system import SCORES, with_full_system
 from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
 from facewarden.auditing.perturbation_section import AttackGrid, perturbation_section
+from facewarden.auditing.perturbation_words import CONTROL
 from facewarden.auditing.request import AuditRequest, not_measured
 from facewarden.core.batch import FaceBatch
 from facewarden.core.decision_goal import Evade
@@ -133,7 +134,7 @@ def perturbation_of(
     left_out = (*left_out, *_lacking(source, detector, held))
     judged = replace(setting, judges=judges_of(detector, rule.threshold, witness, seed=setting.seed))
     found = run_grid(judged, cells, run)
-    everything = next(cell.threat for cell in cells if cell.name == "noise")
+    everything = next(cell.threat for cell in cells if cell.name == CONTROL)
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, everything))))
     recognizer = None if witness is None else witness.recognizer.card.name
     measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs, recognizer)
@@ -208,7 +209,7 @@ def attack_grid(
     sizes = needs.sizes
     main = tuple(dict.fromkeys([reached[:1], reached]))
     sensors = tuple(dict.fromkeys([*((name,) for name in reached), reached]))
-    pgd, apgd, auto, noise = (load("attacks", name) for name in ("pgd", "apgd", "auto_binary", "noise"))
+    pgd, apgd, auto, noise = (load("attacks", name) for name in ("pgd", "apgd", "auto_binary", CONTROL))
     plain = pgd(steps=sizes.pgd_steps, stop_at_success=not transfer)
     cells = grid(eps=sizes.budgets, sensors=sensors, attacks={"pgd": plain}, noise=noise(), transfer=transfer)
     restarted = apgd(steps=sizes.pgd_steps, restarts=sizes.apgd_restarts, stop_at_success=not transfer)
@@ -223,4 +224,4 @@ def attack_grid(
 
 def without_noise(cells: Sequence[AttackRun]) -> list[AttackRun]:
     """The cells without the control, which one grid of several has already."""
-    return [cell for cell in cells if cell.name != "noise"]
+    return [cell for cell in cells if cell.name != CONTROL]

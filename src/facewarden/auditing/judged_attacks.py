@@ -98,14 +98,14 @@ def judged_words(metrics: Sequence[Metric], recognizer: str | None) -> Iterator[
         top = max(injected, key=lambda metric: metric.value)
         left = next(m for m in metrics if m.name == BEFORE and m.group == top.group)
         yield (
-            f"Of attack captures {measured(top)} are accepted when the change is injected behind the camera, "
-            f"{measured(left)} when it is shown to one (simulated)."
+            f"At most {measured(top)} of the attack captures are accepted when the change is injected behind the "
+            f"camera; of the same attack {measured(left)} when it is shown to one (simulated)."
         )
     matched = [metric for metric in metrics if metric.name == MATCHING]
     if matched and recognizer:
         top = max(matched, key=lambda metric: metric.value)
         clean = next(m for m in metrics if m.name == CLEAN_MATCHING and m.group == top.group)
         yield (
-            f"{measured(top)} are accepted and still match their owner by {recognizer}; unattacked "
+            f"At most {measured(top)} are accepted and still match their owner by {recognizer}; without an attack "
             f"{measured(clean)} match."
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.auditing.judged_attacks import judged_metrics, judged_table
-from facewarden.auditing.perturbation_words import deciding_first, perturbation_finding
+from facewarden.auditing.perturbation_words import CONTROL, deciding_first, perturbation_finding
 from facewarden.core.labels import Modality
 from facewarden.evaluation.attack_runs import AttackRun
 from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
@@ -58,7 +58,7 @@ class AttackGrid:
     @property
     def curves(self) -> list[list[AttackRun]]:
         """Every attack on every set of sensors, by growing budget; noise is none."""
-        places = dict.fromkeys((cell.name, cell.threat.modalities) for cell in self.cells if cell.name != "noise")
+        places = dict.fromkeys((cell.name, cell.threat.modalities) for cell in self.cells if cell.name != CONTROL)
         return [self.curve(sensors, name) for name, sensors in places]
 
     def column(self, cell: AttackRun, name: str) -> NDArray[Any]:
@@ -191,7 +191,7 @@ def _self_checks(found: AttackGrid) -> tuple[CheckOutcome, ...]:
     measured_rows = [
         MeasuredRow(
             attack=cell.name,
-            source="noise" if cell.name == "noise" else gradients,
+            source="noise" if cell.name == CONTROL else gradients,
             eps=cell.threat.eps * 255,
             success=found.column(cell, "success_alone").astype(bool),
             where="+".join(cell.threat.modalities),

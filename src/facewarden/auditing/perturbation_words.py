@@ -11,10 +11,11 @@ from facewarden.reporting.format import measured
 from facewarden.reporting.grades import BUDGET
 
 CONTROL = "noise"
+"""The change without a gradient, beside which attacks stand; it never leads."""
 
 
 def perturbation_finding(metrics: Sequence[Metric], recognizer: str | None) -> str:
-    """The strongest attack on any sensors, on the first sensors alone, and what camera and recognizer leave of attacks.
+    """Say what the strongest attack flips, what the one on the first sensors flips, and what is accepted of attacks.
 
     Args:
         metrics: of the section, in the grid's order.
@@ -55,17 +56,18 @@ def _where(metric: Metric) -> str:
 
 
 def _strongest(metrics: Sequence[Metric]) -> list[Metric]:
-    """For each set of sensors, in their order, the attack that flips most at the largest budget that it has."""
+    """For each set of sensors, in their order, the attack and budget that flip most; of equals, the larger budget."""
     pooled = [
         one
         for one in metrics
         if one.name == "success_rate" and one.group.get("direction") == "pooled" and one.group.get("attack") != CONTROL
     ]
-    best: dict[str, Metric] = {}
-    for one in pooled:
-        if _where(one) not in best or (one.value, _gray(one)) > (best[_where(one)].value, _gray(best[_where(one)])):
-            best[_where(one)] = one
-    return list(best.values())
+    sensors = dict.fromkeys(map(_where, pooled))
+    return [max((one for one in pooled if _where(one) == name), key=_rank) for name in sensors]
+
+
+def _rank(metric: Metric) -> tuple[float, float]:
+    return metric.value, _gray(metric)
 
 
 def _gray(metric: Metric) -> float:

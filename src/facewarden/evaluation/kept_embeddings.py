@@ -155,7 +155,7 @@ def join_parts(path: Path, parts: Sequence[Path]) -> None:
     used = [one for one in found if len(one.rows)]
     if not used:
         left_out = dict(sum((Counter(one.left_out) for one in found), Counter[str]()))
-        raise BadInputError(f"{path.name}: no face could be used: {left_out}", hint=_hint(left_out))
+        raise BadInputError(f"{path.name}: no face could be used: {counted_reasons(left_out)}", hint=_hint(left_out))
     rows = np.concatenate([one.rows for one in used])
     order = np.argsort(rows)
     whole = EmbeddedPhotos(

@@ -228,7 +228,7 @@ def attack(
     lacking = [name for name in modalities if name not in held_sensors(batches)]
     if lacking:
         raise BadInputError(
-            f"{captures}: no attacked capture has {lacking[0]}, or not every one",
+            f"{captures}: not every attacked capture has {lacking[0]}",
             hint="--modalities with sensors that all captures have",
         )
     setting = AttackSetup(

@@ -186,5 +186,5 @@ def test_sensors_that_the_captures_lack_are_left_out_by_name_and_the_others_are_
 
 
 def test_an_attack_on_a_sensor_that_the_captures_lack_says_so(captures: Path) -> None:
-    with pytest.raises(BadInputError, match="no attacked capture has depth"):
+    with pytest.raises(BadInputError, match="not every attacked capture has depth"):
         attack(captures, detector=BrightOrNear(), modalities="depth", samples=4)

@@ -75,7 +75,7 @@ def warnings_of(model: Detector, *, color_alone: bool = False) -> tuple[str, ...
         return simulation_notes(model.card)
     told = (
         f"{model.card.name} was made for {', '.join(model.modalities)}, and photos have color alone: its error rates "
-        "with all sensors do not hold (color_cnn reads color alone)"
+        "with all sensors do not hold"
     )
     return (told, *simulation_notes(model.card))
 
