@@ -162,7 +162,13 @@ def test_a_machine_path_is_noticed(text: str) -> None:
     assert MACHINE.search(text)
 
 
-@pytest.mark.parametrize("text", ["src/work/x", "https://example.com/home/", "~/work/", "a/tmp/b", "network/root/x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{before}{folder}x"
+        for before, folder in zip(("src", "https://example.com", "~", "a", "b"), FOLDERS, strict=True)
+    ],
+)
 def test_a_path_inside_a_project_is_not_mistaken_for_one(text: str) -> None:
     assert not MACHINE.search(text)
 
