@@ -68,8 +68,9 @@ class Objective(ABC):
     def for_gradients(self) -> Objective:
         """The goal as gradients are read of it: with copies of its models, or the goal itself.
 
-        A class that says anew what is climbed, and not how it is copied, is asked itself: it may note what it is asked,
-        which a copy of it would note in vain. Success, loss and margin that are reported come from the goal itself.
+        The class nearest to the goal that defines one of the two decides: one with `with_copies` has its copy climbed;
+        one that redefines `loss`, `first_loss` or `margin` without it is climbed itself, since the copy that it
+        inherits may not do what it does. Success, loss and margin that are reported come from the goal itself.
         """
         for kind in type(self).__mro__:
             if "with_copies" in vars(kind):

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from facewarden.nn.residue import octaves
+
 SIZE = 112
 """Side at which faces are described."""
-COUNT = 111
-"""How many statistics there are."""
 _BANDS = 5
 _FAINTEST = 1e-7
 _DARK = 0.06  # of the pixel range: how dark values weigh in logarithms
@@ -59,14 +59,7 @@ def _opponent(values: Tensor) -> Tensor:
 
 
 def _octaves(values: Tensor) -> list[Tensor]:
-    """Split into octaves, finest first, and the coarse rest."""
-    bands, now = [], values
-    for _ in range(_BANDS):
-        coarse = functional.avg_pool2d(now, 2, ceil_mode=True, count_include_pad=False)
-        grown = functional.interpolate(coarse, size=now.shape[-2:], mode="bilinear", align_corners=False)
-        bands.append(now - grown)
-        now = coarse
-    return [*bands, now]
+    return octaves(values, count=_BANDS, smooth=True)
 
 
 def _log_energy(band: Tensor) -> Tensor:

@@ -12,13 +12,22 @@ ENERGIES = 8
 _FAINTEST = 1e-8
 
 
-def octaves(images: Float[Tensor, "b c h w"]) -> list[Tensor]:
-    """Split images into three octaves of detail, finest first, and the coarse rest; their sum is the image."""
+def octaves(images: Float[Tensor, "b c h w"], *, count: int = 3, smooth: bool = False) -> list[Tensor]:
+    """Split images into octaves of detail, finest first, and the coarse rest.
+
+    Args:
+        images: of any size.
+        count: how many octaves.
+        smooth: whether a coarse image is grown without edges of its places.
+    """
     bands, now = [], images
-    for _ in range(3):
+    for _ in range(count):
         height, width = now.shape[-2:]
         coarse = functional.avg_pool2d(now, 2, ceil_mode=True, count_include_pad=False)
-        grown = functional.interpolate(coarse, scale_factor=2, mode="nearest")[..., :height, :width]
+        if smooth:
+            grown = functional.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+        else:
+            grown = functional.interpolate(coarse, scale_factor=2, mode="nearest")[..., :height, :width]
         bands.append(now - grown)
         now = coarse
     return [*bands, now]

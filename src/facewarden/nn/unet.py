@@ -62,11 +62,8 @@ class UNet(nn.Module):
         """Restore images in [0, 1]; the output may leave that range, so that gradients stay alive there."""
         height, width = images.shape[-2:]
         padded = even_sides(images, multiple=self.multiple)
-        x, skips = self._seen(padded), []
-        for number, block in enumerate(self.down):
-            x = block(x if number == 0 else nn.functional.avg_pool2d(x, 2))
-            skips.append(x)
-        skips.pop()
+        skips = self._down(padded)
+        x = skips.pop()
         for shrink, block in zip(self.shrink, self.up, strict=True):
             x = nn.functional.interpolate(shrink(x), scale_factor=2, mode="nearest")
             x = block(torch.cat([x, skips.pop()], dim=1))
@@ -74,11 +71,17 @@ class UNet(nn.Module):
 
     def encoded(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
         """Mean and spread over the places of every channel on the way down: `(b, 2 * sum(widths))`."""
-        x, found = self._seen(even_sides(images, multiple=self.multiple)), []
+        sizes = self._down(even_sides(images, multiple=self.multiple))
+        both = [(x.mean(dim=(2, 3)), x.std(dim=(2, 3), correction=0)) for x in sizes]
+        return torch.cat([part for pair in both for part in pair], dim=1)
+
+    def _down(self, padded: Tensor) -> list[Tensor]:
+        """The features of every size, the largest first."""
+        x, found = self._seen(padded), []
         for number, block in enumerate(self.down):
             x = block(x if number == 0 else nn.functional.avg_pool2d(x, 2))
-            found += [x.mean(dim=(2, 3)), x.std(dim=(2, 3), correction=0)]
-        return torch.cat(found, dim=1)
+            found.append(x)
+        return found
 
     def _seen(self, images: Tensor) -> Tensor:
         places = nn.functional.pixel_unshuffle(images, 2)

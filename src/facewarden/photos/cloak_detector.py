@@ -81,6 +81,7 @@ class CloakDetector:
             raise BadInputError(f"{made.card.name} tells no cloaks", hint="puface, or a folder that trained one")
         self.purifier = made
         self._teller: TellsCloaks = made
+        self._teller_of_kinds = made if isinstance(made, TellsKinds) and made.kinds else None
 
     def __call__(self, images: Tensor, *, restored: Tensor | None = None, batch: int = 32) -> NDArray[np.float64]:
         """Likelihood `(b,)` in [0, 1] of aligned faces.
@@ -96,7 +97,7 @@ class CloakDetector:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of cloaks that it tells apart."""
-        return tuple(self._teller.kinds) if isinstance(self._teller, TellsKinds) else ()
+        return () if self._teller_of_kinds is None else tuple(self._teller_of_kinds.kinds)
 
     def suspicions(self, images: Tensor, *, restored: Tensor | None = None, batch: int = 32) -> list[Suspicion]:
         """Likelihood and likeliest kind of each face; the arguments are those of a call."""
@@ -107,9 +108,10 @@ class CloakDetector:
         return found
 
     def _told(self, images: Tensor, restored: Tensor | None) -> list[Suspicion]:
-        if self.kinds and isinstance(self._teller, TellsKinds):
-            each = self._teller.kind_likelihoods(images, self.purifier(images) if restored is None else restored)
-            names = likeliest(self._teller.kinds, each)
+        if self._teller_of_kinds is not None:
+            made = self.purifier(images) if restored is None else restored
+            each = self._teller_of_kinds.kind_likelihoods(images, made)
+            names = likeliest(self.kinds, each)
             return [Suspicion(float(row.double().max()), name) for row, name in zip(each, names, strict=True)]
         if restored is not None and isinstance(self._teller, TellsFromRestored):
             likelihoods = self._teller.likelihood_from(images, restored)

@@ -145,7 +145,7 @@ class DetectorTraining:
 
 
 def _licence(own: str, settings: Mapping[str, Any]) -> str:
-    """The recipe's licence, with that of the public weights which the trained model holds."""
+    """The recipe's licence, with that of the public trunk which the trained model holds."""
     parts = {entry.name for entry in registry.list_entries("assets")}
     trunk = settings.get("trunk")
     if trunk not in parts:

@@ -11,7 +11,7 @@ from facewarden.attacks.tint import Tint
 from facewarden.core.errors import BadInputError
 from facewarden.core.threat import ThreatModel
 from facewarden.nn.cloak_kinds import KindLines, likeliest
-from facewarden.nn.cloak_statistics import COUNT, cloak_statistics
+from facewarden.nn.cloak_statistics import cloak_statistics
 from facewarden.nn.unet import UNet
 from facewarden.training.suspicion import fit_kinds
 from stand_ins import generator, make_faces
@@ -58,7 +58,7 @@ def test_a_fit_finds_the_kind_that_moves_a_statistic() -> None:
 def test_fields_of_color_are_seen_and_any_size_is_described() -> None:
     faces = (make_faces(4) * 0.5 + 0.25).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)  # gray: no color varies
     natural = cloak_statistics(faces)
-    assert natural.shape == (4, COUNT)
+    assert natural.shape == (4, 111)
     assert bool(torch.isfinite(cloak_statistics(torch.rand(2, 3, 80, 96, generator=generator(1)))).all())
     assert bool(torch.isfinite(cloak_statistics(torch.zeros(1, 3, 112, 112))).all())
     field = torch.randn(4, 3, 14, 14, generator=generator(2)).sign()

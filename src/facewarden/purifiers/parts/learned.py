@@ -73,6 +73,8 @@ class LearnedPurifier(Purifier):
         # the default goes unsaid, so that what was made before it could be chosen is known again
         options = {} if checked == "float32" else {"precision": checked}
         self.card: Card = replace(artifact.card, settings={**artifact.card.settings, **options})
+        lines = self.card.settings.get("kinds")
+        self._lines = None if lines is None else KindLines.from_settings(lines)
 
     @classmethod
     def from_artifact(cls, folder: Path) -> LearnedPurifier:
@@ -109,13 +111,12 @@ class LearnedPurifier(Purifier):
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of cloaks that `kind_likelihoods` tells apart; none where the weights came without their lines."""
-        lines = self.card.settings.get("kinds")
-        return () if lines is None else KindLines.from_settings(lines).names
+        return () if self._lines is None else self._lines.names
 
     def likelihood(self, images: Tensor) -> Tensor:
         """Likelihood `(b,)` in [0, 1] that each aligned face `(b, 3, h, w)` is cloaked.
 
-        A logistic function of what the network takes out, or the largest of the kinds where the card has their lines.
+        A logistic function of what the network takes out, or that of the likeliest kind where the card has their lines.
         Fitted with cloaked faces weighing as much as natural and edited ones (noise) or a quarter as much (the other
         kinds), so where few photos are cloaked it is too high.
 
@@ -137,12 +138,14 @@ class LearnedPurifier(Purifier):
         """
         if self.kinds:
             return self.kind_likelihoods(images, restored).amax(dim=1)
-        return self._noise_likelihood(images, restored)
+        with torch.no_grad():
+            return self._noise_likelihood(residue_description(images, restored))
 
     def kind_likelihoods(self, images: Tensor, restored: Tensor) -> Tensor:
-        """Likelihood `(b, kinds)` of each kind of cloak; the largest is the likelihood of a cloak.
+        """Likelihood `(b, kinds)` of each kind of cloak.
 
-        That of noise is the function of what the network takes out, where the card has it.
+        That of noise is the function of what the network takes out, where the card has it, and was fitted by itself: a
+        row need not add up to 1.
 
         Args:
             images: `(b, 3, h, w)` aligned faces.
@@ -151,14 +154,13 @@ class LearnedPurifier(Purifier):
         Raises:
             BadInputError: the weights came without lines of kinds.
         """
-        lines = self.card.settings.get("kinds")
-        if lines is None:
+        if self._lines is None:
             raise BadInputError(f"{self.name}: these weights tell no kinds of cloaks", hint="puface tells them")
         with torch.no_grad():
-            told = KindLines.from_settings(lines)
-            each = told(self.statistics(images, restored))
-            if NOISE in told.names and "suspicion" in self.card.settings:
-                each[:, told.names.index(NOISE)] = self._noise_likelihood(images, restored).to(each.dtype)
+            removed = residue_description(images, restored)
+            each = self._lines(self._statistics(images, removed))
+            if NOISE in self._lines.names and "suspicion" in self.card.settings:
+                each[:, self._lines.names.index(NOISE)] = self._noise_likelihood(removed).to(each.dtype)
         return each
 
     def statistics(self, images: Tensor, restored: Tensor) -> Tensor:
@@ -171,23 +173,26 @@ class LearnedPurifier(Purifier):
         Raises:
             BadInputError: a network without an encoder of several sizes.
         """
+        with torch.no_grad():
+            return self._statistics(images, residue_description(images, restored))
+
+    def _statistics(self, images: Tensor, removed: Tensor) -> Tensor:
+        """The statistics, where those of what is taken out are there already."""
         if not isinstance(self.network, UNet):
             raise BadInputError(f"{self.name}: kinds are told by the encoder of a U-Net", hint='{"body": "unet"}')
         with torch.no_grad():
             faces = at_size(images.float(), CROP)
             there = faces.to(device_of(self.network) or faces.device)
             encoded = self.network.encoded(there.contiguous(memory_format=torch.channels_last)).to(faces.device)
-            found = [residue_description(images, restored), cloak_statistics(faces), encoded]
+            found = [removed, cloak_statistics(faces), encoded]
         return torch.cat([part.to(encoded.dtype) for part in found], dim=1)
 
-    def _noise_likelihood(self, images: Tensor, restored: Tensor) -> Tensor:
+    def _noise_likelihood(self, removed: Tensor) -> Tensor:
+        """The fitted function of statistics of what is taken out."""
         fitted = self.card.settings.get("suspicion")
         if fitted is None:
             raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
-        with torch.no_grad():
-            values = residue_description(images, restored)
-        if len(fitted["weights"]) == ENERGIES:  # of the release before
-            values = values[:, :ENERGIES]
+        values = removed[:, :ENERGIES] if len(fitted["weights"]) == ENERGIES else removed  # of the release before
         if len(fitted["weights"]) != values.shape[1]:
             raise BadInputError(
                 f"{self.name}: its card weighs {len(fitted['weights'])} statistics, there are {values.shape[1]}",
