@@ -1,10 +1,10 @@
-"""How much of a smooth field the best linear guess finds: `python benchmarks/cloak_kinds_fields.py lfw:PATH --out DIR`.
+"""What a ridge on a small picture finds of a field: `python benchmarks/cloak_kinds_fields.py lfw:PATH --out DIR`.
 
 Drawn fields of each family on faces of people on whom puface was not trained; a ridge regression guesses from a small
 picture of the face what was added (smooth: values, tint: logarithms) or by how much it was moved (warp: the field of
 displacements, from a gray picture). Measured on other people: the share of the energy of the true field that is left
 when the guess is taken off, in brightness and in color, and how large the guess is on natural faces. Below 1 the guess
-helps; a purifier could take off no more than this without knowing the picture better than a linear function does.
+helps. Another linear function, of more of the picture, might find more.
 """
 
 from __future__ import annotations
