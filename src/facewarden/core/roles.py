@@ -17,7 +17,7 @@ from facewarden.core.compute.computing import Computing
 from facewarden.core.compute.device import device_of
 from facewarden.core.compute.precision import at_least_single
 from facewarden.core.errors import ContractError, NotFiniteError
-from facewarden.core.guards.contracts import forbid_override, form_of, left_alone, rows_of
+from facewarden.core.guards.contracts import forbid_override, form_of, left_alone, set_rows
 from facewarden.core.labels import Modality
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Detector(nn.Module, Computing, ABC):
                 f"{name} must give a PadOutput with a score of shape ({len(batch)},), got {got}",
                 hint="one logit a sample",
             )
-        bad = rows_of(~torch.isfinite(output.score.detach()))
+        bad = set_rows(~torch.isfinite(output.score.detach()))
         if bad:
             keys = ", ".join(batch.key[row] for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
             what = f"the score {float(output.score.detach()[bad[0]])}, which is not finite,"
@@ -209,14 +209,14 @@ class Recognizer(nn.Module, Computing, ABC):
         expected, shape = (images.shape[0], self.dim), tuple(getattr(raw, "shape", ()))
         if shape != expected:
             raise ContractError(f"{name} must give finite {expected}, got {shape}", hint="")
-        bad = rows_of(~torch.isfinite(raw.detach()).all(dim=1))
+        bad = set_rows(~torch.isfinite(raw.detach()).all(dim=1))
         if bad:
             raise NotFiniteError(
                 f"{name} must give finite {expected}, got NaN or infinity in {len(bad)} of them, first in {bad[0]}",
                 hint="look at its weights and input",
                 rows=bad,
             )
-        bad = rows_of(raw.detach().norm(dim=1) < _SHORTEST)
+        bad = set_rows(raw.detach().norm(dim=1) < _SHORTEST)
         if bad:
             raise NotFiniteError(
                 f"{name} gave a zero vector, which has no direction", hint="look at its weights", rows=bad

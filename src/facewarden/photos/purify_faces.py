@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -101,7 +102,7 @@ class FacePurifier:
             return [None] * len(photos)
         own = restored if self.detector.purifier is self.purifier else None
         faces = iter(self.detector.suspicions(crops, restored=own))
-        return [max((next(faces) for _ in photo.faces), key=lambda one: one.likelihood) for photo in photos]
+        return [max((next(faces) for _ in photo.faces), key=_by_likelihood) for photo in photos]
 
     def _kind(self, found: Suspicion | None) -> str:
         least = SUSPICIOUS if self.threshold is None else self.threshold
@@ -126,6 +127,11 @@ class FacePurifier:
             1.0 if pixels is None else float((next(vectors) * next(vectors)).sum(dim=1).double().mean())
             for pixels in made
         ]
+
+
+def _by_likelihood(one: Suspicion) -> tuple[bool, float]:
+    """What is not a number is the most suspicious."""
+    return math.isnan(one.likelihood), one.likelihood
 
 
 def _restored(purifier: Purifier, crops: Tensor) -> Tensor:

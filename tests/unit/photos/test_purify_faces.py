@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from facewarden.align.precropped import Precropped
-from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.photos.cloak_detector import CloakDetector, Suspicion
 from facewarden.photos.purify_faces import FacePurifier, FacesOfPhoto
 from facewarden.purifiers.puface import PuFace
 from stand_ins import TinyRecognizer, make_faces
@@ -51,3 +53,19 @@ def test_what_is_not_suspicious_is_left_and_the_rest_is_not() -> None:
     assert all(one.identity == 1.0 for one in made if one.pixels is None)
     assert all(one.identity is not None and one.identity < 1.0 for one in made if one.pixels is not None)
     assert FacePurifier(model)([]) == []
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_face_without_a_likelihood_is_the_most_suspicious_of_its_photo(
+    lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = PuFace()
+    detector = CloakDetector(model)
+    said = [Suspicion(0.1), Suspicion(0.1)]
+    said[lost] = Suspicion(float("nan"))
+    monkeypatch.setattr(detector, "suspicions", lambda crops, restored=None: said)
+    (photo,) = faces(1)
+    (made,) = FacePurifier(model, None, detector, 0.5)([replace(photo, faces=photo.faces * 2)])
+    assert made.likelihood is not None
+    assert np.isnan(made.likelihood)
+    assert made.pixels is not None

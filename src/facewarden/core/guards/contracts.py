@@ -41,7 +41,7 @@ def left_alone(tensors: Iterable[Tensor], *, owner: str) -> Iterator[None]:
         raise ContractError(f"{owner} wrote into the images it was given", hint="use x - y instead of x.sub_(y)")
 
 
-def rows_of(bad: Tensor) -> tuple[int, ...]:
+def set_rows(bad: Tensor) -> tuple[int, ...]:
     """Positions where a mask `(b,)` is set."""
     return tuple(torch.nonzero(bad).flatten().tolist()) if bool(bad.any()) else ()
 

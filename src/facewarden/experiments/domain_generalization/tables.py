@@ -188,7 +188,7 @@ class PartTables(PartLayout):
 
         rows = tuple((self._label(name), *row(name)) for name in self.part.methods)
         runs = len(self.part.protocols) * len(self.part.seeds)
-        note = f"Mean over {runs} run{'s' if runs > 1 else ''}, without intervals: to choose by, not to report."
+        note = f"Mean over {counted(runs, 'run')}, without intervals: to choose by, not to report."
         return Table(
             f"{self.part.title}: on the sources' dev, last epoch", ("method", "EER %", "AUC %"),
             tuple(one for one in rows if one[1] is not None), note=f"{note} {self.part.note}".strip(),

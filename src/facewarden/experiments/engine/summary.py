@@ -11,6 +11,7 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json, write_text
+from facewarden.data.text import counted
 from facewarden.experiments.engine.executor import Failure
 from facewarden.experiments.engine.kind import Summary
 from facewarden.reporting.document import Table
@@ -117,7 +118,7 @@ def _simulated(summary: Summary, mark: str) -> str:
 
 
 def _lost(failed: Sequence[Failure]) -> str:
-    return f"{len(failed)} cell{'s' if len(failed) > 1 else ''} failed and {'are' if len(failed) > 1 else 'is'} missing"
+    return f"{counted(len(failed), 'cell')} failed and {'is' if len(failed) == 1 else 'are'} missing"
 
 
 def _line(text: str) -> str:
