@@ -260,7 +260,7 @@ WRITES_IN_PLACE = {
     "photos/journal.py": "appends to a journal whose cut last line is ignored",
     "service/logs.py": "appends to the log of actions",
     "service/jobs/runner.py": "appends to the log of a job",
-    "data/csv_table.py": "called with the temporary path of the writer",
+    "data/tables/csv_table.py": "called with the temporary path of the writer",
     "data/table.py": "called with the temporary path of the writer",
     "experiments/domain_generalization/crop_store.py": "fills the temporary folder of the writer",
     "assets/parts/archive.py": "unpacks into the temporary folder of a fetch",

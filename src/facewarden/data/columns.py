@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import LimitError, check_limit, limit_of
-from facewarden.data.csv_table import separator_of
 from facewarden.data.sample_words import as_name
 from facewarden.data.table import check_table, connection, literal, plain_name, quoted
+from facewarden.data.tables.column_names import shown_columns
+from facewarden.data.tables.csv_table import CELLS_HINT, COMMENT, header_of, separator_of
 from facewarden.data.text import printable
 
 _MISSING = ("", "nan", "NaN", "NaT", "None", "<NA>")
@@ -87,7 +88,7 @@ def read_columns(
 
     Raises:
         BadInputError: no such table, no such column, or a cell that is no number; the row is counted from 1 below the
-            header.
+            header, without comments, which are left out as `facewarden.data.table.read_table` does.
         LimitError: too many rows or columns, or a cell that is too long.
     """
     suffix = check_table(path)
@@ -187,10 +188,11 @@ class _opened:
             return reader, f"read_parquet({literal(link)})"
         kinds = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(self.header)))
         longest = int(limit_of("cell_letters"))
-        return reader, (
-            f"read_csv({literal(link)}, auto_detect = false, header = true, delim = {literal(self.separator)}, "
+        return reader, (  # a cell is unknown only where it is empty, and then the row is no comment
+            f"(SELECT * FROM read_csv({literal(link)}, auto_detect = false, header = true, "
+            f"delim = {literal(self.separator)}, "
             f"quote = '\"', escape = '\"', nullstr = '', columns = {{{kinds}}}, max_line_size = {longest}, "
-            "strict_mode = true)"
+            f"strict_mode = true) WHERE c0 IS NULL OR NOT starts_with(c0, {literal(COMMENT)}))"
         )
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *trace: object) -> None:
@@ -201,9 +203,10 @@ class _opened:
             return
         if isinstance(error, duckdb.Error | OSError | UnicodeDecodeError | MemoryError):
             reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            uneven = "Expected Number of Columns" in str(error)
             raise BadInputError(
                 f"{printable(self.path)}: not a readable table: {reason}",
-                hint="save it as comma-separated UTF-8 with one header line, or as Parquet",
+                hint=CELLS_HINT if uneven else "save it as comma-separated UTF-8 with one header line, or as Parquet",
             ) from error
 
 
@@ -221,41 +224,7 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
     if "\0" in line:
         raise BadInputError(f"{printable(path)}: no text, although it is named .csv", hint="save it as CSV (UTF-8)")
     separator = separator_of(line)
-    stated = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
-    check_limit("table_columns", len(stated), what=printable(path))
-    # the index that pandas writes, and a separator at the end of the line, are columns without a name
-    names = tuple(name or f"column {place}" for place, name in enumerate(stated, start=1))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if not any(stated) or twice:
-        what = f"the header has {', '.join(twice)} twice" if twice else "no header"
-        raise BadInputError(f"{printable(path)}: {what}", hint="the first line names every column once")
-    return names, separator
-
-
-def column_places(header: Sequence[str], known: Sequence[str], *, prefix: str = "") -> dict[str, str]:
-    """Which column of a table is read as what: by its name, or by its name in other letter case.
-
-    Args:
-        header: the names that the table has.
-        known: names that are read.
-        prefix: of further names that are read; empty where there are none.
-    """
-
-    def is_read(name: str) -> bool:
-        return name in known or (bool(prefix) and name.startswith(prefix))
-
-    place = {name: name for name in header if is_read(name)}
-    for name in header:
-        small = name.strip().lower()
-        if is_read(small):
-            place.setdefault(small, name)
-    return place
-
-
-def shown_columns(header: Sequence[str]) -> str:
-    """Names of columns for a message, short also where there are many or long ones."""
-    named = [name if len(name) <= 40 else f"{name[:40]}…" for name in header[:20]]
-    return ", ".join(named) + (f" and {len(header) - 20} more" if len(header) > 20 else "")
+    return header_of(path, next(csv.reader([line], delimiter=separator), [])), separator
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from facewarden.core.errors import BadInputError
@@ -21,7 +22,12 @@ from facewarden.core.labels import (
 )
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
-_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
+FLAG_WORDS: Mapping[str, bool] = MappingProxyType(
+    dict.fromkeys(("1", "1.0", "true", "yes"), True) | dict.fromkeys(("0", "0.0", "false", "no"), False)
+)
+"""Word of a cell in small letters -> whether it says yes; programs write 1.0 where a column has gaps."""
+SAME_WORDS: Mapping[str, bool] = MappingProxyType({**FLAG_WORDS, "same": True, "different": False})
+"""The same of a column that says whether two photos show one person."""
 _MISSING = ("nan", "NaN", "NaT", "None", "<NA>")
 _UNSEEN = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"
 
@@ -51,12 +57,12 @@ def as_flag(what: str, text: str) -> bool:
     """Return whether a cell says yes.
 
     Raises:
-        BadInputError: it is none of true, yes, 1, false, no and 0; `what`, the name of its column, is in the message.
+        BadInputError: it is none of `FLAG_WORDS`; `what`, the name of its column, is in the message.
     """
     word = text.strip().lower()
-    if word not in (*_TRUE, *_FALSE):
+    if word not in FLAG_WORDS:
         raise BadInputError(f"unknown {what} {text[:60]!r}", hint="true or false")
-    return word in _TRUE
+    return FLAG_WORDS[word]
 
 
 def as_text(cell: Any) -> str:

@@ -18,7 +18,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import remove_stale, writing
 from facewarden.core.guards.limits import check_limit
 from facewarden.core.guards.lock import hold
-from facewarden.data.csv_table import read_csv, write_csv
+from facewarden.data.tables.csv_table import read_csv, write_csv
 from facewarden.data.text import escaped, printable
 
 SUFFIXES = (".parquet", ".csv")

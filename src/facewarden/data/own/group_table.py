@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.datasets import open_dataset
+from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 
 ATTRIBUTE = "attr_"
@@ -97,12 +98,12 @@ def read_groups(given: Path) -> GroupTable:
     if not given.is_file() and ":" in str(given):
         return _of_set(str(given))
     header = table_header(given)
-    named = [name for name in header if name.startswith(ATTRIBUTE)]
-    keys = [name for name in _KEYS if name in header]
-    wanted = named or [name for name in header if name not in _KEYS]
-    found = read_columns(given, texts=[*keys, *wanted])
-    attributes = {name.removeprefix(ATTRIBUTE): found.texts[name] for name in wanted}
-    return GroupTable(printable(given), {name: found.texts[name] for name in keys}, attributes)
+    place = column_places(given, header, _KEYS, prefix=ATTRIBUTE)
+    keys = {name: place.pop(name) for name in _KEYS if name in place}
+    wanted = place or {name: name for name in header if name not in keys.values()}
+    found = read_columns(given, texts=[*keys.values(), *wanted.values()])
+    attributes = {name.removeprefix(ATTRIBUTE): found.texts[column] for name, column in wanted.items()}
+    return GroupTable(printable(given), {name: found.texts[column] for name, column in keys.items()}, attributes)
 
 
 def _of_set(spec: str) -> GroupTable:

@@ -10,6 +10,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ATTACK, BONA_FIDE
 from facewarden.data.sample_words import as_text, check_label
 from facewarden.data.table import read_table, write_table
+from facewarden.data.tables.column_names import column_places, shown_columns
 from facewarden.data.text import printable
 
 SKIP = "skip"
@@ -65,15 +66,17 @@ def read_mapping(path: Path) -> dict[str, FolderRow]:
     Raises:
         BadInputError: a column is missing, a folder stands twice, or a label or species is no word of the field.
     """
-    table = read_table(path)
-    missing = [name for name in ("folder", "label", "species") if name not in table]
+    read = read_table(path)
+    needed = ("folder", "label", "species")
+    table = {name: read[column] for name, column in column_places(path, tuple(read), needed).items()}
+    missing = [name for name in needed if name not in table]
     if missing:
         raise BadInputError(
-            f"{printable(path)}: no column {' and no '.join(missing)}; found: {', '.join(table)}",
+            f"{printable(path)}: no column {' and no '.join(missing)}; found: {shown_columns(tuple(read))}",
             hint="facewarden data from-folders writes one to edit",
         )
     rows: dict[str, FolderRow] = {}
-    for number, cells in enumerate(zip(table["folder"], table["label"], table["species"], strict=True), start=1):
+    for number, cells in enumerate(zip(*(table[name] for name in needed), strict=True), start=1):
         try:
             row = _row(*map(as_text, cells))
         except BadInputError as error:

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.columns import column_places, shown_columns
 from facewarden.data.datasets import FacePhoto, open_dataset
-from facewarden.data.sample_words import as_name, as_text
+from facewarden.data.sample_words import SAME_WORDS, as_name, as_text
 from facewarden.data.table import SUFFIXES, read_table
+from facewarden.data.tables.column_names import column_places, shown_columns
 from facewarden.data.text import named_file, printable
-
-_SAME: Mapping[str, bool] = MappingProxyType(
-    dict.fromkeys(("1", "1.0", "true", "yes", "same"), True)
-    | dict.fromkeys(("0", "0.0", "false", "no", "different"), False)
-)
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class OwnPairs:
         said: dict[int, str] = {}
         pairs: list[tuple[int, int, bool]] = []
         for number, row in rows:
-            same = _SAME.get(row["same"].lower())
+            same = SAME_WORDS.get(row["same"].lower())
             if same is None:
                 raise _wrong(path, number, f"unknown same {row['same'][:40]!r}", "1 = same person, 0 = two people")
             one, two = (place.setdefault(row[name], len(place)) for name in ("first", "second"))
@@ -115,7 +109,7 @@ def _rows(
     path: Path, needed: tuple[str, ...], *, optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
     read = read_table(path)
-    table = {name: read[column] for name, column in column_places(tuple(read), (*needed, *optional)).items()}
+    table = {name: read[column] for name, column in column_places(path, tuple(read), (*needed, *optional)).items()}
     missing = [name for name in needed if name not in table]
     if missing:
         raise BadInputError(

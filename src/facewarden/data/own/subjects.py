@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.columns import column_places, shown_columns
 from facewarden.data.sample_words import as_name, as_text
 from facewarden.data.table import read_table
+from facewarden.data.tables.column_names import column_places, shown_columns
 from facewarden.data.text import printable
 
 FORMS = "auto, level:2, pattern:REGEX, table:FILE.csv or photo"
@@ -110,7 +110,7 @@ def _rows(path: Path) -> dict[str, dict[str, str]]:
     read = read_table(path)
     table = {
         name: read[column]
-        for name, column in column_places(tuple(read), ("file", "subject"), prefix=_ATTRIBUTE).items()
+        for name, column in column_places(path, tuple(read), ("file", "subject"), prefix=_ATTRIBUTE).items()
     }
     missing = [name for name in ("file", "subject") if name not in table]
     if missing:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_text
-from facewarden.data.csv_table import COMMENT
+from facewarden.data.tables.csv_table import COMMENT
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, read_columns, table_header
+from facewarden.data.sample_words import FLAG_WORDS
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.rows import ScoredRows, read_scored_rows
 
 TEXTS = ("series", "artifact", "attempt", "session", "device", "light", "mechanism", "excluded", "file_sha256")
 """Columns of a laboratory that are read where a table has them; `match` is a number, `matched` yes or no."""
-_YES = ("1", "1.0", "true", "yes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def read_records(path: Path, *, match_threshold: float | None) -> LabRecords:
     matched = None
     if "matched" in found.texts:
         held = found.texts["matched"]
-        yes = np.array([*(float(name.lower() in _YES) for name in held.names), np.nan])
+        yes = np.array([*(float(FLAG_WORDS.get(name.lower(), False)) for name in held.names), np.nan])
         matched = yes[held.codes]
     elif "match" in found.numbers:
         if match_threshold is None:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.own.group_table import MOST_GROUPS, read_groups
+from facewarden.data.sample_words import SAME_WORDS
+from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.words import SPLIT_WORDS
 
 NEEDED = ("score", "same", "subject_a", "subject_b")
-_SAME = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,10 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
     Raises:
         BadInputError: no such column, a cell that is no number, or a pair of one person that is said to be of two.
     """
-    place = {name: columns.get(name, name) for name in (*NEEDED, "split")}
     header = table_header(path)
+    wanted = (*NEEDED, "split")
+    found_as = column_places(path, header, [name for name in wanted if name not in columns])
+    place = {name: name for name in wanted} | found_as | dict(columns)
     texts = [place[name] for name in NEEDED[1:]] + ([place["split"]] if place["split"] in header else [])
     found = read_columns(path, numbers=[place["score"]], texts=texts)
     same = _flags(path, found.texts[place["same"]])
@@ -80,7 +83,7 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
 
 
 def _flags(path: Path, held: Coded) -> NDArray[np.bool_]:
-    meant = [_SAME.get(name.lower()) for name in held.names]
+    meant = [SAME_WORDS.get(name.lower()) for name in held.names]
     if None in meant or (held.codes < 0).any():
         raise BadInputError(f"{printable(path)}: same must be 1 or 0 in every row", hint="1 = one person, 0 = two")
     return np.array([bool(one) for one in meant], bool)[held.codes]

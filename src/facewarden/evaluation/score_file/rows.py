@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.columns import Coded, Columns, column_places, read_columns, table_header
+from facewarden.data.columns import Coded, Columns, read_columns, table_header
 from facewarden.data.own.group_table import ATTRIBUTE
+from facewarden.data.sample_words import FLAG_WORDS
+from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.words import (
     LABEL_WORDS,
@@ -112,7 +114,8 @@ def read_scored_rows(
             f"no column {unknown[0]!r} is read", hint=f"--column NAME=COLUMN with {', '.join(USED)} or attr_NAME"
         )
     header = table_header(path)
-    place = column_places(header, USED, prefix=ATTRIBUTE) | given
+    wanted = [name for name in USED if name not in given]
+    place = column_places(path, header, wanted, prefix=ATTRIBUTE) | given
     lacking = [name for name in ("score", "label") if name not in place]
     if lacking:
         raise no_column(path, lacking, header, renamable=renamable)
@@ -152,7 +155,7 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
         source=path.name,
         attributes={name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)},
         note=texts.get("note"),
-        simulated=simulated is not None and any(name.lower() in ("true", "1", "yes") for name in _seen(simulated)),
+        simulated=simulated is not None and any(FLAG_WORDS.get(name.lower(), False) for name in _seen(simulated)),
         remarks=(respelled,) if respelled else (),
     )
 

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ALL_SPECIES
-from facewarden.data.columns import Coded, shown_columns
+from facewarden.data.columns import Coded
+from facewarden.data.sample_words import FLAG_WORDS
+from facewarden.data.tables.column_names import shown_columns
 from facewarden.data.text import printable
 
 _BONA_FIDE = ("bona_fide", "bonafide", "bona_fide_presentation", "live", "real", "genuine", "client", "authentic")
 _ATTACK = ("attack", "attack_presentation", "presentation_attack", "spoof", "fake", "imposter", "impostor")
 LABEL_WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("1", "1.0", "true", "yes", *_BONA_FIDE), "1"),
-    **dict.fromkeys(("0", "0.0", "false", "no", *_ATTACK), "0"),
+    **{word: str(int(yes)) for word, yes in FLAG_WORDS.items()},
+    **dict.fromkeys(_BONA_FIDE, "1"),
+    **dict.fromkeys(_ATTACK, "0"),
 }  # fmt: skip
 """Word of a label, as `folded` gives it -> 1 = bona fide, 0 = attack."""
 SPLIT_WORDS: Mapping[str, str] = {

@@ -12,6 +12,7 @@ import facewarden
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.data.columns import read_columns
+from facewarden.data.own.templates import TEMPLATES, write_template
 from facewarden.data.table import read_table, write_table
 from facewarden.evaluation.score_file.halves import made_halves, parted
 from facewarden.evaluation.score_file.rows import read_scored_rows
@@ -211,3 +212,15 @@ def test_a_table_of_groups_that_does_not_fit_is_refused(
     write_table(tmp_path / "groups.csv", groups)
     with pytest.raises(BadInputError, match=words):
         facewarden.evaluate_scores(table(tmp_path / "t.csv"), groups=tmp_path / "groups.csv", rounds=20)
+
+
+def test_a_template_that_was_filled_in_counts_the_filled_rows_alone(tmp_path: Path) -> None:
+    path = write_template("scores", tmp_path / "scores.csv")
+    names = list(TEMPLATES["scores"])
+    with path.open("a", encoding="utf-8") as file:
+        for number in range(40):
+            cells = {"key": f"k{number}", "score": f"{number % 7}", "label": f"{number % 2}", "split": "test"}
+            file.write(",".join(cells.get(name, "") for name in names) + "\n")
+    assert len(read_scored_rows(path)) == 40
+    found = facewarden.evaluate_scores(path, threshold=3.0, rounds=50)
+    assert {metric.n for metric in found.metrics if metric.name in ("apcer", "bpcer") and not metric.group} == {20}

@@ -9,6 +9,7 @@ from pathlib import Path
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.labels import Split
+from facewarden.data.tables.csv_table import SEPARATORS, separator_of
 from facewarden.data.text import printable
 
 GROUPS: dict[str, Split] = {
@@ -87,7 +88,7 @@ def _cells(path: Path) -> Iterator[list[str]]:
     except (OSError, ValueError) as error:
         raise BadInputError(f"{printable(path)}: cannot be read: {error}", hint="a table as text, UTF-8") from error
     first = text.partition("\n")[0]
-    comma = max(",;\t ", key=first.count)
+    comma = separator_of(first, among=(*SEPARATORS, " "))
     for row in _rows(text, comma, path):
         if row:
             yield row

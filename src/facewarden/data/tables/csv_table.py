@@ -19,6 +19,9 @@ SEPARATORS = (",", ";", "\t")
 COMMENT = "# "
 """How a row of a CSV begins that is a comment, such as the example in a template."""
 _FORMULA = re.compile(rf"(?!{_NUMBER}\Z)'*([=+\-@\t\r]|{COMMENT})")
+_QUOTED = re.compile(r'(?<![^,;\t ])"(?:[^"]|"")*"')
+CELLS_HINT = "quote cells that hold what separates columns; write numbers with a decimal point"
+"""What to do where a row has more or fewer cells than the header."""
 _QUOTED_FORMULA = re.compile(rf"'+([=+\-@\t\r]|{COMMENT})")
 
 
@@ -42,17 +45,48 @@ def _inert(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
-def _column(name: str) -> str:
-    return _text(name) or ""
-
-
 def _text(cell: str) -> str | None:
     return (cell[1:] if _QUOTED_FORMULA.match(cell) else cell) or None
 
 
-def separator_of(header: str) -> str:
-    """What separates the columns of a table, by its first line: a comma, a semicolon or a tab."""
-    return max(SEPARATORS, key=header.count)  # the first of those that are as frequent
+def separator_of(header: str, *, among: Sequence[str] = SEPARATORS) -> str:
+    """What separates the columns of a table, by its first line: what is most frequent there outside of quotes.
+
+    Args:
+        header: the line.
+        among: what it may be; of equally frequent ones the first.
+    """
+    return max(among, key=_QUOTED.sub("", header).count)
+
+
+def header_of(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns: without blanks at their ends, and a column without a name by its place.
+
+    The index that pandas writes, and a separator at the end of the line, are columns without a name.
+
+    Args:
+        path: of the table, for errors.
+        cells: of its first line.
+
+    Raises:
+        BadInputError: no name at all, or one name twice.
+        LimitError: too many columns.
+    """
+    check_limit("table_columns", len(cells), what=printable(path))
+    stated = [_text(cell.strip()) for cell in cells]
+    twice = sorted(name for name, count in Counter(stated).items() if name and count > 1)[:9]
+    if twice or not any(stated):
+        what = f"the header has {', '.join(twice)} twice" if twice else "no header"
+        raise BadInputError(f"{printable(path)}: {what}", hint="the first line names every column once")
+    return tuple(name or _invented(place, stated) for place, name in enumerate(stated, start=1))
+
+
+def _invented(place: int, stated: Sequence[str | None]) -> str:
+    """A name for a column without one, which no other column has."""
+    name = f"column {place}"
+    while name in stated:
+        name = f"unnamed {name}"
+    return name
 
 
 def read_csv(path: Path) -> dict[str, list[Any]]:
@@ -66,7 +100,7 @@ def read_csv(path: Path) -> dict[str, list[Any]]:
             lines = _bounded(file, printable(path))
             first = next(lines, "")
             reader = csv.reader(chain([first], lines), strict=True, delimiter=separator_of(first))
-            header = next(reader, [])
+            cells = next(reader, [])
             rows: list[list[str]] = []
             most = limit_of("table_rows")
             for row in reader:
@@ -78,21 +112,14 @@ def read_csv(path: Path) -> dict[str, list[Any]]:
         raise BadInputError(
             f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
         ) from error
-    if not header:
-        raise BadInputError(f"{printable(path)}: no header", hint="the first line names the columns")
-    check_limit("table_columns", len(header), what=printable(path))
-    twice = sorted(name for name, count in Counter(header).items() if count > 1)[:9]
-    if twice:
-        raise BadInputError(
-            f"{printable(path)}: the header has {', '.join(twice)} twice", hint="name every column once"
-        )
+    header = header_of(path, cells)
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise BadInputError(
                 f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
-                hint="quote cells that hold what separates columns",
+                hint=CELLS_HINT,
             )
-    return {name: [_text(row[i]) for row in rows] for i, name in enumerate(map(_column, header))}
+    return {name: [_text(row[i]) for row in rows] for i, name in enumerate(header)}
 
 
 def _bounded(file: TextIO, name: str) -> Iterator[str]:

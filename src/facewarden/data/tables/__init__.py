@@ -1,0 +1,1 @@
+"""Tables as text: CSV that runs nothing, and what columns are called."""

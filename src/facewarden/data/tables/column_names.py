@@ -1,0 +1,46 @@
+"""Names of columns in tables of persons and of other programs: which one is read as what, and how they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facewarden.core.errors import BadInputError
+from facewarden.data.text import printable
+
+
+def column_places(path: Path, header: Sequence[str], known: Sequence[str], *, prefix: str = "") -> dict[str, str]:
+    """Which column of a table is read as what: by its name, or else by its name in other letter case.
+
+    Args:
+        path: of the table, for errors.
+        header: the names that the table has.
+        known: names that are read.
+        prefix: of further names that are read; empty where there are none.
+
+    Raises:
+        BadInputError: two columns are read as the same, and neither has exactly this name.
+    """
+
+    def is_read(name: str) -> bool:
+        return name in known or (bool(prefix) and name.startswith(prefix))
+
+    exact = {name: name for name in header if is_read(name)}
+    others: dict[str, str] = {}
+    for name in header:
+        small = name.strip().lower()
+        if name in exact or small in exact or not is_read(small):
+            continue
+        if small in others:
+            raise BadInputError(
+                f"{printable(path)}: columns {others[small]} and {name} are both read as {small}",
+                hint=f"rename the one that is meant to {small}",
+            )
+        others[small] = name
+    return exact | others
+
+
+def shown_columns(header: Sequence[str]) -> str:
+    """Names of columns for a message, short also where there are many or long ones."""
+    named = [name if len(name) <= 40 else f"{name[:40]}…" for name in header[:20]]
+    return ", ".join(named) + (f" and {len(header) - 20} more" if len(header) > 20 else "")
