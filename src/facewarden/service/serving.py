@@ -53,7 +53,7 @@ class Prepared:
     def run(self) -> None:
         """Serve until the process, or `stop`, ends it."""
         try:
-            with _ends_well(self._server):
+            with ends_well(self._server):
                 self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
@@ -69,7 +69,7 @@ class Prepared:
 
 
 @contextmanager
-def _ends_well(server: uvicorn.Server) -> Iterator[None]:
+def ends_well(server: uvicorn.Server) -> Iterator[None]:
     """Let a process that was told to stop, and has finished, end with code 0.
 
     uvicorn raises the signal of the stop once more at its end, which would end the process as if it had been killed.
@@ -81,7 +81,8 @@ def _ends_well(server: uvicorn.Server) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # None: what was there was not set from Python, and cannot be put back by it
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def serve(

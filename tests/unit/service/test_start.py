@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,24 @@ def test_the_database_lies_in_the_folder_whatever_its_name(tmp_path: Path) -> No
     engine = open_database(ServiceSettings(data=folder).database_url)
     engine.dispose()
     assert (folder / "service.db").is_file()
+
+
+def test_a_handler_that_python_did_not_set_becomes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+
+    from facewarden.service.serving import ends_well
+
+    server = uvicorn.Server(uvicorn.Config("none:none"))
+    true, held = signal.signal, signal.getsignal(signal.SIGTERM)
+
+    def set_by_another_library(number: int, handler: Any) -> Any:
+        found = true(number, handler)
+        return None if found is held else found
+
+    try:
+        monkeypatch.setattr(signal, "signal", set_by_another_library)
+        with ends_well(server):
+            assert signal.getsignal(signal.SIGTERM) == server.handle_exit
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        true(signal.SIGTERM, held)
