@@ -11,6 +11,7 @@ from facewarden.core.roles import FaceLocation
 from facewarden.evaluation.verdicts.quality import (
     QualityGate,
     QualityLimits,
+    cielab,
     coverings,
     head_pose,
     quality_problems,
@@ -92,3 +93,13 @@ def test_the_gate_is_read_as_typed() -> None:
     for wrong in ("strict", 'refuse{"sise": 3}', 'refuse{"sharpness": 2}', "refuse{"):
         with pytest.raises(BadInputError):
             QualityGate.read(wrong)
+
+
+def test_lightness_and_color_are_those_of_cielab() -> None:
+    pure = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0]]], dtype=np.uint8)
+    known = [[53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86], [100, 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(cielab(pure)[0], known, atol=0.03)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    picture[:8] //= 40  # the straight part near black
+    by_tables = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    assert np.abs(cielab(picture) - by_tables).max() < 0.5
