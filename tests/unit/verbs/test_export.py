@@ -24,6 +24,7 @@ from facewarden.evaluation.scores import score_manifest
 from facewarden.exporters import onnx
 from facewarden.metrics.pad import auc
 from facewarden.nn.exported.session import open_session
+from facewarden.pad.parts.exported import ExportedDetector
 from many_captures import licensed, write_many
 
 
@@ -121,6 +122,45 @@ def test_a_module_that_fixes_its_batch_is_written_for_one_sample(tmp_path: Path)
     session = open_session(tmp_path / "any.onnx")
     assert session.inputs == {"image": (-1, 3, 4, 4)}
     assert session.run({"image": np.ones((5, 3, 4, 4), np.float32)})["flat"].shape == (5, 48)
+
+
+def test_a_module_whose_free_batch_cannot_be_converted_is_written_for_one_sample(tmp_path: Path) -> None:
+    class Odd(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image.mean(dim=(1, 2, 3)).roll(image.shape[0] % 2)
+
+    image = torch.rand(1, 3, 4, 4)
+    assert torch.export.export(  # it can be recorded; no graph of ONNX has the remainder
+        Odd(), (torch.cat([image, image]),), dynamic_shapes=({0: torch.export.Dim("batch")},)
+    )
+    assert not onnx.write_onnx(Odd(), {"image": image}, tmp_path / "one.onnx", outputs=("score",))
+    session = open_session(tmp_path / "one.onnx")
+    assert session.inputs == {"image": (1, 3, 4, 4)}
+    assert session.run({"image": image.numpy()})["score"] == pytest.approx(Odd()(image).numpy())
+
+
+def test_what_cannot_be_recorded_at_all_is_told(tmp_path: Path) -> None:
+    class Sorted(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.stack([one for one in image.flatten() if one.item() > 0.5])
+
+    with pytest.raises(BadInputError, match="cannot be recorded as a graph"):
+        onnx.write_onnx(Sorted(), {"image": torch.rand(1, 3, 4, 4)}, tmp_path / "m.onnx", outputs=("score",))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("batch", ["any", "one"])
+def test_a_batch_of_no_samples_has_no_scores(batch: str, several_heads: tuple[Detector, Path]) -> None:
+    again = resolve_detector(str(several_heads[1]))
+    assert isinstance(again, ExportedDetector)
+    again.settings = replace(again.settings, batch=batch)
+    none = FaceBatch({"rgb": torch.rand(0, 3, 64, 64)}, key=())
+    output, one = again(none), again(FaceBatch({"rgb": torch.rand(1, 3, 64, 64)}, key=("a",)))
+    assert output.score.shape == (0,)
+    assert output.score.dtype == one.score.dtype
+    assert {head: values.shape for head, values in output.tasks.items()} == {
+        head: (0, *values.shape[1:]) for head, values in one.tasks.items()
+    }
 
 
 def test_a_changed_file_and_a_changed_answer_are_refused(exported: Path, tmp_path: Path) -> None:

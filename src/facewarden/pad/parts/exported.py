@@ -55,13 +55,18 @@ class ExportedDetector(Detector):
     def predict(self, batch: FaceBatch) -> PadOutput:
         """Score frames by their face boxes, or crops."""
         inputs = {name: value.detach().cpu().numpy() for name, value in views_of(batch, self.settings).items()}
-        step = max(len(batch), 1) if self.settings.batch == "any" else 1
+        if len(batch) == 0:  # a graph need not take no sample: what it gives for one, without that one
+            inputs = {name: np.zeros((1, *value.shape[1:]), np.float32) for name, value in inputs.items()}
+        rows = len(next(iter(inputs.values())))
+        step = rows if self.settings.batch == "any" else 1
         parts = [
             self.session.run({name: value[start : start + step] for name, value in inputs.items()})
-            for start in range(0, len(batch), step)
+            for start in range(0, rows, step)
         ]
         found = {
-            name: torch.from_numpy(np.concatenate([part[name] for part in parts])).float().to(batch.device)
+            name: torch.from_numpy(np.concatenate([part[name] for part in parts]))
+            .float()
+            .to(batch.device)[: len(batch)]
             for name in (SCORE, *map(head_output, self.heads))
         }
         return PadOutput(score=found[SCORE].reshape(-1), tasks={head: found[head_output(head)] for head in self.heads})
