@@ -88,7 +88,7 @@ def _white_balance(picture: Picture, strength: float, rng: np.random.Generator) 
 
 
 def _crop(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
-    """Cut pixels off every side and enlarge what is left to the size before, up to twice as many on one side."""
+    """Cut each side by 0.5 to 1.5 times `strength` pixels, drawn for each alone, and enlarge to the size before."""
     height, width = picture.shape[:2]
     edges = rng.integers(0, int(strength) + 1, 4) + int(strength) // 2
     inner = picture[edges[0] : height - edges[1], edges[2] : width - edges[3]]

@@ -55,6 +55,17 @@ def test_a_fit_finds_the_kind_that_moves_a_statistic() -> None:
     assert float(alone(torch.from_numpy(one)).mean()) > 0.8 > 0.2 > float(alone(torch.from_numpy(natural)).mean())
 
 
+@pytest.mark.parametrize(
+    ("natural", "cloaked", "told"),
+    [(4, {"one": 3, "two": 0}, "no rows of two"), (0, {"one": 3}, "no rows of natural faces"),
+     (0, {"one": 0}, "natural faces, one"), (4, {}, "no rows of any kind")],
+)  # fmt: skip
+def test_a_fit_without_rows_is_refused(natural: int, cloaked: dict[str, int], told: str) -> None:
+    with pytest.raises(BadInputError, match=told) as caught:
+        fit_kinds(np.ones((natural, 2)), {name: np.zeros((count, 2)) for name, count in cloaked.items()})
+    assert "leave the kind out" in str(caught.value)
+
+
 def test_fields_of_color_are_seen_and_any_size_is_described() -> None:
     faces = (make_faces(4) * 0.5 + 0.25).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)  # gray: no color varies
     natural = cloak_statistics(faces)

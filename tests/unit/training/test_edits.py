@@ -49,6 +49,15 @@ def test_edits_do_what_their_names_say() -> None:
     assert roughness(edited(clean, "filters", 1.4)) < roughness(clean) < roughness(edited(clean, "sharpening", 1.0))
 
 
+def test_a_crop_takes_half_to_one_and_a_half_of_its_strength_off_each_side() -> None:
+    rows, columns = np.mgrid[:200, :160]
+    ramps = np.stack([rows, columns, rows], axis=-1).astype(np.uint8)
+    found = np.concatenate([edited(ramps, "crop", 4.0, seed=seed)[[0, -1], [0, -1], :2] for seed in range(40)])
+    first, last = found[::2].astype(int), np.array([199, 159]) - found[1::2]
+    for taken in (first, last):
+        assert (taken.min(), taken.max()) == (2, 6)
+
+
 def test_no_strength_that_is_measured_is_learned_and_two_families_are_not() -> None:
     assert set(KINDS_HELD_OUT) == set(FAMILIES)
     assert set(HELD_OUT) - set(LEARNED) == {"clahe", "retro"}
