@@ -35,8 +35,9 @@ from facewarden.data.sample_words import as_split
 from facewarden.data.simulate import Simulation
 from facewarden.data.simulate.capture import CaptureSpec
 from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
-from facewarden.data.simulate.rephotograph import FLAT, TakenPhoto, rephotographed, square_photo
+from facewarden.data.simulate.rephotograph import TakenPhoto, rephotographed, square_photo
 from facewarden.data.simulate.site_plan import PATTERN, weighted
+from facewarden.data.simulate.species import FLAT
 from facewarden.data.simulate.writer import write_png
 
 HOLDERS = 40
@@ -112,18 +113,20 @@ def photo_captures(
 
     def as_it_is(found: Found) -> list[Sample]:
         place = os.path.relpath(found.photo.path.absolute(), root.absolute())
-        return [sample_of(found, f"photo {found.photo.key}", "bona_fide", place, found.box)]
+        return [sample_of(found, f"photo {found.photo.key}", "bona_fide", place, found.box, simulated=False)]
 
     photos = found_photos(faces, people=people, each=each, groups=groups, skip=skip, seed=seed, split=split)
     made = tuple(row for found in photos for row in (rows or as_it_is)(found))
     return Manifest(made, root=root, name=f"photos of {open_dataset(faces).name}")
 
 
-def sample_of(found: Found, key: str, species: str, rgb: str, box: NDArray[np.float32]) -> Sample:
-    """The row of a picture of a photo."""
+def sample_of(
+    found: Found, key: str, species: str, rgb: str, box: NDArray[np.float32], *, simulated: bool
+) -> Sample:  # fmt: skip
+    """The row of a picture of a photo, which is the photo itself or was taken of it by a simulated camera."""
     return Sample(
         key, as_split(found.split), int(species == "bona_fide"), species, f"photo {found.photo.identity}",
-        found.domain, rgb=rgb, box=tuple(round(float(v), 2) for v in box), simulated=not key.startswith("photo"),
+        found.domain, rgb=rgb, box=tuple(round(float(v), 2) for v in box), simulated=simulated,
     )  # fmt: skip
 
 
@@ -157,7 +160,8 @@ def pairs_of(root: Path, *, seed: int, size: int, framing: float) -> Rows:
         for species, taken in zip(("bona_fide", spec.species), rephotographed(spec, photo, holder=holder), strict=True):
             path = folder / f"{name}_{species}.png"
             write_png(path, taken.image)
-            made.append(sample_of(found, path.stem, species, path.relative_to(root).as_posix(), taken.box))
+            place = path.relative_to(root).as_posix()
+            made.append(sample_of(found, path.stem, species, place, taken.box, simulated=True))
         return made
 
     return rows

@@ -27,7 +27,7 @@ from facewarden.data.simulate.sensor.domains import ColorSensor, Domain, RangeSe
 from facewarden.data.simulate.sensor.ranging import measure
 from facewarden.data.simulate.sensor.site import Site
 from facewarden.data.simulate.sensor.sites import site_named
-from facewarden.data.simulate.species import SpeciesStage, builder
+from facewarden.data.simulate.species import FLAT, SpeciesStage, builder
 from facewarden.data.simulate.species.parts.stage import Photo, StagedPresentation, face_width
 
 
@@ -178,8 +178,16 @@ def make_scene(
 
     Args:
         spec, victim, wearer, site: as there.
-        photo: what a sheet or a panel shows, instead of a picture of the victim.
+        photo: what a sheet or a panel shows, instead of a picture of the victim: of a species of `FLAT`, version 2.
+
+    Raises:
+        BadInputError: a photo for another species or version, which would not show it as it is.
     """
+    if photo is not None and (spec.species not in FLAT or spec.version != 2):
+        raise BadInputError(
+            f"version {spec.version} of the simulator shows no whole photo as {spec.species!r}",
+            hint=f"version 2 and one of {', '.join(FLAT)}",
+        )
     site = site_named(spec.domain, version=spec.version) if site is None else site
     automatics, chain, color, ranged = None, None, site.color, site.depth
     if isinstance(site, Site):

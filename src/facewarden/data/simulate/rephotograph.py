@@ -19,12 +19,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.simulate.capture import CaptureSpec, Scene, generator, make_scene
 from facewarden.data.simulate.person.maps import FaceMaps
 from facewarden.data.simulate.person.people import FACE_MM
-from facewarden.data.simulate.scene.filters import blurred
 from facewarden.data.simulate.scene.view import F32
-from facewarden.data.simulate.species.parts.stage import Photo, decode
-
-FLAT = ("print_flat", "print_bent", "replay_phone", "replay_phone_bright", "replay_tablet", "replay_pc")
-"""Species of version 2 that show a photo as a whole, with what is around the face."""
+from facewarden.data.simulate.species.parts.stage import Photo, decode, face_of
 
 _ROLL = 0.09
 """Largest angle, in radians, by which the camera is turned about its axis."""
@@ -54,7 +50,14 @@ def square_photo(image: NDArray[np.uint8], *, box: NDArray[np.floating], landmar
         image: `(h, w, 3)` uint8 sRGB.
         box: `(4,)` pixels of the face.
         landmarks: `(5, 2)` pixels.
+
+    Raises:
+        BadInputError: the box has no area.
     """
+    if not (box[2] > box[0] and box[3] > box[1]):
+        raise BadInputError(
+            f"a face box of {', '.join(f'{value:g}' for value in box)} has no area", hint="x0 y0 x1 y1 in pixels"
+        )
     size = np.array([image.shape[1], image.shape[0]])
     side = int(size.min())
     middle = (np.asarray(box[:2]) + np.asarray(box[2:])) / 2
@@ -74,7 +77,7 @@ def rephotographed(spec: CaptureSpec, photo: Photo, *, holder: FaceMaps) -> tupl
     camera; the attack is printed or shown first, by the species of the spec.
 
     Args:
-        spec: of the attack: one of `FLAT`, version 2.
+        spec: of the attack: one of `facewarden.data.simulate.species.FLAT`, version 2.
         photo: as `square_photo` makes it.
         holder: whose hands and head are seen beside the sheet.
 
@@ -84,12 +87,7 @@ def rephotographed(spec: CaptureSpec, photo: Photo, *, holder: FaceMaps) -> tupl
     Raises:
         BadInputError: another species or version.
     """
-    if spec.species not in FLAT or spec.version != 2:
-        raise BadInputError(
-            f"version {spec.version} of the simulator shows no whole photo as {spec.species!r}",
-            hint=f"version 2 and one of {', '.join(FLAT)}",
-        )
-    scene = make_scene(spec, holder, wearer=holder, photo=photo)
+    scene = make_scene(spec, holder, photo=photo)
     attack, _ = scene.color_picture(generator(spec.seed, "sensor", spec.key), scene.radiance)
     return _in_person(spec, scene, photo), TakenPhoto(
         attack, scene.shown.box, scene.shown.landmarks, scene.shown.attributes
@@ -102,22 +100,19 @@ def _in_person(spec: CaptureSpec, scene: Scene, photo: Photo) -> TakenPhoto:
     stage = scene.stage
     scale = stage.face_pixels / float(photo.box[2] - photo.box[0])
     place = _placed(photo, scale=scale, center=stage.center, roll=float(rng.uniform(-_ROLL, _ROLL)))
-    image = blurred(photo.image, 0.42 / scale) if scale < 0.8 else photo.image
-    moved = cv2.warpAffine(image, place, (spec.size, spec.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    moved = cv2.warpAffine(
+        photo.to_shrink(scale), place, (spec.size, spec.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
     white = stage.light.key * np.float32(0.6) + stage.light.sky + stage.light.bounce
     radiance = decode(np.asarray(moved, np.float32)) * (white / white.mean())
-    x0, y0, x1, y1 = photo.box
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-    points = np.concatenate([photo.landmarks, corners]) @ place[:, :2].T + place[:, 2]
-    box = np.concatenate([points[5:].min(0), points[5:].max(0)]).astype(np.float32)
+    landmarks, box = face_of(photo.marks @ place[:, :2].T + place[:, 2])
     taken, _ = scene.color_picture(
         generator(spec.seed, "sensor", spec.key, "in person"), np.asarray(radiance, np.float32), box=box
     )
-    return TakenPhoto(taken, box, points[:5].astype(np.float32))
+    return TakenPhoto(taken, box, landmarks)
 
 
 def _placed(photo: Photo, *, scale: float, center: tuple[float, float], roll: float) -> F32:
     """The matrix `(2, 3)` that brings the middle of the photo's face box to a pixel of the frame."""
     turn = scale * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
-    middle = (photo.box[:2] + photo.box[2:]) / 2
-    return np.column_stack([turn, np.array(center) - turn @ middle]).astype(np.float32)
+    return np.column_stack([turn, np.array(center) - turn @ photo.middle]).astype(np.float32)

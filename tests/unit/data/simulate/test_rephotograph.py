@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.datasets import FacePhoto
-from facewarden.data.simulate.capture import CaptureSpec
+from facewarden.data.simulate.capture import CaptureSpec, make_scene
 from facewarden.data.simulate.person.people import ProceduralPeople, frame_of
-from facewarden.data.simulate.rephotograph import FLAT, TakenPhoto, rephotographed, square_photo
+from facewarden.data.simulate.rephotograph import TakenPhoto, rephotographed, square_photo
+from facewarden.data.simulate.species import FLAT
 from facewarden.data.simulate.species.parts.stage import Photo
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -97,6 +98,20 @@ def test_the_same_spec_gives_the_same_bits_and_another_key_others() -> None:
         assert (one.image != different.image).any()
 
 
+def test_a_photo_is_no_part_of_a_scene_that_does_not_show_it() -> None:
+    holder = ProceduralPeople(0, *frame_of(SIZE, FRAMING)).maps(0, key="holds")
+    with pytest.raises(BadInputError, match="shows no whole photo as 'mask_rigid'"):
+        make_scene(replace(SPEC, species="mask_rigid"), holder, photo=shown())
+    with pytest.raises(BadInputError, match="version 1 of the simulator shows no whole photo"):
+        make_scene(CaptureSpec("k", "v", "print_flat", "alder"), holder, photo=shown())
+
+
+@pytest.mark.parametrize("box", [[70, 40, 70, 105], [120, 40, 70, 105], [70, 40, 120, 40], [70, np.nan, 120, 105]])
+def test_a_face_box_without_area_is_refused(box: list[float]) -> None:
+    with pytest.raises(BadInputError, match="has no area"):
+        square_photo(picture(), box=np.array(box, np.float32), landmarks=MARKS)
+
+
 @pytest.mark.parametrize(("species", "version"), [("mask_rigid", 2), ("bona_fide", 2), ("print_flat", 1)])
 def test_what_shows_no_whole_photo_is_refused(species: str, version: int) -> None:
     spec = CaptureSpec("k", "v", species, "alder", version=version)
@@ -117,5 +132,9 @@ def test_the_benchmark_writes_as_many_attacks_as_bona_fide_pictures(tmp_path: Pa
     assert {row.species for row in made[1::2]} <= set(FLAT)
     assert {row.domain for row in made} == {"photos_1"}
     assert all(row.simulated and (tmp_path / str(row.rgb)).is_file() for row in made)
+    found = script["Found"](photos[0], picture(), BOX, MARKS, split="train", domain="photos_1")
+    for simulated in (False, True):  # whatever the key is
+        row = script["sample_of"](found, "photo of a photo", "bona_fide", "a.png", BOX, simulated=simulated)
+        assert row.simulated is simulated
     assert not any(name in str(row.rgb) for row in made for name in ("ann", "bob"))
     assert [row.subject for row in made] == ["photo ann", "photo ann", "photo bob", "photo bob"]

@@ -24,10 +24,13 @@ PRESENT: Mapping[str, Callable[[SpeciesStage], StagedPresentation]] = MappingPro
 SCREENS = ("replay_phone", "replay_phone_bright", "replay_tablet", "replay_pc")
 """Species that show a picture on a panel, behind or before which nobody's face is seen."""
 
+FLAT = ("print_flat", "print_bent", *SCREENS)
+"""Species of version 2 that show a photo as a whole, with what is around the face."""
+
 
 def builder(species: str, *, version: int) -> Callable[[SpeciesStage], StagedPresentation]:
     """The function that builds a species of `facewarden.core.labels.SPECIES_BY_VERSION[version]`."""
     return (PRESENT if version == 1 else PRESENT_2)[species]
 
 
-__all__ = ["PRESENT", "PRESENT_2", "SCREENS", "SpeciesStage", "StagedPresentation", "builder"]
+__all__ = ["FLAT", "PRESENT", "PRESENT_2", "SCREENS", "SpeciesStage", "StagedPresentation", "builder"]

@@ -20,7 +20,7 @@ def warped(photo: Photo, head: PlacedHead) -> tuple[F32, F32, F32]:
     matrix, _ = cv2.estimateAffinePartial2D(photo.landmarks, head.landmarks, method=cv2.LMEDS)
     size = head.regions.shape[0]
     scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
-    image = photo.image if scale > 0.8 else cv2.GaussianBlur(photo.image, (0, 0), 0.42 / scale)
+    image = photo.to_shrink(scale)
     codes = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inverse = cv2.invertAffineTransform(matrix).astype(np.float32) * np.float32(photo.mm_per_pixel)
     line = np.arange(size, dtype=np.float32)

@@ -41,7 +41,7 @@ def _sheet(stage: SpeciesStage, *, radius: float) -> StagedPresentation:
     hit = intersect(stage.view, placement)
     density = stage.view.pixels_per_mm(distance)
     size = photo.image.shape[0] * scale
-    middle = (photo.box[:2] + photo.box[2:]) / 2 * scale
+    middle = photo.middle * scale
     # The picture is cut to a portrait: all of its height, some of its width, then the printer's unprinted margin.
     left, right = -min(middle[0], width * stage.pick(0.75, 1.2)), min(size - middle[0], width * stage.pick(0.75, 1.2))
     top, bottom = -min(middle[1], width * stage.pick(0.85, 1.3)), min(size - middle[1], width * stage.pick(0.9, 1.4))

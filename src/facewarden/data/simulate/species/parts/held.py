@@ -7,12 +7,12 @@ import numpy as np
 from facewarden.data.simulate.scene.surface import Surface
 from facewarden.data.simulate.scene.surroundings import fingers
 from facewarden.data.simulate.scene.view import F32, Placement
-from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, skin_of
+from facewarden.data.simulate.species.parts.stage import Photo, SpeciesStage, face_of, skin_of
 
 
 def marks_on(photo: Photo, *, scale: float) -> F32:
     """Landmarks of the photo, `(5, 2)` mm on the sheet, zero at the middle of the face box."""
-    return _on_sheet(photo, photo.landmarks, scale=scale)
+    return _on_sheet(photo, scale=scale)[:5]
 
 
 def seen_face(stage: SpeciesStage, placement: Placement, photo: Photo, *, scale: float) -> tuple[F32, F32]:
@@ -24,15 +24,11 @@ def seen_face(stage: SpeciesStage, placement: Placement, photo: Photo, *, scale:
         photo: what it shows.
         scale: mm per pixel of the photo.
     """
-    x0, y0, x1, y1 = photo.box
-    corners = _on_sheet(photo, np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32), scale=scale)
-    points = stage.view.project(placement.points(np.concatenate([marks_on(photo, scale=scale), corners])))
-    return points[:5], np.concatenate([points[5:].min(0), points[5:].max(0)])
+    return face_of(stage.view.project(placement.points(_on_sheet(photo, scale=scale))))
 
 
-def _on_sheet(photo: Photo, points: F32, *, scale: float) -> F32:
-    middle = (photo.box[:2] + photo.box[2:]) / 2
-    return np.asarray((points - middle) * np.float32(scale), np.float32)
+def _on_sheet(photo: Photo, *, scale: float) -> F32:
+    return np.asarray((photo.marks - photo.middle) * np.float32(scale), np.float32)
 
 
 def holding_hand(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facewarden.data.simulate.scene.filters import blurred
 from facewarden.data.simulate.scene.grids import halftone, sampled
 from facewarden.data.simulate.scene.light import LUMA
 from facewarden.data.simulate.scene.surroundings import smooth_noise
@@ -112,11 +111,7 @@ def lay(photo: Photo, across: F32, down: F32, *, scale: float, pixels_per_mm: fl
         pixels_per_mm: of the frame, to blur the photo before it is made smaller.
         fill: code value outside the photo.
     """
-    middle = (photo.box[:2] + photo.box[2:]) / 2
-    image = photo.image
-    shrink = scale * pixels_per_mm
-    if shrink < 0.8:
-        image = blurred(image, 0.42 / shrink)
+    middle, image = photo.middle, photo.to_shrink(scale * pixels_per_mm)
     x = across * np.float32(1 / scale) + np.float32(middle[0])
     y = down * np.float32(1 / scale) + np.float32(middle[1])
     return np.asarray(

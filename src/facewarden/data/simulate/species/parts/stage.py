@@ -96,6 +96,31 @@ class Photo:
     box: F32
     mm_per_pixel: float
 
+    @property
+    def middle(self) -> F32:
+        """Pixel `(2,)` in the middle of the face box."""
+        return np.asarray((self.box[:2] + self.box[2:]) / 2, np.float32)
+
+    @property
+    def marks(self) -> F32:
+        """Landmarks and then corners of the face box, `(9, 2)` pixels; `face_of` takes them apart."""
+        x0, y0, x1, y1 = self.box
+        return np.concatenate([self.landmarks, np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)])
+
+    def to_shrink(self, scale: float) -> F32:
+        """The image, blurred where it will be made so much smaller that it would alias.
+
+        Args:
+            scale: by which its size will be multiplied.
+        """
+        return blurred(self.image, 0.42 / scale) if scale < 0.8 else self.image
+
+
+def face_of(marks: NDArray[np.floating]) -> tuple[F32, F32]:
+    """Landmarks `(5, 2)` and the box `(4,)` about the corners, of `Photo.marks` where they were brought to."""
+    corners = marks[5:]
+    return marks[:5].astype(np.float32), np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
+
 
 def face_width(maps: FaceMaps) -> float:
     """Width of the face box in mm."""

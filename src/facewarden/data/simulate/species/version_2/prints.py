@@ -76,7 +76,7 @@ def _cut(
 ) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float]]:
     """Left, top, right, bottom (mm) of the picture and of the sheet: the better, the larger, up to a poster's."""
     size = photo.image.shape[0] * scale
-    middle = (photo.box[:2] + photo.box[2:]) / 2 * scale
+    middle = photo.middle * scale
     low, high = {"low": (0.75, 1.2), "medium": (0.9, 1.5), "high": (1.2, 3.0)}[stage.quality]
     left = -min(middle[0], width * stage.pick(low, high), reach)
     right = min(size - middle[0], width * stage.pick(low, high), reach)
