@@ -20,10 +20,11 @@ import torch
 from cloak_kinds_faces import CLOAKS, SURROGATES, Faces, first_rows
 from cloak_kinds_fit import FAMILIES, NOISE_FACES, TOLD, Described, learned_from, lines_of, tested_cloaks, tested_edits
 from numpy.typing import NDArray
+from torch import Tensor
 
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.metrics.match import auc
-from facewarden.nn.cloak_kinds import KindLines
+from facewarden.nn.cloak_kinds import KindLines, kind_likelihoods, noise_likelihood
 from facewarden.photos.aligned import AlignedFaces
 from facewarden.purifiers.puface import PuFace
 from facewarden.training.suspicion import NATURAL
@@ -95,15 +96,11 @@ class Tables:
 
     def each(self, values: Values, lines: dict[str, Any]) -> Values:
         """Likelihood of each kind, that of noise by the line of the release before, as the purifier tells it."""
-        found = np.asarray(KindLines.from_settings(lines)(torch.from_numpy(values)).numpy())
-        if "noise" in lines["names"]:
-            found[:, lines["names"].index("noise")] = self.noise(values)
-        return found
+        return doubles(kind_likelihoods(KindLines.from_settings(lines), singles(values), noise=self.before))
 
     def noise(self, values: Values) -> Values:
         """Likelihood by the noise line."""
-        weights = np.array(self.before["weights"])
-        return np.asarray(1 / (1 + np.exp(-(values[:, : len(weights)] @ weights + self.before["bias"]))))
+        return doubles(noise_likelihood(self.before, singles(values)))
 
     def alarms(self, values: Values, people: list[str] | None = None) -> dict[str, Any]:
         """Shares suspected before and now, and of which kind."""
@@ -155,6 +152,16 @@ class Tables:
                 share_of, mean = (float(np.average(one[rows], weights=weights[rows])) for one in (labels, scores))
                 table.append({"from": number / 3, "n": int(rows.sum()), "likelihood": mean, "cloaked": share_of})
         return {"brier": float(np.average((scores - labels) ** 2, weights=weights)), "bins": table}
+
+
+def singles(values: Values) -> Tensor:
+    """Statistics in the precision in which the purifier gave them."""
+    return torch.from_numpy(values).float()
+
+
+def doubles(likelihoods: Tensor) -> Values:
+    """Likelihoods as a table has them."""
+    return np.asarray(likelihoods.double().numpy())
 
 
 def share(hits: NDArray[np.bool_], people: list[str]) -> dict[str, Any]:

@@ -26,15 +26,13 @@ from facewarden.training.edits import edited
 SURROGATES = ("mobilefacenet_512", "dlib_resnet34")
 CLOAKS = {
     "noise": 'lowkey:8{"precision": "bfloat16"}',
-    "one mask": 'opom:8{"precision": "bfloat16"}',
     "smooth": 'smooth:8{"steps": 12, "precision": "bfloat16"}',
     "tint": 'tint:mid{"steps": 12, "precision": "bfloat16"}',
     "warp": 'warp:mid{"steps": 12, "precision": "bfloat16"}',
 }
-"""Family -> cloak; one mask a person is a noise cloak as well."""
-DISTRACTORS = 120
-GALLERY, PROBES = 2, 4
-"""Photos of each sealed person: in the gallery, where they are cloaked, and searched with."""
+"""Family -> cloak."""
+_LEFT_OUT = 120
+"""People who come before those who are learned from, in the order of the seed."""
 _EACH = 8
 
 Crops = NDArray[np.uint8]
@@ -58,12 +56,8 @@ class Faces:
 
     @cached_property
     def learning(self) -> AlignedFaces:
-        """People of few photos on whom puface was not trained, one photo each, without the distractors."""
-        return self._aligned("learning", self._looked_at()[DISTRACTORS:])
-
-    @cached_property
-    def distractors(self) -> AlignedFaces:
-        return self._aligned("distractors", self._looked_at()[:DISTRACTORS])
+        """People of few photos on whom puface was not trained, one photo each, without the first of them."""
+        return self._aligned("learning", self._looked_at()[_LEFT_OUT:])
 
     @cached_property
     def open_users(self) -> AlignedFaces:
@@ -71,26 +65,16 @@ class Faces:
         pool = [one for one in self._part("users") if not is_sealed(one.identity) and one.identity not in CHOSEN_BY]
         return self._aligned("open users", choose_people(pool, people=10**6, at_least=2, at_most=2, seed=0))
 
-    def sealed(self, people: int) -> AlignedFaces:
-        """Sealed users, the gallery photos of each before the probes."""
-        pool, photos = [one for one in self._part("users") if is_sealed(one.identity)], GALLERY + PROBES
-        return self._aligned("sealed", choose_people(pool, people=people, at_least=photos, at_most=photos, seed=0))
-
     def of_set(self, spec: str) -> AlignedFaces:
         """One photo of each person of another set."""
         chosen = choose_people(open_dataset(spec).photos(), people=40, at_least=1, at_most=1, seed=0)
         return self._aligned(spec.partition(":")[0], chosen, spec=spec)
 
     def cloaked(self, faces: AlignedFaces, family: str, rows: list[int]) -> Crops:
-        """Some faces with a cloak of one family; one mask a person is made of the rows of each person."""
+        """Some faces with a cloak of one family."""
         lab, recipe = ExperimentCache(crowd_of(faces), self.run), recipe_of(family)
         groups = [rows[start : start + _EACH] for start in range(0, len(rows), _EACH)]
-        if family == "one mask":
-            people = dict.fromkeys(faces.person[row] for row in rows)
-            groups = [[row for row in rows if faces.person[row] == who] for who in people]
-        made = np.concatenate([lab.cloaked(recipe, "", rows=group) for group in groups])
-        order = np.argsort([row for group in groups for row in group])
-        return np.asarray(made[order][np.argsort(np.argsort(rows))])
+        return np.concatenate([lab.cloaked(recipe, "", rows=group) for group in groups])
 
     def kept(self, kind: str, about: dict[str, Any], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """An array of a recipe, made once."""

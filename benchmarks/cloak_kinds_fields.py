@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from cloak_kinds_faces import Crops, Faces, first_rows
+from cloak_kinds_fit import with_field
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -26,7 +27,6 @@ from facewarden.attacks.smooth import Smooth
 from facewarden.attacks.tint import Tint
 from facewarden.attacks.warp import Warp
 from facewarden.core.seeding import derive
-from facewarden.core.threat import ThreatModel
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.photos.aligned import to_images
 
@@ -98,9 +98,7 @@ def fields(family: str, crops: Crops, *, seed: int) -> tuple[Rows, Rows]:
     attack, eps, _ = ATTACKS[family]
     images = to_images(crops)
     rng = np.random.default_rng(derive(seed, "fields", family))
-    shape = (len(images), attack.channels(images), attack.grid, attack.grid)
-    field = torch.from_numpy(np.sign(rng.uniform(-1, 1, shape)) * rng.uniform(0.6, 1.0, shape)).float()
-    changed = attack.render(images, field, ThreatModel(norm="linf", eps=eps))
+    changed, field = with_field(attack, images, rng, eps=eps)
     seen = small(family, torch.round(changed * 255) / 255)
     if isinstance(attack, Warp):
         moves = attack.displacement(field, 112, 112)

@@ -11,6 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facewarden.core.errors import BadInputError
+from facewarden.nn.residue import DESCRIBED, ENERGIES
+
+NOISE = "noise"
+"""The kind of cloak that a purifier's network itself takes out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,43 @@ class KindLines:
         scores = values.double() @ self.weights.to(values.device).T + self.bias.to(values.device)
         reference = torch.zeros(len(scores), 1, dtype=scores.dtype, device=scores.device)
         return torch.softmax(torch.cat([reference, scores], dim=1), dim=1)[:, 1:].to(values.dtype)
+
+
+def noise_likelihood(fitted: Mapping[str, Any], values: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
+    """Likelihood of a cloak of noise: the logistic function of what is taken out.
+
+    Args:
+        fitted: `weights` and `bias` of a card, of all that describes what is taken out, or of its energies alone, as
+            releases before 0.2 fitted them.
+        values: statistics of faces, those of what is taken out before all others.
+
+    Raises:
+        BadInputError: another number of weights.
+    """
+    count = len(fitted["weights"])
+    if count not in (ENERGIES, DESCRIBED):
+        raise BadInputError(
+            f"the card weighs {count} statistics of what is taken out, there are {DESCRIBED}",
+            hint="facewarden train fits it again",
+        )
+    scale = torch.tensor(fitted["weights"], dtype=values.dtype, device=values.device)
+    return torch.sigmoid((values[:, :count] * scale).sum(dim=1) + float(fitted["bias"]))
+
+
+def kind_likelihoods(
+    lines: KindLines, values: Float[Tensor, "b d"], *, noise: Mapping[str, Any] | None
+) -> Float[Tensor, "b k"]:
+    """Likelihood of each kind; that of noise by its own function, so that a row need not add up to 1.
+
+    Args:
+        lines: of the kinds.
+        values: all statistics of faces, see `facewarden.purifiers.parts.learned.LearnedPurifier.statistics`.
+        noise: as of `noise_likelihood`; without it noise is told by its line.
+    """
+    each = lines(values)
+    if NOISE in lines.names and noise is not None:
+        each[:, lines.names.index(NOISE)] = noise_likelihood(noise, values)
+    return each
 
 
 def likeliest(names: Sequence[str], likelihoods: Float[Tensor, "b k"]) -> list[str]:

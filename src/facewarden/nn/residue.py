@@ -9,6 +9,8 @@ from torch.nn import functional
 
 ENERGIES = 8
 """How many of the statistics are energies; they come first."""
+DESCRIBED = 35
+"""How many statistics `residue_description` gives."""
 _FAINTEST = 1e-8
 
 

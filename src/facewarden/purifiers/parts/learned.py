@@ -15,15 +15,13 @@ from facewarden.core.compute.device import device_of
 from facewarden.core.compute.precision import autocast, check_precision
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
-from facewarden.nn.cloak_kinds import KindLines
+from facewarden.nn.cloak_kinds import KindLines, kind_likelihoods, noise_likelihood
 from facewarden.nn.cloak_statistics import at_size, cloak_statistics
 from facewarden.nn.fast_forward import FastForward
-from facewarden.nn.residue import ENERGIES, residue_description
+from facewarden.nn.residue import residue_description
 from facewarden.nn.restorer import build_restorer
 from facewarden.nn.unet import UNet
 
-NOISE = "noise"
-"""The kind of cloak that the network itself takes out."""
 CROP = 112
 """Side of the crops that are purified again and again."""
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
@@ -138,8 +136,11 @@ class LearnedPurifier(Purifier):
         """
         if self.kinds:
             return self.kind_likelihoods(images, restored).amax(dim=1)
+        fitted = self.card.settings.get("suspicion")
+        if fitted is None:
+            raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
         with torch.no_grad():
-            return self._noise_likelihood(residue_description(images, restored))
+            return noise_likelihood(fitted, residue_description(images, restored))
 
     def kind_likelihoods(self, images: Tensor, restored: Tensor) -> Tensor:
         """Likelihood `(b, kinds)` of each kind of cloak.
@@ -157,11 +158,8 @@ class LearnedPurifier(Purifier):
         if self._lines is None:
             raise BadInputError(f"{self.name}: these weights tell no kinds of cloaks", hint="puface tells them")
         with torch.no_grad():
-            removed = residue_description(images, restored)
-            each = self._lines(self._statistics(images, removed))
-            if NOISE in self._lines.names and "suspicion" in self.card.settings:
-                each[:, self._lines.names.index(NOISE)] = self._noise_likelihood(removed).to(each.dtype)
-        return each
+            values = self.statistics(images, restored)
+            return kind_likelihoods(self._lines, values, noise=self.card.settings.get("suspicion"))
 
     def statistics(self, images: Tensor, restored: Tensor) -> Tensor:
         """What the lines of kinds weigh: of what is taken out, of the face itself, and of the network's encoder.
@@ -173,30 +171,11 @@ class LearnedPurifier(Purifier):
         Raises:
             BadInputError: a network without an encoder of several sizes.
         """
-        with torch.no_grad():
-            return self._statistics(images, residue_description(images, restored))
-
-    def _statistics(self, images: Tensor, removed: Tensor) -> Tensor:
-        """The statistics, where those of what is taken out are there already."""
         if not isinstance(self.network, UNet):
             raise BadInputError(f"{self.name}: kinds are told by the encoder of a U-Net", hint='{"body": "unet"}')
         with torch.no_grad():
             faces = at_size(images.float(), CROP)
             there = faces.to(device_of(self.network) or faces.device)
             encoded = self.network.encoded(there.contiguous(memory_format=torch.channels_last)).to(faces.device)
-            found = [removed, cloak_statistics(faces), encoded]
+            found = [residue_description(images, restored), cloak_statistics(faces), encoded]
         return torch.cat([part.to(encoded.dtype) for part in found], dim=1)
-
-    def _noise_likelihood(self, removed: Tensor) -> Tensor:
-        """The fitted function of statistics of what is taken out."""
-        fitted = self.card.settings.get("suspicion")
-        if fitted is None:
-            raise BadInputError(f"{self.name}: these weights tell no cloaks", hint="facewarden train fits it")
-        values = removed[:, :ENERGIES] if len(fitted["weights"]) == ENERGIES else removed  # of the release before
-        if len(fitted["weights"]) != values.shape[1]:
-            raise BadInputError(
-                f"{self.name}: its card weighs {len(fitted['weights'])} statistics, there are {values.shape[1]}",
-                hint="facewarden train fits it again",
-            )
-        scale = torch.tensor(fitted["weights"], dtype=values.dtype, device=values.device)
-        return torch.sigmoid((values * scale).sum(dim=1) + float(fitted["bias"]))

@@ -1,0 +1,78 @@
+"""Scripts of published results: a look overwrites none of them, and what is measured is what ships."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from facewarden.attacks.tint import Tint
+from facewarden.core.threat import ThreatModel
+from facewarden.purifiers.puface import PuFace
+from stand_ins import generator, make_faces
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the benchmarks, whose files find each other as when one of them is run."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return BENCHMARKS
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [([], "docs/results/service"), (["--small"], "runs/service_small"), (["--out", "docs/results/../results/service"],
+     "docs/results/service"), (["--small", "--out", "somewhere"], "somewhere")],
+)  # fmt: skip
+def test_a_look_at_the_service_is_written_beside_no_page(
+    words: list[str], folder: str, scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = runpy.run_path(str(scripts / "service.py"))
+    names = script["main"].__globals__
+    for name, place in [(name, place) for name, place in names.items() if isinstance(place, Path)]:
+        monkeypatch.setitem(names, name, tmp_path / place.relative_to(BENCHMARKS.parent))
+    called: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: called.append(command))
+    monkeypatch.setattr(sys, "argv", ["service.py", *words])
+    monkeypatch.chdir(tmp_path)
+    script["main"]()
+    written = [Path(command[command.index("--out") + 1]) for command in called if "--out" in command]
+    assert written == [tmp_path / folder / f"{name}.json" for name in ("load", "audit")]
+    pages = [command for command in called if command[-1] == "--write"]
+    assert len(pages) == (folder == "docs/results/service")
+
+
+def test_a_look_at_the_service_beside_the_page_is_refused(
+    scripts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = runpy.run_path(str(scripts / "service.py"))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it measured"))
+    monkeypatch.setattr(sys, "argv", ["service.py", "--small", "--out", str(script["OUT"])])
+    with pytest.raises(SystemExit):
+        script["main"]()
+    assert "--small is a look" in capsys.readouterr().err
+
+
+def test_kinds_of_cloaks_are_measured_by_what_ships(scripts: Path) -> None:
+    purifier, faces = PuFace(), make_faces(4)
+    field = torch.randn(4, 6, 5, 5, generator=generator(3)).sign()
+    faces = torch.cat([faces, Tint().render(faces, field, ThreatModel(norm="linf", eps=1.0))])
+    restored = purifier(faces)
+    script = runpy.run_path(str(scripts / "cloak_kinds.py"))
+    values = purifier.statistics(faces, restored).double().numpy()  # as `Described` keeps them
+    settings: dict[str, Any] = dict(purifier.card.settings)
+    tables = script["Tables"](settings["kinds"], settings["suspicion"], values)
+    found = tables.each(values, settings["kinds"])
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, purifier.kind_likelihoods(faces, restored).double().numpy())
+    np.testing.assert_array_equal(found.max(axis=1), purifier.likelihood(faces).double().numpy())
+    np.testing.assert_array_equal(tables.noise(values), found[:, settings["kinds"]["names"].index("noise")])
+    assert tables.alarms(values)["now"]["count"] == int((purifier.likelihood(faces) >= 0.5).sum())
