@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
@@ -76,3 +77,25 @@ def test_kinds_of_cloaks_are_measured_by_what_ships(scripts: Path) -> None:
     np.testing.assert_array_equal(found.max(axis=1), purifier.likelihood(faces).double().numpy())
     np.testing.assert_array_equal(tables.noise(values), found[:, settings["kinds"]["names"].index("noise")])
     assert tables.alarms(values)["now"]["count"] == int((purifier.likelihood(faces) >= 0.5).sum())
+
+
+def test_finished_cells_come_back_as_they_were(scripts: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [{"key": f"k{place}", "label": place % 2} for place in range(80)]
+    results: dict[str, dict[str, Any]] = {
+        "one": {"rows": {"test": rows}, "scores": rng.normal(size=100).astype(np.float32).tolist(), "few": [0.1, None]},
+        "two": {"rows": {"test": rows}, "scores": rng.normal(size=100).tolist(), "log": [{"loss": 0.5}] * 3},
+    }
+    for name, result in results.items():
+        folder = tmp_path / "run" / "cells" / name
+        folder.mkdir(parents=True)
+        (folder / "done.json").write_text(json.dumps({"name": name, "result": result}))
+    (tmp_path / "run" / "cells" / "begun").mkdir()
+    script = runpy.run_path(str(scripts / "plan_cells.py"))
+    assert script["write_packed"](tmp_path / "run", tmp_path / "cells.json") == 2
+    held = json.loads((tmp_path / "cells.json").read_text())
+    assert len(held["shared"]) == 1, "rows that two cells share stand once"
+    assert script["unpack"](held, tmp_path / "again") == 2
+    for name, result in results.items():
+        assert json.loads((tmp_path / "again" / "cells" / name / "done.json").read_text())["result"] == result
+    assert script["unpack"](held, tmp_path / "again") == 0, "cells that are there stay"
