@@ -19,6 +19,9 @@ ACTION = ROOT / "action"
 EXAMPLES = ACTION / "examples"
 OURS = "OWNER/facewarden/action@main"
 _EXPRESSION = re.compile(r"\$\{\{ *(?P<path>[\w.-]+) *\}\}")
+_COMPARED = re.compile(r"(?P<path>[\w.-]+) (?P<how>==|!=) '(?P<text>[^']*)'")
+_NAMED = re.compile(r"\bsteps\.(?P<id>[\w-]*)\.?(?P<name>[\w.-]*)")
+_GIVEN = re.compile(r'^ *echo "(?P<name>[\w-]+)=.*>> "\$GITHUB_OUTPUT"$', re.MULTILINE)
 
 
 def _closed(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> dict[str, Any]:
@@ -78,39 +81,56 @@ def composite() -> dict[str, Any]:
     return action
 
 
+def unknown_outputs(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What steps name of other steps, and no step before them gives."""
+    given: set[str] = set()
+    unknown = []
+    for step in steps:
+        unknown += [found[0] for found in _NAMED.finditer(str(dict(step))) if found[0] not in given]
+        ours = step.get("uses") == OURS
+        names = set(composite()["outputs"]) if ours else set(_GIVEN.findall(step.get("run", "")))
+        given |= {f"steps.{step['id']}.outputs.{name}" for name in names} if "id" in step else set()
+    return unknown
+
+
 class Runner:
-    """Runs the shell steps of a job in order; actions of others are passed over.
+    """Runs the shell steps of a job in order; actions of others are written down.
 
     Attributes:
         known: what expressions see: `steps.ID.outputs.NAME`, `github.NAME`.
+        used: name without version of each action of others that would have run -> its inputs.
         environment: of every step.
         folder: where steps run.
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self.known: dict[str, str] = {"github.run_id": "17"}
+        self.used: dict[str, dict[str, str]] = {}
         self.environment = dict(environment)
         self.folder = folder
 
     def job(self, steps: Sequence[Mapping[str, Any]]) -> int:
-        """Run steps until one fails, as a job does; returns its exit code."""
+        """Run steps until one fails, and after it those that want to run then; returns the first exit code but 0."""
+        failed = 0
         for step in steps:
-            if code := self.step(step):
-                return code
-        return 0
+            if self._wanted(step, failed=bool(failed)):
+                code = self.step(step)
+                failed = failed or code
+        return failed
 
     def step(self, step: Mapping[str, Any]) -> int:
         """Run one step, or the steps of our action with its inputs; returns the exit code."""
         if "run" in step:
             return self._shell(step, str(step["run"]))
+        given = {name: self.filled(str(value)) for name, value in step.get("with", {}).items()}
         if step["uses"] != OURS:
+            self.used[step["uses"].partition("@")[0]] = given
             return 0
         action = composite()
-        given = {name: self.filled(str(value)) for name, value in step.get("with", {}).items()}
         inputs = {name: str(one.get("default", "")) for name, one in action["inputs"].items()}
         assert given.keys() <= inputs.keys(), f"the action has no input {given.keys() - inputs.keys()}"
         self.known |= {f"inputs.{name}": value for name, value in (inputs | given).items()}
-        code = self.job([one for one in action["runs"]["steps"] if "run" in one and self._wanted(one)])
+        code = self.job(action["runs"]["steps"])
         if "id" in step:
             for name, output in action["outputs"].items():
                 self.known[f"steps.{step['id']}.outputs.{name}"] = self.filled(str(output["value"]))
@@ -120,12 +140,23 @@ class Runner:
         """A text with its expressions worked out; what nobody set is empty, as on GitHub."""
         return _EXPRESSION.sub(lambda found: self.known.get(found["path"], ""), text)
 
-    def _wanted(self, step: Mapping[str, Any]) -> bool:
-        """Whether a step of our action runs: without a condition, or with `inputs.NAME != ''`."""
-        condition = step.get("if")
-        found = re.fullmatch(r"(inputs\.[\w-]+) != ''", condition or "")
-        assert condition is None or found, f"nobody works out {condition}"
-        return found is None or self.known[found[1]] != ""
+    def _wanted(self, step: Mapping[str, Any], *, failed: bool) -> bool:
+        """Whether a step runs, by its condition: terms that are all true, of which success is one where none is named.
+
+        Args:
+            step: with or without a condition.
+            failed: whether a step before it failed.
+        """
+        status = {"always()": True, "success()": not failed, "failure()": failed}
+        terms = [term.strip() for term in str(step.get("if", "success()")).split("&&")]
+        terms += [] if status.keys() & set(terms) else ["success()"]
+        return all(status[term] if term in status else self._true(term) for term in terms)
+
+    def _true(self, term: str) -> bool:
+        """Whether a value is, or is not, a text."""
+        found = _COMPARED.fullmatch(term)
+        assert found, f"nobody works out {term}"
+        return (self.known.get(found["path"], "") == found["text"]) is (found["how"] == "==")
 
     def _shell(self, step: Mapping[str, Any], command: str) -> int:
         outputs = self.folder / "github-output"

@@ -78,8 +78,6 @@ ADDED_KEYS: dict[str, str] = {
     "degraded_dev": "as degraded, of dev",
     "threshold_regret": "a figure that 0.1 did not have",
     "bpcer20": "as threshold_regret",
-    "kind": "of a cloak, which 0.1 did not tell",
-    "kinds": "lines of kinds of cloaks on the card of puface",
 }
 """Keys that only the new commit writes: key -> reason."""
 
@@ -98,6 +96,9 @@ CHANGED_LINES = {
     r"^bench-presentation/.*\.peeking\[\d+\]: new": "names of the new figures that use the target's labels",
     r"^bench-presentation/.*\.view\.fit: new": "how a frame is fitted into the view, which 0.1 could not choose",
     r"^bench-presentation/summary\.(json: \.tables\[|md: |tex: )": "restates the cells, and has more tables",
+    r"(^|/)purified\.csv: kind\[\d+\]: new, ": "the likeliest kind of cloak, which 0.1 did not tell",
+    r"(^|/)purified\.jsonl: \d+\.kind: new, ": "as in purified.csv",
+    r": [^ ]*\.settings\.kinds\.(names|weights|bias)\b[^ ]*: new, ": "lines of kinds of cloaks on the card of puface",
     r"^audit/report\.(html|md): numbers: ": "restates the JSON, which is compared",
 }
 """Differences that are meant: pattern of the line -> reason."""

@@ -117,6 +117,31 @@ def test_metrics_are_compared_by_name_and_group_so_that_one_more_moves_no_other(
     assert any("protection_rate" in line and "0.5, now 0.75" in line for line in lines)
 
 
+def purified(folder: Path, **more: Any) -> Path:
+    """What purify writes of one photo, and the card and the recipe of a run beside it."""
+    row = {"file": "a.png", "psnr": 30.5, **more}
+    place = folder / "purified"
+    place.mkdir(parents=True)
+    (place / "purified.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")
+    (place / "purified.jsonl").write_text(json.dumps(row) + "\n")
+    kinds = {"kinds": {"names": ["noise"], "weights": [[0.5, 1.5]], "bias": [0.25]}} if more else {}
+    (folder / "card.json").write_text(json.dumps({"settings": {"network": {"gain": 1.0}, **kinds}}))
+    (folder / "plan.json").write_text(json.dumps({"kind": "cloaking", "kinds": ["lowkey"]}))
+    return folder
+
+
+def test_the_kind_of_a_cloak_is_new_and_any_other_kind_is_compared(tmp_path: Path) -> None:
+    old, new = purified(tmp_path / "a"), purified(tmp_path / "b", kind="tint")
+    assert differences(old, new)[0] == []
+    assert differences(purified(tmp_path / "c", kind="noise"), new)[0] == [
+        "purified/purified.csv: kind[0]: 'noise', now 'tint'", "purified/purified.jsonl: 0.kind: 'noise', now 'tint'",
+    ]  # fmt: skip
+    (new / "plan.json").write_text(json.dumps({"kind": "presentation", "kinds": ["fawkes"]}))
+    assert differences(old, new)[0] == [
+        "plan.json: .kind: 'cloaking', now 'presentation'", "plan.json: .kinds[0]: 'lowkey', now 'fawkes'",
+    ]  # fmt: skip
+
+
 def test_a_success_that_is_lost_is_no_change_that_was_meant(tmp_path: Path) -> None:
     for side, success in (("a", [0, 1]), ("b", [1, 0])):
         stages = tmp_path / side / "audit" / "stages"

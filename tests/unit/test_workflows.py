@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import os
 import shlex
@@ -14,7 +15,7 @@ import pytest
 
 from pages.blocks import blocks_of
 from pages.parsing import problems_of
-from workflows import EXAMPLES, GITHUB, GITLAB, OURS, ROOT, Runner, composite, read_workflow
+from workflows import EXAMPLES, GITHUB, GITLAB, OURS, ROOT, Runner, read_workflow, unknown_outputs
 
 FILES = sorted(EXAMPLES.glob("*.yml"))
 PULL, NIGHT, GITLAB_FILE = (EXAMPLES / f"{name}.yml" for name in ("github-pull-request", "github-nightly", "gitlab"))
@@ -74,14 +75,20 @@ def test_a_step_that_no_service_understands_is_refused(wrong: dict[str, Any]) ->
 
 @pytest.mark.parametrize("path", [PULL, NIGHT], ids=lambda path: path.stem)
 def test_expressions_name_what_an_earlier_step_gives(path: Path) -> None:
-    ids = set()
-    for step in steps_of(path):
-        text = str(step)
-        named = {part.split(".outputs")[0] for part in text.split("steps.")[1:]}
-        assert named <= ids, f"{step} names a step that did not run before it"
-        ids |= {step["id"]} if "id" in step else set()
-        for name in (part.split("'")[0].split(" ")[0] for part in text.split("steps.audit.outputs.")[1:]):
-            assert name in composite()["outputs"]
+    assert "steps." in str(steps_of(path))
+    assert unknown_outputs(steps_of(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "right", "wrong"),
+    [(PULL, "steps.audit.outputs.sarif", "steps.audit.outputs.sarf"), (PULL, "'audit'", "'audits'"),
+     (PULL, "steps.audit.outputs", "steps.audit.output"), (NIGHT, "outputs.gate }", "outputs.gates }"),
+     (NIGHT, 'echo "folder=', 'echo "folders='), (NIGHT, "steps.earlier.", "steps.later.")],
+)  # fmt: skip
+def test_an_expression_that_names_nothing_is_noticed(path: Path, right: str, wrong: str) -> None:
+    text = str(steps_of(path))
+    assert right in text
+    assert unknown_outputs(ast.literal_eval(text.replace(right, wrong))) != []
 
 
 def test_a_pull_request_is_audited_and_its_findings_are_kept(runner: Runner, tmp_path: Path) -> None:
@@ -91,14 +98,23 @@ def test_a_pull_request_is_audited_and_its_findings_are_kept(runner: Runner, tmp
     assert words[words.index("--fail-on") + 1] == "presentation.acer > 0.05"
     assert (tmp_path / "pip").read_text().splitlines()[-1].endswith("facewarden[onnx]")
     assert runner.known["steps.audit.outputs.sarif"] == "facewarden-audit/facewarden.sarif"
+    assert runner.used["github/codeql-action/upload-sarif"] == {"sarif_file": "facewarden-audit/facewarden.sarif"}
+    assert "facewarden-audit/report.html" in runner.used["actions/upload-artifact"]["path"]
+
+
+def test_findings_are_kept_where_the_gate_fails(runner: Runner) -> None:
+    runner.environment["WANTED"] = "1"
+    assert runner.job(steps_of(PULL)) == 1
+    assert runner.used["github/codeql-action/upload-sarif"] == {"sarif_file": "facewarden-audit/facewarden.sarif"}
+    assert "actions/upload-artifact" in runner.used
 
 
 def test_without_a_sarif_file_none_is_named(runner: Runner) -> None:
     runner.environment["WANTED"] = "2"
     assert runner.job(steps_of(PULL)) == 2
     assert runner.known["steps.audit.outputs.sarif"] == ""
-    upload = steps_of(PULL)[-1]
-    assert upload["if"] == "always() && steps.audit.outputs.sarif != ''"
+    assert "actions/upload-artifact" in runner.used
+    assert "github/codeql-action/upload-sarif" not in runner.used
 
 
 def test_a_night_is_compared_with_the_last_one_that_passed(runner: Runner, tmp_path: Path) -> None:
@@ -108,6 +124,7 @@ def test_a_night_is_compared_with_the_last_one_that_passed(runner: Runner, tmp_p
     assert first[first.index("--fail-on") + 1] == "upper(presentation.acer) > 0.1"
     kept = tmp_path / "earlier" / "report.json"
     assert kept.read_text() == "{}\n"
+    assert runner.used.pop("actions/cache/save") == {"path": "earlier", "key": "facewarden-17"}
 
     fake = tmp_path / "bin" / "facewarden"
     fake.write_text(FACEWARDEN.format(seen="worse"), encoding="utf-8")
@@ -117,6 +134,7 @@ def test_a_night_is_compared_with_the_last_one_that_passed(runner: Runner, tmp_p
     assert second[second.index("--against") + 1] == "earlier"
     assert second[second.index("--fail-on") + 1].endswith("or regressed(presentation.apcer)")
     assert problems_of(shlex.join(["facewarden", *second])) == []
+    assert "actions/cache/save" not in runner.used
     assert kept.read_text() == "{}\n"  # a night that failed does not become the measure of the next one
 
 
