@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,14 @@ from facewarden.core.guards.limits import LimitError, check_limit, limit_of
 from facewarden.data.sample_words import as_name
 from facewarden.data.table import check_table, connection, literal, plain_name, quoted
 from facewarden.data.tables.column_names import shown_columns
-from facewarden.data.tables.csv_table import CELLS_HINT, COMMENT, header_of, separator_of
+from facewarden.data.tables.csv_table import (
+    CELLS_HINT,
+    COMMENT,
+    cell_text,
+    copied_without_comments,
+    header_of,
+    separator_of,
+)
 from facewarden.data.text import printable
 
 _MISSING = ("", "nan", "NaN", "NaT", "None", "<NA>")
@@ -104,7 +111,8 @@ def read_columns(
         columns = {name: f"c{place}" if separator else quoted(name) for place, name in enumerate(header)}
         rows = _load(reader, source, path, columns, numbers=numbers, texts=texts, hashes=hashes)
         found = {name: _numbers(reader, f"n{i}", name=name, path=path) for i, name in enumerate(numbers)}
-        coded = {name: _coded(reader, f"t{i}") for i, name in enumerate(texts)}
+        meant = cell_text if separator else str
+        coded = {name: _coded(reader, f"t{i}", meant) for i, name in enumerate(texts)}
         hashed = {name: _fetched(reader, f"h{i}", np.uint64) for i, name in enumerate(hashes)}
     return Columns(header, rows, found, coded, hashed)
 
@@ -152,7 +160,7 @@ def _numbers(reader: Any, column: str, *, name: str, path: Path) -> NDArray[np.f
     return _fetched(reader, f"COALESCE({column}, 'nan'::DOUBLE)", np.float64)
 
 
-def _coded(reader: Any, column: str) -> Coded:
+def _coded(reader: Any, column: str, meant: Callable[[str], str | None]) -> Coded:
     found = [row[0] for row in reader.execute(f"SELECT DISTINCT {column} FROM held ORDER BY 1").fetchall()]
     raw = [name for name in found if name is not None]
     if not raw:
@@ -161,7 +169,7 @@ def _coded(reader: Any, column: str) -> Coded:
     reader.execute(f"CREATE TYPE e_{column} AS ENUM (SELECT DISTINCT {column} FROM held WHERE {column} IS NOT NULL)")
     order = [row[0] for row in reader.execute(f"SELECT unnest(enum_range(NULL::e_{column}))").fetchall()]
     codes = _fetched(reader, f"COALESCE(CAST(enum_code({column}::e_{column}) AS BIGINT), -1)", np.int64)
-    clean = [as_name(name) for name in order]
+    clean = [as_name(meant(name) or "") for name in order]
     names = tuple(sorted({name for name in clean if name}))
     place = {name: index for index, name in enumerate(names)}
     to = np.array([*(place.get(name, -1) for name in clean), -1], np.int64)
@@ -186,9 +194,14 @@ class _opened:
         reader = self._reader.__enter__()
         if not self.separator:
             return reader, f"read_parquet({literal(link)})"
+        plain = link.with_name("rows.csv")
+        try:
+            link = plain if copied_without_comments(self.path, plain) else link
+        except OSError as error:
+            self.__exit__(OSError, error)
         kinds = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(self.header)))
         longest = int(limit_of("cell_letters"))
-        return reader, (  # a cell is unknown only where it is empty, and then the row is no comment
+        return reader, (  # in quotes; a cell is unknown only where it is empty, and then the row is no comment
             f"(SELECT * FROM read_csv({literal(link)}, auto_detect = false, header = true, "
             f"delim = {literal(self.separator)}, "
             f"quote = '\"', escape = '\"', nullstr = '', columns = {{{kinds}}}, max_line_size = {longest}, "

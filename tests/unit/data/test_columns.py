@@ -11,7 +11,7 @@ from facewarden.data.columns import read_columns, table_header
 from facewarden.data.datasets.parts.protocols import read_table as read_official
 from facewarden.data.own.group_table import read_groups
 from facewarden.data.own.mapping import read_mapping
-from facewarden.data.table import read_table
+from facewarden.data.table import read_table, write_table
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.tables.csv_table import separator_of
 from facewarden.evaluation.score_file.comparisons import read_comparisons
@@ -68,6 +68,26 @@ def test_comments_are_no_rows_and_are_not_counted(tmp_path: Path) -> None:
     assert found.texts["key"].names == ("#1", "k3")
     with pytest.raises(BadInputError, match="row 3: column 'score'"):
         read_columns(written(path, text.format(last="x")), numbers=["score"])
+
+
+def test_comments_of_any_number_of_cells_are_no_rows(tmp_path: Path) -> None:
+    text = 'key,score\r\n# a note "\r\na,1\r\n# one, and another, of me\r\n"b\r\n# c",2\r\n# the end'
+    path = written(tmp_path / "t.csv", text)
+    found = read_columns(path, numbers=["score"], texts=["key"])
+    assert read_table(path)["key"] == ["a", "b\r\n# c"]
+    assert found.numbers["score"].tolist() == [1, 2]
+    assert len(set(found.texts["key"].codes.tolist())) == 2
+    with pytest.raises(BadInputError, match="not a readable table"):  # a header is no comment
+        read_columns(written(path, "# note\n# key,score\na,1\n"), texts=["# note"])
+
+
+def test_names_that_a_program_would_run_come_back_as_they_were(tmp_path: Path) -> None:
+    names = ["=a", "# b", "'=c", "-12a", "@d", "e"]
+    for suffix in ("csv", "parquet"):
+        path = tmp_path / f"t.{suffix}"
+        write_table(path, {"key": names})
+        found = read_columns(path, texts=["key"]).texts["key"]
+        assert [found.names[code] for code in found.codes] == read_table(path)["key"] == names
 
 
 @pytest.mark.parametrize("text", ["score\n0,5\n", "score,label\n0,5,1\n"])

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -41,11 +42,12 @@ def write_csv(path: Path, names: Sequence[str], rows: Callable[[], Iterable[Iter
 
 
 def _inert(cell: Any) -> Any:
-    """A text that would be run as a formula or read as a comment, behind an apostrophe; `_text` takes it off again."""
+    """A text that would be run as a formula or read as a comment, behind an apostrophe; `cell_text` takes it off."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
-def _text(cell: str) -> str | None:
+def cell_text(cell: str) -> str | None:
+    """What stands in a cell, without the apostrophe of `write_csv`; None where it is empty."""
     return (cell[1:] if _QUOTED_FORMULA.match(cell) else cell) or None
 
 
@@ -73,7 +75,7 @@ def header_of(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
         LimitError: too many columns.
     """
     check_limit("table_columns", len(cells), what=printable(path))
-    stated = [_text(cell.strip()) for cell in cells]
+    stated = [cell_text(cell.strip()) for cell in cells]
     twice = sorted(name for name, count in Counter(stated).items() if name and count > 1)[:9]
     if twice or not any(stated):
         what = f"the header has {', '.join(twice)} twice" if twice else "no header"
@@ -119,7 +121,32 @@ def read_csv(path: Path) -> dict[str, list[Any]]:
                 f"{printable(path)}: row {number} has {len(row)} cells, the header has {len(header)}",
                 hint=CELLS_HINT,
             )
-    return {name: [_text(row[i]) for row in rows] for i, name in enumerate(header)}
+    return {name: [cell_text(row[i]) for row in rows] for i, name in enumerate(header)}
+
+
+def copied_without_comments(path: Path, target: Path) -> bool:
+    """Copy a CSV file without its rows that are comments, which may have any number of cells.
+
+    A row in quotes stays.
+
+    Returns:
+        Whether it has any; otherwise nothing is written.
+    """
+    marker = COMMENT.encode()
+    with path.open("rb") as file:
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as held:
+            if held.find(b"\n" + marker) < 0:
+                return False
+        with target.open("wb") as kept:
+            begins = dropped = inside = False  # the header is no comment, and a line inside of quotes is no row
+            while part := file.readline(1 << 20):
+                if begins:
+                    dropped = not inside and part.startswith(marker)
+                if not dropped:
+                    inside ^= part.count(b'"') % 2 == 1
+                    kept.write(part)
+                begins = part.endswith(b"\n")
+    return True
 
 
 def _bounded(file: TextIO, name: str) -> Iterator[str]:
