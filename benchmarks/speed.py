@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = {
+    "start": ("score_start.py", ("--rounds", "5")),
     "pipeline": ("pipeline_speed.py", ("--photos", "6", "--rounds", "1", "--tiny", "500", "3000")),
     "purify": ("purify_speed.py", ("--rounds", "2")),
     "pgd": ("pgd_speed.py", ("--images", "6", "--rounds", "1")),
