@@ -230,14 +230,15 @@ def _csv_header(path: Path) -> tuple[tuple[str, ...], str]:
         with path.open("r", encoding="utf-8-sig", newline="") as file:
             line = file.readline(longest + 1)
             check_limit("cell_letters", len(line), what=f"{printable(path)}: the first line")
-    except (OSError, UnicodeDecodeError) as error:
+        separator = separator_of(line)
+        cells = next(csv.reader([line], delimiter=separator, strict=True), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
             f"{printable(path)}: not a readable CSV table: {error}", hint="save it as comma-separated UTF-8"
         ) from error
     if "\0" in line:
         raise BadInputError(f"{printable(path)}: no text, although it is named .csv", hint="save it as CSV (UTF-8)")
-    separator = separator_of(line)
-    return header_of(path, next(csv.reader([line], delimiter=separator), [])), separator
+    return header_of(path, cells), separator
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -59,6 +59,14 @@ def test_both_readers_refuse_the_same_headers(tmp_path: Path, header: str) -> No
             read(path)
 
 
+@pytest.mark.parametrize("header", ["k" * 200_000 + ",score", '"a"b,score', '"key,score'])
+def test_both_readers_refuse_a_header_that_is_damaged(tmp_path: Path, header: str) -> None:
+    path = written(tmp_path / "t.csv", f"{header}\n1,2\n")
+    for read in (table_header, read_table):
+        with pytest.raises(BadInputError, match="not a readable CSV table"):
+            read(path)
+
+
 def test_comments_are_no_rows_and_are_not_counted(tmp_path: Path) -> None:
     text = "key,score\n# cap0001,-1.25\n,0.5\n#1,1.5\n# note,2\nk3,{last}\n"
     path = written(tmp_path / "t.csv", text.format(last="2.5"))
