@@ -7,7 +7,7 @@ goes through its lens, noise, image processor and JPEG before the detector sees 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -111,12 +111,18 @@ def judges_of(detector: Detector, threshold: float, witness: Witness | None, *, 
         witness: answers whether a capture matches its victim; None where there is none.
         seed: draws the camera of each capture, the same for every attack.
     """
-    judges: dict[str, Judge] = {CAMERA: _camera(detector, threshold, seed=seed)}
-    return judges if witness is None else {MATCH: _match(witness), **judges}
+    judges: dict[str, Judge] = {CAMERA: _Camera(detector, threshold, seed)}
+    return judges if witness is None else {MATCH: _Match(witness), **judges}
 
 
-def _match(witness: Witness) -> Judge:
-    def judge(clean: FaceBatch, attacked: FaceBatch) -> list[int]:
+@dataclass(frozen=True, eq=False)
+class _Match:
+    """Whether the clean and the attacked capture match their victim: `MATCHED` and `MATCHED_CLEAN`, summed."""
+
+    witness: Witness
+
+    def __call__(self, clean: FaceBatch, attacked: FaceBatch) -> list[int]:
+        witness = self.witness
         found = [UNASKED] * len(clean)
         rows = [row for row in _attacks(clean) if clean.key[row] in witness.landmarks
                 and (clean.subject or ())[row] in witness.references]  # fmt: skip
@@ -132,38 +138,46 @@ def _match(witness: Witness) -> Judge:
             found[row] = MATCHED * after + MATCHED_CLEAN * before
         return found
 
-    return judge
 
+@dataclass(frozen=True, eq=False)
+class _Camera:
+    """1 where the retaken attacked capture is accepted, 0 where not; the retaken clean capture must be rejected.
 
-def _camera(detector: Detector, threshold: float, *, seed: int) -> Judge:
-    """1 where the retaken attacked capture is accepted, 0 where not; the retaken clean capture must be rejected."""
-    clean_right: dict[str, bool] = {}
+    Attributes:
+        detector, threshold: decide.
+        seed: draws the camera of each capture.
+        clean_right: key -> whether the retaken clean capture is decided correctly, as far as it was asked.
+    """
 
-    def again(batch: FaceBatch) -> FaceBatch:
-        frames = []
-        for row, key in enumerate(batch.key):
-            rng = np.random.default_rng(derive(seed, "retake", key))
-            box = None if batch.box is None else batch.box[row].cpu().numpy()
-            taken = retaken(rng, _stored(batch.images["rgb"][row]), box=box)
-            frames.append(torch.from_numpy(taken).permute(2, 0, 1).float() / 255)
-        return batch.with_images({**batch.images, "rgb": torch.stack(frames).to(batch.images["rgb"])})
+    detector: Detector
+    threshold: float
+    seed: int
+    clean_right: dict[str, bool] = field(default_factory=dict)
 
-    def judge(clean: FaceBatch, attacked: FaceBatch) -> list[int]:
+    def __call__(self, clean: FaceBatch, attacked: FaceBatch) -> list[int]:
         found = [UNASKED] * len(clean)
         rows = _attacks(clean)
-        new = [row for row in rows if clean.key[row] not in clean_right]
+        new = [row for row in rows if clean.key[row] not in self.clean_right]
         if new:
             part = clean.select(new)
-            _, right = known_decisions(detector, again(part), threshold=threshold)
-            clean_right.update(zip(part.key, right.tolist(), strict=True))
-        rows = [row for row in rows if clean_right[clean.key[row]]]
+            _, right = known_decisions(self.detector, self._again(part), threshold=self.threshold)
+            self.clean_right.update(zip(part.key, right.tolist(), strict=True))
+        rows = [row for row in rows if self.clean_right[clean.key[row]]]
         if rows:
-            known, right = known_decisions(detector, again(attacked.select(rows)), threshold=threshold)
+            known, right = known_decisions(self.detector, self._again(attacked.select(rows)), threshold=self.threshold)
             for row, there, still in zip(rows, known.tolist(), right.tolist(), strict=True):
                 found[row] = int(not still) if there else UNASKED
         return found
 
-    return judge
+    def _again(self, batch: FaceBatch) -> FaceBatch:
+        """The same pictures, taken by the camera of each capture."""
+        frames = []
+        for row, key in enumerate(batch.key):
+            rng = np.random.default_rng(derive(self.seed, "retake", key))
+            box = None if batch.box is None else batch.box[row].cpu().numpy()
+            taken = retaken(rng, _stored(batch.images["rgb"][row]), box=box)
+            frames.append(torch.from_numpy(taken).permute(2, 0, 1).float() / 255)
+        return batch.with_images({**batch.images, "rgb": torch.stack(frames).to(batch.images["rgb"])})
 
 
 def _stored(image: Tensor) -> NDArray[np.uint8]:

@@ -22,6 +22,7 @@ from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.threat import ThreatModel
+from facewarden.evaluation.attack_ahead import AttackTask
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.reporting.document import Metric, Section, Table
@@ -53,36 +54,24 @@ class Rung:
 
 
 def with_ladder(
-    section: Section, setting: AttackSetup, cells: Sequence[AttackRun], found: Mapping[str, Mapping[str, Any]],
-    presentation: Section, run: RunFolder, *, sizes: Preset, device: str, seed: int,
+    section: Section, climb: Climb | None, found: Mapping[str, Mapping[str, Any]], presentation: Section,
+    run: RunFolder, *, seed: int,
 ) -> Section:  # fmt: skip
     """The perturbation section with the ladder of attackers; a quarter of the attacked presentations climb it.
 
     Args:
         section: of the attacks on the decision itself.
-        setting: the detector, its threshold and samples that it decides correctly.
-        cells: the grid; the ladder takes its first sensors, and 8/255 or else the largest budget.
+        climb: of `ladder_of`; None leaves the section as it is.
         found: stage name -> rows of the grid, see `run_grid`; PGD of it is the last rung.
         presentation: whose APCER is the first rung.
         run: keeps the rungs.
-        sizes: of the audit.
-        device: of the surrogate.
         seed: of the bootstrap.
     """
-    batches = rejected_attacks(setting.batches, at_most=min(MOST, max(FEWEST, sizes.attacked_per_class // 4)))
-    if not batches:
+    if climb is None:
         return section
-    sensors = cells[0].threat.modalities
-    budgets = {cell.threat.eps for cell in cells if cell.threat.modalities == sensors}
-    eps = next((one for one in budgets if f"{one * 255:g}/255" == BUDGET), max(budgets))
-    victim = replace(setting, batches=batches, head=None, source=setting.detector, source_threshold=setting.threshold)
-    rungs = [_bare(presentation)]
-    rungs.append(_transfer(victim, ThreatModel(eps=eps, modalities=sensors, knowledge="transfer"), run,
-                           steps=sizes.pgd_steps, device=device, seed=seed))  # fmt: skip
-    rungs += _by_scores(victim, ThreatModel(eps=eps, modalities=sensors), run, allowed=sizes.queries, seed=seed)
-    own = next(cell for cell in cells if cell.name == "pgd" and cell.threat.modalities == sensors
-               and cell.threat.eps == eps)  # fmt: skip
-    rungs.append(_white_box(victim, found[own.stage], seed=seed))
+    batches, sensors, eps = climb.batches, climb.own.threat.modalities, climb.own.threat.eps
+    rungs = [_bare(presentation), _transfer(climb, run, seed=seed), *_by_scores(climb, run, seed=seed)]
+    rungs.append(_white_box(climb, found[climb.own.stage], seed=seed))
     group = {"eps": f"{eps * 255:g}/255", "modalities": "+".join(sensors)}
     metrics = tuple(
         Metric(LADDER, one.rate.value, one.rate.low, one.rate.high, one.rate.n, section.simulated, "%",
@@ -101,6 +90,70 @@ def with_ladder(
     return replace(
         section, metrics=(*section.metrics, *metrics), tables=(section.tables[0], table, *section.tables[1:])
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """Who climbs the ladder, and how those do that are not in the grid.
+
+    Attributes:
+        detector: that is audited.
+        batches: attack presentations that are rejected when clean.
+        own: the cell of the grid with the detector's own gradients.
+        transfer: with gradients of another detector; None where there is none.
+        no_transfer: why not.
+        queries: how many scores are asked for -> the attack with them.
+    """
+
+    detector: Detector
+    batches: list[FaceBatch]
+    own: AttackRun
+    transfer: AttackTask | None
+    no_transfer: str
+    queries: Mapping[int, AttackTask]
+
+    @property
+    def tasks(self) -> tuple[AttackTask, ...]:
+        """All of them."""
+        return (*([self.transfer] if self.transfer else []), *self.queries.values())
+
+
+def ladder_of(setting: AttackSetup, cells: Sequence[AttackRun], *, sizes: Preset, device: str) -> Climb | None:
+    """The rungs between a bare instrument and white-box gradients; None where no attack is rejected when clean.
+
+    Args:
+        setting: the detector, its threshold and samples that it decides correctly.
+        cells: the grid; the ladder takes its first sensors, and 8/255 or else the largest budget.
+        sizes: of the audit.
+        device: of the surrogate.
+    """
+    batches = rejected_attacks(setting.batches, at_most=min(MOST, max(FEWEST, sizes.attacked_per_class // 4)))
+    if not batches:
+        return None
+    sensors = cells[0].threat.modalities
+    walks = {cell.threat.eps: cell for cell in cells if cell.name == "pgd" and cell.threat.modalities == sensors}
+    own = next((cell for eps, cell in walks.items() if f"{eps * 255:g}/255" == BUDGET), walks[max(walks)])
+    victim = replace(setting, batches=batches, head=None, source=setting.detector, source_threshold=setting.threshold)
+    threat = ThreatModel(eps=own.threat.eps, modalities=sensors)
+    queries = {
+        count: AttackTask(f"ladder-square-{count}", victim,  # one more asks for the start
+                          AttackRun(f"square {count} queries", load("attacks", "square")(queries=count - 1), threat))
+        for count in sizes.queries
+    }  # fmt: skip
+    transfer, why = None, ""
+    try:
+        source = _surrogate(setting.detector, batches, threat, device=device)
+        if source is None:
+            why = "no shipped detector reads the same sensor"
+        else:
+            attack = load("attacks", "pgd")(steps=sizes.pgd_steps, stop_at_success=False)
+            # zero is where the scores of the shipped detectors divide the classes
+            other = replace(victim, source=source, source_threshold=0.0)
+            cell = AttackRun("pgd", attack, replace(threat, knowledge="transfer"))
+            transfer = AttackTask("ladder-transfer", other, cell)
+    except FacewardenError as error:
+        why = error.message
+    return Climb(setting.detector, batches, own, transfer, why, queries)
 
 
 def rejected_attacks(batches: Sequence[FaceBatch], *, at_most: int) -> list[FaceBatch]:
@@ -129,18 +182,17 @@ def _bare(presentation: Section) -> Rung:
     return Rung("recapture_only", has, Interval(found.value, found.low, found.high, found.n, found.note))
 
 
-def _transfer(victim: AttackSetup, threat: ThreatModel, run: RunFolder, *, steps: int, device: str, seed: int) -> Rung:
-    try:
-        source = _surrogate(victim.detector, victim.batches, threat, device=device)
-    except FacewardenError as error:
-        return Rung("transfer", "another detector", None, error.message)
-    if source is None:
-        return Rung("transfer", "another detector", None, "no shipped detector reads the same sensor")
-    attack = load("attacks", "pgd")(steps=steps, stop_at_success=False)
-    # zero is where the scores of the shipped detectors divide the classes
-    setting = replace(victim, source=source, source_threshold=0.0)
-    rows = run.stage("ladder-transfer", partial(attack_cell, setting, AttackRun("pgd", attack, threat)))
-    return Rung("transfer", f"another detector, {source.card.name}, and its gradients", _rate(rows, seed=seed))
+def _rows(task: AttackTask, run: RunFolder) -> dict[str, Any]:
+    return dict(run.stage(task.stage, partial(attack_cell, task.setting, task.cell)))
+
+
+def _transfer(climb: Climb, run: RunFolder, *, seed: int) -> Rung:
+    if climb.transfer is None:
+        return Rung("transfer", "another detector", None, climb.no_transfer)
+    name = climb.transfer.setting.source.card.name
+    return Rung(
+        "transfer", f"another detector, {name}, and its gradients", _rate(_rows(climb.transfer, run), seed=seed)
+    )
 
 
 def _surrogate(victim: Detector, batches: Sequence[FaceBatch], threat: ThreatModel, *, device: str) -> Detector | None:
@@ -155,27 +207,23 @@ def _surrogate(victim: Detector, batches: Sequence[FaceBatch], threat: ThreatMod
     return None
 
 
-def _by_scores(
-    victim: AttackSetup, threat: ThreatModel, run: RunFolder, *, allowed: Sequence[int], seed: int
-) -> list[Rung]:
+def _by_scores(climb: Climb, run: RunFolder, *, seed: int) -> list[Rung]:
     fallen: set[str] = set()
     rungs = []
-    for queries in allowed:
-        attack = load("attacks", "square")(queries=queries - 1)  # one more asks for the start
-        cell = AttackRun(f"square {queries} queries", attack, threat)
-        rows = dict(run.stage(f"ladder-square-{queries}", partial(attack_cell, victim, cell)))
+    for queries, task in climb.queries.items():
+        rows = _rows(task, run)
         fallen |= {key for key, hit in zip(rows["key"], rows["success"], strict=True) if hit}
         rows["success"] = [int(key in fallen) for key in rows["key"]]
         rungs.append(Rung(f"scores_{queries}", f"scores, {queries:,} queries a photo", _rate(rows, seed=seed)))
     return rungs
 
 
-def _white_box(victim: AttackSetup, rows: Mapping[str, Any], *, seed: int) -> Rung:
+def _white_box(climb: Climb, rows: Mapping[str, Any], *, seed: int) -> Rung:
     """The rung of the grid's PGD: every sample starts at a point of its own, so that it ends alike in any company."""
     has = "the detector itself and its gradients"
-    if not victim.detector.differentiable:
+    if not climb.detector.differentiable:
         return Rung("white_box", has, None, "the detector gives no gradients")
-    climbing = {key for batch in victim.batches for key in batch.key}
+    climbing = {key for batch in climb.batches for key in batch.key}
     places = [place for place, key in enumerate(rows["key"]) if key in climbing]
     columns = {"key": "key", "subject": "subject", "success": "success_alone"}  # of this budget by itself
     return Rung("white_box", has, _rate({name: [rows[column][place] for place in places]

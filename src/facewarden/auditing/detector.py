@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from facewarden.auditing.attack_judges import judges_of, witness_of
-from facewarden.auditing.attacker_ladder import with_ladder
+from facewarden.auditing.attacker_ladder import ladder_of, with_ladder
 from facewarden.auditing.full_system import SCORES, with_full_system
-from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, with_heads
+from facewarden.auditing.perturbation_heads import attack_heads, auxiliary_heads, head_tasks, with_heads
 from facewarden.auditing.perturbation_section import AttackGrid, perturbation_section
 from facewarden.auditing.perturbation_words import CONTROL
 from facewarden.auditing.request import AuditRequest, not_measured
@@ -27,6 +27,7 @@ from facewarden.core.threat import ThreatModel
 from facewarden.data.captures import open_captures
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
+from facewarden.evaluation.attack_ahead import AttackTask, attack_ahead
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_samples, grid, run_grid
 from facewarden.evaluation.decisions import correct_batches, held_sensors
 from facewarden.evaluation.lost_samples import LOST
@@ -133,19 +134,23 @@ def perturbation_of(
     witness, left_out = witness_of(needs, manifest, samples)
     left_out = (*left_out, *_lacking(source, detector, held))
     judged = replace(setting, judges=judges_of(detector, rule.threshold, witness, seed=setting.seed))
+    climb = ladder_of(setting, cells, sizes=sizes, device=needs.device)
+    ahead = [AttackTask(cell.stage, judged, cell) for cell in cells]
+    ahead += head_tasks(setting, cells[0], heads=heads).values()  # of the smallest budget
+    attack_ahead([*ahead, *(climb.tasks if climb else ())], run, workers=needs.workers,
+                 asked=() if witness is None else (witness.recognizer,))  # fmt: skip
     found = run_grid(judged, cells, run)
     everything = next(cell.threat for cell in cells if cell.name == CONTROL)
     signs = ModelSigns(**run.stage("perturbation-signs", lambda: asdict(_look(setting, everything))))
     recognizer = None if witness is None else witness.recognizer.card.name
     measured = AttackGrid(cells, found, how, manifest.simulated, needs.seed, signs, recognizer)
-    through = attack_heads(setting, cells[0], run, heads=heads)  # of the smallest budget
+    through = attack_heads(setting, cells[0], run, heads=heads)
     lost = {key for rows in (*found.values(), *through.values()) for key in rows["lost"]}
     skipped = {"unreadable capture": len(unread), LOST: len(lost)}
     skipped = {reason: count for reason, count in skipped.items() if count}
     section = perturbation_section(measured, left_out=left_out, skipped=skipped)
     section = with_heads(section, through, cells[0], seed=needs.seed)
-    return with_ladder(section, setting, cells, found, presentation.section, run, sizes=sizes, device=needs.device,
-                       seed=needs.seed)  # fmt: skip
+    return with_ladder(section, climb, found, presentation.section, run, seed=needs.seed)
 
 
 def _lacking(source: Detector, victim: Detector, held: Sequence[Modality]) -> list[LeftOut]:

@@ -11,6 +11,7 @@ import numpy as np
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
 from facewarden.core.tasks import HEADS
+from facewarden.evaluation.attack_ahead import AttackTask
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, run_grid
 from facewarden.metrics.intervals import Interval, in_words, mean_by_subject
 from facewarden.reporting.document import Section, Table
@@ -24,20 +25,27 @@ def auxiliary_heads(detector: Detector) -> tuple[str, ...]:
     return tuple(head for head in HEADS if head != "live" and head in detector.heads)
 
 
-def attack_heads(setting: AttackSetup, cell: AttackRun, run: RunFolder, *, heads: Sequence[str]) -> Rows:
-    """Repeat one cell of the grid through each head, one resumable stage each.
+def head_tasks(setting: AttackSetup, cell: AttackRun, *, heads: Sequence[str]) -> dict[str, AttackTask]:
+    """Head -> one cell of the grid through it.
 
     Args:
         setting: with the truth of the heads in its batches.
         cell: attack and budget.
-        run: keeps the stages.
         heads: of the detector whose gradients are read.
     """
-    found = {}
-    for head in heads:
-        one = replace(cell, name=f"{cell.name}-{head}", judged=False)
-        found[head] = run_grid(replace(setting, head=head), [one], run)[one.stage]
-    return found
+    cells = {head: replace(cell, name=f"{cell.name}-{head}", judged=False) for head in heads}
+    return {head: AttackTask(one.stage, replace(setting, head=head), one) for head, one in cells.items()}
+
+
+def attack_heads(setting: AttackSetup, cell: AttackRun, run: RunFolder, *, heads: Sequence[str]) -> Rows:
+    """Repeat one cell of the grid through each head, one resumable stage each.
+
+    Args:
+        setting, cell, heads: as of `head_tasks`.
+        run: keeps the stages.
+    """
+    tasks = head_tasks(setting, cell, heads=heads)
+    return {head: run_grid(one.setting, [one.cell], run)[one.stage] for head, one in tasks.items()}
 
 
 def with_heads(section: Section, found: Rows, cell: AttackRun, *, seed: int) -> Section:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -116,6 +117,11 @@ class FaceBatch:
 
     def __len__(self) -> int:
         return len(self.key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Batches go to other processes; views of dictionaries cannot."""
+        held = [getattr(self, one.name) for one in fields(self)]
+        return FaceBatch, tuple(dict(one) if isinstance(one, Mapping) else one for one in held)
 
     @property
     def modalities(self) -> tuple[Modality, ...]:

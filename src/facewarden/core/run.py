@@ -121,6 +121,10 @@ class RunFolder:
                 path.replace(aside / path.name)
         self.log(note=say_computed_anew(self.path.name, held=[held], now=code))
 
+    def holds(self, name: str) -> bool:
+        """Whether a stage is finished."""
+        return (self.path / "stages" / f"{name}.json").is_file()
+
     def stage(self, name: str, compute: Callable[[], Any]) -> Any:
         """Return the JSON result of a stage, computing it unless an earlier try of this run has finished it.
 

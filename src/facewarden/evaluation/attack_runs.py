@@ -6,7 +6,8 @@ Random noise of the same size is the control that every attack must beat.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -109,61 +110,99 @@ def attack_cell(setting: AttackSetup, cell: AttackRun) -> dict[str, Any]:
     Samples without the truth of the attacked head are no failed attacks: they are left out and counted as `unlabeled`.
     Those to which a model gives no number under attack are left out as well, and named in `lost`.
     """
-    lost: list[str] = []
-    judges = setting.judges if cell.judged else {}
-    rows: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, *judges)}
-    calls = unlabeled = 0
-    device = device_of(setting.source)  # the whole walk stays there, not only each pass through the model
-    for whole in track(
+    batches = track(
         setting.batches,
         label=f"{cell.name} at {cell.threat.eps * 255:g}/255 on {'+'.join(cell.threat.modalities)}",
         total=sum(map(len, setting.batches)),
         unit="captures",
         size=len,
-    ):
-        there = labeled(setting.source, whole, head=setting.head)
-        unlabeled += int((~there).sum())
-        if not bool(there.any()):
-            continue
-        batch = whole if bool(there.all()) else whole.select(there)
-        batch = batch.to(device or batch.device)
-        goal: Objective = Evade(setting.source, batch, threshold=setting.source_threshold)
-        if setting.head is not None:
-            goal = goal_of(
-                setting.source,
-                batch,
-                head=setting.head,
-                threshold=setting.source_threshold,
-                towards=setting.towards,
-            )
-        found = cell.attack(goal, cell.threat, seed=setting.seed, reading=setting.reading)
-        success, known = found.success, ~found.lost
-        if setting.transfer:
-            moved = batch.with_images(found.images)
-            scored, right = known_decisions(setting.detector, moved, threshold=setting.threshold)
-            success, known = ~right, known.cpu() & scored
-        if not bool(known.any()):
-            lost += batch.key
-            continue
-        if not bool(known.all()):
-            lost += batch.select(~known).key
-            batch, success = batch.select(known), success[known]
-            found = replace(found, images={name: image[known] for name, image in found.images.items()})
-        if setting.shown is not None:
-            setting.shown(batch, batch.with_images(found.images))
-        for name, judge in judges.items():
-            rows[name] += judge(batch, batch.with_images(found.images))
-        calls = max(calls, found.gradient_calls)
-        assert batch.label is not None
-        assert batch.subject is not None
-        assert batch.species is not None
-        rows["key"] += batch.key
-        rows["label"] += batch.label.tolist()
-        rows["subject"] += batch.subject
-        rows["species"] += batch.species
-        rows["success"] += success.int().tolist()
-    judged = {"judged": list(judges)} if judges else {}
-    return {**rows, **judged, "gradient_calls": calls, "unlabeled": unlabeled, "lost": lost}
+    )
+    return joined_rows(setting, cell, [attack_batch(setting, cell, batch) for batch in batches])
+
+
+def attack_batch(setting: AttackSetup, cell: AttackRun, whole: FaceBatch) -> dict[str, Any]:
+    """Attack one batch; the rows of `attack_cell` for it. It ends alike in any company, since samples start alone.
+
+    Args:
+        setting: the detector, and where gradients come from.
+        cell: attack and budget.
+        whole: clean samples.
+    """
+    judges = setting.judges if cell.judged else {}
+    rows: dict[str, Any] = {name: [] for name in (*_COLUMNS, *judges)}
+    rows |= {"gradient_calls": 0, "unlabeled": 0, "lost": []}
+    there = labeled(setting.source, whole, head=setting.head)
+    rows["unlabeled"] = int((~there).sum())
+    if not bool(there.any()):
+        return rows
+    batch = whole if bool(there.all()) else whole.select(there)
+    batch = batch.to(device_of(setting.source) or batch.device)  # the whole walk stays there
+    found = cell.attack(_goal(setting, batch), cell.threat, seed=setting.seed, reading=setting.reading)
+    success, known = found.success, ~found.lost
+    if setting.transfer:
+        moved = batch.with_images(found.images)
+        scored, right = known_decisions(setting.detector, moved, threshold=setting.threshold)
+        success, known = ~right, known.cpu() & scored
+    if not bool(known.any()):
+        return {**rows, "lost": list(batch.key)}
+    if not bool(known.all()):
+        rows["lost"] = list(batch.select(~known).key)
+        batch, success = batch.select(known), success[known]
+        found = replace(found, images={name: image[known] for name, image in found.images.items()})
+    if setting.shown is not None:
+        setting.shown(batch, batch.with_images(found.images))
+    assert batch.label is not None
+    assert batch.subject is not None
+    assert batch.species is not None
+    return {
+        **rows,
+        **{name: list(judge(batch, batch.with_images(found.images))) for name, judge in judges.items()},
+        "key": list(batch.key),
+        "label": batch.label.tolist(),
+        "subject": list(batch.subject),
+        "species": list(batch.species),
+        "success": success.int().tolist(),
+        "gradient_calls": found.gradient_calls,
+    }
+
+
+def _goal(setting: AttackSetup, batch: FaceBatch) -> Objective:
+    if setting.head is None:
+        return Evade(setting.source, batch, threshold=setting.source_threshold)
+    return goal_of(
+        setting.source, batch, head=setting.head, threshold=setting.source_threshold, towards=setting.towards
+    )
+
+
+def joined_rows(setting: AttackSetup, cell: AttackRun, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The rows of a cell from those of its batches.
+
+    Args:
+        setting, cell: of which.
+        parts: of `attack_batch`, in the order of the batches.
+    """
+    judges = list(setting.judges) if cell.judged else []
+    rows: dict[str, Any] = {name: [one for part in parts for one in part[name]] for name in (*_COLUMNS, *judges)}
+    return {
+        **rows,
+        **({"judged": judges} if judges else {}),
+        "gradient_calls": max((part["gradient_calls"] for part in parts), default=0),
+        "unlabeled": sum(part["unlabeled"] for part in parts),
+        "lost": [key for part in parts for key in part["lost"]],
+    }
+
+
+@contextmanager
+def frozen(model: Detector) -> Iterator[None]:
+    """No weight of the model asks for a gradient inside the block: they would be computed for nothing."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in learned:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad_(True)
 
 
 def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -> dict[str, dict[str, Any]]:
@@ -172,14 +211,8 @@ def run_grid(setting: AttackSetup, cells: Sequence[AttackRun], run: RunFolder) -
     Raises:
         BadInputError: so many samples are lost under an attack that a rate over the others would be biased.
     """
-    frozen = [parameter for parameter in setting.source.parameters() if parameter.requires_grad]
-    for parameter in frozen:  # gradients of weights would be computed for nothing
-        parameter.requires_grad_(False)
-    try:
+    with frozen(setting.source):
         found = {cell.stage: run.stage(cell.stage, partial(attack_cell, setting, cell)) for cell in cells}
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(True)
     carried = carried_upward(cells, found)
     for rows in list(carried.values())[:1]:  # all are of the same samples
         check_lost(rows["lost"], attacked=len(rows["key"]) + len(rows["lost"]), where=_named(cells))

@@ -123,7 +123,7 @@ def audit(
         device: where the models compute: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
         precision: what networks compute in: auto (bfloat16 where it is native), float32, bfloat16 or float16; left out,
             what the settings of each model say, float32 for most.
-        workers: processes that read captures and align photos; all cores when 0. No number depends on it.
+        workers: processes that read captures, attack and align photos; all cores when 0. No number depends on it.
         pictures: whose faces the report shows before and after the purifiers: drawn people, or own, those of `faces`.
         batch: captures that go through the detector together when they are scored; scores of other sizes agree within
             1e-5.

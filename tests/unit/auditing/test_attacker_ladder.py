@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from facewarden.auditing import attacker_ladder as module
-from facewarden.auditing.attacker_ladder import LADDER, rejected_attacks, with_ladder
+from facewarden.auditing.attacker_ladder import LADDER, ladder_of, rejected_attacks, with_ladder
 from facewarden.auditing.presets import PRESETS
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
@@ -59,7 +59,7 @@ def climb(tmp_path: Path, detector: Detector, *, budget: int = 8) -> Section:
     setting = AttackSetup(detector, source, 0.0, 0.0, [batch()], seed=0)
     run = RunFolder(tmp_path, recipe={})
     found = run_grid(setting, cells, run)
-    return with_ladder(section, setting, cells, found, empty, run, sizes=SIZES, device="cpu", seed=0)
+    return with_ladder(section, ladder_of(setting, cells, sizes=SIZES, device="cpu"), found, empty, run, seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_a_stopped_climb_goes_on_to_the_same_figures(tmp_path: Path) -> None:
     empty = Section("presentation", None, "", "not graded")
     found = run_grid(setting, cells, run)
     section = replace(first, metrics=())
-    again = with_ladder(section, setting, cells, found, empty, run, sizes=SIZES, device="cpu", seed=0)
+    again = with_ladder(section, ladder_of(setting, cells, sizes=SIZES, device="cpu"), found, empty, run, seed=0)
     assert rates(again)["white_box"] == rates(first)["white_box"]
     assert "recapture_only" not in rates(again)  # without presentations there is no such rate
 

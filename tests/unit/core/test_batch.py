@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from facewarden.core.batch import FaceBatch, check_unit_range
 from facewarden.core.errors import ContractError
+from many_heads import toy_faces
 from stand_ins import make_batch
 
 
@@ -159,3 +162,19 @@ def test_gradients_pass_through_a_batch() -> None:
 
 def test_an_empty_selection_is_a_batch_of_no_samples() -> None:
     assert len(make_batch(2).select([])) == 0
+
+
+def test_a_batch_travels_to_another_process_whole() -> None:
+    batch = toy_faces(4)
+    again = pickle.loads(pickle.dumps(batch))
+    for one in dataclasses.fields(FaceBatch):
+        mine, theirs = getattr(batch, one.name), getattr(again, one.name)
+        if isinstance(mine, Mapping):
+            assert list(mine) == list(theirs)
+            assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+        elif isinstance(mine, torch.Tensor):
+            assert torch.equal(mine, theirs)
+        else:
+            assert mine == theirs
+    with pytest.raises(TypeError):
+        again.images["rgb"] = batch.images["rgb"]  # type: ignore[index]
