@@ -71,6 +71,7 @@ def plan_test(
             f"{one.rate.metric}{species_of} {one.rate.errors}/{one.rate.n}, bound {one.bound:.2%}, limit "
             f"{one.limit.metric} <= {one.limit.at_most:g}: {verdict_words(one)}"
         )
+    lines += [f"{text}: not measured by the finished test" for text in result.unmeasured]
     lines += [f"smaller than the scheme asks for: {text}" for text in result.missing]
     if result.scheme is not None:
         lines.append(f"{result.scheme.title}, {result.scheme.edition}; {result.scheme.how_sure}")

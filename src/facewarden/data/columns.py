@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import LimitError, check_limit, limit_of
-from facewarden.data.sample_words import as_name
+from facewarden.data.sample_words import UNSEEN, as_name
 from facewarden.data.table import check_table, connection, literal, plain_name, quoted
 from facewarden.data.tables.column_names import shown_columns
 from facewarden.data.tables.csv_table import (
@@ -59,7 +59,8 @@ class Columns:
         rows: how many rows.
         numbers: column -> (n,) values, NaN where the cell is empty.
         texts: column -> names as codes.
-        hashes: column -> (n,) 64-bit hashes of the cells, to tell rows apart; 0 where the cell is empty.
+        hashes: column -> (n,) 64-bit hashes of the cells, to tell rows apart; 0 where the cell is empty. Blanks at the
+            ends and the two spellings of a letter with an accent make no difference.
     """
 
     header: tuple[str, ...]
@@ -132,11 +133,16 @@ def _load(
     for i, name in enumerate(numbers):
         cell = f"trim(CAST({columns[name]} AS VARCHAR))"
         empty = f"{cell} IS NULL OR {cell} IN ({_listed(_NO_NUMBER)})"
-        wanted += [f"TRY_CAST({columns[name]} AS DOUBLE) AS n{i}", f"NOT ({empty}) AS f{i}"]
+        # the engine reads 1_000 as a thousand, `as_number` and spreadsheets do not
+        number = f"CASE WHEN contains({cell}, '_') THEN NULL ELSE TRY_CAST({columns[name]} AS DOUBLE) END"
+        wanted += [f"{number} AS n{i}", f"NOT ({empty}) AS f{i}"]
     for i, name in enumerate(texts):
         cell = f"CAST({columns[name]} AS VARCHAR)"
         wanted.append(f"CASE WHEN {cell} IN ({_listed(_MISSING)}) THEN NULL ELSE {cell} END AS t{i}")
-    wanted += [f"hash(CAST({columns[name]} AS VARCHAR)) AS h{i}" for i, name in enumerate(hashes)]
+    for i, name in enumerate(hashes):
+        cell = f"trim(nfc_normalize(CAST({columns[name]} AS VARCHAR)), {literal(UNSEEN)})"
+        empty = f"{cell} IS NULL OR {cell} IN ({_listed(_MISSING)})"
+        wanted.append(f"CASE WHEN {empty} THEN 0::UBIGINT ELSE hash({cell}) END AS h{i}")
     limit = int(limit_of("table_rows")) + 1
     reader.execute(f"CREATE TABLE held AS SELECT {', '.join(wanted) or '1'} FROM {source} LIMIT {limit}")
     (rows,) = reader.execute("SELECT count(*) FROM held").fetchone()

@@ -29,7 +29,8 @@ FLAG_WORDS: Mapping[str, bool] = MappingProxyType(
 SAME_WORDS: Mapping[str, bool] = MappingProxyType({**FLAG_WORDS, "same": True, "different": False})
 """The same of a column that says whether two photos show one person."""
 _MISSING = ("nan", "NaN", "NaT", "None", "<NA>")
-_UNSEEN = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"
+UNSEEN = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"
+"""Blanks and invisible characters, which say nothing at the ends of a name."""
 
 
 def as_name(text: str) -> str:
@@ -41,7 +42,7 @@ def as_name(text: str) -> str:
     >>> as_name("Jose\u0301 ") == as_name("Jos\u00e9")
     True
     """
-    return unicodedata.normalize("NFC", text.strip(_UNSEEN)).strip(_UNSEEN)
+    return unicodedata.normalize("NFC", text.strip(UNSEEN)).strip(UNSEEN)
 
 
 def as_number(text: str) -> float | None:

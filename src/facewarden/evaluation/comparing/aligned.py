@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.data.columns import Coded
 from facewarden.evaluation.score_file.rows import ScoredRows
+from facewarden.evaluation.score_file.words import folded
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ def align_tables(tables: Sequence[ScoredRows]) -> AlignedTables:
 
     Raises:
         BadInputError: some tables have keys and others none, no key is in all of them, or a presentation has another
-            label or species in another table.
+            label, species, subject or split in another table.
     """
     keyed = [one.key is not None for one in tables]
     if any(keyed) and not all(keyed):
@@ -55,17 +56,19 @@ def align_tables(tables: Sequence[ScoredRows]) -> AlignedTables:
         )
     found = []
     for one in tables:
-        keys = _keys(one)
-        order = np.argsort(keys)
-        found.append(one.take(order[np.searchsorted(keys, common, sorter=order)]))
+        assert one.key is not None
+        order = np.argsort(one.key)
+        found.append(one.take(order[np.searchsorted(one.key, common, sorter=order)]))
     aligned = _same(found)
     left = tuple(len(one) - common.size for one in tables)
     return AlignedTables(aligned, f"Rows are paired by their key: {common.size} are in all tables.", left)
 
 
 def _keys(rows: ScoredRows) -> NDArray[np.uint64]:
+    """Keys of the rows that have one; a row without cannot be paired."""
     assert rows.key is not None
-    return rows.key
+    found: NDArray[np.uint64] = rows.key[rows.key != 0]
+    return found
 
 
 def _by_place(tables: Sequence[ScoredRows]) -> AlignedTables:
@@ -92,8 +95,13 @@ def _same(tables: Sequence[ScoredRows]) -> tuple[ScoredRows, ...]:
     subject = next((one.subject for one in tables if one.subject is not None), None)
     split = next((one.split for one in tables if one.split is not None), None)
     for one in tables:
-        for what, ours, theirs in (("species", one.species, species), ("subject", one.subject, subject)):
-            if ours is not None and theirs is not None and len(ours.names) > 1 and not _agree(ours, theirs):
+        stated = (
+            ("species", one.species, species, folded), ("subject", one.subject, subject, str),
+            ("split", one.split, split, str),
+        )  # fmt: skip
+        for what, ours, theirs, written in stated:
+            told = ours is not None and (what != "species" or len(ours.names) > 1)  # one species alone: none was stated
+            if told and ours is not None and theirs is not None and not _agree(ours, theirs, written):
                 raise BadInputError(
                     f"{one.source}: some presentations have another {what} than in another table",
                     hint=f"the column {what} must say the same in all tables",
@@ -101,7 +109,7 @@ def _same(tables: Sequence[ScoredRows]) -> tuple[ScoredRows, ...]:
     return tuple(replace(one, species=species, subject=subject, split=split) for one in tables)
 
 
-def _agree(ours: Coded, theirs: Coded) -> bool:
-    place = {name: code for code, name in enumerate(theirs.names)}
-    to = np.array([*(place.get(name, -2) for name in ours.names), -1], np.int64)
+def _agree(ours: Coded, theirs: Coded, written: Callable[[str], str]) -> bool:
+    place = {written(name): code for code, name in enumerate(theirs.names)}
+    to = np.array([*(place.get(written(name), -2) for name in ours.names), -1], np.int64)
     return bool((to[ours.codes] == theirs.codes).all())

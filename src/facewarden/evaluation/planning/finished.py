@@ -63,4 +63,5 @@ def _rate(metric: Mapping[str, Any]) -> FinishedRate | None:
         return None
     n, value = int(metric["n"]), float(metric["value"])
     high = metric.get("high")
-    return FinishedRate(name, group.get("species", ""), round(value * n), n, None if high is None else float(high))
+    upper = None if high is None else float(high)
+    return FinishedRate(name, group.get("species", ""), round(value * n), n, upper, metric.get("simulated") is True)

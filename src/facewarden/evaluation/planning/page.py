@@ -18,7 +18,7 @@ NO_CLAIM = (
 
 def plan_page(
     sizes: Sequence[PlannedSize], supported: Sequence[Support], *, scheme: Scheme | None, missing: Sequence[str],
-    species: int, series: int, rate: float | None, confidence: float, command: str,
+    unmeasured: Sequence[str], species: int, series: int, rate: float | None, confidence: float, command: str,
 ) -> Page:  # fmt: skip
     """The page of a plan.
 
@@ -27,6 +27,7 @@ def plan_page(
         supported: what a finished test says of the limits.
         scheme: whose limits these are, if any.
         missing: sizes of the scheme that the finished test does not reach.
+        unmeasured: limits of which the finished test has no rate.
         species, series: PAI species, and series (sources) of each.
         rate: assumed true rate.
         confidence: of one-sided bounds.
@@ -35,27 +36,31 @@ def plan_page(
     chapters = []
     if sizes:
         chapters.append(_sizes(sizes, species=species, series=series, confidence=confidence))
-    if supported:
-        chapters.append(_supported(supported, missing))
+    if supported or unmeasured:
+        chapters.append(_supported(supported, missing, unmeasured))
     if scheme is not None:
         chapters.append(_scheme(scheme, rate))
     chapters.append(Chapter("method", "Method", (*_method(confidence), NO_CLAIM)))
     return Page(
-        kicker="Test plan" if not supported else "What a test supports",
+        kicker="Test plan" if not (supported or unmeasured) else "What a test supports",
         title=scheme.title if scheme is not None else "Test plan",
-        summary=summary(sizes, supported, species=species),
+        summary=summary(sizes, supported, unmeasured=unmeasured, species=species),
         facts=(f"one-sided confidence {confidence:.0%}", f"{species} PAI species", f"{series} series of each"),
         chapters=tuple(chapters),
         command=command,
     )
 
 
-def summary(sizes: Sequence[PlannedSize], supported: Sequence[Support], *, species: int) -> str:
+def summary(
+    sizes: Sequence[PlannedSize], supported: Sequence[Support], *, unmeasured: Sequence[str] = (), species: int
+) -> str:
     """The answer in a sentence."""
-    if supported:
+    if supported or unmeasured:
         by = {verdict: [one for one in supported if one.verdict == verdict] for verdict in _VERDICTS}
         told = [f"{len(found)} {verdict}" for verdict, found in by.items() if found]
-        return f"Of {len(supported)} limits: {', '.join(told)}."
+        told += [f"{len(unmeasured)} not measured"] if unmeasured else []
+        words = f"Of {len(supported) + len(unmeasured)} limits: {', '.join(told)}."
+        return f"{words} {SIMULATED}" if any(one.rate.simulated for one in supported) else words
     told = []
     for one in sizes:
         each = " of each species" if one.claim.per_species else ""
@@ -67,6 +72,7 @@ def summary(sizes: Sequence[PlannedSize], supported: Sequence[Support], *, speci
     return "; ".join(told) + "." if told else "No limit can be planned for: a limit of zero is met or not."
 
 
+SIMULATED = "The rates were measured on simulated captures: they say nothing of real ones."
 _VERDICTS = ("supported", "not shown", "exceeded", "zero asked")
 
 
@@ -96,7 +102,7 @@ def _sizes(sizes: Sequence[PlannedSize], *, species: int, series: int, confidenc
     return Chapter("sizes", "Sizes", tables=(Table("How many presentations and people", columns, tuple(rows), note),))
 
 
-def _supported(found: Sequence[Support], missing: Sequence[str]) -> Chapter:
+def _supported(found: Sequence[Support], missing: Sequence[str], unmeasured: Sequence[str]) -> Chapter:
     rows = tuple(
         (
             one.rate.metric.upper() + (f", {plain(one.rate.species)}" if one.rate.species else ""),
@@ -108,16 +114,18 @@ def _supported(found: Sequence[Support], missing: Sequence[str]) -> Chapter:
     )  # fmt: skip
     columns = ("Rate", "Errors", "Value", "One-sided bound", "Upper end by subject", "Limit", "Verdict")
     text = ["Smaller than the scheme asks for: " + "; ".join(missing) + "."] if missing else []
+    text += ["Not measured, so nothing supports it: " + "; ".join(unmeasured) + "."] if unmeasured else []
     if any(one.rate.metric == "apcer" and one.limit.metric == "iapar" for one in found):
         text.append(
-            "No IAPAR was measured. An attack that counts there passes the detector and matches the target, so the "
-            "APCER bounds it from above."
+            "Where an APCER stands at a limit of IAPAR, no IAPAR was measured. An attack that counts there passes the "
+            "detector and matches the target, so the APCER bounds it from above."
         )
     note = (
         "Supported: the bound of independent presentations, and the upper end of the interval by subject where it is "
         "known, are within the limit."
     )
-    return Chapter("support", "What the test supports", tuple(text), (Table("", columns, rows, note),))
+    table = Table("", columns, rows, note, any(one.rate.simulated for one in found))
+    return Chapter("support", "What the test supports", tuple(text), (table,))
 
 
 def verdict_words(one: Support) -> str:

@@ -87,6 +87,7 @@ class FinishedRate:
         errors: how many.
         n: of so many presentations.
         high: upper end of its two-sided interval by subject; None where it is not known.
+        simulated: whether it was measured on rendered captures.
     """
 
     metric: str
@@ -94,6 +95,7 @@ class FinishedRate:
     errors: int
     n: int
     high: float | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def supports(rates: Sequence[FinishedRate], limit: SchemeLimit, *, confidence: f
     """What finished rates say of a limit.
 
     A rate of attacks that pass the detector bounds the IAPAR from above, since an attack must also match. So where no
-    IAPAR was measured, the APCER stands in, and can only be too high.
+    IAPAR of a species was measured, its APCER stands in, and can only be too high.
 
     Args:
         rates: of the test.
@@ -129,8 +131,9 @@ def supports(rates: Sequence[FinishedRate], limit: SchemeLimit, *, confidence: f
         confidence: of the one-sided bound.
     """
     named = [rate for rate in rates if rate.metric == limit.metric]
-    if not named and limit.metric == "iapar":
-        named = [rate for rate in rates if rate.metric == "apcer"]
+    if limit.metric == "iapar":
+        known = {rate.species for rate in named}
+        named += [rate for rate in rates if rate.metric == "apcer" and rate.species not in known]
     return [_support(rate, limit, confidence=confidence) for rate in named]
 
 

@@ -15,6 +15,7 @@ from facewarden.data.own.group_table import MOST_GROUPS, read_groups
 from facewarden.data.sample_words import SAME_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
+from facewarden.evaluation.score_file.rows import bounded
 from facewarden.evaluation.score_file.words import SPLIT_WORDS
 
 NEEDED = ("score", "same", "subject_a", "subject_b")
@@ -25,7 +26,7 @@ class Comparisons:
     """Comparisons of two photos; arrays are `(n,)`.
 
     Attributes:
-        score: higher = more alike; NaN where the recognizer gave none.
+        score: higher = more alike, an infinite one bounded; NaN where the recognizer gave none.
         same: whether both show one person.
         first, second: numbers of the people.
         people: their names.
@@ -77,7 +78,7 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
         )
     dev, test = _splits(path, found.texts.get(place["split"]), len(same))
     return Comparisons(
-        found.numbers[place["score"]], same, first, second, people, dev, test,
+        bounded(found.numbers[place["score"]])[0], same, first, second, people, dev, test,
         {} if groups is None else _groups(groups, people),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facewarden.core.decision import DecisionRule
 from facewarden.evaluation.polarity import reversed_words
 from facewarden.evaluation.score_file.halves import Parted
-from facewarden.evaluation.score_file.rows import ScoredRows
+from facewarden.evaluation.score_file.rows import BEYOND, ScoredRows
 from facewarden.metrics.intervals import count_interval
 from facewarden.metrics.laboratory.det import Det, det_curve
 from facewarden.metrics.pad import fit_rule
@@ -178,7 +178,8 @@ def _curves(test: PresentationRows) -> dict[str, Det]:
 
 
 def _histogram(test: PresentationRows) -> tuple[NDArray[np.float64], dict[str, NDArray[np.int64]]]:
-    low, high = np.quantile(test.scores, [0.0005, 0.9995])
+    within = test.scores[np.abs(test.scores) < BEYOND]
+    low, high = np.quantile(within, [0.0005, 0.9995]) if within.size else (0.0, 0.0)
     edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
     inside = np.clip(test.scores, edges[0], edges[-1])  # the outermost bins hold what lies beyond
     groups = {"bona fide": np.flatnonzero(test.bona_fide), **test.species}

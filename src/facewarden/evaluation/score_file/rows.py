@@ -11,22 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, Columns, read_columns, table_header
 from facewarden.data.own.group_table import ATTRIBUTE
-from facewarden.data.sample_words import FLAG_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.words import (
     LABEL_WORDS,
+    SIMULATED_WORDS,
     SPLIT_WORDS,
     coded_species,
     coded_words,
     no_column,
+    of_attacks,
 )
 
 Higher = Literal["bona_fide", "attack"]
 HIGHER: tuple[Higher, ...] = get_args(Higher)
 """Which presentations score higher."""
+
+BEYOND = float(np.finfo(np.float64).max) / 4
+"""What an infinite score counts as: beyond every other, and still a number that can be added and halved."""
 
 USED = ("score", "label", "species", "subject", "split", "simulated", "note", "key")
 """Columns that are read where a table has them, beside those that begin with `attr_`."""
@@ -37,14 +42,14 @@ class ScoredRows:
     """Rows of a table of scores; every array is `(n,)`.
 
     Attributes:
-        score: higher = more bona fide; NaN where the system gave no response.
+        score: higher = more bona fide; NaN where the system gave no response. An infinite one is `BEYOND`.
         bona_fide: the labels.
         species: of the attacks.
         subject: who is shown; None where the table does not say, and every row counts as independent.
         split: "train", "dev" and "test" as codes; None where the table does not say.
         attributes: name without `attr_` -> its values.
         note: reasons for rows without a score; None without such a column.
-        key: hash of the name of each presentation; None without such a column.
+        key: hash of the name of each presentation, 0 where it has none; None without any name.
         source: the file's name.
         simulated: whether any row says so.
         repeated: rows that repeat an earlier one with the same key; they were dropped.
@@ -124,9 +129,8 @@ def read_scored_rows(
     if not found.rows:
         raise BadInputError(f"{printable(path)}: no rows", hint="one row for each presentation")
     rows = _rows(path, found, place, higher=higher)
-    if "key" not in place:
-        return rows
-    return _without_repeats(path, replace(rows, key=found.hashes[place["key"]]))
+    key = found.hashes[place["key"]] if "key" in place else np.zeros(len(rows), np.uint64)
+    return _without_repeats(path, replace(rows, key=key)) if key.any() else rows
 
 
 def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Higher) -> ScoredRows:
@@ -136,28 +140,51 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
             f"{printable(path)}: row {int(np.argmax(label.codes < 0)) + 1}: label is empty",
             hint="1 = bona fide, 0 = attack",
         )
-    bona_fide = np.array([name == "1" for name in label.names], bool)[label.codes]
-    score = found.numbers[place["score"]]
-    score = np.where(np.isfinite(score), score if higher == "bona_fide" else -score, np.nan)
+    turned = of_attacks(place["label"], found.texts[place["label"]])
+    bona_fide = np.array([(name == "1") != turned for name in label.names], bool)[label.codes]
+    score, infinite = bounded(
+        found.numbers[place["score"]] if higher == "bona_fide" else -found.numbers[place["score"]]
+    )
     texts = {name: found.texts[column] for name, column in place.items() if column in found.texts}
     split = None
     if "split" in texts:
         hint = "train, dev or test; without the column, halves are made"
         split = coded_words(path, texts["split"], SPLIT_WORDS, what="split", hint=hint)
-    simulated = texts.get("simulated")
+    simulated = False
+    if "simulated" in texts:
+        flags = coded_words(path, texts["simulated"], SIMULATED_WORDS, what="simulated", hint="true or false")
+        simulated = "1" in _seen(flags)
     species, respelled = coded_species(path, texts.get("species"), bona_fide)
+    subject = texts.get("subject")
+    remarks = (
+        respelled,
+        f"Column {place['label']}: 1 is taken as an attack there." if turned else "",
+        infinite_words(infinite),
+        "" if subject is None else alike_words(subject.names, what="Subjects"),
+    )
     return ScoredRows(
         score=score,
         bona_fide=bona_fide,
         species=species,
-        subject=texts.get("subject"),
+        subject=subject,
         split=split,
         source=path.name,
         attributes={name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)},
         note=texts.get("note"),
-        simulated=simulated is not None and any(FLAG_WORDS.get(name.lower(), False) for name in _seen(simulated)),
-        remarks=(respelled,) if respelled else (),
+        simulated=simulated,
+        remarks=tuple(told for told in remarks if told),
     )
+
+
+def bounded(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Scores with `BEYOND` in place of infinity, and how many: a saturated logit is a response like others."""
+    infinite = np.isinf(score)
+    return np.where(infinite, np.copysign(BEYOND, score), score), int(infinite.sum())
+
+
+def infinite_words(count: int) -> str:
+    """What a reader must be told of infinite scores; empty where there are none."""
+    return f"Infinite scores: {count}; they count as beyond every other score." if count else ""
 
 
 def _seen(held: Coded) -> list[str]:
@@ -168,7 +195,7 @@ def _without_repeats(path: Path, rows: ScoredRows) -> ScoredRows:
     key = rows.key
     assert key is not None
     order = np.argsort(key, kind="stable")
-    again = np.concatenate([[False], key[order][1:] == key[order][:-1]])
+    again = np.concatenate([[False], (key[order][1:] == key[order][:-1]) & (key[order][1:] != 0)])
     if not again.any():
         return rows
     later, earlier = order[again], order[np.flatnonzero(again) - 1]

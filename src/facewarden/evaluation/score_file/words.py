@@ -24,6 +24,10 @@ LABEL_WORDS: Mapping[str, str] = {
     **dict.fromkeys(_ATTACK, "0"),
 }  # fmt: skip
 """Word of a label, as `folded` gives it -> 1 = bona fide, 0 = attack."""
+SIMULATED_WORDS: Mapping[str, str] = {word: str(int(yes)) for word, yes in FLAG_WORDS.items()}
+"""Word of a cell that says whether a presentation was rendered -> 1 or 0."""
+_OF_ATTACKS = frozenset({*_ATTACK, "pa", *(f"is_{word}" for word in (*_ATTACK, "pa", "presentation_attack"))})
+"""Names of columns of flags that say yes of an attack."""
 SPLIT_WORDS: Mapping[str, str] = {
     "train": "train", "dev": "dev", "devel": "dev", "development": "dev", "val": "dev", "validation": "dev",
     "test": "test", "eval": "test", "evaluation": "test",
@@ -54,6 +58,8 @@ def no_column(path: Path, lacking: Sequence[str], header: Sequence[str], *, rena
     likely = {name: _likely(name, header, lacking) or "COLUMN" for name in lacking}
     words = " ".join(f"{name}={column}" for name, column in likely.items())
     renamed = ", ".join(f"{column} to {name}" for name, column in likely.items())
+    if folded(likely.get("label", "")) in _OF_ATTACKS:
+        renamed += ", and exchange its values: 1 = bona fide, 0 = attack"
     return BadInputError(
         f"{printable(path)}: no column {', '.join(lacking)}; found: {shown_columns(header)}",
         hint=f"name it: --column {words}" if renamable else f"rename in the table {renamed}",
@@ -69,6 +75,11 @@ def _likely(name: str, header: Sequence[str], lacking: Sequence[str]) -> str:
             if part in small and not any(other in small for other in others if other not in part):
                 return column
     return ""
+
+
+def of_attacks(column: str, held: Coded) -> bool:
+    """Whether a column of labels says yes of attacks, by its name: is_spoof with 1 and 0, true and false."""
+    return folded(column) in _OF_ATTACKS and all(folded(name) in FLAG_WORDS for name in held.names)
 
 
 def coded_words(path: Path, held: Coded, words: Mapping[str, str], *, what: str, hint: str) -> Coded:

@@ -39,6 +39,7 @@ class PlannedTest(Result):
         sizes: of every claim.
         supported: what the finished test says of every limit.
         missing: sizes of the scheme that the finished test does not reach.
+        unmeasured: limits of which the finished test has no rate.
         scheme: with edition and source, if one was named.
         files: what was written.
     """
@@ -49,6 +50,7 @@ class PlannedTest(Result):
     missing: tuple[str, ...]
     scheme: Scheme | None
     files: tuple[Path, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
 
 @locking
@@ -108,6 +110,9 @@ def plan_test(
             hint="--rate with the true rate that the system is assumed to have, below what is claimed",
         )
     done = rates_typed(counts) + ([] if finished is None else rates_of_file(Path(os.fspath(finished))))
+    _refuse_twice(done)
+    lacking = [limit for limit in limits if done and not supports(done, limit, confidence=confidence)]
+    unmeasured = tuple(f"{limit.metric} <= {limit.at_most:g}" for limit in lacking)
     found = tuple(one for limit in limits for one in supports(done, limit, confidence=confidence))
     sizes = tuple(
         planned(
@@ -119,7 +124,7 @@ def plan_test(
         if limit.at_most > 0 and not done
     )  # fmt: skip
     missing = _missing(known, done) if known is not None and done else ()
-    told = summary(sizes, found, species=species)
+    told = summary(sizes, found, unmeasured=unmeasured, species=species)
     files: tuple[Path, ...] = ()
     if folder is not None:
         words = ["facewarden", "plan-test", *(["--claim", *claim] if claim else [])]
@@ -127,15 +132,22 @@ def plan_test(
         words += ["--finished", Path(os.fspath(finished)).name] if finished is not None else []
         words += ["--counts", *counts] if counts else []
         page = plan_page(
-            sizes, found, scheme=known, missing=missing, species=species, series=series, rate=rate,
-            confidence=confidence, command=shlex.join([*words, "--out", "DIR"]),
+            sizes, found, scheme=known, missing=missing, unmeasured=unmeasured, species=species, series=series,
+            rate=rate, confidence=confidence, command=shlex.join([*words, "--out", "DIR"]),
         )  # fmt: skip
         files = write_page(page, folder, name="plan", forms=form)
         data = {"schema": "facewarden.plan/1", "summary": told, "sizes": [asdict(one) for one in sizes],
                 "supported": [asdict(one) for one in found], "missing": list(missing),
-                "scheme": None if known is None else asdict(known)}  # fmt: skip
+                "unmeasured": list(unmeasured), "scheme": None if known is None else asdict(known)}  # fmt: skip
         files += (write_json(folder / "plan.json", data),)
-    return PlannedTest(told, sizes, found, tuple(missing), known, files)
+    return PlannedTest(told, sizes, found, tuple(missing), known, files, unmeasured)
+
+
+def _refuse_twice(done: Sequence[FinishedRate]) -> None:
+    names = [f"{one.metric}:{one.species}" if one.species else one.metric for one in done]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInputError(f"{twice} is there twice", hint="one count of each rate: add errors and presentations up")
 
 
 def _claimed(text: str) -> SchemeLimit:

@@ -127,3 +127,27 @@ def test_the_command_line_writes_page_and_json(tmp_path: Path, capsys: pytest.Ca
     held = json.loads((tmp_path / "o" / "comparison.json").read_text())
     assert held["schema"] == "facewarden.comparison/1"
     assert "Error rates of b less those of a" in (tmp_path / "o" / "comparison.html").read_text(encoding="utf-8")
+
+
+def test_tables_whose_splits_disagree_are_refused(tmp_path: Path) -> None:
+    turned = ["test" if i % PEOPLE < 20 else "dev" for i in range(N)]
+    paths = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", seed=2, split=turned)]
+    with pytest.raises(BadInputError, match="another split"):
+        facewarden.compare(paths, rounds=10)
+
+
+def test_species_in_another_spelling_are_the_same(tmp_path: Path) -> None:
+    rows = (tmp_path / "b.csv", table(tmp_path / "a.csv"))
+    rows[0].write_text(rows[1].read_text().replace(",print,", ",Print,"))
+    found = facewarden.compare([rows[1], rows[0]], rounds=10)
+    assert found.systems is not None
+    assert found.systems.n > 0
+
+
+def test_rows_without_a_key_are_paired_with_none(tmp_path: Path) -> None:
+    keys = ["" if i < 90 else f"k{i}" for i in range(N)]
+    found = facewarden.compare(
+        [table(tmp_path / "a.csv", key=keys), table(tmp_path / "b.csv", seed=2, key=keys)], rounds=10
+    )
+    assert found.systems is not None
+    assert found.systems.how[0] == "Rows are paired by their key: 810 are in all tables."

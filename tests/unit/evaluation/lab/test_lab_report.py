@@ -203,3 +203,34 @@ def test_attempts_and_series_stand_in_the_order_of_their_numbers(tmp_path: Path)
     assert told.index("| a2 |") < told.index("| a10 |")
     attempts = told[told.index("Effect of the attempt number") :]
     assert attempts.index("| 2 |") < attempts.index("| 10 |")
+
+
+def test_columns_of_a_laboratory_are_read_in_any_letter_case(tmp_path: Path) -> None:
+    path = records(tmp_path / "r.csv", excluded=["torn"] + [""] * 59)
+    head, _, rest = path.read_text().partition("\n")
+    path.write_text(
+        head.replace("excluded", "Excluded").replace("match", "Match").replace("series", "SERIES") + "\n" + rest
+    )
+    held = read_records(path, match_threshold=0.5)
+    assert held.excluded == {("print", "torn"): 1}
+    assert held.matched is not None
+    assert "series" in held.texts
+
+
+def test_words_of_matched_are_understood_or_refused(tmp_path: Path) -> None:
+    def matched(words: list[str]) -> object:
+        path = records(tmp_path / "r.csv", matched=words * 30)
+        text = path.read_text().replace("match,", "other,", 1)
+        path.write_text(text)
+        return read_records(path, match_threshold=None).matched
+
+    assert list(matched(["Matched", "no match"])[:4]) == [1.0, 0.0, 1.0, 0.0]  # type: ignore[index]
+    with pytest.raises(BadInputError, match="row 1: unknown matched 'perhaps'"):
+        matched(["perhaps", "1"])
+
+
+def test_a_column_of_flags_says_which_presentations_are_excluded(tmp_path: Path) -> None:
+    flags = ["True", "torn", "False", "0", "no"] + ["False"] * 55
+    held = read_records(records(tmp_path / "r.csv", excluded=flags), match_threshold=0.5)
+    assert held.excluded == {("print", "no reason stated"): 1, ("print", "torn"): 1}
+    assert len(held.rows) == 58

@@ -140,3 +140,36 @@ def test_an_unknown_scheme_is_told_with_the_nearest(capsys: pytest.CaptureFixtur
         facewarden.plan_test(scheme="ibeta_level1")
     assert main(["plan-test", "--scheme", "common_criteria_pad_level_1", "--rate", "0.03"]) == 0
     assert "all pass with probability 90.4%" in capsys.readouterr().out
+
+
+def test_a_limit_that_was_not_measured_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    found = facewarden.plan_test(claim=["apcer=0.07", "bpcer=0.15"], counts=["bpcer=0/50"])
+    assert found.unmeasured == ("apcer <= 0.07",)
+    assert found.summary == "Of 2 limits: 1 supported, 1 not measured."
+    assert main(["plan-test", "--claim", "apcer=0.07", "far=0.001", "--counts", "frr=0/50"]) == 0
+    told = capsys.readouterr().out
+    assert "Of 2 limits: 2 not measured." in told
+    assert "far <= 0.001: not measured by the finished test" in told
+
+
+def test_a_species_without_iapar_is_judged_by_its_apcer() -> None:
+    rates = [FinishedRate("iapar", "print", 0, 150), FinishedRate("apcer", "print", 90, 150),
+             FinishedRate("apcer", "mask", 50, 100)]  # fmt: skip
+    found = supports(rates, SchemeLimit("iapar", 0.07, "species"))
+    assert [(one.rate.metric, one.rate.species, one.verdict) for one in found] == [
+        ("iapar", "print", "supported"), ("apcer", "mask", "exceeded"),
+    ]  # fmt: skip
+
+
+def test_a_count_that_stands_twice_is_refused() -> None:
+    with pytest.raises(BadInputError, match="apcer:print is there twice"):
+        facewarden.plan_test(claim=["apcer=0.07"], counts=["apcer:print=0/150", "apcer:print=5/100"])
+
+
+def test_rates_of_simulated_captures_are_said_to_be(tmp_path: Path) -> None:
+    rows = "".join(f"{i % 2 + i / 900},{i % 2}\n" for i in range(400))
+    (tmp_path / "t.csv").write_text("score,label\n" + rows)
+    facewarden.evaluate_scores(tmp_path / "t.csv", simulated=True, out=tmp_path / "s")
+    found = facewarden.plan_test(claim=["apcer=0.07"], finished=tmp_path / "s", form=["markdown"], out=tmp_path / "p")
+    assert "simulated captures" in found.summary
+    assert "imulated" in (tmp_path / "p" / "plan.md").read_text()
