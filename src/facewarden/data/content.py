@@ -48,6 +48,21 @@ def without_repeats(photos: Sequence[FacePhoto]) -> tuple[tuple[FacePhoto, ...],
         The photos, in order: of several of one person the first, and none that stands under two people, since nobody
         can tell whose it is. And reason -> how many are left out.
     """
+    left_out: dict[int, str] = {}
+    for places in same_bytes(photos):
+        if len({photos[place].identity for place in places}) > 1:
+            left_out |= dict.fromkeys(places, SHARED)
+        else:
+            left_out |= dict.fromkeys(places[1:], REPEATED)
+    kept = tuple(photo for place, photo in enumerate(photos) if place not in left_out)
+    return kept, dict(Counter(left_out.values()))
+
+
+def same_bytes(photos: Sequence[FacePhoto]) -> list[list[int]]:
+    """Places of the photos whose files hold the same bytes: a group for each such file, in order.
+
+    A file that cannot be read is in no group; whoever opens it says what is wrong.
+    """
     by_size: dict[int, list[int]] = {}
     for place, photo in enumerate(photos):
         by_size.setdefault(_size(photo.path), []).append(place)
@@ -57,14 +72,7 @@ def without_repeats(photos: Sequence[FacePhoto]) -> tuple[tuple[FacePhoto, ...],
             digest = _digest_or_absent(photos[place].path)
             if digest != _ABSENT:
                 groups.setdefault(digest, []).append(place)
-    left_out: dict[int, str] = {}
-    for places in groups.values():
-        if len({photos[place].identity for place in places}) > 1:
-            left_out |= dict.fromkeys(places, SHARED)
-        else:
-            left_out |= dict.fromkeys(places[1:], REPEATED)
-    kept = tuple(photo for place, photo in enumerate(photos) if place not in left_out)
-    return kept, dict(Counter(left_out.values()))
+    return [places for places in groups.values() if len(places) > 1]
 
 
 def _size(path: Path) -> int:

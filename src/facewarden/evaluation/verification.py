@@ -26,6 +26,11 @@ from facewarden.evaluation.verification_pairs import PhotoPairs, pairs_of
 from facewarden.metrics.verification import VerificationSummary, verification_of_vectors, verification_summary
 
 _LOG = logging.getLogger("facewarden")
+TURNED = (
+    "pairs of two people are more alike than pairs of one: is 1 = two people in the column same, or is the recognizer "
+    "given other faces than it was made for?"
+)
+"""Said of an EER whose whole interval is above one half."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,7 @@ def _measure(
         notes=(
             *(f"{count} of {len(listed.photos)} photos: {what}" for what, count in found.notes.items()),
             *_unresolved(summary, impostor),
+            *([TURNED] if summary.eer.low > 0.5 else []),
             *([without] if without else []),
         ),
         groups=groups,

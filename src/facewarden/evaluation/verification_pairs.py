@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facewarden.data.content import without_repeats
+from facewarden.data.content import same_bytes, without_repeats
 from facewarden.data.datasets import Dataset, FacePhoto
 from facewarden.data.datasets.lfw import Lfw
 from facewarden.data.own.photo_lists import OwnPairs
@@ -21,7 +22,7 @@ class PhotoPairs:
     Attributes:
         photos: of the set.
         pairs: the official ones, as row numbers; without those everybody is compared with everybody.
-        left_out: reason -> how many photos are compared with none.
+        left_out: reason -> how many photos are compared with none, or how many pairs of a list are not compared.
     """
 
     photos: tuple[FacePhoto, ...]
@@ -42,8 +43,7 @@ class OfficialPairs:
 def pairs_of(dataset: Dataset | OwnPairs) -> PhotoPairs:
     """The official list of LFW, or a person's own list; of any other set, everybody against everybody."""
     if isinstance(dataset, OwnPairs):
-        first, second = (np.array(rows, dtype=np.int64) for rows in (dataset.first, dataset.second))
-        return PhotoPairs(dataset.photos, OfficialPairs(first, second, None, 0))
+        return _own(dataset)
     if isinstance(dataset, Lfw):
         official = dataset.pairs()
         photos = {photo.key: photo for pair in official.pairs for photo in (pair.first, pair.second)}
@@ -59,3 +59,32 @@ def pairs_of(dataset: Dataset | OwnPairs) -> PhotoPairs:
         )
     different, left_out = without_repeats(dataset.photos())
     return PhotoPairs(different, left_out=left_out)
+
+
+ITSELF = "pair of a photo with itself, byte for byte"
+TWICE = "pair that stands in the list before"
+UNCLEAR = "pair with a photo that stands under two people, byte for byte"
+
+
+def _own(listed: OwnPairs) -> PhotoPairs:
+    """The pairs of a person's own list, each once, and none of a photo with itself: any recognizer finds that."""
+    place = np.arange(len(listed.photos))
+    unclear: set[int] = set()
+    for group in same_bytes(listed.photos):
+        place[group] = group[0]  # it stands for all of them
+        if len({listed.photos[row].identity for row in group}) > 1:
+            unclear.add(group[0])
+    left_out: Counter[str] = Counter()
+    pairs: dict[tuple[int, int], tuple[int, int]] = {}
+    for first, second in zip(listed.first, listed.second, strict=True):
+        pair = int(min(place[first], place[second])), int(max(place[first], place[second]))
+        if unclear.intersection(pair):
+            left_out[UNCLEAR] += 1
+        elif pair[0] == pair[1]:
+            left_out[ITSELF] += 1
+        elif pair in pairs:
+            left_out[TWICE] += 1
+        else:
+            pairs[pair] = first, second
+    rows = np.array(list(pairs.values()), dtype=np.int64).reshape(-1, 2)
+    return PhotoPairs(listed.photos, OfficialPairs(rows[:, 0], rows[:, 1], None, 0), dict(left_out))

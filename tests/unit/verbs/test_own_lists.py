@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from facewarden.cli.parts.main import main
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
+from facewarden.data.own.photo_lists import OwnPairs
 from facewarden.data.table import write_table
+from facewarden.evaluation.verification_pairs import ITSELF, TWICE, UNCLEAR, pairs_of
 from facewarden.reporting.format import label
 
 
@@ -115,3 +118,59 @@ def test_photos_that_are_missing_are_the_reason_that_is_given(people: Path) -> N
 def test_a_rate_of_false_alarms_has_the_letters_of_the_standard() -> None:
     assert label("fnir_at_fpir_0_1_percent") == "FNIR at FPIR 0.1 %"
     assert label("fnir_at_fpir_10_percent") == "FNIR at FPIR 10 %"
+
+
+def test_a_pair_counts_once_and_no_photo_is_compared_with_itself(people: Path) -> None:
+    shutil.copy("ann/0.png", "copy.png")
+    shutil.copy("dan/0.png", "both.png")
+    write_table(people / "pairs.csv", {
+        "first": ["ann/0.png", "ann/1.png", "ann/0.png", "ann/0.png", "copy.png", "ann/0.png", "bob/0.png", "both.png"],
+        "second": ["ann/1.png", "ann/0.png", "ann/1.png", "copy.png", "ann/1.png", "./ann/0.png", "cid/0.png",
+                   "dan/0.png"],
+        "same": [1, 1, 1, 1, 1, 1, 0, 0],
+    })  # fmt: skip
+    found = facewarden.evaluate("verification", recognizer=Colors(), pairs="pairs.csv", aligner="precropped", workers=1)
+    assert next(metric.n for metric in found.metrics if metric.name == "eer") == 2
+    assert {TWICE: 3, ITSELF: 2, UNCLEAR: 1}.items() <= dict(
+        pairs_of(OwnPairs.read(people / "pairs.csv")).left_out
+    ).items()
+
+
+def test_pairs_whose_words_are_exchanged_are_told(people: Path) -> None:
+    for number in range(40):
+        for side in "ab":
+            noise = np.random.default_rng(number).integers(-40, 40, 3) + (20 if side == "b" else 0)
+            tone = np.array([230, 40, 40]) if number % 2 else np.array([40, 230, 40])
+            Image.new("RGB", (112, 112), tuple((tone + noise).clip(0, 255).tolist())).save(f"{number}{side}.png")
+    alike = [(f"{number}a.png", f"{number}b.png", 0) for number in range(40)]
+    other = [(f"{number}a.png", f"{number + 1}b.png", 1) for number in range(0, 40, 2)]
+    other = [row for number, row in enumerate(other) if number % 2 == 0]
+    first, second, same = zip(*alike, *other, strict=True)
+    write_table(people / "pairs.csv", {"first": first, "second": second, "same": same})
+    found = facewarden.evaluate("verification", recognizer=Colors(), pairs="pairs.csv", aligner="precropped", workers=1)
+    assert next(metric.low for metric in found.metrics if metric.name == "eer") > 0.5
+    assert any("more alike than pairs of one" in told for told in found.warnings)
+
+
+def test_a_probe_that_copies_a_photo_of_the_gallery_is_left_out(people: Path) -> None:
+    for number, name in enumerate(COLORS):
+        shutil.copy(f"{name}/0.png", f"probe{number}.png")
+    write_table(people / "gallery.csv", {"file": [f"{name}/0.png" for name in COLORS], "subject": list(COLORS)})
+    copies = [f"probe{number}.png" for number in range(4)]
+    given = {"recognizer": Colors(), "gallery": "gallery.csv", "aligner": "precropped", "workers": 1}
+    write_table(people / "probes.csv", {"file": copies, "subject": list(COLORS)})
+    with pytest.raises(BadInputError, match="byte for byte"):
+        facewarden.evaluate_identification(**given, probes="probes.csv")
+    write_table(people / "more.csv", {"file": [*copies, "ann/1.png", "bob/1.png"], "subject": [*COLORS, "ann", "bob"]})
+    found = facewarden.evaluate_identification(**given, probes="more.csv")
+    assert next(metric.n for metric in found.metrics) == 2
+    assert sum(found.skipped.values()) == 4
+
+
+def test_people_of_lists_whose_names_are_probably_one_are_told(people: Path) -> None:
+    write_table(people / "gallery.csv", {"file": ["ann/0.png", "bob/0.png"], "subject": ["01", "2"]})
+    write_table(people / "probes.csv", {"file": ["ann/1.png", "bob/1.png"], "subject": ["1", "2"]})
+    found = facewarden.evaluate_identification(
+        recognizer=Colors(), gallery="gallery.csv", probes="probes.csv", aligner="precropped", workers=1
+    )
+    assert any("count as different: 01, 1" in told for told in found.warnings)

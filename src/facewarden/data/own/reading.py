@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ATTACK, BONA_FIDE, OTHER_SPECIES, Split
+from facewarden.data.alike_names import alike_words
 from facewarden.data.own.folder_words import own_species
 from facewarden.data.own.mapping import FolderRow, read_mapping
 from facewarden.data.own.places import Place, common_folder, numbered, places_in
@@ -222,6 +223,8 @@ def _notes(places: Sequence[Place], photos: Sequence[OwnPhoto], rule: SubjectRul
     vague = sum(photo.species == "other" for photo in photos)
     if vague:
         notes.append(f"{vague} attacks are of species other: no folder tells the instrument")
+    if alike := alike_words({photo.subject for photo in photos}, what="People"):
+        notes.append(alike.removesuffix("."))
     alone = sum(photo.alone for photo in photos)
     if alone:
         notes.append(
@@ -231,4 +234,16 @@ def _notes(places: Sequence[Place], photos: Sequence[OwnPhoto], rule: SubjectRul
         )
     elif rule.kind == "auto":
         notes.append("people are folders below those of classes and species; one name is one person everywhere")
+        notes += _deeper(places, photos)
     return notes
+
+
+def _deeper(places: Sequence[Place], photos: Sequence[OwnPhoto]) -> list[str]:
+    """What to type where the folders that hold the photos have more names than those taken for people."""
+    taken = {photo.subject for photo in photos}
+    inside = {place.parts[-1] for place in places if place.parts and place.words[-1].silent} - taken
+    if len(inside) <= len(taken):
+        return []
+    some = ", ".join(sorted(taken, key=natural)[:3]), ", ".join(sorted(inside, key=natural)[:3])
+    return [f"the {len(taken)} folders {some[0]}, … are taken for people; if those inside them are ({some[1]}, …): "
+            "--subject level:-1"]  # fmt: skip

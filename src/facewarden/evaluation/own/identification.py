@@ -12,7 +12,9 @@ import numpy as np
 from facewarden.core.compute.shards import shard_call
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Recognizer
+from facewarden.data.content import without_repeats
 from facewarden.data.datasets import FacePhoto
+from facewarden.data.text import counted_reasons
 from facewarden.evaluation.kept_embeddings import EmbeddedPhotos, embeddings_of
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.open_set import fpir_threshold, missed, searches
@@ -48,13 +50,8 @@ def identify(
         the figures, and reason -> how many photos could not be used.
 
     Raises:
-        BadInputError: a photo on both sides, or nobody who is searched is enrolled.
+        BadInputError: no face is left on a side.
     """
-    shared = {photo.path.resolve() for photo in gallery} & {photo.path.resolve() for photo in probes}
-    if shared:
-        raise BadInputError(f"{len(shared)} photos are in the gallery and among the probes", hint="each on one side")
-    if not {photo.identity for photo in gallery} & {photo.identity for photo in probes}:
-        raise BadInputError("nobody among the probes is in the gallery", hint="the same names of people on both sides")
     metrics: list[Metric] = []
     left_out: Counter[str] = Counter()
     sides = [embeddings_of(side, models, aligner=aligner, run=run, workers=workers, batch=batch)
@@ -81,6 +78,36 @@ def identify(
             few = _few(len(found.highest), fpir)
             metrics.append(replace(found_metric, note=f"{found_metric.note}; {few}") if few else found_metric)
     return tuple(metrics), dict(left_out)
+
+
+def sides_apart(
+    gallery: Sequence[FacePhoto], probes: Sequence[FacePhoto]
+) -> tuple[list[FacePhoto], list[FacePhoto], dict[str, int]]:
+    """A gallery and probes that have no photo in common: any recognizer finds a photo again that it has enrolled.
+
+    Args:
+        gallery, probes: as listed.
+
+    Returns:
+        Both without copies, byte for byte, of a photo that stands before them, and reason -> how many these were.
+
+    Raises:
+        BadInputError: a photo on both sides, or nobody who is searched is enrolled.
+    """
+    shared = {photo.path.resolve() for photo in gallery} & {photo.path.resolve() for photo in probes}
+    if shared:
+        raise BadInputError(f"{len(shared)} photos are in the gallery and among the probes", hint="each on one side")
+    if not {photo.identity for photo in gallery} & {photo.identity for photo in probes}:
+        raise BadInputError("nobody among the probes is in the gallery", hint="the same names of people on both sides")
+    different, repeated = without_repeats((*gallery, *probes))
+    kept = set(map(id, different))
+    one, two = ([photo for photo in side if id(photo) in kept] for side in (gallery, probes))
+    if not {photo.identity for photo in one} & {photo.identity for photo in two}:
+        raise BadInputError(
+            f"no photo of an enrolled person is left among the probes: {counted_reasons(repeated)}",
+            hint="other photos of the same people on both sides",
+        )
+    return one, two, repeated
 
 
 def too_few(strangers: int, fpirs: Sequence[float]) -> tuple[str, ...]:

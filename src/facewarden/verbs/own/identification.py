@@ -15,9 +15,10 @@ from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, labeled, maybe_path, several
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.seeding import checked_seed
+from facewarden.data.alike_names import alike_words
 from facewarden.data.own.photo_lists import photos_of_list
 from facewarden.data.results import plain
-from facewarden.evaluation.own.identification import identify, too_few
+from facewarden.evaluation.own.identification import identify, sides_apart, too_few
 from facewarden.scale.record import sharded
 from facewarden.verbs.evaluated import Evaluated
 
@@ -74,12 +75,13 @@ def evaluate_identification(
     if folder is not None:
         hold(folder)
     resolve_aligner(aligner)
-    sides = [photos_of_list(os.fspath(one)) for one in (gallery, probes)]
+    *sides, repeated = sides_apart(*(photos_of_list(os.fspath(one)) for one in (gallery, probes)))
     models = {name: resolve_recognizer(given, device=device) for name, given in labeled(recognizers).items()}
     metrics, skipped = identify(
         models, *sides, ranks=rank, fpirs=fpir, aligner=aligner, run=maybe_path(run), workers=workers, batch=batch,
         seed=seed,
     )  # fmt: skip
+    skipped = repeated | skipped
     if shard is not None:
         return Evaluated((), None, simulated=False, computed=computed_by(list(models.values())))
     strangers = {photo.identity for photo in sides[1]} - {photo.identity for photo in sides[0]}
@@ -87,6 +89,8 @@ def evaluate_identification(
     warnings = (
         too_few(asked, fpir) if strangers else ("all probes show enrolled people, so FNIR at FPIR is not measured",)
     )
+    told = alike_words({photo.identity for side in sides for photo in side}, what="People")
+    warnings += (told,) if told else ()
     files: tuple[Path, ...] = ()
     if folder is not None:
         files = (write_json(folder / "identification.json", {"metrics": plain(list(metrics)), "skipped": skipped}),)

@@ -215,3 +215,21 @@ def test_the_page_explains_every_column(kind: str) -> None:
 def test_the_page_names_every_species() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert [name for name in ALL_SPECIES if name != "bona_fide" and f"`{name}`" not in text] == []
+
+
+def test_folders_of_visits_that_are_taken_for_people_are_told(tmp_path: Path) -> None:
+    people = ("ann", "bob", "cid", "dan")
+    visits = [f"{kind}/day{day}/{name}/1.png" for kind in ("live", "spoof") for day in (1, 2) for name in people]
+    found = read(put(tmp_path / "a", visits))
+    assert found.manifest.subjects == ("day1", "day2")
+    assert any("day1, day2, … are taken for people" in note and "level:-1" in note for note in found.manifest.notes)
+    assert read(tmp_path / "a", subject="level:-1").manifest.subjects == people
+    sessions = [f"{kind}/{name}/day{day}/1.png" for kind in ("live", "spoof") for day in (1, 2) for name in people]
+    assert not any("level:-1" in note for note in read(put(tmp_path / "b", sessions)).manifest.notes)
+
+
+def test_people_whose_folders_differ_in_case_are_told(tmp_path: Path) -> None:
+    found = read(
+        put(tmp_path, [f"live/{n}/1.png" for n in ("ann", "bob")] + [f"spoof/{n}/1.png" for n in ("Ann", "bob", "c")])
+    )
+    assert any("count as different: Ann, ann" in note for note in found.manifest.notes)
