@@ -42,7 +42,7 @@ def open_log(*, stream: Any = None, level: int = logging.INFO) -> Any:
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.WARNING if name == "uvicorn.access" else level)
     return structlog.wrap_logger(
-        structlog.PrintLogger(target),
+        structlog.WriteLogger(target),
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )

@@ -17,6 +17,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_detector
 from facewarden.pad.multi_cnn import MultiCnn
+from facewarden.service.models.held import HeldModels
 from facewarden.service.serving import Prepared
 from facewarden.service.settings import RequestLimits
 from served import png, sample, served, settings_in, soft
@@ -57,6 +58,35 @@ def test_scores_and_decisions_are_those_of_the_detector(service: Prepared) -> No
     for row, score in zip(found["samples"], wanted.tolist(), strict=True):
         assert row["decision"] == ("bona_fide" if score >= model.rule.threshold else "attack")
         assert row["box"] == [24.0, 24.0, 72.0, 72.0]
+
+
+def test_networks_are_given_whole_planes(service: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = MultiCnn.predict
+    seen: list[bool] = []
+
+    def watched(self: MultiCnn, batch: FaceBatch) -> Any:
+        seen.extend(image.is_contiguous() for image in batch.images.values())
+        return plain(self, batch)
+
+    monkeypatch.setattr(MultiCnn, "predict", watched)
+    assert ask(service, {"samples": [sample(seed) for seed in range(3)]}).status_code == 200
+    assert seen
+    assert all(seen)  # convolutions are up to a tenth slower on channels that lie between each other
+
+
+def test_a_request_of_one_sample_is_read_in_one_step(service: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = HeldModels.read
+    steps: list[int] = []
+
+    async def watched(self: HeldModels, work: Any) -> Any:
+        steps.append(1)
+        return await plain(self, work)
+
+    monkeypatch.setattr(HeldModels, "read", watched)
+    for count, wanted in ((1, 1), (3, 1 + 3)):
+        steps.clear()
+        assert ask(service, {"samples": [sample(seed) for seed in range(count)]}).status_code == 200
+        assert len(steps) == wanted
 
 
 def test_every_sensor_reaches_the_detector(service: Prepared) -> None:
@@ -100,6 +130,7 @@ def test_what_cannot_be_scored_costs_that_sample_alone(service: Prepared, change
     [
         ({"samples": [sample()] * 13}, 413, "samples"),
         ({"samples": [sample(side=200)] * 8}, 413, "pixels"),
+        ({"samples": [sample(side=600)]}, 413, "pixels"),
         ({"samples": [sample() | {"rgb": "A" * 2**20}]}, 413, "bytes"),
         ({"samples": []}, 422, "request"),
         ({"samples": [sample() | {"pixels": 1}]}, 422, "request"),

@@ -20,7 +20,7 @@ from facewarden.photos.purify_faces import PurifiedPhoto
 from facewarden.photos.similarity import likeness
 from facewarden.service.models.faces import Located
 from facewarden.service.models.pictures import NoPicture, in_memory
-from facewarden.service.routes.parts import accepted, bytes_of, counted
+from facewarden.service.routes.parts import Given, accepted, counted, read_samples
 from facewarden.service.state import Service, service_of
 from facewarden.service.wire.about import ProblemAnswer
 from facewarden.service.wire.photos import (
@@ -79,17 +79,14 @@ async def purify(
     with accepted(service, request, len(asked.samples), action="purify"):
         texts = [one.rgb for one in asked.samples]
         with batches.announced(len(texts)):
-            data = await bytes_of(service, texts)
-            read = await _located(service, data, service.models.finder.locate)
-        made = iter(await batches.compute([one.photo for one in read if isinstance(one, Located)]))
+            both = await _read(service, texts, lambda raw: (raw, service.models.finder.locate(raw)))
+        made = iter(await batches.compute([one[1].photo for one in both if isinstance(one, tuple)]))
         rows = await asyncio.gather(
             *(
                 service.models.read(
-                    partial(
-                        _purified, sample.key, raw, one, next(made) if isinstance(one, Located) else None, suspicion
-                    )
+                    partial(_purified, sample.key, one, next(made) if isinstance(one, tuple) else None, suspicion)
                 )
-                for sample, raw, one in zip(asked.samples, data, read, strict=True)
+                for sample, one in zip(asked.samples, both, strict=True)
             )
         )
     counted(service, "/v1/purify", [row.no_response for row in rows])
@@ -121,13 +118,8 @@ async def verify(asked: VerifyRequest, request: Request) -> VerifyAnswer:
 
 
 async def _read(service: Service, texts: list[str], work: Callable[[bytes], T]) -> list[T | NoPicture]:
-    return await _located(service, await bytes_of(service, texts), work)
-
-
-async def _located(
-    service: Service, data: list[bytes | NoPicture | None], work: Callable[[bytes], T]
-) -> list[T | NoPicture]:
-    def one(found: bytes | NoPicture | None) -> T | NoPicture:
+    def one(_: int, given: list[Given]) -> T | NoPicture:
+        [found] = given
         if not isinstance(found, bytes):
             return found or NoPicture("no picture")
         try:
@@ -135,7 +127,7 @@ async def _located(
         except NoPicture as reason:
             return reason
 
-    return list(await asyncio.gather(*(service.models.read(partial(one, found)) for found in data)))
+    return await read_samples(service, [[text] for text in texts], one)
 
 
 def _judged(key: str, one: Located | NoPicture, found: list[float]) -> LikelihoodOfPhoto:
@@ -149,14 +141,12 @@ def _judged(key: str, one: Located | NoPicture, found: list[float]) -> Likelihoo
 
 
 def _purified(
-    key: str,
-    raw: bytes | NoPicture | None,
-    one: Located | NoPicture,
-    made: PurifiedPhoto | None,
-    suspicion: float | None,
+    key: str, found: tuple[bytes, Located] | NoPicture, made: PurifiedPhoto | None, suspicion: float | None
 ) -> PurifiedOnWire:
-    if isinstance(one, NoPicture) or made is None or made.pixels is None or not isinstance(raw, bytes):
-        return PurifiedOnWire(key=key, png=None, no_response=str(one) if isinstance(one, NoPicture) else "no picture")
+    if isinstance(found, NoPicture) or made is None or made.pixels is None:
+        reason = str(found) if isinstance(found, NoPicture) else "no picture"
+        return PurifiedOnWire(key=key, png=None, no_response=reason)
+    raw, one = found
     left = suspicion is not None and made.likelihood is not None and made.likelihood < suspicion
     pixels = one.photo.pixels if left else made.pixels
     notes = list(one.notes)

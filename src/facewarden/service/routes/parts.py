@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -11,6 +14,10 @@ from facewarden.service.access.gate import Caller
 from facewarden.service.models.pictures import NoPicture, decoded, pixels_of
 from facewarden.service.problems import Problem
 from facewarden.service.state import Service
+
+T = TypeVar("T")
+Given = bytes | NoPicture | None
+"""A picture of a request: its bytes, why there are none, or None where the request has none."""
 
 
 def caller_of(request: Request) -> Caller:
@@ -34,20 +41,33 @@ def accepted(service: Service, request: Request, count: int, *, action: str) -> 
         yield
 
 
-async def bytes_of(service: Service, texts: Sequence[str | None]) -> list[bytes | NoPicture | None]:
-    """Decode the base64 texts of a request, and check how many pixels they hold together.
+async def read_samples(
+    service: Service, samples: Sequence[Sequence[str | None]], work: Callable[[int, list[Given]], T]
+) -> list[T]:
+    """Decode the pictures of a request and check how many pixels they hold together; then read each sample.
+
+    Args:
+        service: whose threads read.
+        samples: for each sample the base64 texts of its pictures, None where it has none.
+        work: reads one sample from its place and, for each text, the bytes, or why there are none.
 
     Returns:
-        For each text its bytes, why there are none, or None where there is no text.
+        What `work` made of each sample.
 
     Raises:
         Problem: 413, too many pixels.
     """
-    return await service.models.read(lambda: _bytes_of(service, texts))
+    if len(samples) == 1:  # in one step: each step in another thread costs a tenth of what decoding a face costs
+        return [await service.models.read(lambda: work(0, _bytes_of(service, samples[0])))]
+    texts = [text for sample in samples for text in sample]
+    data = iter(await service.models.read(lambda: _bytes_of(service, texts)))
+    given = [[next(data) for _ in sample] for sample in samples]
+    read = (service.models.read(partial(work, place, found)) for place, found in enumerate(given))
+    return list(await asyncio.gather(*read))
 
 
-def _bytes_of(service: Service, texts: Sequence[str | None]) -> list[bytes | NoPicture | None]:
-    found: list[bytes | NoPicture | None] = []
+def _bytes_of(service: Service, texts: Sequence[str | None]) -> list[Given]:
+    found: list[Given] = []
     pixels, most = 0, service.settings.limits.pixels
     for text in texts:
         try:

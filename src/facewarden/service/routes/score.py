@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -14,7 +12,7 @@ from facewarden.evaluation.verdicts.rule import VerdictRule
 from facewarden.service.models.held import ServedDetector
 from facewarden.service.models.pictures import NoPicture
 from facewarden.service.models.scorer import Frames, SampleBytes
-from facewarden.service.routes.parts import accepted, bytes_of, counted
+from facewarden.service.routes.parts import Given, accepted, counted, read_samples
 from facewarden.service.state import Service, service_of
 from facewarden.service.wire.about import ProblemAnswer
 from facewarden.service.wire.photos import Rule, ScoreAnswer, ScoredSample, ScoreRequest, ScoreSample
@@ -62,16 +60,13 @@ async def score_samples(
     service: Service, served: ServedDetector, samples: list[ScoreSample], *, find: bool
 ) -> list[PhotoScore]:
     """Read samples and score them in batches; a row for each, in order."""
-    texts = [getattr(sample, sensor) for sample in samples for sensor in SENSORS]
+    texts = [[getattr(sample, sensor) for sensor in SENSORS] for sample in samples]
+
+    def read_one(place: int, given: list[Given]) -> Frames:
+        return _read(served, samples[place], dict(zip(SENSORS, given, strict=True)), find=find)
+
     with served.batches.announced(len(samples)):
-        given = iter(await bytes_of(service, texts))
-        pictures = [{sensor: next(given) for sensor in SENSORS} for _ in samples]
-        read = await asyncio.gather(
-            *(
-                service.models.read(partial(_read, served, sample, found, find))
-                for sample, found in zip(samples, pictures, strict=True)
-            )
-        )
+        read = await read_samples(service, texts, read_one)
     places = [place for place, frames in enumerate(read) if frames.images]
     scored = await served.batches.compute([read[place] for place in places])
     rows = [frames.row for frames in read]
@@ -80,12 +75,7 @@ async def score_samples(
     return rows
 
 
-def _read(
-    served: ServedDetector,
-    sample: ScoreSample,
-    pictures: dict[str, bytes | NoPicture | None],
-    find: bool,  # noqa: FBT001
-) -> Frames:
+def _read(served: ServedDetector, sample: ScoreSample, pictures: dict[str, Given], *, find: bool) -> Frames:
     broken = next((one for one in pictures.values() if isinstance(one, NoPicture)), None)
     if broken is not None:
         return Frames(PhotoScore(sample.key, None, box=sample.box, skipped=str(broken)))
