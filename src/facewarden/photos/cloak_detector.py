@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,15 @@ class Suspicion:
 
     likelihood: float
     kind: str = ""
+
+    def kind_from(self, least: float) -> str:
+        """The kind of a face that is suspicious: empty for a likelihood below `least`."""
+        return "" if self.likelihood < least else self.kind
+
+
+def most_suspicious(faces: Sequence[Suspicion]) -> Suspicion:
+    """The most suspicious of some faces; what is not a number is the most suspicious."""
+    return max(faces, key=lambda one: (math.isnan(one.likelihood), one.likelihood))
 
 
 class CloakDetector:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from facewarden.align import align_face, paste_change
 from facewarden.core.compute.finite import vectors_of
 from facewarden.core.roles import FaceLocation, Purifier, Recognizer
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, Suspicion
+from facewarden.photos.cloak_detector import SUSPICIOUS, CloakDetector, Suspicion, most_suspicious
 
 _SEAM = 4
 """Pixels over which the change fades at the border of the crop, so that no edge is seen in the photo."""
@@ -102,11 +101,11 @@ class FacePurifier:
             return [None] * len(photos)
         own = restored if self.detector.purifier is self.purifier else None
         faces = iter(self.detector.suspicions(crops, restored=own))
-        return [max((next(faces) for _ in photo.faces), key=_by_likelihood) for photo in photos]
+        return [most_suspicious([next(faces) for _ in photo.faces]) for photo in photos]
 
     def _kind(self, found: Suspicion | None) -> str:
         least = SUSPICIOUS if self.threshold is None else self.threshold
-        return "" if found is None or found.likelihood < least else found.kind
+        return "" if found is None else found.kind_from(least)
 
     def _identities(
         self, crops: Tensor, photos: Sequence[FacesOfPhoto], made: Sequence[UInt8[np.ndarray, "h w 3"] | None]
@@ -127,11 +126,6 @@ class FacePurifier:
             1.0 if pixels is None else float((next(vectors) * next(vectors)).sum(dim=1).double().mean())
             for pixels in made
         ]
-
-
-def _by_likelihood(one: Suspicion) -> tuple[bool, float]:
-    """What is not a number is the most suspicious."""
-    return math.isnan(one.likelihood), one.likelihood
 
 
 def _restored(purifier: Purifier, crops: Tensor) -> Tensor:

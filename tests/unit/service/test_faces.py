@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,21 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from facewarden.align import align_face, choose_face
 from facewarden.core.resolve import resolve_aligner, resolve_purifier, resolve_recognizer
+from facewarden.core.roles import FaceLocation
 from facewarden.data.simulate import Simulation, simulate
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.photos.cloak_detector import CloakDetector, Suspicion
 from facewarden.photos.purify_faces import FacePurifier, FacesOfPhoto
+from facewarden.purifiers.parts.learned import LearnedPurifier
+from facewarden.service.models.faces import Located
 from facewarden.service.models.pictures import in_memory, pixels_of, read_color
+from facewarden.service.pages.paths import ROOT
+from facewarden.service.routes.faces import judged
 from facewarden.service.serving import Prepared
 from served import png, served, settings_in, soft
 
@@ -107,6 +114,58 @@ def test_cloak_likelihoods_are_those_of_the_detector(service: Prepared, photos: 
         assert row["likelihood"] == pytest.approx(float(wanted.max()), abs=1e-4)
         assert row["suspicious"] == (row["likelihood"] >= answer["suspicious_from"])
         assert len(row["faces"]) == len(wanted)
+
+
+def told_by_kind(photos: list[bytes], kinds: list[list[float]]) -> Callable[..., torch.Tensor]:
+    """Stands in for the kinds that `puface` tells: a row for each face, which is known by its pixels."""
+    crops = torch.cat([to_images(faces_in(data).crops()) for data in photos])
+    assert len(crops) == len(kinds)
+
+    def told(_: LearnedPurifier, images: torch.Tensor, __: torch.Tensor) -> torch.Tensor:
+        rows = [int((crops - image).abs().sum(dim=(1, 2, 3)).argmin()) for image in images]
+        return torch.tensor([kinds[row] for row in rows])
+
+    return told
+
+
+def test_the_suspected_kind_of_cloak_is_told(
+    service: Prepared, photos: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = {"samples": [{"key": f"{k}", "rgb": text(data)} for k, data in enumerate(photos)]}
+    names = service.service.models.cloaks
+    assert names is not None
+    assert names.kinds == ("noise", "smooth", "tint")
+    told = told_by_kind(photos, [[0.1, 0.7, 0.2], [0.1, 0.1, 0.3]])
+    monkeypatch.setattr(LearnedPurifier, "kind_likelihoods", told)
+    rows = ask(service, "/v1/cloak-likelihood", samples)["samples"]
+    assert [row["kind"] for row in rows] == ["smooth", ""]
+    assert [face["kind"] for row in rows for face in row["faces"]] == ["smooth", ""]
+    for query, kinds, treatments in (
+        ({}, ["smooth", ""], ["purified", "purified"]),
+        ({"suspicion": 0.2}, ["smooth", "tint"], ["purified", "purified"]),
+        ({"suspicion": 0.5}, ["smooth", ""], ["purified", "left as it is"]),
+        ({"suspicion": 0.8}, ["", ""], ["left as it is", "left as it is"]),
+    ):
+        rows = ask(service, "/v1/purify", samples, **query)["samples"]
+        assert [row["kind"] for row in rows] == kinds
+        assert [row["treatment"] for row in rows] == treatments
+    with httpx.Client(base_url=service.url, timeout=240, headers={"Accept-Language": "de"}) as reader:
+        form = re.search(r'name="token" value="([0-9a-f]{64})"', reader.get(f"{ROOT}/purify").text)
+        assert form is not None
+        files = [("photos", (f"{k}.png", data, "image/png")) for k, data in enumerate(photos)]
+        page = reader.post(f"{ROOT}/purify", data={"token": form.group(1)}, files=files).text
+    assert page.count("Vermutete Art des Schutzfilters") == 1
+    assert "<dd>glattes Feld</dd>" in page
+
+
+def test_a_face_whose_likelihood_is_no_number_is_the_most_suspicious_wherever_it_stands() -> None:
+    face = FaceLocation((0.0, 0.0, 20.0, 20.0), tuple((5.0 + k, 5.0) for k in range(5)), 1.0)
+    photo = Located(FacesOfPhoto(soft(), (face, face)), ())
+    lost, likely = Suspicion(float("nan"), "tint"), Suspicion(0.2, "noise")
+    for found in ([lost, likely], [likely, lost]):
+        row = judged("a", photo, found)
+        assert (row.suspicious, row.kind) == (True, "tint")
+        assert {one.kind for one in row.faces} == {"tint", ""}
 
 
 def test_a_comparison_is_the_cosine_of_the_recognizer(service: Prepared, photos: list[bytes]) -> None:

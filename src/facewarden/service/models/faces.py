@@ -17,7 +17,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import resolve_aligner
 from facewarden.core.roles import Recognizer
 from facewarden.photos.aligned import to_images
-from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.photos.cloak_detector import CloakDetector, Suspicion
 from facewarden.photos.purify_faces import FacesOfPhoto
 from facewarden.photos.reader import TINY
 from facewarden.service.models.pictures import NoPicture, read_color
@@ -90,11 +90,11 @@ class FaceFinder:
         return align_face(found.photo.pixels, face.landmarks), (*found.notes, *several)
 
 
-def likelihoods(detector: CloakDetector, photos: Sequence[FacesOfPhoto]) -> list[list[float]]:
-    """Likelihood that a face is cloaked, of every face of every photo."""
+def suspicions(detector: CloakDetector, photos: Sequence[FacesOfPhoto]) -> list[list[Suspicion]]:
+    """How likely every face of every photo is cloaked, and by which kind of cloak."""
     crops = to_images(np.concatenate([photo.crops() for photo in photos]))
-    found = iter(detector(crops).tolist())
-    return [[float(next(found)) for _ in photo.faces] for photo in photos]
+    found = iter(detector.suspicions(crops))
+    return [[next(found) for _ in photo.faces] for photo in photos]
 
 
 def embedded(recognizer: Recognizer, crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:

@@ -22,12 +22,12 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.evaluation.photo_scores import PhotoScore
 from facewarden.evaluation.verdicts.choice import chosen_rule
 from facewarden.evaluation.verdicts.quality import QualityGate
-from facewarden.photos.cloak_detector import CloakDetector
+from facewarden.photos.cloak_detector import CloakDetector, Suspicion
 from facewarden.photos.purify_faces import FacePurifier, FacesOfPhoto, PurifiedPhoto
 from facewarden.photos.purify_photos import detector_of
 from facewarden.service.metrics import Metrics
 from facewarden.service.models.batcher import Batcher
-from facewarden.service.models.faces import FaceFinder, embedded, likelihoods
+from facewarden.service.models.faces import FaceFinder, embedded, suspicions
 from facewarden.service.models.scorer import Frames, Scorer
 from facewarden.service.problems import Problem
 from facewarden.service.settings import ServiceSettings
@@ -86,15 +86,16 @@ class HeldModels:
             raise BadInputError(
                 f"rules of {', '.join(unknown)}, which is not served", hint=f"of {', '.join(self.detectors)}"
             )
+        # purifies all photos and tells a kind of cloak for each: a request says from which likelihood on that counts
         faces = None if self.purifier is None else FacePurifier(
-            self.purifier, self.recognizer, self._optional("cloak detector", self._tells)
+            self.purifier, self.recognizer, self._optional("cloak detector", self._tells), threshold=0.0
         )  # fmt: skip
         self.cloaks: CloakDetector | None = None if faces is None else faces.detector
         self.purifying: Batcher[FacesOfPhoto, PurifiedPhoto] | None = (
             None if faces is None or self.purifier is None else self._batches(faces, self.purifier.card)
         )
-        self.telling: Batcher[FacesOfPhoto, list[float]] | None = (
-            None if self.cloaks is None else self._batches(partial(likelihoods, self.cloaks), self.cloaks.purifier.card)
+        self.telling: Batcher[FacesOfPhoto, list[Suspicion]] | None = (
+            None if self.cloaks is None else self._batches(partial(suspicions, self.cloaks), self.cloaks.purifier.card)
         )
         self.embedding: Batcher[NDArray[np.uint8], NDArray[np.float64]] | None = (
             None if self.recognizer is None else self._batches(partial(embedded, self.recognizer), self.recognizer.card)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from facewarden.core.compute.finite import NO_VECTOR
 from facewarden.core.errors import BadInputError
 from facewarden.data.photo_change import changed_photo
-from facewarden.photos.cloak_detector import SUSPICIOUS
+from facewarden.photos.cloak_detector import SUSPICIOUS, Suspicion, most_suspicious
 from facewarden.photos.purify_faces import PurifiedPhoto
 from facewarden.photos.similarity import likeness
 from facewarden.service.models.faces import Located
@@ -54,7 +54,7 @@ async def cloak_likelihood(asked: PhotosRequest, request: Request) -> Likelihood
         located = [one for one in read if isinstance(one, Located)]
         found = iter(await batches.compute([one.photo for one in located]))
     rows = [
-        _judged(sample.key, one, next(found) if isinstance(one, Located) else [])
+        judged(sample.key, one, next(found) if isinstance(one, Located) else [])
         for sample, one in zip(asked.samples, read, strict=True)
     ]
     counted(service, "/v1/cloak-likelihood", [row.no_response for row in rows])
@@ -130,14 +130,25 @@ async def _read(service: Service, texts: list[str], work: Callable[[bytes], T]) 
     return await read_samples(service, [[text] for text in texts], one)
 
 
-def _judged(key: str, one: Located | NoPicture, found: list[float]) -> LikelihoodOfPhoto:
+def judged(key: str, one: Located | NoPicture, found: list[Suspicion]) -> LikelihoodOfPhoto:
+    """What is said of a photo: of each face, and of the most suspicious one.
+
+    Args:
+        key: of the sample.
+        one: its faces, or why there are none.
+        found: of each face.
+    """
     if isinstance(one, NoPicture):
         return LikelihoodOfPhoto(key=key, likelihood=None, no_response=str(one))
-    faces = [FaceLikelihood(box=face.box, likelihood=value) for face, value in zip(one.photo.faces, found, strict=True)]
-    highest = max(found)
+    faces = [
+        FaceLikelihood(box=face.box, likelihood=said.likelihood, kind=said.kind_from(SUSPICIOUS))
+        for face, said in zip(one.photo.faces, found, strict=True)
+    ]
+    most = most_suspicious(found)
     return LikelihoodOfPhoto(
-        key=key, likelihood=highest, suspicious=highest >= SUSPICIOUS, faces=faces, notes=list(one.notes)
-    )
+        key=key, likelihood=most.likelihood, kind=most.kind_from(SUSPICIOUS),
+        suspicious=not most.likelihood < SUSPICIOUS, faces=faces, notes=list(one.notes),
+    )  # fmt: skip
 
 
 def _purified(
@@ -147,7 +158,8 @@ def _purified(
         reason = str(found) if isinstance(found, NoPicture) else "no picture"
         return PurifiedOnWire(key=key, png=None, no_response=reason)
     raw, one = found
-    left = suspicion is not None and made.likelihood is not None and made.likelihood < suspicion
+    below = made.likelihood is None or made.likelihood < (SUSPICIOUS if suspicion is None else suspicion)
+    left = suspicion is not None and made.likelihood is not None and below
     pixels = one.photo.pixels if left else made.pixels
     notes = list(one.notes)
     try:
@@ -162,6 +174,7 @@ def _purified(
         png=base64.b64encode(png).decode("ascii"),
         treatment="left as it is" if left else "purified",
         likelihood=made.likelihood,
+        kind="" if below else made.kind,
         psnr=psnr,
         ssim=ssim,
         identity=None if identity is None or not np.isfinite(identity) else identity,

@@ -18,6 +18,10 @@ BoxOnWire = Annotated[
     tuple[Coordinate, Coordinate, Coordinate, Coordinate], Field(description="x0, y0, x1, y1 of the face in pixels.")
 ]
 Samples = Annotated[int, Field(ge=1)]
+Kind = Annotated[
+    str,
+    Field(description="The likeliest kind of cloak: noise, smooth or tint. Empty where none is suspected or told."),
+]
 
 
 class Wire(BaseModel):
@@ -104,6 +108,7 @@ class FaceLikelihood(Wire):
 
     box: BoxOnWire
     likelihood: float
+    kind: Kind = ""
 
 
 class LikelihoodOfPhoto(Wire):
@@ -111,6 +116,7 @@ class LikelihoodOfPhoto(Wire):
 
     key: str
     likelihood: float | None
+    kind: Kind = ""
     suspicious: bool | None = None
     faces: list[FaceLikelihood] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -132,6 +138,7 @@ class PurifiedOnWire(Wire):
     png: str | None
     treatment: Literal["purified", "left as it is"] | None = None
     likelihood: float | None = None
+    kind: Kind = ""
     psnr: float | None = None
     ssim: float | None = None
     identity: float | None = None

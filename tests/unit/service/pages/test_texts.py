@@ -13,7 +13,7 @@ from facewarden.service.pages.texts import LANGUAGES, catalogue, language_of, re
 
 PAGES = Path(texts.__file__).parent
 TEMPLATES = sorted(PAGES.glob("templates/*.jinja"))
-OPEN = ("menu ", "decision ", "treatment ", "audit ", "state ", "section ", "role ", "problem: ")
+OPEN = ("menu ", "decision ", "treatment ", "kind ", "audit ", "state ", "section ", "role ", "problem: ")
 """Beginnings of keys whose rest is a value of the service."""
 
 
