@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.labels import MODALITIES
+from facewarden.data.manifest_checks import check_rows
 from facewarden.data.manifest_columns import (
     BOX_COLUMNS,
     KNOWN_COLUMNS,
@@ -191,7 +191,7 @@ class Manifest:
 
         Raises:
             BadInputError: unreadable, without rows, a required column missing, a value that is not one of the field's
-                words, or one picture with two labels; the row is named, counted from 1 below the header.
+                words, or what `check_rows` refuses; the row is named, counted from 1 below the header.
         """
         path = _find(path)
         columns = read_table(path)
@@ -207,8 +207,8 @@ class Manifest:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
             name = path.stem if path.stem != "manifest" else path.parent.absolute().name or path.stem
-            notes = (*_read_notes(notes_of(path)), *_check_pictures(rows))
-            return cls(tuple(rows), root=path.parent, name=name, notes=notes)
+            notes = dict.fromkeys((*_read_notes(notes_of(path)), *check_rows(rows)))
+            return cls(tuple(rows), root=path.parent, name=name, notes=tuple(notes))
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error
 
@@ -260,25 +260,6 @@ def _read_notes(path: Path) -> tuple[str, ...]:
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise BadInputError(f"{printable(path)}: not a list of sentences", hint="remove it, the manifest is whole")
     return tuple(notes)
-
-
-def _check_pictures(rows: Sequence[Sample]) -> tuple[str, ...]:
-    """Refuse a picture that is bona fide in one row and an attack in another; say how many rows repeat a picture."""
-    seen: dict[str, int] = {}
-    repeated = 0
-    for number, row in enumerate(rows, start=1):
-        again = False
-        for path in filter(None, (row.path(name) for name in MODALITIES)):
-            first = seen.setdefault(posixpath.normpath(path), number)
-            if rows[first - 1].label != row.label:
-                raise BadInputError(
-                    f"{printable(path)} has label {rows[first - 1].label} in row {first} and label {row.label} in row "
-                    f"{number}",
-                    hint="1 = bona fide, 0 = attack presentation: keep the row that is right",
-                )
-            again |= first != number
-        repeated += again
-    return (f"rows that name a picture of an earlier row: {repeated}",) if repeated else ()
 
 
 def _find(path: Path) -> Path:

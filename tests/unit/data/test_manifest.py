@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -259,3 +259,43 @@ def test_exact_maps_move_with_the_captures(tmp_path: Path) -> None:
     first.write(tmp_path / "other" / "manifest.csv")
     again = Manifest.read(tmp_path / "other" / "manifest.csv").rows[0]
     assert (tmp_path / "other" / again.extra["truedepth"]).resolve() == tmp_path / "a/captures/1_truedepth.png"
+
+
+@pytest.mark.parametrize(
+    ("what", "value"), [("split", "test"), ("subject", "009")], ids=["in two splits", "of two people"]
+)
+def test_a_face_is_in_one_split_and_of_one_person(tmp_path: Path, what: str, value: str) -> None:
+    again = replace(LIVE, key="b", **{what: value})
+    Manifest((LIVE, again), tmp_path, "set").write(tmp_path / "manifest.csv")
+    with pytest.raises(BadInputError, match=rf"images/1\.png has {what} \w+ in row 1 and {what} {value} in row 2"):
+        Manifest.read(tmp_path)
+    other_face = replace(again, box=(100.5, 20.25, 190.0, 120.0))
+    Manifest((LIVE, other_face), tmp_path, "set").write(tmp_path / "manifest.csv")
+    assert len(Manifest.read(tmp_path)) == 2
+
+
+def faces(tmp_path: Path, points: Sequence[tuple[float, float]], *, count: int = 4) -> Path:
+    rows = [replace(LIVE, key=str(n), rgb=f"{n}.png", depth=None, infrared=None, landmarks=tuple(points))
+            for n in range(count)]  # fmt: skip
+    Manifest(tuple(rows), tmp_path, "set").write(tmp_path / "manifest.csv")
+    return tmp_path
+
+
+UPRIGHT = [(40.0, 50.0), (60.0, 50.0), (50.0, 60.0), (42.0, 70.0), (58.0, 70.0)]
+
+
+def test_landmarks_named_from_the_side_of_the_person_are_refused(tmp_path: Path) -> None:
+    left, right, nose, one, two = UPRIGHT
+    with pytest.raises(BadInputError, match="landmarks of 4 of 4 faces are mirrored"):
+        Manifest.read(faces(tmp_path, [right, left, nose, two, one]))
+    for turned in (UPRIGHT, [(-y, x) for x, y in UPRIGHT], [(-x, -y) for x, y in UPRIGHT]):
+        assert len(Manifest.read(faces(tmp_path, turned))) == 4
+    assert len(Manifest.read(faces(tmp_path, [right, left, nose, two, one], count=3))) == 3
+
+
+def test_people_whose_names_are_probably_one_are_noted_once(tmp_path: Path) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace("008", "7"))
+    note = "People that differ in letter case or leading zeros alone count as different: 007, 7"
+    assert Manifest.read(path).notes == (note,)
+    Manifest.read(path).write(path)
+    assert Manifest.read(path).notes == (note,)
