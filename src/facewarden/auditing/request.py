@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,6 +119,16 @@ def check_needs(needs: AuditRequest) -> tuple[dict[str, Any], dict[str, str]]:
         # images of train are not read: nothing is trained here
         hashes["manifest"] = captures_hash(manifest, splits=("dev", "test"))
     return hashes, inputs
+
+
+def with_hashes(parts: Sequence[AuditedPart], hashes: Mapping[str, Any]) -> tuple[AuditedPart, ...]:
+    """The parts of a report, with the hashes of the captures and photos that were given, as of `check_needs`."""
+    known = {"captures": ("rows and images of dev and test", "manifest"), "faces": ("photos", "faces_sha256")}
+    found = []
+    for part in parts:
+        name, place = known.get(part.role, ("", ""))
+        found.append(replace(part, sha256={name: hashes[place]}) if place in hashes and not part.sha256 else part)
+    return tuple(found)
 
 
 def surrogates_of(needs: AuditRequest, recognizer: Recognizer) -> tuple[Recognizer, ...]:

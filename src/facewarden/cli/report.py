@@ -50,6 +50,7 @@ def report(
         lines += [f"{one.verdict:<7} {one.section}.{one.new.label}: {one.old.value:.4g} -> {one.new.value:.4g}"
                   for one in written.changes.metrics if one.verdict in ("worse", "better")]  # fmt: skip
         silent = sum(one.verdict not in ("worse", "better") for one in written.changes.metrics)
+        lines += [f"not the same: {one.what}: {one.old} -> {one.new}" for one in written.changes.conditions]
         lines.append(f"{silent} metrics without a change that is shown")
     if written.gate is not None:
         lines.append(f"gate {'passed' if written.gate.passed else 'FAILED'}: {written.gate.detail}")

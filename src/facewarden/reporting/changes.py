@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
-from facewarden.reporting.document import SECTIONS, Metric, Report
+from facewarden.reporting.document import SECTIONS, AuditedPart, Metric, Report, Section
 
 HIGHER_IS_BETTER = frozenset({"auc", "eps_half", "verification_accuracy", "cloak_psnr"})
 """Metrics of which more is better for the owner of the audited system; of all others less is."""
@@ -39,6 +40,20 @@ class MetricChange:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What is not the same in both audits, so that a change of a metric may come from it.
+
+    Attributes:
+        what: such as "captures", "policy", "seed".
+        old, new: in words.
+    """
+
+    what: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class Changes:
     """All metrics of two reports.
 
@@ -47,6 +62,7 @@ class Changes:
         gone: labels of metrics that only the old report has.
         added: labels of metrics that only the new report has.
         old_title, old_created: of the old report.
+        conditions: what else is not the same.
     """
 
     metrics: tuple[MetricChange, ...]
@@ -54,6 +70,7 @@ class Changes:
     added: tuple[str, ...]
     old_title: str
     old_created: str
+    conditions: tuple[Condition, ...] = ()
 
     def of(self, section: str, name: str, group: Mapping[str, str]) -> MetricChange | None:
         """The change of one metric, or None where the old report has it not."""
@@ -80,7 +97,52 @@ def changes_between(old: Report, new: Report) -> Changes:
         added=tuple(f"{key[0]}.{metric.label}" for key, metric in now.items() if key not in held),
         old_title=old.title,
         old_created=old.created,
+        conditions=tuple(_conditions(old, new)),
     )
+
+
+def _conditions(old: Report, new: Report) -> Iterator[Condition]:
+    roles = dict.fromkeys(part.role for report in (new, old) for part in report.parts)
+    for role in roles:
+        before, now = ([part for part in report.parts if part.role == role] for report in (old, new))
+        if [_identity(part, of) for part, of in zip_longest(before, now)] != [
+            _identity(part, of) for part, of in zip_longest(now, before)
+        ]:
+            yield Condition(role, _named(before), _named(now))
+    for what, before_is, now_is in (
+        ("preset", old.preset, new.preset),
+        ("seed", str(old.seed), str(new.seed)),
+        ("policy", _policy(old), _policy(new)),
+        *((one.name, _rendered(one), _rendered(two)) for one, two in zip(old.sections, new.sections, strict=True)),
+    ):
+        if before_is != now_is:
+            yield Condition(what, before_is, now_is)
+
+
+def _identity(part: AuditedPart | None, other: AuditedPart | None) -> object:
+    """What tells a part from another; reports of before hold no hash of captures and faces."""
+    if part is None or other is None:
+        return part
+    hashes = part.sha256 if part.sha256 and other.sha256 else {}
+    return part.name, dict(hashes), dict(part.settings)
+
+
+def _named(parts: Sequence[AuditedPart]) -> str:
+    words = []
+    for part in parts:
+        hashes = [f"sha256 {value[:8]}" for value in part.sha256.values()]
+        counts = [f"{value} {name}" for name, value in part.settings.items() if name in ("rows", "people", "photos")]
+        words.append(f"{part.name} ({', '.join([*counts, *hashes])})" if counts or hashes else part.name)
+    return "; ".join(words) or "none"
+
+
+def _policy(report: Report) -> str:
+    words = report.command.split()
+    return words[words.index("--policy") + 1] if "--policy" in words[:-1] else "eer"
+
+
+def _rendered(section: Section) -> str:
+    return "measured on simulated faces" if section.simulated else "measured on photos"
 
 
 def _metrics(report: Report) -> Iterator[tuple[str, Metric]]:

@@ -26,6 +26,10 @@ def changes_tables(changes: Changes) -> list[Table]:
     found = [Table("Metrics that changed", _COLUMNS, moved or (("none", "", "", "", ""),), note)]
     if still:
         found.append(Table("Metrics without a change that is shown", _COLUMNS, still))
+    if changes.conditions:
+        told = tuple((one.what.capitalize(), one.old, one.new) for one in changes.conditions)
+        why = "A metric may have changed for one of these reasons."
+        found.insert(0, Table("What is not the same in both audits", ("What", "Before", "Now"), told, why))
     if changes.gone or changes.added:
         rows = tuple(("no longer measured", name) for name in changes.gone)
         rows += tuple(("new", name) for name in changes.added)

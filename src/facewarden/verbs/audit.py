@@ -18,6 +18,7 @@ from facewarden.auditing.request import (
     AuditRequest,
     check_needs,
     model_part,
+    with_hashes,
 )
 from facewarden.auditing.sections import measure_sections
 from facewarden.core.compute.computing import computed_by, computes
@@ -190,7 +191,7 @@ def audit(
         preset=preset,
         seed=seed,
         provenance=provenance(computed),
-        parts=(model_part("detector", victim.card), *found.parts),
+        parts=(model_part("detector", victim.card), *with_hashes(found.parts, hashes)),
         presentation=found.presentation,
         perturbation=found.perturbation,
         poisoning=found.poisoning,

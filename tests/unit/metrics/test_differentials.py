@@ -90,3 +90,18 @@ def test_rows_without_a_group_are_in_no_rate() -> None:
         subject=np.arange(3), names=("a", "b"),
     )  # fmt: skip
     assert counts.rows.sum() == 2
+
+
+def test_a_dealing_that_leaves_a_group_without_a_rate_says_nothing() -> None:
+    # one attacked and one bona fide person in the small group: most dealings leave it without one of the rates
+    group = np.array([0, 1, 1, 1, 1, 1] * 2).repeat(5)
+    subject, second = np.arange(12).repeat(5), np.arange(60) >= 30
+    shares = []
+    for seed in range(120):
+        wrong = np.random.default_rng(seed).random(60) < 0.3  # the same rate in both groups
+        counts = counts_of(wrong, second, group=group, subject=subject, names=("a", "b"))
+        found = {one.name: one for one in differentials(counts, seed=seed, rounds=200).measures}
+        shares.append([found[name].p for name in ("garbe", "fdr", "gap_first")])
+        assert found["garbe"].expected is not None
+    for level in (0.2, 0.5):
+        assert np.all(np.mean(np.array(shares) <= level, axis=0) <= level + 3 * (level * (1 - level) / 120) ** 0.5)

@@ -92,3 +92,34 @@ def test_the_page_and_the_command_say_what_changed(tmp_path: Path, capsys: pytes
     assert "What changed since" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert main([*words, "regressed(presentation.apcer)", "--form", "markdown"]) == 1
     assert "What changed since" in (tmp_path / "new" / "report.md").read_text(encoding="utf-8")
+
+
+def test_what_else_is_not_the_same_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from facewarden.cli import main
+
+    old = report(rate(0.05, 0.02))
+    assert changes_between(old, report(rate(0.2, 0.03))).conditions == ()
+    captures = next(part for part in old.parts if part.role == "captures")
+    others = [replace(captures, name="mine", sha256={"rows": "ab" * 32}, settings={"rows": 40, "simulated": False})]
+    parts = tuple(others[0] if part.role == "captures" else part for part in old.parts)
+    new = replace(report(rate(0.20, 0.03)), seed=7, command=f"{old.command} --policy apcer=0.05", parts=parts)
+    new = replace(new, presentation=replace(new.presentation, simulated=False))
+    found = {one.what: (one.old, one.new) for one in changes_between(old, new).conditions}
+    assert set(found) == {"captures", "seed", "policy", "presentation"}
+    assert found["captures"][1] == "mine (40 rows, sha256 abababab)"
+    assert found["presentation"] == ("measured on simulated faces", "measured on photos")
+    write_report(old, tmp_path / "old")
+    write_report(new, tmp_path / "new")
+    assert main(["report", str(tmp_path / "new"), "--against", str(tmp_path / "old")]) == 0
+    assert "not the same: policy: eer -> apcer=0.05" in capsys.readouterr().out
+    assert "What is not the same in both audits" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_without_hashes_of_its_captures_is_not_called_different() -> None:
+    old = report(rate(0.05, 0.02))
+    hashed = tuple(replace(part, sha256={"rows": "cd" * 32}) if part.role == "captures" else part for part in old.parts)
+    assert changes_between(old, replace(old, parts=hashed)).conditions == ()
+    again = tuple(replace(part, sha256={"rows": "ef" * 32}) if part.role == "captures" else part for part in old.parts)
+    assert [one.what for one in changes_between(replace(old, parts=hashed), replace(old, parts=again)).conditions] == [
+        "captures"
+    ]

@@ -80,3 +80,14 @@ def test_a_share_that_is_none_is_refused_before_photos_are_read(place: Path) -> 
     for share in (5.0, 0.0, float("nan")):
         with pytest.raises(BadInputError, match="BPCER"):
             facewarden.calibrate("no_such_detector", bona_fide=["live"], bpcer=share, out="c.json")
+
+
+def test_scores_of_another_detector_set_no_threshold(place: Path) -> None:
+    facewarden.score(write_captures(place), detector="multi_cnn", out="s.csv")
+    table = Path("s.csv").read_text()
+    Path("s.csv").write_text(table.replace(",multi_cnn\n", ",bright\n"))
+    assert Path("s.csv").read_text() != table
+    assert facewarden.calibrate("multi_cnn", dev="s.csv", out="c.json").rule.n_attack == 6
+    Path("s.csv").write_text(table)
+    with pytest.raises(BadInputError, match="scores of multi_cnn, and the detector is bright"):
+        facewarden.calibrate("multi_cnn", dev="s.csv", out="d.json")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.datasets import open_dataset
 from facewarden.data.tables.column_names import column_places
@@ -21,6 +22,25 @@ MOST_GROUPS = 12
 _KEYS = ("key", "subject")
 
 
+def group_words(attributes: Mapping[str, Coded]) -> list[str]:
+    """What a reader must be told of columns that say who belongs to which group.
+
+    Args:
+        attributes: name without `attr_` -> its values.
+    """
+    told = []
+    for name, held in sorted(attributes.items()):
+        count = np.unique(held.codes[held.codes >= 0]).size
+        if count > MOST_GROUPS:
+            told.append(
+                f"Column {ATTRIBUTE}{name} has {count} values and makes no groups of people; write at most "
+                f"{MOST_GROUPS}, such as bands of age."
+            )
+        elif alike := alike_words(held.names, what=f"Groups of {ATTRIBUTE}{name}"):
+            told.append(alike)
+    return told
+
+
 @dataclass(frozen=True, eq=False)
 class GroupTable:
     """Groups of people, or of presentations.
@@ -29,11 +49,13 @@ class GroupTable:
         source: the table or the set, as reports name it.
         keys: "key" or "subject" -> the names in this column.
         attributes: attribute -> the group of each row.
+        remarks: what a reader must know of them.
     """
 
     source: str
     keys: Mapping[str, Coded]
     attributes: Mapping[str, Coded]
+    remarks: tuple[str, ...] = ()
 
     def by_name(self, key: str, names: Sequence[str]) -> dict[str, Coded]:
         """Attribute -> the group of each of some names, of those with two groups at least and twelve at most.
@@ -103,7 +125,10 @@ def read_groups(given: Path) -> GroupTable:
     wanted = place or {name: name for name in header if name not in keys.values()}
     found = read_columns(given, texts=[*keys.values(), *wanted.values()])
     attributes = {name.removeprefix(ATTRIBUTE): found.texts[column] for name, column in wanted.items()}
-    return GroupTable(printable(given), {name: found.texts[column] for name, column in keys.items()}, attributes)
+    told = group_words(attributes) if place else []  # of any columns nobody says that they are groups
+    return GroupTable(
+        printable(given), {name: found.texts[column] for name, column in keys.items()}, attributes, tuple(told)
+    )
 
 
 def _of_set(spec: str) -> GroupTable:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, Columns, read_columns, table_header
-from facewarden.data.own.group_table import ATTRIBUTE
+from facewarden.data.own.group_table import ATTRIBUTE, group_words
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.words import (
@@ -156,11 +156,13 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
         simulated = "1" in _seen(flags)
     species, respelled = coded_species(path, texts.get("species"), bona_fide)
     subject = texts.get("subject")
+    attributes = {name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)}
     remarks = (
         respelled,
         f"Column {place['label']}: 1 is taken as an attack there." if turned else "",
         infinite_words(infinite),
         "" if subject is None else alike_words(subject.names, what="Subjects"),
+        *group_words(attributes),
     )
     return ScoredRows(
         score=score,
@@ -169,7 +171,7 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
         subject=subject,
         split=split,
         source=path.name,
-        attributes={name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)},
+        attributes=attributes,
         note=texts.get("note"),
         simulated=simulated,
         remarks=tuple(told for told in remarks if told),

@@ -12,6 +12,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.data.captures import open_captures
 from facewarden.data.table import SUFFIXES, read_table
+from facewarden.data.text import printable
 from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
 from facewarden.evaluation.verdicts.fitting import fitted_rule
 from facewarden.evaluation.verdicts.rule import VerdictRule, simulation_notes
@@ -68,9 +69,16 @@ def dev_scores(model: Detector, dev: Path) -> Scores:
     """Scores of development rows: from a table of scores, or of captures that are scored now.
 
     Raises:
-        BadInputError: neither.
+        BadInputError: neither, or a table that another model has written.
     """
-    if dev.suffix.lower() in SUFFIXES and "score" in read_table(dev):
+    if dev.suffix.lower() in SUFFIXES and "score" in (held := read_table(dev)):
+        others = sorted({str(name) for name in held.get("model", ()) if name} - {model.card.name})
+        if others:
+            raise BadInputError(
+                f"{printable(dev)}: scores of {printable(', '.join(others[:3]))}, and the detector is "
+                f"{printable(model.card.name)}",
+                hint="the threshold must be set on scores of the same detector: facewarden score CAPTURES --detector …",
+            )
         return Scores.read(dev, source=dev.stem)
     return score_manifest(model, open_captures(dev).where(split="dev"), label="scoring dev")
 

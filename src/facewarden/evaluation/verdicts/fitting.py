@@ -112,13 +112,13 @@ def carried_rule(
     if not 0 < bpcer < 1:
         raise BadInputError(f"BPCER {bpcer:g}", hint="--bpcer 0.05, a share between 0 and 1")
     count = len(score)
-    if count * bpcer < 1:
+    if count * bpcer < 1 - 1e-9:
         raise BadInputError(
             f"{count} bona fide photos cannot set a BPCER of {bpcer:g}",
             hint=f"at least {int(np.ceil(1 / bpcer))} photos, or --bpcer {1 / max(count, 2):.2g}",
         )
     ordered = np.sort(score)
-    threshold = _between(ordered, int(np.floor(count * bpcer)))
+    threshold = _between(ordered, int(np.floor(count * bpcer + 1e-9)))  # 100 x 0.29 is 28.999... in floating point
     low, high = _interval(ordered, score, subject, bpcer=bpcer, seed=seed)
     people = len(set(subject.tolist()))
     return VerdictRule(

@@ -224,7 +224,7 @@ def _measures(sums: Floats, alpha: float) -> dict[str, Floats]:
         gap, ratio = high - low, np.where((low == 0) & (high == 0), 1.0, high / low)
         spread = np.abs(rates[:, :, :, None] - rates[:, :, None, :]).sum(axis=(2, 3))
         n, mean = rates.shape[2], rates.mean(axis=2)
-        gini = np.where(mean > 0, n / (n - 1) * spread / (2 * n * n * mean), 0.0)
+        gini = np.where(mean == 0, 0.0, n / (n - 1) * spread / (2 * n * n * mean))
         weights = np.array([alpha, 1 - alpha])
         return {
             "gap_first": gap[:, 0],
@@ -256,8 +256,9 @@ def _measure(name: str, value: float, chance: Floats, again: Floats, least: floa
     usable = again[np.isfinite(again)]
     enough = defined and usable.size >= 0.95 * again.size
     low, high = (float(end) for end in np.quantile(usable, [0.025, 0.975])) if enough else (None, None)
+    chance = chance[~np.isnan(chance)]  # a dealing may leave a group without rows of a rate: it says nothing
     worse = chance <= value + 1e-12 if name in _LOWER_IS_WORSE else chance >= value - 1e-12
-    middle = float(np.median(chance) if name in _RATIOS else np.nanmean(chance))
+    middle = float("nan") if not chance.size else float(np.median(chance) if name in _RATIOS else chance.mean())
     return Measure(
         name=name,
         value=value if defined else None,

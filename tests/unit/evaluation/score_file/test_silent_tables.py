@@ -118,3 +118,18 @@ def test_people_whose_names_are_probably_one_are_told(tmp_path: Path) -> None:
         "Subjects that differ in letter case or leading zeros alone count as different: 001, 1; Ann, ann.",
     )
     assert alike_words(["a10", "a1", "b0", "b00c"], what="Subjects") == ""
+
+
+def test_columns_that_make_no_groups_are_told(tmp_path: Path) -> None:
+    def row(i: int) -> str:
+        return f"{i},{i % 2},p{i},{20 + i},{['Male', 'male', 'female'][i % 3]}"
+
+    rows = read(tmp_path, "score,label,subject,attr_age,attr_sex", row)
+    assert rows.remarks == (
+        "Column attr_age has 40 values and makes no groups of people; write at most 12, such as bands of age.",
+        "Groups of attr_sex that differ in letter case or leading zeros alone count as different: Male, male.",
+    )
+    (tmp_path / "g.csv").write_text("subject,attr_age\n" + "".join(f"p{i},{i}\n" for i in range(40)))
+    read(tmp_path, "score,label,subject", lambda i: f"{i * 7 % 40},{i % 2},p{i}")
+    found = facewarden.evaluate_scores(tmp_path / "t.csv", groups=tmp_path / "g.csv", rounds=50)
+    assert any("attr_age has 40 values" in told for told in found.warnings)

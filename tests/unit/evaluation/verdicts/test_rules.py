@@ -143,3 +143,10 @@ def test_every_shipped_detector_says_that_it_has_seen_simulated_captures_alone()
     shipped = {path.parent.name: Card.read(path) for path in WEIGHTS.glob("*/card.json")}
     said = {name: simulation_notes(card) for name, card in shipped.items() if card.role == "pad"}
     assert said == dict.fromkeys(("color_cnn", "multi_cnn", "multitask"), (ONLY_SIMULATED,))
+
+
+@pytest.mark.parametrize("share", [0.07, 0.14, 0.28, 0.29, 0.57, 0.58])
+def test_a_share_of_a_hundred_photos_is_that_many_photos(share: float) -> None:
+    value = np.arange(100.0)
+    rule = carried_rule(value, np.arange(100).astype(str), bpcer=share, where="lobby", detector={})
+    assert np.count_nonzero(value < rule.threshold) == round(100 * share)
