@@ -71,7 +71,7 @@ def test_networks_are_given_whole_planes(service: Prepared, monkeypatch: pytest.
     monkeypatch.setattr(MultiCnn, "predict", watched)
     assert ask(service, {"samples": [sample(seed) for seed in range(3)]}).status_code == 200
     assert seen
-    assert all(seen)  # convolutions are up to a tenth slower on channels that lie between each other
+    assert all(seen)  # as the batches of the other verbs
 
 
 def test_a_request_of_one_sample_is_read_in_one_step(service: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ class Scorer:
 def _batch(samples: Sequence[Frames]) -> FaceBatch:
     images = {}
     for name in samples[0].images:
-        # one plane for each channel, as other batches have it: networks are slower on interleaved channels
+        # one plane for each channel, as other batches have it
         stacked = np.stack([sample.images[name] for sample in samples]).transpose(0, 3, 1, 2)
         planes = torch.from_numpy(np.ascontiguousarray(stacked))
         images[name] = planes / 255 if planes.dtype == torch.uint8 else planes

@@ -57,7 +57,7 @@ async def read_samples(
     Raises:
         Problem: 413, too many pixels.
     """
-    if len(samples) == 1:  # in one step: each step in another thread costs a tenth of what decoding a face costs
+    if len(samples) == 1:  # in one step: a second one in another thread took 0.2 ms more
         return [await service.models.read(lambda: work(0, _bytes_of(service, samples[0])))]
     texts = [text for sample in samples for text in sample]
     data = iter(await service.models.read(lambda: _bytes_of(service, texts)))
