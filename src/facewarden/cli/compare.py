@@ -60,7 +60,9 @@ def compare(
         seed=seed, device=device, form=form, out=out,
     )  # fmt: skip
     mark = "  simulated" if result.simulated else ""
-    lines = list(result.systems.how) if result.systems is not None else []
+    lines = [*result.systems.how, *result.systems.remarks] if result.systems is not None else []
+    for name, lost in zip(result.systems.names, result.systems.unanswered, strict=True) if result.systems else ():
+        lines += [f"{name}: {lost} test rows without a score, in no figure of any system"] if lost else []
     for one in result.systems.differences if result.systems is not None else ():
         shown = f"better: {one.better}" if one.better else "not shown"
         sure = "" if not one.better or one.shown_among_all else ", not after Holm's correction"
@@ -74,6 +76,9 @@ def compare(
             for one in changes.metrics
             if one.verdict in ("worse", "better")
         ]
+        lines += [f"{name}: not the same: {one.what}: {one.old} -> {one.new}" for one in changes.conditions]
+        silent = sum(one.verdict not in ("worse", "better") for one in changes.metrics)
+        lines.append(f"{name}: {silent} metrics of the audit without a change that is shown")
     lines += [f"wrote {path}" for path in result.files]
     return Outcome(result, lines)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy as np
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.evaluation.comparing.aligned import AlignedTables
+from facewarden.evaluation.polarity import look_reversed
 from facewarden.evaluation.score_file.halves import parted
 from facewarden.evaluation.score_file.measure import presentation_rows, subjects_of
 from facewarden.evaluation.score_file.rows import ScoredRows
-from facewarden.metrics.checked import Floats, area_under_curve, equal_error, error_curve
+from facewarden.metrics.checked import Floats, Ints, area_under_curve, equal_error, error_curve
 from facewarden.metrics.curves import CurveReplicates, thin
 from facewarden.metrics.intervals import percentile_interval
 from facewarden.metrics.pad import fit_rule
@@ -74,6 +75,7 @@ class ComparedSystems:
         subjects: people on them; 0 where the tables do not say.
         unanswered: test rows without a response of each system; they are in no figure.
         how: how rows were paired and split.
+        remarks: what a reader must know of the tables, with the name of the system.
     """
 
     names: tuple[str, ...]
@@ -83,6 +85,7 @@ class ComparedSystems:
     subjects: int
     unanswered: tuple[int, ...]
     how: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def compare_systems(
@@ -129,7 +132,14 @@ def compare_systems(
         subjects=0 if kept[0].subject is None else people,
         unanswered=tuple(int((~one.answered).sum()) for one in tests),
         how=(aligned.how, parts[0].how),
+        remarks=tuple(_remarks(aligned, kept, names, subject)),
     )
+
+
+def _remarks(aligned: AlignedTables, kept: Sequence[ScoredRows], names: Sequence[str], subject: Ints) -> Iterator[str]:
+    for name, one, table in zip(names, kept, aligned.tables, strict=True):
+        turned = look_reversed(one.score, one.bona_fide.astype(np.int64), subject=subject)
+        yield from (f"{name}: {told}" for told in (*table.remarks, turned) if told)
 
 
 def _rule(dev: ScoredRows, policy: str) -> tuple[str, float]:

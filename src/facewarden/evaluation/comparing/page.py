@@ -45,6 +45,7 @@ def systems_page(
     columns = ("System", "Threshold set for", "Threshold", "Test rows without a response")
     how = (
         *found.how,
+        *found.remarks,
         "Every figure is computed for both systems on the same presentations, and the interval is of the difference "
         "itself: subjects are drawn with replacement, with all their presentations. Rows that a system did not answer "
         "are in no figure of any.",

@@ -151,3 +151,24 @@ def test_rows_without_a_key_are_paired_with_none(tmp_path: Path) -> None:
     )
     assert found.systems is not None
     assert found.systems.how[0] == "Rows are paired by their key: 810 are in all tables."
+
+
+def test_what_must_be_known_of_a_table_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = table(tmp_path / "a.csv"), tmp_path / "b.csv"
+    lines = [line.split(",") for line in a.read_text().splitlines()]
+    place = lines[0].index("score")
+    for number, line in enumerate(lines[1:]):
+        line[place] = "" if number == N - 1 else f"{-float(line[place])}"
+    b.write_text("\n".join(map(",".join, lines)) + "\n")
+    assert main(["compare", str(a), str(b), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "b: The scores look reversed" in told
+    assert "b: 1 test rows without a score, in no figure of any system" in told
+    assert "b: The scores look reversed" in (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+
+
+def test_audits_without_a_difference_are_not_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Path(__file__).parents[4] / "docs" / "results" / "audit_default" / "report.json"
+    (tmp_path / "again.json").write_bytes(report.read_bytes())
+    assert main(["compare", str(report), str(tmp_path / "again.json")]) == 0
+    assert "metrics of the audit without a change that is shown" in capsys.readouterr().out
