@@ -105,6 +105,15 @@ def test_a_folder_of_videos_and_frames_is_a_clip_each(
     assert "clips: mean of the frames" in capsys.readouterr().out
 
 
+def test_clips_that_cannot_be_read_are_counted_by_their_reason(clips: Path) -> None:
+    whole = (clips / "a.mp4").read_bytes()
+    for name in ("b.mp4", "c.mp4"):
+        (clips / name).write_bytes(whole[: len(whole) // 3])
+    lost = {why: count for why, count in score(clips, clips=True, quality="off").skipped.items() if "read" in why}
+    assert list(lost.values()) == [2]
+    assert ".mp4" not in next(iter(lost))
+
+
 def test_what_is_no_clip_is_refused_before_a_model_is_made(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "resolve_detector", lambda spec, **_: pytest.fail("made"))
     for given in ({"frames": "few"}, {"clip_rule": "best"}, {"frame_table": "f.csv"}, {"camera": 0, "seconds": 0.0}):

@@ -71,7 +71,8 @@ def video_frames(path: Path, sampling: Sampling) -> Iterator[VideoFrame]:
     except BadInputError:
         raise
     except Exception as error:  # PyAV has a type of error for each of FFmpeg's, and others
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        plain = getattr(error, "strerror", None) or str(error)  # the text of an error of FFmpeg ends with the path
+        told = str(plain).splitlines()[0] if plain else type(error).__name__
         raise BadInputError(f"{name}: no video that can be read: {told}", hint="convert it to mp4") from error
 
 
