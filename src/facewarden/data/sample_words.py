@@ -26,7 +26,10 @@ FLAG_WORDS: Mapping[str, bool] = MappingProxyType(
     dict.fromkeys(("1", "1.0", "true", "yes"), True) | dict.fromkeys(("0", "0.0", "false", "no"), False)
 )
 """Word of a cell in small letters -> whether it says yes; programs write 1.0 where a column has gaps."""
-SAME_WORDS: Mapping[str, bool] = MappingProxyType({**FLAG_WORDS, "same": True, "different": False})
+SAME_WORDS: Mapping[str, bool] = MappingProxyType(
+    {**FLAG_WORDS, **dict.fromkeys(("same", "genuine", "mated"), True)}
+    | dict.fromkeys(("different", "impostor", "imposter", "nonmated", "non-mated"), False)
+)
 """The same of a column that says whether two photos show one person."""
 _MISSING = ("nan", "NaN", "NaT", "None", "<NA>")
 UNSEEN = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"

@@ -54,6 +54,8 @@ def comparisons(
                   for group, rates in found.rates.items()]  # fmt: skip
         lines += [f"{name}: {one.name} {one.value:.3f}, by chance {one.expected:.3f}, p = {one.p:.3f}"
                   for one in found.measures if one.value is not None and one.expected is not None]  # fmt: skip
+    lines += [f"{result.no_score} tested pairs without a score, in no rate"] if result.no_score else []
+    lines += [f"warning: {told}" for told in result.warnings]
     lines += [f"wrote {path}" for path in result.files]
     return Outcome(result, lines)
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.own.group_table import MOST_GROUPS, read_groups
 from facewarden.data.sample_words import SAME_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
-from facewarden.evaluation.score_file.rows import bounded
+from facewarden.evaluation.score_file.rows import bounded, infinite_words
 from facewarden.evaluation.score_file.words import SPLIT_WORDS
 
 NEEDED = ("score", "same", "subject_a", "subject_b")
@@ -33,6 +34,7 @@ class Comparisons:
         dev: which rows set the threshold; None where the table has no column split.
         test: which rows are measured.
         groups: attribute -> group of each person (-1 where not known) and the names of the groups.
+        remarks: what a reader must know of how the table was read.
     """
 
     score: NDArray[np.float64]
@@ -43,6 +45,7 @@ class Comparisons:
     dev: NDArray[np.bool_] | None
     test: NDArray[np.bool_]
     groups: Mapping[str, tuple[NDArray[np.int64], tuple[str, ...]]]
+    remarks: tuple[str, ...] = ()
 
 
 def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, str]) -> Comparisons:
@@ -77,10 +80,50 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
             hint="same = 1 where subject_a and subject_b are one person",
         )
     dev, test = _splits(path, found.texts.get(place["split"]), len(same))
-    return Comparisons(
-        bounded(found.numbers[place["score"]])[0], same, first, second, people, dev, test,
-        {} if groups is None else _groups(groups, people),
-    )  # fmt: skip
+    score, infinite = bounded(found.numbers[place["score"]])
+    by, told = ({}, ()) if groups is None else _groups(groups, people)
+    remarks = (infinite_words(infinite), alike_words(people, what="People"), *told)
+    return Comparisons(score, same, first, second, people, dev, test, by, tuple(remark for remark in remarks if remark))
+
+
+def remarks_of(pairs: Comparisons, *, given: bool, fmr: float) -> list[str]:
+    """What a reader must know of the figures.
+
+    Args:
+        pairs: as read.
+        given: whether the threshold was given, so that dev is not used.
+        fmr: for which it is set otherwise.
+    """
+    told = list(pairs.remarks)
+    known = np.isfinite(pairs.score)
+    ends = np.sort(np.stack([pairs.first, pairs.second]), axis=0)
+    held = np.stack([*ends, pairs.score.view(np.int64), pairs.test])[:, known]
+    repeated = held.shape[1] - np.unique(held, axis=1).shape[1]
+    if repeated:
+        told.append(
+            f"{repeated} rows have the people and the score of another row: where these are the same comparison, it "
+            "counts more than once."
+        )
+    if not given and pairs.dev is not None:
+        impostor = int((pairs.dev & known & ~pairs.same).sum())
+        if impostor * fmr < 1:
+            told.append(
+                f"{impostor} impostor pairs of dev are too few for an FMR of {100 * fmr:g} %: the threshold accepts "
+                "none of them."
+            )
+        seen, asked = (set(np.concatenate([pairs.first[rows], pairs.second[rows]])) for rows in (pairs.dev, pairs.test))
+        if both := len(seen & asked):
+            told.append(
+                f"{both} people are in pairs of dev and of test: the threshold was set on people it is tested on."
+            )
+    tested = known & pairs.test
+    mated, other = pairs.score[tested & pairs.same], pairs.score[tested & ~pairs.same]
+    if mated.size and other.size and np.median(mated) < np.median(other):
+        told.append(
+            "Pairs of one person score lower than pairs of two: a score is higher where two photos are more alike; "
+            "multiply distances by -1, or exchange the words of the column same."
+        )
+    return told
 
 
 def _flags(path: Path, held: Coded) -> NDArray[np.bool_]:
@@ -99,7 +142,9 @@ def _splits(path: Path, held: Coded | None, n: int) -> tuple[NDArray[np.bool_] |
     return meant == "dev", meant == "test"
 
 
-def _groups(path: Path, people: Sequence[str]) -> dict[str, tuple[NDArray[np.int64], tuple[str, ...]]]:
+def _groups(
+    path: Path, people: Sequence[str]
+) -> tuple[dict[str, tuple[NDArray[np.int64], tuple[str, ...]]], tuple[str, ...]]:
     table = read_groups(path)
     found = {name: held for name, held in table.by_name("subject", people).items() if (held.codes >= 0).any()}
     if not found:
@@ -107,4 +152,4 @@ def _groups(path: Path, people: Sequence[str]) -> dict[str, tuple[NDArray[np.int
             f"{table.source}: no groups of the people of the comparisons",
             hint=f"the same names in subject, and columns of 2 to {MOST_GROUPS} values",
         )
-    return {name: (held.codes, held.names) for name, held in found.items()}
+    return {name: (held.codes, held.names) for name, held in found.items()}, table.remarks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from facewarden.core.guards.numbers import finite
 from facewarden.core.run import provenance
 from facewarden.core.seeding import checked_seed
 from facewarden.data.results import Result, plain
-from facewarden.evaluation.score_file.comparisons import Comparisons, read_comparisons
+from facewarden.evaluation.score_file.comparisons import Comparisons, read_comparisons, remarks_of
 from facewarden.evaluation.score_file.groups_page import measures_table, rate_words
 from facewarden.metrics.checked import threshold_for_accepts
 from facewarden.metrics.intervals import Interval, count_interval
@@ -41,6 +41,7 @@ class EvaluatedComparisons(Result):
         groups: attribute -> rates by group (FMR first, FNMR second) and how far they lie apart.
         no_score: tested pairs without a score; they are in no rate.
         files: what was written.
+        warnings: what a reader must know before any figure.
     """
 
     threshold: float
@@ -50,6 +51,7 @@ class EvaluatedComparisons(Result):
     groups: dict[str, Differentials]
     no_score: int
     files: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @locking
@@ -102,7 +104,10 @@ def evaluate_comparisons(
         for name, (codes, names) in sorted(pairs.groups.items())
     }  # fmt: skip
     rates = [_rate(path, pairs, wrong, tested & chosen) for chosen in (~pairs.same, pairs.same)]
-    held = EvaluatedComparisons(value, source, rates[0], rates[1], found, int((pairs.test & ~known).sum()))
+    told = tuple(remarks_of(pairs, given=threshold is not None, fmr=fmr))
+    held = EvaluatedComparisons(
+        value, source, rates[0], rates[1], found, int((pairs.test & ~known).sum()), warnings=told
+    )
     if folder is None:
         return held
     given = ["--threshold", f"{threshold!r}"] if threshold is not None else ["--fmr", f"{fmr:g}"]
@@ -110,10 +115,12 @@ def evaluate_comparisons(
     command = shlex.join(["facewarden", "evaluate", "comparisons", path.name, *given, "--out", "DIR"])
     files = write_page(_page(held, path, command=command, simulated=simulated), folder, name="comparisons", forms=form)
     data: dict[str, Any] = {"schema": "facewarden.comparisons/1", "command": command, "simulated": simulated}
-    data |= {name: plain(getattr(held, name)) for name in ("threshold", "source", "fmr", "fnmr", "no_score")}
+    data |= {
+        name: plain(getattr(held, name)) for name in ("threshold", "source", "fmr", "fnmr", "no_score", "warnings")
+    }
     data["groups"] = {name: plain(asdict(one)) for name, one in found.items()}
     files += (write_json(folder / "comparisons.json", data),)
-    return EvaluatedComparisons(value, source, rates[0], rates[1], found, held.no_score, files)
+    return replace(held, files=files)
 
 
 def _threshold(path: Path, pairs: Comparisons, threshold: float | None, fmr: float) -> tuple[float, str]:
@@ -167,7 +174,7 @@ def _page(held: EvaluatedComparisons, path: Path, *, command: str, simulated: bo
         f"{rate_words(held.fnmr)}.",
         facts=(f"{held.no_score} pairs without a score",),
         chapters=(
-            Chapter("rates", "Rates", tables=(rates,)),
+            Chapter("rates", "Rates", held.warnings, (rates,)),
             Chapter("groups", "Demographic differentials", text, tuple(tables)),
         ),
         command=command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -102,3 +103,36 @@ def test_people_without_groups_are_told(tmp_path: Path, capsys: pytest.CaptureFi
         facewarden.evaluate_comparisons(pairs, groups=tmp_path / "others.csv", threshold=1.0)
     assert main(["evaluate", "comparisons", str(pairs), "--groups", str(people), "--threshold", "1.5"]) == 0
     assert "sex f: FMR" in capsys.readouterr().out
+
+
+def written(path: Path, rows: Sequence[tuple[object, ...]]) -> Path:
+    text = "score,same,subject_a,subject_b,split\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
+    path.write_text(text)
+    return path
+
+
+ROWS = [(0.9, "genuine", "a", "a", "dev"), (0.1, "impostor", "a", "b", "dev"), (0.2, "imposter", "c", "d", "test"),
+        (0.8, "mated", "c", "c", "test")]  # fmt: skip
+
+
+def warned(path: Path, rows: Sequence[tuple[object, ...]], **more: object) -> str:
+    return " ".join(facewarden.evaluate_comparisons(written(path, rows), rounds=20, **more).warnings)  # type: ignore[arg-type]
+
+
+def test_what_makes_figures_doubtful_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.csv"
+    assert warned(path, ROWS, fmr=1.0) == ""
+    assert "1 impostor pairs of dev are too few for an FMR of 0.1 %" in warned(path, ROWS)
+    assert warned(path, [*ROWS, (0.2, 0, "d", "c", "test")], fmr=1.0).startswith("1 rows have the people and the score")
+    assert "1 people are in pairs of dev and of test" in warned(path, [*ROWS, (0.3, 0, "a", "d", "test")], fmr=1.0)
+    assert "score lower than pairs of two" in warned(path, [(-row[0], *row[1:]) for row in ROWS], fmr=1.0)  # type: ignore[operator]
+    assert "count as different: A, a" in warned(path, [*ROWS, (0.3, 0, "A", "c", "test")], fmr=1.0)
+    assert "Infinite scores: 1" in warned(path, [*ROWS, ("inf", 1, "d", "d", "test")], fmr=1.0)
+    (tmp_path / "g.csv").write_text("subject,attr_age,attr_sex\n" + "".join(f"{p},{i},{'fm'[i % 2]}\n" for i, p in
+                                    enumerate("abcdefghijklmnop")))  # fmt: skip
+    assert "attr_age has 16 values" in warned(path, ROWS, fmr=1.0, groups=tmp_path / "g.csv")
+    written(path, [*ROWS, ("", 1, "d", "d", "test")])
+    assert main(["evaluate", "comparisons", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "1 tested pairs without a score, in no rate" in told
+    assert "warning: 1 impostor pairs" in told
