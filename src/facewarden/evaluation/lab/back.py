@@ -89,6 +89,10 @@ def _full_system(
     how = (f"Threshold of the comparison: {match_from}.",) if match_from else ()
     whole = f"Bona fide presentations that the whole system rejects (detector or match): {rate(results.bpcer_matched)}."
     text = ("Detector and recognizer as one system: IAPAR counts attacks that pass both.", *how, whole)
+    if results.uncompared:
+        text += (
+            f"{results.uncompared} presentations pass the detector and have no comparison: they are in no rate here.",
+        )
     table = Table("IAPAR by species", ("PAI species", "APCER", "IAPAR"), rows, "", simulated)
     return Chapter("full-system", "Results: full system", text, (table,), status=status)
 

@@ -125,14 +125,16 @@ def _instruments(lab: LabSettings, results: LabResults, *, simulated: bool) -> C
         tables.append(Table("Recipes", ("PAI species", "How artifacts are made"), recipes))
     rest = [name for name in about if name not in {one.name for one in results.species}]
     text = (f"Stated and not presented: {', '.join(map(plain, rest))}.",) if rest else ()
-    return Chapter("instruments", "Instruments", text, tuple(tables), status="simulated" if simulated else "stated")
+    said = any(held != SpeciesAbout() for held in about.values())
+    status: Status = "simulated" if simulated else "stated" if said else "not stated"
+    return Chapter("instruments", "Instruments", text, tuple(tables), status=status)
 
 
 def _instrument(one: SpeciesResult, about: SpeciesAbout | None) -> tuple[Cell, ...]:
     stated: Sequence[Cell] = (NOT_STATED,) * 4
     potential: Cell = "not rated"
     if about is not None:
-        stated = (about.kind, about.access, about.cost, about.artifact_class)
+        stated = (*(word or NOT_STATED for word in (about.kind, about.access, about.cost)), about.artifact_class)
         potential = "not rated" if about.potential is None else about.potential.words
     return (plain(one.name), *stated, potential, one.series, one.artifacts, one.presentations, one.subjects)
 

@@ -25,7 +25,8 @@ class SpeciesResult:
         apcer: of the presentations with a response; None where there is none.
         bound: one-sided 95 % Clopper-Pearson bound of the APCER, as of independent presentations.
         apnrr: share without a response.
-        iapar: share that passes the detector and matches the target; None without a recognizer.
+        iapar: share that passes the detector and matches the target; None without a recognizer. What the detector
+            rejects needs no comparison.
         by_series: series -> (accepted, presentations with a response).
         by_attempt: attempt -> (accepted, presentations with a response).
         mechanisms: which part of the system decided -> attacks that it stopped.
@@ -56,6 +57,7 @@ class LabResults:
         bpcer_matched: share of bona fide presentations that the whole system rejects (BPCER or no match); None without
             a recognizer.
         threshold: accept iff score >= threshold.
+        uncompared: presentations that pass the detector and have no comparison; they are in no rate of the full system.
     """
 
     species: tuple[SpeciesResult, ...]
@@ -65,6 +67,7 @@ class LabResults:
     bona_fide_subjects: int | None
     bpcer_matched: Interval | None
     threshold: float
+    uncompared: int = 0
 
 
 def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
@@ -87,12 +90,16 @@ def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
         who = np.unique(subject[chosen], return_inverse=True)[1]
         return count_interval(np.bincount(who, weights=hits[chosen].astype(np.float64)), np.bincount(who))
 
+    matched, decided = None, ~answered
+    if records.matched is not None:
+        matched = accepted & (records.matched == 1)
+        decided = np.isfinite(records.matched) | (answered & ~accepted)  # a recognizer behind it sees what passes alone
+
     found = []
     for code in np.unique(rows.species.codes[~live]):
         chosen = rows.species.codes == code
         passed = accepted & chosen & answered
         rate = share(accepted, chosen & answered)
-        compared = None if records.matched is None else chosen & np.isfinite(records.matched)
         found.append(
             SpeciesResult(
                 name=rows.species.names[int(code)],
@@ -103,21 +110,21 @@ def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
                 apcer=rate,
                 bound=None if rate is None else upper_bound(int(passed.sum()), rate.n),
                 apnrr=_some(share(~answered, chosen)),
-                iapar=None if compared is None else share(accepted & (records.matched == 1), compared),
+                iapar=None if matched is None else share(matched, chosen & decided),
                 by_series=_by(records, "series", chosen & answered, accepted),
                 by_attempt=_by(records, "attempt", chosen & answered, accepted),
                 mechanisms=_stopped(records, chosen & answered & ~accepted),
             )
         )
-    whole = None if records.matched is None else live & np.isfinite(records.matched)
     return LabResults(
         species=tuple(sorted(found, key=lambda one: one.name)),
         bpcer=share(~accepted, live & answered),
         bpnrr=_some(share(~answered, live)),
         bona_fide=int(live.sum()),
         bona_fide_subjects=int(np.unique(subject[live]).size) if known else None,
-        bpcer_matched=None if whole is None else share(~(accepted & (records.matched == 1)), whole),
+        bpcer_matched=None if matched is None else share(~matched, live & decided),
         threshold=threshold,
+        uncompared=0 if matched is None else int((accepted & ~decided).sum()),
     )
 
 

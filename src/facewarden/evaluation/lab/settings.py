@@ -41,21 +41,23 @@ class SpeciesAbout:
 
     Attributes:
         recipe: how artifacts are made.
-        kind, access, cost: from which the class A to C follows.
+        kind, access, cost: from which the class A to C follows; None where it is not stated.
         fresh: whether artifacts are new for each session.
         potential: what an attacker needs; None where it was not rated.
     """
 
     recipe: Text = NOT_STATED
-    kind: Literal["simple", "specialised", "sophisticated"] = "simple"
-    access: Literal["easy", "moderate", "difficult"] = "easy"
-    cost: Literal["low", "medium", "high"] = "low"
+    kind: Literal["simple", "specialised", "sophisticated"] | None = None
+    access: Literal["easy", "moderate", "difficult"] | None = None
+    cost: Literal["low", "medium", "high"] | None = None
     fresh: bool | None = None
     potential: AttackPotential | None = None
 
     @property
     def artifact_class(self) -> str:
-        """A, B or C."""
+        """A, B or C; not stated without all that it follows from."""
+        if self.kind is None or self.access is None or self.cost is None:
+            return NOT_STATED
         return artifact_class(self.kind, self.access, self.cost)
 
 
@@ -114,5 +116,5 @@ def lab_template(species: list[str]) -> dict[str, Any]:
     Args:
         species: their names.
     """
-    about = SpeciesAbout(potential=AttackPotential())
+    about = SpeciesAbout()  # no word that nobody has stated: docs/lab-report.md has them
     return asdict(LabSettings(species=dict.fromkeys(species, about)))

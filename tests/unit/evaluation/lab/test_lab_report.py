@@ -234,3 +234,42 @@ def test_a_column_of_flags_says_which_presentations_are_excluded(tmp_path: Path)
     held = read_records(records(tmp_path / "r.csv", excluded=flags), match_threshold=0.5)
     assert held.excluded == {("print", "no reason stated"): 1, ("print", "torn"): 1}
     assert len(held.rows) == 58
+
+
+def test_what_the_detector_rejects_needs_no_comparison(tmp_path: Path) -> None:
+    whole = lab_results(read_records(records(tmp_path / "r.csv"), match_threshold=0.5), threshold=0.0)
+    head, *lines = (tmp_path / "r.csv").read_text().splitlines()
+    names = head.split(",")
+    score, match = names.index("score"), names.index("match")
+    cells = [line.split(",") for line in lines]
+    for row in cells:
+        row[match] = row[match] if float(row[score]) >= 0 else ""
+    (tmp_path / "r.csv").write_text("\n".join([head, *map(",".join, cells)]) + "\n")
+    found = lab_results(read_records(tmp_path / "r.csv", match_threshold=0.5), threshold=0.0)
+    assert [one.iapar for one in found.species] == [one.iapar for one in whole.species]
+    assert (found.bpcer_matched, found.uncompared) == (whole.bpcer_matched, 0)
+    passed = next(row for row in cells if float(row[score]) >= 0)
+    passed[match] = ""
+    (tmp_path / "r.csv").write_text("\n".join([head, *map(",".join, cells)]) + "\n")
+    again = lab_results(read_records(tmp_path / "r.csv", match_threshold=0.5), threshold=0.0)
+    assert again.uncompared == 1
+    assert sum(one.iapar.n for one in again.species if one.iapar is not None) == 39
+
+
+def test_a_template_that_nobody_filled_in_states_nothing(tmp_path: Path) -> None:
+    records(tmp_path / "r.csv")
+    facewarden.report(tmp_path / "r.csv", form="lab", lab=lab(tmp_path / "lab.json"), out=tmp_path / "a")
+    table = (tmp_path / "r.csv").read_text().replace("match", "other")
+    (tmp_path / "r.csv").write_text(table)
+    (tmp_path / "lab.json").unlink()
+    split = ["dev" if line.split(",")[4].endswith(tuple("02468")) else "test" for line in table.splitlines()[1:]]
+    lines = [f"{line},{word}" for line, word in zip(table.splitlines(), ["split", *split], strict=True)]
+    (tmp_path / "r.csv").write_text("\n".join(lines) + "\n")
+    facewarden.report(tmp_path / "r.csv", form="lab", out=tmp_path / "b")
+    told = json.loads((tmp_path / "b" / "lab_template.json").read_text())["species"]["mask"]
+    assert {told[name] for name in ("kind", "access", "cost", "potential")} == {None}
+    (tmp_path / "filled.json").write_text((tmp_path / "b" / "lab_template.json").read_text())
+    facewarden.report(tmp_path / "r.csv", form="lab", lab=tmp_path / "filled.json", out=tmp_path / "c")
+    page = (tmp_path / "c" / "lab.md").read_text()
+    assert "basic" not in page
+    assert "not rated" in page
