@@ -21,13 +21,14 @@ from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector
 from facewarden.core.run import RunFolder
+from facewarden.core.settings.budget import same_budget
 from facewarden.core.threat import ThreatModel
 from facewarden.evaluation.attack_ahead import AttackTask
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.reporting.document import Metric, Section, Table
 from facewarden.reporting.format import measured, plain
-from facewarden.reporting.grades import BUDGET
+from facewarden.reporting.grades import BUDGET, Verdict, capped
 
 LADDER = "ladder_success"
 FEWEST, MOST = 4, 16
@@ -87,9 +88,34 @@ def with_ladder(
         "changed after the camera. What fewer queries let through counts for more queries as well.",
         simulated=section.simulated,
     )
+    climbed = [one for one in metrics if one.group["attacker"] != "recapture_only"]
+    at_budget = [one for one in climbed if same_budget(one.group["eps"], BUDGET)]
+    verdict, first = capped(Verdict(section.grade, section.reason), at_budget)
     return replace(
-        section, metrics=(*section.metrics, *metrics), tables=(section.tables[0], table, *section.tables[1:])
+        section,
+        grade=verdict.letter,
+        reason=verdict.reason,
+        finding=" ".join(filter(None, (ladder_words(section.metrics, climbed), section.finding))),
+        metrics=(*([first] if first else []), *section.metrics, *(one for one in metrics if one is not first)),
+        tables=(section.tables[0], table, *section.tables[1:]),
     )
+
+
+def ladder_words(grid: Sequence[Metric], climbed: Sequence[Metric]) -> str:
+    """What an attacker of the ladder achieves, where it is more than all attacks of the grid; empty elsewhere.
+
+    Args:
+        grid: metrics of the attacks on the decision.
+        climbed: of the rungs, from the attacker who has least.
+    """
+    flipped = [one.value for one in grid if one.name == "success_rate"]
+    top = max(climbed, key=lambda one: one.value, default=None)
+    if top is None or top.value <= max(flipped, default=0.0):
+        return ""
+    kind, _, count = top.group["attacker"].partition("_")
+    who = f"{int(count):,} scores of a photo" if kind == "scores" else "the gradients of another detector"
+    who = "the detector itself" if top.group["attacker"] == "white_box" else who
+    return f"An attacker with {who} gets {measured(top)} of the rejected attacks accepted ({top.group['eps']})."
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,6 +116,10 @@ def _perturbation(section: Section, detector: str) -> Iterator[tuple[Finding, fl
         return
     half = next((m for m in section.metrics if m.name == "eps_half"), None)
     more = f"; half of the samples flip at {measured(half)}" if half is not None else ""
+    ladder = [m for m in section.metrics if m.name == "ladder_success" and m.group["attacker"] != "recapture_only"]
+    climbed = max(ladder, key=lambda metric: metric.value, default=None)
+    if climbed is not None and climbed.value > worst.value:
+        more += f"; {label(climbed.name)}: {_with_group(climbed)}"
     where = plain(worst.group.get("modalities", "the image"))
     yield (
         _finding(

@@ -116,6 +116,35 @@ def grade_perturbation(metrics: tuple[Metric, ...]) -> Verdict:
     )
 
 
+def capped(verdict: Verdict, found: Iterable[Metric]) -> tuple[Verdict, Metric | None]:
+    """The grade of perturbation where an attacker of another kind is shown to do worse than the letter allows.
+
+    Few samples climb the ladder of attackers, so only the lower end of an interval can worsen a grade, never the upper.
+
+    Args:
+        verdict: by the attacks of the grid.
+        found: shares that other attackers get accepted at the budget of the grade.
+
+    Returns:
+        The verdict, and the metric that worsened it; None where none did.
+    """
+    scale = SCALES["perturbation"]
+    worst = max(found, key=_low, default=None)
+    if verdict.letter is None or worst is None or worst.low is None:
+        return verdict, None
+    letter = scale.letter(worst.low)
+    index = LETTERS.index(letter)
+    if index <= LETTERS.index(verdict.letter):
+        return verdict, None
+    limit = f"{number(scale.limits[index - 1], unit=worst.unit)}, the limit of {LETTERS[index - 1]}"
+    reason = (
+        f"{label(worst.name)} is {measured(worst)} ({group_text(worst.group)}); even the lower end of its interval, "
+        f"{number(worst.low, unit=worst.unit)}, is above {limit}. The attacks of the grid alone would get "
+        f"{verdict.letter}: {verdict.reason}"
+    )
+    return Verdict(letter, reason), worst
+
+
 def grade_poisoning(metrics: tuple[Metric, ...]) -> Verdict:
     """Grade by what cloaks add to the error without a cloak, behind a purifier whose price in accuracy is bearable.
 

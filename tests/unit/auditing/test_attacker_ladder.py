@@ -20,8 +20,11 @@ from facewarden.core.roles import Detector, PadOutput
 from facewarden.core.run import RunFolder
 from facewarden.core.threat import ThreatModel
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, run_grid
+from facewarden.reporting.codec import parse_report
 from facewarden.reporting.document import Metric, Section, Table
+from facewarden.reporting.findings import ranked_findings
 from facewarden.reporting.gate import parse_gate
+from facewarden.reporting.grades import SCALES, Verdict, capped
 
 SIZES = replace(PRESETS["quick"], pgd_steps=10)
 
@@ -126,3 +129,47 @@ def test_only_attacks_that_are_rejected_climb() -> None:
     assert all(not bool(one.label.any()) for one in chosen if one.label is not None)
     live = batch().select(torch.arange(1, 12, 2))
     assert rejected_attacks([live], at_most=7) == []
+
+
+def graded(tmp_path: Path, detector: Detector, *, count: int = 40) -> Section:
+    """A section whose grid, with gradients of another detector, flips nothing."""
+    cells = [AttackRun("pgd", load("attacks", "pgd")(), ThreatModel(eps=8 / 255))]
+    source = detector if detector.differentiable else Mean("other", sign=-1.0)
+    setting = AttackSetup(detector, source, 0.0, 0.0, [batch(count)], seed=0)
+    run = RunFolder(tmp_path, recipe={})
+    rate = Metric(
+        "success_rate", 0.0, 0.0, 0.04, 90, False, "%", {"attack": "pgd", "eps": "8/255", "modalities": "rgb"}
+    )
+    section = Section(
+        "perturbation", "A", "Nothing flips.", "0.0 %", metrics=(rate,), tables=(Table("first", ("a",), ()),)
+    )
+    empty = Section("presentation", None, "", "not graded")
+    sizes = replace(SIZES, attacked_per_class=64)
+    climbing = ladder_of(setting, cells, sizes=sizes, device="cpu")
+    return with_ladder(section, climbing, run_grid(setting, cells, run), empty, run, seed=0)
+
+
+def test_what_scores_give_away_is_in_the_finding_and_worsens_the_grade(tmp_path: Path) -> None:
+    section = graded(tmp_path, Mean(differentiable=False))
+    worst = rates(section)["scores_1000"]
+    assert worst.low is not None
+    assert worst.low > 0.15  # above the limit of B
+    assert section.grade == SCALES["perturbation"].letter(worst.low)
+    assert section.metrics[0] is worst
+    assert "The attacks of the grid alone would get A" in section.reason
+    assert section.finding.startswith("An attacker with 1,000 scores of a photo gets ")
+    assert section.finding.endswith("of the rejected attacks accepted (8/255). Nothing flips.")
+    held = Path(__file__).parents[3] / "docs" / "results" / "audit_default" / "report.json"
+    report = replace(parse_report(held.read_text(encoding="utf-8")), perturbation=section)
+    told = next(one for one in ranked_findings(report) if one.rule == "perturbation/success-rate")
+    assert "Attacks accepted, ladder of attackers" in told.number
+
+
+def test_a_ladder_that_is_not_shown_to_be_worse_changes_no_grade() -> None:
+    rung = Metric(LADDER, 0.5, 0.05, 0.95, 4, False, "%", {"attacker": "scores_100", "eps": "8/255"})
+    held = Verdict("A", "0.0 %")
+    assert capped(held, [rung]) == (held, None)
+    assert capped(held, []) == (held, None)
+    assert capped(Verdict(None, "few"), [replace(rung, low=0.9)])[0].letter is None
+    assert [capped(held, [replace(rung, low=low)])[0].letter for low in (0.06, 0.2, 0.4, 0.51)] == ["B", "C", "D", "E"]
+    assert capped(Verdict("F", "all"), [replace(rung, low=0.9)])[0].letter == "F"
