@@ -9,6 +9,7 @@ in turn with a process that computes with the same model on the core of the serv
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -181,9 +182,17 @@ def _throughput(url: str, body: dict[str, Any], *, count: int) -> float:
     return count / (time.perf_counter() - started)
 
 
-def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
-    """A bounded mix of requests of four clients, by route; and the memory of the service, warm and at the end."""
-    ends = time.monotonic() + seconds
+def load(url: str, pid: int, *, seconds: float, rate: float | None) -> dict[str, Any]:
+    """A bounded mix of requests of four clients, by route; and the memory of the service, warm and at the end.
+
+    Args:
+        url, pid: of the service.
+        seconds: how long.
+        rate: requests a second of all clients at most; None: each asks again at once.
+    """
+    began = time.monotonic()
+    ends = began + seconds
+    turns = itertools.count()
     statuses: dict[str, list[int]] = {}
     lock = threading.Lock()
     memory: list[tuple[float, int]] = []
@@ -192,6 +201,8 @@ def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
         rng = np.random.default_rng(number)
         with httpx.Client(base_url=url, timeout=240) as client:
             while time.monotonic() < ends:
+                if rate is not None:
+                    time.sleep(max(0.0, began + next(turns) / rate - time.monotonic()))
                 name, answer = _one(client, rng)
                 with lock:
                     statuses.setdefault(name, []).append(answer)
@@ -199,7 +210,6 @@ def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for one in threads:
         one.start()
-    began = time.monotonic()
     while any(one.is_alive() for one in threads):
         memory.append((time.monotonic() - began, _resident(pid)))
         time.sleep(2)
@@ -207,6 +217,7 @@ def load(url: str, pid: int, *, seconds: float) -> dict[str, Any]:
     last = [size for when, size in memory if when >= 0.85 * seconds]
     return {
         "seconds": round(seconds),
+        "rate": rate,
         "routes": [{"route": route, **counted(found)} for route, found in sorted(statuses.items())],
         **counted([status for found in statuses.values() for status in found]),
         "memory_mib": {"warm": round(statistics.mean(warm) / 2**20, 1), "end": round(statistics.mean(last) / 2**20, 1)},
@@ -271,6 +282,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0, help="of the load")
+    parser.add_argument("--rate", type=float, help="its requests a second at most; without, as many as are answered")
     parser.add_argument("--rounds", type=int, default=400, help="requests for the latency")
     parser.add_argument("--hostile", type=int, default=1000, help="pictures of the fuzz corpus")
     parser.add_argument("--examples", type=int, default=60, help="requests of schemathesis for each operation")
@@ -282,7 +294,7 @@ def main() -> None:
         found: dict[str, Any] = {
             "load_average_before": round(os.getloadavg()[0], 1),
             "speed": speed(url, Path(name), cores[0], rounds=asked.rounds),
-            "load": load(url, pid, seconds=asked.seconds),
+            "load": load(url, pid, seconds=asked.seconds, rate=asked.rate),
             "hostile": hostile(url, Path(name), count=asked.hostile),
             "described": described(url, examples=asked.examples),
             "load_average_after": round(os.getloadavg()[0], 1),
