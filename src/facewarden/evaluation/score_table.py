@@ -18,6 +18,8 @@ NOTE, FILE = "note", "file"
 """Columns that a row without a score fills: why, and the file at fault."""
 
 NO_SCORE_IN_TABLE = "no score in the table"
+_MAY_LACK: Mapping[str, str] = {"domain": "own", "illumination": "", "simulated": "false"}
+"""Columns that a table of a person need not have, as the template has them not, and what stands in their place."""
 _REQUIRED = ("key", "species", "subject", "domain", "split")
 
 
@@ -60,17 +62,19 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
 
     Args:
         path: where it is from, for messages.
-        table: column -> values, as read.
+        table: column -> values, as read; domain, illumination and simulated may be absent.
 
     Raises:
         BadInputError: a column is missing; a label, species, split or flag is no word of the field; a label contradicts
             its species; a key stands twice with different values; the row is named, counted from 1 below the header.
     """
+    count = len(next(iter(table.values()), ()))
+    table = {**{name: [word] * count for name, word in _MAY_LACK.items() if name not in table}, **table}
     missing = [name for name in (*ABOUT, "score", "simulated") if name not in table]
     if missing:
         raise BadInputError(
             f"{printable(path)}: no column {', '.join(missing)} (found: {', '.join(table)})",
-            hint="facewarden score writes such files",
+            hint="facewarden score writes such files, and facewarden data template scores a header",
         )
     names = [name for name in (*ABOUT, "score", "simulated", NOTE, FILE) if name in table]
     about, scores, unscored = [], [], []

@@ -223,3 +223,15 @@ class NeverAsked(Detector):
 
     def predict(self, batch: FaceBatch) -> PadOutput:
         raise AssertionError("it was asked")
+
+
+def test_a_table_of_the_template_has_no_illumination_and_no_domain(tmp_path: Path) -> None:
+    table = rows()
+    whole = evaluated(write(tmp_path / "whole.csv", table))
+    for row in table:
+        for name in ("illumination", "simulated", "domain"):
+            del row[name]
+    path = write(tmp_path / "scores.csv", table)
+    plain = Scores.read(path, source="x")
+    assert (set(plain.domain), set(plain.illumination), plain.simulated) == ({"own"}, {""}, False)
+    assert evaluated(path) == whole

@@ -13,6 +13,20 @@ from facewarden.reporting.pages.markdown import figure_files, page_markdown
 from facewarden.reporting.pages.typst import page_pdf
 
 
+def check_forms(forms: Sequence[PageForm], folder: Path | None) -> None:
+    """Refuse a page that is asked for and would be written nowhere.
+
+    Args:
+        forms: of the page; HTML alone is the default and asks for nothing.
+        folder: to write to.
+
+    Raises:
+        BadInputError: another form and no folder.
+    """
+    if folder is None and tuple(forms) != ("html",):
+        raise BadInputError(f"--form {' '.join(forms)} and no folder for it", hint="--out FOLDER")
+
+
 def write_page(page: Page, folder: Path, *, name: str, forms: Sequence[PageForm]) -> tuple[Path, ...]:
     """Write a page in the forms asked for: NAME.html, NAME.md with a folder NAME_figures, NAME.pdf.
 

@@ -27,7 +27,7 @@ from facewarden.reporting.changes import Changes, changes_between
 from facewarden.reporting.codec import read_report
 from facewarden.reporting.document import Report
 from facewarden.reporting.pages.document import PageForm
-from facewarden.reporting.pages.write import write_page
+from facewarden.reporting.pages.write import check_forms, write_page
 
 SCHEMA = "facewarden.comparison/1"
 TABLES = (".csv", ".parquet")
@@ -99,6 +99,7 @@ def compare(
         finite(value, what="threshold")
     check_policy(policy)
     folder = None if out is None else Path(os.fspath(out))
+    check_forms(form, folder)
     if folder is not None:
         hold(folder)
     given = [os.fspath(one) for one in systems]

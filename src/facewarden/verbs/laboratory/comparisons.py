@@ -27,7 +27,7 @@ from facewarden.metrics.laboratory.pair_differentials import pair_differentials
 from facewarden.reporting.document import Table
 from facewarden.reporting.format import plain as words
 from facewarden.reporting.pages.document import Chapter, Page, PageForm
-from facewarden.reporting.pages.write import write_page
+from facewarden.reporting.pages.write import check_forms, write_page
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,6 +88,7 @@ def evaluate_comparisons(
     path, folder = Path(os.fspath(table)), None if out is None else Path(os.fspath(out))
     checked_seed(seed)
     finite(fmr if threshold is None else threshold, what="fmr" if threshold is None else "threshold")
+    check_forms(form, folder)
     if folder is not None:
         hold(folder)
     beside = None if groups is None else Path(os.fspath(groups))

@@ -25,7 +25,7 @@ from facewarden.evaluation.planning.plan import (
 )
 from facewarden.evaluation.planning.scheme import Scheme, SchemeLimit, scheme_named
 from facewarden.reporting.pages.document import PageForm
-from facewarden.reporting.pages.write import write_page
+from facewarden.reporting.pages.write import check_forms, write_page
 
 PER_SPECIES = ("apcer", "iapar")
 
@@ -93,6 +93,7 @@ def plan_test(
         UnknownEntryError: no such scheme.
     """
     folder = None if out is None else Path(os.fspath(out))
+    check_forms(form, folder)
     if folder is not None:
         hold(folder)
     _checked(species=species, series=series, errors=errors, confidence=confidence)

@@ -32,7 +32,7 @@ from facewarden.metrics.pad import check_policy
 from facewarden.reporting.document import Metric
 from facewarden.reporting.named import as_metric
 from facewarden.reporting.pages.document import PageForm
-from facewarden.reporting.pages.write import write_page
+from facewarden.reporting.pages.write import check_forms, write_page
 
 SCHEMA = "facewarden.scores/1"
 
@@ -112,6 +112,7 @@ def evaluate_scores(
     if threshold is not None:
         finite(threshold, what="threshold")
     check_policy(policy)
+    check_forms(form, folder)
     if folder is not None:
         hold(folder)
     carried = None if rule is None else _carried(Path(os.fspath(rule)), threshold=threshold, policy=policy)

@@ -185,3 +185,17 @@ def test_records_of_a_laboratory_are_told_to_be_renamed_since_the_report_takes_n
     with pytest.raises(BadInputError, match="no column score, label") as told:
         facewarden.report(tmp_path / "t.csv", form="lab", out=tmp_path / "out")
     assert told.value.hint == "rename in the table liveness_score to score, truth to label"
+
+
+def test_a_page_that_would_be_written_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(PLAIN)
+    (tmp_path / "p.csv").write_text("score,same,subject_a,subject_b\n0.9,1,a,a\n0.3,0,a,b\n")
+    for call in (
+        lambda: facewarden.evaluate_scores(tmp_path / "t.csv", form=["pdf"]),
+        lambda: facewarden.compare([tmp_path / "t.csv", tmp_path / "t.csv"], form=["markdown"]),
+        lambda: facewarden.evaluate_comparisons(tmp_path / "p.csv", threshold=0.5, form=["pdf"]),
+        lambda: facewarden.plan_test(claim=["apcer=0.07"], form=["pdf"]),
+    ):
+        with pytest.raises(BadInputError, match="no folder for it") as told:
+            call()
+        assert told.value.hint == "--out FOLDER"
