@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from facewarden.core.identity.version import __version__
+from facewarden.service.access.hosts import KnownHosts
 from facewarden.service.bounds import SCOPE_OF, Bounds
 from facewarden.service.logs import open_log
 from facewarden.service.pages.router import add_pages
@@ -58,7 +58,7 @@ def create_app(settings: ServiceSettings, *, log: Any = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _plain)
     # without keys a page of a browser must not reach the service under a name of its own
     hosts = [*LOCAL_NAMES, settings.host, *settings.hosts] if settings.local or settings.hosts else ["*"]
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
+    app.add_middleware(KnownHosts, names=hosts)
     app.add_middleware(Bounds, service=service)
     add_pages(app)
     app.openapi = partial(_described, app, service)  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ from facewarden.service.access.gate import Caller
 from facewarden.service.logs import where_of
 from facewarden.service.problems import Problem
 from facewarden.service.state import Service
+from facewarden.service.store.database import STORAGE
 
 SCOPE_OF = (
     ("/v1/score", "score"),
@@ -71,6 +72,11 @@ class Bounds:
             self._service.metrics.refused.labels(problem.code).inc()
             if seen.status == 0:
                 await problem.response()(scope, receive, sending)
+        except STORAGE as error:
+            self._service.log.error("request.storage", request=identity, **where_of(error))
+            self._service.metrics.refused.labels("storage").inc()
+            if seen.status == 0:
+                await _no_storage(identity).response()(scope, receive, sending)
         except Exception as error:
             self._service.log.error("request.defect", request=identity, **where_of(error))
             if seen.status == 0:
@@ -161,6 +167,11 @@ def _typed(headers: dict[bytes, bytes]) -> bool:
 
 def _too_large(most: int) -> Problem:
     return Problem(413, "bytes", f"the body has more than {most:,} bytes", hint="fewer or smaller pictures")
+
+
+def _no_storage(identity: str) -> Problem:
+    told = "the database or the disk of the service does not take or give anything now"
+    return Problem(503, "storage", told, hint=f"ask again; {identity} in the log says what it is", retry_after=5)
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str | None:

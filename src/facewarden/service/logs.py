@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -63,8 +65,7 @@ class ActionLog:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            self._file = path.open("a", encoding="utf-8")
+            self._append(b"")
         except OSError as error:
             raise BadInputError(f"{path}: cannot be written: {error}", hint="--data FOLDER") from error
 
@@ -75,19 +76,27 @@ class ActionLog:
             action: such as audit.submit.
             by: public part of a key; empty where none was needed.
             about: numbers and identities; no name of a photo.
+
+        Raises:
+            OSError: the disk is full or away; what was asked for is then not done.
         """
         line = json.dumps(
             {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "action": action, "by": by, **about}
         )
-        with self._lock:
-            if not self._file.closed:
-                self._file.write(line + "\n")
-                self._file.flush()
+        self._append(f"{line}\n".encode())
 
-    def close(self) -> None:
-        """Close the file."""
+    def _append(self, line: bytes) -> None:
+        """Write in one piece, to the file that has the name now: somebody may have rotated it."""
         with self._lock:
-            self._file.close()
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                size = os.fstat(handle).st_size
+                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # by a kill, or a disk that was full
+                whole = b"\n" + line if torn and line else line
+                if os.write(handle, whole) != len(whole):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            finally:
+                os.close(handle)
 
 
 def _without_message(_: Any, __: str, event: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,13 @@ from urllib.parse import quote
 from annotated_types import Ge, Le, MinLen
 
 from facewarden.core.settings import Count, NotNegative, Positive, SettingError, Text, Whole, read_json, read_settings
+from facewarden.service.access.rates import read_rate
 
 Port = Annotated[int, Ge(0), Le(65535)]
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 """Names by which a browser or a client reaches the machine itself."""
+_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_LONGEST_NAME = 60
 _EXAMPLE = '{"detectors": ["multi_cnn"], "data": "runs/service"}'
 
 
@@ -127,10 +131,27 @@ class ServiceSettings:
     jobs: JobLimits = JobLimits()
 
     def __post_init__(self) -> None:
-        if not self.instance.replace("-", "").replace("_", "").isalnum():
+        plain = self.instance.replace("-", "").replace("_", "").isalnum()
+        if not plain or len(self.instance) > _LONGEST_NAME:  # it stands in names of files and in the database
             raise SettingError(
-                f"instance {self.instance!r} is no name", hint="letters, digits, - and _", at=("instance",)
+                f"instance {self.instance[:80]!r} is no name",
+                hint=f"1 to {_LONGEST_NAME} letters, digits, - and _",
+                at=("instance",),
             )
+        for name in self.hosts:
+            if _HOST.fullmatch(name) is None:
+                raise SettingError(
+                    f"hosts: {name[:80]!r} is no name of a server",
+                    hint='"faces.example" without http:// and port, or "*.example"',
+                    at=("hosts",),
+                )
+        try:
+            if self.rate:
+                read_rate(self.rate)
+        except ValueError as error:
+            raise SettingError(
+                f"the rate {self.rate[:40]!r}: {str(error)[:80]}", hint="60/minute, 5/second or 1000/day", at=("rate",)
+            ) from error
 
     @property
     def database_url(self) -> str:

@@ -11,13 +11,13 @@ from starlette.requests import HTTPConnection
 from facewarden.core.guards.lock import hold
 from facewarden.service.access.gate import Gate
 from facewarden.service.jobs.runner import JobRunner
-from facewarden.service.logs import ActionLog
+from facewarden.service.logs import ActionLog, where_of
 from facewarden.service.metrics import Metrics
 from facewarden.service.models.batcher import Room
 from facewarden.service.models.held import HeldModels
 from facewarden.service.models.kept import KeptPhotos
 from facewarden.service.settings import ServiceSettings
-from facewarden.service.store.database import open_database
+from facewarden.service.store.database import STORAGE, open_database
 from facewarden.service.store.job_store import JobStore
 from facewarden.service.store.key_store import KeyStore
 
@@ -69,12 +69,15 @@ class Service:
     async def stop(self) -> None:
         """Finish what was accepted, give jobs back to the queue, and close everything."""
         self.stopping.set()
-        await self.runner.stop()
-        await self.models.stop()
-        self.actions.add("service.stop", instance=self.settings.instance)
-        self.actions.close()
-        await asyncio.to_thread(self.engine.dispose)
-        self.lock.release()
+        try:
+            await self.runner.stop()
+            await self.models.stop()
+            self.actions.add("service.stop", instance=self.settings.instance)
+        except STORAGE as error:  # the next start queues its audits again
+            self.log.error("stop.storage", **where_of(error))
+        finally:
+            await asyncio.to_thread(self.engine.dispose)
+            self.lock.release()
 
 
 def service_of(connection: HTTPConnection) -> Service:

@@ -118,6 +118,12 @@ def test_http_detector_sends_a_key_of_an_environment_variable(
     assert resolve_detector(f"http_detector:{file}").card.sha256
 
 
+def test_a_name_of_another_server_is_refused_as_everything_else(guarded: Guarded) -> None:
+    answer = httpx.get(f"{guarded.made.url}/health/ready", headers={"Host": "attacker.example"}, timeout=120)
+    assert (answer.status_code, answer.json()["error"]) == (400, "host")
+    assert httpx.get(f"{guarded.made.url}/health/ready", headers={"Host": "LOCALHOST:8780"}, timeout=120).is_success
+
+
 def test_another_address_needs_a_key_and_an_occupied_one_is_told(tmp_path: Path) -> None:
     away = settings_in(tmp_path, host="0.0.0.0")
     with pytest.raises(BadInputError, match="no API key"):

@@ -37,10 +37,18 @@ def test_settings_are_read_and_wrong_ones_are_named(tmp_path: Path, capsys: pyte
     read = read_service_settings(file)
     assert (read.port, read.limits.samples, read.limits.bytes) == (0, 5, 32 * 2**20)
     for wrong, told in (({"prot": 1}, "did you mean 'port'"), ({"limits": {"samples": 0}}, "limits.samples"),
-                        ({"instance": "a/b"}, "instance"), ({"detectors": []}, "detectors")):  # fmt: skip
+                        ({"instance": "a/b"}, "instance"), ({"instance": "a" * 61}, "instance"),
+                        ({"rate": "often"}, "rate"), ({"rate": "0/minute"}, "rate"),
+                        ({"rate": "1/minute;5/second"}, "rate"),
+                        ({"hosts": ["a*b"]}, "hosts"), ({"hosts": ["https://a.example"]}, "hosts"),
+                        ({"hosts": ["a.example:8780"]}, "hosts"), ({"detectors": []}, "detectors")):  # fmt: skip
         file.write_text(json.dumps(wrong))
         with pytest.raises(BadInputError, match=told):
             read_service_settings(file)
+    for fits in ({"hosts": ["*"]}, {"hosts": ["a.example", "*.b.example", "[::1]"]}, {"rate": "60/minute"}):
+        file.write_text(json.dumps(fits))
+        read_service_settings(file)
+    file.write_text(json.dumps({"detectors": []}))
     assert main(["serve", str(file)]) == 2
     assert "detectors" in capsys.readouterr().err
 

@@ -45,10 +45,20 @@ def test_keys_are_revoked_by_name_or_id_and_names_come_back(engine: Engine) -> N
     assert store.revoke(other.id).name == "a"
 
 
+def test_a_name_revokes_every_key_that_bears_it(engine: Engine) -> None:
+    store = KeyStore(engine)
+    store.add("clinic", scopes=["score"], days=1e-9)
+    live, _ = store.add("clinic", scopes=["score"])  # the first one has expired: its name is free again
+    other, _ = store.add(live.id, scopes=["score"])  # a name that is the id of another key
+    assert store.revoke("clinic").id == live.id
+    assert [key.id for key in store.all() if key.valid(time.time())] == [other.id]
+
+
 @pytest.mark.parametrize(
     ("name", "scopes", "rate", "days"),
     [("", ["score"], "", None), ("a", [], "", None), ("a", ["root"], "", None), ("a\nb", ["score"], "", None),
-     ("a", ["score"], "often", None), ("a", ["score"], "", 0.0)],
+     ("a", ["score"], "often", None),
+     ("a", ["score"], "1/minute;9/second", None), ("a", ["score"], "0/minute", None), ("a", ["score"], "", 0.0)],
 )  # fmt: skip
 def test_keys_that_make_no_sense_are_refused(
     tmp_path: Path, name: str, scopes: list[str], rate: str, days: float | None
@@ -139,8 +149,10 @@ def test_no_job_is_given_to_two_servers(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://absent/x", "nonsense", "sqlite:////proc/absent/x.db", "postgresql://u:geheim@127.0.0.1:1/x"]
-)
+    "url",
+    ["mysql://absent/x", "nonsense", "sqlite:////proc/absent/x.db", "postgresql://u:geheim@127.0.0.1:1/x", "sqlite://",
+     "sqlite:///:memory:", "sqlite:///file:a?mode=memory&uri=true"],
+)  # fmt: skip
 def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str) -> None:
     with pytest.raises(BadInputError) as caught:
         open_database(url)

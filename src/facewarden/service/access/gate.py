@@ -8,10 +8,11 @@ import math
 import time
 from dataclasses import dataclass
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from facewarden.service.access.rates import read_rate
 from facewarden.service.problems import Problem
 from facewarden.service.store.key_store import SCOPES, ApiKey, KeyStore, hash_of_secret, parts_of
 
@@ -92,7 +93,7 @@ class Gate:
         if not rate:
             return
         if rate not in self._parsed:
-            self._parsed[rate] = parse(rate)
+            self._parsed[rate] = read_rate(rate)
         item = self._parsed[rate]
         if not self._limiter.hit(item, caller.key or "anybody"):
             again = self._limiter.get_window_stats(item, caller.key or "anybody").reset_time - time.time()

@@ -73,7 +73,7 @@ class JobRunner:
             await self._task
         if self._running:
             await asyncio.wait(self._running)
-        await asyncio.to_thread(self.store.give_back, owner=self.owner)
+        await asyncio.to_thread(self.store.give_back, owner=self.owner)  # where it fails, the next start does it
 
     async def _take(self) -> None:
         while not self._stopping.is_set():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.datastructures import Headers
@@ -100,6 +100,15 @@ async def language(request: Request) -> Response:
     return answer
 
 
+def _to_sign_in(request: Request) -> Response:
+    """Lead to the form for a key, and from there back to the page that asked; also where a part of it asked."""
+    part = "hx-request" in request.headers
+    to = urlsplit(request.headers.get("hx-current-url", "")).path if part else request.url.path
+    address = f"{SIGN_IN}?to={quote(_inside(to if request.method == 'GET' else ''))}"
+    # a script would follow a redirect and put the form into the part
+    return Response(headers={**HEADERS, "HX-Redirect": address}) if part else RedirectResponse(address, 303)
+
+
 def _inside(address: str) -> str:
     """An address of the page itself; no other one is followed."""
     plain = address.startswith(f"{ROOT}/") and address.isascii() and "\\" not in address and "//" not in address
@@ -158,8 +167,7 @@ class ReadableRefusals:
         request = Request({**scope, "app": self._app})
         told = json.loads(body)
         if refused["status"] == 401 and scope["path"] != SIGN_IN:
-            to = scope["path"] if scope["method"] == "GET" else f"{ROOT}/score"
-            return RedirectResponse(f"{SIGN_IN}?to={quote(to)}", 303)
+            return _to_sign_in(request)
         answer = render(request, "refused", status=refused["status"], told=told)
         for name in ("retry-after", "x-request-id"):
             value = Headers(raw=refused["headers"]).get(name)

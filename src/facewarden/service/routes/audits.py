@@ -19,7 +19,7 @@ from facewarden.reporting.gate import parse_gate
 from facewarden.service.problems import Problem, json_response
 from facewarden.service.routes.parts import caller_of
 from facewarden.service.state import Service, service_of
-from facewarden.service.store.job_store import ENDED, Job
+from facewarden.service.store.job_store import ENDED, Job, new_identity
 from facewarden.service.wire.about import ProblemAnswer
 from facewarden.service.wire.audits import AuditRequestOnWire, JobAnswer, JobsAnswer
 
@@ -42,12 +42,15 @@ async def submit(asked: AuditRequestOnWire, request: Request) -> Response:
     """Accept an audit of a served detector; once it is accepted, it is done even if the service is killed meanwhile."""
     service = service_of(request)
     wanted = audit_arguments(service, asked)
+    by, identity = caller_of(request).key, new_identity()
+    # first the log: an audit that was accepted is never answered with a refusal
+    service.actions.add("audit.submit", by=by, job=identity)
     job = await asyncio.to_thread(
-        service.jobs.submit, "audit", wanted, by=caller_of(request).key, waiting=service.settings.jobs.waiting
+        service.jobs.submit, "audit", wanted, by=by, waiting=service.settings.jobs.waiting, identity=identity
     )
     if job is None:
+        service.actions.add("audit.refuse", by=by, job=identity)
         raise Problem(429, "busy", "too many audits wait", hint="wait as Retry-After says", retry_after=60)
-    service.actions.add("audit.submit", by=caller_of(request).key, job=job.id)
     service.runner.wake()
     return json_response(on_wire(job).model_dump(), status=202, headers={"Location": f"/v1/audits/{job.id}"})
 

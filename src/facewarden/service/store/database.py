@@ -25,14 +25,18 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
     IntegrityError,
+    InterfaceError,
     NoSuchModuleError,
     OperationalError,
     ProgrammingError,
     SQLAlchemyError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from facewarden.core.errors import BadInputError
 
+STORAGE = (OperationalError, InterfaceError, PoolTimeout, OSError)
+"""What a database or a disk raises that is away, busy or full: no defect, and over some time later."""
 TABLES = MetaData()
 VERSION = 1
 """Of the tables; a database of another version is refused."""
@@ -106,8 +110,13 @@ def _engine(url: str) -> Engine:
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     if kind != "sqlite":
         raise BadInputError(f"{_shown(url)}: neither SQLite nor PostgreSQL", hint="postgresql://USER@HOST/NAME")
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    if parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory":
+        raise BadInputError(
+            f"{_shown(url)}: in memory: threads would not share it, and accepted audits would be lost",
+            hint="sqlite:////FOLDER/service.db, or --data FOLDER",
+        )
+    assert parsed.database is not None
+    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 30})
     event.listen(engine, "connect", _set_up_sqlite)
     return engine

@@ -48,6 +48,11 @@ class Job:
     by: str
 
 
+def new_identity() -> str:
+    """An id that no other job has."""
+    return uuid.uuid4().hex
+
+
 class JobStore:
     """Accepts jobs and tells who works on which.
 
@@ -58,7 +63,15 @@ class JobStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def submit(self, kind: str, request: Mapping[str, Any], *, by: str = "", waiting: int | None = None) -> Job | None:
+    def submit(
+        self,
+        kind: str,
+        request: Mapping[str, Any],
+        *,
+        by: str = "",
+        waiting: int | None = None,
+        identity: str | None = None,
+    ) -> Job | None:
         """Accept a job; once this returns it is on the disk.
 
         Args:
@@ -66,11 +79,12 @@ class JobStore:
             request: JSON values.
             by: public part of a key.
             waiting: largest number of queued jobs; None where there is none.
+            identity: of the job, of `new_identity`, where it was told somewhere already.
 
         Returns:
             The job, or None where too many wait.
         """
-        identity = uuid.uuid4().hex
+        identity = identity or new_identity()
         with self._engine.begin() as connection:
             queued = connection.execute(select(func.count()).where(jobs.c.state == "queued")).scalar_one()
             if waiting is not None and queued >= waiting:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limits import parse
 from sqlalchemy import Engine, insert, select, update
 
 from facewarden.core.errors import BadInputError
+from facewarden.service.access.rates import read_rate
 from facewarden.service.store.database import keys
 
 SCOPES = ("score", "purify", "verify", "audit", "metrics")
@@ -116,17 +116,21 @@ class KeyStore:
         return [ApiKey(**{**row, "scopes": tuple(row["scopes"].split())}) for row in rows]
 
     def revoke(self, which: str) -> ApiKey:
-        """Revoke a key by its public part or its name.
+        """Revoke a key by its public part, or every key of a name: an expired one may bear it too.
+
+        Returns:
+            The youngest key that was revoked.
 
         Raises:
             BadInputError: no such key that is in use.
         """
-        found = [key for key in self.all() if which in (key.id, key.name) and key.revoked is None]
+        held = [key for key in self.all() if key.revoked is None]
+        found = [key for key in held if key.id == which] or [key for key in held if key.name == which]
         if not found:
             raise BadInputError(f"no key {which!r} that is in use", hint="facewarden keys list")
         with self._engine.begin() as connection:
-            connection.execute(update(keys).where(keys.c.id == found[0].id).values(revoked=time.time()))
-        return found[0]
+            connection.execute(update(keys).where(keys.c.id.in_([key.id for key in found])).values(revoked=time.time()))
+        return found[-1]
 
 
 def check_rate(rate: str) -> None:
@@ -137,6 +141,6 @@ def check_rate(rate: str) -> None:
     """
     try:
         if rate:
-            parse(rate)
+            read_rate(rate)
     except ValueError as error:
         raise BadInputError(f"the rate {rate[:40]!r}", hint="60/minute, 5/second or 1000/day") from error

@@ -288,6 +288,16 @@ def test_a_service_with_keys_asks_for_one(tmp_path: Path) -> None:
             assert (refused.status_code, "Your key does not allow this" in refused.text) == (403, True)
             reader.post(f"{ROOT}/sign-out", data={"token": token(inside.text)})
             assert reader.get(f"{ROOT}/models").url.path == SIGN_IN
+            # a part that a script asks for is not replaced by the form: the whole page goes there, and comes back
+            audit = f"{ROOT}/audits/{'0' * 32}"
+            asked = {"HX-Request": "true", "HX-Current-URL": f"{made.url}{audit}"}
+            part = reader.get(f"{audit}/state", headers=asked)
+            assert (part.url.path, part.text) == (f"{audit}/state", "")
+            assert part.headers["hx-redirect"] == f"{SIGN_IN}?to={audit}"
+            elsewhere = reader.get(
+                f"{audit}/state", headers={**asked, "HX-Current-URL": "https://a.example//b.example"}
+            )
+            assert elsewhere.headers["hx-redirect"] == f"{SIGN_IN}?to={ROOT}/score"
 
 
 @pytest.mark.parametrize(
