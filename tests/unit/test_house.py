@@ -258,7 +258,6 @@ IN_MEMORY = {"buffer", "file", "out"}
 WRITES_IN_PLACE = {
     "core/run.py": "appends to a log",
     "photos/journal.py": "appends to a journal whose cut last line is ignored",
-    "service/logs.py": "appends to the log of actions",
     "service/jobs/runner.py": "appends to the log of a job",
     "data/tables/csv_table.py": "called with the temporary path of the writer",
     "data/table.py": "called with the temporary path of the writer",
