@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facewarden_runtime.crops import cut_view
 from facewarden_runtime.faces import Face, FaceFinder, largest
-from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder
+from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder, usable
 
 _CHANNELS: Mapping[str, int] = {"rgb": 3, "depth": 1, "infrared": 1}
 
@@ -51,11 +51,10 @@ class Detector:
         self.folder, self.finder = folder, finder
         self.views: Sequence[Mapping[str, Any]] = folder.settings["views"]
         folder.check_answers(self._known)
-
-    @property
-    def threshold(self) -> float:
+        self.threshold = float(folder.rule["threshold"])
         """Scores from this one on are accepted as bona fide."""
-        return float(self.folder.rule["threshold"])
+        if not np.isfinite(self.threshold):
+            raise ValueError(f"the threshold is {self.threshold}")
 
     def score(self, images: Mapping[str, NDArray[Any]], *, box: Sequence[float] | None = None) -> float:
         """Score one capture.
@@ -133,5 +132,6 @@ def load_detector(folder: Path | str) -> Detector:
     Raises:
         ExportError: no export of a detector, or a damaged one.
     """
-    opened = open_folder(folder, role="pad")
-    return Detector(opened, FaceFinder(opened.finder) if opened.finder.is_file() else None)
+    with usable(folder):
+        opened = open_folder(folder, role="pad")
+        return Detector(opened, FaceFinder(opened.finder) if opened.finder.is_file() else None)

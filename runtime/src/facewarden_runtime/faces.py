@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewarden_runtime.folder import ExportError
+
 _OVERLAP, _MOST = 0.3, 5000
 _TIGHT, _SMALL, _EXACT, _LARGE, _EDGE = 256, 240, 256.0, 4, 4.0
 
@@ -37,6 +39,9 @@ class FaceFinder:
         model: `face_detection_yunet_2023mar.onnx`; an export has it as `face_finder.onnx`.
         threshold: least confidence.
         side: the longer side of a photo is reduced to this.
+
+    Raises:
+        ExportError: the file is no face finder.
     """
 
     def __init__(self, model: Path | str, *, threshold: float = 0.6, side: int = 640) -> None:
@@ -47,6 +52,8 @@ class FaceFinder:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
             self._detector: Any = cv2.FaceDetectorYN.create(str(model), "", (side, side), threshold, _OVERLAP, _MOST)
+        except cv2.error as error:
+            raise ExportError(f"{model}: no face finder can be read; export the model again") from error
         finally:
             cv2.utils.logging.setLogLevel(level)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,8 +56,14 @@ class ExportFolder:
         return onnxruntime.InferenceSession(str(self.path / GRAPH), options, providers=["CPUExecutionProvider"])
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The output for one capture, without its first axis."""
+        """The output for one capture, without its first axis.
+
+        Raises:
+            ExportError: it is NaN or infinite.
+        """
         found: NDArray[np.float32] = np.asarray(self.session.run(None, dict(inputs))[0])[0]
+        if not np.isfinite(found).all():
+            raise ExportError(f"{self.path}: the model gives no finite number for this picture; leave it out")
         return found
 
     def check_answers(self, answer: Callable[[Mapping[str, Any]], float]) -> None:
@@ -72,6 +79,23 @@ class ExportFolder:
                     f"{self.path}: self_test fails: {known['input']} gives {value:.4g}, its card says "
                     f"{known['score']:.4g}; export it again on this machine"
                 )
+
+
+@contextmanager
+def usable(path: Path | str) -> Iterator[None]:
+    """Whatever is missing in a card, or has another type, is told as that of this folder.
+
+    Raises:
+        ExportError: instead of errors of Python.
+    """
+    try:
+        yield
+    except ExportError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ExportError(
+            f"{path}: {CARD} or {RULE} cannot be used ({type(error).__name__}: {error}); export the model again"
+        ) from error
 
 
 def open_folder(path: Path | str, *, role: str) -> ExportFolder:

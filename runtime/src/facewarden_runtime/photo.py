@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,10 @@ def read_photo(path: Path | str) -> NDArray[np.uint8]:
         data = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror}; give a photo") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:  # beyond a limit of OpenCV on pixels
+        raise ExportError(f"{path}: a picture that is too large or damaged; make it smaller") from error
     if image is None:
         raise ExportError(f"{path}: no picture in a known format; convert it to PNG or JPEG")
     return np.ascontiguousarray(image[..., ::-1])
@@ -45,7 +49,12 @@ def write_photo(path: Path | str, pixels: NDArray[np.uint8]) -> None:
             done = False
     if not done:
         raise ExportError(f"{target}: no format of pictures; end it in .png")
+    part = target.with_name(f".part-{os.getpid()}-{target.name[-100:]}")
     try:
-        target.write_bytes(data.tobytes())
+        try:
+            part.write_bytes(data.tobytes())
+            part.replace(target)  # a full disk or a kill leaves what was there
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(f"{target}: {error.strerror}; another --out") from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewarden_runtime.align import SIDE, align_face
 from facewarden_runtime.faces import FaceFinder
-from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder
+from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder, usable
 from facewarden_runtime.paste import paste_change
 
 _SEAM = 4
@@ -83,5 +83,6 @@ def load_purifier(folder: Path | str) -> Purifier:
     Raises:
         ExportError: no export of a purifier, or a damaged one.
     """
-    opened = open_folder(folder, role="purifier")
-    return Purifier(opened, FaceFinder(opened.finder) if opened.finder.is_file() else None)
+    with usable(folder):
+        opened = open_folder(folder, role="purifier")
+        return Purifier(opened, FaceFinder(opened.finder) if opened.finder.is_file() else None)

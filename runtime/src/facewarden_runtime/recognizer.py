@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewarden_runtime.align import SIDE, align_face
 from facewarden_runtime.faces import FaceFinder, largest
-from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder
+from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder, usable
 
 
 class Recognizer:
@@ -55,7 +55,10 @@ class Recognizer:
 
     def _vector(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
         raw = self.folder.run({self.input: given}).reshape(-1)
-        found: NDArray[np.float32] = raw / np.linalg.norm(raw)
+        length = np.linalg.norm(raw)
+        if not length > 0:
+            raise ExportError(f"{self.folder.path}: the model gives no vector for this picture; leave it out")
+        found: NDArray[np.float32] = raw / length
         return found
 
     def _known(self, known: Mapping[str, Any]) -> float:
@@ -69,5 +72,6 @@ def load_recognizer(folder: Path | str) -> Recognizer:
     Raises:
         ExportError: no export of a recognizer, or a damaged one.
     """
-    opened = open_folder(folder, role="recognizer")
-    return Recognizer(opened, FaceFinder(opened.finder) if opened.finder.is_file() else None)
+    with usable(folder):
+        opened = open_folder(folder, role="recognizer")
+        return Recognizer(opened, FaceFinder(opened.finder) if opened.finder.is_file() else None)

@@ -190,3 +190,91 @@ def test_other_folders_are_refused_with_what_to_do(exported: Path, tmp_path: Pat
         file.write(b"\0")
     with pytest.raises(runtime.ExportError, match="sha256"):
         runtime.load_purifier(folder)
+
+
+def constant(folder: Path, value: float, *, role: str = "purifier") -> Path:
+    """An export whose network answers every picture with one number."""
+    blur(folder)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 112, 112]) for name in ("image", "picture")]
+    factor = helper.make_tensor("factor", TensorProto.FLOAT, [1], [value])
+    nodes = [
+        helper.make_node("Sub", ["image", "image"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "factor"], ["picture"]),
+    ]
+    graph = helper.make_graph(nodes, "constant", ends[:1], ends[1:], [factor])
+    path = folder / "model.onnx"
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    card = json.loads((folder / "model.json").read_text())
+    card |= {"role": role, "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}}
+    (folder / "model.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_what_is_no_number_is_no_answer(tmp_path: Path) -> None:
+    crop = np.zeros((112, 112, 3), np.uint8)
+    for place, value in enumerate((float("nan"), float("inf"))):
+        (tmp_path / str(place)).mkdir()
+        with pytest.raises(runtime.ExportError, match="finite"):
+            runtime.load_purifier(constant(tmp_path / str(place), value)).purify_crop(crop)
+    (tmp_path / "zero").mkdir()
+    with pytest.raises(runtime.ExportError, match="no vector"):
+        runtime.load_recognizer(constant(tmp_path / "zero", 0.0, role="recognizer")).embed_crop(crop)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("decision.json", None), ("decision.json", "[]"), ("decision.json", '{"threshold": "high"}'),
+     ("decision.json", '{"threshold": NaN}'), ("face_finder.onnx", "damaged"), ("model.json", {"settings": None}),
+     ("model.json", {"settings": {"views": 3, "present": False}}), ("model.json", {"self_test": [{}]})],
+)  # fmt: skip
+def test_folders_that_lack_something_are_refused_when_they_are_opened(
+    exported: Path, tmp_path: Path, file: str, content: Any
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for path in exported.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    runtime.load_detector(folder)
+    target = folder / file
+    if content is None:
+        target.unlink()
+    elif isinstance(content, str):
+        target.write_text(content)
+    else:
+        target.write_text(json.dumps(json.loads(target.read_text()) | content))
+    with pytest.raises(runtime.ExportError):
+        runtime.load_detector(folder)
+    assert main(["score", str(folder), "absent.png"]) == 2
+
+
+def test_names_cannot_steer_a_terminal_or_tear_a_table(
+    exported: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    names = ["a\x1b[2J.png", "b\tc\nd.png", "e\udcff.png"]
+    assert main(["score", str(exported), *(str(tmp_path / name) for name in names)]) == 2
+    told = capsysbinary.readouterr().err
+    assert len(told.splitlines()) == 3
+    assert b"\x1b" not in told
+    assert b"\\udcff" in told
+
+
+def test_a_photo_is_never_written_over_and_a_full_disk_leaves_what_was_there(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = photos[0].read_bytes()
+    assert main(["purify", str(blur(tmp_path)), str(photos[0]), "--out", str(photos[0])]) == 2
+    assert photos[0].read_bytes() == before
+    target = tmp_path / "there.png"
+    target.write_bytes(before)
+
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(runtime.ExportError, match="space"):
+        runtime.write_photo(target, np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.undo()
+    assert target.read_bytes() == before
+    assert not list(tmp_path.glob(".part-*"))
