@@ -21,6 +21,9 @@ RESULTS = ROOT / "docs" / "results"
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)")
 WIDTH = 100
 SHELLS = ("sh", "bash", "console")
+TABLES = ("text", "yaml")
+"""Blocks of other languages in which a line may end in a command, such as a line of cron."""
+_COMMAND = re.compile(r"(?:^|&&|run:)\s*(facewarden\s.*)")
 
 
 def pages() -> list[Path]:
@@ -77,6 +80,8 @@ def shell_blocks(text: str) -> list[str]:
                 blocks.append("")
         elif fence in SHELLS:
             blocks[-1] += line + "\n"
+        elif fence in TABLES and "&&" in line and (found := _COMMAND.search(line)) is not None:
+            blocks.append(found[1])
     return blocks
 
 
@@ -89,6 +94,8 @@ def unknown_commands(page: Path) -> list[str]:
     for block in shell_blocks(page.read_text(encoding="utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.strip().removeprefix("$ "), comments=True) if line.strip() else []
+            if words[:1] == ["facewarden"] and len(words) > 2 and words[1][0] == "-":
+                problems.append(f"{page.name}: {words[1]} stands before the verb in: {line}")
             if words[:1] == ["facewarden"] and len(words) > 1 and words[1][0] != "-":
                 if words[1] not in verbs() and words[1].isidentifier() and words[1].islower():
                     problems.append(f"{page.name}: no verb {words[1]!r} in: {line}")

@@ -53,6 +53,8 @@ def test_an_audit_is_done_followed_and_removed(tmp_path: Path, few: Path) -> Non
         assert accepted.status_code == 202
         identity = accepted.json()["id"]
         assert accepted.headers["location"] == f"/v1/audits/{identity}"
+        assert accepted.json()["request"] == {"detector": "multi_cnn", "captures": "few", "preset": "quick",
+                                              "policy": "eer", "seed": 0, "fail_on": FAST["fail_on"]}  # fmt: skip
         told = []
         with httpx.stream("GET", f"{url}/{identity}/events", timeout=300) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")

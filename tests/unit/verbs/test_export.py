@@ -163,6 +163,13 @@ def test_a_batch_of_no_samples_has_no_scores(batch: str, several_heads: tuple[De
     }
 
 
+def test_an_export_is_never_written_over(exported: Path, captures: Path) -> None:
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    with pytest.raises(BadInputError, match=r"holds a model already \(model\.json\)"):
+        facewarden.export(floor(), "onnx", out=exported, captures=captures)
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
+
+
 def test_a_changed_file_and_a_changed_answer_are_refused(exported: Path, tmp_path: Path) -> None:
     for name in ("model.onnx", "model.json", "recipe.json"):
         (tmp_path / name).write_bytes((exported / name).read_bytes())

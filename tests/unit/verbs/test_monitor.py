@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -239,6 +240,24 @@ def test_the_command_reads_a_folder_of_reports(
     assert "gate FAILED in new" in capsys.readouterr().out
     assert "<svg" in (tmp_path / "o" / "trend.html").read_text()
     assert (tmp_path / "r" / "new" / "report.json").read_text().count('"gate": null') == 1  # reports are only read
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(report, tmp_path / "r" / "old", 7, START)
+    write(report, tmp_path / "r" / "new", 36, START + timedelta(days=1))
+    scan = os.scandir
+
+    def closed(folder: Any) -> Any:
+        if Path(folder).name == "new":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert main(["monitor", str(tmp_path / "r"), "--out", str(tmp_path / "o")]) == 0
+    assert "new: cannot be listed" in capsys.readouterr().err
+    assert "new: cannot be listed" in (tmp_path / "o" / "trend.md").read_text()
 
 
 @pytest.mark.parametrize(("words", "told"), [

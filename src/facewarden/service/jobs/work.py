@@ -19,6 +19,8 @@ from facewarden.core.progress import shown_by
 
 MARK = "\x1efacewarden "
 """How a line for the server begins; no model prints it by chance."""
+NAMES = "names"
+"""Of a request: what was asked for by name, for whoever reads; the other entries are arguments of the audit."""
 _OFTEN = 0.5
 
 
@@ -46,7 +48,8 @@ def run_audit(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """
     from facewarden.verbs.audit import audit
 
-    result = audit(**request, out=folder / "run", resume=True)
+    arguments = {name: value for name, value in request.items() if name != NAMES}
+    result = audit(**arguments, out=folder / "run", resume=True)
     sections = {section.name: section.grade for section in result.report.sections}
     return {"grades": sections, "gate": None if result.gate is None else result.gate.passed}
 

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, Response
 from facewarden.core.errors import FacewardenError
 from facewarden.metrics.pad import check_policy
 from facewarden.reporting.gate import parse_gate
+from facewarden.service.jobs.work import NAMES
 from facewarden.service.problems import Problem, json_response
 from facewarden.service.routes.parts import caller_of
 from facewarden.service.state import Service, service_of
@@ -87,6 +88,9 @@ def audit_arguments(service: Service, asked: AuditRequestOnWire) -> dict[str, An
             wanted[what] = known[name]
     if settings.recognizer:
         wanted["recognizer"] = settings.recognizer
+    named = {"detector": asked.detector or next(iter(service.models.detectors)), "captures": asked.captures,
+             "faces": asked.faces}  # fmt: skip
+    wanted[NAMES] = {what: name for what, name in named.items() if name is not None}
     return wanted
 
 
@@ -196,7 +200,8 @@ def _unknown() -> Problem:
 
 def on_wire(job: Job) -> JobAnswer:
     """A job as answers have it; paths of the server are left out."""
-    shown = {name: job.request[name] for name in ("preset", "policy", "seed", "fail_on") if name in job.request}
+    shown = dict(job.request.get(NAMES, {}))
+    shown |= {name: job.request[name] for name in ("preset", "policy", "seed", "fail_on") if name in job.request}
     return JobAnswer(
         id=job.id, state=job.state, request=shown, created=job.created, started=job.started, ended=job.ended,
         tries=job.tries, canceling=job.cancel and job.state == "running", progress=dict(job.progress),

@@ -100,8 +100,9 @@ def export(
     check_licence(original.card)
     subject = subject_of(original)
     hold(folder)
-    if (folder / CARD).exists():
-        raise BadInputError(f"{folder} holds a model already ({CARD}), which would be lost", hint="another --out")
+    for name in (CARD, Path(onnx.FILE).with_suffix(".json").name):  # of a training, of an export
+        if (folder / name).exists():
+            raise BadInputError(f"{folder} holds a model already ({name}), which would be lost", hint="another --out")
     with captures_of(maybe_path(captures)) as manifest, writing_folder(folder / "new") as made:
         rule, pool = rule_of(original, model, manifest) if isinstance(original, Detector) else (None, manifest)
         answers = known_answers(original, subject)

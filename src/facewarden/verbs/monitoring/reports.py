@@ -18,15 +18,20 @@ def reports_below(folder: Path) -> tuple[tuple[NamedReport, ...], tuple[str, ...
         folder: with folders of audits at any depth, each with its report.json.
 
     Returns:
-        The reports by name of folder, and one line for each file that is no report.
+        The reports by name of folder, and one line for each file that is no report or folder that cannot be listed.
 
     Raises:
         BadInputError: there is no such folder, or no report in it.
     """
     if not folder.is_dir():
         raise BadInputError(f"{folder}: no such folder", hint="the folder in which the audits are")
-    found, unreadable = [], []
-    for parent, folders, names in os.walk(folder):
+    found: list[NamedReport] = []
+    unreadable: list[str] = []
+
+    def unlisted(error: OSError) -> None:
+        unreadable.append(f"{error.filename}: cannot be listed: {error.strerror}".removeprefix(f"{folder}{os.sep}"))
+
+    for parent, folders, names in os.walk(folder, onerror=unlisted):
         folders.sort()
         if JSON not in names:
             continue

@@ -128,6 +128,8 @@ def look(
         BadInputError: no report, or a metric or gate that does not fit them.
     """
     reports, unreadable = reports_below(folder)
+    for one in unreadable:
+        _LOG.warning("left out of the trend: %s", one)
     if ready is not None:
         reports = tuple(one for one in reports if one.name in ready)
     mode: Literal["first", "previous"] = "previous" if watch.against == "previous" else "first"

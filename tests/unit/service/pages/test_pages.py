@@ -222,6 +222,8 @@ def test_an_audit_is_started_followed_and_ended_without_scripts(reader: httpx.Cl
     assert re.fullmatch(f"{ROOT}/audits/[0-9a-f]{{32}}", started.url.path)
     assert '<noscript><meta http-equiv="refresh"' in started.text
     assert 'hx-trigger="every 2s"' in started.text
+    assert "<dd>multi_cnn</dd>" in started.text
+    assert '<td data-label="Detector">multi_cnn</td>' in reader.get(f"{ROOT}/audits").text
     part = reader.get(f"{started.url.path}/state")
     assert part.text.startswith('<div id="state"')
     assert reader.get(f"{started.url.path}/report").status_code == 409
