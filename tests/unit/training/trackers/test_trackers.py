@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,7 +74,10 @@ def test_wandb_stays_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyP
     told(tmp_path, ("wandb",))
     stores = list((tmp_path / "wandb" / "wandb").glob("offline-run-*/run-*.wandb"))
     assert len(stores) == 1
-    assert b"loss" in stores[0].read_bytes()
+    ends = time.monotonic() + 60  # its own process writes the last bytes after `finish` has returned
+    while b"loss" not in stores[0].read_bytes():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
 
 
 class Broken(Tracker):
