@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ from facewarden.core.guards.text import inert
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 COMMAND = [sys.executable, "-m", "facewarden"]
+
+
+@pytest.fixture(autouse=True)
+def _stops_are_heard() -> Iterator[None]:
+    """Programs hear Ctrl-C also where the tests run under nohup or behind &, which ignore it for what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["--version"], ["evaluate", "--help"]])
