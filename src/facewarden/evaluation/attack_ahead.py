@@ -5,6 +5,7 @@ What is finished here is read by whoever asks for the same stages afterwards, se
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from facewarden.core.compat import ensure_torchvision
 from facewarden.core.compute.device import device_of
 from facewarden.core.compute.stream import count_workers, stream
 from facewarden.core.processes import needs_main
@@ -46,12 +48,21 @@ class AttackTask:
 class _AttackJob:
     tasks: tuple[AttackTask, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Networks of timm are read only after torchvision, which may not fit torch, is made usable."""
+        return _read, (pickle.dumps(self.tasks),)
+
     def open(self) -> Callable[[tuple[int, int]], Iterator[dict[str, Any]]]:
         def attacked(place: tuple[int, int]) -> Iterator[dict[str, Any]]:
             task = self.tasks[place[0]]
             yield attack_batch(task.setting, task.cell, task.setting.batches[place[1]])
 
         return attacked
+
+
+def _read(tasks: bytes) -> _AttackJob:
+    ensure_torchvision()
+    return _AttackJob(pickle.loads(tasks))
 
 
 def attack_ahead(tasks: Sequence[AttackTask], run: RunFolder, *, workers: int, asked: Sequence[nn.Module] = ()) -> None:

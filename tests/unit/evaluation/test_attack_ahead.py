@@ -48,10 +48,11 @@ def tasks(detector: Detector) -> list[AttackTask]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_rows_are_those_of_one_process(workers: int, tmp_path: Path) -> None:
+def test_the_rows_are_those_of_one_process(workers: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     asked = tasks(resolve_detector("color_cnn"))
     run = RunFolder(tmp_path / "run", recipe={})
     attack_ahead(asked, run, workers=workers)
+    assert not caplog.messages, "the processes could not be used"
     with one_thread():
         wanted = [attack_cell(task.setting, task.cell) for task in asked]
     assert wanted[0]["key"], "nothing was attacked"
