@@ -164,7 +164,7 @@ def speed(url: str, folder: Path, core: int, *, rounds: int) -> dict[str, Any]:
 
 
 def _asking(url: str) -> HTTPConnection:
-    """A connection that is open already. The standard library's: a client of comfort takes milliseconds a request."""
+    """A connection that is open already. The standard library's: httpx takes milliseconds of its own."""
     client = HTTPConnection(url.removeprefix("http://"), timeout=120)
     client.connect()
     return client

@@ -8,7 +8,7 @@ import gc  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait by spinning stand still beside other programs
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads that spin slow a busy machine
 gc.set_threshold(10_000)  # imports make no garbage, and looking for it is a tenth of the start
 
 from facewarden.cli import main  # noqa: E402

@@ -82,9 +82,9 @@ def attack_ahead(tasks: Sequence[AttackTask], run: RunFolder, *, workers: int, a
     if not todo or not all(map(_travels, (*models.values(), *asked))):
         return
     places = [(number, place) for number, task in enumerate(todo) for place in range(len(task.setting.batches))]
-    with ExitStack() as left:
+    with ExitStack() as stack:
         for model in models.values():
-            left.enter_context(frozen(model))
+            stack.enter_context(frozen(model))
         job = _AttackJob(tuple(todo))
         if needs_main(job):
             return

@@ -15,12 +15,12 @@ from facewarden.data.sample_words import FLAG_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.rows import ScoredRows, read_scored_rows
-from facewarden.evaluation.score_file.words import coded_words
+from facewarden.evaluation.score_file.words import FLAG_CODES, coded_words
 
 TEXTS = ("series", "artifact", "attempt", "session", "device", "light", "mechanism", "excluded", "file_sha256")
 """Columns of a laboratory that are read where a table has them; `match` is a number, `matched` yes or no."""
-MATCHED_WORDS: Mapping[str, str] = {word: str(int(yes)) for word, yes in FLAG_WORDS.items()} | {
-    "matched": "1", "match": "1", "not_matched": "0", "no_match": "0",
+MATCHED_WORDS: Mapping[str, str] = {
+    **FLAG_CODES, "matched": "1", "match": "1", "not_matched": "0", "no_match": "0",
 }  # fmt: skip
 """Word of the column `matched`, as `folded` gives it -> 1 or 0."""
 

@@ -17,8 +17,8 @@ from facewarden.data.own.group_table import ATTRIBUTE, group_words
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.words import (
+    FLAG_CODES,
     LABEL_WORDS,
-    SIMULATED_WORDS,
     SPLIT_WORDS,
     coded_species,
     coded_words,
@@ -152,7 +152,7 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
         split = coded_words(path, texts["split"], SPLIT_WORDS, what="split", hint=hint)
     simulated = False
     if "simulated" in texts:
-        flags = coded_words(path, texts["simulated"], SIMULATED_WORDS, what="simulated", hint="true or false")
+        flags = coded_words(path, texts["simulated"], FLAG_CODES, what="simulated", hint="true or false")
         simulated = "1" in _seen(flags)
     species, respelled = coded_species(path, texts.get("species"), bona_fide)
     subject = texts.get("subject")

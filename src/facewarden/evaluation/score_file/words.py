@@ -18,14 +18,14 @@ from facewarden.data.text import printable
 
 _BONA_FIDE = ("bona_fide", "bonafide", "bona_fide_presentation", "live", "real", "genuine", "client", "authentic")
 _ATTACK = ("attack", "attack_presentation", "presentation_attack", "spoof", "fake", "imposter", "impostor")
+FLAG_CODES: Mapping[str, str] = {word: str(int(yes)) for word, yes in FLAG_WORDS.items()}
+"""Word of a flag -> 1 or 0."""
 LABEL_WORDS: Mapping[str, str] = {
-    **{word: str(int(yes)) for word, yes in FLAG_WORDS.items()},
+    **FLAG_CODES,
     **dict.fromkeys(_BONA_FIDE, "1"),
     **dict.fromkeys(_ATTACK, "0"),
 }  # fmt: skip
 """Word of a label, as `folded` gives it -> 1 = bona fide, 0 = attack."""
-SIMULATED_WORDS: Mapping[str, str] = {word: str(int(yes)) for word, yes in FLAG_WORDS.items()}
-"""Word of a cell that says whether a presentation was rendered -> 1 or 0."""
 _OF_ATTACKS = frozenset({*_ATTACK, "pa", *(f"is_{word}" for word in (*_ATTACK, "pa", "presentation_attack"))})
 """Names of columns of flags that say yes of an attack."""
 SPLIT_WORDS: Mapping[str, str] = {

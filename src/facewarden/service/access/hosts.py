@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facewarden.service.problems import Problem
 
+_KNOWN = "facewarden.known_host"
+
 
 class KnownHosts:
     """Lets in what the header Host says of a known name; a page of a browser cannot reach the service otherwise.
@@ -20,23 +22,20 @@ class KnownHosts:
 
     def __init__(self, app: ASGIApp, *, names: Sequence[str]) -> None:
         self._app = app
-        self._names = tuple(names)
+        self._check = TrustedHostMiddleware(_mark, allowed_hosts=names, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not await self._known(scope, receive):
-            told = "the header Host names another server"
-            raise Problem(400, "host", told, hint='"hosts" in the settings of the service names this one')
+        if scope["type"] == "http":
+            await self._check(scope, receive, _unsent)
+            if _KNOWN not in scope:
+                told = "the header Host names another server"
+                raise Problem(400, "host", told, hint='"hosts" in the settings of the service names this one')
         await self._app(scope, receive, send)
 
-    async def _known(self, scope: Scope, receive: Receive) -> bool:
-        reached = False
 
-        async def inside(*_: object) -> None:
-            nonlocal reached
-            reached = True
+async def _mark(scope: Scope, _receive: Receive, _send: Send) -> None:
+    scope[_KNOWN] = True
 
-        async def unsent(_: Message) -> None:
-            """Its refusal is plain text; ours has the form of all others."""
 
-        await TrustedHostMiddleware(inside, allowed_hosts=self._names, www_redirect=False)(scope, receive, unsent)
-        return reached
+async def _unsent(_: Message) -> None:
+    """The refusal of the check is plain text; ours has the form of all others."""
