@@ -28,6 +28,9 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("purify", "score", "workers", "find", "long")
+MINIFASNET = "FACEWARDEN_MINIFASNET"
+"""Where it names the folder of the two released checkpoints, they are measured as well."""
+
 BEFORE = "8b9788b"
 """The last commit before the verbs worked in processes."""
 
@@ -175,7 +178,7 @@ def main() -> None:
         several = work / "several"
         several.mkdir()
         for path in photos.iterdir():
-            for copy in range(4):
+            for copy in range(8):
                 shutil.copy(path, several / f"{copy}{path.name}")
         held = options.out is not None and options.out.is_file() and len(options.parts) < len(PARTS)
         figures: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8")) if held else {}
@@ -184,9 +187,9 @@ def main() -> None:
             figures["purify"] = both(sources, "purify", photos, work, (), rounds=options.rounds)
             figures["purify"]["apart"] = apart(work / "purify-before", work / "purify-now")
         if "score" in options.parts:
+            detectors = ["fr_liveness", "multi_cnn", *(["minifasnet"] if MINIFASNET in os.environ else [])]
             figures["score"] = {
-                name: both(sources, "score", several, work, (name,), rounds=options.rounds)
-                for name in ("fr_liveness", "multi_cnn")
+                name: both(sources, "score", several, work, (name,), rounds=options.rounds) for name in detectors
             }
         if "workers" in options.parts:
             figures["workers"] = {"purify": in_workers(sources["now"], "purify", several, work, ())}

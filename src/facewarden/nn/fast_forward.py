@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import tempfile
 import warnings
@@ -105,9 +106,10 @@ class FastForward:
             warnings.simplefilter("ignore")  # that this way of recording is the old one; it needs no other package
             path = Path(folder, "network.onnx")
             plain = self.network(probe)
+            network = _with_quick_slopes(self.network)
             names = [f"output {number}" for number in range(len(plain) if isinstance(plain, tuple) else 1)]
             torch.onnx.export(
-                self.network, (probe,), path, dynamo=False, opset_version=17, input_names=["images"],
+                network, (probe,), path, dynamo=False, opset_version=17, input_names=["images"],
                 output_names=names, dynamic_axes={name: {0: "batch"} for name in ("images", *names)},
             )  # fmt: skip
             return path.read_bytes()
@@ -121,6 +123,27 @@ class FastForward:
     @staticmethod
     def _run(session: Any, images: Tensor) -> tuple[Tensor, ...]:
         return tuple(map(torch.from_numpy, session.run(None, {"images": images.contiguous().numpy()})))
+
+
+class _Slope(nn.Module):
+    """PReLU of slopes up to 1, which is the larger of x and a x: onnxruntime's own takes five times as long."""
+
+    def __init__(self, slopes: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("slopes", slopes.detach().view(-1, 1, 1) if len(slopes) > 1 else slopes.detach())
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.maximum(values, self.slopes * values)
+
+
+def _with_quick_slopes(network: nn.Module) -> nn.Module:
+    """A copy of a network whose PReLU are written as what onnxruntime computes quickly; the same values bit by bit."""
+    found = copy.deepcopy(network)
+    for parent in list(found.modules()):
+        for name, part in list(parent.named_children()):
+            if isinstance(part, nn.PReLU) and bool((part.weight <= 1).all()):
+                setattr(parent, name, _Slope(part.weight))
+    return found
 
 
 def _again(network: nn.Module, shape: tuple[int, int, int], largest: float) -> FastForward:

@@ -121,3 +121,17 @@ def test_the_shipped_purifier_is_equal_in_both(monkeypatch: pytest.MonkeyPatch) 
     again = copy.deepcopy(model)
     with torch.no_grad():
         assert torch.equal(again(faces), fast)
+
+
+@pytest.mark.parametrize(("steepest", "kept"), [(0.9, 0), (1.0, 0), (1.5, 1)])
+def test_slopes_up_to_one_are_written_as_the_larger_of_two(steepest: float, kept: int) -> None:
+    onnx = pytest.importorskip("onnx")
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.PReLU(3), nn.PReLU()).requires_grad_(False).eval()
+    network[1].weight.copy_(torch.tensor([-0.5, 0.25, steepest]))
+    fast, images = FastForward(network, (3, 8, 8)), 2 * torch.rand(2, 3, 8, 8) - 1
+    graph = onnx.load_from_string(fast._recorded(images)).graph
+    assert sum(node.op_type == "PRelu" for node in graph.node) == kept
+    with torch.no_grad():
+        assert (fast(images) - network(images)).abs().max() < 1e-6
+    assert fast.engine == "onnxruntime"
+    assert isinstance(network[1], nn.PReLU), "the network itself stays"

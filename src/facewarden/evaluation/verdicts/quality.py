@@ -182,10 +182,9 @@ def coverings(image: NDArray[np.uint8], face: FaceLocation) -> tuple[float, floa
     They tell dark glasses, and masks of another color than skin; a mask of the color of skin is not told.
     """
     crop = np.asarray(align_face(image, face.landmarks)).reshape(112, 112, 3)
-    lab = cielab(crop)
-    nose = np.median(lab[58:76, 48:64].reshape(-1, 3), axis=0)
-    mouth = np.median(lab[82:108, 36:76].reshape(-1, 3), axis=0)
-    eyes = np.concatenate([lab[44:58, 28:48].reshape(-1, 3), lab[44:58, 64:84].reshape(-1, 3)])[:, 0].mean()
+    nose = np.median(cielab(crop[58:76, 48:64]).reshape(-1, 3), axis=0)
+    mouth = np.median(cielab(crop[82:108, 36:76]).reshape(-1, 3), axis=0)
+    eyes = cielab(np.concatenate([crop[44:58, 28:48], crop[44:58, 64:84]]))[..., 0].mean()
     return float(eyes) / max(float(nose[0]), 1.0), float(np.hypot(*(mouth[1:] - nose[1:])))
 
 
