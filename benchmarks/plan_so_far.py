@@ -1,23 +1,27 @@
 """Summary of the cells of a plan that are done, while others are not: python benchmarks/plan_so_far.py PLAN RUN OUT
 
 PLAN and RUN are those of `facewarden bench PLAN --out RUN`; it may be running. OUT receives what that command writes at
-its end, with every cell that is not done named as missing, and `cells.json`, with which `plan_cells.py` puts the
-finished cells into a run on another machine.
+its end, whose first sentence says how many cells of which method are not done, and `cells.json`, with which
+`plan_cells.py` puts the finished cells into a run on another machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from plan_cells import write_packed
 
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.run import DONE
-from facewarden.experiments.engine.executor import CellOutcomes, Failure, cell_keys
+from facewarden.experiments.engine.executor import cell_keys
 from facewarden.experiments.engine.kind import CELLS, CellResult
 from facewarden.experiments.engine.plan_file import read_plan
-from facewarden.verbs.bench import checked_cells, kind_of, summarize
+from facewarden.experiments.engine.summary import write_summary
+from facewarden.verbs.bench import checked_cells, kind_of
 
 
 def main() -> None:
@@ -30,16 +34,24 @@ def main() -> None:
     kind = kind_of(read)
     cells = checked_cells(read, kind=kind, root=options.run)
     keys = cell_keys(cells, read.kind, code=kind.code)
-    done, waiting = [], []
+    done: list[CellResult] = []
+    waiting: Counter[str] = Counter()
     for cell in cells:
         marker = options.run / CELLS / keys[cell.name] / DONE
         if marker.is_file():
             done.append(CellResult(cell, read_json_bounded(marker, limit="report_bytes")["result"]))
         else:
-            waiting.append(Failure(cell, keys[cell.name], "not run yet"))
+            waiting[cell.name.partition(" / ")[0]] += 1
+    if not done:
+        sys.exit(f"{options.run}: no cell of {options.plan} is done")
     options.out.mkdir(parents=True, exist_ok=True)
-    outcome = CellOutcomes(tuple(done), tuple(waiting))
-    summarize(read, kind, outcome, out=options.out, command=f"facewarden bench {options.plan}", cells=len(cells))
+    summary = kind.summarize(read.settings, done)
+    if waiting:
+        missing = ", ".join(f"{name} ({count})" for name, count in waiting.items())
+        said = f"Not complete: {len(done)} of {len(cells)} cells are done. Missing, by method: {missing}."
+        summary = replace(summary, sentences=(said, *summary.sentences))
+    command, settings = f"facewarden bench {options.plan}", {"kind": read.kind, **read.settings}
+    write_summary(summary, options.out, command=command, settings=settings)
     write_packed(options.run, options.out / "cells.json")
     print(f"{len(done)} of {len(cells)} cells are done")
 
