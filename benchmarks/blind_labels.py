@@ -1,7 +1,7 @@
 """Can a person tell simulated attacks from contact sheets? Sheets without labels, and the score of somebody's labels.
 
     python benchmarks/blind_labels.py sheets DIR                 # sheet_1.png ..., truth.json: do not open it
-    python benchmarks/blind_labels.py score DIR LABELS.txt --out docs/results/blind_labels.json
+    python benchmarks/blind_labels.py score DIR LABELS.txt --out docs/results/blind_labels_3.json
     python benchmarks/blind_labels.py recount docs/results/blind_labels.json
 
 Each capture is shown as color, depth and infrared side by side with a number. LABELS.txt has a line for each number:
@@ -33,9 +33,9 @@ from facewarden.metrics.pad import auc
 SIDE, COLUMNS, ROWS = 168, 4, 5
 
 
-def chosen(*, count: int, subjects: int, seed: int) -> list[Capture]:
-    """Half bona fide and half attacks, drawn from all sites of version 2, in a random order."""
-    simulation = Simulation(version=2, subjects=subjects, captures_per_subject=4, size=168, seed=seed)
+def chosen(*, version: int, count: int, subjects: int, seed: int) -> list[Capture]:
+    """Half bona fide and half attacks, drawn from all sites of a version with sites, in a random order."""
+    simulation = Simulation(version=version, subjects=subjects, captures_per_subject=4, size=168, seed=seed)
     by_label: dict[int, list[Capture]] = defaultdict(list)
     for capture in iter_captures(simulation):
         by_label[capture.label].append(capture)
@@ -62,10 +62,10 @@ def strip(capture: Capture, number: int) -> np.ndarray:
     return np.pad(row, ((2, 2), (2, 2), (0, 0)))
 
 
-def write_sheets(folder: Path, *, count: int, subjects: int, seed: int) -> None:
+def write_sheets(folder: Path, *, version: int, count: int, subjects: int, seed: int) -> None:
     """Write sheets of twenty captures and the truth."""
     folder.mkdir(parents=True, exist_ok=True)
-    captures = chosen(count=count, subjects=subjects, seed=seed)
+    captures = chosen(version=version, count=count, subjects=subjects, seed=seed)
     strips = [strip(capture, number) for number, capture in enumerate(captures, start=1)]
     for sheet, start in enumerate(range(0, len(strips), COLUMNS * ROWS), start=1):
         part = strips[start : start + COLUMNS * ROWS]
@@ -76,7 +76,7 @@ def write_sheets(folder: Path, *, count: int, subjects: int, seed: int) -> None:
         {"label": c.label, "species": c.spec.species, "subtype": c.spec.subtype, "site": c.spec.domain}
         for c in captures
     ]
-    about = {"seed": seed, "subjects": subjects, "captures": truth}
+    about = {"version": version, "seed": seed, "subjects": subjects, "captures": truth}
     (folder / "truth.json").write_text(json.dumps(about), encoding="utf-8")
 
 
@@ -92,7 +92,7 @@ def scored(folder: Path, labels: Path) -> dict[str, object]:
         for words, one in zip(said, truth, strict=True)
     ]
     digest = hashlib.sha256((folder / "truth.json").read_bytes()).hexdigest()
-    about = {"simulated": True, "version": 2, "seed": about["seed"], "truth_sha256": digest}
+    about = {"simulated": True, "version": about["version"], "seed": about["seed"], "truth_sha256": digest}
     return {**about, **counted(labeled), "labels": labeled}
 
 
@@ -118,13 +118,14 @@ def main() -> int:
     parser.add_argument("what", choices=("sheets", "score", "recount"))
     parser.add_argument("folder", type=Path, help="of the sheets; the JSON of `score`, to recount it")
     parser.add_argument("labels", type=Path, nargs="?")
+    parser.add_argument("--version", type=int, choices=(2, 3), default=3, help="of the captures")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--subjects", type=int, default=96, help="people of all sites to draw from")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     if asked.what == "sheets":
-        write_sheets(asked.folder, count=asked.count, subjects=asked.subjects, seed=asked.seed)
+        write_sheets(asked.folder, version=asked.version, count=asked.count, subjects=asked.subjects, seed=asked.seed)
         return 0
     if asked.what == "recount":
         print(json.dumps(counted(json.loads(asked.folder.read_text(encoding="utf-8"))["labels"]), indent=1))
