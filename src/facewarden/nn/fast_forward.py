@@ -128,6 +128,8 @@ class FastForward:
 class _Slope(nn.Module):
     """PReLU of slopes up to 1, which is the larger of x and a x: onnxruntime's own takes five times as long."""
 
+    slopes: Tensor
+
     def __init__(self, slopes: Tensor) -> None:
         super().__init__()
         self.register_buffer("slopes", slopes.detach().view(-1, 1, 1) if len(slopes) > 1 else slopes.detach())
