@@ -218,7 +218,7 @@ def transfer_values(scores: Array, labels: Array, *, threshold: float) -> dict[s
 
 
 def mean_over(parts: Sequence[Replicated]) -> Replicated:
-    """Mean of figures of different rows, for example of several targets: their resamples are independent.
+    """Mean of figures, for example of several targets; where these have the same people they must share their draws.
 
     Raises:
         BadInputError: there are none.

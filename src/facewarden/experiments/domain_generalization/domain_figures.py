@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from facewarden.core.labels import ATTACK, BONA_FIDE, species_group
 from facewarden.experiments.domain_generalization.figures_over_seeds import Find, ScoreSelection, selected_scores
+from facewarden.experiments.domain_generalization.yardstick.rules import group_of
 from facewarden.metrics.crossed import CrossedMean, crossed_mean
 from facewarden.metrics.pad import auc, eer_threshold
 from facewarden.metrics.transfer import transfer_values
@@ -43,19 +45,22 @@ class DomainFigures:
 def domain_figures(
     find: Find, method: str, protocols: Sequence[str], *, seeds: Sequence[int], look: ScoreSelection
 ) -> dict[str, DomainFigures] | None:
-    """All figures of `transfer_values`, and "auc of GROUP" for every group of species at the domains that have it.
+    """All figures of `transfer_values`, and areas by group of species at the domains that have it.
+
+    "auc of GROUP" has all species of a group, "main auc of GROUP" those that the main mean of the yardstick has.
 
     Args:
         find: (method, protocol, seed) -> the cell's result, None where it failed.
         method: of the plan.
-        protocols: whose targets are the domains; a domain is a target of one of them at most.
+        protocols: whose targets are the domains. A domain that several of them test has the mean of its figures under
+            these, so that it counts once.
         seeds: of the trainings.
         look: rule, and what the sensors lack.
 
     Returns:
         Figure by name; None where a cell is missing, since unequal seeds would not be crossed.
     """
-    cells: dict[str, dict[int, dict[str, float]]] = {}
+    cells: dict[str, dict[int, list[dict[str, float]]]] = {}
     for protocol in protocols:
         for seed in seeds:
             result = find(method, protocol, seed)
@@ -63,15 +68,22 @@ def domain_figures(
             if result is None or held is None:
                 return None
             for domain, values in _of_domains(result["rows"], held).items():
-                cells.setdefault(domain, {})[seed] = values
-    names = {name for by_seed in cells.values() for values in by_seed.values() for name in values}
+                cells.setdefault(domain, {}).setdefault(seed, []).append(values)
+    means = {domain: {seed: _means(several) for seed, several in cells[domain].items()} for domain in sorted(cells)}
+    names = {name for by_seed in means.values() for values in by_seed.values() for name in values}
     found = {}
     for name in sorted(names):
-        domains = tuple(d for d in sorted(cells) if all(name in cells[d].get(seed, {}) for seed in seeds))
+        domains = tuple(d for d in means if all(name in means[d].get(seed, {}) for seed in seeds))
         if domains:
-            table = np.array([[cells[domain][seed][name] for seed in seeds] for domain in domains], np.float64)
+            table = np.array([[means[domain][seed][name] for seed in seeds] for domain in domains], np.float64)
             found[name] = DomainFigures(domains, table)
     return found
+
+
+def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each figure of a domain over the protocols that have it there."""
+    names = {name for values in several for name in values}
+    return {name: math.fsum(held := [v[name] for v in several if name in v]) / len(held) for name in names}
 
 
 def _of_domains(
@@ -80,15 +92,17 @@ def _of_domains(
     threshold = eer_threshold(np.array(held["dev"]), np.array(rows["dev"]["label"]))
     scores, labels = np.array(held["test"]), np.array(rows["test"]["label"])
     where = np.array(rows["test"]["domain"])
-    groups = np.array([species_group(species) or "" for species in rows["test"]["species"]])
+    kinds = {"auc": species_group, "main auc": group_of}
+    groups = {kind: np.array([of(name) or "" for name in rows["test"]["species"]]) for kind, of in kinds.items()}
     found: dict[str, dict[str, float]] = {}
     for domain in sorted(set(where.tolist())):
         inside = where == domain
         if {BONA_FIDE, ATTACK} - set(labels[inside].tolist()):
             continue  # a rate of one class says nothing of two
         values = transfer_values(scores[inside], labels[inside], threshold=threshold)
-        for group in sorted(set(groups[inside & (labels == ATTACK)].tolist()) - {""}):
-            of_group = inside & ((labels == BONA_FIDE) | (groups == group))
-            values[f"auc of {group}"] = auc(scores[of_group], labels[of_group])
+        for kind, of in groups.items():
+            for group in sorted(set(of[inside & (labels == ATTACK)].tolist()) - {""}):
+                rows_of = inside & ((labels == BONA_FIDE) | (of == group))
+                values[f"{kind} of {group}"] = auc(scores[rows_of], labels[rows_of])
         found[str(domain)] = values
     return found

@@ -35,12 +35,13 @@ class DomainTables(PartLayout):
         names = self._domain_names()
         if len(names) < 2:
             return ()
-        made = [self._over("", tuple(TITLES), _PLAIN)]
+        said = "APCER 5 %: at most, of all attacks of a domain together. Regret: HTER less HTER at the target's EER."
+        made = [self._over("", tuple(TITLES), said)]
         if self.part.baseline is not None:
             made.append(self._paired())
         groups = sorted({n for m in self.part.methods for n in self._figures(m, _PLAIN) if n.startswith("auc of ")})
         if groups:
-            made.append(self._over("by group of species: ", tuple(groups), _PLAIN))
+            made.append(self._over("by group of species: ", tuple(groups), self._having(groups)))
         return tuple(made)
 
     def degraded(self) -> tuple[Table, ...]:
@@ -69,16 +70,24 @@ class DomainTables(PartLayout):
             for title, made in titles.items()
         )
 
-    def _over(self, prefix: str, names: Sequence[str], look: ScoreSelection) -> Table:
-        columns = tuple(f"{marked(TITLES.get(name, name.replace('auc', 'AUC')), name, look)} %" for name in names)
+    def _over(self, prefix: str, names: Sequence[str], note: str) -> Table:
+        columns = tuple(f"{marked(TITLES.get(name, name.replace('auc', 'AUC')), name, _PLAIN)} %" for name in names)
 
         def row(method: str) -> tuple[str | None, ...]:
-            figures = self._figures(method, look)
+            figures = self._figures(method, _PLAIN)
             return tuple(_shown(figures.get(name), proportion=name != "threshold_regret") for name in names)
 
         return self._table(
-            f"Over domains, {prefix}last epoch", ("method", *columns), row, "", interval=self._interval()
+            f"Over domains, {prefix}last epoch", ("method", *columns), row, note, interval=self._interval()
         )
+
+    def _having(self, groups: Sequence[str]) -> str:
+        """How many domains each group's mean is over."""
+        found = []
+        for name in groups:
+            domains = {d for m in self.part.methods if (f := self._figures(m, _PLAIN).get(name)) for d in f.domains}
+            found.append(f"{name.removeprefix('auc of ')} {len(domains)}")
+        return f"Domains that have the group: {', '.join(found)}."
 
     def _paired(self) -> Table:
         assert self.part.baseline is not None
@@ -116,11 +125,14 @@ class DomainTables(PartLayout):
 
     def _interval(self) -> str:
         seeds = counted(len(self.part.seeds), "seed")
-        alone = "" if len(self.part.seeds) > 1 else " (what another seed would give is not in it)"
-        return (
-            "Mean of the domains' own figures [95 % interval for further domains and trainings: domains and seeds are "
-            f"crossed random effects]; {counted(len(self._domain_names()), 'domain')}, {seeds}{alone}"
-        )
+        over = "and trainings: domains and seeds are crossed random effects"
+        if len(self.part.seeds) == 1:
+            over = "after these trainings: what another seed would give is not in it"
+        mean = "Mean of the domains' own figures"
+        if self._shares():
+            mean += "; a domain under several protocols counts once, with the mean of its figures there"
+        domains = counted(len(self._domain_names()), "domain")
+        return f"{mean} [95 % interval for further domains {over}]; {domains}, {seeds}"
 
 
 def _shown(figures: DomainFigures | None, *, proportion: bool) -> str | None:

@@ -121,11 +121,23 @@ def _measured(result: Mapping[str, Any], protocol: str, look: ScoreSelection) ->
     thresholds = eer_threshold_replicates(
         dev, dev_rows["label"], subjects=dev_rows["subject"], strata=dev_rows["domain"], seed=0, rounds=ROUNDS
     )
-    draw = derive(0, "subjects", protocol, look.target)  # the same for every method, seed and rule: draws are paired
+    draw = _draw(protocol, look.target, rows["subject"].tolist())
     return transfer_measures(
         test, rows["label"], subjects=rows["subject"], threshold=threshold, seed=draw, rounds=ROUNDS,
         thresholds=thresholds,
     )  # fmt: skip
+
+
+def _draw(protocol: str, target: str, people: Sequence[str]) -> int:
+    """Seed of the resamples of the target's people, the same for every method, seed and rule: draws are paired.
+
+    Protocols that hold out groups of species test the same bona fide captures. Those that test the same people share
+    their draws: a mean over such protocols knows no more people than one of them does.
+    """
+    halves, dash, _ = protocol.partition("-")
+    if not dash:
+        return derive(0, "subjects", protocol, target)
+    return derive(0, "subjects", halves, target, *sorted(set(people)))
 
 
 def selected_scores(result: Mapping[str, Any], look: ScoreSelection) -> Mapping[str, Sequence[float]] | None:

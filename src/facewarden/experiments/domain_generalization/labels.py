@@ -9,7 +9,8 @@ from facewarden.metrics.transfer import TARGET_PEEKING, Replicated
 
 DAGGER = "†"
 PEEKS = (
-    f"{DAGGER} target-peeking: the threshold is the target's own EER point, and of oracle_target_epoch the epoch too"
+    f"{DAGGER} target-peeking: the threshold is set on the target's own labels, at its EER or its APCER of 5 %, and "
+    "oracle_target_epoch chooses the epoch by them too"
 )
 SIZE = "parameters trained / all, millions"
 ONE_RUN = "one training run: the interval does not include the variation between seeds"

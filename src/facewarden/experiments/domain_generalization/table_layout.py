@@ -112,7 +112,11 @@ class PartLayout:
     def _size(self, name: str) -> str | None:
         """Trainable and all parameters, in millions."""
         one = next(self._results(name), None)
-        return None if one is None else f"{one['trainable'] / 1e6:.2f} / {one['parameters'] / 1e6:.2f}"
+        if one is None:
+            return None
+        # what a closed form keeps in buffers is fitted too, and no parameter
+        trained = f"{one['trainable'] / 1e6:.2f}" if one["trainable"] else "closed form"
+        return f"{trained} / {one['parameters'] / 1e6:.2f}"
 
     def _fills(self) -> str:
         """Fill value of a missing sensor, as each method's runs recorded it."""
@@ -145,7 +149,8 @@ class PartLayout:
         """
         rows = [(self._label(name), *row(name)) for name in self.part.methods if name != without]
         over = covered(len(self.part.seeds)) if interval is None else interval
-        whole = f"{over}, {self._count()} captures tested. {note}".strip()
+        again = ", those of a domain that several protocols test under each of them" if self._shares() else ""
+        whole = f"{over}, {self._count()} captures tested{again}. {note}".strip()
         if any(DAGGER in text for text in (title, *columns)):
             whole = f"{whole} {PEEKS}."
         measured = range(1, len(columns)) if SIZE not in columns else range(1, columns.index(SIZE))
@@ -153,9 +158,17 @@ class PartLayout:
         return Table(f"{self.part.title}: {title}", tuple(columns), kept, note=whole, simulated=self.simulated)
 
     def _count(self) -> int:
-        total = 0
+        return sum(len(rows["label"]) for rows in self._tested())
+
+    def _shares(self) -> bool:
+        """Whether a domain is a target of several protocols."""
+        targets = [set(rows["domain"]) for rows in self._tested()]
+        return len(set().union(*targets)) < sum(map(len, targets))
+
+    def _tested(self) -> Iterator[Mapping[str, Any]]:
+        """Rows that each protocol tests, where a cell of it is there."""
         for protocol in self.part.protocols:
             results = (self.scores.find(n, protocol, s) for n in self.part.methods for s in self.part.seeds)
             result = next((one for one in results if one is not None), None)
-            total += 0 if result is None else len(result["rows"]["test"]["label"])
-        return total
+            if result is not None:
+                yield result["rows"]["test"]

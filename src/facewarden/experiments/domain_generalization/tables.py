@@ -53,7 +53,7 @@ class PartTables(PartLayout):
         return self._rates_table(
             "HTER % at the threshold frozen on the sources' dev, last epoch", "hter", _PLAIN,
             "Nothing of the target decides threshold or epoch; every resample draws the dev subjects too and sets the "
-            "threshold anew.",
+            f"threshold anew. {self._chosen()}".strip(),
         )  # fmt: skip
 
     def community(self) -> Table:
@@ -176,19 +176,20 @@ class PartTables(PartLayout):
     def dev(self) -> Table:
         """EER and AUC on the sources' dev, last epoch: the basis on which a learning rate may be chosen."""
 
+        wanted = len(self.part.protocols) * len(self.part.seeds)
+
         def row(name: str) -> tuple[str | None, ...]:
             runs = []
             for result in self._results(name):
                 scores, labels = np.array(result["scores"][LAST_EPOCH]["dev"]), np.array(result["rows"]["dev"]["label"])
                 runs.append((eer(scores, labels), auc(scores, labels)))
-            if not runs:
+            if len(runs) < wanted:  # a mean over fewer runs is not one to choose by
                 return None, None
             rates = np.mean(runs, axis=0)
             return f"{100 * rates[0]:.1f}", f"{100 * rates[1]:.1f}"
 
         rows = tuple((self._label(name), *row(name)) for name in self.part.methods)
-        runs = len(self.part.protocols) * len(self.part.seeds)
-        note = f"Mean over {counted(runs, 'run')}, without intervals: to choose by, not to report."
+        note = f"Mean over {counted(wanted, 'run')}, without intervals: to choose by, not to report."
         return Table(
             f"{self.part.title}: on the sources' dev, last epoch", ("method", "EER %", "AUC %"),
             tuple(one for one in rows if one[1] is not None), note=f"{note} {self.part.note}".strip(),
@@ -201,6 +202,15 @@ class PartTables(PartLayout):
         look = ScoreSelection(rule)
         ours, theirs = self._mean(name, measure, look), self._mean(self.part.baseline, measure, look)
         return None if ours is None or theirs is None else difference(ours, theirs)
+
+    def _chosen(self) -> str:
+        """Whose settings were chosen on held-out sources, where others of the part had no such choice."""
+        tuned = [name for name in self.part.methods if self.plan.methods[name].candidates]
+        others = [name for name in self.part.methods if name not in tuned]
+        if not tuned or not others:
+            return ""
+        words = [", ".join(map(self._label, names)) for names in (tuned, others)]
+        return f"Settings were chosen on a fold of the sources for {words[0]}; not for {words[1]}."
 
     def _compared(self) -> list[tuple[str, str, str]]:
         return [(title, measure, rule if self.plan.every_epoch else LAST_EPOCH) for title, measure, rule in COMPARED]

@@ -77,6 +77,70 @@ def test_figures_are_those_of_each_domain_and_groups_are_where_they_occur() -> N
     assert np.allclose(found["threshold_regret"].values, found["hter"].values - found["hter_at_target_eer"].values)
 
 
+def by_protocol(method: str, protocol: str, seed: int) -> dict[str, Any]:
+    """Both protocols test the same sites, after trainings of their own; one tests masks there alone."""
+    one = cell(method, protocol, seed if protocol.endswith("-masks") else seed + 10)
+    rows = one["rows"]["test"]
+    if protocol.endswith("-masks"):
+        return one
+    kept = [place for place, site in enumerate(rows["domain"]) if site != "site_05"]
+
+    def only(values: list[Any]) -> list[Any]:
+        return [values[place] for place in kept]
+
+    held = one["scores"]["last_epoch"]
+    return {
+        **one, "rows": {"dev": one["rows"]["dev"], "test": {name: only(column) for name, column in rows.items()}},
+        "scores": {"last_epoch": {**held, "test": only(held["test"])}},
+        **{name: {what: only(scores) for what, scores in one[name].items()} for name in ("missing", "degraded")},
+    }  # fmt: skip
+
+
+def test_a_domain_that_several_protocols_test_counts_once_with_the_mean_of_its_figures() -> None:
+    names = ["half1_half2-masks", "half1_half2-prints"]
+    both = domain_figures(by_protocol, "good", names, seeds=[0, 1], look=ScoreSelection())
+    first, second = (domain_figures(by_protocol, "good", [n], seeds=[0, 1], look=ScoreSelection()) for n in names)
+    assert both is not None
+    assert first is not None
+    assert second is not None
+    for figure in ("hter", "auc", "bpcer20"):
+        assert both[figure].domains == tuple(SITES)
+        assert both[figure].values[:4] == pytest.approx((first[figure].values[:4] + second[figure].values) / 2)
+        assert both[figure].values[4] == pytest.approx(first[figure].values[4]), "one protocol tests the fifth site"
+    turned = domain_figures(by_protocol, "good", names[::-1], seeds=[0, 1], look=ScoreSelection())
+    assert turned is not None
+    assert np.array_equal(turned["hter"].values, both["hter"].values), "the order of the protocols decides nothing"
+
+
+def test_the_summary_says_that_protocols_share_domains_and_how_many_have_a_group() -> None:
+    names = ["half1_half2-masks", "half1_half2-prints"]
+    plan = plan_of({**SETTINGS, "parts": [{**SETTINGS["parts"][0], "protocols": names}], "scored_epochs": "last"})
+    tables = {table.title: table for table in summarize_transfer(plan, by_protocol).tables}
+    over = tables["Halves: Over domains, last epoch"]
+    said = "540 captures tested, those of a domain that several protocols test under each of them"
+    assert said in over.note
+    assert "a domain under several protocols counts once, with the mean of its figures there" in over.note
+    assert said in tables["Halves: AUC %, last epoch"].note
+    groups = tables["Halves: Over domains, by group of species: last epoch"]
+    assert "Domains that have the group: masks 2, prints 3, replays 3." in groups.note
+    alone = {table.title: table for table in summarize_transfer(plan_of(SETTINGS), cell).tables}
+    assert not any("several protocols" in table.note for table in alone.values())
+
+
+def test_the_notes_say_what_uses_the_targets_labels_and_what_one_seed_leaves_out() -> None:
+    over = {table.title: table for table in summarize_transfer(plan_of(SETTINGS), cell).tables}
+    note = over["Halves: Over domains, last epoch"].note
+    assert "set on the target's own labels" in note
+    assert "all attacks of a domain together" in note
+    assert "further domains and trainings" in note
+    one = plan_of({**SETTINGS, "parts": [{**SETTINGS["parts"][0], "seeds": [0]}]})
+    lone = {table.title: table for table in summarize_transfer(one, cell).tables}
+    note = lone["Halves: Over domains, last epoch"].note
+    assert "further domains" in note
+    assert "and trainings" not in note
+    assert "what another seed would give is not in it" in note
+
+
 def test_a_missing_cell_gives_no_mean() -> None:
     def broken(method: str, protocol: str, seed: int) -> dict[str, Any] | None:
         return None if seed == 1 else cell(method, protocol, seed)

@@ -128,6 +128,51 @@ def test_tables_tell_the_size_of_a_method_and_what_stands_for_a_missing_sensor()
         assert "models are those of the last epoch, whatever rule" in table.note
 
 
+def test_what_is_fitted_without_parameters_is_not_said_to_train_none() -> None:
+    settings = {**SETTINGS, "methods": {**SETTINGS["methods"], "good": {"entry": "sensor_evidence"}}}
+
+    def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
+        return {**made(shift=1.0, seed=seed), "trainable": 0 if method == "good" else 150_000}
+
+    tables = {table.title: table for table in summarize_transfer(plan_of(settings), found).tables}
+    main = next(table for title, table in tables.items() if title.startswith("Out: HTER"))
+    assert [row[-1] for row in main.rows] == ["0.15 / 2.00", "closed form / 2.00"]
+
+
+def test_protocols_that_test_the_same_people_share_their_draws() -> None:
+    def found(method: str, protocol: str, seed: int) -> dict[str, Any]:
+        one = made(shift=1.0, seed=1)
+        if protocol.endswith("-masks"):
+            rows = {**one["rows"]["test"], "subject": [f"other {name}" for name in one["rows"]["test"]["subject"]]}
+            one = {**one, "rows": {"dev": one["rows"]["dev"], "test": rows}}
+        return one
+
+    scores = ScoresOverSeeds(found)
+    prints, replays, masks = (
+        scores.over("base", f"half1_half2-{group}", "hter", seeds=(0,), look=ScoreSelection())
+        for group in ("prints", "replays", "masks")
+    )
+    assert prints is not None
+    assert replays is not None
+    assert masks is not None
+    assert np.array_equal(prints.replicates, replays.replicates)
+    assert not np.array_equal(prints.replicates, masks.replicates)
+    both = ["half1_half2-prints", "half1_half2-replays"]
+    mean = scores.mean("base", both, "hter", seeds=(0,), look=ScoreSelection())
+    assert mean is not None
+    assert np.std(mean.replicates) == pytest.approx(np.std(prints.replicates)), "the same rows twice tell no more"
+
+
+def test_the_main_table_says_whose_settings_were_chosen() -> None:
+    tuned = {"entry": "mmdg", "tune": [{"training": {"rate": 0.001}}, {"training": {"rate": 0.002}}]}
+    plan = plan_of({**SETTINGS, "methods": {**SETTINGS["methods"], "good": tuned}})
+    held = find({"base": 1.0, "good": 3.0, "lucky": 0.0})
+    table = next(t for t in summarize_transfer(plan, held).tables if t.title.startswith("Out: HTER"))
+    assert "Settings were chosen on a fold of the sources for good; not for base." in table.note
+    plain = next(t for t in summarize_transfer(plan_of(SETTINGS), held).tables if t.title.startswith("Out: HTER"))
+    assert "chosen" not in plain.note
+
+
 def test_pooled_and_averaged_targets_are_different_figures() -> None:
     plan = plan_of(SETTINGS)
     scores = ScoresOverSeeds(find({"base": 1.0, "good": 2.0, "lucky": 0.0}))
@@ -200,6 +245,8 @@ def test_a_part_to_choose_by_shows_the_sources_dev_and_nothing_of_the_target() -
         result = held("good", "bcd_a", seed)
         areas.append(roc_auc_score(result["rows"]["dev"]["label"], result["scores"]["last_epoch"]["dev"]))
     assert [row[2] for row in table.rows if row[0] == "good"] == [f"{100 * float(np.mean(areas)):.1f}"]
+    lost = summarize_transfer(plan, lambda *key: None if key[0] == "good" and key[2] == 1 else held(*key))
+    assert [row[0] for row in lost.tables[0].rows] == ["base"], "a mean over fewer runs is not set beside the others"
 
 
 def test_areas_are_told_by_protocol_under_either_rule() -> None:

@@ -187,6 +187,8 @@ class BalanceTables:
         rows = []
         for name in self.part.methods:
             logs = [r["log"][-1] for p in self.part.protocols for s in self.part.seeds if (r := self.find(name, p, s))]
+            if len(logs) < len(self.part.protocols) * len(self.part.seeds):
+                continue  # a mean over fewer runs is not set beside the others
             found = [
                 _mean_of(logs, f"{what}/{sensor}") for what in ("base_ratio", "faint_base") for sensor in MODALITIES
             ]
