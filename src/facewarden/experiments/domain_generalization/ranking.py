@@ -120,7 +120,7 @@ class Rankings:
         """Spearman's correlation of the trained methods' main means on both halves; None where there are none."""
         if not set(HALVES) <= set(self.part.protocols):
             return None
-        groups = [f"auc of {group}" for group in WEIGHTS]
+        groups = [f"main auc of {group}" for group in WEIGHTS]
         sides = [self._measured(self.trained, (name,), groups, list(WEIGHTS.values())) for name in HALVES]
         methods = [name for name in self.trained if all(side is not None and name in side.methods for side in sides)]
         if len(methods) < FEWEST:

@@ -71,6 +71,26 @@ def test_halves_that_agree_pass_and_halves_that_do_not_fail() -> None:
     assert verdict(turned) == "FAIL"
 
 
+def test_make_up_is_not_in_the_main_mean_as_in_the_rules_of_the_yardstick() -> None:
+    def with_make_up(method: str, protocol: str, seed: int) -> dict[str, Any]:
+        """Later methods are a little better, and on one half much worse where make-up is shown."""
+        one = cell(method, protocol, seed)
+        rows, level = one["rows"]["test"], NAMES.index(method) if method in NAMES else 0
+        species = list(rows["species"])
+        test = [0.01 * (place % 32) - (0.0 if y else 0.012 * level) for place, y in enumerate(rows["label"])]
+        if protocol == "half1_half2":
+            for place, name in enumerate(species):
+                if name == "partial_glasses" and place % 16 > 7:
+                    species[place], test[place] = "partial_makeup", 0.05 * level
+        held = {"epoch": 1, "dev": one["scores"]["last_epoch"]["dev"], "test": test}
+        return {**one, "rows": {**one["rows"], "test": {**rows, "species": species}}, "scores": {"last_epoch": held}}
+
+    made = plan()
+    found = Rankings(made, made.parts[0], with_make_up).halves
+    assert found is not None
+    assert found.value == pytest.approx(1.0)
+
+
 def test_fewer_than_eight_methods_decide_nothing() -> None:
     made = plan("abcdef")
     found = Rankings(made, made.parts[0], cell).halves
