@@ -202,6 +202,16 @@ def test_a_sealed_part_names_what_the_plan_trains(changes: dict[str, Any], messa
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(("version", "sealed"), [(1, 2), (2, 2), (3, 3)])
+def test_sealed_sites_are_of_the_version_that_the_plan_simulates(version: int, sealed: int) -> None:
+    simulated = {"data": {"simulate": {"version": version, "subjects": 960, "seed": 5}}}
+    frozen = {"plan": {"settings": {**settings(), **simulated}}}
+    found = freezing.sealed_settings(frozen, seed=7)["simulate"]
+    assert found["version"] == sealed
+    assert found["domains"] == ["sealed_00000007"]
+    assert freezing.sealed_settings({"plan": {"settings": settings()}}, seed=7)["simulate"]["version"] == 2
+
+
 def holm_by_definition(values: dict[str, float]) -> dict[str, float]:
     """The smallest level at which the step-down procedure rejects a comparison, by bisection over levels."""
 

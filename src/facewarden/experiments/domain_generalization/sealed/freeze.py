@@ -22,6 +22,7 @@ from facewarden.experiments.domain_generalization.written import SealedSettings
 from facewarden.experiments.engine.kind import CELLS
 
 FORMAT = 1
+_FIRST = 2  # version of the simulator that has sealed sites
 
 
 def frozen_plan(run: Path, *, repository: Path) -> dict[str, Any]:
@@ -74,18 +75,19 @@ def read_frozen(path: Path) -> dict[str, Any]:
     return whole
 
 
-def sealed_simulation(sealed: SealedSettings, *, seed: int) -> dict[str, Any]:
+def sealed_simulation(sealed: SealedSettings, *, seed: int, version: int) -> dict[str, Any]:
     """Arguments of the simulator for the sealed captures of a seed.
 
     Args:
         sealed: of the plan.
         seed: 32 bits.
+        version: of the simulator, that of the captures which the detectors were trained on.
     """
     name = f"sealed_{seed:08x}"
     sites = [name] if sealed.sites == 24 else [f"{name}_{number:02d}" for number in range(1, sealed.sites + 1)]
     species = {"species": list(sealed.species)} if sealed.species else {}
     given = {key: getattr(sealed, key) for key in ("subjects", "captures_per_subject", "size")}
-    return {"version": 2, **given, **species, "domains": sites, "seed": seed}
+    return {"version": version, **given, **species, "domains": sites, "seed": seed}
 
 
 def _settings_of(run: Path) -> dict[str, Any]:
@@ -168,7 +170,9 @@ def sealed_settings(frozen: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
     """
     plan = plan_of(frozen["plan"]["settings"])
     assert plan.sealed is not None  # `frozen_plan` refuses others
-    return {"frozen": dict(frozen), "simulate": sealed_simulation(plan.sealed, seed=seed), **_plain(plan.sealed)}
+    trained_on = (plan.data.get("simulate") or {}).get("version", _FIRST)
+    simulate = sealed_simulation(plan.sealed, seed=seed, version=max(_FIRST, int(trained_on)))
+    return {"frozen": dict(frozen), "simulate": simulate, **_plain(plan.sealed)}
 
 
 def _plain(sealed: SealedSettings) -> dict[str, Any]:

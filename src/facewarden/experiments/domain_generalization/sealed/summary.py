@@ -170,7 +170,8 @@ def _table(plan: PresentationPlan, compared: Mapping[str, Any], found: list[Comp
     return Table(
         f"{ours} less each rival on the sealed sites, percentage points",
         ("trained on", "rival", WORDS[figure], WORDS[other], "p", "p, Holm", "verdict", "sites", "seeds"), tuple(rows),
-        note=f"Mean [95 % interval for further sites and trainings, crossed random effects]. {rule}.",
+        note="Mean [95 % interval for further sites and trainings, crossed random effects; with one seed for further "
+        f"sites after this training]. {rule}.",
         simulated=True,
     )  # fmt: skip
 
