@@ -82,11 +82,11 @@ def test_a_job_goes_from_the_queue_to_its_end(engine: Engine) -> None:
     assert taken is not None
     assert (taken.id, taken.state, taken.tries) == (job.id, "running", 1)
     assert store.claim("two", lease=60) is None
-    assert store.renew(job.id, "one", lease=60, progress={"done": 3}) == (True, False)
-    assert store.renew(job.id, "two", lease=60) == (False, False)
-    assert not store.finish(job.id, "two", "done", {})
+    assert store.renew(taken, "one", lease=60, progress={"done": 3}) == (True, False)
+    assert store.renew(taken, "two", lease=60) == (False, False)
+    assert not store.finish(taken, "two", "done", {})
     assert not store.remove(job.id)
-    assert store.finish(job.id, "one", "done", {"grades": {}})
+    assert store.finish(taken, "one", "done", {"grades": {}})
     ended = store.get(job.id)
     assert ended is not None
     assert (ended.state, ended.progress, ended.outcome) == ("done", {"done": 3}, {"grades": {}})
@@ -119,13 +119,31 @@ def test_a_queued_job_is_canceled_at_once_and_a_running_one_is_asked_to_end(engi
     one, two = store.submit("audit", {}), store.submit("audit", {})
     assert one is not None
     assert two is not None
-    store.claim("me", lease=60)
+    taken = store.claim("me", lease=60)
+    assert taken is not None
     canceled = store.cancel(two.id)
     asked = store.cancel(one.id)
     assert canceled is not None
     assert asked is not None
     assert (canceled.state, asked.state, asked.cancel) == ("canceled", "running", True)
-    assert store.renew(one.id, "me", lease=60) == (True, True)
+    assert store.renew(taken, "me", lease=60) == (True, True)
+
+
+def test_a_job_whose_lease_was_over_is_not_begun_again_by_the_server_that_works_on_it(engine: Engine) -> None:
+    store = JobStore(engine)
+    store.submit("audit", {})
+    slept = store.claim("me", lease=0.0)  # the machine slept, or the database was away
+    assert slept is not None
+    time.sleep(0.01)
+    assert store.give_back(working=[slept.id]) == 0
+    assert store.renew(slept, "me", lease=0.0) == (True, False)
+    time.sleep(0.01)
+    assert store.give_back() == 1  # another server took it over, and gave it up
+    again = store.claim("me", lease=60)
+    assert again is not None
+    assert store.renew(slept, "me", lease=60) == (False, False)  # of the same name, and yet another work
+    assert not store.finish(slept, "me", "failed", {})
+    assert store.finish(again, "me", "done", {"grades": {}})
 
 
 def test_no_job_is_given_to_two_servers(engine: Engine) -> None:

@@ -52,7 +52,7 @@ class JobRunner:
         self._stopping = threading.Event()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._running: set[asyncio.Future[None]] = set()
+        self._running: dict[asyncio.Future[None], str] = {}
 
     async def start(self) -> None:
         """Queue again what this server was working on when it was killed, and begin."""
@@ -78,13 +78,13 @@ class JobRunner:
     async def _take(self) -> None:
         while not self._stopping.is_set():
             try:
-                await asyncio.to_thread(self.store.give_back)
+                await asyncio.to_thread(self.store.give_back, working=list(self._running.values()))
                 while len(self._running) < self._limits.at_once and not self._stopping.is_set():
                     job = await asyncio.to_thread(self.store.claim, self.owner, lease=self._limits.lease)
                     if job is None:
                         break
                     work = asyncio.ensure_future(asyncio.to_thread(self._work, job))
-                    self._running.add(work)
+                    self._running[work] = job.id
                     work.add_done_callback(self._ended)
                 counts = await asyncio.to_thread(self.store.counts)
                 for state in _STATES:
@@ -96,7 +96,7 @@ class JobRunner:
                 await asyncio.wait_for(self._wake.wait(), _POLL)
 
     def _ended(self, work: asyncio.Future[None]) -> None:
-        self._running.discard(work)
+        self._running.pop(work, None)
         error = None if work.cancelled() else work.exception()
         if error is not None:
             self._log.error("jobs.defect", **where_of(error))
@@ -108,9 +108,10 @@ class JobRunner:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "job.json", {"kind": job.kind, "request": dict(job.request)})
         self._log.info("job.start", job=job.id, kind=job.kind, attempt=job.tries)
-        command = [sys.executable, "-m", _WORK, str(folder.absolute())]
+        # it starts in its own folder, where nothing hides a module, and then goes where the paths of the settings hold
+        command = [sys.executable, "-m", _WORK, str(folder.absolute()), str(Path.cwd())]
         with following(command, folder=folder) as process:
-            said = _Said()
+            said = JobOutput()
             reader = threading.Thread(target=said.read, args=(process, folder / "job.log"), daemon=True)
             reader.start()
             why = self._watch(job, said, reader)
@@ -123,10 +124,12 @@ class JobRunner:
             self._log.info("job.given_back", job=job.id)
             return
         state, outcome = _end_of(code, said, why, self._limits.seconds)
-        self.store.finish(job.id, self.owner, state, outcome)
+        if not self.store.finish(job, self.owner, state, outcome):
+            self._log.warning("job.lost", job=job.id)
+            return
         self._log.info("job.end", job=job.id, state=state, code=code)
 
-    def _watch(self, job: Job, said: _Said, reader: threading.Thread) -> str:
+    def _watch(self, job: Job, said: JobOutput, reader: threading.Thread) -> str:
         """Until the process ends by itself: ""; or why it is to be ended."""
         began = time.monotonic()
         told: Mapping[str, Any] | None = None
@@ -135,7 +138,7 @@ class JobRunner:
             progress = None if said.progress is told else said.progress
             told = said.progress
             with suppress(Exception):  # a database that is away for a moment; the lease is longer
-                mine, cancel = self.store.renew(job.id, self.owner, lease=self._limits.lease, progress=progress)
+                mine, cancel = self.store.renew(job, self.owner, lease=self._limits.lease, progress=progress)
                 if not mine:
                     return "lost"
                 if cancel:
@@ -148,7 +151,7 @@ class JobRunner:
                 return "time"
 
 
-class _Said:
+class JobOutput:
     """What a job's process says: progress, its outcome, and the rest into a file."""
 
     def __init__(self) -> None:
@@ -161,17 +164,19 @@ class _Said:
         with suppress(OSError, ValueError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             log.chmod(0o600)
             while line := process.stdout.readline(_LONGEST_LINE):
-                if not line.startswith(MARK):
-                    file.write(line)
+                other, mark, told = line.partition(MARK)  # a bar of progress leaves its line open
+                if other:
+                    file.write(other)
                     file.flush()
+                if not mark:
                     continue
                 with suppress(ValueError):
-                    found = json.loads(line.removeprefix(MARK))
+                    found = json.loads(told)
                     self.progress = found.get("progress", self.progress)
                     self.outcome = found.get("outcome", self.outcome)
 
 
-def _end_of(code: int, said: _Said, why: str, seconds: float) -> tuple[State, Mapping[str, Any]]:
+def _end_of(code: int, said: JobOutput, why: str, seconds: float) -> tuple[State, Mapping[str, Any]]:
     if why == "cancel":
         return "canceled", {}
     if why == "time":

@@ -1,4 +1,6 @@
-"""The process of one job: `python -m facewarden.service.jobs.work FOLDER` does what job.json there says.
+"""The process of one job: `python -m facewarden.service.jobs.work FOLDER HOME` does what job.json in FOLDER says.
+
+HOME is the folder in which the service runs: relative paths of its settings hold there.
 
 Progress and the outcome are lines of JSON on standard output, after a mark; everything else there is for the log.
 """
@@ -58,8 +60,9 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any], Path], dict[str, Any]]] = {"aud
 """Kind of job -> what does it."""
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, home: Path) -> int:
     """Do a job; 0 when it is done, 2 when it cannot be."""
+    os.chdir(home)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
 
     def write(text: str) -> None:
@@ -78,4 +81,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

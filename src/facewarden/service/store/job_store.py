@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, delete, func, insert, select, update
 
 from facewarden.service.store.database import jobs
 
@@ -142,9 +142,16 @@ class JobStore:
         return None if identity is None else self.get(identity)
 
     def renew(
-        self, identity: str, owner: str, *, lease: int | float, progress: Mapping[str, Any] | None = None
+        self, job: Job, owner: str, *, lease: int | float, progress: Mapping[str, Any] | None = None
     ) -> tuple[bool, bool]:
         """Say that this server still works on a job.
+
+        Args:
+            job: as `claim` gave it. Where its lease was over and it was claimed once more, also by this server, that
+                is another one.
+            owner: name of the server.
+            lease: seconds until others may take it over.
+            progress: of its work; None where it has not changed.
 
         Returns:
             Whether it is still this server's, and whether somebody asked for its end.
@@ -152,26 +159,31 @@ class JobStore:
         values: dict[str, Any] = {"lease": time.time() + lease}
         if progress is not None:
             values["progress"] = json.dumps(dict(progress))
-        mine = (jobs.c.id == identity, jobs.c.owner == owner, jobs.c.state == "running")
         with self._engine.begin() as connection:
-            found = connection.execute(update(jobs).where(*mine).values(**values).returning(jobs.c.cancel)).scalar()
+            found = connection.execute(
+                update(jobs).where(*_held(job, owner)).values(**values).returning(jobs.c.cancel)
+            ).scalar()
         return found is not None, bool(found)
 
-    def finish(self, identity: str, owner: str, state: State, outcome: Mapping[str, Any]) -> bool:
-        """Say how a job ended; False where it is no longer this server's."""
-        mine = (jobs.c.id == identity, jobs.c.owner == owner, jobs.c.state == "running")
+    def finish(self, job: Job, owner: str, state: State, outcome: Mapping[str, Any]) -> bool:
+        """Say how a job ended; False where it is no longer this server's, as of `renew`."""
         ended = {"state": state, "outcome": json.dumps(dict(outcome)), "ended": time.time(), "lease": None}
         with self._engine.begin() as connection:
-            return connection.execute(update(jobs).where(*mine).values(**ended)).rowcount > 0
+            return connection.execute(update(jobs).where(*_held(job, owner)).values(**ended)).rowcount > 0
 
-    def give_back(self, *, owner: str | None = None) -> int:
+    def give_back(self, *, owner: str | None = None, working: Iterable[str] = ()) -> int:
         """Queue running jobs again: those of a server that stops or was killed, or all whose lease is over.
 
         Args:
             owner: the server; None for those whose lease is over.
+            working: ids of jobs that whoever calls works on: a machine that slept, or a database that was away, is no
+                reason to begin them again.
         """
         whose = jobs.c.lease < time.time() if owner is None else jobs.c.owner == owner
-        back = update(jobs).where(jobs.c.state == "running", whose).values(state="queued", owner=None, lease=None)
+        others = jobs.c.id.not_in(list(working))
+        back = (
+            update(jobs).where(jobs.c.state == "running", whose, others).values(state="queued", owner=None, lease=None)
+        )
         with self._engine.begin() as connection:
             return connection.execute(back).rowcount
 
@@ -191,6 +203,11 @@ class JobStore:
         gone = delete(jobs).where(jobs.c.id == identity, jobs.c.state.in_(ENDED))
         with self._engine.begin() as connection:
             return connection.execute(gone).rowcount > 0
+
+
+def _held(job: Job, owner: str) -> tuple[ColumnElement[bool], ...]:
+    """Whether a row is a job as it was claimed: `tries` counts the claims."""
+    return (jobs.c.id == job.id, jobs.c.owner == owner, jobs.c.state == "running", jobs.c.tries == job.tries)
 
 
 def _job(row: Mapping[str, Any]) -> Job:
