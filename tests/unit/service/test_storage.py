@@ -56,6 +56,25 @@ def test_a_full_disk_refuses_before_an_audit_is_accepted(service: Prepared, monk
     assert page.status_code == 200
 
 
+def test_an_audit_whose_folder_cannot_be_removed_stays_listed(
+    service: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, audits = service.service.jobs, service.service.audits
+    job = jobs.submit("audit", {"preset": "quick"})
+    assert job is not None
+    jobs.cancel(job.id)
+    (audits / job.id / "run").mkdir(parents=True)
+    (audits / job.id / "run" / "report.html").write_text("of somebody")
+    address = f"{service.url}/v1/audits/{job.id}"
+    monkeypatch.setattr("facewarden.service.routes.audits.shutil.rmtree", full)
+    assert refused(httpx.delete(address, timeout=60))
+    monkeypatch.undo()
+    assert httpx.get(address, timeout=60).status_code == 200
+    assert httpx.delete(address, timeout=60).status_code == 204
+    assert not (audits / job.id).exists()
+    assert httpx.get(address, timeout=60).status_code == 404
+
+
 def test_a_stop_ends_well_while_the_database_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = io.StringIO()
     with served(settings_in(tmp_path), log=open_log(stream=lines)) as made:

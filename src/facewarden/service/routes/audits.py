@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -174,9 +175,11 @@ async def remove(identity: str, request: Request) -> Response:
     """Remove an audit that has ended, with its report."""
     service = service_of(request)
     job = await job_of(service, identity)
-    if not await asyncio.to_thread(service.jobs.remove, job.id):
+    if job.state in ENDED:  # the folder first: where it cannot be removed, the audit is still listed and told so
+        with suppress(FileNotFoundError):
+            await asyncio.to_thread(shutil.rmtree, service.audits / job.id)
+    if job.state not in ENDED or not await asyncio.to_thread(service.jobs.remove, job.id):
         raise Problem(409, "state", f"the audit is {job.state}", hint=f"POST /v1/audits/{job.id}/cancel first")
-    await asyncio.to_thread(shutil.rmtree, service.audits / job.id, ignore_errors=True)
     service.actions.add("audit.remove", by=caller_of(request).key, job=identity)
     return Response(status_code=204)
 
