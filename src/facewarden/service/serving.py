@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -110,11 +111,11 @@ def prepare(
         log: a structured log; standard error when left out.
 
     Raises:
-        BadInputError: another address than this machine itself without any key, or one that cannot be listened on.
+        BadInputError: another address than this machine itself without any key, or one that cannot be listened on; a
+            certificate and key that TLS cannot use.
     """
     log = open_log() if log is None else log
-    if (certificate is None) != (private_key is None):
-        raise BadInputError("a certificate and its key belong together", hint="--certificate FILE --private-key FILE")
+    _check_certificate(certificate, private_key)
     listening = _listening(settings)
     try:
         if not settings.local:
@@ -136,6 +137,28 @@ def prepare(
     url = f"{'http' if certificate is None else 'https'}://{where}:{port}"
     log.info("listening", url=url, detectors=list(service.models.detectors))
     return Prepared(service, url, _Server(config, service), listening)
+
+
+def _check_certificate(certificate: Path | None, private_key: Path | None) -> None:
+    """Refuse files of TLS that cannot be used before models are loaded; nobody is there to type a password."""
+    if certificate is None or private_key is None:
+        if certificate is not private_key:
+            raise BadInputError(
+                "a certificate and its key belong together", hint="--certificate FILE --private-key FILE"
+            )
+        return
+    for path in (certificate, private_key):
+        try:
+            path.open("rb").close()
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            raise BadInputError(f"{path}: cannot be read: {error}", hint="a PEM file") from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        raise BadInputError(
+            f"{certificate} and {private_key} cannot be used for TLS: {error}",
+            hint="PEM files that belong together, and a key without a password",
+        ) from error
 
 
 def check_keys(settings: ServiceSettings) -> None:

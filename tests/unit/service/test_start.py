@@ -71,6 +71,23 @@ def test_the_database_lies_in_the_folder_whatever_its_name(tmp_path: Path) -> No
     assert (folder / "service.db").is_file()
 
 
+def test_files_of_tls_are_checked_before_models_are_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object, **__: object) -> Any:
+        raise AssertionError("models are loaded")
+
+    monkeypatch.setattr("facewarden.service.serving.create_app", loaded)
+    (tmp_path / "text.pem").write_text("no certificate\n")
+    for certificate, told in (("absent.pem", "absent.pem: cannot be read"), ("text.pem", "cannot be used for TLS"),
+                              (".", "cannot be read")):  # fmt: skip
+        words = ["serve", "--port", "0", "--data", str(tmp_path), "--certificate", str(tmp_path / certificate)]
+        assert main([*words, "--private-key", str(tmp_path / "text.pem")]) == 2
+        assert told in capsys.readouterr().err
+        assert main(words) == 2
+        assert "belong together" in capsys.readouterr().err
+
+
 def test_a_handler_that_python_did_not_set_becomes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     import uvicorn
 
