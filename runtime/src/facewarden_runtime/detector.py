@@ -15,6 +15,8 @@ from facewarden_runtime.faces import Face, FaceFinder, largest
 from facewarden_runtime.folder import ExportError, ExportFolder, noise, open_folder, usable
 
 _CHANNELS: Mapping[str, int] = {"rgb": 3, "depth": 1, "infrared": 1}
+_INSIDE, _SMALLEST_BOX, _LARGEST_BOX = 0.5, 8.0, 4
+"""Share of a box that must lie in its frame, and its sides in pixels and in sides of the frame, as in captures."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,18 @@ class Detector:
             box: of the face, x0 y0 x1 y1 in pixels; None for a frame that is the face already.
 
         Raises:
-            ExportError: a sensor or the box is missing, or an image has another shape.
+            ExportError: a sensor or the box is missing, an image has another shape, or the box cannot be that of a face
+                in these images.
         """
-        settings = self.folder.settings
-        if box is None and settings["needs_box"]:
-            raise ExportError("this detector crops by the face box; score(images, box=...)")
         there = {name: _frame(name, value) for name, value in images.items()}
+        if box is not None:
+            _check_box(box, there)
+        elif self.folder.settings["needs_box"]:
+            raise ExportError("this detector crops by the face box; score(images, box=...)")
+        return self._scored(there, box)
+
+    def _scored(self, there: Mapping[str, NDArray[np.float32]], box: Sequence[float] | None) -> float:
+        settings = self.folder.settings
         needed = {view["modality"] for view in self.views} - set(settings["optional"])
         absent = sorted(needed - set(there))
         if absent or not there:
@@ -101,7 +109,7 @@ class Detector:
         if not faces:
             raise ExportError("no face found; give an upright photo of a face")
         face: Face = largest(faces)
-        score = self.score({"rgb": photo}, box=face.box)
+        score = self._scored({"rgb": _frame("rgb", photo)}, face.box)
         return Decision(score, self.threshold, score >= self.threshold, face.box, len(faces))
 
     def _known(self, known: Mapping[str, Any]) -> float:
@@ -124,6 +132,20 @@ def _frame(name: str, value: NDArray[Any]) -> NDArray[np.float32]:
     if not (unit.min() >= 0 and unit.max() <= 1):
         raise ExportError(f"{name}: floats must lie in [0, 1]; divide by 255")
     return np.ascontiguousarray(unit.transpose(2, 0, 1))
+
+
+def _check_box(box: Sequence[float], frames: Mapping[str, NDArray[np.float32]]) -> None:
+    x0, y0, x1, y1 = (float(value) for value in box)
+    if not (np.isfinite([x0, y0, x1, y1]).all() and min(x1 - x0, y1 - y0) >= _SMALLEST_BOX):
+        raise ExportError(f"the face box is smaller than {_SMALLEST_BOX:g} pixels; x0 y0 x1 y1, two corners")
+    for name, frame in frames.items():
+        height, width = frame.shape[-2:]
+        within = max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
+        too_large = max(x1 - x0, y1 - y0) > _LARGEST_BOX * max(width, height)
+        if within < _INSIDE * (x1 - x0) * (y1 - y0) or too_large:
+            raise ExportError(
+                f"the face box is not in the {name} frame of {width} x {height}; x0 y0 x1 y1 in pixels of this frame"
+            )
 
 
 def load_detector(folder: Path | str) -> Detector:

@@ -114,6 +114,11 @@ def test_every_sensor_reaches_the_detector(service: Prepared) -> None:
         ({"depth": png(soft())}, "unreadable depth: not a gray PNG of 16 bits"),
         ({"infrared": png(np.zeros((8, 8), dtype=np.uint8))}, "its pictures are not of one size"),
         ({"box": [0.2, 0.2, 0.8, 0.8]}, "the face box is in shares of the frame, not in pixels"),
+        ({"box": [1000, 1000, 1100, 1100]}, "the face box is not in the frame of 96 x 96"),
+        ({"box": [-50, -50, 10, 10]}, "the face box is not in the frame of 96 x 96"),
+        ({"box": [0, 0, 9600, 9600]}, "the face box is not in the frame of 96 x 96"),
+        ({"box": [40, 40, 20, 20]}, "the face box is not in the frame of 96 x 96"),
+        ({"box": [10, 10, 13, 13]}, "the face box is smaller than 8 pixels"),
     ],
 )
 def test_what_cannot_be_scored_costs_that_sample_alone(service: Prepared, change: dict[str, Any], reason: str) -> None:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from facewarden.core.batch import FaceBatch
 from facewarden.core.compute.finite import NO_SCORE, scores_of
-from facewarden.core.errors import FacewardenError, MissingAssetError
+from facewarden.core.errors import BadInputError, FacewardenError, MissingAssetError
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.resolve import resolve_aligner
 from facewarden.core.roles import Detector
+from facewarden.data.reading import check_box
 from facewarden.evaluation.photo_scores import Box, PhotoScore, ScorePhotos, together
 from facewarden.evaluation.verdicts.quality import QualityGate
 from facewarden.evaluation.verdicts.rule import VerdictRule
@@ -111,6 +112,9 @@ class Scorer:
         if len({image.shape[:2] for image in images.values()}) > 1:
             return Frames(replace(empty, skipped="its pictures are not of one size"))
         row = replace(empty, notes=notes)
+        height, width = next(iter(images.values())).shape[:2]
+        if sample.box is not None and (wrong := _no_face_there(sample.box, width, height)):
+            return Frames(replace(row, box=None, skipped=wrong))
         if sample.box is None and find and "rgb" in images:
             try:
                 finder = self._finder()
@@ -154,6 +158,15 @@ class Scorer:
             self._own.finder = ScorePhotos(self.detector, resolve_aligner(self._aligner), Path(), self._gate)
         found: ScorePhotos = self._own.finder
         return found
+
+
+def _no_face_there(box: Box, width: int, height: int) -> str:
+    """Why a box cannot be that of a face in its frame, by the rule for captures; empty where it can."""
+    try:
+        check_box(box, width, height, key="")
+    except BadInputError as error:
+        return error.message.partition(": ")[2]
+    return ""
 
 
 def _batch(samples: Sequence[Frames]) -> FaceBatch:

@@ -111,7 +111,7 @@ async def verify(asked: VerifyRequest, request: Request) -> VerifyAnswer:
     for pair, first, second in zip(asked.pairs, sides[::2], sides[1::2], strict=True):
         rows.append(_compared(pair.key, (first, second), threshold))
     counted(service, "/v1/verify", [row.no_response for row in rows])
-    own = "the request" if asked.threshold is not None else "the equal error rate of LFW's official list"
+    own = "the request" if asked.threshold is not None else "match_threshold of the recognizer's card"
     return VerifyAnswer(
         model=card.name, threshold=threshold, threshold_from="none" if threshold is None else own, pairs=rows
     )
