@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from facewarden_runtime.folder import ExportError
 
 
 def read_photo(path: Path | str) -> NDArray[np.uint8]:
-    """Read a photo as `(h, w, 3)` RGB; the EXIF orientation is applied.
+    """Read a photo as `(h, w, 3)` RGB; the EXIF orientation is applied, transparent parts are laid on white.
 
     Raises:
         ExportError: no picture in a known format.
@@ -25,11 +27,52 @@ def read_photo(path: Path | str) -> NDArray[np.uint8]:
         raise ExportError(f"{path}: {error.strerror}; give a photo") from error
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        if image is not None and data[:2].tobytes() != _JPEG:
+            image = _on_white(data, np.asarray(image, np.uint8), path)
     except cv2.error as error:  # beyond a limit of OpenCV on pixels
         raise ExportError(f"{path}: a picture that is too large or damaged; make it smaller") from error
     if image is None:
         raise ExportError(f"{path}: no picture in a known format; convert it to PNG or JPEG")
     return np.ascontiguousarray(image[..., ::-1])
+
+
+def _on_white(data: NDArray[np.uint8], color: NDArray[np.uint8], path: Path | str) -> NDArray[np.uint8]:
+    """The picture on white where it is transparent: what is hidden there belongs to no photo.
+
+    Args:
+        data: bytes of the file.
+        color: its pixels, upright and without transparency.
+        path: of the file, for messages.
+    """
+    import cv2
+
+    stored = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.ndim != 3 or stored.shape[2] != 4:
+        return color
+    largest = np.iinfo(stored.dtype).max
+    if stored[..., 3].min() == largest:
+        return color
+    plain = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    upright = next((turn for turn in _TURNS if np.array_equal(turn(plain), color)), None)
+    if upright is None or data[:2].tobytes() in _TIFF:  # OpenCV has laid some TIFF files on black, and does not say so
+        raise ExportError(f"{path}: parts of it are transparent; convert it to PNG or JPEG")
+    turned = upright(stored >> 8 if largest > 255 else stored).astype(np.float32)
+    alpha = turned[..., 3:] / np.float32(255)
+    return np.round(turned[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+_JPEG, _TIFF = b"\xff\xd8", (b"II", b"MM")
+_TURNS: tuple[Callable[[NDArray[Any]], NDArray[Any]], ...] = (
+    lambda pixels: pixels,
+    lambda pixels: pixels[:, ::-1],
+    lambda pixels: pixels[::-1, ::-1],
+    lambda pixels: pixels[::-1],
+    lambda pixels: pixels.transpose(1, 0, 2),
+    lambda pixels: pixels.transpose(1, 0, 2)[:, ::-1],
+    lambda pixels: pixels.transpose(1, 0, 2)[::-1, ::-1],
+    lambda pixels: pixels.transpose(1, 0, 2)[::-1],
+)
+"""How a picture may be turned or mirrored by its EXIF orientation, 1 to 8."""
 
 
 def write_photo(path: Path | str, pixels: NDArray[np.uint8]) -> None:

@@ -18,6 +18,7 @@ from facewarden_runtime.__main__ import main
 from facewarden_runtime.crops import cut_view
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, save
+from PIL import Image
 
 import facewarden
 from facewarden.align import align_face
@@ -128,6 +129,43 @@ def test_scores_and_decisions_are_those_of_the_full_package(exported: Path) -> N
         small.score({})
     with pytest.raises(runtime.ExportError, match="unknown sensor"):
         small.score({"thermal": np.zeros((9, 9), np.uint8)})
+
+
+@pytest.mark.parametrize(
+    ("box", "told"),
+    [((200.0, 200.0, 260.0, 260.0), "not in the rgb frame of 60 x 50"), ((-40.0, -40.0, 5.0, 5.0), "not in the rgb"),
+     ((0.0, 0.0, 900.0, 900.0), "not in the rgb"), ((0.2, 0.2, 0.8, 0.8), "smaller than 8"),
+     ((30.0, 30.0, 10.0, 10.0), "smaller than 8"), ((float("nan"), 0.0, 20.0, 20.0), "smaller than 8")],
+)  # fmt: skip
+def test_a_box_that_is_not_in_the_picture_is_refused(exported: Path, box: tuple[float, ...], told: str) -> None:
+    images = {"rgb": np.full((50, 60, 3), 100, np.uint8)}
+    with pytest.raises(runtime.ExportError, match=told):
+        runtime.load_detector(exported).score(images, box=box)
+
+
+def test_transparent_pictures_are_laid_on_white_as_in_the_full_package(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    color = Image.fromarray(rng.integers(0, 256, (40, 30, 3), dtype=np.uint8))
+    share = Image.fromarray(np.arange(1200, dtype=np.uint32).reshape(40, 30).astype(np.uint8))
+    whole = color.copy()
+    whole.putalpha(share)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    whole.save(tmp_path / "rgba.png")
+    whole.save(tmp_path / "turned.png", exif=turned)
+    whole.convert("LA").save(tmp_path / "la.png")
+    whole.save(tmp_path / "rgba.webp", lossless=True, exact=True)
+    flat = color.quantize(16)
+    flat.save(tmp_path / "palette.png", transparency=flat.getpixel((0, 0)))
+    color.save(tmp_path / "opaque.png")
+    color.save(tmp_path / "turned.webp", lossless=True, exif=turned)
+    for path in sorted(tmp_path.iterdir()):
+        found, wanted = runtime.read_photo(path).astype(int), read_photo(path).astype(int)
+        assert found.shape == wanted.shape, path.name
+        assert np.abs(found - wanted).max() <= 1, path.name
+    whole.save(tmp_path / "rgba.tiff")
+    with pytest.raises(runtime.ExportError, match="transparent; convert it"):
+        runtime.read_photo(tmp_path / "rgba.tiff")
 
 
 def test_photos_faces_and_aligned_crops_are_those_of_the_full_package(
