@@ -28,7 +28,8 @@ def export(
         out: folder to write: graph, card, decision rule, licence, and what was compared.
         captures: what is compared on, 256 at least; left out, captures are simulated.
         int8: captures that calibrate int8, of other people than those of --captures; left out, float32 is written.
-        int8_limit: what int8 may cost at most in AUC and in EER, by the upper end of the 95 % interval.
+        int8_limit: what int8 may cost at most in AUC, in EER and in ACER at the threshold, by the upper end of the 95 %
+            interval.
         role: what the model is, where a name could be several.
     """
     check_exported(model, role)
@@ -41,9 +42,9 @@ def export(
         decisions = f", {row.differ} decisions differ" if result.parity.threshold is not None else ""
         lines.append(f"same answers on {row.n} {row.what}: largest difference {row.largest:.1e}{decisions}")
     if result.loss is not None:
-        lines.append(f"int8 costs AUC {result.loss.auc.value:+.4f} [{result.loss.auc.low:+.4f}, "
-                     f"{result.loss.auc.high:+.4f}], EER {result.loss.eer.value:+.4f} [{result.loss.eer.low:+.4f}, "
-                     f"{result.loss.eer.high:+.4f}], n = {result.loss.auc.n}")  # fmt: skip
+        costs = (("AUC", result.loss.auc), ("EER", result.loss.eer), ("ACER at the threshold", result.loss.acer))
+        told = ", ".join(f"{name} {cost.value:+.4f} [{cost.low:+.4f}, {cost.high:+.4f}]" for name, cost in costs)
+        lines.append(f"int8 costs {told}, n = {result.loss.auc.n}")
     lines.append(f"exported: {result.folder} (compared on {result.captures})")
     return Outcome(result, lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import nn
 
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.evaluation.exporting.gate import quantization_loss
+from facewarden.evaluation.scores import Scores
 from facewarden.exporters.onnx import write_onnx
 from facewarden.exporters.parts.formulas import OnnxFormulas, distances, solve
 from facewarden.exporters.parts.licences import check_licence
@@ -38,6 +41,27 @@ def test_half_of_the_chosen_inputs_are_nearer_than_the_median() -> None:
     far = np.abs(scores - 0.3)
     assert len(chosen) == len(set(chosen.tolist())) == 256
     assert near == 128 == int((far[chosen] <= np.median(far)).sum())
+
+
+def test_scores_that_int8_moved_to_one_side_cost_acer_at_the_threshold() -> None:
+    count = 200
+    rng = np.random.default_rng(0)
+    label = np.arange(count) % 2
+    text = np.full(count, "a")
+    whole = Scores(
+        key=np.arange(count).astype(str), score=rng.normal(4.0 * label - 2, 0.5), label=label, species=text,
+        subject=(np.arange(count) // 4).astype(str), domain=text, split=text, illumination=text, source="made up",
+        simulated=True,
+    )  # fmt: skip
+    moved = replace(whole, score=whole.score - 3)  # in the same order: neither AUC nor EER see it
+    same = quantization_loss(whole, whole, threshold=0.0, limit=0.02, calibrated_on=32)
+    same.require(name="m")
+    loss = quantization_loss(whole, moved, threshold=0.0, limit=0.02, calibrated_on=32)
+    assert (loss.auc.high, loss.eer.high) == (0.0, 0.0)
+    assert loss.acer.value == pytest.approx(loss.int8[2] - loss.float32[2])
+    assert loss.acer.low > 0.4
+    with pytest.raises(BadInputError, match=r"ACER at the threshold.*nothing was written"):
+        loss.require(name="m")
 
 
 def test_a_gate_without_enough_inputs_is_closed() -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 import facewarden
 from facewarden.core.batch import FaceBatch
+from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.resolve import resolve_detector, resolve_purifier
@@ -231,7 +232,12 @@ def test_int8_states_its_loss_and_refuses_above_the_limit(captures: Path, tmp_pa
     assert result.loss is not None
     assert result.loss.auc.low <= result.loss.auc.value <= result.loss.auc.high <= 0.5
     assert result.loss.calibrated_on >= 32
+    assert result.loss.acer.low <= result.loss.acer.value <= result.loss.acer.high <= 0.5
     assert "in int8 it loses" in result.card.limits
+    assert "ACER at the threshold" in result.card.limits
+    again = Card.read(tmp_path / "m" / "model.json").self_test  # resolve_detector below checks them
+    assert [one.input for one in again] == ["noise:7", "noise:8"]
+    assert all(0.01 <= one.tolerance < 5 for one in again)
     assert "simulated" in result.card.limits
     assert result.card.settings["arithmetic"] == "int8"
     assert resolve_detector(str(tmp_path / "m")).card.settings["arithmetic"] == "int8"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from facewarden.data.sample import Sample
 from facewarden.evaluation.scores import Scores, score_manifest
 from facewarden.exporters.parts.parity import FEWEST, Parity, ParityRow, choose_near, compared, subsets
 from facewarden.metrics.intervals import Interval, bootstrap_by_subject
-from facewarden.metrics.pad import auc, eer
+from facewarden.metrics.pad import acer_pooled, auc, eer
 from facewarden.nn.crop import crop_resize
 from facewarden.nn.fast_forward import in_torch
 
@@ -118,16 +119,19 @@ class QuantizationLoss:
     Attributes:
         auc: AUC in float32 less that in int8.
         eer: EER in int8 less that in float32.
-        float32, int8: AUC and EER of each.
-        limit: what the upper ends of both intervals must not exceed.
+        acer: ACER (species pooled) at the threshold of the export in int8 less that in float32: AUC and EER do not see
+            scores that have all moved to one side.
+        float32, int8: AUC, EER and ACER of each.
+        limit: what the upper ends of the intervals must not exceed.
         calibrated_on: captures of the calibration.
         simulated: whether the captures were rendered.
     """
 
     auc: Interval
     eer: Interval
-    float32: tuple[float, float]
-    int8: tuple[float, float]
+    acer: Interval
+    float32: tuple[float, float, float]
+    int8: tuple[float, float, float]
     limit: float
     calibrated_on: int
     simulated: bool
@@ -138,11 +142,11 @@ class QuantizationLoss:
         Raises:
             BadInputError: the upper end of an interval is above it.
         """
-        worst = max(self.auc.high, self.eer.high)
+        worst = max(self.auc.high, self.eer.high, self.acer.high)
         if not worst <= self.limit:
             raise BadInputError(
-                f"{name}: int8 may cost {worst:.4f} (AUC {_words(self.auc)}; EER {_words(self.eer)}), above the "
-                f"limit of {self.limit:g}; nothing was written",
+                f"{name}: int8 may cost {worst:.4f} (AUC {_words(self.auc)}; EER {_words(self.eer)}; ACER at the "
+                f"threshold {_words(self.acer)}), above the limit of {self.limit:g}; nothing was written",
                 hint="--int8-limit, more captures in --int8 and --captures, or the export in float32",
             )
 
@@ -152,12 +156,13 @@ def _words(found: Interval) -> str:
 
 
 def quantization_loss(
-    whole: Scores, coarse: Scores, *, limit: float, calibrated_on: int, seed: int = 0
+    whole: Scores, coarse: Scores, *, threshold: float, limit: float, calibrated_on: int, seed: int = 0
 ) -> QuantizationLoss:
     """Compare scores of the same rows in float32 and int8.
 
     Args:
         whole, coarse: scores of both; rows are matched by key.
+        threshold: of the decision rule that the export gets.
         limit: see `QuantizationLoss`.
         calibrated_on: captures of the calibration.
         seed: of the bootstrap.
@@ -178,11 +183,16 @@ def quantization_loss(
 
         return bootstrap_by_subject(of, whole.subject, seed=seed, rounds=_ROUNDS, proportion=False)
 
+    acer = partial(acer_pooled, threshold=threshold)
+    rates = [
+        (auc(one.score, one.label), eer(one.score, one.label), acer(one.score, one.label)) for one in (whole, coarse)
+    ]
     return QuantizationLoss(
         auc=loss(auc, 1.0),
         eer=loss(eer, -1.0),
-        float32=(auc(whole.score, whole.label), eer(whole.score, whole.label)),
-        int8=(auc(coarse.score, coarse.label), eer(coarse.score, coarse.label)),
+        acer=loss(acer, -1.0),
+        float32=rates[0],
+        int8=rates[1],
         limit=limit,
         calibrated_on=calibrated_on,
         simulated=whole.simulated,

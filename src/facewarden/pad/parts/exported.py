@@ -71,9 +71,17 @@ class ExportedDetector(Detector):
         }
         return PadOutput(score=found[SCORE].reshape(-1), tasks={head: found[head_output(head)] for head in self.heads})
 
-    def _answer(self, one: KnownAnswer, settings: ExportedSettings) -> float:
-        inputs = {name: value.numpy() for name, value in self._known(one.input, settings).items()}
+    def answer(self, text: str) -> float:
+        """The score of a known picture, such as noise:7, as every view and with all sensors there.
+
+        Args:
+            text: as the `self_test` of a card has it.
+        """
+        inputs = {name: value.numpy() for name, value in self._known(text, self.settings).items()}
         return float(self.session.run(inputs)[SCORE].reshape(-1)[0])
+
+    def _answer(self, one: KnownAnswer, _: ExportedSettings) -> float:
+        return self.answer(one.input)
 
     def _known(self, text: str, settings: ExportedSettings) -> dict[str, Tensor]:
         """The known picture as every view, with all sensors there."""

@@ -80,7 +80,8 @@ def export(
         out: folder to write: graph, card with self-test, decision rule, recipe, licence, and the gate's numbers.
         captures: what is compared on, a manifest or NAME:PATH; by default simulated captures, which are *simulated*.
         int8: captures that calibrate int8, of other people than those of `captures`; left out, float32 is written.
-        int8_limit: what int8 may cost at most, in AUC and in EER; the upper end of a 95 % interval counts.
+        int8_limit: what int8 may cost at most, in AUC, in EER and in ACER at the threshold; the upper end of a 95 %
+            interval counts.
         role: detector, recognizer or purifier, for a name that several registries have.
 
     Raises:
@@ -114,7 +115,10 @@ def export(
         parity.require(name=original.card.name)
         loss = None
         if int8 is not None and isinstance(original, Detector):
-            card, loss = quantized(original, subject, made, format, path_of(int8), pool, limit=int8_limit)
+            assert rule is not None  # every detector has one by now
+            card, loss = quantized(
+                original, subject, made, format, path_of(int8), pool, answers=answers, rule=rule, limit=int8_limit
+            )
         compared = {"parity": parity.to_dict(), "captures": manifest.name, "simulated": manifest.simulated}
         compared |= {} if loss is None else {"int8": asdict(loss)}
         write_about(made, card, entry=OPENED_BY[format], rule=rule, compared=compared)
