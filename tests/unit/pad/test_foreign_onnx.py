@@ -81,6 +81,8 @@ def test_layout_type_size_and_batch_are_read_from_the_file(
         ("logits", {"dtype": "uint8", "std": 127.5}, "takes uint8", '"std": 1'),
         ("logits", {"weights": ((0.01, 0, 0),) * 3}, "does not say which is bona fide", '"bona_fide"'),
         ("logits", {"invert": True}, "invert is for a single output", "bona_fide"),
+        ("sigmoid", {"weights": ONE, "output": "probability", "bona_fide": 0}, "class 0 of several", '"invert": true'),
+        ("logits", {"weights": ONE, "output": "logit", "bona_fide": 2}, "class 2 of several", "remove bona_fide"),
         ("logits", {"swap_rb": True}, "unknown setting 'settings.swap_rb'; did you mean 'order'", "known"),
         ("logits", {"live_class": 1}, "unknown setting 'settings.live_class'; did you mean 'bona_fide'", "known"),
     ],

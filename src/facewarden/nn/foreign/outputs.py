@@ -124,6 +124,11 @@ def score_of(values: Tensor, settings: DetectorSettings, *, source: str) -> Tens
             raise BadInputError(
                 f"{source}: one output, but its card says logits of classes", hint='"output": "logit" or "probability"'
             )
+        if settings.bona_fide not in (None, int(not settings.invert)):  # a lone value is that of class 1, or inverted
+            raise BadInputError(
+                f"{source}: one output, and its card says that class {settings.bona_fide} of several is bona fide",
+                hint='remove bona_fide; "invert": true if the value is higher for attacks, else false',
+            )
         single = values[:, 0]
         score = single if settings.output == "logit" else torch.logit(single, eps=_SURE)
         return (-score if settings.invert else score).float()
