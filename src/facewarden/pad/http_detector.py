@@ -78,6 +78,12 @@ class HttpSettings:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
+        if "@" in parts.netloc:
+            raise SettingError(  # the address itself stands in messages and reports
+                f"the url of {parts.hostname} holds a user name or a password, which are not sent",
+                hint='"key_variable": "NAME" of an environment variable that holds an API key',
+                at=("url",),
+            )
         if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts) or " " in self.url:
             raise SettingError(f"url {self.url!r} is no address of a service", hint=LOCAL, at=("url",))
         if not self.remote and not _is_local(parts.hostname):

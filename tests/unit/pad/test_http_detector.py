@@ -74,6 +74,19 @@ def test_the_service_gets_what_the_format_says(make: Make) -> None:
         assert np.abs(pixels - wanted).max() <= 0.5 / levels + 1e-7
 
 
+@pytest.mark.parametrize(
+    "url", ["http://me:hidden@127.0.0.1:8780/score", "https://me:hidden@127.0.0.1/", "http://hidden@h"]
+)
+def test_a_password_in_the_address_is_refused_and_printed_nowhere(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "service.json"
+    file.write_text(json.dumps({"url": url}))
+    for given in (file, Path(url)):
+        with pytest.raises(BadInputError, match="user name or a password") as caught:
+            HttpDetector(given)
+        assert "key_variable" in caught.value.hint
+        assert "hidden" not in str(caught.value)
+
+
 def test_a_sensor_that_a_sample_lacks_is_left_out(make: Make) -> None:
     seen: list[dict[str, Any]] = []
     detector = make(lambda request: (seen.append(request), scores(0.5))[1])
