@@ -123,6 +123,33 @@ def test_an_overdue_audit_starts_now_and_missed_ones_are_counted() -> None:
     assert next_due(START, hour, START + 4.5 * hour) == (START + 4.5 * hour, 3)
 
 
+def test_a_clock_that_is_set_back_neither_delays_nor_hides_an_audit(
+    report: Report, tmp_path: Path, listen: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    hour = timedelta(hours=1)
+    assert next_due(START + 9000 * hour, hour, START) == (START, 0)
+    hook, clock = listen(200), Clock()
+    options: dict[str, Any] = {"every": hour, "once": True, "sleep": clock.sleep, "now": clock.now}
+    assert keep_watching(auditor(report, clock, [7]), tmp_path, watch(webhook=hook.url), **options).well
+    clock.time = START - timedelta(days=30)  # a machine without a battery for its clock
+    found = keep_watching(auditor(report, clock, [40]), tmp_path, watch(webhook=hook.url), **options)
+    assert not found.well
+    assert [one["event"] for one in hook.bodies] == ["gate_failed"]
+    clock.time = START - timedelta(days=60)
+    errors = [7]
+
+    def once(folder: Path) -> None:
+        if not errors:
+            raise KeyboardInterrupt
+        auditor(report, clock, errors)(folder)
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_watching(once, tmp_path, watch(webhook=hook.url), **{**options, "once": False})
+    assert hook.bodies[-1]["event"] == "gate_recovered"
+    assert clock.time < START
+    assert "was the clock set?" in caplog.text
+
+
 def test_audits_are_made_from_start_to_start(report: Report, tmp_path: Path) -> None:
     clock = Clock()
     errors = [7, 8, 9]

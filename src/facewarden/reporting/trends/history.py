@@ -48,7 +48,7 @@ class AuditPoint:
 
 @dataclass(frozen=True)
 class History:
-    """Audits of one system, the oldest first.
+    """Audits of one system, in the order in which they were made.
 
     Attributes:
         title: of its reports, which tells systems apart.
@@ -80,6 +80,7 @@ def histories(
     gate: GateExpression | None = None,
     against: Baseline = "first",
     baseline: Report | None = None,
+    order: Sequence[str] = (),
 ) -> tuple[History, ...]:
     """Order reports by time, one history for each title, and apply a gate to each report.
 
@@ -88,6 +89,8 @@ def histories(
         gate: applied to each; without one, the outcome that stands in a report counts.
         against: for `regressed(...)`: each report is compared with the first or with the previous one of its history.
         baseline: compared with instead.
+        order: names of all reports in the order in which they were made, where that is known: a clock may have been set
+            back in between.
 
     Raises:
         BadInputError: a time that cannot be read, or a gate that does not fit a report.
@@ -96,8 +99,9 @@ def histories(
     for one in reports:
         by_title.setdefault(one.report.title, []).append((moment_of(one), one))
     made = []
+    places = {name: place for place, name in enumerate(order)}
     for title, dated in sorted(by_title.items()):
-        dated.sort(key=lambda pair: (pair[0], pair[1].name))
+        dated.sort(key=lambda pair: (places.get(pair[1].name, -1), pair[0], pair[1].name))
         points = []
         for index, (moment, one) in enumerate(dated):
             before = dated[0 if against == "first" else max(index - 1, 0)][1].report if baseline is None else baseline

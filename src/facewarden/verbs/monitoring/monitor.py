@@ -181,7 +181,10 @@ def _wait(
     last: MonitoredAudit | None, every: timedelta, *, sleep: Callable[[float], None], now: Callable[[], datetime]
 ) -> None:
     started = None if last is None else last.started
-    due, missed = next_due(started, every, now())
+    moment = now()
+    if started is not None and started > moment:
+        _LOG.warning("the last audit was started at %s, which is still to come; was the clock set?", started)
+    due, missed = next_due(started, every, moment)
     if missed:
         _LOG.warning("%d audits were due while nothing ran; they are left out", missed)
     while (left := (due - now()).total_seconds()) > 0:

@@ -36,6 +36,8 @@ def parse_interval(text: str) -> timedelta:
 def next_due(last: datetime | None, every: timedelta, now: datetime) -> tuple[datetime, int]:
     """When the next audit starts; moments that passed while nothing ran are left out, not caught up.
 
+    A last audit that lies ahead says that the clock was set back since: nobody waits for that moment.
+
     Args:
         last: start of the last audit.
         every: from start to start.
@@ -44,6 +46,8 @@ def next_due(last: datetime | None, every: timedelta, now: datetime) -> tuple[da
     Returns:
         The moment, which is `now` where it is overdue; and how many audits were missed before it.
     """
+    if last is not None and last > now:
+        return now, 0
     if last is None or last + every >= now:
         return (now if last is None else last + every), 0
     return now, int((now - last) / every) - 1

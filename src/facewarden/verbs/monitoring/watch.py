@@ -119,7 +119,8 @@ def look(
         out: folder of the page and of `monitor.json`.
         watch: what to look at.
         state: what was told before.
-        ready: names of finished audits, where the monitor knows them; another one may still be written.
+        ready: names of finished audits in the order in which they were made, where the monitor knows them; another one
+            may still be written.
 
     Returns:
         The result, and the state with the alerts that were taken now.
@@ -133,7 +134,7 @@ def look(
     if ready is not None:
         reports = tuple(one for one in reports if one.name in ready)
     mode: Literal["first", "previous"] = "previous" if watch.against == "previous" else "first"
-    systems = histories(reports, gate=watch.gate, against=mode, baseline=watch.baseline())
+    systems = histories(reports, gate=watch.gate, against=mode, baseline=watch.baseline(), order=ready or ())
     failures = [Failure(one.name, f"{one.started:%Y-%m-%d %H:%M}", one.reason)
                 for one in state.audits if one.status == "not made"]  # fmt: skip
     references = watch.references if watch.chosen else tuple(_measured(watch.references, systems))
