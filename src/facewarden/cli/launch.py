@@ -24,8 +24,9 @@ def launch(
     """Run a verb in shares, each in a process of its own, and merge them into what one call writes.
 
     A call that was stopped continues: shares that are done are not run again, and the others resume. Shares lie in
-    OUT.shards until they are merged. All machines must see the command's folders, unless they lie in a store: score,
-    purify and cloak read photos from s3://BUCKET/FOLDER, gs:// or file://, and write results there.
+    OUT.shards until they are merged; after that the same command begins anew. All machines must see the folder in which
+    launch runs and the command's folders, unless these lie in a store: score, purify and cloak read photos from
+    s3://BUCKET/FOLDER, gs:// or file://, and write results there.
 
     Args:
         command: a command line in quotes, such as "purify photos --out clean", of a verb with --shard.

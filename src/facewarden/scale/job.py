@@ -27,6 +27,7 @@ class ShardJob:
         words: of the command line, after `facewarden`.
         environment: variables that the process gets besides.
         command, stage: the command without its share, and what of it lies in a store; None for nothing.
+        folder: in which it runs, whichever machine does: that of whoever made the job, where relative paths hold.
     """
 
     shard: Shard
@@ -34,6 +35,13 @@ class ShardJob:
     environment: Mapping[str, str] = field(default_factory=dict)
     command: SharedCommand | None = None
     stage: Stage | None = None
+    folder: Path = field(default_factory=Path.cwd)
+
+    @property
+    def place(self) -> Path:
+        """Where it runs on this machine, which need not have its folder where photos and results lie in a store."""
+        stored = self.stage is not None and self.stage.source is not None and self.stage.out is not None
+        return Path.cwd() if stored and not self.folder.is_dir() else self.folder
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def _run_words(job: ShardJob, words: Sequence[str]) -> JobEnd:
     variables = [f"{name}={value}" for name, value in job.environment.items()]
     before = ["env", *variables] if variables else []
     try:
-        with following([*before, *command], folder=Path.cwd()) as process:
+        with following([*before, *command], folder=job.place) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 said = [*said[1 - _LAST_LINES :], line.rstrip("\n")]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from facewarden.core.compute.shards import RULE, ShardCall, parse_shard, working_on
+from facewarden.core.compute.shards import RULE, Shard, ShardCall, parse_shard, working_on
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.guards.bounded import read_json_bounded
@@ -83,7 +83,7 @@ def sharded(
             home = path_of(target)
             _refuse_other(home, str(shard), verb)
             settings = {name: _told(value) for name, value in bound.arguments.items() if name not in unrecorded}
-            _beside(home, f"shard-{shard.number}-of-{shard.of}.json").unlink(missing_ok=True)  # until it is done again
+            forget_record(home, shard)  # until it is done again
             with working_on(shard, several(of)) as call:
                 result = function(*args, **kwargs)
             _write(home, verb, call, settings, computed=getattr(result, "computed", None))
@@ -108,6 +108,15 @@ def read_records(home: Path) -> list[ShardRecord]:
             f"{home}: no finished shard", hint="run its command again with --shard I/N; what is done stays"
         )
     return [_read(path) for path in paths]
+
+
+def forget_record(home: Path, shard: Shard) -> None:
+    """Remove what says that a share is done; its results stay, and the verb decides which of them still hold.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    _beside(home, f"shard-{shard.number}-of-{shard.of}.json").unlink(missing_ok=True)
 
 
 def _of_table(path: Path, start: str) -> bool:

@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -22,6 +23,9 @@ _WAIT_SECONDS = 0.2
 _URL = re.compile(r"[a-z0-9]+://")
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _LOG = logging.getLogger("facewarden")
+
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 class TornFileError(OSError):
@@ -86,7 +90,7 @@ class Store:
             about = self._fresh().info(self._path(key))
             with writing(target, sync=False) as temporary:
                 self.fs.get_file(self._path(key), str(temporary))
-                _check_whole(temporary, about, key)
+                self._check_whole(temporary, about, key)
 
         self._tried(get, what=f"read {key}")
 
@@ -106,7 +110,7 @@ class Store:
                     shutil.copyfile(source, temporary)
                 return
             self.fs.put_file(str(source), path)
-            _check_whole(source, self._fresh().info(path), key)
+            self._check_whole(source, self._fresh().info(path), key)
 
         self._tried(put, what=f"write {key}")
 
@@ -126,6 +130,26 @@ class Store:
         self._tried(
             lambda: self.fs.rm(self.root, recursive=True) if self._fresh().exists(self.root) else None, what="remove"
         )
+
+    def _check_whole(self, file: Path, about: dict[str, Any], key: str) -> None:
+        """Compare a file of this machine with what the store says of it: its size and, where it is one, its MD5.
+
+        A tag that is another one is no proof: of an object that a key of KMS encrypts it is no hash at all. The bytes
+        in the store decide then.
+        """
+        if file.stat().st_size != about["size"]:
+            raise TornFileError(f"{key}: {file.stat().st_size} of {about['size']} bytes")
+        told = _MD5.fullmatch(str(about.get("ETag", "")))  # of several parts the tag is no hash of the bytes
+        if told is None:
+            return
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, _md5).hexdigest()
+        if found == told[1]:
+            return
+        with self.fs.open(self._path(key), "rb") as opened:
+            there = hashlib.file_digest(opened, _md5).hexdigest()
+        if found != there:
+            raise TornFileError(f"{key}: other bytes than the store holds")
 
     def _path(self, key: str) -> str:
         return f"{self.root.rstrip('/')}/{key}"
@@ -151,16 +175,3 @@ class Store:
                 _LOG.debug("%s: %s, try %d: %s", self.url, what, attempt, error)
                 time.sleep(_WAIT_SECONDS * 2 ** (attempt - 1))
         raise AssertionError("unreachable")
-
-
-def _check_whole(file: Path, about: dict[str, Any], key: str) -> None:
-    """Compare a file of this machine with what the store says of it: its size and, where it is one, its MD5."""
-    if file.stat().st_size != about["size"]:
-        raise TornFileError(f"{key}: {file.stat().st_size} of {about['size']} bytes")
-    told = _MD5.fullmatch(str(about.get("ETag", "")))  # of several parts the tag is no hash of the bytes
-    if told is None:
-        return
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != told[1]:
-        raise TornFileError(f"{key}: other bytes than the store holds")

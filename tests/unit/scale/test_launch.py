@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +22,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.scale.command import parse_command
 from facewarden.scale.job import JobEnd, ShardJob, run_job, run_with_retries
 from facewarden.scale.local import LocalEngine
+from facewarden.scale.staging import Stage
 from facewarden.verbs.scaling import launch as module
 from facewarden.verbs.scaling.launch import launch, parse_resources
 
@@ -138,6 +144,47 @@ def test_a_launch_goes_on_with_what_is_done(
     assert engine.tried == [3]
     assert same(tmp_path / "clean", whole)
     assert len(list((tmp_path / "clean.shards").glob("*/purified.csv"))) == 3
+
+
+def test_shares_that_were_kept_are_of_the_past(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = f"purify {photos} --out {tmp_path / 'clean'} --purifier jpeg --region photo"
+    monkeypatch.setattr(module, "_engine", lambda *_: Here(losses={}))
+    assert launch(command, shards=2, keep=True).done == 2
+    Image.new("RGB", (40, 40), (200, 10, 10)).save(photos / "3.png")
+    shutil.rmtree(tmp_path / "clean")
+    monkeypatch.setattr(module, "_engine", lambda *_: Here(losses={2: 9}))
+    with pytest.raises(BadInputError, match="1 of 2 shares failed"):
+        launch(command, shards=2, keep=True)
+    monkeypatch.setattr(module, "_engine", lambda *_: Here(losses={}))
+    assert launch(command, shards=2, keep=True).done == 1  # that one was stopped, and goes on
+    with Image.open(next((tmp_path / "clean").glob("3*.png"))) as made:
+        assert made.getpixel((20, 20))[0] > 150  # type: ignore[index]
+
+
+def test_a_share_runs_in_the_folder_of_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(there)
+    job = ShardJob(Shard(1, 1), ("purify", "photos", "--out", "o", "--shard", "1/1"))
+    gone = ShardJob(Shard(1, 1), ("purify",), folder=tmp_path / "absent")
+    monkeypatch.chdir(elsewhere)  # where Ray was started on that machine
+    seen: list[Path] = []
+
+    @contextmanager
+    def following(words: Sequence[str], *, folder: Path) -> Iterator[Any]:
+        seen.append(folder)
+        with subprocess.Popen([sys.executable, "-c", ""], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+            yield process
+
+    monkeypatch.setattr("facewarden.scale.job.following", following)
+    assert run_job(job) == JobEnd(job)
+    assert "absent" in run_job(gone).error
+    url = elsewhere.as_uri()
+    stage = Stage(f"{url}/photos", f"{url}/clean")
+    assert replace(gone, stage=stage).place == elsewhere
+    assert replace(gone, stage=replace(stage, out=None)).place == tmp_path / "absent"
+    assert seen[0] == there
 
 
 def test_what_an_engine_needs_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -99,6 +100,42 @@ def test_what_passes_is_tried_again_and_what_is_torn_does_not_stay(photos: Path,
     assert [path.name for path in (tmp_path / "got").iterdir()] == ["0.png"]
     with pytest.raises(BadInputError, match=r"cannot read absent\.png"):
         Store(photos.as_uri()).fetch("absent.png", tmp_path / "x.png")
+
+
+class Encrypted:
+    """A store whose tags have the form of an MD5 and are none, as those of objects that a key of KMS encrypts."""
+
+    def __init__(self, fs: Any, *, wrong: int) -> None:
+        self.fs, self.wrong = fs, wrong
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.fs, name)
+
+    def info(self, path: str) -> dict[str, Any]:
+        return {**self.fs.info(path), "ETag": f'"{hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()}"'}
+
+    def get_file(self, path: str, target: str) -> None:
+        self.fs.get_file(path, target)
+        if self.wrong:
+            self.wrong -= 1
+            data = Path(target).read_bytes()
+            Path(target).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_a_tag_that_is_no_hash_refuses_no_file_and_hides_no_wrong_byte(photos: Path, tmp_path: Path) -> None:
+    store = Store(photos.as_uri())
+    store.fs = Encrypted(store.fs, wrong=0)
+    store.fetch("0.png", tmp_path / "0.png")
+    assert (tmp_path / "0.png").read_bytes() == (photos / "0.png").read_bytes()
+    store.fs = Encrypted(store.fs.fs, wrong=2)
+    store.fetch("2.png", tmp_path / "2.png")
+    assert store.fs.wrong == 0
+    assert (tmp_path / "2.png").read_bytes() == (photos / "2.png").read_bytes()
+    there = Store((tmp_path / "there").as_uri())
+    there.fs, there._local = Encrypted(there.fs, wrong=0), False
+    (tmp_path / "there").mkdir()
+    there.send(photos / "0.png", "0.png")
+    assert (tmp_path / "there" / "0.png").read_bytes() == (photos / "0.png").read_bytes()
 
 
 def test_a_file_is_whole_under_its_name(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

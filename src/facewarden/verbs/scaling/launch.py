@@ -22,14 +22,14 @@ from facewarden.scale.command import SharedCommand, parse_command
 from facewarden.scale.job import Engine, JobEnd, ShardJob, cores, run_with_retries
 from facewarden.scale.local import LocalEngine
 from facewarden.scale.ray import RayEngine
-from facewarden.scale.record import read_records
+from facewarden.scale.record import forget_record, read_records
 from facewarden.scale.slurm import SlurmEngine
 from facewarden.scale.staging import Stage, fetch_records, send_merged, shards_url, stage_of
 from facewarden.scale.storage import Store
 from facewarden.verbs.scaling.merge import Merged, merge, merge_homes
 
 EngineName = Literal["local", "ray", "slurm"]
-_RECORD = "launch.json"
+_RECORD, _MERGED = "launch.json", "merged"
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,8 +65,9 @@ def launch(
     """Run a verb in shares, each in a process of its own, and merge them into what one call writes.
 
     A call that was stopped goes on: shares that are done are not run again, and the others resume. Shares lie in
-    `OUT.shards` until they are merged. All machines must see the command's folders, unless they lie in a store:
-    `score`, `purify` and `cloak` read photos from s3://BUCKET/FOLDER, gs:// or file://, and write results there.
+    `OUT.shards` until they are merged; after that the same command begins anew. All machines must see the folder in
+    which launch runs and the command's folders, unless these lie in a store: `score`, `purify` and `cloak` read photos
+    from s3://BUCKET/FOLDER, gs:// or file://, and write results there.
 
     Args:
         command: a command line of a verb with `shard`, such as "purify photos --out clean".
@@ -96,7 +97,7 @@ def launch(
     home = out.with_name(f"{out.name}.shards")
     hold(home)
     _claim(home, shared, count)
-    jobs, places = [], []
+    jobs, places = [], list[str]()
     for number in range(1, count + 1):
         shard = Shard(number, count)
         place = shared.share_out(shard, below=str(home))
@@ -106,7 +107,9 @@ def launch(
             jobs.append(ShardJob(shard, line, command=shared.with_out(place), stage=stage))
     _run(_engine(engine, home, together, address, given), jobs, attempts=attempts, label=f"{engine}: {shared.verb}")
     merged = merge(places, out=out)
-    if not keep:
+    if keep:
+        write_json(home / _RECORD, {**_about(shared, count), _MERGED: True})
+    else:
         shutil.rmtree(home, ignore_errors=True)
     return Launched(count, len(jobs), merged, str(merged.file))
 
@@ -200,15 +203,19 @@ def parse_resources(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _claim(home: Path, shared: SharedCommand, count: int) -> None:
-    """Remember what the shares are of: those of another command must not be merged."""
+    """Remember what the shares are of: those of another command must not be merged, nor those that were merged."""
     about, path = _about(shared, count), home / _RECORD
     try:
         held = read_json_bounded(path) if path.is_file() else None
-        if held is None:
+        merged = isinstance(held, dict) and bool(held.pop(_MERGED, False))
+        _check_same(home, held, about)
+        for number in range(1, count + 1) if merged else ():  # photos and models may be others by now
+            shard = Shard(number, count)
+            forget_record(Path(shared.share_out(shard, below=str(home))), shard)
+        if held is None or merged:
             write_json(path, about)
     except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: cannot be used: {error}", hint="a writable --out") from error
-    _check_same(home, held, about)
 
 
 def _about(shared: SharedCommand, count: int) -> dict[str, Any]:
