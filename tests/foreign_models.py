@@ -11,7 +11,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper, save
 
 TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
-Kind = Literal["logits", "softmax", "softmax_twice", "sigmoid", "clip", "neighbors", "random", "map", "embedding_first"]
+Kind = Literal["logits", "softmax", "softmax_twice", "softmax_in_bytes", "sigmoid", "clip", "neighbors", "random",
+               "map", "embedding_first"]  # fmt: skip
 CLASSES = ((-0.02, 0.0, 0.02), (0.02, 0.0, -0.02))
 """Weights of two classes on gray levels: the second one likes red, the first one blue."""
 
@@ -86,6 +87,14 @@ def _end(kind: Kind) -> list[NodeProto]:
         nodes = [helper.make_node("Softmax", ["line"], ["soft"], axis=1)]
         last = "Softmax" if kind == "softmax_twice" else "Identity"
         return [*nodes, helper.make_node(last, ["soft"], ["out"], **({"axis": 1} if last == "Softmax" else {}))]
+    if kind == "softmax_in_bytes":  # as quantizers of onnxruntime write it
+        levels = [helper.make_node("Constant", [], [one], value=numpy_helper.from_array(value))
+                  for one, value in (("step", np.float32(1 / 256)), ("zero", np.uint8(0)))]  # fmt: skip
+        return [
+            helper.make_node("Softmax", ["line"], ["soft"], axis=1), *levels,
+            helper.make_node("QuantizeLinear", ["soft", "step", "zero"], ["bytes"]),
+            helper.make_node("DequantizeLinear", ["bytes", "step", "zero"], ["out"]),
+        ]  # fmt: skip
     if kind == "sigmoid":
         return [helper.make_node("Sigmoid", ["line"], ["out"])]
     if kind == "clip":

@@ -56,6 +56,8 @@ def test_layout_type_size_and_batch_are_read_from_the_file(
     [
         ("softmax", {}, "softmax values, which sum to 1", '"output": "probability"'),
         ("softmax", {"weights": ((0.01, 0, 0),) * 3, "bona_fide": 0}, "sum to 1", '"output": "probability"'),
+        ("softmax_in_bytes", {"weights": ((0.01, 0, 0), (0, 0.01, 0), (0, 0, 0.01)), "bona_fide": 0},
+         "come out of a softmax", '"output": "probability"'),
         ("logits", {"output": "probability"}, "says probability, but its values are from -", '"output": "logits"'),
         ("logits", {"output": "probability", "weights": ONE}, "says probability", '"output": "logit"'),
         ("sigmoid", {"weights": ONE, "output": "logit"}, "come out of a sigmoid", '"output": "probability"'),

@@ -18,7 +18,8 @@ DTYPES = {
     "tensor(uint8)": np.uint8,
 }
 """Types of an input of pictures that can be filled."""
-_PASS = {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Transpose", "Dropout"}
+_PASS = {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Transpose", "Dropout", "QuantizeLinear",
+         "DequantizeLinear"}  # fmt: skip
 _ACTIVATIONS = {"Softmax", "Sigmoid", "LogSoftmax"}
 _LONGEST_WALK = 64
 

@@ -154,7 +154,8 @@ def check_scores(values: Tensor, settings: DetectorSettings, *, final: Sequence[
             )
         return [*_saturated(values, inside=True, source=source), *_constant(values, source)]
     if (inside and sums) or (final and final[0] in ("Softmax", "Sigmoid")):
-        how = "are softmax values, which sum to 1" if sums else "come out of a sigmoid" if final else "sum to 1"
+        end = f"come out of a {final[0].lower()}" if final else "sum to 1"
+        how = "are softmax values, which sum to 1" if sums else end
         raise BadInputError(
             f"{source}: its card says {settings.output}, but its values {how} ({span})", hint='"output": "probability"'
         )
