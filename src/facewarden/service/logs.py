@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +23,15 @@ _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
 def open_log(*, stream: Any = None, level: int = logging.INFO) -> Any:
-    """Return the logger of the service, and let uvicorn and facewarden log through the same lines.
+    """Return the logger of the service, and let uvicorn log through the same lines.
 
     Args:
         stream: a text stream, standard error when left out.
         level: of logging.
     """
     target = sys.stderr if stream is None else stream
-    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _without_message],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    shared = _shared()
+    handler = _handler(target)
     for name in _UVICORN:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
@@ -48,6 +41,41 @@ def open_log(*, stream: Any = None, level: int = logging.INFO) -> Any:
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
+
+
+@contextmanager
+def facewarden_in_lines(*, stream: Any = None) -> Iterator[None]:
+    """Let facewarden itself log through the same lines, in place of those of a command, while a process serves.
+
+    Args:
+        stream: a text stream, standard error when left out.
+    """
+    logger = logging.getLogger("facewarden")
+    before = logger.handlers
+    logger.handlers = [_handler(sys.stderr if stream is None else stream)]
+    try:
+        yield
+    finally:
+        logger.handlers = before
+
+
+def _shared() -> list[Any]:
+    return [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+
+
+def _handler(target: Any) -> logging.Handler:
+    """Writes what other libraries log as JSON, a line each."""
+    made = logging.StreamHandler(target)
+    made.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_shared(), _without_message],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    return made
 
 
 class ActionLog:

@@ -18,7 +18,7 @@ import uvicorn
 
 from facewarden.core.errors import BadInputError
 from facewarden.service.app import create_app
-from facewarden.service.logs import open_log
+from facewarden.service.logs import facewarden_in_lines, open_log
 from facewarden.service.settings import ServiceSettings
 from facewarden.service.state import Service
 from facewarden.service.store.database import open_database
@@ -97,7 +97,8 @@ def serve(
     Raises:
         BadInputError: as `prepare`.
     """
-    prepare(settings, certificate=certificate, private_key=private_key, log=log).run()
+    with facewarden_in_lines():
+        prepare(settings, certificate=certificate, private_key=private_key, log=log).run()
 
 
 def prepare(

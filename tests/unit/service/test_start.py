@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -69,6 +70,21 @@ def test_the_database_lies_in_the_folder_whatever_its_name(tmp_path: Path) -> No
     engine = open_database(ServiceSettings(data=folder).database_url)
     engine.dispose()
     assert (folder / "service.db").is_file()
+
+
+def test_what_facewarden_says_while_it_serves_is_json_as_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ready:
+        def run(self) -> None:
+            logging.getLogger("facewarden").warning("mine.onnx: is this a decision?\n%s", "second line")
+
+    monkeypatch.setattr("facewarden.service.serving.prepare", lambda *_, **__: Ready())
+    assert main(["serve", "--data", str(tmp_path)]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(one["event"], one["level"]) for one in told] == [
+        ("mine.onnx: is this a decision?\nsecond line", "warning")
+    ]
 
 
 def test_files_of_tls_are_checked_before_models_are_loaded(
