@@ -29,6 +29,8 @@ router = APIRouter(prefix=f"{ROOT}/audits", include_in_schema=False, dependencie
 PRESETS = ("quick", "standard", "thorough")
 _FIELDS = ("detector", "preset", "policy", "seed", "captures", "faces", "fail_on")
 ENDED = ("done", "failed", "canceled")
+_MOST = 100
+"""Audits that the page lists."""
 
 
 @router.get("")
@@ -109,13 +111,13 @@ async def _list(
     request: Request, *, status: int = 200, given: dict[str, str] | None = None, wrong: str = ""
 ) -> Response:
     service = service_of(request)
-    found = (await wire.listed(request, most=100)).audits
+    found = (await wire.listed(request, most=_MOST)).audits
     settings = service.settings
     return render(
         request, "audits", status=status, audits=[_shown(job) for job in found], wrong=wrong,
         given={"preset": "quick", "policy": "eer", "seed": "0"} | (given or {}),
         done=[_shown(job) for job in found if job.state == "done"], detectors=list(service.models.detectors),
-        presets=PRESETS, captures=sorted(settings.captures), faces=sorted(settings.faces),
+        presets=PRESETS, most=_MOST, captures=sorted(settings.captures), faces=sorted(settings.faces),
     )  # fmt: skip
 
 

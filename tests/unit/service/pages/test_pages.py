@@ -205,6 +205,19 @@ def test_nobody_is_led_away(reader: httpx.Client, to: str) -> None:
     assert answer.headers["location"] == f"{ROOT}/score"
 
 
+def test_a_list_that_is_cut_says_so(tmp_path: Path) -> None:
+    with served(settings_in(tmp_path)) as made:
+        for number in range(101):
+            job = made.service.jobs.submit("audit", {"preset": "quick"})
+            assert job is not None
+            made.service.jobs.cancel(job.id)
+            if number == 98:
+                assert "latest 100" not in httpx.get(f"{made.url}{ROOT}/audits", timeout=60).text
+        page = httpx.get(f"{made.url}{ROOT}/audits", timeout=60).text
+        assert page.count('<th scope="row">') == 100
+        assert "Only the latest 100 are listed." in page
+
+
 def test_an_audit_is_started_followed_and_ended_without_scripts(reader: httpx.Client) -> None:
     page = reader.get(f"{ROOT}/audits").text
     assert "There is no audit yet" in page
