@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from facewarden.service.logs import open_log
 from facewarden.service.metrics import Metrics
 from facewarden.service.settings import JobLimits
 from facewarden.service.store.database import open_database
-from facewarden.service.store.job_store import JobStore
+from facewarden.service.store.job_store import Job, JobStore
 
 
 def test_an_outcome_after_an_open_line_is_heard(tmp_path: Path) -> None:
@@ -31,6 +32,38 @@ def test_an_outcome_after_an_open_line_is_heard(tmp_path: Path) -> None:
         said.read(process, tmp_path / "job.log")
     assert (said.progress, said.outcome) == ({"done": 1}, {"gate": None})
     assert (tmp_path / "job.log").read_text() == " 10%|#| 1/9plain\n 90%|#| 8/9"
+
+
+def test_audits_leave_the_threads_that_requests_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'service.db'}")
+    store = JobStore(engine)
+    most, ready, end = 40, threading.Barrier(41), threading.Event()  # Python's own pool has 32 threads at most
+
+    def hours(_: JobRunner, __: Job) -> None:
+        ready.wait(60)
+        end.wait(60)
+
+    monkeypatch.setattr(JobRunner, "_work", hours)
+    for _ in range(most):
+        store.submit("audit", {})
+
+    async def run() -> None:
+        limits = JobLimits(at_once=most)
+        runner = JobRunner(store, owner="me", folder=tmp_path, limits=limits, metrics=Metrics(), log=None)
+        await runner.start()
+        waiting = threading.Thread(target=ready.wait, args=(60,))
+        waiting.start()
+        while waiting.is_alive():
+            await asyncio.sleep(0.02)
+        try:
+            assert (await asyncio.wait_for(asyncio.to_thread(store.counts), 20))["running"] == most
+        finally:
+            end.set()
+            await runner.stop()
+
+    asyncio.run(run())
+    engine.dispose()
+    assert not ready.broken
 
 
 def test_relative_paths_of_the_settings_hold_in_the_folder_of_the_service(

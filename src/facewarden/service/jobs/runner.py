@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class JobRunner:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._running: dict[asyncio.Future[None], str] = {}
+        # of their own: an audit takes hours, and every request needs one of the threads that all share
+        self._threads = ThreadPoolExecutor(limits.at_once, "jobs")
 
     async def start(self) -> None:
         """Queue again what this server was working on when it was killed, and begin."""
@@ -73,6 +76,7 @@ class JobRunner:
             await self._task
         if self._running:
             await asyncio.wait(self._running)
+        self._threads.shutdown(wait=False)
         await asyncio.to_thread(self.store.give_back, owner=self.owner)  # where it fails, the next start does it
 
     async def _take(self) -> None:
@@ -83,7 +87,7 @@ class JobRunner:
                     job = await asyncio.to_thread(self.store.claim, self.owner, lease=self._limits.lease)
                     if job is None:
                         break
-                    work = asyncio.ensure_future(asyncio.to_thread(self._work, job))
+                    work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, job)
                     self._running[work] = job.id
                     work.add_done_callback(self._ended)
                 counts = await asyncio.to_thread(self.store.counts)
