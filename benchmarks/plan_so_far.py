@@ -1,5 +1,7 @@
 """Summary of the cells of a plan that are done, while others are not: python benchmarks/plan_so_far.py PLAN RUN OUT
 
+With `--seeds 0` every part has these seeds alone: tables that need all seeds of a part are there from the first one on.
+
 PLAN and RUN are those of `facewarden bench PLAN --out RUN`; it may be running. OUT receives what that command writes at
 its end, whose first sentence says how many cells of which method are not done, and `cells.json`, with which
 `plan_cells.py` puts the finished cells into a run on another machine.
@@ -29,9 +31,13 @@ def main() -> None:
     parser.add_argument("plan")
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", help="of every part; by default those of the plan")
     options = parser.parse_args()
     read = read_plan(options.plan)
     kind = kind_of(read)
+    if options.seeds:
+        parts = [{**part, "seeds": options.seeds} for part in read.settings["parts"]]
+        read = replace(read, settings={**read.settings, "seeds": options.seeds, "parts": parts})
     cells = checked_cells(read, kind=kind, root=options.run)
     keys = cell_keys(cells, read.kind, code=kind.code)
     done: list[CellResult] = []
