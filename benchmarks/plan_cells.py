@@ -89,6 +89,16 @@ def unpack(held: dict[str, Any], run: Path) -> int:
     return put
 
 
+def plain_cells(held: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Name -> what a cell's file says, of what `pack` wrote.
+
+    Args:
+        held: of `pack`.
+    """
+    whole = [_plain(cell, held["shared"].__getitem__) for cell in held["cells"].values()]
+    return {cell["name"]: cell for cell in whole}
+
+
 def _plain(value: Any, shared: Callable[[str], Any]) -> Any:
     if isinstance(value, list):
         return [_plain(part, shared) for part in value]
