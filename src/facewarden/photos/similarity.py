@@ -17,6 +17,8 @@ _SAME = 100.0
 _PIXELS = 400_000
 """Of a strip: comparing takes a gigabyte and more for a million pixels."""
 _WINDOW = 11
+_FEW = 4096
+"""Windows up to which a comparison is computed in double precision: single would lose what a few pixels change."""
 
 
 def likeness(
@@ -59,8 +61,9 @@ def likeness(
                 slice(right.start, right.stop + _WINDOW - 1),
             )
             seen = (down.stop - down.start) * (right.stop - right.start)
-            lost += seen * (1 - float(ssim(to_images(before[part][None]), to_images(after[part][None]))))
-    return _psnr(errors, before.size), 1 - lost / (windows * across)
+            both = (to_images(picture[part][None]) for picture in (before, after))
+            lost += seen * (1 - float(ssim(*(one.double() if seen <= _FEW else one for one in both))))
+    return _psnr(errors, before.size), min(1.0, 1 - lost / (windows * across))
 
 
 def _windows_of(changed: NDArray[np.bool_]) -> slice:

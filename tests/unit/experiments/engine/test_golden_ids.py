@@ -38,7 +38,7 @@ GOLDEN = {
     "poisoned_training": (30, "b5c4cd74f33d8c4b"),
     "presentation_smoke": (8, "c212e06c675290c4"),
     "regrad_control": (30, "7790ebf8c2ca29a6"),
-    "rivals_simulated": (178, "b3a111ce373c156e"),
+    "rivals_simulated": (182, "86246f90d389ecaa"),
     "sfa_senses": (33, "44d2474c255e79aa"),
     "uncertainty_simulated": (6, "33d31647e0d14495"),
     "yardstick": (40, "db7b2c7c973f4ccf"),
@@ -49,7 +49,8 @@ Weights of the package that a cell holds by their hash are part of it, and so is
 cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of cloaks was fitted again and tells
 kinds, and its intervals are of the method in use. mmdg_published has the released forms of the baselines and the view
 of their code since version 0.2; the floors are new. The plans on 24 sites have captures of version 3, rivals_simulated
-40 people a site, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn.
+40 people a site and rows of color alone, and yardstick one more ceiling. adversarial_color has the recipe of the
+shipped color_cnn.
 """
 
 
