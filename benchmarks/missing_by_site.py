@@ -4,53 +4,56 @@
 
 The tables of a plan pool the people of a target; sites whose scores lie apart then cost a pooled area something. Here
 each site has an area of its own, and counts once. Differences are paired by site, one training (seed 0); intervals
-(95 %, Student) are for further sites after these trainings. A mean over few sites can be that of the most changed ones:
-so the median, the number of sites that rise, and both kinds of sites (those that the probe turns around, and the rest)
-stand beside it. `sources` is the same on the dev people of the sites that were trained on.
+(95 %) are for further sites after these trainings. A mean over few sites can be that of the most changed ones, so
+beside it stand the median, the number of sites that rise, the mean without the most changed site, and the means of both
+kinds of sites: those that the probe turns around, and the rest. `sources` is the same on the dev people of the sites
+that were trained on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from plan_cells import plain_cells
-from scipy.stats import t
 
 from facewarden.core.files import write_json
+from facewarden.experiments.domain_generalization.figures_over_seeds import ScoreSelection, selected_scores
+from facewarden.metrics.crossed import crossed_mean
 from facewarden.metrics.pad import auc
 
 NONE = "none"
+CHANCE = 0.5
+
+Areas = NDArray[np.float64]
 
 
-def areas(cell: dict[str, Any], split: str) -> Iterator[tuple[str, str, float]]:
-    """Missing sensors, site and AUC of everything that a cell scored of the tested or of the sources' dev people."""
+def areas(cell: dict[str, Any], split: str, missing: str) -> dict[str, float]:
+    """Site -> AUC of the tested people, or of the sources' dev people, without some sensors."""
+    held = selected_scores(cell, ScoreSelection(missing="" if missing == NONE else missing))
+    assert held is not None, f"no scores without {missing}"
     rows = cell["rows"][split]
-    label, domain = np.array(rows["label"]), np.array(rows["domain"])
-    (last,) = cell["scores"].values()
-    for missing, scores in {NONE: last[split], **cell["missing" if split == "test" else "missing_dev"]}.items():
-        for site in sorted(set(domain.tolist())):
-            here = domain == site
-            if len(set(label[here].tolist())) > 1:
-                yield missing, site, float(auc(np.array(scores)[here], label[here]))
+    scores, label, domain = np.array(held[split]), np.array(rows["label"]), np.array(rows["domain"])
+    return {site: float(auc(scores[domain == site], label[domain == site])) for site in sorted(set(domain.tolist()))}
 
 
-def interval(values: np.ndarray) -> dict[str, float | int]:
-    """Mean over sites with its interval."""
-    reach = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-    mean = float(values.mean())
-    return {"value": mean, "low": mean - reach, "high": mean + reach, "n": len(values)}
+def mean(values: Areas) -> dict[str, float | int]:
+    """Mean over sites with its interval for further ones."""
+    found = crossed_mean(values[:, None]).interval()
+    return {"value": found.value, "low": found.low, "high": found.high, "n": len(values)}
 
 
-def change(part: np.ndarray, whole: np.ndarray) -> dict[str, Any]:
-    """Paired difference of two rows of sites, and on how many it rests."""
-    more = part - whole
-    return {**interval(more), "median": float(np.median(more)), "rises": int((more > 0).sum())}
+def change(more: Areas) -> dict[str, Any]:
+    """Mean of paired differences, and on how many sites it rests."""
+    kept = np.delete(more, np.abs(more).argmax())
+    return {
+        **mean(more), "median": float(np.median(more)), "rises": int((more > 0).sum()),
+        "without_most_changed": mean(kept),
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -62,50 +65,44 @@ def main() -> None:
     parser.add_argument("--turned", default="probe", help="sites are those under an AUC of 50 % by this method")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
-    half: dict[str, str] = {}
     cells = plain_cells(json.loads(options.cells.read_text(encoding="utf-8")))
-    for method in options.methods:
+    missings = [NONE, *cells[f"{options.floor} / {options.protocols[0]} / seed 0"]["result"]["missing"]]
+
+    def by_site(method: str, missing: str, split: str = "test") -> dict[str, float]:
+        found: dict[str, float] = {}
         for protocol in options.protocols:
-            cell = cells[f"{method} / {protocol} / seed 0"]["result"]
-            for split in ("test", "dev"):
-                for missing, site, area in areas(cell, split):
-                    found[method, split, missing][site] = area
-                    if split == "test":
-                        half[site] = protocol
-    sites = sorted(half)
-    missings = [key[2] for key in found if key[:2] == (options.methods[0], "test")]
+            found |= areas(cells[f"{method} / {protocol} / seed 0"]["result"], split, missing)
+        return dict(sorted(found.items()))
 
-    def row(method: str, missing: str, split: str = "test") -> np.ndarray:
-        return np.array([found[method, split, missing][site] for site in sorted(found[method, split, missing])])
+    def row(method: str, missing: str, split: str = "test") -> Areas:
+        return np.array(list(by_site(method, missing, split).values()))
 
-    turned = row(options.turned, NONE) < 0.5
+    turned = row(options.turned, NONE) < CHANCE
+    first = cells[f"{options.floor} / {options.protocols[0]} / seed 0"]["result"]["rows"]["test"]["domain"]
+    half = np.isin(list(by_site(options.floor, NONE)), sorted(set(first)))
     told: dict[str, Any] = {}
     for method in options.methods:
-        whole = row(method, NONE)
         told[method] = {}
         for missing in missings:
             part = row(method, missing)
             about: dict[str, Any] = {
-                "auc": interval(part),
-                "more_than_floor": change(part, row(options.floor, missing)),
-                "sources": interval(row(method, missing, "dev")),
-                "by_site": dict(zip(sites, part.tolist(), strict=True)),
+                "auc": mean(part),
+                "more_than_floor": change(part - row(options.floor, missing)),
+                "sources": mean(row(method, missing, "dev")),
+                "by_site": by_site(method, missing),
             }
             if missing != NONE:
-                about["more_than_with_all"] = change(part, whole)
-                about["at_turned_sites"] = change(part[turned], whole[turned])
-                about["at_other_sites"] = change(part[~turned], whole[~turned])
-                about["by_half"] = {
-                    name: change(part[here], whole[here])
-                    for name in options.protocols
-                    if (here := np.array([half[site] == name for site in sites])).any()
-                }
+                more = part - row(method, NONE)
+                about |= {
+                    "more_than_with_all": change(more),
+                    "at_turned_sites": change(more[turned]), "at_other_sites": change(more[~turned]),
+                    "by_half": {options.protocols[0]: change(more[half]), options.protocols[1]: change(more[~half])},
+                }  # fmt: skip
             told[method][missing] = about
             print(f"{method:<14} {missing:<16} {about['auc']['value']:.3f} {about.get('more_than_with_all', '')}")
-    told_sites = {"turned": int(turned.sum()), "other": int((~turned).sum()), "by": options.turned}
+    sites = {"turned": int(turned.sum()), "other": int((~turned).sum()), "by": options.turned}
     if options.out:
-        write_json(options.out, {"simulated": True, "floor": options.floor, "sites": told_sites, "methods": told})
+        write_json(options.out, {"simulated": True, "floor": options.floor, "sites": sites, "methods": told})
 
 
 if __name__ == "__main__":

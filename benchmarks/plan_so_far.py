@@ -57,6 +57,9 @@ def main() -> None:
         said = f"Not complete: {len(done)} of {len(cells)} cells are done. Missing, by method: {missing}."
         summary = replace(summary, sentences=(said, *summary.sentences))
     command, settings = f"facewarden bench {options.plan}", {"kind": read.kind, **read.settings}
+    if waiting or options.seeds:
+        seeds = f" --seeds {' '.join(map(str, options.seeds))}" if options.seeds else ""
+        command = f"python benchmarks/plan_so_far.py {options.plan} RUN OUT{seeds}"
     write_summary(summary, options.out, command=command, settings=settings)
     write_packed(options.run, options.out / "cells.json")
     print(f"{len(done)} of {len(cells)} cells are done")

@@ -27,13 +27,25 @@ def read_photo(path: Path | str) -> NDArray[np.uint8]:
         raise ExportError(f"{path}: {error.strerror}; give a photo") from error
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        if image is not None and data[:2].tobytes() != _JPEG:
+        if image is not None and _may_be_transparent(data):
             image = _on_white(data, np.asarray(image, np.uint8), path)
     except cv2.error as error:  # beyond a limit of OpenCV on pixels
         raise ExportError(f"{path}: a picture that is too large or damaged; make it smaller") from error
     if image is None:
         raise ExportError(f"{path}: no picture in a known format; convert it to PNG or JPEG")
     return np.ascontiguousarray(image[..., ::-1])
+
+
+def _may_be_transparent(data: NDArray[np.uint8]) -> bool:
+    """Whether a file must be read once more to see; of JPEG and most PNG files the header says that it need not."""
+    if data[:2].tobytes() == _JPEG:
+        return False
+    if data[:4].tobytes() != _PNG:
+        return True
+    header = (
+        data[:_HEADER].tobytes().partition(b"IDAT")[0]
+    )  # a color that stands for nothing is named before the pixels
+    return header[25] in _WITH_ALPHA or b"tRNS" in header or len(header) == _HEADER
 
 
 def _on_white(data: NDArray[np.uint8], color: NDArray[np.uint8], path: Path | str) -> NDArray[np.uint8]:
@@ -61,7 +73,11 @@ def _on_white(data: NDArray[np.uint8], color: NDArray[np.uint8], path: Path | st
     return np.round(turned[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
-_JPEG, _TIFF = b"\xff\xd8", (b"II", b"MM")
+_JPEG, _PNG, _TIFF = b"\xff\xd8", b"\x89PNG", (b"II", b"MM")
+_WITH_ALPHA = (4, 6)  # color types of PNG
+_HEADER = 1 << 16
+"""Bytes in which the pixels of a PNG file have begun, unless it holds long texts or profiles."""
+
 _TURNS: tuple[Callable[[NDArray[Any]], NDArray[Any]], ...] = (
     lambda pixels: pixels,
     lambda pixels: pixels[:, ::-1],

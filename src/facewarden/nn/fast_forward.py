@@ -126,7 +126,7 @@ class FastForward:
 
 
 class _Slope(nn.Module):
-    """PReLU of slopes up to 1, which is the larger of x and a x: onnxruntime's own takes five times as long."""
+    """PReLU of slopes up to 1, which is the larger of x and a x: onnxruntime's own takes several times as long."""
 
     slopes: Tensor
 
@@ -139,7 +139,7 @@ class _Slope(nn.Module):
 
 
 def _with_quick_slopes(network: nn.Module) -> nn.Module:
-    """A copy of a network whose PReLU are written as what onnxruntime computes quickly; the same values bit by bit."""
+    """A copy of a network whose PReLU are written as what onnxruntime computes quickly; the same finite values."""
     found = copy.deepcopy(network)
     for parent in list(found.modules()):
         for name, part in list(parent.named_children()):

@@ -97,7 +97,8 @@ def launch(
     home = out.with_name(f"{out.name}.shards")
     hold(home)
     _claim(home, shared, count)
-    jobs, places = [], list[str]()
+    jobs: list[ShardJob] = []
+    places: list[str] = []
     for number in range(1, count + 1):
         shard = Shard(number, count)
         place = shared.share_out(shard, below=str(home))

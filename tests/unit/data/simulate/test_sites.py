@@ -122,3 +122,9 @@ def test_photos_of_people_are_given_out_once() -> None:
 def test_every_site_needs_somebody() -> None:
     with pytest.raises(BadInputError, match="3 people at 24 sites"):
         plan(subjects=3)
+
+
+def test_both_halves_of_version_3_meet_every_level_of_every_factor() -> None:
+    first, second = dev_sites(3)[::2], dev_sites(3)[1::2]
+    for name in set(first[0].factors) - {"half"}:
+        assert {site.factors[name] for site in first} == {site.factors[name] for site in second}, name
