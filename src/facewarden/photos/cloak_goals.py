@@ -34,6 +34,7 @@ def person_goal(
     keys: Sequence[str],
     weights: Sequence[float],
     seed: int,
+    own: Tensor | None = None,
     landmarks: Tensor | None,
 ) -> Objective:
     """Make the goal of a cloak with one mask a person; all photos are of one.
@@ -44,13 +45,14 @@ def person_goal(
         clean: `(b, 3, 112, 112)` crops of one person.
         keys: one name per crop.
         seed: of the drawn strangers, where the goal is to look like one.
+        own: the photos that choose the stranger; all of them by default.
         landmarks: `(b, 5, 2)` in pixels of the crops, where they are known.
     """
     attack = method.attack
     assert attack.person_goal is not None
     more: dict[str, Any] = {}
     if attack.wants_target:  # the photo of the stranger that the first crop is given, for all of them
-        (targets,) = method.targets(surrogates, clean, keys=keys, seed=seed, own=clean)
+        (targets,) = method.targets(surrogates, clean, keys=keys, seed=seed, own=clean if own is None else own)
         more["anchors"] = targets[:1].expand_as(clean)
     people = ["person"] * len(clean)
     return PERSON_GOALS[attack.person_goal](

@@ -129,7 +129,9 @@ def test_an_anchor_draws_and_the_nearest_own_face_pushes() -> None:
         nearest = torch.stack([(seen[row] @ own[[0, 2, 3]].T).max() for row in (0, 2, 3)])
         by_hand.append((seen * far).sum(dim=1)[[0, 2, 3]] - nearest)
     torch.testing.assert_close(goal.loss({"rgb": moved})[[0, 2, 3]], torch.stack(by_hand).mean(dim=0))
-    torch.testing.assert_close(goal.select([2, 3]).loss({"rgb": moved[2:]}), goal.loss({"rgb": moved})[2:])
+    torch.testing.assert_close(
+        goal.select([0, 2, 3]).loss({"rgb": moved[[0, 2, 3]]}), goal.loss({"rgb": moved})[[0, 2, 3]]
+    )
     with pytest.raises(BadInputError, match="anchors"):
         TowardsAnchor(models(), faces(), anchors=anchor[:2], keys=KEYS, people=PEOPLE)
 
@@ -165,6 +167,31 @@ def test_a_mask_of_one_photo_is_put_on_the_others_and_costs_one_gradient_a_step(
     assert found.sample_gradients.tolist() == [3, 0, 0, 0]
     change = found.images["rgb"] - faces()
     torch.testing.assert_close(change[0], change[3], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_mask_knows_nothing_of_photos_that_do_not_make_it(tmp_path: Path, number: int) -> None:
+    def mask(others: int) -> Tensor:
+        own = faces()
+        own[2:] = make_faces(4, seed=others)[2:] * 0.8 + 0.1
+        more: dict[str, Any] = {"keys": KEYS, "people": ("x",) * 4}
+        goals = (
+            LeaveHull(models(), own, hull="center", **more),
+            LeaveHull(models(), own, hull="convex", **more),
+            RepelEachOther(models(), own, **more),
+            TowardsAnchor(models(), own, anchors=make_faces(1, seed=9).expand(4, -1, -1, -1), **more),
+        )
+        mesh = Protego.example(tmp_path).mesh
+        attack = (
+            Opom(steps=3, hull="center", photos=2),
+            Opom(steps=8, photos=2),
+            Protego(steps=2, step_size=0.5, side=16, mesh=mesh, photos=2),
+            FaceCloak(steps=3, variants=2, photos=2),
+        )[number]
+        return (attack(goals[number], BUDGET, seed=3).images["rgb"] - own)[:2]
+
+    assert float(mask(20).abs().max()) > 0
+    torch.testing.assert_close(mask(20), mask(21), atol=1e-6, rtol=0)
 
 
 def test_the_step_of_opom_is_the_sign_of_the_mean_gradient() -> None:

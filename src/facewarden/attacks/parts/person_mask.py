@@ -34,7 +34,8 @@ class PersonMask(Attack):
     Args:
         steps: gradient steps.
         photos: at most so many photos of a person make the mask, the first ones in the order given; it is then put on
-            all of them, so that the others say what it does to photos that it has not seen.
+            all of them, so that the others say what it does to photos that it has not seen: neither its gradients nor
+            its goal nor the final choice know them.
         precision: "bfloat16" reads gradients in less time on processors with its instructions; what was reached is
             measured in float32.
 
@@ -72,17 +73,19 @@ class PersonMask(Attack):
         return paint
 
     def perturb(self, objective: CountedObjective) -> Images:
-        """Return every photo with its person's mask, or as it was where the mask gained nothing over all of them."""
+        """Return every photo with its person's mask, or as it was where that gained nothing over those that made it."""
         if not len(objective) or objective.threat.eps == 0.0:
             return objective.clean
         people = objective.people
         first = _first_of_each(people, self.photos)
         shown = objective if bool(first.all()) else objective.narrow(first)
         paint = self.painter(objective)
-        masks = self.learn(shown, paint if shown is objective else self.painter(shown))
+        learned = paint if shown is objective else self.painter(shown)
+        masks = self.learn(shown, learned)
         with torch.no_grad():
             images = paint(masks)
-        gain = mean_by_person(objective.loss(images) - objective.loss(objective.clean), people)
+            seen = images if shown is objective else learned(masks)
+        gain = mean_by_person(shown.loss(seen) - shown.loss(shown.clean), shown.people)
         better = (gain > 0)[people.to(gain.device)].view(-1, 1, 1, 1)
         return {
             name: torch.where(better.to(image.device), images[name].to(image), image)

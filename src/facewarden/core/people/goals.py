@@ -43,10 +43,18 @@ class _OfPeople(PushAway):
         **more: Any,
     ) -> None:
         super().__init__(recognizers, images, keys=keys, people=people, **more)
-        self._own = tuple(
-            {who: reference[self._rows(who)[:_AT_MOST]] for who in dict.fromkeys(self.people)}
-            for reference in self._reference
-        )
+        self._own = self._known()
+
+    def select(self, rows: Sequence[int]) -> _OfPeople:
+        """Return the same goal for some of the photos; what is known of a person then comes from these alone."""
+        part = super().select(rows)
+        assert isinstance(part, _OfPeople)
+        part._own = part._known()
+        return part
+
+    def _known(self) -> tuple[dict[str, Tensor], ...]:
+        people = dict.fromkeys(self.people)
+        return tuple({who: reference[self._rows(who)[:_AT_MOST]] for who in people} for reference in self._reference)
 
     def _rows(self, who: str) -> list[int]:
         return [row for row, person in enumerate(self.people) if person == who]

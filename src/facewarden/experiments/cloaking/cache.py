@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ Rows = Mapping[str, Sequence[int]]
 Reader = Callable[[Tensor], NDArray[Any]]
 _CHUNK = 160
 _EMPTY = "identity"
+NO_ROWS: Rows = MappingProxyType({})
 
 
 class ExperimentCache:
@@ -55,9 +57,20 @@ class ExperimentCache:
         self._natural_read: dict[str, NDArray[Any]] = {}
         self._natural_treated: dict[str, NDArray[np.uint8]] = {}
 
-    def cloaked(self, recipe: CloakRecipe, person: str, *, rows: Sequence[int] = ()) -> NDArray[np.uint8]:
-        """Photos of a person, all of them or some rows, cloaked and then as published; `(n, 112, 112, 3)`."""
-        rows = list(rows) or self.crowd.people[person]
+    def cloaked(
+        self, recipe: CloakRecipe, person: str, *, rows: Sequence[int] = (), made_of: Sequence[int] = ()
+    ) -> NDArray[np.uint8]:
+        """Photos of a person, all of them or some rows, cloaked and then as published; `(n, 112, 112, 3)`.
+
+        Args:
+            recipe: the cloak.
+            person: whose photos.
+            rows: which ones.
+            made_of: the photos that make the mask of a cloak that has one for a person; the rows by default.
+        """
+        wanted = list(rows) or self.crowd.people[person]
+        first = list(made_of) if recipe.one_mask else []
+        rows = [*first, *(row for row in wanted if row not in first)] if first else wanted
         faces = self.crowd.faces
         clean, keys = faces.crops[rows], [faces.key[row] for row in rows]
         about = {
@@ -65,17 +78,28 @@ class ExperimentCache:
             "pixels": pixels_key(clean),
             "keys": keys,
         }
+        if recipe.one_mask:  # whether photos that did not make a mask are known to it changed with this
+            about["made of"] = len(first) or len(rows)
 
         def make() -> dict[str, NDArray[np.uint8]]:
-            return {"crops": recipe.cloak(clean, keys, recognizer=self.recognizer, purifier=self.purifier)}
+            made = recipe.cloak(
+                clean, keys, recognizer=self.recognizer, purifier=self.purifier, made_of=len(first) or None
+            )
+            return {"crops": made}
 
         crops: NDArray[np.uint8] = self.store.get("cloaks", about, make)["crops"]
+        crops = crops[[rows.index(row) for row in wanted]]
         for name in recipe.after:
             crops = to_crops(purify(self.purifier(name), to_images(crops)))
         return crops
 
     def treated(
-        self, *, purifier: str = _EMPTY, cloak: CloakRecipe | None = None, people: Sequence[str] = ()
+        self,
+        *,
+        purifier: str = _EMPTY,
+        cloak: CloakRecipe | None = None,
+        people: Sequence[str] = (),
+        made_of: Rows = NO_ROWS,
     ) -> NDArray[np.uint8]:
         """Crops after a purifier, of the whole population, with some people's photos cloaked; `(n, 112, 112, 3)`."""
         treat = self.purifier(purifier)
@@ -88,7 +112,8 @@ class ExperimentCache:
             return self._natural_treated[purifier]
         all_crops = self.treated(purifier=purifier).copy()
         for who in track(people, label=label, unit="people"):
-            all_crops[self.crowd.people[who]] = to_crops(purify(treat, to_images(self.cloaked(cloak, who))))
+            crops = self.cloaked(cloak, who, made_of=made_of.get(who, ()))
+            all_crops[self.crowd.people[who]] = to_crops(purify(treat, to_images(crops)))
         return all_crops
 
     def vectors(
@@ -98,6 +123,7 @@ class ExperimentCache:
         purifier: str = _EMPTY,
         cloak: CloakRecipe | None = None,
         people: Rows | Sequence[str] = (),
+        made_of: Rows = NO_ROWS,
     ) -> dict[str, Vectors]:
         """Embeddings after a purifier, of the whole population or of some people's cloaked photos.
 
@@ -106,11 +132,14 @@ class ExperimentCache:
             purifier: what every photo goes through first.
             cloak: None embeds every natural face.
             people: with a cloak, whose photos: all of a person's, or with a mapping some rows.
+            made_of: person -> rows that make the mask of a cloak that has one for a person; all of them by default.
 
         Returns:
             Recognizer -> `(n, d)` unit vectors; n is the whole population, with people who do not cloak as they are.
         """
-        return self._read("vectors", recognizers, self._embedder, purifier=purifier, cloak=cloak, people=people)
+        return self._read(
+            "vectors", recognizers, self._embedder, purifier=purifier, cloak=cloak, people=people, made_of=made_of
+        )
 
     def cloak_ahead(
         self, cloak: CloakRecipe, people: Sequence[str], *, purifiers: Sequence[str], recognizers: Sequence[str]
@@ -139,6 +168,7 @@ class ExperimentCache:
         purifier: str = _EMPTY,
         cloak: CloakRecipe | None = None,
         people: Rows | Sequence[str] = (),
+        made_of: Rows = NO_ROWS,
     ) -> NDArray[np.float16]:
         """Features of the lower, fixed half of an evaluation recognizer, for trackers that train the upper half."""
         model = self.recognizer(recognizer)
@@ -154,7 +184,10 @@ class ExperimentCache:
 
             return read
 
-        return self._read("halves", [recognizer], reader, purifier=purifier, cloak=cloak, people=people)[recognizer]
+        found = self._read(
+            "halves", [recognizer], reader, purifier=purifier, cloak=cloak, people=people, made_of=made_of
+        )
+        return found[recognizer]
 
     def _read(
         self,
@@ -165,6 +198,7 @@ class ExperimentCache:
         purifier: str,
         cloak: CloakRecipe | None,
         people: Rows | Sequence[str],
+        made_of: Rows = NO_ROWS,
     ) -> dict[str, NDArray[Any]]:
         treat = self.purifier(purifier)
         label = f"{cloak.name if cloak else 'natural faces'} after {purifier}"
@@ -181,7 +215,7 @@ class ExperimentCache:
         whole = self.crowd.people
         for who in track(people, label=label, unit="people"):
             rows = list(people[who]) if isinstance(people, Mapping) else whole[who]
-            crops = self.cloaked(cloak, who, rows=rows)
+            crops = self.cloaked(cloak, who, rows=rows, made_of=made_of.get(who, ()))
             part = next(self._chunks(kind, recognizers, reader, treat, [crops]))
             for name in recognizers:
                 embeddings[name][rows] = part[name]

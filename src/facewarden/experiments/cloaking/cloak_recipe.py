@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facewarden.attacks.parts.person_mask import PersonMask
 from facewarden.core.cloak import CloakSpecification
 from facewarden.core.embedding_goal import Impersonate, PushAway
 from facewarden.core.errors import BadInputError, NotFiniteError
@@ -65,6 +66,11 @@ class CloakRecipe(CloakSpecification):
         later = f", then {' and '.join(map(_short, self.after))}" if self.after else ""
         return f"{self.attack} {self.level}{planned}{later}"
 
+    @property
+    def one_mask(self) -> bool:
+        """Whether all photos of a person get one mask, so that it matters which of them make it."""
+        return isinstance(method_of(self).attack, PersonMask)
+
     def weights(self, recognizer: Build) -> list[float]:
         """Weight of every surrogate's term; `recognizer` builds one by name."""
         if not self.scaled:
@@ -82,7 +88,13 @@ class CloakRecipe(CloakSpecification):
         }  # fmt: skip
 
     def cloak(
-        self, crops: NDArray[np.uint8], keys: Sequence[str], *, recognizer: Build, purifier: Build
+        self,
+        crops: NDArray[np.uint8],
+        keys: Sequence[str],
+        *,
+        recognizer: Build,
+        purifier: Build,
+        made_of: int | None = None,
     ) -> NDArray[np.uint8]:
         """Cloak crops on their whole area and round them to eight bits, as a stored photo is.
 
@@ -90,14 +102,19 @@ class CloakRecipe(CloakSpecification):
             crops: `(n, 112, 112, 3)` uint8 RGB, of one person.
             keys: one name per crop; random starts are drawn by it.
             recognizer, purifier: build one by name.
+            made_of: how many of the crops, the first ones, may make the mask of a cloak that has one for a person; the
+                others get it unseen. All of them by default.
         """
         method = method_of(self)
         attack = method.attack
+        if made_of is not None and isinstance(attack, PersonMask):
+            attack = replace(attack, photos=min(attack.photos, made_of))
+            method = replace(method, attack=attack)
         models: list[Recognizer] = [recognizer(name) for name in self.surrogates]
         views: list[Purifier] = [purifier(name) for name in self.through]
         weights = self.weights(recognizer)
         seed = derive(self.seed, "cloak of users")
-        parts, own = [], to_images(crops)
+        parts, own = [], to_images(crops)[:made_of]
         batch = _BATCH if attack.person_goal is None else max(1, len(crops))  # one mask of all photos
         for start in range(0, len(crops), batch):
             clean = to_images(crops[start : start + batch])
@@ -140,12 +157,14 @@ def goal_of(
         clean: `(b, 3, 112, 112)` crops.
         keys: one name per crop.
         seed: of the drawn strangers.
-        own: all photos of the person of these crops, where they are of one person; crops for one mask a person always
-            are.
+        own: the photos of the person of these crops from which targets are chosen, where they are of one person; crops
+            for one mask a person always are.
         landmarks: `(b, 5, 2)` in pixels of the crops, for attacks that want them.
     """
     if method.attack.person_goal is not None:
-        return person_goal(method, surrogates, clean, keys=keys, weights=weights, seed=seed, landmarks=landmarks)
+        return person_goal(
+            method, surrogates, clean, keys=keys, weights=weights, seed=seed, own=own, landmarks=landmarks
+        )
     if not method.attack.wants_target:
         return PushAway(surrogates, clean, keys=keys, weights=weights)
     strangers = method.targets(surrogates, clean, keys=keys, seed=seed, own=own)

@@ -8,11 +8,11 @@ all of them through the purifier. Probes are clean and not purified (`probes="ra
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,12 @@ from facewarden.core.roles import Recognizer
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.experiments.cloaking.finetuned_tracker import FineTuning, Halves, Whole, end_to_end
+from facewarden.experiments.cloaking.population import Split
 from facewarden.experiments.cloaking.recognizer_kinds import RecognizerKind, loss_networks, recognizer_kind
 from facewarden.experiments.cloaking.trackers import Gallery, Tracker, UserOutcome, linear, nearest
 from facewarden.metrics.intervals import Interval, mean_by_subject
 
+Made = TypeVar("Made")
 Probes = Literal["raw", "purified"]
 _TUNING = FineTuning()
 TRACKERS: Mapping[str, Tracker] = MappingProxyType({"nearest": nearest, "linear": linear})
@@ -183,19 +185,21 @@ def _by_training(
         model = lab.recognizer(recognizer)
         if not (any(True for _ in model.parameters()) if whole else model.halves() is not None):
             continue
-        read = lab.treated if whole else partial(lab.halves, recognizer)
-        natural, cloaked = read(purifier=purifier), read(purifier=purifier, cloak=cloak, people=people)
+        read: Callable[..., NDArray[Any]] = lab.treated if whole else partial(lab.halves, recognizer)
+        natural = read(purifier=purifier)
+        splits = [lab.crowd.split(seed) for seed in seeds]
+        cloaked = of_splits(cloak, splits, partial(read, purifier=purifier, cloak=cloak, people=people))
         probe_inputs = read() if probes == "raw" else natural
         above = partial(Whole if whole else _above, model)
         outcomes[recognizer] = [
             end_to_end(
-                Halves(lab.crowd.split(seed), natural, cloaked, probe_inputs),
+                Halves(split, natural, made, probe_inputs),
                 people,
                 above=above,
                 how=tuning,
                 seed=seed,
             )
-            for seed in seeds
+            for seed, split, made in zip(seeds, splits, cloaked, strict=True)
         ]
     return outcomes
 
@@ -218,18 +222,31 @@ def _by_embedding(
 ) -> Outcomes:
     raw = lab.vectors(recognizers)
     natural = lab.vectors(recognizers, purifier=purifier)
-    cloaked = lab.vectors(recognizers, purifier=purifier, cloak=cloak, people=people)
     probe_vectors = raw if probes == "raw" else natural
     splits = [lab.crowd.split(seed) for seed in seeds]
+    cloaked = of_splits(cloak, splits, partial(lab.vectors, recognizers, purifier=purifier, cloak=cloak, people=people))
     return {
         recognizer: [
             TRACKERS[tracker](
-                Gallery(split, natural[recognizer], cloaked[recognizer], probe_vectors[recognizer]), list(people)
+                Gallery(split, natural[recognizer], made[recognizer], probe_vectors[recognizer]), list(people)
             )
-            for split in splits
+            for split, made in zip(splits, cloaked, strict=True)
         ]
         for recognizer in recognizers
     }
+
+
+def of_splits(cloak: CloakRecipe, splits: Sequence[Split], read: Callable[..., Made]) -> list[Made]:
+    """What every split reads of cloaked photos; a mask of a person is made of the split's gallery, never of probes.
+
+    Args:
+        cloak: how people cloak.
+        splits: who is where.
+        read: reads what is cloaked; takes `made_of`.
+    """
+    if not cloak.one_mask:
+        return [read()] * len(splits)
+    return [read(made_of=split.gallery) for split in splits]
 
 
 def collected(outcomes: Sequence[Mapping[str, UserOutcome]], people: Sequence[str]) -> tuple[NDArray[Any], ...]:

@@ -79,6 +79,7 @@ class Cloaking(PlanKind):
                     "recognizers": gallery.recognizers or plan.recognizers,
                     "users": gallery.users or plan.users,
                     "skip_people": plan.skipped(gallery),
+                    **_mask(plan, cloak),
                     **common,
                 }
                 cells.append(PlanCell(f"{gallery.title} / {cloak} / {purifier}", values))
@@ -98,6 +99,7 @@ class Cloaking(PlanKind):
                     "users": table.users or plan.users,
                     "passed_over": plan.skipped(table),
                     "tuning": table.tuning if tracker in TRAINED else {},
+                    **_mask(plan, cloak),
                     **common,
                 }
                 cells.append(PlanCell(f"{table.title} / {cloak} / {purifier} / {tracker}", values))
@@ -200,7 +202,9 @@ class Cloaking(PlanKind):
             shown.append(cost_table(costs))
             sentences += cost_sentences(grid, costs, candidate=ours)
         shown += [cells_table(title, cells, grid) for title, cells in tables.items()]
-        shown += [gallery_table(title, rows) for title, rows in galleries.items()]
+        fpir = {gallery.title: gallery.fpir for gallery in plan.galleries}
+        for title, rows in galleries.items():
+            shown.append(gallery_table(title, rows, fpir=fpir[title], strangers=plan.distractors // 2))
         used = {name for table in plan.crossed for name in (*table.cloaks, *table.purifiers)}
         used.update(plan.cost)
         sentences += [f"Left out: {name}: {why}." for name, why in plan.known()[1].items() if name in used]
@@ -235,6 +239,11 @@ def _common(plan: CloakingPlan) -> dict[str, Any]:
     """What every cell holds; the sealed people only where they are left out, so that older ids stay as they are."""
     sealed = {"without_sealed": True} if plan.without_sealed else {}
     return {name: getattr(plan, name) for name in _COMMON} | sealed
+
+
+def _mask(plan: CloakingPlan, cloak: str) -> dict[str, Any]:
+    """Of cells of one mask a person: probes do not make it; where they did, ids of cells were other ones."""
+    return {"mask_of": "gallery"} if cloak_of(cloak, plan.cloaks[cloak]).one_mask else {}
 
 
 def _expanded(spec: str) -> str:

@@ -19,13 +19,11 @@ from facewarden.experiments.cloaking.galleries.four_cells import four_cells
 from facewarden.experiments.cloaking.galleries.growing import grow, growing
 from facewarden.experiments.cloaking.galleries.identification import Embedded, Misses, search
 from facewarden.experiments.cloaking.galleries.mixed import HIDDEN, OTHERS, mixed
-from facewarden.experiments.cloaking.galleries.table import gallery_table
 from facewarden.experiments.cloaking.population import CHOSEN_BY, Split, is_sealed, load_crowd
 from facewarden.experiments.cloaking.settings import CloakingPlan, plan_of
 from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.engine.summary import render_markdown
 from facewarden.experiments.plans.cloaking import entry
-from facewarden.metrics.intervals import Interval
 
 PEOPLE = ("p0", "p1", "p2")
 AWAY = 9
@@ -263,11 +261,3 @@ def test_only_what_a_scene_reads_decides_its_cells(photos: Path) -> None:
     assert scene() == scene(shares=[0.1], old=3)
     assert scene() != scene(fpir=0.1)
     assert scene(scene="mixed") != scene(scene="mixed", shares=[0.1])
-
-
-def test_a_table_counts_searches_and_leaves_unknown_figures_empty() -> None:
-    half = Interval(0.5, 0.2, 0.8, 4, "by hand")
-    row = GalleryRow("c", "none", "r", "surrogate", "first", {"rank1": half}, 2, (0, 1))
-    table = gallery_table("t", [row])
-    assert table.rows[0][5:] == ("50.0 (20.0–80.0)", "", "", 4)
-    assert "2 people cloak, splits by seeds 0, 1" in (table.note or "")

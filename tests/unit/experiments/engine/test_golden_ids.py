@@ -21,8 +21,8 @@ GOLDEN = {
     "cloaking_london": (11, "4796c7b090b92e45"),
     "cloaking_orl": (11, "3dba1513ddf6a351"),
     "cloaking_scrapshots": (11, "468ba579d4095153"),
-    "cloaks_two": (74, "bbf006d7e0823bc1"),
-    "cloaks_two_whole": (6, "8d1e9e6be2a07e8a"),
+    "cloaks_two": (74, "d07297ae576cc56c"),
+    "cloaks_two_whole": (6, "95c29e918682c00b"),
     "fine_grained": (169, "b273102bb1fd6685"),
     "fine_grained_heads": (16, "9179f3ae98ca0f9a"),
     "fine_grained_light": (36, "e0115f6028f16f8b"),
@@ -48,9 +48,9 @@ GOLDEN = {
 Weights of the package that a cell holds by their hash are part of it, and so is the card of a purifier: the plans named
 cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of cloaks was fitted again and tells
 kinds, and its intervals are of the method in use. mmdg_published has the released forms of the baselines and the view
-of their code since version 0.2; the floors are new. The plans on 24 sites have captures of version 3, rivals_simulated
-40 people a site and rows of color alone, and yardstick one more ceiling. adversarial_color has the recipe of the
-shipped color_cnn.
+of their code since version 0.2; the floors are new. Cells of cloaks_two with one mask for a person say that probes do
+not make it. The plans on 24 sites have captures of version 3, rivals_simulated 40 people a site and rows of color
+alone, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn.
 """
 
 

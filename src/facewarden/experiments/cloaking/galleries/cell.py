@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from facewarden.experiments.cloaking.cache import ExperimentCache
@@ -12,6 +13,7 @@ from facewarden.experiments.cloaking.galleries.four_cells import four_cells
 from facewarden.experiments.cloaking.galleries.growing import growing
 from facewarden.experiments.cloaking.galleries.identification import Embedded, Misses
 from facewarden.experiments.cloaking.galleries.mixed import mixed
+from facewarden.experiments.cloaking.measure import of_splits
 from facewarden.experiments.cloaking.recognizer_kinds import RecognizerKind, recognizer_kind
 from facewarden.metrics.intervals import Interval
 
@@ -72,18 +74,16 @@ def gallery_rows(
     """
     people = lab.crowd.attackers(users, skip_people=skip_people)
     models = [lab.recognizer(name) for name in cloak.surrogates]
-    natural, cloaked = (
-        lab.vectors(recognizers, purifier=purifier),
-        lab.vectors(recognizers, purifier=purifier, cloak=cloak, people=people),
-    )
-    probes, cloaked_probes = lab.vectors(recognizers), lab.vectors(recognizers, cloak=cloak, people=people)
+    natural, probes = lab.vectors(recognizers, purifier=purifier), lab.vectors(recognizers)
+    splits = [lab.crowd.split(seed) for seed in seeds]
+    read = partial(lab.vectors, recognizers, cloak=cloak, people=people)
+    cloaked = of_splits(cloak, splits, partial(read, purifier=purifier))
+    cloaked_probes = of_splits(cloak, splits, read)
     rows = []
     for name in recognizers:
         pooled: dict[str, Misses] = {}
-        for seed in seeds:
-            embedded = Embedded(
-                lab.crowd.split(seed), natural[name], cloaked[name], probes[name], cloaked_probes[name], scene["fpir"]
-            )
+        for seed, split, made, asked in zip(seeds, splits, cloaked, cloaked_probes, strict=True):
+            embedded = Embedded(split, natural[name], made[name], probes[name], asked[name], scene["fpir"])
             for case, found in _cases(embedded, people, scene, seed):
                 pooled[case] = pooled[case] + found if case in pooled else found
         card = lab.recognizer(name).card
