@@ -72,6 +72,18 @@ def most_suspicious(faces: Sequence[Suspicion]) -> Suspicion:
     return max(faces, key=lambda one: (math.isnan(one.likelihood), one.likelihood))
 
 
+@runtime_checkable
+class PurifiesByKind(TellsCloaks, Protocol):
+    """One that purifies as the kind of cloak demands, and so knows the kinds when it has purified."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Kinds of cloaks that it tells apart; one at least."""
+
+    def purified_by_kind(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Purified faces `(b, 3, h, w)`, and the likelihood `(b, kinds)` of each kind before."""
+
+
 class CloakDetector:
     """Likelihood that aligned faces are cloaked.
 
@@ -92,6 +104,7 @@ class CloakDetector:
         self.purifier = made
         self._teller: TellsCloaks = made
         self._teller_of_kinds = made if isinstance(made, TellsKinds) and made.kinds else None
+        self._by_kind = made if isinstance(made, PurifiesByKind) else None
 
     def __call__(self, images: Tensor, *, restored: Tensor | None = None, batch: int = 32) -> NDArray[np.float64]:
         """Likelihood `(b,)` in [0, 1] of aligned faces.
@@ -107,7 +120,8 @@ class CloakDetector:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of cloaks that it tells apart."""
-        return () if self._teller_of_kinds is None else tuple(self._teller_of_kinds.kinds)
+        told = self._teller_of_kinds or self._by_kind
+        return () if told is None else tuple(told.kinds)
 
     def suspicions(self, images: Tensor, *, restored: Tensor | None = None, batch: int = 32) -> list[Suspicion]:
         """Likelihood and likeliest kind of each face; the arguments are those of a call."""
@@ -117,12 +131,36 @@ class CloakDetector:
                 found += self._told(images[rows], None if restored is None else restored[rows])
         return found
 
+    def purified(self, images: Tensor, *, batch: int = 32) -> tuple[Tensor, list[Suspicion]]:
+        """Faces after this detector's own purifier, and what is said of each; nothing is computed twice.
+
+        Args:
+            images: as in a call.
+            batch: as in a call.
+        """
+        made: list[Tensor] = []
+        found: list[Suspicion] = []
+        with torch.no_grad():
+            for part in torch.split(images, batch) if len(images) else ():
+                if self._by_kind is not None:
+                    purified, each = self._by_kind.purified_by_kind(part)
+                    found += self._named(each)
+                else:
+                    purified = self.purifier(part)
+                    found += self._told(part, purified)
+                made.append(purified)
+        return torch.cat(made) if made else images, found
+
+    def _named(self, each: Tensor) -> list[Suspicion]:
+        names = likeliest(self.kinds, each)
+        return [Suspicion(float(row.double().max()), name) for row, name in zip(each, names, strict=True)]
+
     def _told(self, images: Tensor, restored: Tensor | None) -> list[Suspicion]:
         if self._teller_of_kinds is not None:
             made = self.purifier(images) if restored is None else restored
-            each = self._teller_of_kinds.kind_likelihoods(images, made)
-            names = likeliest(self.kinds, each)
-            return [Suspicion(float(row.double().max()), name) for row, name in zip(each, names, strict=True)]
+            return self._named(self._teller_of_kinds.kind_likelihoods(images, made))
+        if self._by_kind is not None:
+            return self._named(self._by_kind.purified_by_kind(images)[1])
         if restored is not None and isinstance(self._teller, TellsFromRestored):
             likelihoods = self._teller.likelihood_from(images, restored)
         else:

@@ -82,8 +82,8 @@ class FacePurifier:
         if not photos:
             return []
         crops = to_images(np.concatenate([photo.crops() for photo in photos]))
-        restored = _restored(self.purifier, crops)
-        found = self._suspicions(crops, restored, photos)
+        restored, each = self._purified(crops)
+        found = _most_suspicious(each, photos)
         likelihoods = [None if one is None else one.likelihood for one in found]
         wanted = (torch.round(restored * 255) / 255 - crops) * border()
         made = []
@@ -95,13 +95,13 @@ class FacePurifier:
         kinds = [self._kind(one) for one in found]
         return [PurifiedPhoto(*values) for values in zip(made, likelihoods, identities, kinds, strict=True)]
 
-    def _suspicions(self, crops: Tensor, restored: Tensor, photos: Sequence[FacesOfPhoto]) -> list[Suspicion | None]:
-        """Of the most suspicious face of each photo."""
-        if self.detector is None:
-            return [None] * len(photos)
-        own = restored if self.detector.purifier is self.purifier else None
-        faces = iter(self.detector.suspicions(crops, restored=own))
-        return [most_suspicious([next(faces) for _ in photo.faces]) for photo in photos]
+    def _purified(self, crops: Tensor) -> tuple[Tensor, list[Suspicion] | None]:
+        """Purified faces, and what the detector says of each before."""
+        if self.detector is not None and self.detector.purifier is self.purifier:
+            return self.detector.purified(crops, batch=_TOGETHER)
+        with torch.no_grad():
+            restored = torch.cat([self.purifier(part) for part in torch.split(crops, _TOGETHER)])
+        return restored, None if self.detector is None else self.detector.suspicions(crops)
 
     def _kind(self, found: Suspicion | None) -> str:
         least = SUSPICIOUS if self.threshold is None else self.threshold
@@ -128,9 +128,12 @@ class FacePurifier:
         ]
 
 
-def _restored(purifier: Purifier, crops: Tensor) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([purifier(part) for part in torch.split(crops, _TOGETHER)])
+def _most_suspicious(faces: Sequence[Suspicion] | None, photos: Sequence[FacesOfPhoto]) -> Sequence[Suspicion | None]:
+    """Of the faces of each photo."""
+    if faces is None:
+        return [None] * len(photos)
+    each = iter(faces)
+    return [most_suspicious([next(each) for _ in photo.faces]) for photo in photos]
 
 
 def _by_photo(rows: Tensor, photos: Sequence[FacesOfPhoto]) -> Iterator[Tensor]:

@@ -63,7 +63,7 @@ def test_a_face_without_a_likelihood_is_the_most_suspicious_of_its_photo(
     detector = CloakDetector(model)
     said = [Suspicion(0.1), Suspicion(0.1)]
     said[lost] = Suspicion(float("nan"))
-    monkeypatch.setattr(detector, "suspicions", lambda crops, restored=None: said)
+    monkeypatch.setattr(detector, "purified", lambda crops, batch: (model(crops), said))
     (photo,) = faces(1)
     (made,) = FacePurifier(model, None, detector, 0.5)([replace(photo, faces=photo.faces * 2)])
     assert made.likelihood is not None

@@ -56,10 +56,12 @@ class Population:
     Attributes:
         faces: crops; the person of a distractor starts with "distractor:".
         key: of the pixels, so that what was computed from them is found again.
+        only_sealed: whether nobody but the people of `is_sealed` cloaks.
     """
 
     faces: AlignedFaces
     key: str
+    only_sealed: bool = False
 
     @property
     def people(self) -> dict[str, list[int]]:
@@ -99,10 +101,11 @@ class Population:
         Raises:
             BadInputError: nobody is left.
         """
-        chosen = tuple(_ordered(self.people)[skip_people : skip_people + count])
+        may = [who for who in _ordered(self.people) if is_sealed(who) or not self.only_sealed]
+        chosen = tuple(may[skip_people : skip_people + count])
         if not chosen:
             raise BadInputError(
-                f"{self.faces.source}: nobody is left to cloak: {len(self.people)} people have two photos with a face, "
+                f"{self.faces.source}: nobody is left to cloak: {len(may)} people have two photos with a face, "
                 f"and {skip_people} are skipped",
                 hint="a smaller --skip-people, or a set of more people",
             )

@@ -104,6 +104,7 @@ class CloakingPlan:
         candidate, baselines: the purifier that is judged, and the others; by default "puface" and all others.
         galleries: tables of galleries: identification, growing and mixed ones.
         without_sealed: leave out the people who are kept for the sealed test of the second purifier.
+        only_sealed: they alone cloak, everybody else is in the galleries: the sealed test itself.
         goals, headline: what is to be shown; the first headline is drawn.
         cost: purifiers whose cost is measured.
         rounds: of the bootstrap of the cost.
@@ -130,6 +131,7 @@ class CloakingPlan:
     headline: tuple[HeadlineSettings, ...] = ()
     galleries: tuple[GallerySettings, ...] = ()
     without_sealed: bool = False
+    only_sealed: bool = False
     cost: tuple[Text, ...] = ()
     rounds: Count = 200
     skip_missing: bool = False
@@ -150,6 +152,8 @@ class CloakingPlan:
             check_all_known(headline.cloaks, self.cloaks, at=("headline", place, "cloaks"))
         check_all_known(self.cost, purifiers, at=("cost",))
         check_all_known(self.baselines, purifiers, at=("baselines",))
+        if self.without_sealed and self.only_sealed:
+            raise SettingError("nobody is left to cloak: the sealed people are left out", at=("only_sealed",))
         if self.candidate is not None:
             check_known(self.candidate, purifiers, at=("candidate",))
 

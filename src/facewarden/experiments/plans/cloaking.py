@@ -33,6 +33,7 @@ from facewarden.reporting.document import Figure, Table
 
 _COMMON = ("set", "photos", "distractors", "aligner")
 """Settings of a plan that decide whose faces every cell is about."""
+_SEALED = ("without_sealed", "only_sealed")
 
 
 class Cloaking(PlanKind):
@@ -236,8 +237,8 @@ def _data_of(galleries: Mapping[str, Sequence[GalleryRow]]) -> dict[str, Any]:
 
 
 def _common(plan: CloakingPlan) -> dict[str, Any]:
-    """What every cell holds; the sealed people only where they are left out, so that older ids stay as they are."""
-    sealed = {"without_sealed": True} if plan.without_sealed else {}
+    """What every cell holds; of the sealed people only what differs from the default, so that older ids stay."""
+    sealed = {name: True for name in _SEALED if getattr(plan, name)}
     return {name: getattr(plan, name) for name in _COMMON} | sealed
 
 
@@ -256,18 +257,18 @@ def _expanded(spec: str) -> str:
 
 def _lab_of(settings: Mapping[str, Any], shared: Path) -> ExperimentCache:
     common = (settings[name] for name in _COMMON)
-    return _lab(*common, shared, without_sealed=settings.get("without_sealed", False))
+    return _lab(*common, shared, **{name: settings.get(name, False) for name in _SEALED})
 
 
 @lru_cache(maxsize=2)
 def _lab(
-    dataset: str, photos: int, distractors: int, aligner: str, shared: Path, *, without_sealed: bool
+    dataset: str, photos: int, distractors: int, aligner: str, shared: Path, *, without_sealed: bool, only_sealed: bool
 ) -> ExperimentCache:
     crowd = load_crowd(
         _expanded(dataset), people=10**6, photos=photos, distractors=distractors, store=Store(shared), aligner=aligner,
         without_sealed=without_sealed,
     )  # fmt: skip
-    return ExperimentCache(crowd, shared)
+    return ExperimentCache(replace(crowd, only_sealed=only_sealed), shared)
 
 
 def _budgets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,16 @@ def test_people_of_the_sealed_test_are_a_fixed_share_and_are_left_out(
     )
     rest = load_crowd(str(photos), **whole, store=Store(tmp_path / "store"), without_sealed=True)
     assert sorted(rest.people) == sorted(everybody.people)[1:]
+    tested = replace(everybody, only_sealed=True)
+    assert tested.attackers(9) == (sorted(everybody.people)[0],)
+    assert tested.people == everybody.people
+    with pytest.raises(BadInputError, match="nobody is left to cloak: 1 people"):
+        tested.attackers(9, skip_people=1)
+
+
+def test_a_plan_does_not_both_leave_out_the_sealed_people_and_let_them_alone_cloak(photos: Path) -> None:
+    with pytest.raises(SettingError, match="nobody is left to cloak"):
+        plan_of(settings(photos, without_sealed=True, only_sealed=True))
 
 
 GALLERIES: list[dict[str, Any]] = [

@@ -1,0 +1,97 @@
+"""PuFace with a gate: faces that seem to have a smooth cloak or a tint also lose their slow colors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from facewarden.core.card import Card
+from facewarden.core.errors import BadInputError
+from facewarden.core.roles import Purifier
+from facewarden.nn.cloak_kinds import NOISE
+from facewarden.purifiers.puface import PuFace
+from facewarden.purifiers.slow_color import SlowColor
+
+_BLOCK = 32  # faces that the detector reads together: its features take far more memory than the faces
+
+
+class PuFaceGated(Purifier):
+    """Every face goes through `puface`; one with a kind of cloak that puface leaves also through `slow_color`.
+
+    puface subtracts what its network predicts, the residual. Its detector tells smooth cloaks and tints, which puface
+    does not remove. The gate opens at a low likelihood: to renew the slow colors of a natural face costs less than to
+    miss a cloak. Warps are not told and not removed.
+
+    Args:
+        gate: likelihood of a smooth cloak or a tint, in [0, 1], from which `slow_color` is applied.
+        sigma: of `slow_color`, in pixels of a crop of 112.
+        precision: of puface.
+
+    Raises:
+        BadInputError: a gate that is no likelihood, or weights of puface that tell no kinds of cloaks.
+
+    Source: written here; a residual behind a detector is the plan of LightShed (USENIX Security 2025).
+    """
+
+    differentiable = True
+
+    def __init__(self, *, gate: float = 0.2, sigma: float = 8.0, precision: str = "float32") -> None:
+        if not 0.0 <= gate <= 1.0:
+            raise BadInputError(f"the gate is a likelihood in [0, 1], got {gate}", hint="gate=0.2")
+        self.puface, self.slow = PuFace(precision=precision), SlowColor(sigma=sigma)
+        self.network = self.puface.network
+        self.gate, self.kinds = gate, self.puface.kinds
+        self._left = [place for place, kind in enumerate(self.kinds) if kind != NOISE]
+        if not self._left:
+            raise BadInputError("these weights of puface tell no kinds of cloaks", hint="install facewarden again")
+        own = self.puface.card
+        self.card: Card = replace(
+            own,
+            name="puface_gated",
+            summary="PuFace, and slow colors renewed in faces that seem to have a smooth cloak or a tint.",
+            intended_use="purify faces of unknown origin that may have smooth cloaks or tints, not noise alone",
+            limits="a warp is neither told nor removed; a cloak made through it is not removed; a natural face that "
+            "is taken for a cloak changes visibly, about one in twenty (docs/results/purifier_two.md)",
+            sha256={
+                f"{one.card.name}/{file}": digest
+                for one in (self.puface, self.slow)
+                for file, digest in one.card.sha256.items()
+            },
+            settings={"gate": gate, "sigma": sigma, "precision": precision, "features": own.settings["features"]},
+        )
+
+    @property
+    def own_precision(self) -> str:
+        """That of puface."""
+        return self.puface.own_precision
+
+    def purify(self, images: Tensor) -> Tensor:
+        """Return the purified faces."""
+        return self.purified_by_kind(images)[0]
+
+    def likelihood(self, images: Tensor) -> Float[Tensor, " b"]:
+        """Likelihood that each aligned face is cloaked: that of the likeliest kind, as of puface."""
+        return self.puface.likelihood(images)
+
+    def purified_by_kind(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Float[Tensor, "b k"]]:
+        """Purified faces, and the likelihood of each kind of cloak before.
+
+        Args:
+            images: aligned faces in [0, 1].
+        """
+        restored = self.puface(images)
+        if len(images) == 0:
+            return restored, restored.new_zeros(0, len(self.kinds))
+        parts = zip(torch.split(images.detach(), _BLOCK), torch.split(restored.detach(), _BLOCK), strict=True)
+        each = torch.cat([self.puface.kind_likelihoods(*part) for part in parts])
+        open_gate = each[:, self._left].amax(dim=1) >= self.gate
+        if not bool(open_gate.any()):
+            return restored, each
+        renewed = self.slow(restored[open_gate])
+        return restored.index_copy(0, open_gate.nonzero()[:, 0], renewed), each
+
+
+entry = PuFaceGated
