@@ -1,7 +1,8 @@
-"""PuFace with a gate: faces that seem to have a smooth cloak or a tint also lose their slow colors."""
+"""PuFace with a gate: faces that seem to have a tint, like make-up, also lose their slow colors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -19,48 +20,71 @@ _BLOCK = 32  # faces that the detector reads together: its features take far mor
 
 
 class PuFaceGated(Purifier):
-    """Every face goes through `puface`; one with a kind of cloak that puface leaves also through `slow_color`.
+    """Every face goes through `puface`; one that seems to have a tint also through `slow_color`.
 
-    puface subtracts what its network predicts, the residual. Its detector tells smooth cloaks and tints, which puface
-    does not remove. The gate opens at a low likelihood: to renew the slow colors of a natural face costs less than to
-    miss a cloak. Warps are not told and not removed.
+    puface subtracts what its network predicts, the residual. Its detector tells tints, which puface does not remove.
+    The gate opens at a low likelihood: to renew the slow colors of a natural face costs less than to miss a cloak. To
+    renew those of smooth cloaks helps no tracker (docs/results/purifier_two.md). Warps are not told and not removed.
 
     Args:
-        gate: likelihood of a smooth cloak or a tint, in [0, 1], from which `slow_color` is applied.
+        gate: likelihood of one of `kinds`, in [0, 1], from which `slow_color` is applied.
+        kinds: kinds of cloaks for which it is: "tint", "smooth" or both.
         sigma: of `slow_color`, in pixels of a crop of 112.
         precision: of puface.
 
+    Attributes:
+        kinds: every kind that the detector tells, in the order of `purified_by_kind`.
+
     Raises:
-        BadInputError: a gate that is no likelihood, or weights of puface that tell no kinds of cloaks.
+        BadInputError: a gate that is no likelihood, or kinds that the detector of puface does not tell.
 
     Source: written here; a residual behind a detector is the plan of LightShed (USENIX Security 2025).
     """
 
     differentiable = True
 
-    def __init__(self, *, gate: float = 0.2, sigma: float = 8.0, precision: str = "float32") -> None:
+    def __init__(
+        self,
+        *,
+        gate: float = 0.2,
+        kinds: Sequence[str] = ("tint",),
+        sigma: float = 8.0,
+        precision: str = "float32",
+    ) -> None:
         if not 0.0 <= gate <= 1.0:
             raise BadInputError(f"the gate is a likelihood in [0, 1], got {gate}", hint="gate=0.2")
         self.puface, self.slow = PuFace(precision=precision), SlowColor(sigma=sigma)
-        self.network = self.puface.network
-        self.gate, self.kinds = gate, self.puface.kinds
-        self._left = [place for place, kind in enumerate(self.kinds) if kind != NOISE]
-        if not self._left:
-            raise BadInputError("these weights of puface tell no kinds of cloaks", hint="install facewarden again")
+        self.network, self.gate = self.puface.network, gate
+        self.kinds = self.puface.kinds
+        offered = [kind for kind in self.kinds if kind != NOISE]
+        wanted = [kinds] if isinstance(kinds, str) else list(kinds)
+        if not wanted or not set(wanted) <= set(offered):
+            raise BadInputError(
+                f"kinds of cloaks {', '.join(map(str, wanted)) or 'none'}: the detector tells {', '.join(offered)}",
+                hint='kinds=["tint"]',
+            )
+        self._renewed = [place for place, kind in enumerate(self.kinds) if kind in wanted]
         own = self.puface.card
         self.card: Card = replace(
             own,
             name="puface_gated",
-            summary="PuFace, and slow colors renewed in faces that seem to have a smooth cloak or a tint.",
-            intended_use="purify faces of unknown origin that may have smooth cloaks or tints, not noise alone",
-            limits="a warp is neither told nor removed; a cloak made through it is not removed; a natural face that "
-            "is taken for a cloak changes visibly, about one in twenty (docs/results/purifier_two.md)",
+            summary="PuFace, and slow colors renewed in faces that seem to have a tint.",
+            intended_use="purify faces of unknown origin that may have tints, like make-up, and not noise alone",
+            limits="of strong tints a third stays on some recognizers; smooth cloaks are left as by puface, warps "
+            "whole; a cloak made through it stays; a natural face that is taken for a tint changes visibly "
+            "(docs/results/purifier_two.md)",
             sha256={
                 f"{one.card.name}/{file}": digest
                 for one in (self.puface, self.slow)
                 for file, digest in one.card.sha256.items()
             },
-            settings={"gate": gate, "sigma": sigma, "precision": precision, "features": own.settings["features"]},
+            settings={
+                "gate": gate,
+                "kinds": sorted(set(wanted)),
+                "sigma": sigma,
+                "precision": precision,
+                "features": own.settings["features"],
+            },
         )
 
     @property
@@ -87,7 +111,7 @@ class PuFaceGated(Purifier):
             return restored, restored.new_zeros(0, len(self.kinds))
         parts = zip(torch.split(images.detach(), _BLOCK), torch.split(restored.detach(), _BLOCK), strict=True)
         each = torch.cat([self.puface.kind_likelihoods(*part) for part in parts])
-        open_gate = each[:, self._left].amax(dim=1) >= self.gate
+        open_gate = each[:, self._renewed].amax(dim=1) >= self.gate
         if not bool(open_gate.any()):
             return restored, each
         renewed = self.slow(restored[open_gate])

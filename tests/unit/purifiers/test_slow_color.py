@@ -99,9 +99,14 @@ def test_a_closed_gate_is_puface_and_an_open_one_renews_every_face() -> None:
     restored = PuFace()(faces)
     assert torch.equal(PuFaceGated(gate=1.0)(faces), restored)
     torch.testing.assert_close(PuFaceGated(gate=0.0)(faces), SlowColor()(restored))
-    told = PuFace().kind_likelihoods(faces, restored)[:, 1:].amax(dim=1)
+    each = PuFace().kind_likelihoods(faces, restored)
+    for kinds, told in ((["tint"], each[:, 2]), ("smooth", each[:, 1]), (["tint", "smooth"], each[:, 1:].amax(dim=1))):
+        _gated_between(faces, restored, told, kinds)
+
+
+def _gated_between(faces: torch.Tensor, restored: torch.Tensor, told: torch.Tensor, kinds: str | list[str]) -> None:
     between = float(told.sort().values[:2].mean())
-    some = PuFaceGated(gate=between)(faces)
+    some = PuFaceGated(gate=between, kinds=kinds)(faces)
     for face, likelihood, made in zip(range(3), told.tolist(), some, strict=True):
         wanted = SlowColor()(restored)[face] if likelihood >= between else restored[face]
         torch.testing.assert_close(made, wanted)
@@ -117,6 +122,9 @@ def test_the_gate_does_not_stop_gradients_and_an_empty_batch_passes() -> None:
     assert each.shape == (0, 3)
     with pytest.raises(BadInputError, match="likelihood"):
         PuFaceGated(gate=1.1)
+    for kinds in (["warp"], ["noise"], []):
+        with pytest.raises(BadInputError, match="the detector tells smooth, tint"):
+            PuFaceGated(kinds=kinds)
 
 
 def test_the_detector_says_of_it_what_it_says_of_puface() -> None:
