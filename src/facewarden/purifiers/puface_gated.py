@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facewarden.core.card import Card
+from facewarden.core.compute.precision import forced_autocast
 from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Purifier
 from facewarden.nn.cloak_kinds import NOISE
@@ -71,7 +72,8 @@ class PuFaceGated(Purifier):
             summary="PuFace, and slow colors renewed in faces that seem to have a tint.",
             intended_use="purify faces of unknown origin that may have tints, like make-up, and not noise alone",
             limits="of strong tints a third stays on some recognizers; smooth cloaks are left as by puface, warps "
-            "whole; a cloak made through it stays; a natural face that is taken for a tint changes visibly "
+            "whole; a cloak made through it stays; a natural face that is taken for a tint changes visibly; aligned "
+            "faces alone, since the average face is laid over the whole picture "
             "(docs/results/purifier_two.md)",
             sha256={
                 f"{one.card.name}/{file}": digest
@@ -98,7 +100,7 @@ class PuFaceGated(Purifier):
 
     def likelihood(self, images: Tensor) -> Float[Tensor, " b"]:
         """Likelihood that each aligned face is cloaked: that of the likeliest kind, as of puface."""
-        return self.puface.likelihood(images)
+        return self._own().likelihood(images)
 
     def purified_by_kind(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Float[Tensor, "b k"]]:
         """Purified faces, and the likelihood of each kind of cloak before.
@@ -106,16 +108,23 @@ class PuFaceGated(Purifier):
         Args:
             images: aligned faces in [0, 1].
         """
-        restored = self.puface(images)
+        puface = self._own()
+        restored = puface(images)
         if len(images) == 0:
             return restored, restored.new_zeros(0, len(self.kinds))
         parts = zip(torch.split(images.detach(), _BLOCK), torch.split(restored.detach(), _BLOCK), strict=True)
-        each = torch.cat([self.puface.kind_likelihoods(*part) for part in parts])
+        with forced_autocast("float32", images.device):  # the detector reads in single precision, as it was fitted
+            each = torch.cat([puface.kind_likelihoods(*part) for part in parts])
         open_gate = each[:, self._renewed].amax(dim=1) >= self.gate
         if not bool(open_gate.any()):
             return restored, each
         renewed = self.slow(restored[open_gate])
         return restored.index_copy(0, open_gate.nonzero()[:, 0], renewed), each
+
+    def _own(self) -> PuFace:
+        """Puface, in the precision that is asked for of the whole."""
+        self.puface.asked_precision = self.asked_precision
+        return self.puface
 
 
 entry = PuFaceGated

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.card import Card
+from facewarden.core.compute.precision import at_least_single, forced_autocast
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
 
@@ -66,13 +67,15 @@ class SlowColor(Purifier):
         if len(images) == 0:
             return images
         height, width = images.shape[-2:]
-        average = functional.interpolate(
-            self._average[None].to(images), (height, width), mode="bilinear", align_corners=False
-        )
         sigmas = self.sigma * height / SIDE, self.sigma * width / SIDE
-        logs = torch.log(images + DARK)
-        changed = logs - _blurred(logs, sigmas) + _blurred(average, sigmas)
-        return (torch.exp(changed) - DARK).clamp(0.0, 1.0)
+        with forced_autocast("float32", images.device):  # logarithms in half precision are off by gray levels
+            values = at_least_single(images)
+            average = functional.interpolate(
+                self._average[None].to(values), (height, width), mode="bilinear", align_corners=False
+            )
+            logs = torch.log(values + DARK)
+            changed = logs - _blurred(logs, sigmas) + _blurred(average, sigmas)
+            return (torch.exp(changed) - DARK).clamp(0.0, 1.0).to(images.dtype)
 
 
 def average_face(images: Float[Tensor, "n 3 112 112"]) -> Float[Tensor, "3 28 28"]:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from facewarden.core.artifact import save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
+from facewarden.core.resolve import resolve_purifier
 from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.purifiers import slow_color
 from facewarden.purifiers.puface import PuFace
@@ -137,3 +138,23 @@ def test_the_detector_says_of_it_what_it_says_of_puface() -> None:
     torch.testing.assert_close(plain.purified(faces)[0], PuFace()(faces))
     torch.testing.assert_close(PuFaceGated().likelihood(faces), PuFace().likelihood(faces))
     assert gated.purified(faces[:0])[1] == []
+
+
+@pytest.mark.parametrize(("own", "asked"), [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_a_precision_that_is_asked_for_holds_for_the_network_inside_on_every_way(own: str, asked: str) -> None:
+    faces = make_faces(3)
+    gated = resolve_purifier(PuFaceGated(gate=0.0, precision=own), precision=asked)
+    assert isinstance(gated, PuFaceGated)
+    made, each = gated.purified_by_kind(faces)
+    restored = resolve_purifier(PuFace(precision=own), precision=asked)(faces)
+    for purified in (made, gated(faces)):
+        torch.testing.assert_close(purified, SlowColor()(restored), atol=2e-6, rtol=0)
+    torch.testing.assert_close(each, PuFace().kind_likelihoods(faces, restored), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("dtype", "steps"), [(torch.float16, 0.1), (torch.bfloat16, 0.6)])
+def test_logarithms_are_computed_in_single_precision(dtype: torch.dtype, steps: float) -> None:
+    faces = make_faces(2).to(dtype)  # bfloat16 has steps of one gray level itself
+    made = SlowColor()(faces)
+    assert made.dtype == dtype
+    assert float((made.float() - SlowColor()(faces.float())).abs().max()) * 255 < steps
