@@ -52,7 +52,7 @@ def sealed_faces(spec: str) -> NDArray[np.uint8]:
 def measured(
     faces: NDArray[np.uint8], purifiers: Sequence[Purifier], recognizers: Sequence[Recognizer]
 ) -> dict[str, Any]:
-    """Median cosines and the share of faces that change visibly, by edit.
+    """Median cosines, of all faces and of those that change visibly, and the share of the latter, by edit.
 
     Args:
         faces: `(n, 112, 112, 3)`, natural.
@@ -70,12 +70,18 @@ def measured(
             moved = (after - images).abs().flatten(1).mean(dim=1) * 255 > 2.0
             count = int(moved.sum())
             low, high = share_bounds(moved.double().numpy(), np.ones(len(images)))
-            cosines = {
-                one.card.name: float(np.median((embed_all(one, after, batch=32) * before[one.card.name]).sum(axis=1)))
+            each = {
+                one.card.name: (embed_all(one, after, batch=32) * before[one.card.name]).sum(axis=1)
                 for one in recognizers
             }
-            changed = {"value": count / len(images), "low": low, "high": high}
-            row[purifier.card.name] = {"changed": changed, "cosine": cosines, "lowest": min(cosines.values())}
+            cosines = {model: float(np.median(values)) for model, values in each.items()}
+            seen = [float(np.median(values[moved.numpy()])) for values in each.values() if count]
+            row[purifier.card.name] = {
+                "changed": {"value": count / len(images), "low": low, "high": high},
+                "cosine": cosines,
+                "lowest": min(cosines.values()),
+                "lowest_of_changed": min(seen, default=None),
+            }
         rows.append(row)
     worst = {one.card.name: min(row[one.card.name]["lowest"] for row in rows[1:]) for one in purifiers}
     return {"people": len(faces), "rows": rows, "worst_edit": worst, "seed": SEED}
