@@ -12,6 +12,10 @@ from stand_ins import make_faces
 pytestmark = pytest.mark.parametrize("name", names("purifiers"), scope="module")
 
 
+RENEW_SLOW_COLORS = ("slow_color", "puface_gated")
+"""They replace slow colors on purpose; what of a face they keep is in tests/unit/purifiers/test_slow_color.py."""
+
+
 def built(name: str) -> Purifier:
     purifier: Purifier = build("purifiers", name)
     return purifier
@@ -35,6 +39,8 @@ def test_it_keeps_shape_range_and_dtype(name: str, size: tuple[int, int]) -> Non
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_black_and_white_stay_in_range(name: str, value: float) -> None:
+    if name == "slow_color":
+        pytest.skip("a flat picture has slow colors alone, which are replaced")
     purified = built(name)(torch.full((1, 3, 112, 112), value))
     assert float((purified - value).abs().mean()) < 0.02
 
@@ -50,6 +56,8 @@ def test_an_image_is_purified_alike_in_any_company(name: str) -> None:
 
 
 def test_it_keeps_the_face(name: str) -> None:
+    if name in RENEW_SLOW_COLORS:
+        pytest.skip("slow colors are replaced")
     given = images()
     assert float((built(name)(given) - given).abs().mean()) < 0.1
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from facewarden.core.card import Card
 from facewarden.core.compute.precision import forced_autocast
 from facewarden.core.errors import BadInputError
+from facewarden.core.registry import load
 from facewarden.core.roles import Purifier
 from facewarden.nn.cloak_kinds import NOISE
-from facewarden.purifiers.puface import PuFace
-from facewarden.purifiers.slow_color import SlowColor
+from facewarden.purifiers.parts.learned import LearnedPurifier
 
 _BLOCK = 32  # faces that the detector reads together: its features take far more memory than the faces
 
@@ -54,7 +54,8 @@ class PuFaceGated(Purifier):
     ) -> None:
         if not 0.0 <= gate <= 1.0:
             raise BadInputError(f"the gate is a likelihood in [0, 1], got {gate}", hint="gate=0.2")
-        self.puface, self.slow = PuFace(precision=precision), SlowColor(sigma=sigma)
+        self.puface: LearnedPurifier = load("purifiers", "puface")(precision=precision)
+        self.slow: Purifier = load("purifiers", "slow_color")(sigma=sigma)
         self.network, self.gate = self.puface.network, gate
         self.kinds = self.puface.kinds
         offered = [kind for kind in self.kinds if kind != NOISE]
@@ -121,7 +122,7 @@ class PuFaceGated(Purifier):
         renewed = self.slow(restored[open_gate])
         return restored.index_copy(0, open_gate.nonzero()[:, 0], renewed), each
 
-    def _own(self) -> PuFace:
+    def _own(self) -> LearnedPurifier:
         """Puface, in the precision that is asked for of the whole."""
         self.puface.asked_precision = self.asked_precision
         return self.puface
