@@ -26,6 +26,7 @@ from facewarden.experiments.domain_generalization.figures_over_seeds import Scor
 from facewarden.metrics.crossed import crossed_mean
 from facewarden.metrics.pad import auc
 
+METHODS = ("thumbnail_24", "probe", "vit", "mmdg", "mmda", "ama", "cmfl", "ssan", "iadg", "ssdg", "evidence")
 NONE = "none"
 CHANCE = 0.5
 
@@ -59,9 +60,7 @@ def change(more: Areas) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cells", type=Path)
-    parser.add_argument(
-        "--methods", nargs="+", default=("thumbnail_24", "probe", "vit", "mmdg", "mmda", "ama", "evidence")
-    )
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--protocols", nargs="+", default=("half1_half2", "half2_half1"))
     parser.add_argument("--floor", default="thumbnail_24", help="a method with which the others are compared")
     parser.add_argument("--turned", default="probe", help="sites are those under an AUC of 50 % by this method")
