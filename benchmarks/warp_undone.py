@@ -36,7 +36,7 @@ from facewarden.photos.cloak_attack import surrogate_weights
 SURROGATES = ("mobilefacenet_512", "dlib_resnet34")
 RECOGNIZERS = ("mobilefacenet_512", "dlib_resnet34", "faceres", "facenet_inception")
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
-SKIPPED, SEEDS, BATCH = 16, (0, 1, 2), 8
+SKIPPED, SEEDS = 16, (0, 1, 2)
 WHOLE_RANGE = ThreatModel(eps=1.0)
 
 
@@ -60,10 +60,9 @@ def partly_undone(lab: ExperimentCache, rows: Sequence[int]) -> dict[float, Tens
     attack = Recorded(precision="bfloat16")
     attack(goal, WHOLE_RANGE, seed=0)
     moves = attack.kept[0]
-    found = {}
-    for share in SHARES:
-        shorter = Warp(pixels=attack.pixels * (1 - share)) if share < 1 else None
-        images = clean if shorter is None else shorter.render(clean, moves, WHOLE_RANGE)
+    found = {1.0: clean}
+    for share in SHARES[:-1]:
+        images = Warp(pixels=attack.pixels * (1 - share)).render(clean, moves, WHOLE_RANGE)
         found[share] = torch.round(images * 255) / 255
     return found
 
@@ -102,9 +101,8 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=12)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    crowd = load_crowd(
-        args.set, people=10**6, photos=5, distractors=300, store=Store(args.run), without_sealed=True
-    )  # fmt: skip
+    store = Store(args.run)
+    crowd = load_crowd(args.set, people=10**6, photos=5, distractors=300, store=store, without_sealed=True)
     lab = ExperimentCache(crowd, args.run)
     found = measured(lab, crowd.attackers(args.people, skip_people=SKIPPED))
     args.out.parent.mkdir(parents=True, exist_ok=True)

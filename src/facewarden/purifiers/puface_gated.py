@@ -24,8 +24,8 @@ class PuFaceGated(Purifier):
     """Every face goes through `puface`; one that seems to have a tint also through `slow_color`.
 
     puface subtracts what its network predicts, the residual. Its detector tells tints, which puface does not remove.
-    The gate opens at a low likelihood: to renew the slow colors of a natural face costs less than to miss a cloak. To
-    renew those of smooth cloaks helps no tracker (docs/results/purifier_two.md). Warps are not told and not removed.
+    The gate opens at a low likelihood, so that few tints are missed. To renew the slow colors of smooth cloaks was no
+    gain for any tracker (docs/results/purifier_two.md). Warps are not told and not removed.
 
     Args:
         gate: likelihood of one of `kinds`, in [0, 1], from which `slow_color` is applied.

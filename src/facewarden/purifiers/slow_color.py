@@ -16,6 +16,7 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import at_least_single, forced_autocast
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
+from facewarden.nn.separable import filter_separably
 
 DARK = 0.06
 """Added to values in [0, 1] before the logarithm, so that dark pixels do not decide."""
@@ -26,10 +27,10 @@ _SHIPPED = Path(__file__).parent.parent / "weights" / "slow_color"
 
 
 class SlowColor(Purifier):
-    """Takes make-up-like tints and smooth fields out of aligned faces, and with them shading and skin color.
+    """Takes tints like make-up out of aligned faces, and with them shading and skin color.
 
     In logarithms of the values, what a Gaussian of `sigma` pixels keeps is taken from the average face, all else stays
-    as it is: L' = L - G(L) + G(A). A gain that varies slowly over the face is a sum in logarithms, so it goes whole.
+    as it is: L' = L - G(L) + G(A). A gain that varies slowly over the face is a sum in logarithms, so most of it goes.
     The face itself changes visibly: apply it to faces that are suspected, as `puface_gated` does, not to all.
 
     Args:
@@ -67,14 +68,14 @@ class SlowColor(Purifier):
         if len(images) == 0:
             return images
         height, width = images.shape[-2:]
-        sigmas = self.sigma * height / SIDE, self.sigma * width / SIDE
+        sigma = self.sigma * (height + width) / (2 * SIDE)
         with forced_autocast("float32", images.device):  # logarithms in half precision are off by gray levels
             values = at_least_single(images)
             average = functional.interpolate(
                 self._average[None].to(values), (height, width), mode="bilinear", align_corners=False
             )
             logs = torch.log(values + DARK)
-            changed = logs - _blurred(logs, sigmas) + _blurred(average, sigmas)
+            changed = logs - _blurred(logs, sigma) + _blurred(average, sigma)
             return (torch.exp(changed) - DARK).clamp(0.0, 1.0).to(images.dtype)
 
 
@@ -88,20 +89,12 @@ def average_face(images: Float[Tensor, "n 3 112 112"]) -> Float[Tensor, "3 28 28
     return functional.avg_pool2d(logs[None], 4)[0].float()
 
 
-def _blurred(values: Tensor, sigmas: tuple[float, float]) -> Tensor:
-    """Gaussian filter down and across; the border pixel is repeated outside."""
-    for sigma, axis in zip(sigmas, (2, 3), strict=True):
-        radius = max(1, math.ceil(_TRUNCATE * sigma))
-        offsets = torch.arange(-radius, radius + 1, dtype=values.dtype, device=values.device)
-        kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-        kernel = kernel / kernel.sum()
-        batch, channels, height, width = values.shape
-        down = axis == 2
-        planes = values.reshape(batch * channels, 1, height, width)
-        padded = functional.pad(planes, (0, 0, radius, radius) if down else (radius, radius, 0, 0), mode="replicate")
-        shape = (1, 1, -1, 1) if down else (1, 1, 1, -1)
-        values = functional.conv2d(padded, kernel.view(shape)).reshape(values.shape)
-    return values
+def _blurred(values: Tensor, sigma: float) -> Tensor:
+    """Gaussian filter; the border pixel is repeated outside."""
+    radius = max(1, math.ceil(_TRUNCATE * sigma))
+    offsets = torch.arange(-radius, radius + 1, dtype=values.dtype, device=values.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    return filter_separably(functional.pad(values, (radius,) * 4, mode="replicate"), kernel / kernel.sum())
 
 
 entry = SlowColor

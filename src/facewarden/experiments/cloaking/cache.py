@@ -19,7 +19,7 @@ from facewarden.core.resolve import resolve_purifier
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store, pixels_key
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe, identity_of
-from facewarden.experiments.cloaking.population import Population
+from facewarden.experiments.cloaking.population import Population, Split
 from facewarden.experiments.cloaking.recognizer_build import build_recognizer
 from facewarden.photos.aligned import embed_all, purify, to_crops, to_images
 
@@ -142,7 +142,13 @@ class ExperimentCache:
         )
 
     def cloak_ahead(
-        self, cloak: CloakRecipe, people: Sequence[str], *, purifiers: Sequence[str], recognizers: Sequence[str]
+        self,
+        cloak: CloakRecipe,
+        people: Sequence[str],
+        *,
+        purifiers: Sequence[str],
+        recognizers: Sequence[str],
+        splits: Sequence[Split],
     ) -> None:
         """Cloak and embed people's photos for the store alone, so that `vectors` finds them there.
 
@@ -150,11 +156,13 @@ class ExperimentCache:
             cloak: the cloak.
             people: whose photos.
             purifiers, recognizers: after which and by whom they are embedded.
+            splits: whose galleries make the mask of a cloak that has one for a person.
         """
         for who in track(people, label=f"{cloak.name} of people", unit="people"):
-            crops = self.cloaked(cloak, who)
+            makers = [split.gallery[who] for split in splits] if cloak.one_mask else [()]
+            strips = [self.cloaked(cloak, who, made_of=rows) for rows in makers]
             for purifier in purifiers:
-                for _ in self._chunks("vectors", recognizers, self._embedder, self.purifier(purifier), [crops]):
+                for _ in self._chunks("vectors", recognizers, self._embedder, self.purifier(purifier), strips):
                     pass
 
     def _embedder(self, name: str) -> Reader:

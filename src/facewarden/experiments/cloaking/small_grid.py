@@ -101,8 +101,9 @@ def evaluate_cloaking(
     if shard_call(CLOAKED_PEOPLE) is not None:
         note_input("faces", crowd.key)
         people = share(crowd.attackers(users, skip_people=skip_people), str, of=CLOAKED_PEOPLE, group=str)
+        splits = [crowd.split(seed) for seed in seeds]
         for recipe in recipes:
-            lab.cloak_ahead(recipe, people, purifiers=purifier, recognizers=recognizer)
+            lab.cloak_ahead(recipe, people, purifiers=purifier, recognizers=recognizer, splits=splits)
         return (), (), dict(crowd.faces.skipped)
     cells: list[CloakingResult] = []
     for recipe in recipes:

@@ -98,6 +98,15 @@ def test_a_cloaked_probe_has_the_mask_of_the_gallery(tmp_path: Path) -> None:
     assert np.array_equal(where.cloaked(pixelwise, who, made_of=split.gallery[who]), where.cloaked(pixelwise, who))
 
 
+def test_what_a_share_of_people_cloaks_ahead_is_what_is_measured(tmp_path: Path) -> None:
+    where = lab(tmp_path)
+    people, splits = where.crowd.attackers(1), [where.crowd.split(seed) for seed in (0, 1)]
+    where.cloak_ahead(OPOM, people, purifiers=["identity"], recognizers=["three"], splits=splits)
+    ahead = sorted((tmp_path / "cloaks").iterdir())
+    measure(where, OPOM, purifier="identity", recognizers=["three"], tracker="nearest", attackers=1, seeds=[0, 1])
+    assert sorted((tmp_path / "cloaks").iterdir()) == ahead
+
+
 def test_only_cells_of_one_mask_have_other_ids_than_before(photos: Path, tmp_path: Path) -> None:
     plan = settings(photos)
     plan["cloaks"]["strong"] = {"attack": "opom", "level": 8, "surrogates": ["one"]}
