@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from facewarden.training.cost_counter import counted
 from facewarden.training.crops import CropSet
 from facewarden.training.loop import TrainSettings, fit
 from facewarden.training.objectives.awp import Awp
-from facewarden.training.objectives.parts.adversarial import bernoulli_divergence
+from facewarden.training.objectives.parts.adversarial import AdversarialObjective, bernoulli_divergence
 from facewarden.training.objectives.pgd_at import PgdAt
 from facewarden.training.objectives.sfa_at import SfaAt, some_rows
 from facewarden.training.objectives.trades import Trades
@@ -242,6 +242,25 @@ def test_passes_are_counted_by_sample_once_for_each_way_back() -> None:
         network(torch.zeros(3, 2))
     network(torch.zeros(7, 2))
     assert (passes.forward, passes.backward) == (12, 5)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: PgdAt(share=0.5, split=True, **PLAIN), lambda: SfaAt(generator_steps=1, split=True, **PLAIN)]
+)
+def test_split_statistics_are_those_of_clean_samples_alone_and_the_loss_goes_backward(
+    make: Callable[[], AdversarialObjective],
+) -> None:
+    model, alone = (registry.load("pad", "multitask").untrained({"size": 32}, seed=0).train() for _ in range(2))
+    faces = replace(toy_faces(8), tasks={})
+    batch = faces.with_images({"rgb": nn.functional.interpolate(faces.images["rgb"], size=32)})
+    buffers = dict(model.named_buffers())
+    make()(model, batch).total.backward()
+    alone(batch)
+    assert buffers
+    assert any(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
+    for name, value in alone.named_buffers():
+        torch.testing.assert_close(buffers[name], value, rtol=0, atol=0)
+    assert all(value is buffers[name] for name, value in model.named_buffers())  # the same tensors, as others hold them
 
 
 def test_heads_to_attack_must_be_there() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
 def statistics_kept(model: nn.Module, *, on: bool = True) -> Iterator[None]:
-    """Running means and variances are put back at the end; inside, batches are normalized by their own.
+    """Running means and variances stay as they are; inside, batches are normalized by their own.
+
+    Inside, the norms have copies. At the end they get their own tensors back, which nothing has written to: the
+    backward pass of what was computed before or inside still finds what it has saved.
 
     Source: the split of Xie et al., Adversarial Examples Improve Image Recognition (2020), where the norms of attacked
     samples are dropped after the training; here gains and biases are shared, statistics are not.
@@ -21,10 +24,15 @@ def statistics_kept(model: nn.Module, *, on: bool = True) -> Iterator[None]:
         on: whether to do so at all.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)] if on else []
-    before = [[value.clone() for value in norm.buffers()] for norm in norms]
+    own = [dict(norm.named_buffers(recurse=False)) for norm in norms]
+    _put(norms, [{name: value.clone() for name, value in held.items()} for held in own])
     try:
         yield
     finally:
-        for norm, kept in zip(norms, before, strict=True):
-            for value, old in zip(norm.buffers(), kept, strict=True):
-                value.copy_(old)
+        _put(norms, own)
+
+
+def _put(norms: Sequence[nn.Module], buffers: Sequence[Mapping[str, Tensor]]) -> None:
+    for norm, held in zip(norms, buffers, strict=True):
+        for name, value in held.items():
+            setattr(norm, name, value)
