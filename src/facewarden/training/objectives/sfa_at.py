@@ -46,10 +46,13 @@ class SfaAt(AdversarialObjective):
         cap: of the generators' map in gray levels.
         generator_steps: batches of 64 that the generators learn from before each epoch; only as many samples as they
             hold are kept in memory.
+        first_steps: more such batches before the first epoch, of the same samples again. Freshly made generators give
+            no map, and a few steps of Adam hardly move it.
+        keep_adam: whether Adam keeps its moments from one epoch to the next, instead of beginning anew.
         split: whether the statistics of batch normalization come from the clean samples alone, see `statistics_kept`.
 
     Raises:
-        BadInputError: no budget, a share outside (0, 1], or no generator steps.
+        BadInputError: no budget, a share outside (0, 1], no generator steps, or a negative number of first ones.
 
     Source: Yang et al., Exposing Fine-Grained Adversarial Vulnerability of Face Anti-Spoofing Models (2023); how it
     trains on the examples is not public, so that this is a choice made here.
@@ -68,17 +71,23 @@ class SfaAt(AdversarialObjective):
         heads: Sequence[str] = (),
         cap: float = 3.0,
         generator_steps: int = 8,
+        first_steps: int = 0,
+        keep_adam: bool = False,
         split: bool = False,
         modalities: tuple[Modality, ...] | list[Modality] = ("rgb",),
     ) -> None:
         super().__init__(base=base, base_settings=base_settings, eps=eps, steps=1, modalities=modalities)
-        if not 0.0 < share <= 1.0 or generator_steps < 1:
-            raise BadInputError(f"share {share:g}, {generator_steps} generator steps", hint="share=0.5")
+        if not 0.0 < share <= 1.0 or generator_steps < 1 or first_steps < 0:
+            raise BadInputError(
+                f"share {share:g}, {generator_steps} generator steps, {first_steps} first", hint="share=0.5"
+            )
         self.attack = registry.load("attacks", "fgsm")()
-        self.share, self.heads, self.generator_steps, self.split = share, tuple(heads), generator_steps, split
+        self.share, self.heads, self.split = share, tuple(heads), split
+        self.generator_steps, self.first_steps, self.keep_adam = generator_steps, first_steps, keep_adam
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(0, "sfa_at"))
             self.pair = GeneratorPair(cap=cap / 255, widths=_WIDTHS)
+        self._adam = self._new_adam()
         self._refreshed = 0.0
 
     @classmethod
@@ -113,10 +122,22 @@ class SfaAt(AdversarialObjective):
         return list(self.heads)
 
     def compute(self, model: Detector, batch: FaceBatch) -> AdversarialLoss:
-        """Attack, then learn; `gradients` has those of the generators' training as well."""
-        loss = super().compute(model, batch)
+        """Attack, then learn.
+
+        Of `parts`, "gradients" has those of the generators' training as well, and "sfa/size" is the mean of the map of
+        these samples as a share of its cap.
+        """
+        sizes: list[Tensor] = []
+        hook = self.pair.register_forward_hook(lambda _pair, _images, moved: sizes.append(moved.detach().abs().mean()))
+        try:
+            loss = super().compute(model, batch)
+        finally:
+            hook.remove()
         more = loss.parts["gradients"] + self._refreshed
-        return AdversarialLoss(loss.total, {**loss.parts, "gradients": more}, loss.batch, loss.attacked)
+        size = torch.stack(sizes).mean() / self.pair.cap
+        return AdversarialLoss(
+            loss.total, {**loss.parts, "gradients": more, "sfa/size": size}, loss.batch, loss.attacked
+        )
 
     def reading(self) -> GradientSource:
         """At the image moved by the generators' map."""
@@ -135,23 +156,27 @@ class SfaAt(AdversarialObjective):
         if held is None:
             return
         self.pair.to(held.device).requires_grad_(True)
-        optimizer = torch.optim.Adam(self.pair.parameters(), lr=1e-3)
+        if self.keep_adam:
+            self._adam.load_state_dict(self._adam.state_dict())  # moments of a checkpoint follow the generators
+        else:
+            self._adam = self._new_adam()
+        steps = self.generator_steps + (self.first_steps if epoch == 0 else 0)
         rng = np.random.default_rng(derive(seed, "sfa_at", epoch))
         waiting: list[int] = []
         used = 0
         with evaluating(model):
-            for _ in range(self.generator_steps):
+            for _ in range(steps):
                 if len(waiting) < min(_BATCH, len(held)):
                     waiting = rng.permutation(len(held)).tolist()
                 loss = _kept(model, held.select(waiting[:_BATCH]), self.pair)
                 used += len(waiting[:_BATCH])
                 waiting = waiting[_BATCH:]
-                optimizer.zero_grad()
+                self._adam.zero_grad()
                 for parameter, slope in zip(
                     self.pair.parameters(), torch.autograd.grad(loss, list(self.pair.parameters())), strict=True
                 ):
                     parameter.grad = slope
-                optimizer.step()
+                self._adam.step()
         self.pair.requires_grad_(False)
         self._refreshed = used / count
 
@@ -160,13 +185,23 @@ class SfaAt(AdversarialObjective):
         return {"generators": self.pair}
 
     def state_dict(self) -> dict[str, Any]:
-        """The generators, and the state of the loss that is learned."""
-        return {**super().state_dict(), "pair": dict(self.pair.state_dict())}
+        """The generators, their optimizer where it is kept, and the state of the loss that is learned."""
+        state = {**super().state_dict(), "pair": dict(self.pair.state_dict())}
+        if self.keep_adam:
+            state["adam"] = {str(row): held for row, held in self._adam.state_dict()["state"].items()}
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put back what `state_dict` gave."""
         super().load_state_dict(state)
         self.pair.load_state_dict(dict(state["pair"]))
+        if self.keep_adam:
+            kept = state.get("adam", {})
+            moments = {int(row): {name: value.clone() for name, value in kept[row].items()} for row in kept}
+            self._adam.load_state_dict({**self._adam.state_dict(), "state": moments})
+
+    def _new_adam(self) -> torch.optim.Adam:
+        return torch.optim.Adam(self.pair.parameters(), lr=1e-3)
 
 
 def some_rows(batches: Iterable[FaceBatch], wanted: int, *, seed: int) -> tuple[FaceBatch | None, int]:

@@ -143,6 +143,7 @@ OBJECTIVES: dict[str, Any] = {
     "awp": lambda: Awp(inner="pgd_at", inner_settings={"steps": 1, **PLAIN}),
     "sfa_at": lambda: SfaAt(generator_steps=1, **PLAIN),
 }
+KEPT = {**OBJECTIVES, "sfa_at kept": lambda: SfaAt(generator_steps=1, first_steps=3, keep_adam=True, **PLAIN)}
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -180,14 +181,40 @@ def test_generators_are_refreshed_kept_in_the_state_and_change_the_examples() ->
     assert not torch.equal(here.images["rgb"], plain.images["rgb"])
 
 
-@pytest.mark.parametrize("name", ["awp", "sfa_at"])
+def test_more_steps_before_the_first_epoch_and_a_kept_optimizer_let_the_map_grow() -> None:
+    def sizes(**settings: Any) -> tuple[float, float, float, int]:
+        objective, model = SfaAt(generator_steps=1, **settings, **PLAIN), ManyHeads()
+        found = [float(objective(model, toy_faces(8)).parts["sfa/size"])]
+        with counted(objective.pair) as passes:
+            for epoch in (0, 1):
+                objective.refresh(model, [toy_faces(48, seed=2)], epoch=epoch)
+                found.append(float(objective(model, toy_faces(8)).parts["sfa/size"]))
+        return found[0], found[1], found[2], passes.backward
+
+    fresh, more, kept = sizes(), sizes(first_steps=9), sizes(first_steps=9, keep_adam=True)
+    assert fresh[0] == more[0] == 0.0
+    assert 0.0 < fresh[1] < 0.2 * more[1] < 0.2
+    assert more[1] == kept[1]
+    assert kept[2] != more[2]
+    assert (fresh[3], more[3], kept[3]) == (2 * 48, 11 * 48, 11 * 48)  # the same samples come again
+
+
+def test_the_map_that_is_logged_is_that_of_the_attacked_images() -> None:
+    objective, model = SfaAt(generator_steps=1, cap=2.0, **PLAIN), ManyHeads()
+    objective.refresh(model, [toy_faces(48, seed=2)], epoch=0)
+    batch = toy_faces(8)
+    told = objective(model, batch).parts["sfa/size"]
+    assert float(told) == pytest.approx(float(objective.pair(batch.images["rgb"]).abs().mean()) * 255 / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["awp", "sfa_at", "sfa_at kept"])
 def test_training_under_the_loop_resumes_to_the_same_bits(name: str, tmp_path: Path) -> None:
     weights: list[dict[str, torch.Tensor]] = []
     for stop in (None, 1):
         model = registry.load("pad", "multitask").untrained({"size": 32}, seed=0)
         source = crops()
         for until in (stop, None) if stop else (None,):
-            objective = OBJECTIVES[name]()
+            objective = KEPT[name]()
             settings = TrainSettings(epochs=2, batch=8, rate=1e-3, margin=1.0)
             log = fit(
                 model,
@@ -199,7 +226,7 @@ def test_training_under_the_loop_resumes_to_the_same_bits(name: str, tmp_path: P
                 stop_after=until,
             )
         weights.append(dict(model.network.state_dict()))
-        assert log[-1]["gradients"] == 3 + (name == "sfa_at")
+        assert log[-1]["gradients"] == 3 + name.startswith("sfa_at")
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
