@@ -10,10 +10,11 @@ from annotated_types import MinLen
 
 from facewarden.core.errors import FacewardenError
 from facewarden.core.settings import Count, SettingError, Text, WrittenAs, read_settings
+from facewarden.experiments.adversarial_training.base_loss import with_base
 from facewarden.experiments.engine.plan_settings import Seeds
 from facewarden.experiments.engine.recipe_changes import CardChanges, Place, checked_recipe, misplaced
 from facewarden.experiments.vulnerability.settings import AttackSettings, SfaChoices, check_attacks
-from facewarden.training.recipe import read_recipe
+from facewarden.training.recipe import Recipe, read_recipe
 from facewarden.training.recipe_files import merged
 
 START = "start"
@@ -75,20 +76,30 @@ class AdversarialPlan:
     def recipes(self) -> dict[str, dict[str, Any]]:
         """Method -> its plain recipe; the first is that of the starting point.
 
+        A method with an adversarial objective learns the loss of the starting point, see `with_base`.
+
         Raises:
             SettingError: one is no recipe, or its objective cannot be made.
         """
-        found = {START: self._recipe(self.start, at=("start",))}
-        return found | {name: self._recipe(change or {}, at=("methods", name)) for name, change in self.methods.items()}
+        start = self._recipe(self.start, at=("start",))
+        methods = {
+            name: self._recipe(change or {}, at=("methods", name), start=start) for name, change in self.methods.items()
+        }
+        return {START: start.in_ids()} | {name: recipe.in_ids() for name, recipe in methods.items()}
 
-    def _recipe(self, change: Mapping[str, Any], *, at: Place) -> dict[str, Any]:
+    def _recipe(self, change: Mapping[str, Any], *, at: Place, start: Recipe | None = None) -> Recipe:
         try:
             base = read_recipe(self.recipe).plain()
         except FacewardenError as error:
             raise misplaced(error, (), at=("recipe",)) from error
         if "objective" in change:  # settings of another objective mean nothing to this one
             base["objective_settings"] = {}
-        return checked_recipe(merged(base, change), at=at, written=[(at, change)]).in_ids()
+        values, written = merged(base, change), [(at, change)]
+        recipe = checked_recipe(values, at=at, written=written)
+        if "objective" not in change or start is None:
+            return recipe
+        values["objective_settings"] = with_base(recipe.objective, recipe.objective_settings, start=start.plain())
+        return checked_recipe(values, at=at, written=written)
 
 
 def plan_of(settings: Mapping[str, Any]) -> AdversarialPlan:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from facewarden.core.settings import SettingError
+from facewarden.experiments.adversarial_training.settings import plan_of
 from facewarden.experiments.adversarial_training.training import _Ledger
 from facewarden.experiments.plans.adversarial_training import AdversarialTraining
 from facewarden.training.cost_counter import Passes
@@ -88,6 +89,47 @@ def test_a_head_that_the_detector_lacks_is_named_before_anything_runs(
         AdversarialTraining().prepare(plan, root=tmp_path)
     assert raised.value.at == at
     assert "depth_map" in raised.value.hint
+
+
+WEIGHTS = {"weights": {"depth_map": 0.3}}
+OWN = {"base": "cross_entropy"}
+
+
+@pytest.mark.parametrize(
+    ("start", "method", "wanted"),
+    [
+        ({"objective_settings": WEIGHTS}, {"objective": "pgd_at", "objective_settings": {"eps": 2.0}},
+         {"eps": 2.0, "base_settings": WEIGHTS}),
+        ({"objective_settings": WEIGHTS}, {"objective": "trades"}, {"base_settings": WEIGHTS}),
+        ({"objective_settings": WEIGHTS}, {"objective": "awp", "objective_settings": {"inner_settings": {"steps": 1}}},
+         {"inner_settings": {"steps": 1, "base_settings": WEIGHTS}}),
+        ({"objective": "cross_entropy"}, {"objective": "free_lb"}, {"base": "cross_entropy"}),
+        ({"objective": "cross_entropy"}, {"objective": "awp"}, {"inner_settings": {"base": "cross_entropy"}}),
+        # one that trains under attack itself hands on the loss that it learns
+        ({"objective": "pgd_at", "objective_settings": {"base_settings": WEIGHTS}}, {"objective": "trades"},
+         {"base_settings": WEIGHTS}),
+        # what a method says itself stays; settings of another loss mean nothing to its own
+        ({"objective_settings": WEIGHTS}, {"objective": "pgd_at", "objective_settings": OWN}, OWN),
+        ({"objective_settings": WEIGHTS}, {"objective": "pgd_at", "objective_settings": {"base_settings": {}}},
+         {"base_settings": {}}),
+        # nothing to hand on: ids of cells stay
+        ({}, {"objective": "pgd_at"}, {}),
+        ({}, {"objective": "awp"}, {}),
+        ({"objective_settings": WEIGHTS}, {"objective": "cross_entropy"}, {}),
+    ],
+)  # fmt: skip
+def test_adversarial_methods_learn_the_loss_of_the_start_unless_they_say_another(
+    start: dict[str, Any], method: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    plan = plan_of({**PLAN, "start": start, "methods": {"one": method}})
+    assert plan.recipes()["one"]["objective_settings"] == wanted
+
+
+def test_adversarial_methods_learn_the_weights_of_heads_that_the_recipe_has() -> None:
+    methods = {"plain": None, "pgd_at": {"objective": "pgd_at"}}
+    recipes = plan_of({**PLAN, "recipe": "color_cnn", "start": {}, "methods": methods}).recipes()
+    assert recipes["pgd_at"]["objective_settings"] == {"base_settings": recipes["plain"]["objective_settings"]}
+    assert "weights" in recipes["plain"]["objective_settings"]
 
 
 def test_every_cell_comes_after_what_it_needs() -> None:

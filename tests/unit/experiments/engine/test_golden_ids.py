@@ -12,7 +12,7 @@ from facewarden.experiments.engine.executor import cell_keys
 from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 
 GOLDEN = {
-    "adversarial_color": (147, "5b65bcac498cee88"),
+    "adversarial_color": (147, "06ad30a8b92ee273"),
     "adversarial_training": (132, "dbdadb185709046b"),
     "backbone_selection": (72, "3369f3749eee9941"),
     "cloaking_lfw": (159, "a899702e1a7a3143"),
