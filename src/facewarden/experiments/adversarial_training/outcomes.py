@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from facewarden.metrics.paired import paired_bootstrap_difference
 
 Sample = tuple[int, str]
 """Seed and key."""
+UNION = ("pgd", "auto_binary")
+"""Attacks of which an adversary who has both takes the one that works."""
 
 
 @dataclass(eq=False)
@@ -26,30 +28,57 @@ class Outcomes:
         held: (seed, key) -> whether the decision is right when clean and under attack.
         right: (seed, key) -> whether it is right when clean; has the same samples.
         subject: (seed, key) -> who it is.
+        label: (seed, key) -> 1 for bona fide, 0 for an attack presentation.
     """
 
     held: dict[Sample, bool] = field(default_factory=dict)
     right: dict[Sample, bool] = field(default_factory=dict)
     subject: dict[Sample, str] = field(default_factory=dict)
+    label: dict[Sample, int] = field(default_factory=dict)
 
-    def add(self, seed: int, keys: Sequence[str], *, hit: Mapping[str, int], subject: Mapping[str, str]) -> None:
+    def add(
+        self,
+        seed: int,
+        keys: Sequence[str],
+        *,
+        hit: Mapping[str, int],
+        subject: Mapping[str, str],
+        label: Mapping[str, int],
+    ) -> None:
         """Add the outcomes of one seed.
 
         Args:
             seed: of the training.
-            asked: keys of all samples, decided correctly or not.
+            keys: of all samples, decided correctly or not.
             hit: key -> whether the attack succeeds, of those that are decided correctly when clean.
             subject: key -> who it is.
+            label: key -> its class.
         """
         for key in keys:
             sample = (seed, key)
             self.right[sample] = key in hit
             self.held[sample] = key in hit and not hit[key]
-            self.subject[sample] = subject[key]
+            self.subject[sample], self.label[sample] = subject[key], label[key]
 
-    def success(self) -> Interval | None:
-        """Share of flipped decisions among those that are right when clean, by subject."""
-        return self._mean([(s, not self.held[s]) for s, right in self.right.items() if right])
+    def either(self, other: Outcomes) -> Outcomes:
+        """Outcomes of the same method where an adversary tries this attack and another one, of shared samples."""
+        both = [sample for sample in self.held if sample in other.held]
+        return Outcomes(
+            held={s: self.held[s] and other.held[s] for s in both},
+            right={s: self.right[s] and other.right[s] for s in both},
+            subject={s: self.subject[s] for s in both},
+            label={s: self.label[s] for s in both},
+        )
+
+    def success(self, *, label: int | None = None) -> Interval | None:
+        """Share of flipped decisions among those that are right when clean, by subject.
+
+        Args:
+            label: of the samples that count: 0, attacks that are taken for bona fide; 1, bona fide ones that are taken
+                for attacks; by default both.
+        """
+        counted = [s for s, right in self.right.items() if right and label in (None, self.label[s])]
+        return self._mean([(s, not self.held[s]) for s in counted])
 
     def robust(self) -> Interval | None:
         """Share of all samples that are decided correctly when clean and under attack, by subject."""
@@ -102,7 +131,7 @@ def read_outcomes(
                     int(settings["seed"]),
                     value["asked"],
                     hit=dict(zip(value["key"], hits, strict=True)),
-                    subject=_subjects(clean[model]),
+                    **_known(clean[model]),
                 )
         if settings["do"] == "transfer":
             for victim, rates in ((name, nested_victim(outcomes)) for name, outcomes in value["victims"].items()):
@@ -112,10 +141,28 @@ def read_outcomes(
                         int(settings["seed"]),
                         value["key"],
                         hit={key: wrong for key, right, wrong in rows if right},
-                        subject=_subjects(clean[victim]),
+                        **_known(clean[victim]),
                     )
     return outcomes
 
 
-def _subjects(clean: Mapping[str, Any]) -> dict[str, str]:
-    return {sample["key"]: sample["subject"] for sample in clean["samples"]}
+def unions(outcomes: Mapping[tuple[str, str], Outcomes]) -> dict[tuple[str, str], Outcomes]:
+    """(method, "attack or other attack at eps") -> outcomes, at the budgets that a method has of both of `UNION`."""
+    first, second = UNION
+    found = {}
+    for (method, column), here in outcomes.items():
+        rest = column.removeprefix(f"{first} ")
+        other = outcomes.get((method, f"{second} {rest}"))
+        if rest != column and other is not None:
+            found[method, f"{first} or {second} {rest}"] = here.either(other)
+    return found
+
+
+class _Known(TypedDict):
+    subject: dict[str, str]
+    label: dict[str, int]
+
+
+def _known(clean: Mapping[str, Any]) -> _Known:
+    samples = clean["samples"]
+    return {"subject": {s["key"]: s["subject"] for s in samples}, "label": {s["key"]: s["label"] for s in samples}}

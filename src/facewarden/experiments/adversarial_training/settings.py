@@ -18,6 +18,8 @@ from facewarden.training.recipe import Recipe, read_recipe
 from facewarden.training.recipe_files import merged
 
 START = "start"
+NOT_TRAINED = " (not trained here)"
+"""Ends the names of the plan's other detectors in tables."""
 _GENERATORS = ("target", "cap", "gate", "epochs", "samples")
 Changes = Annotated[Mapping[str, Any], WrittenAs(CardChanges)]
 
@@ -49,7 +51,9 @@ class AdversarialPlan:
         seeds: of the trainings.
         samples: of each class that are attacked.
         transfer: an attack that is made on the other seeds' starting points.
-        sfa: SFA's generators.
+        sfa: SFA's generators, which are trained where an attack reads its gradients with SFA.
+        others: name -> detector that is not trained here. It has no seed: it is measured, and attacked, on the samples
+            of the first one. No attacks are transferred to it.
         title: of the summary.
 
     Raises:
@@ -65,7 +69,13 @@ class AdversarialPlan:
     samples: Count = 50
     transfer: AttackSettings | None = None
     sfa: Annotated[Mapping[str, Any], WrittenAs(StartGenerators)] = field(default_factory=dict)
+    others: Mapping[str, Text] = field(default_factory=dict)
     title: Text = "Adversarial training"
+
+    @property
+    def reads_sfa(self) -> bool:
+        """Whether an attack reads its gradients with SFA."""
+        return any("sfa" in attack.readings for attack in self.attacks.values())
 
     @property
     def generators(self) -> dict[str, Any]:
@@ -115,4 +125,12 @@ def plan_of(settings: Mapping[str, Any]) -> AdversarialPlan:
     if START in plan.methods:
         at = ("methods", START)
         raise SettingError(f"methods.{START} is the name of what all methods start from", hint="another name", at=at)
+    trained = {f"{method}-{seed}" for method in (START, *plan.methods) for seed in plan.seeds}
+    for name in plan.others:
+        if name in trained:
+            raise SettingError(
+                f"others.{name} is the name of a detector that is trained here",
+                hint="another name",
+                at=("others", name),
+            )
     return plan

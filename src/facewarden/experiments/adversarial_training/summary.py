@@ -10,15 +10,23 @@ from numpy.typing import NDArray
 
 from facewarden.evaluation.self_check_table import check_report, failures
 from facewarden.experiments.adversarial_training.checks import method_checks
-from facewarden.experiments.adversarial_training.outcomes import Outcomes, read_outcomes
+from facewarden.experiments.adversarial_training.outcomes import read_outcomes, unions
+from facewarden.experiments.adversarial_training.settings import NOT_TRAINED
+from facewarden.experiments.adversarial_training.tables import (
+    PLAIN,
+    Found,
+    clean_table,
+    columns_of,
+    direction_table,
+    long_table,
+    points,
+    reference,
+    short_table,
+    summary_data,
+)
 from facewarden.experiments.engine.kind import CellResult, Summary
-from facewarden.experiments.vulnerability.tables import CLEAN_WORDS
-from facewarden.metrics.intervals import Interval, in_words
-from facewarden.reporting.document import Figure, Table
-
-PLAIN = ("plain", "start")
-Found = Mapping[tuple[str, str], Outcomes]
-"""(method, attack) -> outcomes."""
+from facewarden.metrics.intervals import in_words
+from facewarden.reporting.document import Figure
 
 
 def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
@@ -27,59 +35,27 @@ def summarize(settings: Mapping[str, Any], results: Sequence[CellResult]) -> Sum
     method_of = {str(r.cell.settings["model"]): str(r.cell.settings["method_name"]) for r in results
                  if r.cell.settings["do"] == "clean"}  # fmt: skip
     methods = list(dict.fromkeys(method_of.values()))
+    own = [method for method in methods if not method.endswith(NOT_TRAINED)]
     outcomes = read_outcomes(results, method_of, clean)
+    shown = {**outcomes, **unions(outcomes)}
     accuracy = _accuracy(clean, method_of, methods)
     trained = [r for r in results if r.cell.settings["do"] == "train" and "passes" in r.value]
     backward = {str(r.cell.settings["method_name"]): float(r.value["passes"]["model"][1]) for r in trained}
     checks = check_report(list(method_checks(results, method_of)))
     return Summary(
         title=str(settings.get("title", "Adversarial training")),
-        sentences=(*_sentences(methods, outcomes, accuracy, backward), *failures(checks)),
+        sentences=(*_sentences(own, outcomes, accuracy, backward), *failures(checks)),
         tables=(
-            _clean_table(results, clean, method_of, methods),
-            _short_table(methods, outcomes),
+            clean_table(results, clean, method_of, methods),
+            short_table(methods, shown),
             *((checks,) if checks.rows else ()),
-            _long_table(methods, outcomes),
+            long_table(methods, shown),
+            direction_table(methods, shown),
         ),
-        figures=tuple(_trade_off(methods, outcomes, accuracy)),
-        simulated=any(bool(outcomes.get("simulated")) for outcomes in clean.values()),
+        figures=tuple(_trade_off(methods, outcomes, accuracy, strongest=_strongest(own, outcomes))),
+        simulated=any(bool(one.get("simulated")) for one in clean.values()),
+        data=summary_data(clean, method_of, methods, shown),
     )
-
-
-def _clean_table(
-    results: Sequence[CellResult],
-    clean: Mapping[str, Mapping[str, Any]],
-    method_of: Mapping[str, str],
-    methods: Sequence[str],
-) -> Table:
-    names = ("acer_worst_species", "apcer_worst_species", "bpcer", "eer")
-    costs = {str(r.cell.settings["method_name"]): r.value for r in results if r.cell.settings["do"] == "train"}
-    rows = []
-    for method in methods:
-        models = [model for model, of in method_of.items() if of == method]
-        cells: list[str | int | None] = []
-        for name in names:
-            values = [clean[m]["metrics"][name][0] for m in models if name in clean[m]["metrics"]]
-            cells.append(f"{np.mean(values):.1%} ({min(values):.1%} to {max(values):.1%})" if values else None)
-        accuracies = [clean[m]["accuracy"][0] for m in models]
-        cost = costs.get(method)
-        spent = [_passes(cost, name) for name in ("model", "generators")]
-        mean = f"{np.mean(accuracies):.1%} ({min(accuracies):.1%} to {max(accuracies):.1%})"
-        rows.append((method, len(models), *spent, mean, *cells))
-    return Table(
-        "Clean, mean over seeds (range of seeds)",
-        ("Method", "Seeds", "Passes of a sample", "Of SFA's generators", "Accuracy",
-         *(CLEAN_WORDS[name] for name in names)),
-        tuple(rows),
-        note="Every method goes on from the same starting point of its seed. Passes are counted, forward / backward, "
-        "over the whole training with everything that it takes: attacks, second looks, and the training of SFA's "
-        "generators; those of the much smaller generators stand apart.",
-    )  # fmt: skip
-
-
-def _passes(cost: Mapping[str, Any] | None, network: str) -> str | None:
-    taken = (cost or {}).get("passes", {}).get(network)
-    return None if taken is None else f"{taken[0]:.1f} / {taken[1]:.1f}"
 
 
 def _accuracy(
@@ -91,67 +67,10 @@ def _accuracy(
     }
 
 
-def _columns(outcomes: Found) -> list[str]:
-    return list(dict.fromkeys(column for _, column in outcomes))
-
-
-def _reference(methods: Sequence[str]) -> str | None:
-    return next((name for name in PLAIN if name in methods), None)
-
-
-def _short_table(methods: Sequence[str], outcomes: Found) -> Table:
-    columns = _columns(outcomes)
-    rows = []
-    for method in methods:
-        rates = [o.robust() if (o := outcomes.get((method, column))) else None for column in columns]
-        rows.append((method, *(None if rate is None else f"{rate.value:.0%}" for rate in rates)))
-    return Table(
-        "Robust accuracy",
-        ("Method", *columns),
-        tuple(rows),
-        note="Share of all samples that are decided correctly when clean and under attack; of transfer, of those that "
-        "the surrogate decides correctly; through a head, of those whose truth of it is known. Intervals and "
-        "differences: the next table.",
-    )
-
-
-def _long_table(methods: Sequence[str], outcomes: Found) -> Table:
-    plain = _reference(methods)
-    rows = []
-    for column in _columns(outcomes):
-        for method in methods:
-            here = outcomes.get((method, column))
-            if here is None:
-                continue
-            other = None if plain in (None, method) else outcomes.get((str(plain), column))
-            changes = [None if other is None else here.against(other, what=what) for what in ("robust", "success")]
-            seeds = here.seeds()
-            spread = f"{min(seeds):.1%} to {max(seeds):.1%}" if len(seeds) > 1 else None
-            rows.append(
-                (column, method, in_words(here.success()), in_words(here.robust()), spread, *map(_points, changes))
-            )
-    return Table(
-        "Attack success and robust accuracy by attack and method",
-        ("Attack", "Method", "Success", "Robust accuracy", "Of single seeds", f"Robust accuracy against {plain}",
-         f"Success against {plain}"),
-        tuple(rows),
-        note="Success counts over what the method itself decides correctly when clean, so that an inaccurate one looks "
-        "better than it is; robust accuracy counts over all samples. Differences are in points, paired by seed and "
-        "sample (of success, over what both decide correctly), 95 % by subject. SFA's generators are those of the "
-        "starting point.",
-    )  # fmt: skip
-
-
-def _points(interval: Interval | None) -> str | None:
-    if interval is None:
-        return None
-    return f"{100 * interval.value:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f}), n = {interval.n}"
-
-
 def _strongest(methods: Sequence[str], outcomes: Found) -> str | None:
     """The white-box attack that leaves the least robust accuracy, mean over methods, of those that all have."""
     shared = [
-        c for c in _columns(outcomes) if all((m, c) in outcomes for m in methods) and not c.startswith("transfer")
+        c for c in columns_of(outcomes) if all((m, c) in outcomes for m in methods) and not c.startswith("transfer")
     ]
 
     def left(column: str) -> float:
@@ -168,7 +87,7 @@ def _sentences(
     backward: Mapping[str, float],
 ) -> Iterator[str]:
     """One for each method, against the reference."""
-    plain, strongest = _reference(methods), _strongest(methods, outcomes)
+    plain, strongest = reference(methods), _strongest(methods, outcomes)
     if plain is None:
         return
     for method in methods:
@@ -180,7 +99,7 @@ def _sentences(
             change = here.against(other, what="robust")
             if change is not None:
                 words.append(
-                    f"robust accuracy under {strongest} {in_words(here.robust())}, {_points(change)} in points "
+                    f"robust accuracy under {strongest} {in_words(here.robust())}, {points(change)} in points "
                     f"against {plain}, paired by seed and sample"
                 )
         words.append(_tally(method, plain, outcomes))
@@ -202,7 +121,7 @@ def _over(apart: NDArray[np.float64]) -> str:
 def _tally(method: str, plain: str, outcomes: Found) -> str:
     """In how many attacks the paired interval is clear of zero."""
     changes = []
-    for column in _columns(outcomes):
+    for column in columns_of(outcomes):
         here, other = outcomes.get((method, column)), outcomes.get((plain, column))
         if here is not None and other is not None:
             changes.append(here.against(other, what="robust"))
@@ -214,15 +133,18 @@ def _tally(method: str, plain: str, outcomes: Found) -> str:
 
 
 def _trade_off(
-    methods: Sequence[str], outcomes: Found, accuracy: Mapping[str, NDArray[np.float64]]
+    methods: Sequence[str],
+    outcomes: Found,
+    accuracy: Mapping[str, NDArray[np.float64]],
+    *,
+    strongest: str | None,
 ) -> Iterator[Figure]:
     """Clean accuracy against robust accuracy under the strongest white-box attack that all methods have."""
-    strongest = _strongest(methods, outcomes)
     if strongest is None:
         return
     series = []
     for method in methods:
-        rate = outcomes[method, strongest].robust()
+        rate = here.robust() if (here := outcomes.get((method, strongest))) else None
         if rate is not None:
             series.append({"name": method, "x": [float(accuracy[method].mean())], "y": [rate.value],
                            "low": [rate.low], "high": [rate.high], "n": rate.n})  # fmt: skip

@@ -7,12 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from facewarden.core.errors import FacewardenError
+from facewarden.core.resolve import resolve_detector
+from facewarden.core.roles import Detector
 from facewarden.core.settings import SettingError
-from facewarden.experiments.adversarial_training.settings import START, AdversarialPlan, plan_of
+from facewarden.experiments.adversarial_training.settings import NOT_TRAINED, START, AdversarialPlan, plan_of
 from facewarden.experiments.adversarial_training.summary import summarize
 from facewarden.experiments.adversarial_training.training import train_cell
 from facewarden.experiments.engine.heads import check_heads, placed
-from facewarden.experiments.engine.inputs import captures_inputs
+from facewarden.experiments.engine.inputs import captures_inputs, model_inputs
 from facewarden.experiments.engine.kind import CellResult, PlanCell, PlanKind, Summary
 from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.experiments.vulnerability.cells import WORK
@@ -29,35 +32,50 @@ class AdversarialTraining(PlanKind):
     old_keys = MappingProxyType({"start.stored": "weights_precision", "methods.*.stored": "weights_precision"})
 
     def prepare(self, settings: Mapping[str, Any], *, root: Path) -> None:
-        """Check that the captures exist and that the detector has the named heads."""
+        """Check that the captures and the other detectors exist and that the detectors have the named heads."""
         plan = plan_of(settings)
         if not Path(plan.captures).exists():
             raise SettingError(f"{plan.captures}: no such captures", hint="facewarden simulate", at=("captures",))
         start = parse_recipe(plan.recipes()[START], source="the plan")
-        wanted = []
+        attacked = []
         for name, attack in plan.attacks.items():
-            wanted += placed(attack.heads, "attacks", name, "heads")
+            attacked += placed(attack.heads, "attacks", name, "heads")
+        wanted = list(attacked)
         for name, change in plan.methods.items():
             own = (change or {}).get("objective_settings", {})
             wanted += placed(own.get("heads"), "methods", name, "objective_settings", "heads")
+        others = _others(plan)
         if wanted:
             model = untrained_detector(start, seed=0)
             check_heads({start.entry: model}, wanted)
+            check_heads(others, attacked)
 
     def inputs(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
-        """The captures that every detector learns from and is attacked on."""
-        return captures_inputs((plan_of(settings).captures,))
+        """The captures that every detector learns from and is attacked on, and the detectors that are not trained."""
+        plan = plan_of(settings)
+        return {**captures_inputs((plan.captures,)), **model_inputs(plan.others, resolve_detector)}
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
-        """One cell for each training, and for what is measured of each."""
+        """One cell for each training, and for what is measured of each and of the other detectors."""
         plan = plan_of(settings)
         heads = sum(len(attack.heads or ("live",)) for attack in plan.attacks.values())
-        check_cell_count(len(plan.seeds) * (len(plan.methods) + 1) * (heads + 2), at=("seeds",))
+        trained = len(plan.seeds) * (len(plan.methods) + 1)
+        check_cell_count((trained + len(plan.others)) * (heads + 2), at=("seeds",))
         recipes = plan.recipes()
         common = {"captures": plan.captures, "samples": plan.samples, "modalities": ["rgb"]}
         made: list[PlanCell] = []
         for seed in plan.seeds:
             made += _of_seed(plan, common, recipes, seed=seed)
+        for name, spec in plan.others.items():
+            place = {
+                **common,
+                "seed": plan.seeds[0],
+                "model": name,
+                "method_name": f"{name}{NOT_TRAINED}",
+                "spec": spec,
+            }
+            made.append(PlanCell(f"clean / {name}", {**place, "do": "clean"}))
+            made += _attacks(plan, place)
         made += _transfer(plan, common, list(recipes))
         return made
 
@@ -75,7 +93,6 @@ def _of_seed(
     plan: AdversarialPlan, common: Mapping[str, Any], recipes: Mapping[str, dict[str, Any]], *, seed: int
 ) -> list[PlanCell]:
     made: list[PlanCell] = []
-    sfa = plan.generators
     for method, recipe in recipes.items():
         name = f"{method}-{seed}"
         place = {**common, "seed": seed, "model": name, "method_name": method, "spec": f"shared:models/{name}"}
@@ -83,18 +100,34 @@ def _of_seed(
         needs = (f"train / {start}",) if start else ()
         made.append(PlanCell(f"train / {name}", {**place, "do": "train", "recipe": recipe, "start": start}, needs))
         made.append(PlanCell(f"clean / {name}", {**place, "do": "clean"}, (f"train / {name}",)))
-        if method == START:
-            settings_of = {**place, **sfa, "tag": name, "do": "generators"}
+        if method == START and plan.reads_sfa:
+            settings_of = {**place, **plan.generators, "tag": name, "do": "generators"}
             made.append(PlanCell(f"generators / {name}", settings_of, (f"train / {name}",)))
-        for called, attack in plan.attacks.items():
-            for head in attack.heads or ("live",):
-                readings: dict[str, Any] = {}
-                for reading in attack.readings:
-                    readings[reading] = {"kind": reading if reading != "none" else "none", "tag": f"{START}-{seed}"}
-                after = (f"clean / {name}", f"generators / {START}-{seed}")
-                cell = {**place, "do": "attack", "head": head, "attack": called, **attack.in_cell(called)}
-                made.append(PlanCell(f"{called} / {name} / {head}", {**cell, "readings": readings}, after))
+        made += _attacks(plan, place)
     return made
+
+
+def _attacks(plan: AdversarialPlan, place: Mapping[str, Any]) -> list[PlanCell]:
+    """Every attack on one detector; SFA's generators are those of the starting point of its seed."""
+    made: list[PlanCell] = []
+    start = f"{START}-{place['seed']}"
+    after = (f"clean / {place['model']}", *((f"generators / {start}",) if plan.reads_sfa else ()))
+    for called, attack in plan.attacks.items():
+        readings = {reading: {"kind": reading, "tag": start} for reading in attack.readings}
+        for head in attack.heads or ("live",):
+            cell = {**place, "do": "attack", "head": head, "attack": called, **attack.in_cell(called)}
+            made.append(PlanCell(f"{called} / {place['model']} / {head}", {**cell, "readings": readings}, after))
+    return made
+
+
+def _others(plan: AdversarialPlan) -> dict[str, Detector]:
+    found = {}
+    for name, spec in plan.others.items():
+        try:
+            found[name] = resolve_detector(spec)
+        except FacewardenError as error:
+            raise SettingError(error.message, hint=error.hint, at=("others", name)) from error
+    return found
 
 
 def _transfer(plan: AdversarialPlan, common: Mapping[str, Any], methods: Sequence[str]) -> list[PlanCell]:

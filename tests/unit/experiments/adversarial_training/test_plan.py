@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
+from facewarden.core import registry
 from facewarden.core.settings import SettingError
 from facewarden.experiments.adversarial_training.settings import plan_of
 from facewarden.experiments.adversarial_training.training import _Ledger
+from facewarden.experiments.engine.plan_file import read_plan
 from facewarden.experiments.plans.adversarial_training import AdversarialTraining
-from facewarden.training.cost_counter import Passes
+from facewarden.training.cost_counter import Passes, counted
 from facewarden.verbs.bench import bench
+from many_heads import toy_faces
 from tiny_captures import write_captures
 
 TRAINING = {"epochs": 1, "batch": 12}
@@ -61,6 +66,8 @@ PLAN: dict[str, Any] = {
         ({"transfer": {"method": "fgsm"}}, "transfer.eps is missing", ("transfer", "eps")),
         ({"transfer": {"method": "fgsn", "eps": 4}}, "no attack 'fgsn'", ("transfer",)),
         ({"attacks": {"pgd": {"eps": [0.1]}}}, "a budget of 0.1", ("attacks", "pgd", "eps", 0)),
+        ({"others": {"start-1": "multitask"}}, "others.start-1 is the name of", ("others", "start-1")),
+        ({"others": ["multitask"]}, "others is", ("others",)),
         ({"atacks": {}}, "did you mean 'attacks'", ("atacks",)),
     ],
 )  # fmt: skip
@@ -144,10 +151,51 @@ def test_every_cell_comes_after_what_it_needs() -> None:
     assert set(transfer.settings["victims"]) == {"start-0", "plain-0", "pgd_at-0"}
 
 
+@pytest.mark.parametrize("readings", [["none"], ["none", "sfa"]])
+def test_generators_are_trained_where_an_attack_reads_with_sfa(readings: list[str]) -> None:
+    plan = {**PLAN, "attacks": {"pgd": {"eps": [4], "readings": readings}}}
+    cells = AdversarialTraining().cells(plan, root=Path("x"))
+    attack = next(cell for cell in cells if cell.name == "pgd / plain-1 / live")
+    wanted = ["generators / start-0", "generators / start-1"] if "sfa" in readings else []
+    assert [cell.name for cell in cells if cell.settings["do"] == "generators"] == wanted
+    assert attack.needs == ("clean / plain-1", *wanted[1:])
+
+
+def test_other_detectors_are_measured_on_the_samples_of_the_first_seed() -> None:
+    plan = {**PLAN, "seeds": [3, 1], "others": {"shipped": "multitask"}}
+    cells = AdversarialTraining().cells(plan, root=Path("x"))
+    other = {cell.name: cell for cell in cells if cell.settings.get("model") == "shipped"}
+    own = {cell.name: cell for cell in cells if cell.settings.get("model") == "plain-3"}
+    assert list(other) == ["clean / shipped", "pgd / shipped / live"]
+    for name, cell in other.items():
+        same = own[name.replace("shipped", "plain-3")].settings
+        names = {"model": "shipped", "method_name": "shipped (not trained here)", "spec": "multitask"}
+        assert cell.settings == {**same, **names}
+    assert other["pgd / shipped / live"].needs == ("clean / shipped",)
+    assert set(AdversarialTraining().inputs(plan)) == {"model shipped"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "at"),
+    [
+        ({"others": {"one": "nothing"}}, "nothing", ("others", "one")),
+        ({"others": {"one": "multi_cnn"}, "attacks": {"pgd": {"eps": [2], "heads": ["depth_map"]}}},
+         "one: no head 'depth_map'", ("attacks", "pgd", "heads", 0)),
+    ],
+)  # fmt: skip
+def test_another_detector_that_is_not_there_or_lacks_a_head_is_named(
+    settings: dict[str, Any], message: str, at: tuple[str | int, ...], tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match=message) as raised:
+        AdversarialTraining().prepare({**PLAN, **settings, "captures": str(write_captures(tmp_path))}, root=tmp_path)
+    assert raised.value.at == at
+
+
 def test_a_tiny_plan_trains_measures_and_reports(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     methods = {"pgd_at": PLAN["methods"]["pgd_at"]}
-    plan = {**PLAN, "kind": "adversarial_training", "captures": str(write_captures(tmp_path)), "methods": methods}
+    plan = {**PLAN, "kind": "adversarial_training", "captures": str(write_captures(tmp_path)), "methods": methods,
+            "others": {"shipped": "multitask"}}  # fmt: skip
     file.write_text(yaml.safe_dump(plan), encoding="utf-8")
     result = bench(str(file), out=tmp_path / "run")
     assert not result.failed, result.failed
@@ -156,9 +204,26 @@ def test_a_tiny_plan_trains_measures_and_reports(tmp_path: Path) -> None:
     assert "pgd_at: robust accuracy under pgd 4/255" in page
     assert "in points against start, paired by seed and sample" in page
     assert "transfer 8/255" in page
+    assert "| shipped (not trained here) |" in page
     assert "| 2.0 / 2.0 |" in page
     assert "2.0 backward passes a sample, +100.0 % against start" in page
     assert (tmp_path / "run" / "shared" / "models" / "pgd_at-1" / "card.json").is_file()
+
+
+def test_every_method_of_the_plan_on_color_takes_as_many_gradients_of_a_sample() -> None:
+    recipes = plan_of(read_plan("adversarial_color").settings).recipes()
+    model = registry.load("pad", "multitask").untrained({"size": 32}, seed=0).requires_grad_(True).train()
+    faces = replace(toy_faces(4), tasks={})
+    batch = faces.with_images({"rgb": torch.nn.functional.interpolate(faces.images["rgb"], size=32)})
+    taken = {}
+    for method, recipe in recipes.items():
+        objective = registry.load("objectives", recipe["objective"])(**recipe["objective_settings"])
+        with counted(model) as passes:
+            loss = objective(model, batch)
+            objective.backward(model, loss, run=lambda total: total.backward())
+        assert passes.backward == 4 * float(loss.parts.get("gradients", 1.0))  # generators apart
+        taken[method] = recipe["training"]["epochs"] * passes.backward / 4
+    assert taken == {method: 6 if method == "start" else 18 for method in recipes}
 
 
 def test_passes_of_a_killed_training_are_counted_once(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from facewarden.experiments.engine.kind import CellResult, PlanCell
 
 KEYS = [f"k{i}" for i in range(8)]
 SUBJECT = dict(zip(KEYS, "aabbccdd", strict=True))
+LABEL = dict(zip(KEYS, (0, 0, 1, 1, 1, 1, 1, 1), strict=True))
 
 
 def outcomes(seeds: dict[int, dict[str, int]]) -> Outcomes:
     found = Outcomes()
     for seed, hit in seeds.items():
-        found.add(seed, KEYS, hit=hit, subject=SUBJECT)
+        found.add(seed, KEYS, hit=hit, subject=SUBJECT, label=LABEL)
     return found
 
 
@@ -32,6 +33,23 @@ def test_an_inaccurate_method_has_the_same_success_and_a_quarter_of_the_robust_a
         assert [rate.value for rate in rates if rate] == [success, robust]
         assert rates[1] is not None
         assert rates[1].n == 8
+
+
+def test_a_sample_falls_to_a_union_if_it_falls_to_one_of_both() -> None:
+    other = outcomes({0: {"k0": 0, "k2": 1, "k4": 1, "k5": 0}, 1: {"k0": 1}})
+    both = PLAIN.either(other)
+    assert {sample for sample, held in both.held.items() if held} == {(0, "k5")}
+    # a decision that one of both did not see right counts in neither rate of success
+    assert {sample for sample, right in both.right.items() if right} == {(0, key) for key in ("k0", "k2", "k4", "k5")}
+    rate = both.success()
+    assert rate is not None
+    assert (rate.value, rate.n) == (0.75, 4)
+
+
+def test_success_is_told_by_the_class_of_the_samples() -> None:
+    rates = PLAIN.success(label=0), PLAIN.success(label=1)
+    assert [(rate.value, rate.n) for rate in rates if rate] == [(1.0, 2), (pytest.approx(2 / 6), 6)]
+    assert outcomes({0: {"k0": 1}}).success(label=1) is None
 
 
 def test_differences_are_paired_by_seed_and_sample() -> None:
@@ -77,7 +95,9 @@ def test_there_is_one_sentence_a_method_and_a_row_for_every_attack_and_method() 
     assert "it is higher in 2 and lower in 0 of 2 attacks" in summary.sentences[0]
     assert "clean accuracy +0.0 points, mean over 2 seeds" in summary.sentences[0]
     assert "15.6 backward passes a sample, +4.0 % against plain" in summary.sentences[0]
-    assert summary.tables[0].columns[5:] == ("ACER, worst species", "APCER, worst species", "BPCER", "EER")
+    assert summary.tables[0].columns[5:] == (
+        "ACER, worst species", "APCER, worst species", "BPCER", "EER", "AUC", "AUC, 95 % by subject"
+    )  # fmt: skip
     assert summary.tables[0].rows[1][2:4] == ("16.0 / 15.6", "5.0 / 0.5")
     short = next(table for table in summary.tables if table.title == "Robust accuracy")
     assert short.columns == ("Method", "pgd 2/255", "pgd 4/255 with SFA")
@@ -142,3 +162,62 @@ def test_every_method_shows_whether_its_attacks_work() -> None:
 def test_a_check_that_fails_is_a_sentence(settings: dict[str, Any], words: str) -> None:
     summary = summarize({}, checked_results(**settings))
     assert any(s.startswith("A self-check failed: ") and words in s for s in summary.sentences), summary.sentences
+
+
+def attacked(name: str, seed: int, wins: dict[str, list[int]], *, method: str = "plain") -> list[CellResult]:
+    """Clean scores and attacks of one detector: eight samples, two of them attacks; k0 to k(wins - 1) fall."""
+    samples = [{"key": key, "label": LABEL[key], "subject": SUBJECT[key]} for key in KEYS]
+    place: dict[str, Any] = {"model": name, "method_name": method, "seed": seed}
+    auc = [0.9 + 0.02 * seed, 0.8, 0.95 + 0.02 * seed, 60]
+    clean = {"accuracy": [1.0, 0.9, 1.0, 8], "metrics": {"auc": auc}, "samples": samples, "simulated": True}
+    made = [CellResult(PlanCell(f"clean / {name}", {**place, "do": "clean"}), clean)]
+    for attack, falls in wins.items():
+        value = {
+            "asked": KEYS,
+            "key": KEYS,
+            "success": {"2|none": falls, **({"4|none": falls} if attack == "pgd" else {})},
+        }
+        settings = {**place, "do": "attack", "head": "live", "attack": attack}
+        made.append(CellResult(PlanCell(f"{attack} / {name}", settings), value))
+    return made
+
+
+WINS = {"pgd": [1, 0, 1, 0, 0, 0, 0, 0], "auto_binary": [1, 1, 0, 0, 0, 0, 0, 0]}
+
+
+def test_the_summary_has_the_auc_the_union_and_the_directions() -> None:
+    summary = summarize({}, [*attacked("plain-0", 0, WINS), *attacked("plain-1", 1, WINS)])
+    assert summary.tables[0].rows[0][-2:] == ("91.0% (90.0% to 92.0%)", "91.0% (80.0% to 96.0%), n = 60")
+    tables = {table.title: table for table in summary.tables}
+    columns = ("Method", "pgd 2/255", "pgd 4/255", "auto_binary 2/255", "pgd or auto_binary 2/255")
+    assert tables["Robust accuracy"].columns == columns
+    assert tables["Robust accuracy"].rows == (("plain", "75%", "75%", "75%", "62%"),)
+    directions = {row[0]: row[2:] for row in tables["Attack success by direction"].rows}
+    attack, bona_fide = map(str, directions["pgd or auto_binary 2/255"])
+    assert attack.startswith("100.0% (")
+    assert attack.endswith("n = 4")
+    assert bona_fide.startswith("16.7% (")
+    assert bona_fide.endswith("n = 12")
+    rates = summary.data["attacks"]["pgd or auto_binary 2/255"]["plain"]
+    assert {name: (rate["value"], rate["n"]) for name, rate in rates.items()} == {
+        "success": (0.375, 16), "robust": (0.625, 16),
+        "attack_as_bona_fide": (1.0, 4), "bona_fide_as_attack": (pytest.approx(1 / 6), 12),
+    }  # fmt: skip
+    ranking = summary.data["clean"]["plain"]["auc"]
+    assert (ranking["value"], ranking["low"], ranking["n"]) == (pytest.approx(0.91), pytest.approx(0.8), 60)
+    assert [seed["value"] for seed in ranking["seeds"]] == [0.9, pytest.approx(0.92)]
+
+
+def test_a_detector_that_is_not_trained_here_is_a_row_without_seeds() -> None:
+    other = "multitask (not trained here)"
+    pgd = {"pgd": [1] * 8}
+    summary = summarize({}, [*attacked("plain-0", 0, WINS), *attacked("plain-1", 1, WINS),
+                             *attacked("multitask", 0, pgd, method=other)])  # fmt: skip
+    tables = {table.title: table for table in summary.tables}
+    assert [row[:2] for row in summary.tables[0].rows] == [("plain", 2), (other, None)]
+    assert tables["Robust accuracy"].rows[1] == (other, "0%", "0%", None, None)
+    long = [row for row in tables["Attack success and robust accuracy by attack and method"].rows if row[1] == other]
+    assert str(long[0][5]).startswith("-75.0 (")  # of the first seed's eight samples
+    assert str(long[0][5]).endswith("n = 8")
+    assert not summary.sentences
+    assert [one["name"] for one in summary.figures[0].data["series"]] == ["plain", other]
