@@ -60,7 +60,7 @@ _ADVERSARIAL_TRAINING = {
     "methods": {
         "pgd_at": {"training": _TRAINING, "objective": "pgd_at", "objective_settings": {"eps": 2.0, "steps": 1}}
     },
-    "attacks": {"pgd": {"eps": [4], "set": {"steps": 1}, "readings": ["none"]}},
+    "attacks": {"pgd": {"eps": [4], "set": {"steps": 1}, "readings": ["none", "sfa"]}},
     "transfer": {"method": "fgsm", "eps": [8]},
     "sfa": {"epochs": 1, "samples": 6},
 }
