@@ -15,6 +15,7 @@ from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.compute.computing import placement
 from facewarden.core.errors import BadInputError
+from facewarden.core.resolve import resolve_detector
 from facewarden.data.manifest import Manifest
 from facewarden.nn.closed_form import ClosedForm
 from facewarden.nn.trainable import Trainable
@@ -25,6 +26,10 @@ from facewarden.training.head_results import learned_heads
 from facewarden.training.loop import fit
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.recipe import Recipe
+
+
+_FIRST = "pretrained"
+"""The setting of detectors whose untrained network begins with other weights than drawn ones."""
 
 
 def trainable_class(name: str) -> type[Trainable]:
@@ -43,6 +48,37 @@ def trainable_class(name: str) -> type[Trainable]:
 def untrained_detector(recipe: Recipe, *, seed: int) -> Trainable:
     """Return the recipe's detector, ready to learn; the seed decides its fresh weights."""
     return trainable_class(recipe.entry).untrained(dict(recipe.model), seed=seed)
+
+
+def started_detector(spec: str, recipe: Recipe) -> Trainable:
+    """Return a trained detector that a recipe can go on from.
+
+    Args:
+        spec: a detector of the package by its name, or a folder that `facewarden train` wrote.
+        recipe: what is to be trained.
+
+    Raises:
+        BadInputError: no detector that can be trained, or one of another network than the recipe's.
+    """
+    entry = trainable_class(recipe.entry)
+    model = resolve_detector(spec)
+    if type(model) is not entry:
+        raise BadInputError(
+            f"{spec} is no {recipe.entry}, which the recipe trains", hint=f"--start FOLDER of a trained {recipe.entry}"
+        )
+    if isinstance(model, ClosedForm):
+        raise BadInputError(f"{recipe.entry} is fitted in closed form, which begins anew", hint="leave --start out")
+    held = dict(model.settings)
+    first = {_FIRST: False} if _FIRST in held else {}  # replaced by the trained weights
+    wanted = entry.untrained({**recipe.model, **first}, seed=0).settings
+    other = sorted(name for name in {*wanted, *held} - {_FIRST} if wanted.get(name) != held.get(name))
+    if other:
+        told = ", ".join(f"{name} {held.get(name)} instead of {wanted.get(name)}" for name in other)
+        raise BadInputError(
+            f"{spec}: weights of another network than the recipe's: {told}",
+            hint="start from a detector of the same network",
+        )
+    return model
 
 
 class DetectorTraining:

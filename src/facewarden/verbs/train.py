@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from facewarden.core.artifact import CARD, refuse_other_model, save_artifact
+from facewarden.core.artifact import CARD, WEIGHTS, refuse_other_model, save_artifact
 from facewarden.core.compute.computing import Placement
 from facewarden.core.compute.device import resolve_device
 from facewarden.core.compute.precision import Precision
@@ -26,7 +26,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.content import captures_hash
 from facewarden.data.manifest import Manifest
 from facewarden.data.protocols.manifest_split import ManifestSplit
-from facewarden.training.detector import DetectorTraining
+from facewarden.training.detector import DetectorTraining, started_detector
 from facewarden.training.head_results import learned_heads, measure_heads
 from facewarden.training.loop import LOG
 from facewarden.training.parts.ranks import by_the_first, join_ranks, process_device
@@ -76,7 +76,8 @@ def train(
             a short name such as cps_w (which needs the published sets in `data`) or abc_d; left out, the captures' own
             splits stay.
         pairs: folder of facewarden cloak-pairs that a purifier learns from.
-        start: folder of a trained purifier of the same network to go on from; left out, the weights are drawn.
+        start: trained weights of the same network to go on from: a folder that `facewarden train` wrote, or a detector
+            of the package by its name; left out, those that the recipe begins with.
         seed: decides captures, initial weights and every draw.
         epochs: another number than the recipe's.
         device: where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 or mps.
@@ -107,14 +108,15 @@ def train(
         about = {**purifier.plain(), "seed": seed}
         with tracked(track if here.first else (), _tracked_run(out, about)):
             return train_purifier(purifier, out=out, pairs=pairs, seed=seed, device=device, resume=resume, start=start)
-    if start is not None:
-        raise BadInputError(f"recipe {recipe!r} trains a detector, which has no --start", hint="leave --start out")
     if pairs is not None:
         raise BadInputError(f"recipe {recipe!r} trains a detector, which takes no pairs", hint="--captures MANIFEST")
     plan = read_recipe(recipe).with_epochs(epochs).with_precision(precision)
     manifest = _given(captures, sets)
     source: Any = "simulated" if manifest is None else manifest.name
     written = {**plan.plain(), "seed": seed, "source": source}
+    before = None if start is None else started_detector(str(start), plan)
+    if before is not None:
+        written["start"] = before.card.sha256[WEIGHTS]
     if protocol is not None:
         written["protocol"] = protocol
         # before the folder is claimed and minutes of simulation: the protocol may not be one, or not for these captures
@@ -125,7 +127,8 @@ def train(
     if manifest is not None:
         _check_splits(manifest)
     computed = Placement(process_device(device) or device).resolved(plan.training.precision)
-    options = {"--captures": captures, "--protocol": protocol, "--epochs": epochs, "--precision": precision}
+    options = {"--captures": captures, "--protocol": protocol, "--start": start, "--epochs": epochs,
+               "--precision": precision}  # fmt: skip
     command = _command(recipe, out=out, data=sets, seed=seed, options=options)
     folder = out / "run"
     run: RunFolder | None = None
@@ -155,7 +158,7 @@ def train(
     assigned = manifest  # every file is read for it: once a run, not once a try
     audit = run.stage("audit", lambda: audit_of(assigned)) if protocol is not None and run is not None else {}
     started = time.perf_counter()
-    training = DetectorTraining(plan, seed=seed)
+    training = DetectorTraining(plan, seed=seed, model=before)
     model = training.model
     crops = training.crops(manifest)
     with tracked(track if here.first else (), _tracked_run(out, written)):
@@ -177,10 +180,13 @@ def train(
     }
     kind = "*simulated* (rendered by facewarden; no real person, no real sensor)" if manifest.simulated else "as given"
     learned = f"{counts['samples']} captures of {counts['subjects']} people"
+    begun = None if before is None else before.card
     card = training.card(
         summary=plan.summary,
-        source=f"facewarden train, recipe of {plan.entry}, seed {seed}",
-        training_data=f"{learned}, {manifest.name}: {plan.training_data or kind}",
+        source=f"facewarden train, recipe of {plan.entry}, seed {seed}"
+        + (f", from weights that were trained before: {begun.source}" if begun is not None else ""),
+        training_data=f"{learned}, {manifest.name}: {plan.training_data or kind}"
+        + (f"; before that: {begun.training_data}" if begun is not None else ""),
         limits=f"{plan.limits}. {sentence(results)}",
     )
     save_artifact(out, weights, card=card, recipe=written, rule=rule)

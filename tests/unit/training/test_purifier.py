@@ -296,8 +296,6 @@ def test_training_goes_on_from_weights_that_were_trained_before(shards: Path, tm
         other = recipe(tmp_path, network={**UNET, **changed})
         with pytest.raises(BadInputError, match="weights of another network"):
             train(other, out=tmp_path / "third", pairs=shards, start=first)
-    with pytest.raises(BadInputError, match="has no --start"):
-        train("multi_cnn", out=tmp_path / "fourth", start=first)
 
 
 def test_what_weights_have_learned_from_before_stays_on_their_card(shards: Path, tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""A detector's training that goes on from trained weights: what is kept, what is written, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from facewarden.core.artifact import load_artifact
+from facewarden.core.errors import BadInputError
+from facewarden.core.labels import Split
+from facewarden.data.manifest import Manifest, Sample
+from facewarden.verbs.train import train
+
+Recipes = Callable[..., str]
+MODEL = {"backbone": "mobilenetv3_small_100", "size": 32, "pretrained": False, "heads": "live_only"}
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipes:
+    """Write a recipe of a tiny detector on color."""
+
+    def write(entry: str = "multitask", *, rate: float = 1e-3, **model: Any) -> str:
+        path = tmp_path / f"{entry}_{rate}_{len(model)}.json"
+        held = {"entry": entry, "summary": "a tiny one", "model": {**MODEL, **model}, "objective": "multitask",
+                "training": {"epochs": 1, "batch": 6, "margin": 1, "rate": rate}}  # fmt: skip
+        path.write_text(json.dumps(held))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def captures(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    rows = []
+    splits: tuple[Split, ...] = ("train", "dev", "test")
+    for split in splits:
+        for i in range(6):
+            key, label = f"{split}{i}", i % 2
+            cv2.imwrite(str(tmp_path / f"{key}.png"), rng.integers(0, 60, (48, 48, 3)) + 120 * label)
+            species = "bona_fide" if label else "print_flat"
+            rows.append(
+                Sample(key, split, label, species, f"{split}{i}", "a", rgb=f"{key}.png", box=(14.0, 12.0, 34.0, 36.0))
+            )
+    path = tmp_path / "captures.csv"
+    Manifest(tuple(rows), root=tmp_path, name="tiny").write(path)
+    return path
+
+
+def test_it_goes_on_from_the_weights_and_its_card_says_so(recipe: Recipes, captures: Path, tmp_path: Path) -> None:
+    first = train(recipe(), out=tmp_path / "first", captures=captures, seed=1)
+    second = train(recipe(rate=1e-12), out=tmp_path / "second", captures=captures, seed=2, start=first)
+    before, after = load_artifact(first), load_artifact(second)
+    learned = {name for name in before.weights if "running" not in name and "num_batches" not in name}
+    assert learned
+    for name in learned:
+        torch.testing.assert_close(after.weights[name], before.weights[name], atol=1e-6, rtol=0)
+    assert after.recipe["start"] == before.card.sha256["weights.safetensors"]
+    assert before.card.source in after.card.source
+    assert f"before that: {before.card.training_data}" in after.card.training_data
+    command = json.loads((second / "run" / "command.json").read_text())["command"]
+    assert f"--start {first}" in command
+
+
+def test_a_run_that_began_elsewhere_is_not_gone_on_with(recipe: Recipes, captures: Path, tmp_path: Path) -> None:
+    first, other = (train(recipe(), out=tmp_path / str(seed), captures=captures, seed=seed) for seed in (1, 2))
+    out = train(recipe(), out=tmp_path / "out", captures=captures, start=first)
+    with pytest.raises(BadInputError, match="other settings: start"):
+        train(recipe(), out=out, captures=captures, start=other, resume=True)
+
+
+def test_weights_of_another_network_are_refused(recipe: Recipes, captures: Path, tmp_path: Path) -> None:
+    first = train(recipe(), out=tmp_path / "first", captures=captures)
+    with pytest.raises(BadInputError, match=r"weights of another network than the recipe's: size 32 instead of 48"):
+        train(recipe(size=48), out=tmp_path / "out", captures=captures, start=first)
+    with pytest.raises(BadInputError, match="is no color_cnn, which the recipe trains"):
+        train(recipe("color_cnn"), out=tmp_path / "out", captures=captures, start=first)
+    with pytest.raises(BadInputError, match="no detector and no folder|neither|no such"):
+        train(recipe(), out=tmp_path / "out", captures=captures, start=tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_detector_that_is_fitted_in_closed_form_begins_anew(captures: Path, tmp_path: Path) -> None:
+    first = train("statistics_ridge", out=tmp_path / "first", captures=captures)
+    with pytest.raises(BadInputError, match="fitted in closed form"):
+        train("statistics_ridge", out=tmp_path / "second", captures=captures, start=first)
