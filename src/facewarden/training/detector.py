@@ -27,7 +27,6 @@ from facewarden.training.loop import fit
 from facewarden.training.objectives.parts.base import TrainingObjective
 from facewarden.training.recipe import Recipe
 
-
 _FIRST = "pretrained"
 """The setting of detectors whose untrained network begins with other weights than drawn ones."""
 

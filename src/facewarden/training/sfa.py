@@ -98,7 +98,8 @@ def fit_pair(
 
     Returns:
         The generators, frozen, on the detector's device, and per epoch the mean loss, the mean size of the map
-        relative to its cap, the share of its values above 95 % of the cap, and with held-out samples their loss.
+        relative to its cap, the share of its values above 95 % of the cap, and with held-out samples their loss; the
+        first line also has their loss without a map, since generators begin with one that is zero.
 
     Raises:
         BadInputError: a detector without gradients, one that does not read color, one without a head that is to be
@@ -142,7 +143,10 @@ def fit_pair(
                 break
             if _flat(log, settings):
                 break
+            untouched = held_out_loss(detector, held_out, pair, settings=settings) if held_out and not epoch else None
             log.append(_epoch(detector, views, pair, optimizer, settings=settings, seed=seed, epoch=epoch))
+            if untouched is not None:
+                log[-1]["held_out_without_map"] = untouched
             if held_out:
                 log[-1]["held_out_loss"] = held_out_loss(detector, held_out, pair, settings=settings)
                 if log[-1]["held_out_loss"] == min(line["held_out_loss"] for line in log):

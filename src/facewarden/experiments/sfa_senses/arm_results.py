@@ -73,10 +73,17 @@ class ArmResults:
         mask = row.valid if LABELS[direction] is None else row.valid & (self.label == LABELS[direction])
         return float(row.success[mask].mean()) if mask.any() else None
 
-    def gain(self, arm: str, against: str, sense: Sense) -> Gain | None:
-        """What an arm gains over another in a sense, over the cells that both have."""
-        return self._of([(row, self.row(row.model, row.head, against, row.eps)) for row in self._of_sense(arm, sense)],
-                        sense)  # fmt: skip
+    def counts(self, model: str) -> bool:
+        """Whether a model is accurate enough to count in senses and controls."""
+        return 100.0 * float(self.clean[model]["accuracy"][0]) >= self.plan.min_accuracy
+
+    def gain(self, arm: str, against: str, sense: Sense, *, model: str | None = None) -> Gain | None:
+        """What an arm gains over another in a sense, over the cells that both have; of one model where it is named.
+
+        The band chooses cells by the success of `plain`, whatever the arm is compared with.
+        """
+        return self._of([(row, self.row(row.model, row.head, against, row.eps)) for row in self._of_sense(arm, sense)
+                         if model in (None, row.model)], sense)  # fmt: skip
 
     def either(self, sense: Sense) -> Gain | None:
         """What the better of `plain` and `sfa` gains over `plain`: both gradients are paid."""
@@ -100,16 +107,19 @@ class ArmResults:
 
     def _of_sense(self, arm: str, sense: Sense) -> list[ArmRow]:
         heads = sense.heads or self.plan.auxiliary
-        return [row for row in self.rows
-                if row.arm == arm and row.head in heads and row.eps in (sense.eps or self.plan.eps)]  # fmt: skip
+        return [row for row in self.rows if row.arm == arm and self.counts(row.model) and row.head in heads
+                and row.eps in (sense.eps or self.plan.eps)]  # fmt: skip
 
     def _of(self, rows: Sequence[tuple[ArmRow | None, ArmRow | None]], sense: Sense) -> Gain | None:
-        pairs = [
-            ArmPair(f"{after.model} {after.head} {after.eps:g}", after.valid & before.valid, before.success,
-                    after.success)
-            for after, before in rows
-            if after is not None and before is not None
-        ]  # fmt: skip
+        pairs = []
+        for after, before in rows:
+            if after is None or before is None:
+                continue
+            chooser = self.row(before.model, before.head, PLAIN, before.eps)
+            pairs.append(ArmPair(
+                f"{after.model} {after.head} {after.eps:g}", after.valid & before.valid, before.success, after.success,
+                *((None, None) if chooser is None else (chooser.valid, chooser.success)),
+            ))  # fmt: skip
         return gain_of(pairs, unit=sense.unit, direction=sense.direction, band=sense.band, label=self.label,
                        subject=self.subject, seed=self.plan.seed)  # fmt: skip
 
@@ -147,16 +157,17 @@ def read_results(plan: SensesPlan, results: Sequence[CellResult]) -> ArmResults:
 
 
 def _training(value: Any) -> dict[str, Any]:
-    """What a training log says: where it began, its lowest held-out loss, its last, and the use of the cap there."""
+    """What a training log says: the held-out loss without a map, its lowest, its last, and the use of the cap there."""
     log = value["log"]
     lowest = min(log, key=lambda line: line["held_out_loss"])
     return {
         "epochs": len(log),
-        "held_out_before": log[0]["held_out_loss"],
+        "held_out_before": log[0]["held_out_without_map"],
         "held_out": lowest["held_out_loss"],
         "change": log[-1]["held_out_loss"] / lowest["held_out_loss"] - 1.0,
         "losses": [line["held_out_loss"] for line in log],
         "size": lowest["size"],
         "saturated": lowest["saturated"],
+        "sizes": [line["size"] for line in log],
         "samples": value["samples"],
     }

@@ -16,6 +16,7 @@ from facewarden.core.gradient_source import GradientSource
 from facewarden.core.head_goal import Form, goal_of
 from facewarden.core.objective import Images
 from facewarden.core.roles import Detector
+from facewarden.core.seeding import derive
 from facewarden.core.settings import read_settings
 from facewarden.core.threat import ThreatModel
 from facewarden.data.loading import Skipped
@@ -97,8 +98,9 @@ def source_of(arm: Mapping[str, Any], folder: Path, *, model: Detector) -> Gradi
     if arm["read"] == "image":
         return None
     pair = kept_generators(arm["tag"], folder, model=model)
-    offset: Schedule = "random" if arm["read"] == "random" else "decay"
-    return SfaOffset(pair, offset=offset)
+    read = arm["read"]
+    offset: Schedule = read if read in ("random", "signs") else "decay"
+    return SfaOffset(pair, offset=offset, route="contrast" if read == "contrast" else "own")
 
 
 def one_step(
@@ -145,13 +147,16 @@ def _attacked(
         goal = goal_of(model, view, head=head, threshold=threshold, form=arm["form"])
         calls = 0
         for eps in arm["eps"]:
-            method, options = arm.get("method"), dict(arm.get("set", {}))
-            if not method:
-                method, options = "pgd", {"steps": 1, "step_size": eps / 255, "restarts": arm["starts"]}
-            result = build_attack(method, options)(goal, ThreatModel(eps=eps / 255), seed=seed, reading=reading)
-            found[f"{eps:g}"] = result.success.int().tolist()
-            lost.update(view.select(result.lost).key)
-            calls = max(calls, result.gradient_calls)
+            method, options, seeds = arm.get("method"), dict(arm.get("set", {})), [seed]
+            if not method:  # a step that crosses the budget ends on its border, like that of every other arm
+                method, options = "pgd", {"steps": 1, "step_size": 2 * eps / 255}
+                seeds = [derive(seed, "start", number) for number in range(arm["starts"])]
+            results = [build_attack(method, options)(goal, ThreatModel(eps=eps / 255), seed=one, reading=reading)
+                       for one in seeds]  # fmt: skip
+            found[f"{eps:g}"] = torch.stack([one.success for one in results]).any(dim=0).int().tolist()
+            for one in results:
+                lost.update(view.select(one.lost).key)
+            calls = max(calls, sum(one.gradient_calls for one in results))
         return found, calls, lost
     step = one_step(model, view, head=head, threshold=threshold, form=arm["form"], reading=reading, seed=seed)
     flips: dict[float, torch.Tensor] = {}
@@ -196,9 +201,9 @@ def transfer(settings: Settings, folder: Path) -> dict[str, Any]:
             for eps in settings["eps"]:
                 moved = view.with_images(step(eps / 255))
                 for victim_name, victim in victims.items():
-                    _, right_now = known_decisions(victim, moved, threshold=bounds[victim_name])
+                    known, right_now = known_decisions(victim, moved, threshold=bounds[victim_name])
                     row = result["victims"][victim_name].setdefault(f"{eps:g}|{name}", [])
-                    row += (~right_now).int().tolist()
+                    row += (known & ~right_now).int().tolist()
     return result
 
 

@@ -28,12 +28,16 @@ class ArmPair:
         place: model, head and budget, as text.
         valid: `(n,)` bool, samples of the plan that both arms attacked and the model decides correctly when clean.
         before, after: `(n,)` bool, success of the arm compared with, and of the arm; read only where valid.
+        asked, rate: `(n,)` bool, samples by which the cell is chosen, and success on them; those of `before` where left
+            out. So arms that are compared with different ones count over the same cells.
     """
 
     place: str
     valid: Mask
     before: Mask
     after: Mask
+    asked: Mask | None = None
+    rate: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def chosen(
     """The cells that count, each with the samples that count in it.
 
     Without a band a cell counts with all its samples. With one, each half of the people chooses for the other: a cell
-    counts with one half where its success without the arm lies in the band on the other half.
+    counts with one half where the success that chooses lies in the band on the other half.
 
     Args:
         pairs: the cells.
@@ -78,11 +82,13 @@ def chosen(
         if band is None:
             kept += [(pair, here)] if here.any() else []
             continue
+        asked = rows & (pair.valid if pair.asked is None else pair.asked)
+        rate = pair.before if pair.rate is None else pair.rate
         for side in (0, 1):
-            choosing, counting = here & (half == side), here & (half != side)
+            choosing, counting = asked & (half == side), here & (half != side)
             if not choosing.any() or not counting.any():
                 continue
-            if band[0] <= 100.0 * float(pair.before[choosing].mean()) <= band[1]:
+            if band[0] <= 100.0 * float(rate[choosing].mean()) <= band[1]:
                 kept.append((pair, counting))
     return kept
 

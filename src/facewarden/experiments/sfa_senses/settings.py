@@ -28,13 +28,15 @@ class Arm:
     """One way to attack, a row of the tables.
 
     Attributes:
-        read: where gradients are read: at the image, moved by the generators of the attacked network, by those of
-            another network of the plan, or by random noise up to their cap.
+        read: where gradients are read: at the image, moved by the generators of the attacked network ("own"), against
+            their direction ("contrast"), by their map with drawn signs ("signs"), by noise up to their cap ("random"),
+            or by the generators of the plan's next network ("other").
         generators: what the generators differ in from the plan's, as in `SfaSettings`.
         attacked_head: train the generators on the loss of the attacked head too.
         form: climb the loss of the head, or its logits, which do not saturate.
         halvings: also try a half, a quarter … of the step, and succeed where any does.
-        starts: random starts, of which the one with the highest loss counts; 0 starts at the image.
+        starts: random starts, each with one step through the whole budget; succeeds where any does. 0 starts at the
+            image.
         method: an attack of several steps instead of one step of the whole budget.
         set: its options.
         against: the arm that it is compared with.
@@ -43,7 +45,7 @@ class Arm:
         models: how many of the models, counted from the first; all by default.
     """
 
-    read: Literal["image", "own", "other", "random"] = "image"
+    read: Literal["image", "own", "contrast", "signs", "random", "other"] = "image"
     generators: Annotated[Mapping[str, Any], WrittenAs(SfaSettings)] = field(default_factory=dict)
     attacked_head: bool = False
     form: Literal["loss", "logits"] = "loss"
@@ -112,6 +114,7 @@ class SensesPlan:
         arms: name -> one way to attack; `plain` and `sfa` must be there.
         senses: name -> one reading of the claim; the first is the main one.
         percent: by which SFA is said to raise success.
+        min_accuracy: in percent, on clean captures: a model below it is shown, and counts in no sense and no control.
         regimes: bounds, in percent of plain success, of the table that shows where SFA helps.
         transfer: one step on other networks.
         seed: decides halves, samples and random draws.
@@ -130,6 +133,7 @@ class SensesPlan:
     samples: Count = 300
     sfa: Annotated[Mapping[str, Any], WrittenAs(SfaSettings)] = field(default_factory=dict)
     percent: Percent = 40.0
+    min_accuracy: Percent = 0.0
     regimes: tuple[Percent, ...] = (0.0, 5.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     transfer: TransferArm | None = None
     seed: Whole = 0

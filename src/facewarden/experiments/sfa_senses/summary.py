@@ -16,6 +16,7 @@ from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Table
 
 _BOTH: tuple[Direction, ...] = ("attack_as_bona_fide", "bona_fide_as_attack")
+NO_CELL = "no cell in the band"
 EITHER, DECISION = "the better of plain and sfa", "plain, through the decision"
 
 
@@ -23,24 +24,27 @@ def summarize(plan: SensesPlan, results: Sequence[CellResult]) -> Summary:
     """Turn the cells that worked into a summary."""
     found = read_results(plan, results)
     senses = list(_senses(plan, found))
+    models = list(_models(plan, found))
     controls = list(_controls(plan, found))
     regimes = list(_regimes(plan, found))
     transfer = list(transfer_rows(plan, found, results))
     tables = [
-        _models_table(found),
+        _models_table(plan, found),
         _table("Senses of the claim, fixed beforehand: sfa against plain", "Sense", senses,
                note="Cells are model, head and budget; with a band each half of the people chooses the cells that "
                "count on the other half. The ceiling is the gain if every attack succeeded; closed is the gain in "
                "points as a share of the points that were there to gain. Paired; 95 % by subject."),
+        _table("The main sense, detector by detector", "Detector", models,
+               note="Intervals are over people, not over trainings."),
         _table("What else could explain it: each arm against the arm that it is compared with", "Arm", controls,
-               note="Attacks through auxiliary heads, cells where the arm compared with is in the first band "
-               "(chosen on one half of the people, counted on the other). Some arms are of fewer models, heads, "
-               "budgets and captures; the arm that they are compared with is taken on the same."),
+               note="Attacks through auxiliary heads, cells where plain success is in the first band (chosen on one "
+               "half of the people, counted on the other). Some arms are of fewer models, heads, budgets and captures: "
+               "both the arm that they are compared with and sfa, in the last columns, are taken on the same."),
         _table("Where SFA helps: by plain success of the cell", "Plain success, direction", regimes,
                note="Points of success, auxiliary heads, cells chosen on the other half of the people."),
         _generator_table(found),
         _success_table(plan, found),
-        Table("Transfer of one step", ("Source, head, budget", "Victim", "Plain", "With SFA", "Points"),
+        Table("Transfer of one step", ("Source, head, budget", "Victim", "Direction", "Plain", "With SFA", "Points"),
               tuple(row.cells for row in transfer),
               note="Of captures that both decide correctly when clean. Paired; 95 % by subject."),
     ]  # fmt: skip
@@ -51,6 +55,7 @@ def summarize(plan: SensesPlan, results: Sequence[CellResult]) -> Summary:
         simulated=found.simulated,
         data={
             "senses": [line.plain() for line in senses],
+            "models": [line.plain() for line in models],
             "controls": [line.plain() for line in controls],
             "regimes": [line.plain() for line in regimes],
             "transfer": [row.plain for row in transfer],
@@ -62,23 +67,36 @@ def summarize(plan: SensesPlan, results: Sequence[CellResult]) -> Summary:
 class _Line:
     """One row of a table of gains."""
 
-    def __init__(self, name: str, direction: str, unit: str, gain: Gain, **more: Any) -> None:
+    def __init__(
+        self, name: str, direction: str, unit: str, gain: Gain | None, *, beside: Gain | None = None, **more: Any
+    ) -> None:
         self.name, self.direction, self.unit, self.gain, self.more = name, direction, unit, gain, more
+        self.beside = beside
 
-    def cells(self) -> tuple[str | int, ...]:
+    def cells(self) -> tuple[str | int | None, ...]:
         gain = self.gain
+        if gain is None:
+            return (self.name, self.direction.replace("_", " "), NO_CELL, *[None] * 4, 0, 0)
         mark = "%" if self.unit == "percent" else "points"
         return (self.name, self.direction.replace("_", " "), _rate(gain.before), _rate(gain.after),
                 f"{_signed(gain.gain)} {mark}", f"{gain.ceiling:+.0f} {mark}", f"{_signed(gain.closed)} %",
                 gain.cells, gain.samples)  # fmt: skip
 
+    def beside_cells(self) -> tuple[str | None, ...]:
+        """Success of sfa on the same captures, and the arm minus sfa, in points."""
+        if self.beside is None:
+            return (None, None)
+        return (_rate(self.beside.before), f"{_signed(self.beside.gain)} points")
+
     def plain(self) -> dict[str, Any]:
         gain = self.gain
-        numbers = {name: {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
-                   for name in ("before", "after", "gain", "closed")
-                   for one in [getattr(gain, name)]}  # fmt: skip
-        return {"name": self.name, "direction": self.direction, "unit": self.unit, **numbers,
-                "ceiling": gain.ceiling, "cells": gain.cells, "samples": gain.samples, **self.more}  # fmt: skip
+        shown = {"name": self.name, "direction": self.direction, "unit": self.unit, **self.more}
+        if gain is None:
+            return {**shown, "cells": 0}
+        numbers = {name: _numbers(getattr(gain, name)) for name in ("before", "after", "gain", "closed")}
+        if self.beside is not None:
+            numbers |= {"sfa": _numbers(self.beside.before), "minus_sfa": _numbers(self.beside.gain)}
+        return {**shown, **numbers, "ceiling": gain.ceiling, "cells": gain.cells, "samples": gain.samples}
 
 
 def _table(title: str, first: str, lines: Sequence[_Line], *, note: str) -> Table:
@@ -89,8 +107,9 @@ def _table(title: str, first: str, lines: Sequence[_Line], *, note: str) -> Tabl
     rows = []
     for line in lines:
         spent = f"{line.more['compared_gradients']} / {line.more['gradients']}"
-        rows.append((line.cells()[0], line.more["against"], *line.cells()[1:], spent))
-    return Table(title, (first, "Against", *columns[1:], "Gradients"), tuple(rows), note=note)
+        rows.append((line.cells()[0], line.more["against"], *line.cells()[1:], spent, *line.beside_cells()))
+    names = (first, "Against", *columns[1:], "Gradients", "SFA on the same", "Arm minus SFA")
+    return Table(title, names, tuple(rows), note=note)
 
 
 def _senses(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
@@ -106,6 +125,17 @@ def _senses(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
                     yield _Line(shown, direction, sense.unit, gain, chosen=direction == sense.direction)
 
 
+def _models(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
+    """The first sense of each detector, in its direction and in the other one."""
+    first = next(iter(plan.senses.values()))
+    sense = replace(first, heads=first.heads or plan.auxiliary, each_head=False)
+    for direction in dict.fromkeys((sense.direction, *_BOTH)):
+        for model in plan.models:
+            gain = found.gain(MAIN, PLAIN, replace(sense, direction=direction), model=model)
+            if gain is not None:
+                yield _Line(model, direction, sense.unit, gain)
+
+
 def _controls(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
     """Each arm in the band of the first sense, in its direction and in the other one."""
     first = next(iter(plan.senses.values()))
@@ -115,10 +145,12 @@ def _controls(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
         for name, arm in plan.arms.items():
             if name == PLAIN:
                 continue
-            gain = found.gain(name, arm.against, one)
-            if gain is not None:
-                yield _Line(name, direction, one.unit, gain, against=arm.against, gradients=found.cost(name),
-                            compared_gradients=found.cost(arm.against))  # fmt: skip
+            if not any(row.arm == name for row in found.rows):
+                continue
+            beside = None if MAIN in (name, arm.against) else found.gain(name, MAIN, replace(one, unit="points"))
+            yield _Line(name, direction, one.unit, found.gain(name, arm.against, one), beside=beside,
+                        against=arm.against, gradients=found.cost(name),
+                        compared_gradients=found.cost(arm.against))  # fmt: skip
         either = found.either(one)
         if either is not None:
             yield _Line(EITHER, direction, one.unit, either, against=PLAIN, gradients=2, compared_gradients=1)
@@ -139,7 +171,7 @@ def _regimes(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
                 yield _Line(f"{low:g} to {high:g} %", direction, "points", gain, low=low, high=high)
 
 
-def _models_table(found: ArmResults) -> Table:
+def _models_table(plan: SensesPlan, found: ArmResults) -> Table:
     rows = []
     for name, clean in found.clean.items():
         value, low, high, n = clean["accuracy"]
@@ -147,9 +179,13 @@ def _models_table(found: ArmResults) -> Table:
         sure = clean.get("saturation")
         rows.append((name, f"{value:.1%} ({low:.1%} to {high:.1%}), n = {n}",
                      f"{eer[0]:.1%} ({eer[1]:.1%} to {eer[2]:.1%})" if eer else None,
-                     f"{sure['mean']:.1f}" if sure else None, f"{sure['sure'][0]:.1%}" if sure else None))  # fmt: skip
-    return Table("Detectors", ("Model", "Accuracy, clean", "EER", "Mean size of the score", "Sure to 99.9 %"),
-                 tuple(rows), note="Saturation is of the attacked captures that are decided correctly.")  # fmt: skip
+                     f"{sure['mean']:.1f}" if sure else None, f"{sure['sure'][0]:.1%}" if sure else None,
+                     "yes" if found.counts(name) else "no"))  # fmt: skip
+    note = "Saturation is of the attacked captures that are decided correctly."
+    if plan.min_accuracy:
+        note += f" Detectors of less than {plan.min_accuracy:g} % accuracy count in no sense and no control."
+    return Table("Detectors", ("Model", "Accuracy, clean", "EER", "Mean size of the score", "Sure to 99.9 %", "Counts"),
+                 tuple(rows), note=note)  # fmt: skip
 
 
 def _generator_table(found: ArmResults) -> Table:
@@ -158,7 +194,7 @@ def _generator_table(found: ArmResults) -> Table:
          f"{one['size']:.0%}", f"{one['saturated']:.0%}", one["samples"])
         for name, one in found.generators.items()
     )  # fmt: skip
-    columns = ("Generators", "Epochs", "Loss on dev, first epoch", "Lowest", "Last epoch against the lowest",
+    columns = ("Generators", "Epochs", "Loss on dev, without a map", "Lowest", "Last epoch against the lowest",
                "Map, share of its cap", "Values at the cap", "Training captures")  # fmt: skip
     return Table("Generators: trained until the loss on dev was flat", columns, rows)
 
@@ -184,18 +220,23 @@ def _sentences(
 ) -> Iterator[str]:
     main = next(iter(plan.senses))
     for line in senses:
-        if line.name == main and line.more["chosen"]:
+        if line.name == main and line.more["chosen"] and line.gain is not None:
             gain, mark = line.gain, "%" if line.unit == "percent" else "points"
             yield (
                 f"In the main sense, fixed beforehand ({main}), SFA changes success from {_rate(gain.before)} to "
                 f"{_rate(gain.after)}: {_signed(gain.gain)} {mark}, of at most {gain.ceiling:+.0f}; it closes "
                 f"{_signed(gain.closed)} % of the gap. {_verdict(gain.gain, plan.percent)}"
             )
-    best = [line for line in controls if line.name not in (MAIN, EITHER, DECISION) and line.more["against"] == PLAIN
+    best = [(line, line.gain) for line in controls
+            if line.name not in (MAIN, EITHER, DECISION) and line.more["against"] == PLAIN and line.gain is not None
             and line.direction == next(iter(plan.senses.values())).direction]  # fmt: skip
-    for line in sorted(best, key=lambda line: line.gain.gain.value, reverse=True)[:3]:
+    for line, gain in sorted(best, key=lambda each: each[1].gain.value, reverse=True)[:3]:
         mark = "%" if line.unit == "percent" else "points"
-        yield f"Beside it, {line.name}: {_signed(line.gain.gain)} {mark} of at most {line.gain.ceiling:+.0f}."
+        beside = f"; SFA there {_rate(line.beside.before)}" if line.beside is not None else ""
+        yield (
+            f"Beside it, {line.name} (gradients: {line.more['gradients']}): {_signed(gain.gain)} {mark} of at most "
+            f"{gain.ceiling:+.0f}, success {_rate(gain.after)}{beside}."
+        )
 
 
 def _verdict(gain: Interval, percent: float) -> str:
@@ -207,6 +248,10 @@ def _verdict(gain: Interval, percent: float) -> str:
     if gain.high < 0:
         return "It lowers success."
     return "No effect beyond the interval."
+
+
+def _numbers(one: Interval) -> dict[str, Any]:
+    return {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
 
 
 def _rate(rate: Interval) -> str:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.sfa_senses.arm_results import ArmResults
-from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, SensesPlan
+from facewarden.experiments.sfa_senses.gains import LABELS
+from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, Direction, SensesPlan
 from facewarden.experiments.vulnerability.inputs import as_mask
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.metrics.paired import paired_bootstrap_difference
+
+Floats = NDArray[np.float64]
+_DIRECTIONS: tuple[Direction, ...] = ("attack_as_bona_fide", "bona_fide_as_attack")
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class TransferRow:
 
 
 def transfer_rows(plan: SensesPlan, found: ArmResults, results: Sequence[CellResult]) -> Iterator[TransferRow]:
-    """One row for each source, head, budget and victim."""
+    """One row for each source, head, budget, victim and direction."""
     order = {key: number for number, key in enumerate(found.keys)}
     for result in results:
         settings, value = result.cell.settings, result.value
@@ -38,20 +43,27 @@ def transfer_rows(plan: SensesPlan, found: ArmResults, results: Sequence[CellRes
             continue
         for eps in settings["eps"]:
             for victim, columns in value["victims"].items():
-                right = as_mask(value["key"], columns["right"], order)
-                if not right.any():
-                    continue
-                subject = found.subject[right]
-                hit = {arm: as_mask(value["key"], columns[f"{eps:g}|{arm}"], order)[right].astype(float)
-                       for arm in (PLAIN, MAIN)}  # fmt: skip
-                rates = {arm: mean_by_subject(np.asarray(hits), subject, seed=plan.seed) for arm, hits in hit.items()}
-                gain = paired_bootstrap_difference(hit[MAIN], hit[PLAIN], subjects=subject, seed=plan.seed)
-                yield TransferRow(
-                    (f"{settings['model']}, {settings['head']}, {eps:g}/255", victim, rates[PLAIN].words,
-                     rates[MAIN].words,
-                     f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"),
-                    {"source": settings["model"], "head": settings["head"], "eps": eps, "victim": victim,
-                     **{arm: {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n}
-                        for arm, rate in rates.items()},
-                     "points": {"value": 100 * gain.value, "low": 100 * gain.low, "high": 100 * gain.high}},
-                )  # fmt: skip
+                masks = {name: as_mask(value["key"], columns[name], order)
+                         for name in ("right", *(f"{eps:g}|{arm}" for arm in (PLAIN, MAIN)))}  # fmt: skip
+                for direction in _DIRECTIONS:
+                    rows = masks["right"] & (found.label == LABELS[direction])
+                    if rows.any():
+                        hit = {arm: masks[f"{eps:g}|{arm}"][rows].astype(float) for arm in (PLAIN, MAIN)}
+                        place = {"source": settings["model"], "head": settings["head"], "eps": eps, "victim": victim,
+                                 "direction": direction}  # fmt: skip
+                        yield _row(place, hit, found.subject[rows], seed=plan.seed)
+
+
+def _row(place: dict[str, Any], hit: dict[str, Floats], subject: NDArray[Any], *, seed: int) -> TransferRow:
+    """A row from successes, plain and with SFA, on the captures that both networks decide correctly."""
+    rates = {arm: mean_by_subject(hits, subject, seed=seed) for arm, hits in hit.items()}
+    gain = paired_bootstrap_difference(hit[MAIN], hit[PLAIN], subjects=subject, seed=seed)
+    points = {name: 100 * getattr(gain, name) for name in ("value", "low", "high")}
+    return TransferRow(
+        (f"{place['source']}, {place['head']}, {place['eps']:g}/255", place["victim"],
+         place["direction"].replace("_", " "), rates[PLAIN].words, rates[MAIN].words,
+         f"{points['value']:+.1f} ({points['low']:+.1f} to {points['high']:+.1f})"),
+        {**place,
+         **{arm: {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n} for arm, rate in rates.items()},
+         "points": points},
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from facewarden.core.gradient_source import AttackView, GradientQuery, GradientS
 from facewarden.core.objective import Images
 from facewarden.nn.gradient_sources.generator_pair import offset_sign
 
-Schedule = Literal["none", "first", "decay", "fixed", "refresh", "random"]
+Schedule = Literal["none", "first", "decay", "fixed", "refresh", "random", "signs"]
 Route = Literal["own", "contrast"]
 Map = Callable[[Tensor], Tensor]
 
@@ -28,8 +28,9 @@ class SfaOffset(GradientSource):
         pair: gives the map D of rgb images `(b, 3, h, w)`, as `GeneratorPair` does.
         offset: "none" reads at the image. "first": the map of the clean image at the first step only. "decay": that
             map times the share of the walk that is left. "fixed": that map at every step. "refresh": the map of the
-            current image at every step. "random": uniform noise up to the pair's cap, drawn anew at every step, a
-            control.
+            current image at every step. Two controls are drawn anew at every step: "random", uniform noise up to the
+            pair's cap, and "signs", the map of the clean image with the sign of every value drawn, so that its size
+            stays and its direction is lost.
         route: "own" adds the map of the image's own class, as the paper's figure draws it; "contrast" subtracts it.
 
     Raises:
@@ -65,7 +66,7 @@ class SfaOffset(GradientSource):
             )
         sign = offset_sign(objective.label).to(objective.clean["rgb"])
         state = {"sign": sign if self.route == "own" else -sign}
-        if self.offset in ("first", "decay", "fixed"):
+        if self.offset in ("first", "decay", "fixed", "signs"):
             state["map"] = self._map(objective.clean["rgb"])
         return state
 
@@ -78,6 +79,9 @@ class SfaOffset(GradientSource):
         if self.offset == "random":
             draws = [torch.rand(rgb.shape[1:], generator=draw) * 2 - 1 for draw in objective.draws("sfa")]
             shift = float(getattr(self.pair, "cap", 3 / 255)) * torch.stack(draws).to(rgb) if draws else rgb * 0.0
+        elif self.offset == "signs":
+            signs = [torch.randint(2, rgb.shape[1:], generator=draw) * 2 - 1 for draw in objective.draws("sfa")]
+            shift = state["map"] * torch.stack(signs).to(rgb) if signs else state["map"]
         elif self.offset == "refresh":
             shift = self._map(rgb)
         else:

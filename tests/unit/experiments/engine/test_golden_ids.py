@@ -42,7 +42,7 @@ GOLDEN = {
     "purifier_two_rest": (17, "d6ceb0a43bffe25b"),
     "regrad_control": (30, "7790ebf8c2ca29a6"),
     "rivals_simulated": (182, "86246f90d389ecaa"),
-    "sfa_senses": (33, "44d2474c255e79aa"),
+    "sfa_senses": (55, "061772b3b2633bc2"),
     "uncertainty_simulated": (6, "33d31647e0d14495"),
     "yardstick": (40, "db7b2c7c973f4ccf"),
 }
@@ -53,8 +53,8 @@ cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of
 kinds, and its intervals are of the method in use. mmdg_published has the released forms of the baselines and the view
 of their code since version 0.2; the floors are new. Cells of cloaks_two with one mask for a person say that probes do
 not make it. The plans on 24 sites have captures of version 3, rivals_simulated 40 people a site and rows of color
-alone, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn, and was
-written anew before any of it was run.
+alone, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn; it and sfa_senses were
+planned anew before any cell of them ran.
 """
 
 

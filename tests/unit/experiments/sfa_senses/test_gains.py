@@ -40,6 +40,15 @@ def test_a_cell_counts_on_one_half_where_its_rate_on_the_other_half_lies_in_the_
     assert [mask.sum() for _, mask in both] == [40, 40]
 
 
+def test_arms_that_are_compared_with_different_ones_count_over_the_same_cells() -> None:
+    half = halves(PEOPLE.tolist(), seed=0)
+    most, more = first_of_four(3), first_of_four(4)
+    dropped = ArmPair("a", ALL, most, more)  # the arm compared with succeeds in 75 %
+    assert chosen([dropped], rows=ALL, half=half, band=(5.0, 60.0)) == []
+    kept = ArmPair("a", ALL, most, more, ALL, first_of_four(1))  # plain succeeds in 25 %
+    assert [mask.sum() for _, mask in chosen([kept], rows=ALL, half=half, band=(5.0, 60.0))] == [40, 40]
+
+
 @pytest.mark.parametrize(
     ("unit", "gain", "ceiling"), [("percent", 100.0, 300.0), ("points", 25.0, 75.0)]
 )  # from 1 of 4 to 2 of 4, at most to 4 of 4
