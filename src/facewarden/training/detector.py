@@ -50,7 +50,7 @@ def untrained_detector(recipe: Recipe, *, seed: int) -> Trainable:
 
 
 def started_detector(spec: str, recipe: Recipe) -> Trainable:
-    """Return a trained detector that a recipe can go on from.
+    """Return a recipe's detector with the weights and the card of a trained one of the same network.
 
     Args:
         spec: a detector of the package by its name, or a folder that `facewarden train` wrote.
@@ -60,23 +60,23 @@ def started_detector(spec: str, recipe: Recipe) -> Trainable:
         BadInputError: no detector that can be trained, or one of another network than the recipe's.
     """
     entry = trainable_class(recipe.entry)
-    model = resolve_detector(spec)
-    if type(model) is not entry:
-        raise BadInputError(
-            f"{spec} is no {recipe.entry}, which the recipe trains", hint=f"--start FOLDER of a trained {recipe.entry}"
-        )
-    if isinstance(model, ClosedForm):
+    if issubclass(entry, ClosedForm):
         raise BadInputError(f"{recipe.entry} is fitted in closed form, which begins anew", hint="leave --start out")
-    held = dict(model.settings)
+    trained = resolve_detector(spec)
+    held = dict(trained.settings) if isinstance(trained, Trainable) else {}
     first = {_FIRST: False} if _FIRST in held else {}  # replaced by the trained weights
-    wanted = entry.untrained({**recipe.model, **first}, seed=0).settings
-    other = sorted(name for name in {*wanted, *held} - {_FIRST} if wanted.get(name) != held.get(name))
-    if other:
-        told = ", ".join(f"{name} {held.get(name)} instead of {wanted.get(name)}" for name in other)
+    model = entry.untrained({**recipe.model, **first}, seed=0)
+    wanted = dict(model.settings)
+    names = sorted({*wanted, *held} - {_FIRST})
+    other = [f"{name} {held.get(name)} instead of {wanted.get(name)}" for name in names
+             if wanted.get(name) != held.get(name)]  # fmt: skip
+    if other or not isinstance(trained, Trainable):
         raise BadInputError(
-            f"{spec}: weights of another network than the recipe's: {told}",
-            hint="start from a detector of the same network",
+            f"{spec}: weights of another network than the recipe's: {', '.join(other)}",
+            hint=f"start from a {recipe.entry} of the same settings",
         )
+    model.network.load_state_dict(trained.network.state_dict())
+    model.card = trained.card
     return model
 
 
