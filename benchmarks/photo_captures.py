@@ -14,7 +14,6 @@ both pictures are written beside the manifest: as many bona fide presentations a
 from __future__ import annotations
 
 import argparse
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.align.yunet import YuNet
+from facewarden.core.files import path_from
 from facewarden.core.labels import QUALITIES, SPLITS
 from facewarden.core.progress import track
 from facewarden.core.seeding import derive
@@ -112,7 +112,7 @@ def photo_captures(
     """
 
     def as_it_is(found: Found) -> list[Sample]:
-        place = os.path.relpath(found.photo.path.absolute(), root.absolute())
+        place = path_from(root.absolute(), found.photo.path.absolute())
         return [sample_of(found, f"photo {found.photo.key}", "bona_fide", place, found.box, simulated=False)]
 
     photos = found_photos(faces, people=people, each=each, groups=groups, skip=skip, seed=seed, split=split)

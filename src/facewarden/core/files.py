@@ -75,6 +75,18 @@ def writing_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def path_from(folder: Path, target: Path) -> str:
+    """Return where a file is, seen from a folder, so that `folder / path_from(folder, target)` opens it.
+
+    Below the folder names stay as they are typed. Elsewhere the way leads up from where the folder really is, which a
+    symbolic link in its name does not show.
+    """
+    typed = os.path.relpath(target, folder)
+    if ".." not in target.parts and Path(typed).parts[:1] != ("..",):
+        return typed
+    return os.path.relpath(Path(os.path.realpath(target.parent), target.name), os.path.realpath(folder))
+
+
 def write_text(path: Path, text: str, *, sync: bool = True) -> Path:
     """Write a text in UTF-8 and return its path.
 

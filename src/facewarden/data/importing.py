@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import writing
+from facewarden.core.files import path_from, writing
 from facewarden.core.guards.lock import locking
 from facewarden.core.labels import SPLITS, Modality, Split
 from facewarden.core.progress import track
@@ -105,5 +104,5 @@ def _extracted(sample: Sample, manifest: Manifest, folder: Path) -> Sample:
         target.parent.mkdir(parents=True, exist_ok=True)
         with writing(target, sync=False) as temporary:  # the manifest that names it is written last
             Image.fromarray(pixels.squeeze()).save(temporary)
-        paths[name] = os.path.relpath(target, manifest.root)
+        paths[name] = path_from(manifest.root, target)
     return replace(sample, **paths) if paths else sample  # type: ignore[arg-type]

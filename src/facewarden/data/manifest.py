@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import write_json
+from facewarden.core.files import path_from, write_json
 from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.labels import MODALITIES
 from facewarden.data.manifest_checks import check_rows
@@ -218,12 +218,12 @@ class Manifest:
             return
         for row in self.rows:
             moved = {
-                name: os.path.relpath(self.root / relative, folder)
+                name: path_from(folder, self.root / relative)
                 for name in MODALITIES
                 if (relative := row.path(name)) is not None and not Path(relative).is_absolute()
             }
             more = {
-                name: os.path.relpath(self.root / row.extra[name], folder)
+                name: path_from(folder, self.root / row.extra[name])
                 for name in MAP_FILES
                 if row.extra.get(name) and not Path(row.extra[name]).is_absolute()
             }

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.files import (
+    path_from,
     remove_stale,
     temporary_name,
     write_bytes,
@@ -124,3 +125,17 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 def test_a_name_that_is_not_utf8_costs_no_text(tmp_path: Path) -> None:
     path = write_text(tmp_path / "report.md", "photo gr\udce4u.png\n")
     assert path.read_text(encoding="utf-8") == "photo gr\\udce4u.png\n"
+
+
+def test_a_way_between_folders_is_walked_from_where_a_link_leads(tmp_path: Path) -> None:
+    real, photos = tmp_path / "disk" / "deep" / "runs", tmp_path / "photos"
+    real.mkdir(parents=True)
+    photos.mkdir()
+    (photos / "a.png").write_text("a")
+    link = tmp_path / "runs"
+    link.symlink_to(real, target_is_directory=True)
+    for folder in (real, link):
+        assert (folder / path_from(folder, photos / "a.png")).read_text() == "a"
+    assert (link / path_from(link, link / ".." / ".." / ".." / "photos" / "a.png")).read_text() == "a"
+    (real / "inside").symlink_to(photos, target_is_directory=True)
+    assert path_from(link, link / "inside" / "a.png") == "inside/a.png"  # names below stay as they are typed

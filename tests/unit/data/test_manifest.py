@@ -72,6 +72,18 @@ def test_a_manifest_written_elsewhere_still_finds_its_images(tmp_path: Path) -> 
     assert read.path(replace(LIVE, depth=None), "depth") is None
 
 
+def test_a_manifest_written_through_a_link_still_finds_its_images(tmp_path: Path) -> None:
+    captures, disk = tmp_path / "captures", tmp_path / "disk" / "deep"
+    captures.mkdir()
+    disk.mkdir(parents=True)
+    (tmp_path / "runs").symlink_to(disk, target_is_directory=True)
+    held = Manifest((replace(LIVE, rgb="a.png"),), captures, "set")
+    (captures / "a.png").write_text("a")
+    held.write(tmp_path / "runs" / "manifest.csv")
+    read = Manifest.read(tmp_path / "runs" / "manifest.csv")
+    assert (read.root / str(read.rows[0].rgb)).read_text() == "a"
+
+
 def test_where_counts_and_subjects() -> None:
     dev = replace(PRINT, key="a/3", split="dev", subject="001")
     manifest = Manifest((LIVE, PRINT, dev), Path(), "set")
