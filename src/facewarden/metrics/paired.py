@@ -39,7 +39,8 @@ def paired_bootstrap_difference(
 
     Returns:
         The difference. Where fewer than ten subjects have a row that differs and no value exceeds 1, the bounds are
-        widened for people not seen: in full where no row differs, and less with each subject that has one.
+        widened for people not seen: in full where no row differs, and less with each subject that has one. They hold
+        zero where so few subjects differ that no test by subject could reject it, see `least_p`.
     """
     ours, theirs = checked_scores(first, what="first"), checked_scores(second, what="second")
     same_length(ours, theirs, names="first and second")
@@ -61,6 +62,8 @@ def paired_bootstrap_difference(
     if not slack:
         return found
     low, high = max(-1.0, found.value - slack), min(1.0, found.value + slack)
+    if least_p(differ) > 1 - confidence:
+        low, high = min(low, 0.0), max(high, 0.0)
     return Interval(
         found.value,
         min(found.low, low),
@@ -68,6 +71,22 @@ def paired_bootstrap_difference(
         n=found.n,
         method=BOOTSTRAP + few_subjects(drawn.subjects) + UNSEEN,
     )
+
+
+def least_p(subjects: int) -> float:
+    """The smallest two-sided p that so few subjects can give: all of them on one side, each side being as likely.
+
+    One subject, or five, show no difference at 5 %, however large theirs is.
+
+    Args:
+        subjects: that have a row on which two models differ.
+
+    Source: Fisher, The Design of Experiments, 1935 (randomization test).
+
+    >>> least_p(1), least_p(5), least_p(6)
+    (1.0, 0.0625, 0.03125)
+    """
+    return min(1.0, 2.0 ** (1 - subjects))
 
 
 def paired_bootstrap_percent(

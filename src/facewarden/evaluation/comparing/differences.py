@@ -16,10 +16,11 @@ from facewarden.evaluation.score_file.measure import presentation_rows, subjects
 from facewarden.evaluation.score_file.rows import ScoredRows
 from facewarden.metrics.checked import Floats, Ints, area_under_curve, equal_error, error_curve
 from facewarden.metrics.curves import CurveReplicates, thin
-from facewarden.metrics.intervals import percentile_interval
+from facewarden.metrics.intervals import BOOTSTRAP, UNSEEN, percentile_interval
 from facewarden.metrics.pad import fit_rule
-from facewarden.metrics.paired import paired_bootstrap_difference
+from facewarden.metrics.paired import least_p, paired_bootstrap_difference
 from facewarden.metrics.resample import Resampling, rate_replicates, resampling
+from facewarden.metrics.shares import unseen_share
 from facewarden.metrics.summary import PresentationRows
 
 HIGHER_IS_BETTER = ("auc",)
@@ -37,7 +38,7 @@ class Difference:
         value: second less first.
         low, high: 95 % bounds of the difference.
         n: presentations that it was measured on.
-        p: two-sided share of resamples beyond no difference.
+        p: two-sided share of resamples beyond no difference; no smaller than so few subjects can give.
         holm: p after Holm's correction for all differences of one comparison.
         better: name of the system that is shown to be better by its interval; empty where none is.
         method: how the bounds were found.
@@ -99,7 +100,9 @@ def compare_systems(
         names: of the systems.
         policy: how the threshold of each is set on its dev rows.
         thresholds: given instead, one of each system.
-        seed, rounds: of the subject bootstrap.
+        seed: of the subject bootstrap.
+        rounds: resamples for each system but the first: more figures are looked at, and the smallest p must be able to
+            pass their correction.
 
     Raises:
         BadInputError: not one threshold for each system, or a split lacks a class.
@@ -109,6 +112,7 @@ def compare_systems(
         raise BadInputError(
             f"{len(thresholds)} thresholds for {len(names)} systems", hint="--threshold with a number for each"
         )
+    rounds *= max(1, len(names) - 1)
     parts = [parted(one, given=bool(thresholds)) for one in aligned.tables]
     rules = [
         ("given", thresholds[index]) if part.dev is None else _rule(part.dev, policy)
@@ -123,23 +127,28 @@ def compare_systems(
     found: list[Difference] = []
     for index in range(1, len(names)):
         pair = _Pair(rows[0], rows[index], rules[0][1], rules[index][1], seed=seed, rounds=rounds)
-        found += _with_holm(pair.differences(names[0], names[index]))
+        found += pair.differences(names[0], names[index])
     return ComparedSystems(
         names=tuple(names),
         rules=tuple(rules),
-        differences=tuple(found),
+        differences=tuple(_with_holm(found)),
         n=int(answered.sum()),
         subjects=0 if kept[0].subject is None else people,
         unanswered=tuple(int((~one.answered).sum()) for one in tests),
         how=(aligned.how, parts[0].how),
-        remarks=tuple(_remarks(aligned, kept, names, subject)),
+        remarks=tuple(_remarks(aligned, kept, names, subject, parts[0].excluded)),
     )
 
 
-def _remarks(aligned: AlignedTables, kept: Sequence[ScoredRows], names: Sequence[str], subject: Ints) -> Iterator[str]:
-    for name, one, table in zip(names, kept, aligned.tables, strict=True):
+def _remarks(
+    aligned: AlignedTables, kept: Sequence[ScoredRows], names: Sequence[str], subject: Ints, excluded: Mapping[str, int]
+) -> Iterator[str]:
+    yield from (f"Rows in no figure, {reason}: {count}." for reason, count in excluded.items())
+    for name, one, table, lost in zip(names, kept, aligned.tables, aligned.unpaired, strict=True):
         turned = look_reversed(one.score, one.bona_fide.astype(np.int64), subject=subject)
-        yield from (f"{name}: {told}" for told in (*table.remarks, turned) if told)
+        again = f"Rows that repeat an earlier one, counted once: {table.repeated}." if table.repeated else ""
+        alone = f"Rows left out, since another table lacks their key or they have none: {lost}." if lost else ""
+        yield from (f"{name}: {told}" for told in (alone, again, *table.remarks, turned) if told)
 
 
 def _rule(dev: ScoredRows, policy: str) -> tuple[str, float]:
@@ -184,14 +193,24 @@ class _Pair:
         )
         replicates = self._replicates(1, rows) - self._replicates(0, rows)
         values = float(ours.mean()), float(theirs.mean())
-        return _difference(name, names, values, (found.low, found.high), replicates, n=rows.size, method=found.method)
+        return _difference(
+            name, names, values, (found.low, found.high), replicates, n=rows.size, method=found.method,
+            least=least_p(self._differing(rows)),
+        )  # fmt: skip
+
+    def _differing(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
+        """How many subjects have a decision in which the systems differ."""
+        differs = self.wrong[0][rows] != self.wrong[1][rows]
+        return np.unique(self.rows[0].subject[rows][differs]).size
 
     def _worst(self, names: tuple[str, str]) -> Difference:
         each = [np.stack([self._replicates(side, rows) for rows in self.rows[0].species.values()]) for side in (0, 1)]
         values = [
             max(float(self.wrong[side][rows].mean()) for rows in self.rows[0].species.values()) for side in (0, 1)
         ]
-        return self._of("apcer_worst_species", names, (values[0], values[1]), [one.max(axis=0) for one in each])
+        least = least_p(self._differing(np.flatnonzero(~self.rows[0].bona_fide)))
+        replicates = [one.max(axis=0) for one in each]
+        return self._of("apcer_worst_species", names, (values[0], values[1]), replicates, least=least)
 
     def _ranking(self, names: tuple[str, str]) -> list[Difference]:
         values: dict[str, list[float]] = {"eer": [], "auc": []}
@@ -207,26 +226,36 @@ class _Pair:
             ):
                 values[name].append(value)
                 replicates[name].append(found[:-1] + (value - found[-1]))  # moved to the exact value
-        return [self._of(name, names, (values[name][0], values[name][1]), replicates[name]) for name in values]
+        least = least_p(self.drawn.subjects)
+        return [
+            self._of(name, names, (values[name][0], values[name][1]), replicates[name], least=least) for name in values
+        ]
 
     def _of(
-        self, name: str, names: tuple[str, str], values: tuple[float, float], replicates: Sequence[Floats]
-    ) -> Difference:
+        self, name: str, names: tuple[str, str], values: tuple[float, float], replicates: Sequence[Floats], *,
+        least: float,
+    ) -> Difference:  # fmt: skip
         difference = replicates[1] - replicates[0]
         n = self.rows[0].scores.size
         found = percentile_interval(
             values[1] - values[0], difference, n=n, subjects=self.drawn.subjects, proportion=False
         )
-        return _difference(name, names, values, (found.low, found.high), difference, n=n, method=found.method)
+        ends, method = (found.low, found.high), found.method
+        if found.low == found.high:  # all resamples are equal, which is no certainty
+            slack = unseen_share(n, self.drawn.subjects)
+            ends, method = (max(-1.0, found.value - slack), min(1.0, found.value + slack)), BOOTSTRAP + UNSEEN
+        return _difference(name, names, values, ends, difference, n=n, method=method, least=least)
 
 
 def _difference(
     name: str, names: tuple[str, str], values: tuple[float, float], ends: tuple[float, float], replicates: Floats, *,
-    n: int, method: str,
+    n: int, method: str, least: float,
 ) -> Difference:  # fmt: skip
     usable = replicates[np.isfinite(replicates)]
     below, above = (np.count_nonzero(usable <= 0), np.count_nonzero(usable >= 0))
-    p = min(1.0, 2 * (int(min(below, above)) + 1) / (usable.size + 1))
+    p = min(1.0, max(least, 2 * (int(min(below, above)) + 1) / (usable.size + 1)))
+    if least > _LEVEL:
+        ends = min(ends[0], 0.0), max(ends[1], 0.0)
     sign = 0 if ends[0] <= 0 <= ends[1] else 1 if ends[0] > 0 else -1
     second_is_better = (sign > 0) == (name in HIGHER_IS_BETTER)
     better = "" if sign == 0 else names[1] if second_is_better else names[0]

@@ -86,7 +86,7 @@ def compare(
         column, higher: of the tables, as in `evaluate_scores`.
         policy: how the threshold of each system is set on dev.
         threshold: given instead, one for each system.
-        seed, rounds: of the subject bootstrap.
+        seed, rounds: of the subject bootstrap; so many rounds for each system but the first.
         device: where detectors compute.
         form: of the page: html, markdown, pdf, or several.
         out: folder for the page and comparison.json.
@@ -122,7 +122,8 @@ def compare(
     )
     files: tuple[Path, ...] = ()
     if folder is not None:
-        command = shlex.join(["facewarden", "compare", *(Path(one).name for one in given), "--out", "DIR"])
+        options = _options(captures, column, higher=higher, policy=policy, threshold=threshold, seed=seed)
+        command = shlex.join(["facewarden", "compare", *(Path(one).name for one in given), *options, "--out", "DIR"])
         if found is not None:
             page = systems_page(found, command=command, simulated=simulated, provenance=provenance(), reports=reports)
         else:
@@ -130,6 +131,19 @@ def compare(
         files = write_page(page, folder, name="comparison", forms=form)
         files += (_write(folder, found, reports, command=command, simulated=simulated),)
     return Compared(found, reports, simulated, files)
+
+
+def _options(
+    captures: str | os.PathLike[str] | None, column: Mapping[str, str] | None, *, higher: str, policy: str,
+    threshold: Sequence[float], seed: int,
+) -> list[str]:  # fmt: skip
+    """The options without which the command would print other figures."""
+    words = [] if captures is None else ["--captures", Path(os.fspath(captures)).name]
+    words += ["--column", *(f"{name}={place}" for name, place in column.items())] if column else []
+    words += ["--higher", higher] if higher != "bona_fide" else []
+    words += ["--policy", policy] if policy != "eer" and not threshold else []
+    words += ["--threshold", *(f"{one!r}" for one in threshold)] if threshold else []
+    return words + (["--seed", str(seed)] if seed else [])
 
 
 def _names(given: Sequence[str]) -> list[str]:

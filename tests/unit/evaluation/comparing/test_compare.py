@@ -172,3 +172,60 @@ def test_audits_without_a_difference_are_not_silent(tmp_path: Path, capsys: pyte
     (tmp_path / "again.json").write_bytes(report.read_bytes())
     assert main(["compare", str(report), str(tmp_path / "again.json")]) == 0
     assert "metrics of the audit without a change that is shown" in capsys.readouterr().out
+
+
+def few(path: Path, scores: list[float], *, people: int) -> Path:
+    """Scores of one test set, of which each person has a bona fide and an attack presentation."""
+    n = len(scores)
+    write_table(path, {
+        "key": [f"k{i}" for i in range(n)], "score": scores, "label": [i % 2 for i in range(n)],
+        "subject": [f"p{i // 2 % people}" for i in range(n)], "split": ["test"] * n,
+    })  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("people", [1, 5])
+def test_so_few_people_show_no_difference_however_large(tmp_path: Path, people: int) -> None:
+    right, turned = [-1.0, 1.0] * people, [1.0, -1.0] * people
+    paths = [few(tmp_path / "a.csv", right, people=people), few(tmp_path / "b.csv", turned, people=people)]
+    found = facewarden.compare(paths, threshold=(0.0, 0.0), rounds=200)
+    assert found.systems is not None
+    assert not [one.metric for one in found.systems.differences if one.better]
+    assert all(one.low <= 0 <= one.high and one.p > 0.05 for one in found.systems.differences)
+
+
+def test_equal_resamples_are_no_certainty(tmp_path: Path) -> None:
+    people = 20
+    paths = [few(tmp_path / f"{name}.csv", [-1.0, 1.0] * people, people=people) for name in "ab"]
+    found = facewarden.compare(paths, threshold=(0.0, 0.0), rounds=100)
+    assert found.systems is not None
+    ranked = [one for one in found.systems.differences if one.metric in ("eer", "auc")]
+    assert all(one.value == 0 and one.low < -0.05 and one.high > 0.05 for one in ranked)
+
+
+def test_p_is_corrected_for_all_differences_of_three_systems(tmp_path: Path) -> None:
+    paths = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", gain=0.8, seed=2), table(tmp_path / "c.csv", seed=3)]
+    found = facewarden.compare(paths, rounds=400)
+    assert found.systems is not None
+    differences = found.systems.differences
+    smallest = min(differences, key=lambda one: one.p)
+    assert smallest.holm == pytest.approx(min(1.0, len(differences) * smallest.p))
+
+
+def test_rows_that_are_in_no_figure_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    splits = ["train" if i % 9 == 0 else "dev" if i % PEOPLE < 20 else "test" for i in range(N)]
+    first, second = table(tmp_path / "a.csv", split=splits), table(tmp_path / "b.csv", seed=2, split=splits)
+    lines = second.read_text().splitlines()
+    second.write_text("\n".join([*lines[:-30], lines[-31]]) + "\n")
+    assert main(["compare", str(first), str(second)]) == 0
+    said = capsys.readouterr().out
+    assert "a: Rows left out, since another table lacks their key or they have none: 30." in said
+    assert "b: Rows that repeat an earlier one, counted once: 1." in said
+    assert f"Rows in no figure, split train: {splits[: N - 30].count('train')}." in said
+
+
+def test_the_command_of_a_comparison_makes_it_again(tmp_path: Path) -> None:
+    paths = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", seed=2)]
+    facewarden.compare(paths, higher="attack", threshold=(0.5, 0.25), seed=3, rounds=20, out=tmp_path / "o")
+    command = json.loads((tmp_path / "o" / "comparison.json").read_text())["command"]
+    assert command == "facewarden compare a.csv b.csv --higher attack --threshold 0.5 0.25 --seed 3 --out DIR"
