@@ -70,9 +70,11 @@ def _lab(run: Path, *, out: Path | None, lab: Path | None, sign: Path | None, pd
     lines = []
     for one in written.results.species:
         found = {"APCER": one.apcer, "IAPAR": one.iapar}
-        rates = [f"{name} {number(rate.value, unit='%')} ({interval(rate.low, rate.high, unit='%', like=rate.value)})"
-                 for name, rate in found.items() if rate is not None]  # fmt: skip
-        lines.append(f"{plain(one.name):<20} {', '.join(rates)}, n = {one.presentations}")
+        rates = [f"{name} {number(rate.value, unit='%')} ({interval(rate.low, rate.high, unit='%', like=rate.value)}), "
+                 f"n = {rate.n}" for name, rate in found.items() if rate is not None]  # fmt: skip
+        silent = round(one.apnrr.value * one.presentations)
+        rates += [f"{silent} without a response"] if silent else []
+        lines.append(f"{plain(one.name):<20} {', '.join(rates)}")
     lines.append(f"not measured or not stated: {', '.join(written.not_measured) or 'nothing'}")
     lines += [f"evidence: {written.root}", *(f"wrote {path}" for path in written.files)]
     return Outcome(written, lines)

@@ -34,7 +34,8 @@ class LabRecords:
         texts: of `TEXTS`, those that the table has.
         matched: whether the presentation matched its target; None where no recognizer was used. NaN where a
             presentation has no comparison.
-        excluded: (species or "bona fide", reason) -> how many were excluded.
+        excluded: (species or "bona fide", reason) -> how many were excluded; those of another split than test are
+            counted apart and named after it.
     """
 
     rows: ScoredRows
@@ -87,9 +88,16 @@ def _without_excluded(rows: ScoredRows, texts: Mapping[str, Coded], matched: NDA
     counts: dict[tuple[str, str], int] = {}
     for row in np.flatnonzero(out):
         code = int(rows.species.codes[row])
-        kind = "bona fide" if code < 0 else rows.species.names[code]
+        kind = ("bona fide" if code < 0 else rows.species.names[code]) + _outside_test(rows.split, int(row))
         reason = held.names[int(held.codes[row])]
         key = kind, "no reason stated" if reason.lower() in FLAG_WORDS else reason
         counts[key] = counts.get(key, 0) + 1
     kept = {name: one.take(~out) for name, one in texts.items() if name != "excluded"}
     return LabRecords(rows.take(~out), kept, None if matched is None else matched[~out], counts)
+
+
+def _outside_test(split: Coded | None, row: int) -> str:
+    if split is None or "test" not in split.names:
+        return ""
+    name = split.names[split.codes[row]] if split.codes[row] >= 0 else "no split"
+    return "" if name == "test" else f" ({name})"

@@ -93,7 +93,7 @@ def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
     matched, decided = None, ~answered
     if records.matched is not None:
         matched = accepted & (records.matched == 1)
-        decided = np.isfinite(records.matched) | (answered & ~accepted)  # a recognizer behind it sees what passes alone
+        decided = answered & (np.isfinite(records.matched) | ~accepted)  # a recognizer behind it sees what passes alone
 
     found = []
     for code in np.unique(rows.species.codes[~live]):

@@ -130,7 +130,9 @@ def read_scored_rows(
         raise BadInputError(f"{printable(path)}: no rows", hint="one row for each presentation")
     rows = _rows(path, found, place, higher=higher)
     key = found.hashes[place["key"]] if "key" in place else np.zeros(len(rows), np.uint64)
-    return _without_repeats(path, replace(rows, key=key)) if key.any() else rows
+    if key.any():
+        return _without_repeats(path, replace(rows, key=key))
+    return replace(rows, remarks=tuple(told for told in (*rows.remarks, _repeat_words(rows)) if told))
 
 
 def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Higher) -> ScoredRows:
@@ -156,12 +158,14 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
         simulated = "1" in _seen(flags)
     species, respelled = coded_species(path, texts.get("species"), bona_fide)
     subject = texts.get("subject")
+    subject = subject if subject is not None and subject.names else None  # an empty column says no more than none
     attributes = {name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)}
     remarks = (
         respelled,
         f"Column {place['label']}: 1 is taken as an attack there." if turned else "",
         infinite_words(infinite),
         "" if subject is None else alike_words(subject.names, what="Subjects"),
+        "" if subject is None else _unnamed_words(subject),
         *group_words(attributes),
     )
     return ScoredRows(
@@ -187,6 +191,34 @@ def bounded(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
 def infinite_words(count: int) -> str:
     """What a reader must be told of infinite scores; empty where there are none."""
     return f"Infinite scores: {count}; they count as beyond every other score." if count else ""
+
+
+def _unnamed_words(subject: Coded) -> str:
+    lost = int((subject.codes < 0).sum())
+    return (
+        f"Rows without a subject: {lost} of {len(subject.codes)}; each counts as a person of its own, so intervals are "
+        "too narrow where people have several, and a person may be on both sides of a split."
+        if lost
+        else ""
+    )
+
+
+def _repeat_words(rows: ScoredRows) -> str:
+    """What a reader must be told of rows that nothing tells apart; empty where scores are coarse anyway."""
+    if rows.subject is None:
+        return ""
+    kept = rows.answered
+    mixed = np.ascontiguousarray(rows.score).view(np.uint64)
+    for column in (rows.bona_fide, rows.species.codes, rows.subject.codes, *([rows.split.codes] if rows.split else ())):
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + column.astype(np.uint64)
+    different, scores = np.unique(mixed[kept]).size, np.unique(rows.score[kept]).size
+    again = int(kept.sum()) - different
+    return (
+        f"Rows that say the same as an earlier one: {again}; where they are the same presentation, it counts more than "
+        "once. A column key tells presentations apart."
+        if again and scores > different / 2
+        else ""
+    )
 
 
 def _seen(held: Coded) -> list[str]:

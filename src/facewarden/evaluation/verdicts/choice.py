@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def chosen_rule(
             raise BadInputError("a rule has its policy in it", hint="--rule alone, or --dev CAPTURES --policy")
         read = VerdictRule.read(rule)
         read.check_detector(model.card, source=str(rule))
-        return read
+        known = read.detector or not model.card.sha256
+        return read if known else replace(read, remarks=(*read.remarks, _unnamed(rule, model)))
     rows = None if dev is None else dev_scores(model, dev)
     if rows is None and scored is not None:
         rows = scored
@@ -63,6 +65,13 @@ def chosen_rule(
             hint="--dev CAPTURES or SCORES.csv, whose dev rows set the threshold",
         )
     return None if own is None else VerdictRule.of(own, simulated=bool(simulation_notes(model.card)))
+
+
+def _unnamed(rule: Path, model: Detector) -> str:
+    return (
+        f"{printable(rule.name)} does not say for which detector it was set, so nothing shows that its threshold is "
+        f"one of {model.card.name}; facewarden calibrate writes one that says it"
+    )
 
 
 def dev_scores(model: Detector, dev: Path) -> Scores:

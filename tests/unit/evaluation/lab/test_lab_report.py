@@ -273,3 +273,28 @@ def test_a_template_that_nobody_filled_in_states_nothing(tmp_path: Path) -> None
     page = (tmp_path / "c" / "lab.md").read_text()
     assert "basic" not in page
     assert "not rated" in page
+
+
+def test_the_count_beside_a_rate_is_of_presentations_with_a_response(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = records(tmp_path / "r.csv")
+    lines = path.read_text().splitlines()
+    for row in (1, 2, 3):  # three presentations of the first print got no response
+        cells = lines[row].split(",")
+        cells[1] = ""
+        lines[row] = ",".join(cells)
+    path.write_text("\n".join(lines) + "\n")
+    stated = ["--lab", str(lab(tmp_path / "lab.json")), "--out", str(tmp_path / "out")]
+    assert main(["report", str(path), "--form", "lab", *stated]) == 0
+    said = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("print"))
+    assert said.count("n = 17") == 2  # of the APCER and the IAPAR, although all 20 were compared
+    assert "n = 20" not in said
+    assert said.endswith("3 without a response")
+
+
+def test_what_was_excluded_from_dev_is_counted_apart(tmp_path: Path) -> None:
+    excluded: list[object] = ["torn", "torn", "torn"] + [""] * 57
+    split: list[object] = ["dev", "test", "train"] + ["test"] * 57
+    found = read_records(records(tmp_path / "r.csv", excluded=excluded, split=split), match_threshold=0.5)
+    assert found.excluded == {("print (dev)", "torn"): 1, ("print", "torn"): 1, ("print (train)", "torn"): 1}

@@ -133,3 +133,20 @@ def test_columns_that_make_no_groups_are_told(tmp_path: Path) -> None:
     read(tmp_path, "score,label,subject", lambda i: f"{i * 7 % 40},{i % 2},p{i}")
     found = facewarden.evaluate_scores(tmp_path / "t.csv", groups=tmp_path / "g.csv", rounds=50)
     assert any("attr_age has 40 values" in told for told in found.warnings)
+
+
+def test_rows_without_a_subject_are_told(tmp_path: Path) -> None:
+    found = read(tmp_path, "score,label,subject", lambda i: f"{i / 7},{i % 2},{'' if i % 4 == 0 else f'p{i}'}")
+    assert any("Rows without a subject: 10 of 40" in told for told in found.remarks)
+    none = read(tmp_path, "score,label,subject", lambda i: f"{i / 7},{i % 2},")
+    assert none.subject is None  # as without the column, about which there is a warning
+
+
+def test_rows_that_say_the_same_are_told_where_scores_are_fine(tmp_path: Path) -> None:
+    header = "score,label,subject"
+    twice = read(tmp_path, header, lambda i: f"{i % 30 / 7},{i % 2},p{i % 30}")
+    assert any("Rows that say the same as an earlier one: 10;" in told for told in twice.remarks)
+    coarse = read(tmp_path, header, lambda i: f"{i % 4},{i % 2},p{i % 3}")
+    named = read(tmp_path, f"key,{header}", lambda i: f"k{i},{i % 30 / 7},{i % 2},p{i % 30}")
+    once = read(tmp_path, header, lambda i: f"{i / 7},{i % 2},p{i % 30}")
+    assert not [told for found in (coarse, named, once) for told in found.remarks]

@@ -13,7 +13,9 @@ from scipy.optimize import minimize
 from facewarden.core.card import Card
 from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
+from facewarden.core.resolve import resolve_detector
 from facewarden.evaluation.scores import Scores
+from facewarden.evaluation.verdicts.choice import chosen_rule
 from facewarden.evaluation.verdicts.fitting import carried_rule, fitted_rule, platt
 from facewarden.evaluation.verdicts.rule import ONLY_SIMULATED, SIMULATED_ATTACKS, VerdictRule, simulation_notes
 from facewarden.metrics.pad import fit_rule
@@ -150,3 +152,16 @@ def test_a_share_of_a_hundred_photos_is_that_many_photos(share: float) -> None:
     value = np.arange(100.0)
     rule = carried_rule(value, np.arange(100).astype(str), bpcer=share, where="lobby", detector={})
     assert np.count_nonzero(value < rule.threshold) == round(100 * share)
+
+
+def test_a_rule_that_names_no_detector_says_so(tmp_path: Path) -> None:
+    model = resolve_detector("color_cnn")
+    file = tmp_path / "decision.json"
+    DecisionRule(0.5, "eer", "dev", "door", 9, 8).write(file)
+    taken = chosen_rule(model, "color_cnn", rule=file, dev=None, policy=None)
+    assert taken is not None
+    assert "decision.json does not say for which detector it was set" in " ".join(taken.lines())
+    replace(VerdictRule.read(file), detector=dict(model.card.sha256)).write(tmp_path / "rule.json")
+    sure = chosen_rule(model, "color_cnn", rule=tmp_path / "rule.json", dev=None, policy=None)
+    assert sure is not None
+    assert not sure.remarks
