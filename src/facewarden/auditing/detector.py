@@ -32,7 +32,7 @@ from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, choose_sam
 from facewarden.evaluation.decisions import correct_batches, held_sensors
 from facewarden.evaluation.lost_samples import LOST
 from facewarden.evaluation.presentation import PresentationResult, measure_presentation
-from facewarden.evaluation.scores import Scores, score_manifest
+from facewarden.evaluation.scores import Scores, absent_words, score_manifest
 from facewarden.evaluation.self_checks import ModelSigns, look_at_classes
 from facewarden.evaluation.simulated_captures import simulate_captures
 from facewarden.reporting.document import AuditedPart, LeftOut, Section
@@ -71,7 +71,8 @@ def presentation_of(detector: Detector, manifest: Manifest, needs: AuditRequest,
     """Score the development and test captures once and measure them, the detector alone and with the recognizer."""
     wanted = manifest.where(split=("dev", "test"))
     scores = _stored_scores(detector, wanted, run, needs)
-    alone = measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds)
+    absent = absent_words(detector, wanted)
+    alone = measure_presentation(scores, policy=needs.policy, seed=needs.seed, rounds=needs.sizes.rounds, absent=absent)
     alone.rule.write(run.path / "decision.json")
     return with_full_system(alone, scores, wanted, needs, run)
 

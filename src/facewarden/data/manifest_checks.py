@@ -12,7 +12,7 @@ from facewarden.data.sample import Sample
 from facewarden.data.text import printable
 
 _FEWEST = 4
-"""Faces from which on it is no accident of a face finder that most of them are mirrored."""
+"""Faces from which on it is no accident of a face finder that most of them are mirrored, or some not in their box."""
 
 
 def check_rows(rows: Sequence[Sample]) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def check_rows(rows: Sequence[Sample]) -> tuple[str, ...]:
     alike = alike_words({row.subject for row in rows}, what="People").removesuffix(".")
     repeated = _check_pictures(rows)
     told = f"rows that name a picture of an earlier row: {repeated}" if repeated else ""
-    return tuple(note for note in (told, alike) if note)
+    return tuple(note for note in (told, _apart_words(rows), alike) if note)
 
 
 def _pictures(row: Sample) -> Iterator[str]:
@@ -74,6 +74,26 @@ def _check_landmarks(rows: Sequence[Sample]) -> None:
             f"the landmarks of {mirrored} of {len(known)} faces are mirrored: lm0 is right of lm1",
             hint="lm0 is the left eye as seen in the image, lm1 the right one; the same for the mouth, lm3 and lm4",
         )
+
+
+def _apart_words(rows: Sequence[Sample]) -> str:
+    """What must be told of landmarks outside of their face box; empty where there are none."""
+    known = [row for row in rows if row.landmarks is not None and row.box is not None]
+    apart = sum(map(_apart, known))
+    return (
+        f"faces whose landmarks are not in their box: {apart} of {len(known)}; are x0 to y1 and lm0x to lm4y in pixels "
+        "of one and the same frame?"
+        if apart and len(known) >= _FEWEST
+        else ""
+    )
+
+
+def _apart(row: Sample) -> bool:
+    """Whether most of the five points lie outside of the box."""
+    assert row.landmarks is not None
+    assert row.box is not None
+    x0, y0, x1, y1 = row.box
+    return sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in row.landmarks) < 3
 
 
 def _mirrored(row: Sample) -> bool:

@@ -83,8 +83,8 @@ def changed_photo(
 ) -> bytes:
     """Encode a photo with new pixels, and with the transparency, EXIF data and color profile of its source.
 
-    The change of every pixel is added to the colors that the file holds, under its transparency. The picture is stored
-    upright, so the EXIF orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A
+    Under transparency the colors that the file holds change so far that the photo, laid on white, becomes the changed
+    one: half-transparent colors change twice as much, within 0 and 255. The picture is stored upright, so the EXIF orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A
     gray photo stays gray, and keeps its color profile, when the change is gray.
 
     Args:
@@ -108,8 +108,10 @@ def changed_photo(
         see_through = upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info
         if see_through and not upright.mode.startswith("I"):  # Pillow would clip 16-bit gray, not scale it
             full = upright.convert("RGBA")
-            colors = np.asarray(full)[..., :3].astype(np.int16) + (changed.astype(np.int16) - read_photo(source))
-            picture = Image.fromarray(colors.clip(0, 255).astype(np.uint8))
+            share = np.asarray(full.getchannel("A"), np.float32)[..., None] / 255
+            wanted = changed.astype(np.float32) - read_photo(source)
+            colors = np.asarray(full)[..., :3] + wanted / np.where(share > 0, share, 1)
+            picture = Image.fromarray(colors.round().clip(0, 255).astype(np.uint8))
             picture.putalpha(full.getchannel("A"))
     if kind == "jpeg" and picture.mode == "RGBA":
         if np.asarray(picture.getchannel("A")).min() < 255:

@@ -46,6 +46,7 @@ def measure_presentation(
     seed: int,
     rounds: int,
     left_out: Sequence[LeftOut] = (),
+    absent: Sequence[str] = (),
 ) -> PresentationResult:
     """Set the threshold on the development split and measure the test split.
 
@@ -54,6 +55,7 @@ def measure_presentation(
         policy: how the threshold is set, see `facewarden.metrics.pad.fit_rule`.
         seed, rounds: of the subject bootstrap.
         left_out: what is missing.
+        absent: sensors that captures lack, as `facewarden.evaluation.scores.absent_words` says it.
 
     Raises:
         BadInputError: a split lacks a class.
@@ -79,14 +81,17 @@ def measure_presentation(
         metrics=metrics + by_domain + tuple(_official(test, seed=seed, rounds=rounds)),
         tables=(_species_table(metrics, test), _domain_table(by_domain, lacking, simulated=scores.simulated)),
         figures=(_histogram(test, rule), _det(test, metrics, rule)),
-        left_out=tuple(left_out),
+        left_out=(*left_out, *(LeftOut("the detector with all of its sensors", one, _WITH_ALL) for one in absent)),
         skipped=dict(scores.skipped),
         simulated=scores.simulated,
     )
     told = tuple(
         f"domain {domain} has no {what} in the test split, so no figures of its own" for domain, what in lacking.items()
     )
-    return PresentationResult(rule, test, section, (*((turned,) if turned else ()), *told))
+    return PresentationResult(rule, test, section, (*((turned,) if turned else ()), *absent, *told))
+
+
+_WITH_ALL = "captures with every sensor, or a detector that reads fewer: facewarden list detectors"
 
 
 def refuse_shared_subjects(dev: Scores, test: Scores) -> None:

@@ -142,6 +142,21 @@ def say_unscored(unscored: Sequence[UnscoredCapture], *, of: int, where: str) ->
         )  # fmt: skip
 
 
+def absent_words(detector: Detector, manifest: Manifest) -> tuple[str, ...]:
+    """What a reader must be told of captures without a sensor that the detector reads; empty where there are none.
+
+    Args:
+        detector: that scores, with the other sensors alone where it can.
+        manifest: the captures.
+    """
+    return tuple(
+        f"{lost} of {len(manifest)} captures have no {name}, which {detector.card.name} also reads: their scores rest "
+        "on the other sensors"
+        for name in detector.modalities
+        if name in detector.optional and (lost := sum(row.path(name) is None for row in manifest))
+    )
+
+
 def rows_of_split(scores: Scores, split: str) -> Scores:
     """The rows of a split that must hold both classes, since a threshold or an error rate needs them.
 

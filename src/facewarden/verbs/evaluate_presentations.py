@@ -18,7 +18,7 @@ from facewarden.core.seeding import checked_seed
 from facewarden.data.captures import open_captures
 from facewarden.data.manifest import share_of
 from facewarden.evaluation.presentation import measure_presentation
-from facewarden.evaluation.scores import Scores, score_manifest
+from facewarden.evaluation.scores import Scores, absent_words, score_manifest
 from facewarden.metrics.pad import check_policy
 from facewarden.scale.record import sharded
 from facewarden.verbs.evaluated import Evaluated
@@ -63,6 +63,7 @@ def evaluate_presentation(
     checked_seed(seed)
     count_workers(workers, items=0, batch=batch)
     computed: dict[str, str] = {}
+    absent: tuple[str, ...] = ()
     folders = bool(folder_paths(bona_fide) or folder_paths(attacks))
     if (captures is None and not folders) == (scores is None):
         raise BadInputError(
@@ -79,6 +80,7 @@ def evaluate_presentation(
         check_captures(manifest)
         model = resolve_detector(detector) if model is None else model
         note_input("detector", hash_of(model.card.identity()))
+        absent = absent_words(model, manifest)
         found, computed = score_manifest(model, share_of(manifest), workers=workers, batch=batch), computed_by([model])
         if (call := shard_call("captures")) is not None:
             assert out is not None  # `sharded` asks for it
@@ -91,7 +93,7 @@ def evaluate_presentation(
             raise BadInputError("scores are measured whole", hint="--scores without --shard")
         found = Scores.read(scores, source=scores.stem)
     try:
-        measured = measure_presentation(found, policy=policy, seed=seed, rounds=1000)
+        measured = measure_presentation(found, policy=policy, seed=seed, rounds=1000, absent=absent)
     except FacewardenError as error:  # it knows the set by its short name
         told = error.message.removeprefix(f"{found.source}: ")
         raise type(error)(f"{captures or scores}: {told}", hint=error.hint) from error

@@ -26,7 +26,7 @@ from facewarden.data.table import write_table
 from facewarden.data.text import counted_reasons, printable
 from facewarden.evaluation.photo_scores import PhotoScore, ScoreJob, ScorePhotos
 from facewarden.evaluation.polarity import warn_if_reversed
-from facewarden.evaluation.scores import score_manifest
+from facewarden.evaluation.scores import absent_words, score_manifest
 from facewarden.evaluation.verdicts.choice import DEFAULT_POLICY, chosen_rule
 from facewarden.evaluation.verdicts.quality import QualityGate
 from facewarden.evaluation.verdicts.rule import VerdictRule
@@ -167,7 +167,7 @@ def _score_captures(model: Detector, source: Path, asked: _Asked, *, out: Path |
         out,
         dict(scores.skipped),
         computed_by([model]),
-        warnings=((turned,) if turned else ()) + warnings_of(model),
+        warnings=((turned,) if turned else ()) + absent_words(model, manifest) + warnings_of(model),
         **verdicts_of(values, rule, model),
     )
 

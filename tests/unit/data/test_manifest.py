@@ -305,6 +305,17 @@ def test_landmarks_named_from_the_side_of_the_person_are_refused(tmp_path: Path)
     assert len(Manifest.read(faces(tmp_path, [right, left, nose, two, one], count=3))) == 3
 
 
+def test_landmarks_outside_of_their_box_are_told(tmp_path: Path) -> None:
+    inside, outside = UPRIGHT, [(x + 500, y) for x, y in UPRIGHT]
+    for points, told in ((inside, False), (outside, True)):
+        path = faces(tmp_path, points)
+        rows = [replace(row, box=(30.0, 40.0, 70.0, 80.0)) for row in Manifest.read(path)]
+        Manifest(tuple(rows), root=tmp_path, name="faces").write(tmp_path / "boxes.csv")
+        read = Manifest.read(tmp_path / "boxes.csv")
+        assert any("landmarks are not in their box" in note for note in read.notes) == told
+    assert read.notes[0].startswith("faces whose landmarks are not in their box: 4 of 4; are x0 to y1")
+
+
 def test_people_whose_names_are_probably_one_are_noted_once(tmp_path: Path) -> None:
     path = edit_csv(tmp_path, lambda text: text.replace("008", "7"))
     note = "People that differ in letter case or leading zeros alone count as different: 007, 7"

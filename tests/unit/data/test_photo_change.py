@@ -50,6 +50,17 @@ def test_transparency_stays_and_the_colors_under_it_change(tmp_path: Path) -> No
     assert not (tmp_path / "out.jpg").exists()
 
 
+@pytest.mark.parametrize("alpha", [255, 128, 200])
+def test_a_photo_that_shows_through_is_changed_as_far_as_was_asked(alpha: int, tmp_path: Path) -> None:
+    original = Image.fromarray(np.random.default_rng(0).integers(60, 190, (20, 30, 3), dtype=np.uint8))
+    original.putalpha(alpha)
+    original.save(tmp_path / "in.png")
+    before = read_photo(tmp_path / "in.png")
+    changed = (before.astype(np.int16) + np.random.default_rng(1).integers(-20, 21, before.shape)).astype(np.uint8)
+    write_changed(tmp_path / "in.png", changed, tmp_path / "out.png")
+    assert np.abs(read_photo(tmp_path / "out.png").astype(np.int16) - changed).max() <= 1
+
+
 def test_exif_and_profile_stay_and_the_picture_is_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a description"

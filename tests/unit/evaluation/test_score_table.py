@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facewarden.cli import main
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, LeakError
@@ -235,3 +236,20 @@ def test_a_table_of_the_template_has_no_illumination_and_no_domain(tmp_path: Pat
     plain = Scores.read(path, source="x")
     assert (set(plain.domain), set(plain.illumination), plain.simulated) == ({"own"}, {""}, False)
     assert evaluated(path) == whole
+
+
+def test_sensors_that_captures_lack_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    captures = str(write_captures(tmp_path))
+    lacking = [f"of 24 captures have no {name}, which multi_cnn also reads" for name in ("depth", "infrared")]
+    assert main(["evaluate", "presentation", "--captures", captures, "--detector", "multi_cnn"]) == 0
+    said = capsys.readouterr()
+    assert all(words in said.out + said.err for words in lacking)
+    assert main(["score", captures, "--detector", "multi_cnn"]) == 0
+    said = capsys.readouterr()
+    assert all(words.replace("24", "36") in said.out + said.err for words in lacking)
+    assert main(["calibrate", "multi_cnn", "--dev", captures, "--out", str(tmp_path / "c.json")]) == 0
+    said = capsys.readouterr()
+    assert all(words.replace("24", "12") in said.err for words in lacking)
+    assert main(["evaluate", "presentation", "--captures", captures, "--detector", "color_cnn"]) == 0
+    said = capsys.readouterr()
+    assert "captures have no" not in said.out + said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,11 @@ from facewarden.core.roles import Detector
 from facewarden.data.captures import open_captures
 from facewarden.data.table import SUFFIXES, read_table
 from facewarden.data.text import printable
-from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
+from facewarden.evaluation.scores import Scores, absent_words, rows_of_split, score_manifest
 from facewarden.evaluation.verdicts.fitting import fitted_rule
 from facewarden.evaluation.verdicts.rule import VerdictRule, simulation_notes
 
+_LOG = logging.getLogger("facewarden")
 DEFAULT_POLICY = "eer"
 
 
@@ -89,7 +91,10 @@ def dev_scores(model: Detector, dev: Path) -> Scores:
                 hint="the threshold must be set on scores of the same detector: facewarden score CAPTURES --detector …",
             )
         return Scores.read(dev, source=dev.stem)
-    return score_manifest(model, open_captures(dev).where(split="dev"), label="scoring dev")
+    captures = open_captures(dev).where(split="dev")
+    for told in absent_words(model, captures):
+        _LOG.warning("%s: %s", printable(dev), told)
+    return score_manifest(model, captures, label="scoring dev")
 
 
 def _own_rule(model: Detector, spec: Any) -> DecisionRule | None:

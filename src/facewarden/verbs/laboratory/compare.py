@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import tempfile
@@ -29,6 +30,7 @@ from facewarden.reporting.document import Report
 from facewarden.reporting.pages.document import PageForm
 from facewarden.reporting.pages.write import check_forms, write_page
 
+_LOG = logging.getLogger("facewarden")
 SCHEMA = "facewarden.comparison/1"
 TABLES = (".csv", ".parquet")
 
@@ -191,10 +193,13 @@ def _score(name: str, where: Path, *, captures: str | os.PathLike[str] | None, d
         )
     from facewarden.core.resolve import resolve_detector  # imports torch, which tables do not need
     from facewarden.data.captures import open_captures
-    from facewarden.evaluation.scores import score_manifest
+    from facewarden.evaluation.scores import absent_words, score_manifest
 
     manifest = open_captures(Path(os.fspath(captures))).where(split=("dev", "test"))
-    score_manifest(resolve_detector(name, device=device), manifest, label=f"scoring {name}").write(where)
+    model = resolve_detector(name, device=device)
+    for told in absent_words(model, manifest):
+        _LOG.warning("%s", told)
+    score_manifest(model, manifest, label=f"scoring {name}").write(where)
 
 
 def _write(
