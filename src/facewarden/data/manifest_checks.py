@@ -12,7 +12,7 @@ from facewarden.data.sample import Sample
 from facewarden.data.text import printable
 
 _FEWEST = 4
-"""Faces from which on it is no accident of a face finder that most of them are mirrored, or some not in their box."""
+"""Faces from which on it is no accident of a face finder that most are mirrored, or some not in their box."""
 
 
 def check_rows(rows: Sequence[Sample]) -> tuple[str, ...]:

@@ -84,8 +84,9 @@ def changed_photo(
     """Encode a photo with new pixels, and with the transparency, EXIF data and color profile of its source.
 
     Under transparency the colors that the file holds change so far that the photo, laid on white, becomes the changed
-    one: half-transparent colors change twice as much, within 0 and 255. The picture is stored upright, so the EXIF orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A
-    gray photo stays gray, and keeps its color profile, when the change is gray.
+    one: half-transparent colors change twice as much, within 0 and 255. The picture is stored upright, so the EXIF
+    orientation is dropped and the rest kept, but for the thumbnail, which shows the original. A gray photo stays gray,
+    and keeps its color profile, when the change is gray.
 
     Args:
         source: the original, never written to.

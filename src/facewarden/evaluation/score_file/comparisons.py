@@ -98,6 +98,13 @@ def remarks_of(pairs: Comparisons, *, given: bool, fmr: float) -> list[str]:
     known = np.isfinite(pairs.score)
     ends = np.sort(np.stack([pairs.first, pairs.second]), axis=0)
     held = np.stack([*ends, pairs.score.view(np.int64), pairs.test])[:, known]
+    unused = int((~pairs.test if given or pairs.dev is None else ~(pairs.test | pairs.dev)).sum())
+    if unused:
+        splits = "dev and train" if given else "train"
+        told.append(f"{unused} rows of split {splits} are in no figure.")
+    for name, (codes, _) in sorted(pairs.groups.items()):
+        if lost := int((codes < 0).sum()):
+            told.append(f"{lost} of {len(codes)} people have no {name}: their pairs are in no group of it.")
     repeated = held.shape[1] - np.unique(held, axis=1).shape[1]
     if repeated:
         told.append(

@@ -111,8 +111,11 @@ def evaluate_comparisons(
     )
     if folder is None:
         return held
-    given = ["--threshold", f"{threshold!r}"] if threshold is not None else ["--fmr", f"{fmr:g}"]
+    given = ["--column", *(f"{name}={place}" for name, place in column.items())] if column else []
+    given += ["--threshold", f"{threshold!r}"] if threshold is not None else ["--fmr", f"{fmr:g}"]
     given += ["--groups", beside.name] if beside is not None else []
+    given += ["--simulated"] if simulated else []
+    given += ["--seed", str(seed)] if seed else []
     command = shlex.join(["facewarden", "evaluate", "comparisons", path.name, *given, "--out", "DIR"])
     files = write_page(_page(held, path, command=command, simulated=simulated), folder, name="comparisons", forms=form)
     data: dict[str, Any] = {"schema": "facewarden.comparisons/1", "command": command, "simulated": simulated}

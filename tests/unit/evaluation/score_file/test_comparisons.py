@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -136,3 +137,24 @@ def test_what_makes_figures_doubtful_is_told(tmp_path: Path, capsys: pytest.Capt
     told = capsys.readouterr().out
     assert "1 tested pairs without a score, in no rate" in told
     assert "warning: 1 impostor pairs" in told
+
+
+def test_rows_of_other_splits_and_people_without_a_group_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    rows = [*ROWS, (0.5, 0, "e", "f", "train"), (0.6, 1, "e", "e", "train")]
+    assert "2 rows of split train are in no figure." in warned(path, rows, fmr=1.0)
+    assert "4 rows of split dev and train are in no figure." in warned(path, rows, threshold=0.5)
+    (tmp_path / "g.csv").write_text("subject,attr_sex\na,f\nb,m\nc,f\n")
+    told = warned(path, rows, fmr=1.0, groups=tmp_path / "g.csv")
+    assert "3 of 6 people have no sex: their pairs are in no group of it." in told
+
+
+def test_the_command_of_comparisons_makes_them_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "p.csv", ROWS)
+    path.write_text(path.read_text().replace("score,", "cosine,"))
+    facewarden.evaluate_comparisons(
+        path, column={"score": "cosine"}, threshold=0.5, simulated=True, seed=2, rounds=20, out=tmp_path / "o"
+    )
+    command = json.loads((tmp_path / "o" / "comparisons.json").read_text())["command"]
+    options = "--column score=cosine --threshold 0.5 --simulated --seed 2"
+    assert command == f"facewarden evaluate comparisons p.csv {options} --out DIR"
