@@ -105,6 +105,13 @@ def test_every_sensor_reaches_the_detector(service: Prepared) -> None:
     assert abs(found - ask(service, {"samples": [sample()]}).json()["scores"][0]) > 1e-3
 
 
+def test_sensors_that_a_sample_lacks_are_told(service: Prepared) -> None:
+    infrared = png(np.full((96, 96), 90, dtype=np.uint8))
+    rows = ask(service, {"samples": [sample(), sample() | {"infrared": infrared}]}).json()["samples"]
+    assert rows[0]["notes"] == ["it has no depth and no infrared, which multi_cnn also reads"]
+    assert rows[1]["notes"] == ["it has no depth, which multi_cnn also reads"]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -112,6 +119,10 @@ def test_every_sensor_reaches_the_detector(service: Prepared) -> None:
         ({"rgb": "bm90aGluZw=="}, "unreadable photo: not a picture in a known format"),
         ({"rgb": None}, "the sample lacks rgb, depth, infrared"),
         ({"depth": png(soft())}, "unreadable depth: not a gray PNG of 16 bits"),
+        (
+            {"depth": png(np.full((96, 96), 620, dtype=np.uint16))},
+            "unreadable depth: millimeters, and not the depth as detectors see it, times 65535",
+        ),
         ({"infrared": png(np.zeros((8, 8), dtype=np.uint8))}, "its pictures are not of one size"),
         ({"box": [0.2, 0.2, 0.8, 0.8]}, "the face box is in shares of the frame, not in pixels"),
         ({"box": [1000, 1000, 1100, 1100]}, "the face box is not in the frame of 96 x 96"),

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewarden.core.errors import BadInputError
+from facewarden.data.depth import FARTHEST
 from facewarden.data.photo import read_photo, upright_size, why_unread
 from facewarden.data.picture import open_picture
 from facewarden.data.text import printable
 
+MILLIMETERS = "unreadable depth: millimeters, and not the depth as detectors see it, times 65535"
 NOT_BASE64 = "unreadable photo: not base64"
 _GRAY = {"infrared": (("L", "1"), 255), "depth": (("I;16", "I;16B", "I"), 65535)}
 
@@ -108,8 +110,10 @@ def read_gray(data: bytes, sensor: str) -> NDArray[np.float32]:
                 if image.mode not in modes:
                     raise NoPicture(f"unreadable {sensor}: not a gray PNG of {8 if largest == 255 else 16} bits")
                 image.load()
-                pixels = image.convert("L") if image.mode == "1" else image
-                return np.clip(np.asarray(pixels).astype(np.float32) / largest, 0.0, 1.0)
+                pixels = np.asarray(image.convert("L") if image.mode == "1" else image).astype(np.float32)
+                if sensor == "depth" and 0 < pixels.max() <= FARTHEST:
+                    raise NoPicture(MILLIMETERS)
+                return np.clip(pixels / largest, 0.0, 1.0)
         except NoPicture:
             raise
         except BadInputError as error:

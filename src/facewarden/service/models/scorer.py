@@ -100,6 +100,7 @@ class Scorer:
         if missing or not given:
             return Frames(replace(empty, skipped=f"the sample lacks {', '.join(missing or wanted)}"))
         notes: tuple[str, ...] = ()
+        about = self._sensor_notes(sample, given, wanted)
         images: dict[Modality, NDArray[np.uint8] | NDArray[np.float32]] = {}
         try:
             for name in given:
@@ -111,6 +112,7 @@ class Scorer:
             return Frames(replace(empty, skipped=str(reason)))
         if len({image.shape[:2] for image in images.values()}) > 1:
             return Frames(replace(empty, skipped="its pictures are not of one size"))
+        notes += about
         row = replace(empty, notes=notes)
         height, width = next(iter(images.values())).shape[:2]
         if sample.box is not None and (wrong := _no_face_there(sample.box, width, height)):
@@ -125,6 +127,18 @@ class Scorer:
         if sample.box is None and self.detector.needs_box:
             return Frames(replace(row, skipped=NO_BOX))
         return Frames(row, images)
+
+    def _sensor_notes(
+        self, sample: SampleBytes, given: Sequence[Modality], wanted: Sequence[Modality]
+    ) -> tuple[str, ...]:
+        """What must be known of sensors that the detector reads and the sample lacks, and the other way round."""
+        absent = [name for name in wanted if name not in given]
+        unread = [name for name in sample.pictures if name not in wanted]
+        told = (
+            f"it has no {' and no '.join(absent)}, which {self.name} also reads" if absent else "",
+            f"{self.name} does not read its {' and '.join(unread)}" if unread else "",
+        )
+        return tuple(note for note in told if note)
 
     def score(self, samples: Sequence[Frames]) -> list[PhotoScore]:
         """Score samples that were read; those of one size go through the network together."""
