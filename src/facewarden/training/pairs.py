@@ -107,6 +107,9 @@ class PairSet:
         )
 
 
+_PHOTOS = "photos"
+
+
 def write_shard(
     path: Path,
     *,
@@ -115,13 +118,21 @@ def write_shard(
     person: Sequence[str],
     key: Sequence[str],
     kind: Sequence[str],
+    photos: int | None = None,
 ) -> None:
     """Write one shard, whole or not at all.
+
+    Args:
+        path: of the file.
+        clean, cloaked: the pairs.
+        person, key, kind: of each pair.
+        photos: how many photos were tried, those without a pair too; a later call that wants more makes it again.
 
     Raises:
         BadInputError: the folder cannot be written.
     """
     about = {"person": json.dumps(list(person)), "key": json.dumps(list(key)), "kind": json.dumps(list(kind))}
+    about |= {} if photos is None else {_PHOTOS: str(photos)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path) as temporary:
@@ -130,11 +141,21 @@ def write_shard(
         raise BadInputError(f"{path}: cannot be written: {error}", hint="choose a writable --out") from error
 
 
+def photos_of_shard(path: Path) -> int | None:
+    """How many photos were tried for a shard; None where it does not say, or cannot be read."""
+    try:
+        with safe_open(path, framework="numpy") as shard:
+            said = (shard.metadata() or {}).get(_PHOTOS, "")
+    except (OSError, SafetensorError):
+        return None
+    return int(said) if said.isdecimal() else None
+
+
 def read_pairs(folder: Path, *, kinds: Sequence[str] = (), at_most: int | None = None) -> PairSet:
     """Read every shard of a folder, in the order of their names.
 
     Args:
-        folder: as `facewarden pairs` writes it.
+        folder: as `facewarden cloak-pairs` writes it.
         kinds: names of the kinds of cloak to take; all of them when empty.
         at_most: how many pairs to take of those.
 
@@ -143,7 +164,7 @@ def read_pairs(folder: Path, *, kinds: Sequence[str] = (), at_most: int | None =
     """
     paths = sorted(folder.glob("pairs-*.safetensors"))
     if not paths:
-        raise BadInputError(f"{folder}: no pairs here", hint="facewarden pairs lfw:PATH --out DIR makes them")
+        raise BadInputError(f"{folder}: no pairs here", hint="facewarden cloak-pairs lfw:PATH --out DIR makes them")
     parts: list[PairSet] = []
     for path in paths:
         try:
@@ -163,7 +184,7 @@ def read_pairs(folder: Path, *, kinds: Sequence[str] = (), at_most: int | None =
     if absent:
         raise BadInputError(
             f"{folder}: no pairs of kind {', '.join(sorted(absent))}; there are {', '.join(sorted(set(whole.kind)))}",
-            hint="facewarden pairs with the recipe that has these kinds",
+            hint="facewarden cloak-pairs with the recipe that has these kinds",
         )
     rows = [row for row, kind in enumerate(whole.kind) if not kinds or kind in kinds]
     return whole.rows(rows[:at_most])

@@ -105,3 +105,13 @@ def test_photos_that_changed_under_their_names_are_not_mixed_with_pairs_of_befor
     photo.write_bytes(photo.read_bytes() + b" ")
     with pytest.raises(BadInputError, match="begun with other faces"):
         pairs(faces, out=tmp_path / "out", recipe=recipe, photos=100, per_file=5, shard="2/2")
+
+
+def test_a_call_that_wants_more_photos_fills_the_last_file(faces: str, recipe: str, tmp_path: Path) -> None:
+    few = pairs(faces, out=tmp_path / "out", recipe=recipe, photos=7, per_file=5, batch=2)
+    assert (few.done, few.pairs) == (2, 7)
+    more = pairs(faces, out=tmp_path / "out", recipe=recipe, photos=16, per_file=5, batch=2)
+    assert (more.done, more.kept) == (3, 1)  # the file of two photos is made again with five
+    assert len(read_pairs(tmp_path / "out")) == 16
+    again = pairs(faces, out=tmp_path / "out", recipe=recipe, photos=7, per_file=5, batch=2)
+    assert (again.done, again.kept) == (0, 2)

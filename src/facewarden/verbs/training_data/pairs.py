@@ -40,7 +40,7 @@ from facewarden.data.results import Result
 from facewarden.photos.align_photos import align_photos
 from facewarden.photos.aligned import AlignedFaces
 from facewarden.scale.record import sharded
-from facewarden.training.pairs import CloakKind, write_shard
+from facewarden.training.pairs import CloakKind, photos_of_shard, write_shard
 from facewarden.training.purifier_recipe import read_purifier_recipe
 
 _RECORD = "pairs.json"
@@ -136,7 +136,7 @@ def pairs(
     sizes = {start: len(chosen[start : start + per_file]) for start in starts}
     for start in track(starts, label="cloaking", total=sum(sizes.values()), unit="photos", size=sizes.__getitem__):
         path = out / _name(first + start)
-        if path.is_file():
+        if path.is_file() and (photos_of_shard(path) or sizes[start]) >= sizes[start]:
             kept += 1
             continue
         crops = align_photos(dataset, chosen[start : start + per_file], aligner=aligner)
@@ -149,6 +149,7 @@ def pairs(
         write_shard(
             path, clean=crops.crops[rows], cloaked=cloaked[rows], person=tuple(crops.person[row] for row in rows),
             key=tuple(crops.key[row] for row in rows), kind=[ways[row].name for row in rows],
+            photos=sizes[start],
         )  # fmt: skip
         done, made = done + 1, made + len(rows)
     return PairsResult(out, done, kept, made, dict(skipped), computed_by(models.values()))
