@@ -19,6 +19,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.guards.limits import check_limit
 from facewarden.core.progress import track
 from facewarden.core.roles import Detector
+from facewarden.data.alike_names import alike_words
 from facewarden.data.loading import Skipped, iter_batches
 from facewarden.data.manifest import Manifest
 from facewarden.data.sample import NON_RESPONSE, Sample
@@ -117,6 +118,7 @@ class Scores:
         if found.repeated:
             left_out["row that repeats an earlier one, counted once"] += found.repeated
         say_unscored(found.unscored, of=len(found.score) + len(found.unscored), where=printable(path))
+        _say_doubtful(table, [str(row["subject"]) for row in found.about], where=printable(path))
         return cls(
             score=np.array(found.score, dtype=np.float64),
             label=np.array([row["label"] for row in found.about], dtype=np.int64),
@@ -140,6 +142,18 @@ def say_unscored(unscored: Sequence[UnscoredCapture], *, of: int, where: str) ->
             "%s: %d of %d captures have no score and are in no rate: %s%s", where, len(unscored), of,
             ", ".join(named), more,
         )  # fmt: skip
+
+
+def _say_doubtful(table: Mapping[str, Sequence[Any]], subjects: Sequence[str], *, where: str) -> None:
+    """Warn of people that are probably one, and of scores of several detectors, which no threshold fits."""
+    models = sorted({str(name) for name in table.get("model", ()) if name})
+    if len(models) > 1:
+        _LOG.warning(
+            "%s: the column model names %d detectors (%s): scores of one detector alone have a threshold in common",
+            where, len(models), printable(", ".join(models[:_NAMED])),
+        )  # fmt: skip
+    if told := alike_words(set(subjects), what="Subjects"):
+        _LOG.warning("%s: %s", where, told)
 
 
 def absent_words(detector: Detector, manifest: Manifest) -> tuple[str, ...]:

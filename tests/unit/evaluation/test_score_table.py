@@ -253,3 +253,23 @@ def test_sensors_that_captures_lack_are_told(tmp_path: Path, capsys: pytest.Capt
     assert main(["evaluate", "presentation", "--captures", captures, "--detector", "color_cnn"]) == 0
     said = capsys.readouterr()
     assert "captures have no" not in said.out + said.err
+
+
+def test_scores_of_two_detectors_and_people_that_are_probably_one_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [{**row, "model": "one"} for row in rows()]
+    path = tmp_path / "s.csv"
+
+    def told() -> str:
+        assert main(["evaluate", "presentation", "--scores", str(write(path, made))]) == 0
+        return capsys.readouterr().err
+
+    before = told()
+    made[3]["model"] = "two"
+    made[5]["subject"] = made[5]["subject"].upper()
+    after = told()
+    assert "names 2 detectors (one, two)" in after
+    assert "Subjects that differ in letter case or leading zeros alone count as different" in after
+    assert "detectors" not in before
+    assert "differ in letter case" not in before
