@@ -12,6 +12,7 @@ from facewarden.cli.parts.checks import (
     check_path,
     check_purifiers,
     check_sets,
+    named,
 )
 from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Name, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
@@ -38,7 +39,7 @@ def attack(
     mapping: Path | None = None,
     subject: Rule = "auto",
     quality: Annotated[str, "GATE"] = "off",
-    detector: Model = "multi_cnn",
+    detector: Model = "auto",
     surrogate: Model | None = None,
     surrogates: tuple[Model, ...] = (),
     victims: tuple[Model, ...] = (),
@@ -71,7 +72,7 @@ def attack(
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
         quality: photos of these folders that are small, blurred, turned away, covered or show several faces: refuse (no
             decision), or off; limits may follow in braces.
-        detector: the detector under attack.
+        detector: the detector under attack; auto takes color_cnn where there is color alone, and multi_cnn elsewhere.
         surrogate: detector whose gradients are read instead.
         surrogates: several of them; with victims, the matrix of what the attacks of each do to each victim.
         victims: the detectors of that matrix, anything that gives a score; the surrogates when left out.
@@ -111,7 +112,7 @@ def attack(
     method, set = as_pairs(parts["method"], ())
     check_sets([captures])
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures)
-    check_detectors([detector, *surrogates, *victims, *([surrogate] if surrogate else [])])
+    check_detectors([*named(detector), *surrogates, *victims, *([surrogate] if surrogate else [])])
     check_purifiers(through)
     check_attack(method)
     check_path(sfa)

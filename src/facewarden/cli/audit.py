@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_recognizers, check_sets
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_recognizers, check_sets, named
 from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Rule, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
@@ -14,7 +14,7 @@ from facewarden.cli.parts.settings import settled
 
 def audit(
     *,
-    detector: Model = "multi_cnn",
+    detector: Model = "auto",
     recognizer: Model = "mobilefacenet_512",
     surrogate: tuple[Model, ...] = (),
     set: tuple[Setting, ...] = (),
@@ -47,7 +47,7 @@ def audit(
     What cannot be measured is left out and named in the report with the command that makes it possible.
 
     Args:
-        detector: detector to audit.
+        detector: detector to audit; auto takes color_cnn where there is color alone, and multi_cnn elsewhere.
         recognizer: recognizer to audit: the one whose training gallery is poisoned.
         surrogate: recognizers that the cloak is made on; by default two others than the audited one.
         set: settings of the detector, key=value; those of another model follow its option or its name:
@@ -84,7 +84,7 @@ def audit(
     given = {"detector": detector, "recognizer": recognizer, "surrogate": surrogate}
     parts = settled(set, main="detector", components=given)
     detector, recognizer, surrogate = parts["detector"], parts["recognizer"], parts["surrogate"]
-    check_detectors([detector])
+    check_detectors(named(detector))
     check_recognizers([recognizer, *surrogate])
     check_path(against)
     check_sets([faces, captures])

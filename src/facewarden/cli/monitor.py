@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_recognizers, check_sets
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_recognizers, check_sets, named
 from facewarden.cli.parts.kinds import Captures, Device, Faces, Folder, Model, Precision, Setting
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.settings import settled
@@ -17,7 +17,7 @@ def monitor(
     reports: Folder | None = None,
     /,
     *,
-    detector: Model = "multi_cnn",
+    detector: Model = "auto",
     recognizer: Model = "mobilefacenet_512",
     surrogate: tuple[Model, ...] = (),
     set: tuple[Setting, ...] = (),
@@ -46,7 +46,8 @@ def monitor(
 
     Args:
         reports: folder with reports of finished audits, at any depth.
-        detector: detector to audit; an endpoint is http_detector:http://127.0.0.1:8780/score.
+        detector: detector to audit; an endpoint is http_detector:http://127.0.0.1:8780/score. auto takes color_cnn
+            where there is color alone, and multi_cnn elsewhere; no audit is made where it would now take another one.
         recognizer: recognizer to audit.
         surrogate: recognizers that the cloak is made on.
         set: settings of the detector, key=value; those of another model follow its option or its name.
@@ -74,7 +75,7 @@ def monitor(
     given = {"detector": detector, "recognizer": recognizer, "surrogate": surrogate}
     parts = settled(set, main="detector", components=given)
     detector, recognizer, surrogate = parts["detector"], parts["recognizer"], parts["surrogate"]
-    check_detectors([detector])
+    check_detectors(named(detector))
     check_recognizers([recognizer, *surrogate])
     check_sets([faces, captures])
     from facewarden.verbs.monitoring.monitor import monitor as run

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard, named
 from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
@@ -28,7 +28,7 @@ def score(
     attacks: tuple[Folder, ...] = (),
     mapping: Path | None = None,
     subject: Rule = "auto",
-    detector: Model = "multi_cnn",
+    detector: Model = "auto",
     rule: Path | None = None,
     dev: Captures | None = None,
     policy: Annotated[str, "POLICY"] | None = None,
@@ -58,7 +58,8 @@ def score(
         attacks: folders of attack photos; the species is read from the names of folders.
         mapping: table of which folder is what, edited.
         subject: whose face a photo shows: auto, level:2, pattern:REGEX, table:FILE.csv or photo.
-        detector: the detector; its settings may follow in braces.
+        detector: the detector; its settings may follow in braces. auto takes color_cnn where there is color alone, and
+            multi_cnn elsewhere.
         rule: threshold and probability that facewarden calibrate wrote, or a decision.json.
         dev: instead, captures whose dev rows set the threshold, or a table of their scores.
         policy: eer, or apcer=0.05: sets the threshold on dev rows, those of --dev or of the captures that are scored.
@@ -84,13 +85,14 @@ def score(
     check_device(device)
     check_shard(shard)
     detector = settled(set, main="detector", components={"detector": detector})["detector"]
-    check_detectors([detector])
+    check_detectors(named(detector))
     video = source is not None and is_video(source)
     check_sets([dev] if video else [source, dev])
     check_path(Path(source) if video and source is not None else None)
     check_path(rule)
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=source)
     from facewarden.data.photo_files import is_no_presentation
+    from facewarden.evaluation.verdicts.default_detector import COLOR_ALONE
     from facewarden.verbs.score import score as run
 
     result = run(
@@ -117,7 +119,7 @@ def score(
         shard=shard,
         out=out,
     )
-    lines = [f"note: {warning}" for warning in result.warnings]
+    lines = [f"note: {warning}" for warning in result.warnings if warning != COLOR_ALONE]  # standard error has it
     lines += _rule_lines(result.rule)
     for reason, count in result.skipped.items():
         lines.append(f"{'left out' if is_no_presentation(reason) else 'no response'} {count}: {reason}")

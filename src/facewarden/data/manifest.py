@@ -193,7 +193,7 @@ class Manifest:
             BadInputError: unreadable, without rows, a required column missing, a value that is not one of the field's
                 words, or what `check_rows` refuses; the row is named, counted from 1 below the header.
         """
-        path = _find(path)
+        path = manifest_file(path)
         columns = read_table(path)
         check_columns(path, columns)
         if not next(iter(columns.values())):
@@ -262,7 +262,12 @@ def _read_notes(path: Path) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _find(path: Path) -> Path:
+def manifest_file(path: Path) -> Path:
+    """The file of a manifest, of which its folder may be given.
+
+    Raises:
+        BadInputError: a folder without one.
+    """
     try:
         if not path.is_dir():
             return path

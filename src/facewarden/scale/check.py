@@ -79,6 +79,8 @@ def _same(records: Sequence[ShardRecord], what: str, key: str, *, hint: str = "r
             continue
         if isinstance(before, dict) and isinstance(now, dict):
             name = next(name for name in sorted({*before, *now}) if before.get(name) != now.get(name))
+            if name == "detector" and "@sha256:" not in str(before.get(name)):
+                hint = f"run the odd one again with --detector {before.get(name)}"
             _differ(f"{what}: {name}", records[0], record, before.get(name), now.get(name), hint=hint)
         _differ(what, records[0], record, before, now, hint=hint)
 

@@ -86,7 +86,7 @@ def sharded(
             forget_record(home, shard)  # until it is done again
             with working_on(shard, several(of)) as call:
                 result = function(*args, **kwargs)
-            _write(home, verb, call, settings, computed=getattr(result, "computed", None))
+            _write(home, verb, call, settings | call.settings, computed=getattr(result, "computed", None))
             return result
 
         return run

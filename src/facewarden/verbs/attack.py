@@ -43,12 +43,13 @@ from facewarden.evaluation.decisions import correct_batches, held_sensors
 from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
+from facewarden.evaluation.verdicts.default_detector import choose_detector
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
 from facewarden.nn.gradient_sources.averaged import AveragedReading
 from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
 from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
-from facewarden.verbs.own.folders import given_captures, photo_gate
+from facewarden.verbs.own.folders import folder_paths, given_captures, photo_gate
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +88,7 @@ def attack(
     mapping: PathLike | None = None,
     subject: str = "auto",
     quality: str = "off",
-    detector: DetectorLike = "multi_cnn",
+    detector: DetectorLike = "auto",
     surrogate: DetectorLike | None = None,
     surrogates: DetectorLike | Sequence[DetectorLike] | None = None,
     victims: DetectorLike | Sequence[DetectorLike] | None = None,
@@ -119,7 +120,7 @@ def attack(
         mapping, subject: how these folders are read, as in `data_from_folders`.
         quality: refuse makes a non-response of photos of these folders that are small, blurred, turned away, covered or
             show several faces, with limits in braces; off does not look.
-        detector: the victim.
+        detector: the victim; auto takes `color_cnn` where there is color alone, and `multi_cnn` elsewhere.
         surrogate: detector whose gradients are read instead of the victim's.
         surrogates: several detectors; with victims, the matrix of what each one's attacks do to each victim.
         victims: the detectors of that matrix; anything that gives a score. Default: the surrogates.
@@ -165,6 +166,9 @@ def attack(
     home = resolve_device(device)
     reading = _reading(maybe_path(sfa), offset=offset, route=route, average=average, through=through, device=home)
     matrix = surrogates is not None or victims is not None
+    if not matrix:
+        folders = bool(folder_paths(bona_fide) or folder_paths(attacks))
+        detector = choose_detector(detector, captures, photos=folders).detector
     victim = None if matrix else resolve_detector(detector)
     read = given_captures(captures, [] if victim is None else [victim], bona_fide=bona_fide, attacks=attacks,
                           mapping=mapping, subject=subject, seed=seed, boxes=matrix,

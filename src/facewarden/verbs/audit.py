@@ -34,6 +34,7 @@ from facewarden.core.identity.version import __version__
 from facewarden.core.resolve import DetectorLike, RecognizerLike, resolve_detector
 from facewarden.core.run import RunFolder, provenance
 from facewarden.data.results import RowsResult, rows_as_columns
+from facewarden.evaluation.verdicts.default_detector import FOR_SENSORS, choose_detector, usual_detector
 from facewarden.reporting.changes import changes_between
 from facewarden.reporting.codec import parse_report, read_report
 from facewarden.reporting.document import Gate, Report
@@ -41,7 +42,7 @@ from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
 from facewarden.verbs.laboratory.ci import write_for_machines
 from facewarden.verbs.laboratory.repeat import Repeats, repeat_audits
-from facewarden.verbs.own.folders import given_captures, photo_gate
+from facewarden.verbs.own.folders import folder_paths, given_captures, photo_gate
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +76,7 @@ class AuditResult(RowsResult):
 @locking
 def audit(
     *,
-    detector: DetectorLike = "multi_cnn",
+    detector: DetectorLike = "auto",
     recognizer: RecognizerLike = "mobilefacenet_512",
     surrogate: RecognizerLike | Sequence[RecognizerLike] = (),
     faces: PathLike | None = None,
@@ -107,7 +108,8 @@ def audit(
     What cannot be measured is left out and named in the report with the command that brings it.
 
     Args:
-        detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
+        detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself; auto takes
+            `color_cnn` where there is color alone, and `multi_cnn` elsewhere.
         recognizer: the same, for the recognizer whose training gallery is poisoned.
         surrogate: recognizers the cloak is made on; by default two others than the audited one.
         faces: photos of people: orl, lfw:DIR, london:DIR or DIR with one folder per person. They are cloaked, and
@@ -142,6 +144,8 @@ def audit(
             measured; or captures and faces that cannot be used.
     """
     out = path_of(out)
+    choice = choose_detector(detector, captures, photos=bool(folder_paths(bona_fide) or folder_paths(attacks)))
+    detector = choice.detector
     if repeat > 1:
         return _repeated(
             partial(audit, detector=detector, recognizer=recognizer, surrogate=surrogate, faces=faces,
@@ -177,6 +181,8 @@ def audit(
         **hashes,
     }
     computed = computed_by([victim])
+    if resume:
+        choice.refuse_other_run(out)
     run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume, inputs=inputs, computed=computed)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
         held = parse_report(read_bounded(out / "report.json", limit="report_bytes"))
@@ -232,7 +238,9 @@ def _command(detector: DetectorLike, preset: str, needs: AuditRequest, fail_on: 
     """The command line that makes this report again, without what is default."""
     words = ["facewarden", "audit"]
     given = {"--detector": recorded(detector), "--preset": preset, **needs.options(), "--fail-on": fail_on}
-    defaults = {"--detector": "multi_cnn", "--preset": "standard"}
+    defaults = {"--detector": FOR_SENSORS, "--preset": "standard"}
+    if given["--detector"] == FOR_SENSORS != usual_detector(needs.captures):  # left out, it would be the other one
+        del defaults["--detector"]
     for option, value in given.items():
         if value is not None and defaults.get(option) != value:
             words += [option, *(value.split(" ") if option == "--surrogate" else [str(value)])]

@@ -39,7 +39,7 @@ def evaluate(
     subject: str = "auto",
     quality: str = "off",
     scores: PathLike | None = None,
-    detector: DetectorLike = "multi_cnn",
+    detector: DetectorLike = "auto",
     policy: str = "eer",
     recognizer: RecognizerLike | Sequence[RecognizerLike] = (),
     dataset: PathLike | Sequence[PathLike] = (),
@@ -74,7 +74,8 @@ def evaluate(
         quality: refuse makes a non-response of photos of these folders that are small, blurred, turned away, covered or
             show several faces, with limits in braces; off does not look.
         scores: table that facewarden score --out wrote for a manifest.
-        detector: registry name, name:PATH, artifact folder or model.onnx with its card.
+        detector: registry name, name:PATH, artifact folder or model.onnx with its card; auto takes `color_cnn` where
+            there is color alone, and `multi_cnn` elsewhere.
         policy: how the threshold is set: eer, or apcer=0.05.
         recognizer: for verification: registry names or ONNX files with their cards; for cloaking: recognizers that the
             tracker uses, the usual four when left out.

@@ -19,6 +19,7 @@ from facewarden.data.captures import open_captures
 from facewarden.data.manifest import share_of
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores, absent_words, score_manifest
+from facewarden.evaluation.verdicts.default_detector import choose_detector
 from facewarden.metrics.pad import check_policy
 from facewarden.scale.record import sharded
 from facewarden.verbs.evaluated import Evaluated
@@ -52,7 +53,7 @@ def evaluate_presentation(
         captures: manifest to score, or NAME:PATH of a published set; or
         bona_fide, attacks, mapping, subject, quality: folders of photos, see `evaluate`; or
         scores: table that `facewarden score --out` wrote for a manifest.
-        detector: which detector, where captures are given.
+        detector: which detector, where captures are given; auto as in `evaluate`.
         policy: how the threshold is set.
         seed: of the bootstrap.
         shard: which share of the captures; see `evaluate`.
@@ -71,6 +72,10 @@ def evaluate_presentation(
             hint="--captures M.csv, --bona-fide DIR --attacks DIR, or --scores S.csv",
         )
     check_policy(policy)
+    notes: tuple[str, ...] = ()
+    if scores is None:
+        choice = choose_detector(detector, captures, photos=folders)
+        detector, notes = choice.detector, choice.notes
     model = resolve_detector(detector) if folders else None
     captures = given_captures(captures, [] if model is None else [model], bona_fide=bona_fide, attacks=attacks,
                               mapping=mapping, subject=subject, seed=seed,
@@ -86,7 +91,8 @@ def evaluate_presentation(
             assert out is not None  # `sharded` asks for it
             call.more["source"] = found.source
             found.write(out / "scores.parquet")
-            return Evaluated((), None, found.simulated, (out / "scores.parquet",), dict(found.skipped), computed)
+            return Evaluated((), None, found.simulated, (out / "scores.parquet",), dict(found.skipped), computed,
+                             notes)  # fmt: skip
     else:
         assert scores is not None
         if shard is not None:
@@ -109,5 +115,5 @@ def evaluate_presentation(
         files,
         dict(found.skipped),
         computed,
-        measured.warnings,
+        (*notes, *measured.warnings),
     )

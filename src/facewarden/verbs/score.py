@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from facewarden.core.compute.shards import note_input, shard_call
 from facewarden.core.compute.stream import chunks, count_workers, stream
 from facewarden.core.errors import BadInputError
 from facewarden.core.guards.lock import locking
-from facewarden.core.identity.given import PathLike, maybe_path
+from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.core.identity.inputs import hash_of
 from facewarden.core.progress import track
 from facewarden.core.resolve import DetectorLike, resolve_aligner, resolve_detector
 from facewarden.core.roles import Detector
+from facewarden.core.sources.grammar import is_there
 from facewarden.data.captures import names_captures, open_captures
 from facewarden.data.manifest import check_results_target, share_of
 from facewarden.data.photo_files import photos_of, share_of_photos
@@ -28,6 +29,7 @@ from facewarden.evaluation.photo_scores import PhotoScore, ScoreJob, ScorePhotos
 from facewarden.evaluation.polarity import warn_if_reversed
 from facewarden.evaluation.scores import absent_words, score_manifest
 from facewarden.evaluation.verdicts.choice import DEFAULT_POLICY, chosen_rule
+from facewarden.evaluation.verdicts.default_detector import choose_detector
 from facewarden.evaluation.verdicts.quality import QualityGate
 from facewarden.evaluation.verdicts.rule import VerdictRule
 from facewarden.metrics.pad import check_policy
@@ -53,7 +55,7 @@ def score(
     attacks: PathLike | Sequence[PathLike] = (),
     mapping: PathLike | None = None,
     subject: str = "auto",
-    detector: DetectorLike = "multi_cnn",
+    detector: DetectorLike = "auto",
     rule: PathLike | None = None,
     dev: PathLike | None = None,
     policy: str | None = None,
@@ -79,7 +81,8 @@ def score(
         bona_fide, attacks: instead of a source, folders of photos of each class; the table then holds label, species
             and subject of each, as `evaluate` reads it.
         mapping, subject: how these folders are read, as in `data_from_folders`.
-        detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself.
+        detector: registry name, name:PATH, artifact folder, model.onnx with its card, or a detector itself; auto takes
+            `color_cnn` where there is color alone, and `multi_cnn` elsewhere.
         rule: threshold and probability that `calibrate` wrote, or a decision.json; or
         dev: captures whose dev rows set the threshold, or a table of their scores; or
         policy: eer, or apcer=0.05: sets it on dev rows, those of `dev` (eer when left out) or of the captures that are
@@ -114,11 +117,15 @@ def score(
     count_workers(workers, items=0, batch=1 if batch is None else batch)  # refused before anything is read
     found_clips = ClipsAsked.read(source, camera=camera, seconds=seconds, clips=clips, frames=frames,
                                   clip_rule=clip_rule, frame_table=maybe_path(frame_table))  # fmt: skip
+    choice = choose_detector(detector, source, photos=_color_alone(source, found_clips, bona_fide, attacks))
+    detector = choice.detector
     model = resolve_detector(detector)
     if found_clips is not None:
         refuse_other_sensors(model)
         picked = chosen_rule(model, detector, rule=maybe_path(rule), dev=maybe_path(dev), policy=policy)
-        return score_clips(ScorePhotos(model, resolve_aligner("yunet"), Path(), gate), found_clips, picked, out=out)
+        scorer = ScorePhotos(model, resolve_aligner("yunet"), Path(), gate)
+        found = score_clips(scorer, found_clips, picked, out=out)
+        return replace(found, warnings=(*choice.notes, *found.warnings))
     both = bool(folder_paths(bona_fide)) and bool(folder_paths(attacks))
     read = given_captures(source, [model], bona_fide=bona_fide, attacks=attacks, mapping=mapping, subject=subject,
                           seed=0, split=both, gate=gate)  # fmt: skip
@@ -126,9 +133,16 @@ def score(
         raise BadInputError("nothing to score", hint="photos, a manifest, or --bona-fide DIR --attacks DIR")
     note_input("detector", hash_of(model.card.identity()))
     asked = _Asked(detector, maybe_path(rule), maybe_path(dev), policy, gate, workers, batch)
-    if names_captures(read):
-        return _score_captures(model, read, asked, out=out)
-    return _score_folder(model, read, asked, out=out)
+    score_all = _score_captures if names_captures(read) else _score_folder
+    found = score_all(model, read, asked, out=out)
+    return replace(found, warnings=(*choice.notes, *found.warnings))
+
+
+def _color_alone(source: PathLike | None, clips: ClipsAsked | None, *folders: PathLike | Sequence[PathLike]) -> bool:
+    """Whether photos or clips are scored; a source that is not there is for whoever opens it to refuse."""
+    if clips is not None or any(map(folder_paths, folders)):
+        return True
+    return source is not None and is_there(str(path_of(source))) and not names_captures(path_of(source))
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,7 @@ def test_a_detector_of_simulation_alone_says_so_every_time(
 ) -> None:
     text = "9 captures of 3 people, x: *simulated* (rendered by facewarden; no real person, no real sensor)"
     monkeypatch.setattr(Brightness, "card", Card("brightness", "brightness", "pad", training_data=text))
-    assert score(folder).warnings == (ONLY_SIMULATED,)
+    assert score(folder, detector="brightness").warnings == (ONLY_SIMULATED,)  # unnamed, its choice is told too
     assert main(["score", str(folder)]) == 0
     assert f"note: {ONLY_SIMULATED}" in capsys.readouterr().out
 
@@ -327,8 +327,8 @@ def test_scoring_one_photo_imports_no_library_that_it_does_not_need(tmp_path: Pa
 def test_a_detector_of_three_sensors_says_that_photos_have_color_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert score(folder).warnings == ()
+    assert score(folder, detector="brightness").warnings == ()
     monkeypatch.setattr(Brightness, "modalities", ("rgb", "depth", "infrared"))
     monkeypatch.setattr(Brightness, "optional", ("depth", "infrared"))
-    (told,) = score(folder).warnings
+    (told,) = score(folder, detector="brightness").warnings
     assert told.startswith("brightness was made for rgb, depth, infrared, and photos have color alone")

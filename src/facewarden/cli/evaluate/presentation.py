@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard
+from facewarden.cli.parts.checks import check_detectors, check_device, check_path, check_sets, check_shard, named
 from facewarden.cli.parts.kinds import Captures, Device, Folder, Model, Precision, Rule, Setting, Share
 from facewarden.cli.parts.outcome import Outcome
 from facewarden.cli.parts.own_folders import check_own_folders
@@ -21,7 +21,7 @@ def presentation(
     subject: Rule = "auto",
     quality: Annotated[str, "GATE"] = "off",
     scores: Path | None = None,
-    detector: Model = "multi_cnn",
+    detector: Model = "auto",
     set: tuple[Setting, ...] = (),
     policy: str = "eer",
     seed: int = 0,
@@ -43,7 +43,8 @@ def presentation(
         quality: photos of these folders that are small, blurred, turned away, covered or show several faces: refuse (no
             decision), or off; limits may follow in braces.
         scores: table that facewarden score --out wrote for captures.
-        detector: the detector; its settings may follow in braces.
+        detector: the detector; its settings may follow in braces. auto takes color_cnn where there is color alone, and
+            multi_cnn elsewhere.
         set: settings of the detector, key=value.
         policy: how the threshold is set: eer, or apcer=0.05.
         seed: of the bootstrap.
@@ -62,7 +63,7 @@ def presentation(
     check_sets([captures])
     check_own_folders(bona_fide, attacks, mapping=mapping, subject=subject, instead_of=captures or scores)
     check_path(scores)
-    check_detectors([detector])
+    check_detectors(named(detector))
     from facewarden.cli.parts.evaluated import outcome_of
     from facewarden.verbs.evaluate_presentations import evaluate_presentation
 

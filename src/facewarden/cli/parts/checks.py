@@ -9,7 +9,7 @@ from pathlib import Path
 from facewarden.core.compute.shards import parse_shard
 from facewarden.core.errors import BadInputError, UnknownEntryError
 from facewarden.core.registry import list_entries, nearest
-from facewarden.core.sources.grammar import check_source, is_there
+from facewarden.core.sources.grammar import check_source, is_there, split_settings
 from facewarden.data.video.file_kinds import refuse_no_photo
 from facewarden.verbs.list import list_
 
@@ -17,6 +17,11 @@ from facewarden.verbs.list import list_
 def check_detectors(names: Iterable[str]) -> None:
     """Refuse a detector that is neither an entry, nor a path that is there."""
     _check("pad", names)
+
+
+def named(detector: str) -> tuple[str, ...]:
+    """The detector to check; none where the verb is to choose it by the sensors of what it reads."""
+    return () if split_settings(detector)[0] == "auto" else (detector,)
 
 
 def check_recognizers(names: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facewarden.cli.parts.outcome import Outcome
+from facewarden.evaluation.verdicts.default_detector import COLOR_ALONE
 from facewarden.reporting.format import group_text, label, measured
 from facewarden.verbs.evaluated import Evaluated
 
@@ -15,4 +16,5 @@ def outcome_of(result: Evaluated) -> Outcome:
         mark = "  simulated" if metric.simulated else ""
         lines.append(f"{label(metric.name) + (f' ({where})' if where else ''):<56} {measured(metric)}{mark}")
     lines += [f"wrote {path}" for path in result.files]
-    return Outcome(result, lines, problems=[f"warning: {text}" for text in result.warnings])
+    told = [text for text in result.warnings if text != COLOR_ALONE]  # which was said when it was chosen
+    return Outcome(result, lines, problems=[f"warning: {text}" for text in told])

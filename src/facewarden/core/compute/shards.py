@@ -60,6 +60,7 @@ class ShardCall:
         places, keys: of the items of this share, in the order of the whole list.
         inputs: what else decides the results -> hash, such as a model's weights.
         more: what whoever merges needs besides.
+        settings: what the call chose where an argument was left open -> the choice, for the record.
         unfinished: why some of the share has no result; empty where all is done.
     """
 
@@ -70,6 +71,7 @@ class ShardCall:
     keys: list[str] = field(default_factory=list)
     inputs: dict[str, str] = field(default_factory=dict)
     more: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     unfinished: str = ""
     _listing: bytes = b""
 
@@ -168,6 +170,18 @@ def note_input(name: str, digest: str) -> None:
     call = _CALL.get()
     if call is not None:
         call.inputs[name] = digest
+
+
+def note_setting(name: str, value: str) -> None:
+    """Note, where the call has a shard, what an argument came to that was left open.
+
+    Args:
+        name: of the argument.
+        value: the choice.
+    """
+    call = _CALL.get()
+    if call is not None:
+        call.settings[name] = value
 
 
 def note_unfinished(reason: str) -> None:

@@ -88,7 +88,8 @@ def dev_scores(model: Detector, dev: Path) -> Scores:
             raise BadInputError(
                 f"{printable(dev)}: scores of {printable(', '.join(others[:3]))}, and the detector is "
                 f"{printable(model.card.name)}",
-                hint="the threshold must be set on scores of the same detector: facewarden score CAPTURES --detector …",
+                hint="--detector with the one that wrote them, or scores of this one: facewarden score CAPTURES "
+                "--detector …",
             )
         return Scores.read(dev, source=dev.stem)
     captures = open_captures(dev).where(split="dev")

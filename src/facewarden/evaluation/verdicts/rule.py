@@ -12,6 +12,7 @@ from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import write_json
 from facewarden.core.settings import Whole, read_json, read_settings
+from facewarden.evaluation.verdicts.default_detector import shipped_with
 
 RENDERED = "rendered by facewarden"
 SIMULATED = f"*simulated* ({RENDERED}"
@@ -91,9 +92,12 @@ class VerdictRule:
             BadInputError: the card has other hashes.
         """
         if self.detector and dict(self.detector) != dict(card.sha256):
+            other = shipped_with(self.detector)
             raise BadInputError(
                 f"{source}: was set for another detector than {card.name}, or for other weights of it",
-                hint="facewarden calibrate DETECTOR",
+                hint="facewarden calibrate DETECTOR"
+                if other is None
+                else f"--detector {other}, or set one for {card.name}: facewarden calibrate {card.name}",
             )
 
     @classmethod

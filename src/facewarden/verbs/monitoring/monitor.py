@@ -15,6 +15,8 @@ from facewarden.core.errors import BadInputError, FacewardenError
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, maybe_path, path_of
 from facewarden.core.resolve import DetectorLike, RecognizerLike
+from facewarden.evaluation.verdicts.default_detector import choose_detector
+from facewarden.reporting.html import JSON
 from facewarden.reporting.pages.document import PageForm
 from facewarden.verbs.audit import audit
 from facewarden.verbs.monitoring.schedule import STAMP, next_due, now_utc, parse_interval
@@ -29,7 +31,7 @@ _NAP = 30.0  # seconds: a clock that is set anew is noticed
 class AuditOptions:
     """The options that each audit of a monitor is made with; they are those of `facewarden.audit`."""
 
-    detector: DetectorLike = "multi_cnn"
+    detector: DetectorLike = "auto"
     recognizer: RecognizerLike = "mobilefacenet_512"
     surrogate: RecognizerLike | Sequence[RecognizerLike] = ()
     faces: PathLike | None = None
@@ -43,8 +45,11 @@ class AuditOptions:
 
     def run(self, folder: Path) -> None:
         """Make one audit, or finish it."""
+        choice = choose_detector(self.detector, self.captures)
+        for earlier in (folder, *_latest_report(folder.parent)):
+            choice.refuse_other_run(earlier)
         options: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
-        audit(**options, out=folder, resume=True)
+        audit(**options | {"detector": choice.detector}, out=folder, resume=True)
 
     def given(self) -> list[str]:
         """Names of those that are not at their defaults."""
@@ -52,12 +57,17 @@ class AuditOptions:
         return [one.name for one in fields(self) if getattr(self, one.name) != getattr(usual, one.name)]
 
 
+def _latest_report(audits: Path) -> list[Path]:
+    """The folder of the latest finished audit, or none."""
+    return sorted(path.parent for path in audits.glob(f"*/{JSON}"))[-1:]
+
+
 @locking
 def monitor(
     reports: PathLike | None = None,
     /,
     *,
-    detector: DetectorLike = "multi_cnn",
+    detector: DetectorLike = "auto",
     recognizer: RecognizerLike = "mobilefacenet_512",
     surrogate: RecognizerLike | Sequence[RecognizerLike] = (),
     faces: PathLike | None = None,
@@ -82,7 +92,8 @@ def monitor(
     Args:
         reports: folder with reports of finished audits: the page is made of them, and nothing is audited.
         detector, recognizer, surrogate, faces, captures, preset, policy, seed, device, precision, workers: of each
-            audit, as in `audit`. The seed stays the same, so that each audit asks the same questions.
+            audit, as in `audit`. The seed stays the same, so that each audit asks the same questions. Where no detector
+            is named, an audit is not made that would take another one than the last.
         every: from the start of an audit to the start of the next one: 30m, 6h, 1d.
         once: one audit, or the rest of one that was stopped; for a scheduler of the system.
         metric: numbers of the page, as a gate spells them; by default those that decide grades, and the EER.
