@@ -15,6 +15,7 @@ TRAINED = (
     "ama",
     "cmfl",
     "color_cnn",
+    "color_cnn_robust",
     "dadm",
     "iadg",
     "mm_cdcn",

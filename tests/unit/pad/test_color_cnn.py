@@ -12,6 +12,7 @@ from facewarden.core.artifact import save_artifact
 from facewarden.core.batch import FaceBatch
 from facewarden.core.errors import BadInputError
 from facewarden.pad.color_cnn import ColorCnn
+from facewarden.pad.color_cnn_robust import ColorCnnRobust
 from facewarden.pad.multitask import Multitask
 from stand_ins import make_batch
 
@@ -43,3 +44,13 @@ def test_the_shipped_weights_do_not_go_by_color_cast() -> None:
     with torch.no_grad():
         plain, other = detector(batch).score, detector(cast).score
     torch.testing.assert_close(plain, other, atol=0.25, rtol=0.05)
+
+
+def test_the_robust_weights_are_of_the_same_network_and_say_what_they_went_on_from() -> None:
+    robust, accurate = ColorCnnRobust(), ColorCnn()
+    assert (ColorCnnRobust.shipped() / "weights.safetensors").stat().st_size <= 5_000_000
+    assert "recipe of color_cnn, seed 0" in robust.card.source
+    batch = frames()
+    again = ColorCnnRobust(ColorCnn.shipped())
+    assert torch.equal(again(batch).score, accurate(batch).score)
+    assert not torch.equal(robust(batch).score, accurate(batch).score)

@@ -144,7 +144,7 @@ def test_a_detector_of_simulation_alone_is_known_by_its_card() -> None:
 def test_every_shipped_detector_says_that_it_has_seen_simulated_captures_alone() -> None:
     shipped = {path.parent.name: Card.read(path) for path in WEIGHTS.glob("*/card.json")}
     said = {name: simulation_notes(card) for name, card in shipped.items() if card.role == "pad"}
-    assert said == dict.fromkeys(("color_cnn", "multi_cnn", "multitask"), (ONLY_SIMULATED,))
+    assert said == dict.fromkeys(("color_cnn", "color_cnn_robust", "multi_cnn", "multitask"), (ONLY_SIMULATED,))
 
 
 @pytest.mark.parametrize("share", [0.07, 0.14, 0.28, 0.29, 0.57, 0.58])

@@ -23,6 +23,7 @@ GOLDEN = {
     "cloaking_scrapshots": (11, "468ba579d4095153"),
     "cloaks_two": (74, "d07297ae576cc56c"),
     "cloaks_two_whole": (6, "95c29e918682c00b"),
+    "color_shipped": (15, "cd0e3a94197815f7"),
     "fine_grained": (169, "b273102bb1fd6685"),
     "fine_grained_heads": (16, "9179f3ae98ca0f9a"),
     "fine_grained_light": (36, "e0115f6028f16f8b"),
