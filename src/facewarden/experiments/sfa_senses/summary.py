@@ -17,7 +17,7 @@ from facewarden.reporting.document import Table
 
 _BOTH: tuple[Direction, ...] = ("attack_as_bona_fide", "bona_fide_as_attack")
 NO_CELL = "no cell in the band"
-EITHER, DECISION = "the better of plain and sfa", "plain, through the decision"
+EITHER, DECISION = "the better of plain and sfa", "plain through the decision"
 
 
 def summarize(plan: SensesPlan, results: Sequence[CellResult]) -> Summary:
