@@ -148,7 +148,7 @@ def _as_written(path: str, figure: re.Match[str], names: Names) -> str:
 def formatted(value: Any, how: str, *, scale: float = 1) -> str:
     """A value in one of the formats of a table's fields."""
     if not how:
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     read = FORMAT.fullmatch(how)
     if read is None:
         raise PathError(f"no format {how!r}")
