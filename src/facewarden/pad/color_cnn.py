@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
-
-from facewarden.pad.parts.multi_head import HeadsOnBackbone
-
-SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {"backbone": "efficientnet_lite0_5", "heads": "all", "size": 112, "scale": 1.4, "pretrained": True, "equal": True}
-)
-"""As those of `multitask`."""
+from facewarden.pad.parts.multi_head import EQUALIZED, HeadsOnBackbone
 
 
 class ColorCnn(HeadsOnBackbone):
@@ -29,7 +20,7 @@ class ColorCnn(HeadsOnBackbone):
     """
 
     name = "color_cnn"
-    defaults = SETTINGS
+    defaults = EQUALIZED
 
 
 entry = ColorCnn

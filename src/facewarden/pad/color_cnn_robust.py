@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from facewarden.pad.color_cnn import SETTINGS
-from facewarden.pad.parts.multi_head import HeadsOnBackbone
+from facewarden.pad.parts.multi_head import EQUALIZED, HeadsOnBackbone
 
 
 class ColorCnnRobust(HeadsOnBackbone):
@@ -18,7 +17,7 @@ class ColorCnnRobust(HeadsOnBackbone):
     """
 
     name = "color_cnn_robust"
-    defaults = SETTINGS
+    defaults = EQUALIZED
 
 
 entry = ColorCnnRobust

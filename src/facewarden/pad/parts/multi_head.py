@@ -39,6 +39,11 @@ HEAD_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Named sets of heads: AENet's two branches, everything, nothing but the decision, and the decision with one other."""
 
+EQUALIZED: Mapping[str, Any] = MappingProxyType(
+    {"backbone": "efficientnet_lite0_5", "heads": "all", "size": 112, "scale": 1.4, "pretrained": True, "equal": True}
+)
+"""Settings of `color_cnn` and `color_cnn_robust`, which see equalized pictures; as those of `multitask`."""
+
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
 _LATER = MappingProxyType({"equal": False})
 """Settings that older cards lack -> what they had."""
