@@ -238,9 +238,9 @@ def _command(detector: DetectorLike, preset: str, needs: AuditRequest, fail_on: 
     """The command line that makes this report again, without what is default."""
     words = ["facewarden", "audit"]
     given = {"--detector": recorded(detector), "--preset": preset, **needs.options(), "--fail-on": fail_on}
-    defaults = {"--detector": FOR_SENSORS, "--preset": "standard"}
-    if given["--detector"] == FOR_SENSORS != usual_detector(needs.captures):  # left out, it would be the other one
-        del defaults["--detector"]
+    usual = usual_detector(needs.captures)
+    # on color alone it is always named: an earlier release took another one there
+    defaults = {"--detector": usual if usual == FOR_SENSORS else None, "--preset": "standard"}
     for option, value in given.items():
         if value is not None and defaults.get(option) != value:
             words += [option, *(value.split(" ") if option == "--surrogate" else [str(value)])]

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.errors import BadInputError
-from facewarden.core.labels import Split
-from facewarden.data.manifest import Manifest, Sample
 from facewarden.verbs.train import train
+from tiny_captures import write_captures
 
 Recipes = Callable[..., str]
 MODEL = {"backbone": "mobilenetv3_small_100", "size": 32, "pretrained": False, "heads": "live_only"}
@@ -38,20 +35,7 @@ def recipe(tmp_path: Path) -> Recipes:
 
 @pytest.fixture
 def captures(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    rows = []
-    splits: tuple[Split, ...] = ("train", "dev", "test")
-    for split in splits:
-        for i in range(6):
-            key, label = f"{split}{i}", i % 2
-            cv2.imwrite(str(tmp_path / f"{key}.png"), rng.integers(0, 60, (48, 48, 3)) + 120 * label)
-            species = "bona_fide" if label else "print_flat"
-            rows.append(
-                Sample(key, split, label, species, f"{split}{i}", "a", rgb=f"{key}.png", box=(14.0, 12.0, 34.0, 36.0))
-            )
-    path = tmp_path / "captures.csv"
-    Manifest(tuple(rows), root=tmp_path, name="tiny").write(path)
-    return path
+    return write_captures(tmp_path)
 
 
 def test_it_goes_on_from_the_weights_and_its_card_says_so(recipe: Recipes, captures: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.identity.given import PathLike, path_of
 from facewarden.core.labels import MODALITIES
 from facewarden.core.registry import load
+from facewarden.core.sources.grammar import split_settings
 from facewarden.data.captures import CaptureSet, named_set, names_captures
 from facewarden.data.columns import read_columns, table_header
 from facewarden.data.manifest import manifest_file
@@ -79,7 +80,7 @@ def choose_detector(given: D, captures: PathLike | None = None, *, photos: bool 
         captures: the whole source, also where the call works on a share of it; None where captures are simulated.
         photos: whether there are photos or videos instead.
     """
-    if not (isinstance(given, str) and (given == AUTO or given.startswith(f"{AUTO}{{"))):
+    if not isinstance(given, str) or split_settings(given)[0] != AUTO:
         return ChosenDetector(given, named=True)
     name = usual_detector(captures, photos=photos)
     notes = (COLOR_ALONE,) if name == FOR_COLOR else ()

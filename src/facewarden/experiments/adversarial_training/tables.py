@@ -10,6 +10,7 @@ import numpy as np
 from facewarden.experiments.adversarial_training.outcomes import Outcomes
 from facewarden.experiments.adversarial_training.settings import NOT_TRAINED
 from facewarden.experiments.engine.kind import CellResult
+from facewarden.experiments.vulnerability.results_grid import DIRECTIONS
 from facewarden.experiments.vulnerability.tables import CLEAN_WORDS
 from facewarden.metrics.intervals import Interval, in_words
 from facewarden.reporting.document import Table
@@ -21,7 +22,7 @@ _CLEAN = {
     **{name: CLEAN_WORDS[name] for name in ("acer_worst_species", "apcer_worst_species", "bpcer", "eer")},
     "auc": "AUC",
 }
-_DIRECTIONS = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1}
+_DIRECTIONS = {name: label for name, label in DIRECTIONS.items() if label is not None}
 """What a success does -> the class of the samples."""
 
 

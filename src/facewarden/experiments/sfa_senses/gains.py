@@ -16,6 +16,9 @@ from facewarden.metrics.intervals import Interval, bootstrap_by_subject
 LABELS: Mapping[Direction, int | None] = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1, "pooled": None}
 """Direction -> the label of the samples that can flip that way."""
 
+BOTH: tuple[Direction, ...] = ("attack_as_bona_fide", "bona_fide_as_attack")
+"""The directions that are not pooled."""
+
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from facewarden.experiments.engine.kind import CellResult, Summary
 from facewarden.experiments.sfa_senses.arm_results import ArmResults, read_results
-from facewarden.experiments.sfa_senses.gains import LABELS, Gain
-from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, Direction, Sense, SensesPlan
+from facewarden.experiments.sfa_senses.gains import BOTH, LABELS, Gain
+from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, Sense, SensesPlan
 from facewarden.experiments.sfa_senses.transfer_table import transfer_rows
 from facewarden.metrics.intervals import Interval
 from facewarden.reporting.document import Table
 
-_BOTH: tuple[Direction, ...] = ("attack_as_bona_fide", "bona_fide_as_attack")
 NO_CELL = "no cell in the band"
 EITHER, DECISION = "the better of plain and sfa", "plain through the decision"
 
@@ -129,7 +128,7 @@ def _models(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
     """The first sense of each detector, in its direction and in the other one."""
     first = next(iter(plan.senses.values()))
     sense = replace(first, heads=first.heads or plan.auxiliary, each_head=False)
-    for direction in dict.fromkeys((sense.direction, *_BOTH)):
+    for direction in dict.fromkeys((sense.direction, *BOTH)):
         for model in plan.models:
             gain = found.gain(MAIN, PLAIN, replace(sense, direction=direction), model=model)
             if gain is not None:
@@ -140,7 +139,7 @@ def _controls(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
     """Each arm in the band of the first sense, in its direction and in the other one."""
     first = next(iter(plan.senses.values()))
     sense = replace(first, heads=plan.auxiliary, each_head=False)
-    for direction in dict.fromkeys((sense.direction, *_BOTH)):
+    for direction in dict.fromkeys((sense.direction, *BOTH)):
         one = replace(sense, direction=direction)
         for name, arm in plan.arms.items():
             if name == PLAIN:
@@ -161,7 +160,7 @@ def _controls(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
 
 def _regimes(plan: SensesPlan, found: ArmResults) -> Iterator[_Line]:
     first = next(iter(plan.senses.values()))
-    for direction in _BOTH:
+    for direction in BOTH:
         for low, high in pairwise(plan.regimes):
             # bounds belong to the upper regime, but the last one has both
             top = high if high == plan.regimes[-1] else high - 1e-9
@@ -206,7 +205,7 @@ def _success_table(plan: SensesPlan, found: ArmResults) -> Table:
             continue
         other = found.row(row.model, row.head, MAIN, row.eps)
         cells: list[str | None] = []
-        for direction in _BOTH:
+        for direction in BOTH:
             both = [found.share(one, direction) for one in (row, other) if one is not None]
             cells.append(" → ".join(f"{rate:.0%}" for rate in both if rate is not None) or None)
         rows.append((row.model, row.head, f"{row.eps:g}/255", *cells, int(row.valid.sum())))

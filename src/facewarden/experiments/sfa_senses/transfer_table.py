@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from facewarden.experiments.engine.kind import CellResult
 from facewarden.experiments.sfa_senses.arm_results import ArmResults
-from facewarden.experiments.sfa_senses.gains import LABELS
-from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, Direction, SensesPlan
+from facewarden.experiments.sfa_senses.gains import BOTH, LABELS
+from facewarden.experiments.sfa_senses.settings import MAIN, PLAIN, SensesPlan
 from facewarden.experiments.vulnerability.inputs import as_mask
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.metrics.paired import paired_bootstrap_difference
 
 Floats = NDArray[np.float64]
-_DIRECTIONS: tuple[Direction, ...] = ("attack_as_bona_fide", "bona_fide_as_attack")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def transfer_rows(plan: SensesPlan, found: ArmResults, results: Sequence[CellRes
             for victim, columns in value["victims"].items():
                 masks = {name: as_mask(value["key"], columns[name], order)
                          for name in ("right", *(f"{eps:g}|{arm}" for arm in (PLAIN, MAIN)))}  # fmt: skip
-                for direction in _DIRECTIONS:
+                for direction in BOTH:
                     rows = masks["right"] & (found.label == LABELS[direction])
                     if rows.any():
                         hit = {arm: masks[f"{eps:g}|{arm}"][rows].astype(float) for arm in (PLAIN, MAIN)}
