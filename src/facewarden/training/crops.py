@@ -66,6 +66,22 @@ class CropSet:
             tasks={head: target[index] for head, target in self.tasks.items()},
         )  # fmt: skip
 
+    def some(self, rows: Sequence[int]) -> CropSet:
+        """Some samples as a set of their own, in the order asked for."""
+        index = torch.as_tensor(list(rows), dtype=torch.long)
+
+        def named(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[row] for row in rows)
+
+        return replace(
+            self,
+            images={name: image[index] for name, image in self.images.items()},
+            present={name: here[index] for name, here in self.present.items()},
+            key=named(self.key), species=named(self.species), subject=named(self.subject), domain=named(self.domain),
+            label=self.label[index],
+            tasks={head: target[index] for head, target in self.tasks.items()},
+        )  # fmt: skip
+
     def keys_of(self, rows: Sequence[int]) -> tuple[str, ...]:
         """The keys of some samples; one that is drawn twice gets a key of its own each time."""
         times: Counter[str] = Counter()

@@ -58,7 +58,7 @@ def removed(suspicion: Floats, label: Labels, *, share: float) -> NDArray[np.int
     Args:
         suspicion: `(n,)`.
         label: `(n,)`.
-        share: of the bona fide images that are removed; 1.5 times the share that is feared, says the source.
+        share: of the bona fide images that are removed, fixed beforehand: nobody knows how many carry a trigger.
 
     Raises:
         BadInputError: a share outside 0 to 1.
