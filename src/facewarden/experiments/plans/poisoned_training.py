@@ -1,8 +1,10 @@
-"""A trigger in the training set: features of one spoof hidden in bona fide images, and two defenses."""
+"""A trigger in the training set: features of one spoof hidden in bona fide images, two defenses and a control."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from facewarden.experiments.engine.plan_settings import check_cell_count
 from facewarden.experiments.poisoned_training.cells import train_cell
 from facewarden.experiments.poisoned_training.settings import plan_of
 from facewarden.experiments.poisoned_training.summary import summarize
+from facewarden.training.poisoning.trigger import TrainingTrigger
 
 
 class PoisonedTraining(PlanKind):
@@ -42,23 +45,24 @@ class PoisonedTraining(PlanKind):
         return captures_inputs((plan_of(settings).captures,))
 
     def cells(self, settings: Mapping[str, Any], *, root: Path) -> Sequence[PlanCell]:
-        """For each seed a clean training, and for each rate a poisoned one and one for each defense."""
+        """For each seed and rate an undefended training, and one for each defense; a rate of 0 is the clean one."""
         plan = plan_of(settings)
         trigger = plan.training_trigger
-        check_cell_count(len(plan.seeds) * (1 + len(trigger.rates) * (1 + len(plan.defenses))), at=("seeds",))
+        rates = sorted({0.0, *trigger.rates})
+        check_cell_count(len(plan.seeds) * len(rates) * (1 + len(plan.defenses)), at=("seeds",))
         common = {
             "captures": plan.captures, "recipe": plan.recipe_settings(),
-            "trigger": {"species": trigger.species, "strength": trigger.strength, "blur": trigger.blur},
+            "trigger": {field.name: getattr(trigger, field.name) for field in fields(TrainingTrigger)},
         }  # fmt: skip
         made = []
-        for seed in plan.seeds:
-            clean = {**common, "seed": seed, "rate": 0.0, "defense": "", "remove": 0.0}
-            made.append(PlanCell(f"clean / seed {seed}", clean))
-            for rate in trigger.rates:
-                for defense in ("", *plan.defenses):
-                    name = f"{rate:g} / {defense or 'no defense'} / seed {seed}"
-                    cell = {**clean, "rate": rate, "defense": defense, "remove": plan.remove if defense else 0.0}
-                    made.append(PlanCell(name, cell))
+        for seed, rate in product(plan.seeds, rates):
+            base = {**common, "seed": seed, "rate": rate}
+            undefended = _name(rate, "none", seed)
+            clean = () if rate == 0 else (_name(0.0, "none", seed),)
+            made.append(PlanCell(undefended, {**base, "defense": "", "remove": 0.0}, clean))
+            for defense in plan.defenses:
+                cell = {**base, "defense": defense, "remove": plan.remove}
+                made.append(PlanCell(_name(rate, defense, seed), cell, (*clean, undefended)))
         return made
 
     def run(self, cell: PlanCell, *, folder: Path) -> dict[str, Any]:
@@ -66,8 +70,12 @@ class PoisonedTraining(PlanKind):
         return train_cell(cell.settings, folder)
 
     def summarize(self, settings: Mapping[str, Any], results: Sequence[CellResult]) -> Summary:
-        """One table over seeds, and what it says."""
+        """Tables over seeds with paired differences, and what they say."""
         return summarize(plan_of(settings), results)
+
+
+def _name(rate: float, defense: str, seed: int) -> str:
+    return f"{rate:g} / {defense} / seed {seed}"
 
 
 entry = PoisonedTraining

@@ -16,7 +16,7 @@ from facewarden.training.poisoning.trigger import TrainingTrigger
 from facewarden.training.recipe import read_recipe
 from facewarden.training.recipe_files import merged
 
-Defense = Literal["spectral_signatures", "loss_outliers"]
+Defense = Literal["spectral_signatures", "loss_outliers", "random"]
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class PlannedTrigger(TrainingTrigger):
     """The setting `training_trigger` of a plan.
 
     Attributes:
-        rates: shares of the bona fide training images that carry it.
+        rates: shares of the bona fide training images that carry it; 0 is measured in any case.
     """
 
-    rates: Annotated[tuple[Annotated[float, Gt(0), Le(0.5)], ...], MinLen(1)] = (0.001, 0.01, 0.05)
+    rates: Annotated[tuple[Annotated[float, Ge(0), Le(0.5)], ...], MinLen(1)] = (0.0, 0.01, 0.05)
 
 
 @dataclass(frozen=True)
 class PoisonedPlan:
-    """A plan of kind `poisoned_training`. The clean training of each seed is always measured beside.
+    """A plan of kind `poisoned_training`. The clean training of each seed is always measured, and each defense on it.
 
     Attributes:
         captures: a manifest.
         recipe: of the package, or a JSON file.
         training_trigger: what is hidden in bona fide training images, and in how many.
         changes: of the recipe.
-        defenses: after which the detector is trained again.
-        remove: share of the bona fide images that a defense takes out, in units of the poisoned share.
+        defenses: after which the detector is trained again; "random" is the control, which looks at nothing.
+        remove: share of the bona fide training images that a defense takes out, the same at every rate.
         seeds: of the trainings.
         title: of the summary.
     """
@@ -49,8 +49,8 @@ class PoisonedPlan:
     training_trigger: PlannedTrigger
     recipe: Text = "multitask"
     changes: Annotated[Mapping[str, Any], WrittenAs(RecipeChanges)] | None = None
-    defenses: tuple[Defense, ...] = ("spectral_signatures", "loss_outliers")
-    remove: Annotated[float, Ge(1), Le(10)] = 1.5
+    defenses: tuple[Defense, ...] = ("spectral_signatures", "loss_outliers", "random")
+    remove: Annotated[float, Gt(0), Le(0.5)] = 0.075
     seeds: Seeds = (0, 1, 2)
     title: Text = "A trigger in the training set"
 

@@ -36,7 +36,7 @@ GOLDEN = {
     "mmdg_published": (156, "78b0c8afe21b8fe8"),
     "mmdg_simulated": (184, "8c43549a9614b625"),
     "mmdg_tuning": (28, "626fbdceadce2b67"),
-    "poisoned_training": (30, "b5c4cd74f33d8c4b"),
+    "poisoned_training": (36, "db019c59d2cb8b80"),
     "presentation_smoke": (8, "c212e06c675290c4"),
     "purifier_two": (37, "451e80dfeadc29c3"),
     "purifier_two_choice": (23, "f7076b501411e639"),
@@ -54,8 +54,8 @@ cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of
 kinds, and its intervals are of the method in use. mmdg_published has the released forms of the baselines and the view
 of their code since version 0.2; the floors are new. Cells of cloaks_two with one mask for a person say that probes do
 not make it. The plans on 24 sites have captures of version 3, rivals_simulated 40 people a site and rows of color
-alone, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn; it and sfa_senses were
-planned anew before any cell of them ran.
+alone, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn; it, sfa_senses and
+poisoned_training were planned anew before any cell of them ran.
 """
 
 
