@@ -13,7 +13,15 @@ from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.guards.limits import LimitError
 from facewarden.core.labels import SPLITS
 
-_TYPES = {"policy": str, "split": str, "source": str, "n_bona_fide": int, "n_attack": int, "oracle": bool}
+_TYPES = {
+    "policy": str,
+    "split": str,
+    "source": str,
+    "n_bona_fide": int,
+    "n_attack": int,
+    "oracle": bool,
+    "simulated": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class DecisionRule:
         source: the set those rows came from.
         n_bona_fide, n_attack: how many rows of each class.
         oracle: True names the target-peeking mode of some published tables, in which test rows may be used.
+        simulated: whether any of those rows was rendered.
 
     Raises:
         LeakError: rows of the test split were used outside the oracle mode.
@@ -40,6 +49,7 @@ class DecisionRule:
     n_bona_fide: int
     n_attack: int
     oracle: bool = False
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         if self.split == "test" and not self.oracle:

@@ -63,7 +63,10 @@ def measure_presentation(
     """
     dev, test = rows_of_split(scores, "dev"), rows_of_split(scores, "test")
     refuse_shared_subjects(dev, test)
-    rule = fit_rule(dev.score, dev.label, policy=policy, split="dev", species=dev.species, source=scores.source)
+    rule = fit_rule(
+        dev.score, dev.label, policy=policy, split="dev", species=dev.species,
+        source=scores.source, simulated=scores.simulated,
+    )  # fmt: skip
     figures = presentation_summary(
         test.score, test.label, species=test.species, subjects=test.subject, rule=rule, seed=seed, rounds=rounds
     )

@@ -181,8 +181,9 @@ def auc(scores: Array, labels: Array) -> float:
 
 
 def fit_rule(
-    scores: Array, labels: Array, *, policy: str = "eer", split: str, species: Array | None = None, source: str = ""
-) -> DecisionRule:
+    scores: Array, labels: Array, *, policy: str = "eer", split: str, species: Array | None = None, source: str = "",
+    simulated: bool = False,
+) -> DecisionRule:  # fmt: skip
     """Choose the decision threshold from tuning rows and remember where it came from.
 
     Args:
@@ -194,6 +195,7 @@ def fit_rule(
         split: which split the rows are from.
         species: (n,) species of the attack rows.
         source: the set the rows came from.
+        simulated: whether any of them was rendered.
 
     Raises:
         LeakError: the rows are of the test split.
@@ -220,6 +222,7 @@ def fit_rule(
         source=source,
         n_bona_fide=bona_fide.size,
         n_attack=attack.size,
+        simulated=simulated,
     )
 
 

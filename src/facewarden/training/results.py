@@ -86,7 +86,10 @@ def score_split(detector: Detector, manifest: Manifest, *, modalities: Sequence[
 def dev_rule(detector: Detector, manifest: Manifest, *, policy: str) -> DecisionRule:
     """Set the threshold on the development split."""
     dev = score_split(detector, manifest.where(split="dev"))
-    return fit_rule(dev.score, dev.label, policy=policy, split="dev", species=dev.species, source=manifest.name)
+    return fit_rule(
+        dev.score, dev.label, policy=policy, split="dev", species=dev.species,
+        source=manifest.name, simulated=manifest.simulated,
+    )  # fmt: skip
 
 
 def measure(detector: Detector, manifest: Manifest, *, rule: DecisionRule, seed: int) -> dict[str, Any]:

@@ -46,13 +46,13 @@ def comparisons(
         table, groups=groups, column=as_columns(column), threshold=threshold, fmr=fmr, simulated=simulated, seed=seed,
         form=form, out=out,
     )  # fmt: skip
-    mark = "  simulated" if simulated else ""
-    lines = [f"threshold {result.threshold:.5g}: {result.source}"]
+    mark = "  simulated" if result.simulated else ""
+    lines = [f"threshold {result.threshold:.5g}: {result.source}{mark}"]
     lines += [f"{name:<6} {rate_words(rate)}{mark}" for name, rate in (("FMR", result.fmr), ("FNMR", result.fnmr))]
     for name, found in result.groups.items():
         lines += [f"{name} {group}: FMR {rate_words(rates[0])}; FNMR {rate_words(rates[1])}{mark}"
                   for group, rates in found.rates.items()]  # fmt: skip
-        lines += [f"{name}: {one.name} {one.value:.3f}, by chance {one.expected:.3f}, p = {one.p:.3f}"
+        lines += [f"{name}: {one.name} {one.value:.3f}, by chance {one.expected:.3f}, p = {one.p:.3f}{mark}"
                   for one in found.measures if one.value is not None and one.expected is not None]  # fmt: skip
     lines += [f"{result.no_score} tested pairs without a score, in no rate"] if result.no_score else []
     lines += [f"warning: {told}" for told in result.warnings]

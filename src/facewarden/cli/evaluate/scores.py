@@ -67,7 +67,8 @@ def scores(
         fdr = next((held for held in one.found.measures if held.name == "fdr"), None)
         if fdr is not None and fdr.value is not None:
             told = f"FDR {fdr.value:.3f}, by chance {fdr.expected:.3f}, p = {fdr.p:.3f}"
-            lines.append(f"{f'differentials by {one.attribute} ({one.species})':<56} {told}")
+            mark = "  simulated" if result.simulated else ""
+            lines.append(f"{f'differentials by {one.attribute} ({one.species})':<56} {told}{mark}")
     lines += threshold_lines(result.metrics, result.thresholds)
     lines += [f"wrote {path}" for path in result.files]
     return Outcome(result, lines, problems=[f"warning: {text}" for text in result.warnings])

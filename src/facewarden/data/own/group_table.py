@@ -13,6 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.datasets import open_dataset
+from facewarden.data.sample_words import FLAG_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 
@@ -20,6 +21,7 @@ ATTRIBUTE = "attr_"
 MOST_GROUPS = 12
 """An attribute with more values is no group of people: age in years, a file's name."""
 _KEYS = ("key", "subject")
+_SIMULATED = "simulated"
 
 
 def group_words(attributes: Mapping[str, Coded]) -> list[str]:
@@ -50,12 +52,14 @@ class GroupTable:
         keys: "key" or "subject" -> the names in this column.
         attributes: attribute -> the group of each row.
         remarks: what a reader must know of them.
+        simulated: whether any of the people was rendered, as the table or the set says.
     """
 
     source: str
     keys: Mapping[str, Coded]
     attributes: Mapping[str, Coded]
     remarks: tuple[str, ...] = ()
+    simulated: bool = False
 
     def by_name(self, key: str, names: Sequence[str]) -> dict[str, Coded]:
         """Attribute -> the group of each of some names, of those with two groups at least and twelve at most.
@@ -120,26 +124,29 @@ def read_groups(given: Path) -> GroupTable:
     if not given.is_file() and ":" in str(given):
         return _of_set(str(given))
     header = table_header(given)
-    place = column_places(given, header, _KEYS, prefix=ATTRIBUTE)
+    place = column_places(given, header, (*_KEYS, _SIMULATED), prefix=ATTRIBUTE)
     keys = {name: place.pop(name) for name in _KEYS if name in place}
-    wanted = place or {name: name for name in header if name not in keys.values()}
-    found = read_columns(given, texts=[*keys.values(), *wanted.values()])
+    mark = place.pop(_SIMULATED, None)
+    wanted = place or {name: name for name in header if name not in (*keys.values(), mark)}
+    found = read_columns(given, texts=[*keys.values(), *wanted.values(), *([] if mark is None else [mark])])
     attributes = {name.removeprefix(ATTRIBUTE): found.texts[column] for name, column in wanted.items()}
     told = group_words(attributes) if place else []  # of any columns nobody says that they are groups
     return GroupTable(
-        printable(given), {name: found.texts[column] for name, column in keys.items()}, attributes, tuple(told)
-    )
+        printable(given), {name: found.texts[column] for name, column in keys.items()}, attributes, tuple(told),
+        simulated=mark is not None and any(FLAG_WORDS.get(name.lower()) for name in found.texts[mark].names),
+    )  # fmt: skip
 
 
 def _of_set(spec: str) -> GroupTable:
-    people = open_dataset(spec).attributes()
+    dataset = open_dataset(spec)
+    people = dataset.attributes()
     if not people:
         raise BadInputError(
             f"{printable(spec)}: this set says nothing of its people", hint="--groups people.csv, or london:PATH"
         )
     names = sorted({name for values in people.values() for name in values})
     attributes = {name: coded([values.get(name, "") for values in people.values()]) for name in names}
-    return GroupTable(printable(spec), {"subject": coded(list(people))}, attributes)
+    return GroupTable(printable(spec), {"subject": coded(list(people))}, attributes, simulated=dataset.simulated)
 
 
 def coded(values: Sequence[str]) -> Coded:

@@ -110,7 +110,7 @@ def rule_of(detector: Detector, given: PathLike | Model, manifest: Manifest) -> 
         if beside.is_file():
             return DecisionRule.read(beside), manifest
     dev = rows_of_split(score_manifest(detector, manifest.where(split="dev")), "dev")
-    rule = fit_rule(dev.score, dev.label, split="dev", source=manifest.name)
+    rule = fit_rule(dev.score, dev.label, split="dev", source=manifest.name, simulated=manifest.simulated)
     return rule, replace(manifest, rows=tuple(row for row in manifest.rows if row.split != "dev"))
 
 

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, read_columns, table_header
-from facewarden.data.own.group_table import MOST_GROUPS, read_groups
+from facewarden.data.own.group_table import MOST_GROUPS, GroupTable, read_groups
 from facewarden.data.sample_words import SAME_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.rows import bounded, infinite_words
-from facewarden.evaluation.score_file.words import SPLIT_WORDS
+from facewarden.evaluation.score_file.words import FLAG_CODES, SPLIT_WORDS, coded_words
 
 NEEDED = ("score", "same", "subject_a", "subject_b")
+_OTHERS = ("split", "simulated")
+_FLAGS = "true or false"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,7 @@ class Comparisons:
         test: which rows are measured.
         groups: attribute -> group of each person (-1 where not known) and the names of the groups.
         remarks: what a reader must know of how the table was read.
+        simulated: whether any of the people was rendered, as a column of the table or the groups say.
     """
 
     score: NDArray[np.float64]
@@ -46,13 +49,14 @@ class Comparisons:
     test: NDArray[np.bool_]
     groups: Mapping[str, tuple[NDArray[np.int64], tuple[str, ...]]]
     remarks: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, str]) -> Comparisons:
     """Read comparisons and the groups of their people.
 
     Args:
-        path: table with `score`, `same`, `subject_a`, `subject_b`, and perhaps `split`.
+        path: table with `score`, `same`, `subject_a`, `subject_b`, and perhaps `split` and `simulated`.
         groups: as in `facewarden.data.own.group_table.read_groups`.
         columns: of the names of the first table -> the name in it, where they differ.
 
@@ -60,10 +64,10 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
         BadInputError: no such column, a cell that is no number, or a pair of one person that is said to be of two.
     """
     header = table_header(path)
-    wanted = (*NEEDED, "split")
+    wanted = (*NEEDED, *_OTHERS)
     found_as = column_places(path, header, [name for name in wanted if name not in columns])
     place = {name: name for name in wanted} | found_as | dict(columns)
-    texts = [place[name] for name in NEEDED[1:]] + ([place["split"]] if place["split"] in header else [])
+    texts = [place[name] for name in NEEDED[1:]] + [place[name] for name in _OTHERS if place[name] in header]
     found = read_columns(path, numbers=[place["score"]], texts=texts)
     same = _flags(path, found.texts[place["same"]])
     one, other = found.texts[place["subject_a"]], found.texts[place["subject_b"]]
@@ -81,9 +85,15 @@ def read_comparisons(path: Path, *, groups: Path | None, columns: Mapping[str, s
         )
     dev, test = _splits(path, found.texts.get(place["split"]), len(same))
     score, infinite = bounded(found.numbers[place["score"]])
-    by, told = ({}, ()) if groups is None else _groups(groups, people)
+    table = None if groups is None else read_groups(groups)
+    by, told = ({}, ()) if table is None else (_groups(table, people), table.remarks)
+    flags = found.texts.get(place["simulated"])
+    rendered = flags is not None and "1" in coded_words(path, flags, FLAG_CODES, what="simulated", hint=_FLAGS).names
     remarks = (infinite_words(infinite), alike_words(people, what="People"), *told)
-    return Comparisons(score, same, first, second, people, dev, test, by, tuple(remark for remark in remarks if remark))
+    return Comparisons(
+        score, same, first, second, people, dev, test, by, tuple(remark for remark in remarks if remark),
+        simulated=rendered or (table is not None and table.simulated),
+    )  # fmt: skip
 
 
 def remarks_of(pairs: Comparisons, *, given: bool, fmr: float) -> list[str]:
@@ -149,14 +159,11 @@ def _splits(path: Path, held: Coded | None, n: int) -> tuple[NDArray[np.bool_] |
     return meant == "dev", meant == "test"
 
 
-def _groups(
-    path: Path, people: Sequence[str]
-) -> tuple[dict[str, tuple[NDArray[np.int64], tuple[str, ...]]], tuple[str, ...]]:
-    table = read_groups(path)
+def _groups(table: GroupTable, people: Sequence[str]) -> dict[str, tuple[NDArray[np.int64], tuple[str, ...]]]:
     found = {name: held for name, held in table.by_name("subject", people).items() if (held.codes >= 0).any()}
     if not found:
         raise BadInputError(
             f"{table.source}: no groups of the people of the comparisons",
             hint=f"the same names in subject, and columns of 2 to {MOST_GROUPS} values",
         )
-    return {name: (held.codes, held.names) for name, held in found.items()}, table.remarks
+    return {name: (held.codes, held.names) for name, held in found.items()}

@@ -74,7 +74,10 @@ def with_groups(rows: ScoredRows, groups: GroupTable, *, key: str, column: Coded
     found = groups.by_name(key, column.names)
     attributes = {name: Coded(np.append(held.codes, -1)[column.codes], held.names) for name, held in found.items()}
     remarks = dict.fromkeys((*rows.remarks, *groups.remarks))
-    return replace(rows, attributes={**dict(rows.attributes), **attributes}, remarks=tuple(remarks))
+    return replace(
+        rows, attributes={**dict(rows.attributes), **attributes}, remarks=tuple(remarks),
+        simulated=rows.simulated or groups.simulated,
+    )  # fmt: skip
 
 
 def summary_of(groups: Mapping[str, int]) -> str:

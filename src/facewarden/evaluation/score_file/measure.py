@@ -155,7 +155,10 @@ def _set_on_dev(rows: ScoredRows, test: PresentationRows, *, policy: str, seed: 
     policies = [policy, *(f"bpcer_at_worst_apcer={target:g}" for target in TARGETS)]
     found = []
     for asked in dict.fromkeys(policies):
-        rule = fit_rule(kept.score, labels, policy=asked, split="dev", species=kept.species.codes, source=rows.source)
+        rule = fit_rule(
+            kept.score, labels, policy=asked, split="dev", species=kept.species.codes,
+            source=rows.source, simulated=rows.simulated,
+        )  # fmt: skip
         found.append(
             Threshold(
                 rule.policy, rule.threshold, rule,

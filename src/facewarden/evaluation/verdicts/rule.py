@@ -120,7 +120,7 @@ class VerdictRule:
     def of(cls, rule: DecisionRule, *, simulated: bool = False) -> VerdictRule:
         """The rule of a detector's own folder, without a probability."""
         where = f"{rule.split} of {rule.source or 'its set'}, {rule.n_bona_fide} bona fide and {rule.n_attack} attacks"
-        marked = simulated or "simulated" in rule.source
+        marked = simulated or rule.simulated or "simulated" in rule.source
         return cls(rule.threshold, rule.policy, where, rule.n_bona_fide, rule.n_attack, simulated=marked)
 
 

@@ -42,6 +42,7 @@ class EvaluatedComparisons(Result):
         no_score: tested pairs without a score; they are in no rate.
         files: what was written.
         warnings: what a reader must know before any figure.
+        simulated: whether any photo was rendered.
     """
 
     threshold: float
@@ -52,6 +53,7 @@ class EvaluatedComparisons(Result):
     no_score: int
     files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 @locking
@@ -72,12 +74,13 @@ def evaluate_comparisons(
     """Measure comparison scores: FMR and FNMR, and how far they lie apart between groups of people.
 
     Args:
-        table: `score` (higher = more alike), `same` (1 or 0), `subject_a`, `subject_b`, and perhaps `split`.
+        table: `score` (higher = more alike), `same` (1 or 0), `subject_a`, `subject_b`, and perhaps `split` and
+            `simulated`.
         groups: table with `subject` and `attr_NAME`, such as sex, age band, ethnicity; or `london:PATH`.
         column: of these names -> the name in the table, where they differ.
         threshold: of the system; else set on split dev.
         fmr: highest FMR on dev for which the threshold is set.
-        simulated: the photos are rendered.
+        simulated: the photos are rendered, also where neither table says so.
         seed, rounds: of permutations and of the bootstrap.
         form: of the page: html, markdown, pdf, or several.
         out: folder for the page and comparisons.json.
@@ -107,8 +110,9 @@ def evaluate_comparisons(
     rates = [_rate(path, pairs, wrong, tested & chosen) for chosen in (~pairs.same, pairs.same)]
     told = tuple(remarks_of(pairs, given=threshold is not None, fmr=fmr))
     held = EvaluatedComparisons(
-        value, source, rates[0], rates[1], found, int((pairs.test & ~known).sum()), warnings=told
-    )
+        value, source, rates[0], rates[1], found, int((pairs.test & ~known).sum()), warnings=told,
+        simulated=simulated or pairs.simulated,
+    )  # fmt: skip
     if folder is None:
         return held
     given = ["--column", *(f"{name}={place}" for name, place in column.items())] if column else []
@@ -117,8 +121,10 @@ def evaluate_comparisons(
     given += ["--simulated"] if simulated else []
     given += ["--seed", str(seed)] if seed else []
     command = shlex.join(["facewarden", "evaluate", "comparisons", path.name, *given, "--out", "DIR"])
-    files = write_page(_page(held, path, command=command, simulated=simulated), folder, name="comparisons", forms=form)
-    data: dict[str, Any] = {"schema": "facewarden.comparisons/1", "command": command, "simulated": simulated}
+    files = write_page(
+        _page(held, path, command=command, simulated=held.simulated), folder, name="comparisons", forms=form
+    )
+    data: dict[str, Any] = {"schema": "facewarden.comparisons/1", "command": command, "simulated": held.simulated}
     data |= {
         name: plain(getattr(held, name)) for name in ("threshold", "source", "fmr", "fnmr", "no_score", "warnings")
     }

@@ -151,7 +151,8 @@ def _at_threshold(
     value, told = stated.threshold, stated.threshold_from
     if value is None and rule.is_file():
         held = DecisionRule.read(rule)
-        value, told = held.threshold, f"decision.json: {held.policy}, set on {held.split}"
+        mark = ", simulated" if held.simulated else ""
+        value, told = held.threshold, f"decision.json: {held.policy}, set on {held.split}{mark}"
     if value is None and records.rows.split is None:
         raise BadInputError(
             f"{table}: no threshold, and no column split to set one on rows that are not reported",

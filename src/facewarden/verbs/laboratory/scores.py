@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def evaluate_scores(
         files += (write_json(folder / "scores.json", held),)
         files += _split(folder, rows, found)
         if (fitted := found.thresholds[0].rule) is not None:
-            fitted.write(folder / "decision.json")
+            replace(fitted, simulated=shown).write(folder / "decision.json")
             files += (folder / "decision.json",)
     return EvaluatedScores(
         metrics, tuple(_threshold(one) for one in found.thresholds), parts.how, shown, files,
@@ -179,6 +179,7 @@ def as_columns(given: Sequence[str]) -> dict[str, str]:
 
 def threshold_lines(metrics: Sequence[Metric], thresholds: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each threshold of dev with its rates on dev and on test, a line each."""
+    mark = "  simulated" if any(metric.simulated for metric in metrics) else ""
     lines = []
     for index, one in enumerate(thresholds):
         group = {} if index == 0 else {"threshold": str(one["policy"])}
@@ -190,7 +191,9 @@ def threshold_lines(metrics: Sequence[Metric], thresholds: Sequence[Mapping[str,
             if metric.name == name and metric.group == _at(group, split)
         }
         told = ", ".join(f"{name} {rate}" for name, rate in rates.items())
-        lines.append(f"threshold {one['value']:.5g} ({', '.join(dict.fromkeys((one['policy'], one['from'])))}): {told}")
+        lines.append(
+            f"threshold {one['value']:.5g} ({', '.join(dict.fromkeys((one['policy'], one['from'])))}): {told}{mark}"
+        )
     return lines
 
 

@@ -13,7 +13,7 @@ import pytest
 import facewarden
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError
-from facewarden.data.table import write_table
+from facewarden.data.table import read_table, write_table
 from facewarden.metrics.laboratory.pair_differentials import pair_differentials
 
 PEOPLE = 24
@@ -158,3 +158,21 @@ def test_the_command_of_comparisons_makes_them_again(tmp_path: Path) -> None:
     command = json.loads((tmp_path / "o" / "comparisons.json").read_text())["command"]
     options = "--column score=cosine --threshold 0.5 --simulated --seed 2"
     assert command == f"facewarden evaluate comparisons p.csv {options} --out DIR"
+
+
+def test_rendered_people_make_simulated_figures_whichever_table_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, people = tables(tmp_path)
+    assert not facewarden.evaluate_comparisons(pairs, groups=people, threshold=0.5, rounds=10).simulated
+    count = len(read_table(pairs)["score"])
+    marked, rendered = tmp_path / "marked.csv", tmp_path / "rendered.csv"
+    write_table(marked, {**read_table(pairs), "simulated": [False] * (count - 1) + [True]})
+    write_table(rendered, {**read_table(people), "simulated": [True] * len(read_table(people)["subject"])})
+    for table, groups in ((marked, people), (pairs, rendered)):
+        found = facewarden.evaluate_comparisons(table, groups=groups, threshold=0.5, rounds=10, out=tmp_path / "o")
+        assert found.simulated
+        assert json.loads((tmp_path / "o" / "comparisons.json").read_text())["simulated"]
+        assert main(["evaluate", "comparisons", str(table), "--groups", str(groups), "--threshold", "0.5"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert all("simulated" in line for line in lines if any(digit in line for digit in "0123456789"))

@@ -10,6 +10,7 @@ import pytest
 
 import facewarden
 from facewarden.cli import main
+from facewarden.core.decision import DecisionRule
 from facewarden.core.errors import BadInputError, LeakError
 from facewarden.data.columns import read_columns
 from facewarden.data.own.templates import TEMPLATES, write_template
@@ -171,6 +172,20 @@ def test_the_command_line_says_what_it_measured(tmp_path: Path, capsys: pytest.C
     assert (tmp_path / "o" / "scores.md").is_file()
     assert (tmp_path / "o" / "scores_figures" / "curves-0.svg").is_file()
     assert (tmp_path / "o" / "decision.json").is_file()
+
+
+def test_a_threshold_of_simulated_rows_stays_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "t.csv", simulated=[True] * 600, attr_sex=["f", "m"] * 300)
+    assert main(["evaluate", "scores", str(path), "--out", str(tmp_path / "o")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all("simulated" in line for line in lines if line.startswith(("threshold", "differentials")))
+    rule = tmp_path / "o" / "decision.json"
+    assert DecisionRule.read(rule).simulated
+    again = facewarden.evaluate_scores(table(tmp_path / "real.csv"), rule=rule, rounds=10)
+    assert again.thresholds[0]["from"].endswith("attacks, simulated")
+    assert not again.simulated
+    page = facewarden.report(table(tmp_path / "o" / "records.csv"), form="lab", out=tmp_path / "lab")
+    assert "set on dev, simulated" in page.read_text(encoding="utf-8")
 
 
 def test_rates_by_group_come_from_columns_and_from_a_table_beside(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ def test_a_rule_is_read_as_it_was_written_and_only_for_its_detector(tmp_path: Pa
     old = VerdictRule.read(tmp_path / "decision.json")
     assert old.origin == "eer on dev of simulated captures, 3 bona fide and 4 attacks, simulated"
     assert (old.decision(0.5), old.decision(0.4)) == ("bona_fide", "attack")
+    DecisionRule(0.5, "eer", "dev", "door", 3, 4, simulated=True).write(tmp_path / "decision.json")
+    assert VerdictRule.read(tmp_path / "decision.json").origin.endswith("4 attacks, simulated")
     (tmp_path / "wrong.json").write_text(json.dumps({"threshold": 1.0, "policy": "eer"}))
     with pytest.raises(BadInputError, match="where"):
         VerdictRule.read(tmp_path / "wrong.json")
