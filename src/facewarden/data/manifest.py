@@ -15,17 +15,21 @@ from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.labels import MODALITIES
 from facewarden.data.manifest_checks import check_rows
 from facewarden.data.manifest_columns import (
+    ATTRIBUTE,
     BOX_COLUMNS,
     KNOWN_COLUMNS,
     LANDMARK_COLUMNS,
+    READ_COLUMNS,
     REQUIRED_COLUMNS,
     USUAL_COLUMNS,
     check_columns,
+    doubtful_columns,
     parse_row,
     to_row,
 )
 from facewarden.data.sample import Sample
 from facewarden.data.table import SUFFIXES, check_target, read_table, write_table
+from facewarden.data.tables.column_names import under_known_names
 from facewarden.data.text import named_file, printable
 
 MAP_FILES = ("truedepth", "reflection", "millimeters")
@@ -194,7 +198,7 @@ class Manifest:
                 words, or what `check_rows` refuses; the row is named, counted from 1 below the header.
         """
         path = manifest_file(path)
-        columns = read_table(path)
+        columns = under_known_names(path, read_table(path), READ_COLUMNS, prefix=ATTRIBUTE)
         check_columns(path, columns)
         if not next(iter(columns.values())):
             raise BadInputError(f"{printable(path)}: the manifest has no rows", hint="facewarden simulate writes one")
@@ -207,7 +211,7 @@ class Manifest:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
             name = path.stem if path.stem != "manifest" else path.parent.absolute().name or path.stem
-            notes = dict.fromkeys((*_read_notes(notes_of(path)), *check_rows(rows)))
+            notes = dict.fromkeys((*_read_notes(notes_of(path)), *doubtful_columns(names), *check_rows(rows)))
             return cls(tuple(rows), root=path.parent, name=name, notes=tuple(notes))
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error
@@ -238,7 +242,7 @@ def check_results_target(path: Path) -> None:
     """
     check_target(path)
     try:
-        columns = set(read_table(path)) if path.is_file() else set()
+        columns = {name.strip().lower() for name in read_table(path)} if path.is_file() else set()
     except BadInputError:
         return  # what cannot be read is no manifest
     if {"key", "split"} <= columns and columns & set(MODALITIES):

@@ -10,6 +10,7 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.sample_words import as_flag, as_name, as_number, as_split, as_text, check_label
+from facewarden.data.tables.column_names import under_known_names
 from facewarden.data.text import printable
 
 ABOUT = ("key", "label", "species", "subject", "domain", "split", "illumination")
@@ -69,7 +70,8 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
             its species; a key stands twice with different values; the row is named, counted from 1 below the header.
     """
     count = len(next(iter(table.values()), ()))
-    table = {**{name: [word] * count for name, word in _MAY_LACK.items() if name not in table}, **table}
+    named = under_known_names(path, table, (*ABOUT, "score", "simulated", NOTE, FILE))
+    table = {**{name: [word] * count for name, word in _MAY_LACK.items() if name not in named}, **named}
     missing = [name for name in (*ABOUT, "score", "simulated") if name not in table]
     if missing:
         raise BadInputError(

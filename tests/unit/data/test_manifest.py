@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.manifest import Manifest, notes_of
+from facewarden.data.manifest import Manifest, check_results_target, notes_of
 from facewarden.data.manifest_columns import USUAL_COLUMNS
 from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
@@ -322,3 +322,25 @@ def test_people_whose_names_are_probably_one_are_noted_once(tmp_path: Path) -> N
     assert Manifest.read(path).notes == (note,)
     Manifest.read(path).write(path)
     assert Manifest.read(path).notes == (note,)
+
+
+def test_columns_are_read_in_any_letter_case(tmp_path: Path) -> None:
+    path = edit_csv(tmp_path, lambda text: text.replace(text.partition("\n")[0], text.partition("\n")[0].title(), 1))
+    assert {"Key", "Simulated", "Depth_Encoding", "Attr_Glasses"} <= set(read_table(path))
+    assert Manifest.read(path).rows == (LIVE, PRINT)
+    with pytest.raises(BadInputError, match="is a manifest, which results would replace"):
+        check_results_target(path)
+    twice = edit_csv(tmp_path, lambda text: text.replace("seed", "RGB", 1).replace("rgb", "Rgb", 1))
+    with pytest.raises(BadInputError, match="columns Rgb and RGB are both read as rgb"):
+        Manifest.read(twice)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("depht_unit", "depth_unit"), ("Infrared_bit", "infrared_bits"), ("dept", "depth")]
+)
+def test_a_column_with_nearly_the_name_of_an_absent_one_is_told(tmp_path: Path, typed: str, meant: str) -> None:
+    text = "key,domain,subject,label,species,split,rgb,camera,{}\na,d,s,1,bona_fide,dev,a.png,speed,8\n"
+    (tmp_path / "own.csv").write_text(text.format(typed), encoding="utf-8")
+    assert Manifest.read(tmp_path / "own.csv").notes == (f"column {typed} is not read; if {meant} is meant, rename it",)
+    (tmp_path / "own.csv").write_text(text.format(meant), encoding="utf-8")
+    assert Manifest.read(tmp_path / "own.csv").notes == ()

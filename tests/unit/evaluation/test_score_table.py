@@ -14,10 +14,12 @@ from facewarden.cli import main
 from facewarden.core.batch import FaceBatch
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, LeakError
+from facewarden.core.resolve import resolve_detector
 from facewarden.core.roles import Detector, PadOutput
 from facewarden.data.manifest import Manifest
 from facewarden.evaluation.presentation import measure_presentation
 from facewarden.evaluation.scores import Scores
+from facewarden.evaluation.verdicts.choice import dev_scores
 from facewarden.metrics.pad import acer_worst_species
 from facewarden.verbs.evaluate_presentations import evaluate_presentation
 from tiny_captures import write_captures
@@ -273,3 +275,16 @@ def test_scores_of_two_detectors_and_people_that_are_probably_one_are_told(
     assert "Subjects that differ in letter case or leading zeros alone count as different" in after
     assert "detectors" not in before
     assert "differ in letter case" not in before
+
+
+def test_columns_are_read_in_any_letter_case(tmp_path: Path) -> None:
+    table = [{name.title(): value for name, value in row.items()} for row in rows()]
+    table[3]["Simulated"] = "true"
+    file = write(tmp_path / "Scores.csv", table)
+    assert evaluated(file) == evaluated(write(tmp_path / "small.csv", rows()))
+    assert Scores.read(file, source="s").simulated
+    found = dev_scores(resolve_detector("color_cnn"), file)
+    assert len(found) == 160
+    other = write(tmp_path / "other.csv", [row | {"Model": "mine"} for row in table])
+    with pytest.raises(BadInputError, match="scores of mine, and the detector is color_cnn"):
+        dev_scores(resolve_detector("color_cnn"), other)

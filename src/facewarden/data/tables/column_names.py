@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.text import printable
+
+Values = TypeVar("Values")
 
 
 def column_places(path: Path, header: Sequence[str], known: Sequence[str], *, prefix: str = "") -> dict[str, str]:
@@ -38,6 +41,22 @@ def column_places(path: Path, header: Sequence[str], known: Sequence[str], *, pr
             )
         others[small] = name
     return exact | others
+
+
+def under_known_names(
+    path: Path, table: Mapping[str, Values], known: Sequence[str], *, prefix: str = ""
+) -> dict[str, Values]:
+    """A table whose columns have the names that are read; the others keep theirs.
+
+    Args:
+        path, known, prefix: as in `column_places`.
+        table: column -> values, as read.
+
+    Raises:
+        BadInputError: as there.
+    """
+    found = {column: name for name, column in column_places(path, list(table), known, prefix=prefix).items()}
+    return {found.get(column, column): values for column, values in table.items()}
 
 
 def shown_columns(header: Sequence[str]) -> str:

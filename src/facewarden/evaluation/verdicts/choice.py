@@ -14,6 +14,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.roles import Detector
 from facewarden.data.captures import open_captures
 from facewarden.data.table import SUFFIXES, read_table
+from facewarden.data.tables.column_names import under_known_names
 from facewarden.data.text import printable
 from facewarden.evaluation.scores import Scores, absent_words, rows_of_split, score_manifest
 from facewarden.evaluation.verdicts.fitting import fitted_rule
@@ -82,7 +83,8 @@ def dev_scores(model: Detector, dev: Path) -> Scores:
     Raises:
         BadInputError: neither, or a table that another model has written.
     """
-    if dev.suffix.lower() in SUFFIXES and "score" in (held := read_table(dev)):
+    held = under_known_names(dev, read_table(dev), ("score", "model")) if dev.suffix.lower() in SUFFIXES else {}
+    if "score" in held:
         others = sorted({str(name) for name in held.get("model", ()) if name} - {model.card.name})
         if others:
             raise BadInputError(
