@@ -19,17 +19,15 @@ from facewarden.data.manifest_columns import (
     BOX_COLUMNS,
     KNOWN_COLUMNS,
     LANDMARK_COLUMNS,
-    READ_COLUMNS,
     REQUIRED_COLUMNS,
     USUAL_COLUMNS,
     check_columns,
-    doubtful_columns,
     parse_row,
     to_row,
 )
-from facewarden.data.sample import Sample
+from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.table import SUFFIXES, check_target, read_table, write_table
-from facewarden.data.tables.column_names import under_known_names
+from facewarden.data.tables.column_names import doubtful_columns, under_known_names
 from facewarden.data.text import named_file, printable
 
 MAP_FILES = ("truedepth", "reflection", "millimeters")
@@ -198,11 +196,12 @@ class Manifest:
                 words, or what `check_rows` refuses; the row is named, counted from 1 below the header.
         """
         path = manifest_file(path)
-        columns = under_known_names(path, read_table(path), READ_COLUMNS, prefix=ATTRIBUTE)
+        columns = under_known_names(path, read_table(path), KNOWN_COLUMNS, prefix=ATTRIBUTE)
         check_columns(path, columns)
         if not next(iter(columns.values())):
             raise BadInputError(f"{printable(path)}: the manifest has no rows", hint="facewarden simulate writes one")
         names = list(columns)
+        told = doubtful_columns(names, (*KNOWN_COLUMNS, NON_RESPONSE), prefix=ATTRIBUTE)
         rows = []
         for number, values in enumerate(zip(*columns.values(), strict=True), start=1):
             try:
@@ -211,7 +210,7 @@ class Manifest:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
             name = path.stem if path.stem != "manifest" else path.parent.absolute().name or path.stem
-            notes = dict.fromkeys((*_read_notes(notes_of(path)), *doubtful_columns(names), *check_rows(rows)))
+            notes = dict.fromkeys((*_read_notes(notes_of(path)), *told, *check_rows(rows)))
             return cls(tuple(rows), root=path.parent, name=name, notes=tuple(notes))
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error

@@ -28,10 +28,6 @@ USUAL_COLUMNS = (
 UNIT_COLUMNS = ("depth_unit", "infrared_bits")
 """Columns that are written where a row says something else than the default."""
 KNOWN_COLUMNS = (*USUAL_COLUMNS, *UNIT_COLUMNS)
-READ_COLUMNS = tuple(dict.fromkeys((*KNOWN_COLUMNS, *MODALITIES)))
-"""Columns that are read by name; others are kept as they are."""
-_NEAR = 0.75
-"""Likeness of two names from which one may be a slip for the other."""
 ATTRIBUTE = "attr_"
 _WHOLE = re.compile(r"[-+]?[0-9]{1,300}")  # Python also reads 1_0, as 10
 
@@ -72,17 +68,6 @@ def parse_row(cells: Mapping[str, Any]) -> Sample:
         seed=None if (seed := _text(cells.get("seed"))) is None else _integer("seed", seed),
         attributes=_texts(cells, [name for name in cells if name.startswith(ATTRIBUTE)], cut=len(ATTRIBUTE)),
         extra=_texts(cells, [n for n in cells if n not in KNOWN_COLUMNS and not n.startswith(ATTRIBUTE)], cut=0),
-    )
-
-
-def doubtful_columns(columns: Collection[str]) -> tuple[str, ...]:
-    """A sentence on each column that is not read and has nearly the name of one that is, which the table lacks."""
-    absent = [name for name in (*READ_COLUMNS, "non_response") if name not in (*columns, "seed")]
-    unread = [name for name in columns if name not in READ_COLUMNS and name != "non_response"]
-    return tuple(
-        f"column {printable(name)} is not read; if {close[0]} is meant, rename it"
-        for name in unread
-        if not name.startswith(ATTRIBUTE) and (close := difflib.get_close_matches(name.lower(), absent, 1, _NEAR))
     )
 
 

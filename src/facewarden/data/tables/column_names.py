@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,8 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.text import printable
 
 Values = TypeVar("Values")
+_NEAR = 0.75
+"""Likeness of two names from which one may be a slip for the other."""
 
 
 def column_places(path: Path, header: Sequence[str], known: Sequence[str], *, prefix: str = "") -> dict[str, str]:
@@ -57,6 +60,22 @@ def under_known_names(
     """
     found = {column: name for name, column in column_places(path, list(table), known, prefix=prefix).items()}
     return {found.get(column, column): values for column, values in table.items()}
+
+
+def doubtful_columns(header: Sequence[str], known: Sequence[str], *, prefix: str) -> tuple[str, ...]:
+    """A sentence on each column that is not read and has nearly the name of one that is, which the table lacks.
+
+    Args:
+        header: names of the columns, those that are read by their own names.
+        known, prefix: as in `column_places`.
+    """
+    absent = [name for name in known if name not in header]
+    unread = [name for name in header if name not in known and not name.startswith(prefix)]
+    return tuple(
+        f"column {printable(name)} is not read; if {close[0]} is meant, rename it"
+        for name in unread
+        if (close := difflib.get_close_matches(name.lower(), absent, 1, _NEAR))
+    )
 
 
 def shown_columns(header: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.evaluation.comparing.aligned import AlignedTables
 from facewarden.evaluation.polarity import look_reversed
 from facewarden.evaluation.score_file.halves import parted
-from facewarden.evaluation.score_file.measure import presentation_rows, subjects_of
+from facewarden.evaluation.score_file.measure import one_sided_words, presentation_rows, subjects_of
 from facewarden.evaluation.score_file.rows import ScoredRows
 from facewarden.metrics.checked import Floats, Ints, area_under_curve, equal_error, error_curve
 from facewarden.metrics.curves import CurveReplicates, thin
@@ -136,19 +136,21 @@ def compare_systems(
         subjects=0 if kept[0].subject is None else people,
         unanswered=tuple(int((~one.answered).sum()) for one in tests),
         how=(aligned.how, parts[0].how),
-        remarks=tuple(_remarks(aligned, kept, names, subject, parts[0].excluded)),
+        remarks=tuple(_remarks(aligned, kept, names, subject, parts[0].excluded, rules)),
     )
 
 
 def _remarks(
-    aligned: AlignedTables, kept: Sequence[ScoredRows], names: Sequence[str], subject: Ints, excluded: Mapping[str, int]
-) -> Iterator[str]:
+    aligned: AlignedTables, kept: Sequence[ScoredRows], names: Sequence[str], subject: Ints,
+    excluded: Mapping[str, int], rules: Sequence[tuple[str, float]],
+) -> Iterator[str]:  # fmt: skip
     yield from (f"Rows in no figure, {reason}: {count}." for reason, count in excluded.items())
-    for name, one, table, lost in zip(names, kept, aligned.tables, aligned.unpaired, strict=True):
+    for name, one, table, lost, rule in zip(names, kept, aligned.tables, aligned.unpaired, rules, strict=True):
         turned = look_reversed(one.score, one.bona_fide.astype(np.int64), subject=subject)
         again = f"Rows that repeat an earlier one, counted once: {table.repeated}." if table.repeated else ""
         alone = f"Rows left out, since another table lacks their key or they have none: {lost}." if lost else ""
-        yield from (f"{name}: {told}" for told in (alone, again, *table.remarks, turned) if told)
+        odd = one_sided_words(one.score, threshold=rule[1])
+        yield from (f"{name}: {told}" for told in (alone, again, *table.remarks, turned, odd) if told)
 
 
 def _rule(dev: ScoredRows, policy: str) -> tuple[str, float]:

@@ -97,6 +97,8 @@ def measure_scores(
         found = [Threshold("given", threshold, None, (), tuple(rates_at(test, threshold)), where)]
     else:
         found = _set_on_dev(parts.dev, test, policy=policy, seed=seed)
+    if odd := one_sided_words(test.scores, threshold=found[0].value):
+        told.append(odd)
     return MeasuredScores(
         parts=parts,
         thresholds=tuple(found),
@@ -106,6 +108,24 @@ def measure_scores(
         histogram=_histogram(test),
         warnings=tuple(told),
         reasons=_reasons(parts.test),
+    )
+
+
+def one_sided_words(scores: NDArray[np.float64], *, threshold: float) -> str:
+    """What a reader must be told of scores that are all decided alike; empty where they are not.
+
+    Args:
+        scores: that were tested.
+        threshold: accept iff score >= threshold.
+    """
+    low, high = float(scores.min()), float(scores.max())
+    if low < threshold <= high:
+        return ""
+    span = f"Every tested score is {low:.5g}" if low == high else f"The tested scores are from {low:.5g} to {high:.5g}"
+    side = "rejected" if high < threshold else "accepted"
+    return (
+        f"{span}: at the threshold {threshold:.5g} every presentation is {side}. Such rates say nothing of a detector "
+        "where the threshold is of another scale or of another detector."
     )
 
 

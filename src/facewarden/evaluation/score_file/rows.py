@@ -30,6 +30,7 @@ Higher = Literal["bona_fide", "attack"]
 HIGHER: tuple[Higher, ...] = get_args(Higher)
 """Which presentations score higher."""
 
+_TURNED = "Scores are taken times -1, since higher ones are of attacks; thresholds here are of scores taken so."
 BEYOND = float(np.finfo(np.float64).max) / 4
 """What an infinite score counts as: beyond every other, and still a number that can be added and halved."""
 
@@ -162,6 +163,7 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
     attributes = {name.removeprefix(ATTRIBUTE): held for name, held in texts.items() if name.startswith(ATTRIBUTE)}
     remarks = (
         respelled,
+        _TURNED if higher == "attack" else "",
         f"Column {place['label']}: 1 is taken as an attack there." if turned else "",
         infinite_words(infinite),
         "" if subject is None else alike_words(subject.names, what="Subjects"),
@@ -180,6 +182,11 @@ def _rows(path: Path, found: Columns, place: Mapping[str, str], *, higher: Highe
         simulated=simulated,
         remarks=tuple(told for told in remarks if told),
     )
+
+
+def own_threshold(value: float, *, higher: Higher) -> float:
+    """A threshold on the scores of a table, on these scores as they are read."""
+    return value if higher == "bona_fide" else -value
 
 
 def bounded(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import ALL_SPECIES
 from facewarden.data.columns import Coded
-from facewarden.data.sample_words import FLAG_WORDS
+from facewarden.data.sample_words import FLAG_WORDS, as_number
 from facewarden.data.tables.column_names import shown_columns
 from facewarden.data.text import printable
 
@@ -44,7 +44,9 @@ _LIKE: Mapping[str, tuple[str, ...]] = {
 
 
 def folded(name: str) -> str:
-    """A name without what spellings differ in: case, and blanks or hyphens in place of underscores."""
+    """A name without what spellings differ in: case, and blanks or hyphens in place of underscores; -1 stays -1."""
+    if name.strip().startswith("-") and as_number(name) is not None:
+        return name.strip()
     return "_".join(name.casefold().replace("-", " ").replace("_", " ").split()) or name
 
 

@@ -22,7 +22,7 @@ from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.evaluation.comparing.aligned import align_tables
 from facewarden.evaluation.comparing.differences import ComparedSystems, compare_systems
 from facewarden.evaluation.comparing.page import reports_page, systems_page
-from facewarden.evaluation.score_file.rows import Higher, ScoredRows, read_scored_rows
+from facewarden.evaluation.score_file.rows import Higher, ScoredRows, own_threshold, read_scored_rows
 from facewarden.metrics.pad import check_policy
 from facewarden.reporting.changes import Changes, changes_between
 from facewarden.reporting.codec import read_report
@@ -85,9 +85,9 @@ def compare(
         systems: two or more: tables of scores (`.csv`, `.parquet`), folders that hold `scores.parquet` (audits,
             evaluations), reports of audits (`report.json`), or detectors, which need `captures`.
         captures: manifest, or NAME:PATH of a published set, that detectors score.
-        column, higher: of the tables, as in `evaluate_scores`.
+        column, higher: of the tables, as in `evaluate_scores`; not of folders and detectors, whose scores are its own.
         policy: how the threshold of each system is set on dev.
-        threshold: given instead, one for each system.
+        threshold: given instead, one for each system, on the scores of its table.
         seed, rounds: of the subject bootstrap; so many rounds for each system but the first.
         device: where detectors compute.
         form: of the page: html, markdown, pdf, or several.
@@ -118,7 +118,11 @@ def compare(
     found = None
     if tables is not None:
         aligned = align_tables(tables)
-        found = compare_systems(aligned, names, policy=policy, thresholds=threshold, seed=seed, rounds=rounds)
+        asked = threshold
+        if len(threshold) == len(given):
+            asked = [value if _is_own(one) else own_threshold(value, higher=higher)
+                     for one, value in zip(given, threshold, strict=True)]  # fmt: skip
+        found = compare_systems(aligned, names, policy=policy, thresholds=asked, seed=seed, rounds=rounds)
     simulated = any(one.simulated for one in tables or ()) or any(
         one.new.simulated for _, changes in reports for one in changes.metrics
     )
@@ -182,7 +186,16 @@ def _tables(
             where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facewarden-"))) / "scores.parquet"
             _score(given[index], where, captures=captures, device=device)
             paths[index] = where
-        return [read_scored_rows(path, columns=column, higher=higher) for path in paths if path is not None]
+        return [
+            read_scored_rows(path) if _is_own(one) else read_scored_rows(path, columns=column, higher=higher)
+            for one, path in zip(given, paths, strict=True)
+            if path is not None
+        ]
+
+
+def _is_own(system: str) -> bool:
+    """Whether facewarden itself has written the scores of a system: its columns and its scale are known."""
+    return _table_of(Path(system)) != Path(system)
 
 
 def _score(name: str, where: Path, *, captures: str | os.PathLike[str] | None, device: str) -> None:

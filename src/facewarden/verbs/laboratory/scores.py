@@ -26,7 +26,7 @@ from facewarden.evaluation.score_file.groups_page import groups_chapter, groups_
 from facewarden.evaluation.score_file.halves import parted
 from facewarden.evaluation.score_file.measure import MeasuredScores, measure_scores
 from facewarden.evaluation.score_file.page import score_metrics, scores_page
-from facewarden.evaluation.score_file.rows import Higher, ScoredRows, read_scored_rows
+from facewarden.evaluation.score_file.rows import Higher, ScoredRows, own_threshold, read_scored_rows
 from facewarden.evaluation.verdicts.rule import VerdictRule
 from facewarden.metrics.pad import check_policy
 from facewarden.reporting.document import Metric
@@ -92,7 +92,7 @@ def evaluate_scores(
         column: of these names -> the name in the table, where they differ.
         higher: which presentations score higher in the table.
         policy: how the main threshold is set on dev: eer, or bpcer_at_apcer=0.05.
-        threshold: given; then none is set, and all rows without a split are tested.
+        threshold: given, on the scores of the table; then none is set, and all rows without a split are tested.
         rule: calibration.json of `facewarden calibrate`, or a decision.json: its threshold is tested instead, and its
             probability where it has one.
         groups: table of groups of people: a manifest or any table with a column `key` or `subject` of the same names,
@@ -116,7 +116,8 @@ def evaluate_scores(
     if folder is not None:
         hold(folder)
     carried = None if rule is None else _carried(Path(os.fspath(rule)), threshold=threshold, policy=policy)
-    value = threshold if carried is None else carried.threshold
+    given = None if threshold is None else own_threshold(threshold, higher=higher)
+    value = given if carried is None else carried.threshold
     rows = read_scored_rows(path, columns=column, higher=higher)
     beside = None if groups is None else Path(os.fspath(groups))
     if beside is not None:
@@ -131,10 +132,10 @@ def evaluate_scores(
     by_group = rates_by_group(parts.test, threshold=found.thresholds[0].value, seed=seed, rounds=rounds)
     files: tuple[Path, ...] = ()
     if folder is not None:
-        given = _options(column, higher=higher, policy=policy, threshold=threshold, simulated=simulated, seed=seed)
-        given += [] if beside is None else ["--groups", beside.name]
-        given += [] if rule is None else ["--rule", Path(os.fspath(rule)).name]
-        command = shlex.join(["facewarden", "evaluate", "scores", path.name, *given, "--form", *form, "--out", "DIR"])
+        options = _options(column, higher=higher, policy=policy, threshold=threshold, simulated=simulated, seed=seed)
+        options += [] if beside is None else ["--groups", beside.name]
+        options += [] if rule is None else ["--rule", Path(os.fspath(rule)).name]
+        command = shlex.join(["facewarden", "evaluate", "scores", path.name, *options, "--form", *form, "--out", "DIR"])
         how = f"Who belongs to which group is as {'the table' if beside is None else beside.name} says."
         more = [] if carried is None else [rule_chapter(carried, parts.test, error, simulated=shown)]
         more += [groups_chapter(by_group, simulated=shown, how=how)] if by_group else []

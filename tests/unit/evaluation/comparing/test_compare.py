@@ -11,7 +11,7 @@ import pytest
 import facewarden
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError
-from facewarden.data.table import write_table
+from facewarden.data.table import read_table, write_table
 from facewarden.metrics.paired import paired_bootstrap_difference
 
 N, PEOPLE = 900, 60
@@ -229,3 +229,21 @@ def test_the_command_of_a_comparison_makes_it_again(tmp_path: Path) -> None:
     facewarden.compare(paths, higher="attack", threshold=(0.5, 0.25), seed=3, rounds=20, out=tmp_path / "o")
     command = json.loads((tmp_path / "o" / "comparison.json").read_text())["command"]
     assert command == "facewarden compare a.csv b.csv --higher attack --threshold 0.5 0.25 --seed 3 --out DIR"
+
+
+def test_only_tables_of_others_are_turned_and_renamed(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    ours = table(tmp_path / "own" / "scores.parquet")
+    theirs = table(tmp_path / "vendor.csv")
+    columns = read_table(theirs)
+    columns["p_spoof"] = [-float(score) for score in columns.pop("score")]
+    write_table(theirs, columns)
+    found = facewarden.compare(
+        [ours.parent, theirs], higher="attack", column={"score": "p_spoof"}, threshold=(0.9, -0.9), rounds=20
+    )
+    assert found.systems is not None
+    assert next(one for one in found.systems.differences if one.metric == "auc").first_value > 0.8
+    assert all(one.value == 0 for one in found.systems.differences)
+    assert "every presentation" not in " ".join(found.systems.remarks)
+    with pytest.raises(BadInputError, match="3 thresholds for 2 systems"):
+        facewarden.compare([ours.parent, ours], threshold=(0.1, 0.2, 0.3))

@@ -104,9 +104,35 @@ def test_a_given_threshold_tests_every_row(tmp_path: Path) -> None:
 def test_scores_of_attacks_may_be_the_higher_ones(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("score,label\n0.1,1\n0.8,1\n0.6,0\n0.4,0\n")
-    found = facewarden.evaluate_scores(path, threshold=-0.5, higher="attack")
+    found = facewarden.evaluate_scores(path, threshold=0.5, higher="attack")
     rates = {metric.name: metric.value for metric in found.metrics if not metric.group}
     assert (rates["apcer_worst_species"], rates["bpcer"]) == (0.5, 0.5)
+    assert found.thresholds[0]["value"] == -0.5
+    assert "Scores are taken times -1" in " ".join(found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("scores", "threshold", "words"),
+    [
+        ("0.1 0.8 0.6 0.4", 50.0, "from 0.1 to 0.8: at the threshold 50 every presentation is rejected"),
+        ("0.1 0.8 0.6 0.4", -3.0, "from 0.1 to 0.8: at the threshold -3 every presentation is accepted"),
+        ("2 2 2 2", 2.0, "Every tested score is 2: at the threshold 2 every presentation is accepted"),
+        ("0.1 0.8 0.6 0.4", 0.8, ""),
+    ],
+)
+def test_a_threshold_that_decides_everything_alike_is_told(
+    tmp_path: Path, scores: str, threshold: float, words: str
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"k{i},{score},{i % 2}\n" for i, score in enumerate(scores.split())]
+    path.write_text("key,score,label\n" + "".join(rows))
+    told = " ".join(facewarden.evaluate_scores(path, threshold=threshold).warnings)
+    assert words in told
+    assert ("every presentation" in told) == bool(words)
+    (tmp_path / "u.csv").write_text(path.read_text())
+    compared = facewarden.compare([path, tmp_path / "u.csv"], threshold=(threshold, threshold), rounds=20)
+    assert compared.systems is not None
+    assert sum("every presentation" in one for one in compared.systems.remarks) == (2 if words else 0)
 
 
 @pytest.mark.parametrize(

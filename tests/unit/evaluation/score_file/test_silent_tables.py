@@ -33,7 +33,7 @@ def test_an_infinite_score_is_a_response_beyond_every_other(tmp_path: Path, high
     (tmp_path / "t.csv").write_text("score,label\n" + "".join(f"{c},{y}\n" for c, y in zip(cells, label, strict=True)))
     found = facewarden.evaluate_scores(
         tmp_path / "t.csv",
-        threshold=sign * 3.0 if sign > 0 else 3.0,
+        threshold=sign * 3.0,
         higher=higher,
         out=tmp_path / "out",  # type: ignore[arg-type]
     )
@@ -150,3 +150,9 @@ def test_rows_that_say_the_same_are_told_where_scores_are_fine(tmp_path: Path) -
     named = read(tmp_path, f"key,{header}", lambda i: f"k{i},{i % 30 / 7},{i % 2},p{i % 30}")
     once = read(tmp_path, header, lambda i: f"{i / 7},{i % 2},p{i % 30}")
     assert not [told for found in (coarse, named, once) for told in found.remarks]
+
+
+def test_a_label_of_minus_one_is_no_bona_fide_presentation(tmp_path: Path) -> None:
+    for name in ("label", "is_spoof"):
+        with pytest.raises(BadInputError, match=r"row 3: unknown label '-1'"):
+            read(tmp_path, f"score,{name}", lambda i: f"{i},{-1 if i == 2 else i % 2}", columns={"label": name})
