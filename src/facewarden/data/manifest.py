@@ -11,7 +11,6 @@ from pathlib import Path
 from facewarden.core.compute.shards import share
 from facewarden.core.errors import BadInputError
 from facewarden.core.files import path_from, write_json
-from facewarden.core.guards.bounded import read_json_bounded
 from facewarden.core.labels import MODALITIES
 from facewarden.data.manifest_checks import check_rows
 from facewarden.data.manifest_columns import (
@@ -28,6 +27,7 @@ from facewarden.data.manifest_columns import (
 from facewarden.data.sample import NON_RESPONSE, Sample
 from facewarden.data.table import SUFFIXES, check_target, read_table, write_table
 from facewarden.data.tables.column_names import doubtful_columns, under_known_names
+from facewarden.data.tables.notes import notes_of, read_notes
 from facewarden.data.text import named_file, printable
 
 MAP_FILES = ("truedepth", "reflection", "millimeters")
@@ -210,7 +210,7 @@ class Manifest:
                 raise BadInputError(f"{printable(path)}: row {number}: {error.message}", hint=error.hint) from error
         try:
             name = path.stem if path.stem != "manifest" else path.parent.absolute().name or path.stem
-            notes = dict.fromkeys((*_read_notes(notes_of(path)), *told, *check_rows(rows)))
+            notes = dict.fromkeys((*read_notes(notes_of(path)), *told, *check_rows(rows)))
             return cls(tuple(rows), root=path.parent, name=name, notes=tuple(notes))
         except BadInputError as error:
             raise BadInputError(f"{printable(path)}: {error.message}", hint=error.hint) from error
@@ -246,23 +246,6 @@ def check_results_target(path: Path) -> None:
         return  # what cannot be read is no manifest
     if {"key", "split"} <= columns and columns & set(MODALITIES):
         raise BadInputError(f"{printable(path)} is a manifest, which results would replace", hint="another --out")
-
-
-def notes_of(path: Path) -> Path:
-    """Path of a manifest's notes: a list of sentences in a file beside it, so that the table stays a plain table."""
-    return path.with_name(f"{path.name}.notes.json")
-
-
-def _read_notes(path: Path) -> tuple[str, ...]:
-    if not path.is_file():
-        return ()
-    try:
-        notes = read_json_bounded(path)
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{printable(path)}: not JSON: {error}", hint="remove it, the manifest is whole") from error
-    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise BadInputError(f"{printable(path)}: not a list of sentences", hint="remove it, the manifest is whole")
-    return tuple(notes)
 
 
 def manifest_file(path: Path) -> Path:

@@ -18,6 +18,8 @@ from facewarden.data.picture import FORMATS, open_picture
 from facewarden.data.text import printable
 from facewarden.data.video.file_kinds import first_bytes, no_photo
 
+_DIM = 32
+"""Gray levels; no photo of 16 bits stays below, one of 12 bits in 16 does."""
 _COLORED = 6.0
 """Mean distance of a pixel's channels from which a picture counts as colored; JPEG's own errors stay below 2."""
 
@@ -62,6 +64,8 @@ def read_photo(
             pixels = _to_rgb(upright(image), name, note, bits)
             if deep and not image.mode.startswith("I"):  # those are noted where they are converted
                 note(f"{name}: {deep} is reduced to 8 bits")
+            if deep and bits == 16 and int(pixels.max()) < _DIM:
+                note(f"{name}: {deep} fills fewer than 16 bits and is read as nearly black; save it with 8 bits")
             profile = image.info.get("icc_profile")
             if profile and usable_profile(image) is None:
                 note(f"{name}: its color profile is of {_space(profile)} pixels and is left out")

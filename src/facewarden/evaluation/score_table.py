@@ -19,6 +19,7 @@ NOTE, FILE = "note", "file"
 """Columns that a row without a score fills: why, and the file at fault."""
 
 NO_SCORE_IN_TABLE = "no score in the table"
+INFINITE = "an infinite score, by which no threshold can be set"
 _MAY_LACK: Mapping[str, str] = {"domain": "own", "illumination": "", "simulated": "false"}
 """Columns that a table of a person need not have, as the template has them not, and what stands in their place."""
 _REQUIRED = ("key", "species", "subject", "domain", "split")
@@ -100,7 +101,7 @@ def check_score_rows(path: Path, table: Mapping[str, Sequence[Any]]) -> CheckedR
                 )
             repeated += 1
         elif score is None:
-            reason = as_text(cells.get(NOTE)) or NO_SCORE_IN_TABLE
+            reason = as_text(cells.get(NOTE)) or (INFINITE if _infinite(cells["score"]) else NO_SCORE_IN_TABLE)
             unscored.append(UnscoredCapture(row, reason, as_text(cells.get(FILE))))
         else:
             about.append(row)
@@ -131,6 +132,11 @@ def _score(cell: Any) -> float | None:
     if value is None:
         raise BadInputError(f"score {as_text(cell)[:60]!r} is no number", hint="a logit, higher = more bona fide")
     return value if math.isfinite(value) else None
+
+
+def _infinite(cell: Any) -> bool:
+    value = _number(cell)
+    return value is not None and math.isinf(value)
 
 
 def _number(cell: Any) -> float | None:

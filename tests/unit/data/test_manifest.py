@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from facewarden.core.errors import BadInputError
-from facewarden.data.manifest import Manifest, check_results_target, notes_of
+from facewarden.data.manifest import Manifest, check_results_target
 from facewarden.data.manifest_columns import USUAL_COLUMNS
 from facewarden.data.sample import Sample
 from facewarden.data.table import read_table
+from facewarden.data.tables.notes import notes_of
 
 LIVE = Sample(
     key="a/1",

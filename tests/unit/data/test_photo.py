@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -128,6 +129,17 @@ def test_sixteen_bit_color_is_scaled_and_noted(tmp_path):
     assert notes_of(tmp_path / "a.ppm") == ["16-bit color is reduced to 8 bits"]
     faint = notes_of(deep_png(tmp_path / "b.png", color_type=4, channels=2))
     assert faint == ["its transparent parts are laid on white", "16-bit gray is reduced to 8 bits"]
+
+
+@pytest.mark.parametrize("bits", [10, 12, 13])
+def test_a_picture_that_fills_fewer_than_its_16_bits_is_told_to_be_nearly_black(tmp_path, bits):
+    values = np.linspace(0, 2**bits - 1, 48).astype(np.uint16).reshape(4, 4, 3)
+    dim = "{0} is reduced to 8 bits", "{0} fills fewer than 16 bits and is read as nearly black; save it with 8 bits"
+    for name, pixels, deep in (("c", values, "16-bit color"), ("g", values[:, :, 0], "16-bit gray")):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+        assert notes_of(tmp_path / f"{name}.png") == [words.format(deep) for words in dim]
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels << (16 - bits))
+        assert notes_of(tmp_path / f"{name}.png") == [dim[0].format(deep)]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.ppm", "a.jpg"])

@@ -120,6 +120,8 @@ def test_an_audit_counts_attacks_that_pass_the_detector_and_match_their_target(t
     assert [part.name for part in found.report.parts if part.role == "recognizer"] == ["stripe"]
     rule = MatchRule.read(tmp_path / "run" / MATCH_RULE)
     assert (rule.policy, rule.genuine, rule.impostor) == ("fmr=0.001", 4 * 2, 4 * 5 * 3)
+    assert rule.simulated
+    assert rule.words == replace(rule, simulated=False).words.removesuffix(")") + ", simulated)"
     (tmp_path / "run" / "done.json").unlink()
     again = audited(tmp_path / "set" / "captures.csv", tmp_path, fail_on="presentation.iapar > 0.2", resume=True)
     assert again.report.presentation == found.report.presentation

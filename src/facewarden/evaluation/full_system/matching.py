@@ -133,7 +133,8 @@ def _rule(recognizer: Recognizer, rows: Sequence[Sample], vectors: CaptureVector
             value = far_threshold(genuine, impostor, far=FMR)
             few = ", so few that none of them matches" if impostor.size * FMR < 1 else ""
             where = f"set on {impostor.size} comparisons of two people of {len(references)} of the development split"
-            return MatchRule(value, f"fmr={FMR:g}", where + few, name, genuine.size, impostor.size)
+            rendered = any(row.simulated for row in probes)
+            return MatchRule(value, f"fmr={FMR:g}", where + few, name, genuine.size, impostor.size, rendered)
     if card is None:
         raise BadInputError(
             f"{name} has no threshold: the development split has bona fide captures of {len(references)} subjects, "

@@ -21,6 +21,7 @@ class MatchRule:
         where: what it was set on, in words.
         recognizer: name of its card.
         genuine, impostor: comparisons of one person and of two that it was set on.
+        simulated: whether any of their captures was rendered.
     """
 
     threshold: float
@@ -29,11 +30,15 @@ class MatchRule:
     recognizer: str
     genuine: Whole = 0
     impostor: Whole = 0
+    simulated: bool = False
 
     @property
     def words(self) -> str:
         """The threshold and where it came from."""
-        return f"{self.recognizer} matches at a cosine of {self.threshold:.4g} or more ({self.policy}, {self.where})"
+        mark = ", simulated" if self.simulated else ""
+        return (
+            f"{self.recognizer} matches at a cosine of {self.threshold:.4g} or more ({self.policy}, {self.where}{mark})"
+        )
 
     def write(self, path: Path) -> Path:
         """Write the rule as JSON."""
