@@ -85,6 +85,19 @@ def test_a_wrong_option_exits_with_two() -> None:
     assert stopped.value.code == 2
 
 
+@pytest.mark.parametrize("verb", [["score"], ["purify"], ["evaluate", "scores"]])
+def test_several_files_in_place_of_one_are_told_what_to_type(
+    verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([*verb, "a.png", "b.png", "c.png"])
+    assert stopped.value.code == 2
+    assert "  -> 1 of these 3 is taken; several photos are given as their folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*verb, "a.png", "--no-such-option"])
+    assert "is taken" not in capsys.readouterr().err
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     from facewarden import __version__
 

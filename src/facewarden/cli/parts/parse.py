@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Annotated, Any
 
 from facewarden.cli.parts.commands import Command
@@ -55,7 +56,7 @@ def parse(command: Command, arguments: Sequence[str]) -> Parsed:
     for option in options:
         if option.several and not option.positional:
             words = gathered(words, option.flag)
-    with _inert_errors(words):
+    with _inert_errors(words), _one_at_a_time(words, options):
         positional, named = tyro.cli(
             _collector(command, options),
             prog=f"facewarden {command.name}",
@@ -92,6 +93,21 @@ def _inert_errors(words: Sequence[str]) -> Iterator[None]:
             yield
     finally:
         print(inert(told.getvalue()), end="", file=sys.stderr)
+
+
+@contextmanager
+def _one_at_a_time(words: Sequence[str], options: Sequence[Option]) -> Iterator[None]:
+    """Say below the parser's error that one file or folder is taken, where a shell has put several in place of `*`."""
+    places = [option for option in options if option.positional]
+    first = list(takewhile(lambda word: not word.startswith("-"), words))
+    try:
+        yield
+    except SystemExit as error:
+        if error.code and len(first) > len(places) > 0 and not any(option.several for option in places):
+            verb = "is" if len(places) == 1 else "are"
+            told = f"  -> {len(places)} of these {len(first)} {verb} taken; several photos are given as their folder"
+            print(told, file=sys.stderr)
+        raise
 
 
 def translated(arguments: list[str], command: Command) -> list[str]:
