@@ -25,7 +25,7 @@ def cloak(
     surrogates: tuple[Model, ...] = CLOAK_SURROGATES,
     recognizers: tuple[Model, ...] = (),
     strength: Literal["low", "mid", "high"] = "mid",
-    eps: float | None = None,
+    eps: float | Annotated[str, "N/255"] | None = None,
     faces: Literal["all", "largest"] = "all",
     aligner: Name = "yunet",
     thorough: bool = False,

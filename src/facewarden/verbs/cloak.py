@@ -26,6 +26,7 @@ from facewarden.core.progress import track
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.run import RunFolder
 from facewarden.core.seeding import derive
+from facewarden.core.settings.budget import check_gray, read_budget
 from facewarden.data.results import RowsResult
 from facewarden.data.table import read_table, write_table
 from facewarden.experiments.cloaking.cloak_folder import CloakChoices, CloakFolder, CloakJob, CloakTask
@@ -96,7 +97,7 @@ def cloak(
     surrogates: RecognizerLike | Sequence[RecognizerLike] = CLOAK_SURROGATES,
     recognizers: RecognizerLike | Sequence[RecognizerLike] = (),
     strength: Strength = "mid",
-    eps: float | None = None,
+    eps: float | str | None = None,
     faces: Literal["all", "largest"] = "all",
     aligner: str = "yunet",
     thorough: bool = False,
@@ -149,7 +150,10 @@ def cloak(
     workers = count_workers(workers, items=len(folder.paths), batch=batch, worth=1)
     if not 1 <= quality <= 95:
         raise BadInputError(f"quality {quality}", hint="quality=95")
+    eps = None if eps is None else read_budget(eps, norm="linf")
     chosen = choose_method(method, strength=strength, eps=eps, thorough=thorough)
+    if chosen.attack.own_budget is None:  # photos would be called cloaked that are as they were
+        check_gray(chosen.eps)
     whole_people = chosen.attack.person_goal is not None
     if whole_people:
         _check_people(folder, name_of(method), shard=shard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ def test_a_budget_is_read(text: Any, norm: Any, value: float) -> None:
         (8 / 255, "linf", "--eps 8"),
         ("eight", "linf", "--eps 8"),
         ("8/0", "linf", "--eps 8"),
+        ("-1/255", "linf", "--eps 8"),
+        ("0/255", "linf", "--eps 8"),
+        ("300/255", "linf", "--eps 8"),
+        (0.0005, "linf", "--eps 8"),
         (256.0, "linf", "between 0 and 255"),
         ("nan", "linf", "--eps 8"),
         (0.0, "linf", "--eps 8"),
@@ -41,6 +46,8 @@ def test_a_budget_in_the_wrong_unit_or_out_of_range_asks_back(text: Any, norm: A
     with pytest.raises(BadInputError) as raised:
         read_budget(text, norm=norm)
     assert hint in raised.value.hint
+    typed = re.fullmatch(r"--eps (\S+)", raised.value.hint) if norm == "linf" else None
+    assert typed is None or read_budget(typed[1], norm=norm) > 0  # what is to be typed is taken
 
 
 @pytest.mark.parametrize("value", [True, "8", None, [8]])

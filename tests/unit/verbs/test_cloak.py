@@ -196,8 +196,8 @@ FIVE = ((0.34, 0.46), (0.66, 0.46), (0.5, 0.64), (0.37, 0.82), (0.63, 0.82))
 
 @pytest.mark.parametrize(
     "options",
-    [{"surrogates": "one,one"}, {"surrogates": ""}, {"eps": 0.0}, {"batch": 0}, {"quality": 99}, {"method": "lowke"},
-     {"method": "pgd", "thorough": True}],
+    [{"surrogates": "one,one"}, {"surrogates": ""}, {"eps": 0.0}, {"eps": 0.03}, {"eps": "8/255"}, {"batch": 0},
+     {"quality": 99}, {"method": "lowke"}, {"method": "pgd", "thorough": True}, {"method": "pgd:0.03"}],
 )  # fmt: skip
 def test_impossible_choices_are_refused(folder: Path, tmp_path: Path, options: dict[str, object]) -> None:
     from facewarden.core.errors import FacewardenError

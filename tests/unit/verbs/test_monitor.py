@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -305,3 +307,17 @@ def test_wrong_options_end_with_2(
     assert any(one in said for one in told.split("|"))
     assert "Traceback" not in said
     assert main(["monitor", str(tmp_path / "empty")]) == 2
+
+
+def test_a_copied_folder_of_an_audit_counts_once_and_is_named(
+    report: Report, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for day, errors in ((1, 10), (2, 30)):
+        write(report, tmp_path / f"runs/{day}", errors, START + timedelta(days=day))
+    shutil.copytree(tmp_path / "runs/1", tmp_path / "runs/1 (copy)")
+    shutil.copytree(tmp_path / "runs/2", tmp_path / "runs/kept/2")
+    caplog.set_level(logging.WARNING, logger="facewarden")
+    found = facewarden.monitor(tmp_path / "runs", metric="presentation.bpcer", form=["markdown"], out=tmp_path / "m")
+    assert found.audits == 2
+    assert "1 (copy): the same audit as 1" in caplog.text
+    assert "Left out: kept/2: the same audit as 2" in (tmp_path / "m/trend.md").read_text()

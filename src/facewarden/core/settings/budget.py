@@ -13,6 +13,9 @@ from facewarden.core.errors import BadInputError
 CLOAK_LEVELS: Mapping[str, float] = MappingProxyType({"low": 4.0, "mid": 8.0, "high": 16.0})
 """Strength of a cloak -> its budget in gray levels."""
 
+LEAST_GRAY = 0.25
+"""Gray levels below which nothing changes that a file of 8 bits can hold."""
+
 _FRACTION = re.compile(r"^\s*([-+.\d]+)\s*/\s*(\d+)\s*$")
 
 
@@ -53,9 +56,7 @@ def read_budget(eps: float | str | None, *, norm: Literal["linf", "l2"]) -> floa
         except ValueError:
             raise BadInputError(f"--eps {eps!r} is no number", hint="--eps 8") from None
         if _FRACTION.match(eps) and norm == "linf":
-            raise BadInputError(
-                f"--eps {eps} of the pixel range: --eps counts gray levels", hint=f"--eps {value * 255:g}"
-            )
+            raise BadInputError(f"--eps {eps} of the pixel range: --eps counts gray levels", hint=_in_gray(value))
         eps = value
     if norm == "linf":
         return check_gray(eps)
@@ -64,7 +65,7 @@ def read_budget(eps: float | str | None, *, norm: Literal["linf", "l2"]) -> floa
     return eps
 
 
-def check_gray(eps: Any, *, least: float = 0.25) -> float:
+def check_gray(eps: Any, *, least: float = LEAST_GRAY) -> float:
     """Return a budget in gray levels of 255 as a float.
 
     Args:
@@ -83,6 +84,14 @@ def check_gray(eps: Any, *, least: float = 0.25) -> float:
     if eps < least:
         raise BadInputError(
             f"a budget of {eps:g} gray levels changes nothing that a file can hold; is it in [0, 1] pixel units?",
-            hint=f"--eps counts gray levels: {eps:g} of the pixel range is --eps {eps * 255:g}",
+            hint=f"--eps counts gray levels: {eps:g} of the pixel range is {_in_gray(eps)}"
+            if eps * 255 >= LEAST_GRAY
+            else "--eps 8",
         )
     return float(eps)
+
+
+def _in_gray(share: float) -> str:
+    """What to type for a share of the pixel range: its gray levels, or the usual ones where those are refused too."""
+    gray = float(f"{share * 255:g}")
+    return f"--eps {gray:g}" if LEAST_GRAY <= gray <= 255.0 else "--eps 8"

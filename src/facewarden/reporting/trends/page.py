@@ -40,6 +40,7 @@ def trend_page(
     *,
     failures: Sequence[Failure] = (),
     unreadable: Sequence[str] = (),
+    copies: Sequence[str] = (),
     command: str = "",
 ) -> Page:
     """Make the page of one or several histories.
@@ -49,6 +50,7 @@ def trend_page(
         references: the chosen metrics.
         failures: audits that could not be made.
         unreadable: files that are no report, with the reason.
+        copies: reports that were left out since they are there already.
         command: that makes the page again.
 
     Raises:
@@ -70,7 +72,7 @@ def trend_page(
         summary=" ".join(map(_summary, systems)),
         facts=(f"{len(points)} audits", f"{_moment(first)} to {_moment(last)} UTC", f"{len(failures)} not made"),
         chapters=tuple(chapters),
-        warnings=tuple(f"Not read: {one}" for one in unreadable),
+        warnings=(*(f"Not read: {one}" for one in unreadable), *(f"Left out: {one}" for one in copies)),
         command=command,
         simulated=simulated,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from facewarden.core.errors import BadInputError, FacewardenError
-from facewarden.reporting.codec import read_report
+from facewarden.reporting.codec import dump_report, read_report
 from facewarden.reporting.html import JSON
 from facewarden.reporting.trends.history import NamedReport, moment_of
 
@@ -47,3 +48,18 @@ def reports_below(folder: Path) -> tuple[tuple[NamedReport, ...], tuple[str, ...
         told = f"; not read: {unreadable[0]}" if unreadable else ""
         raise BadInputError(f"{folder}: no report.json below it{told}", hint="facewarden audit --out DIR writes one")
     return tuple(found), tuple(unreadable)
+
+
+def without_copies(reports: Iterable[NamedReport]) -> tuple[tuple[NamedReport, ...], tuple[str, ...]]:
+    """Reports without those that say the same as an earlier one, time and all: folders that were copied.
+
+    Returns:
+        The reports that are left, and one line for each copy.
+    """
+    first: dict[str, NamedReport] = {}
+    copies = []
+    for one in reports:
+        held = first.setdefault(dump_report(one.report), one)
+        if held is not one:
+            copies.append(f"{one.name}: the same audit as {held.name}, a copy, which counts once")
+    return tuple(first.values()), tuple(copies)

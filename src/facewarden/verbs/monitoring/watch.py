@@ -21,7 +21,7 @@ from facewarden.reporting.trends.history import History, histories
 from facewarden.reporting.trends.page import Failure, trend_page
 from facewarden.reporting.trends.reference import DECIDING, MetricReference, parse_reference
 from facewarden.verbs.monitoring.alerts import Alert, Webhook, failure_alert, gate_alerts
-from facewarden.verbs.monitoring.reports import reports_below
+from facewarden.verbs.monitoring.reports import reports_below, without_copies
 from facewarden.verbs.monitoring.state import MonitorState
 
 _LOG = logging.getLogger("facewarden")
@@ -133,12 +133,17 @@ def look(
         _LOG.warning("left out of the trend: %s", one)
     if ready is not None:
         reports = tuple(one for one in reports if one.name in ready)
+    reports, copies = without_copies(reports)
+    for one in copies:
+        _LOG.warning("left out of the trend: %s", one)
     mode: Literal["first", "previous"] = "previous" if watch.against == "previous" else "first"
     systems = histories(reports, gate=watch.gate, against=mode, baseline=watch.baseline(), order=ready or ())
     failures = [Failure(one.name, f"{one.started:%Y-%m-%d %H:%M}", one.reason)
                 for one in state.audits if one.status == "not made"]  # fmt: skip
     references = watch.references if watch.chosen else tuple(_measured(watch.references, systems))
-    page = trend_page(systems, references, failures=failures, unreadable=unreadable, command=_command(folder, watch))
+    page = trend_page(
+        systems, references, failures=failures, unreadable=unreadable, copies=copies, command=_command(folder, watch)
+    )
     files = write_page(page, out, name=PAGE, forms=watch.forms)
     alerts = [alert for system in systems for alert in gate_alerts(system, references)]
     alerts += [failure_alert(failures[-1])] if failures and _is_latest(failures[-1], state) else []
