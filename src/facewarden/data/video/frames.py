@@ -19,6 +19,9 @@ from facewarden.data.text import printable
 from facewarden.data.video.sampling import Sampling
 
 
+_NONE = np.empty((0, 0, 3), np.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class VideoFrame:
     """One frame of a clip.
@@ -26,7 +29,7 @@ class VideoFrame:
     Attributes:
         number: its place in the clip, from 0.
         seconds: since the first frame; NaN where nobody knows, as in a folder of frames.
-        image: `(h, w, 3)` RGB, upright.
+        image: `(h, w, 3)` RGB, upright; empty where the file is damaged in this place.
         name: of its file, in a folder of frames.
     """
 
@@ -56,18 +59,24 @@ def video_frames(path: Path, sampling: Sampling) -> Iterator[VideoFrame]:
         if not stamps:
             raise BadInputError(f"{name}: holds no frames", hint="a video file")
         times = [stamp - stamps[0] for stamp in stamps]
-        wanted = set(sampling.chosen(times))
-        last = max(wanted)
+        places, place = {stamp: number for number, stamp in reversed([*enumerate(stamps)])}, -1
+        wanted = sampling.chosen(times)
+        last = wanted[-1]
         with closing(av.open(str(path))) as container:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             for number, frame in enumerate(container.decode(stream)):
-                if number in wanted:
+                if number == 0 and frame.time != stamps[0]:  # the file states no times of its own
+                    places = {}
+                earlier, place = place, max(place + 1, places.get(frame.time, number))  # frames may be lost on the way
+                yield from (VideoFrame(lost, times[lost], _NONE) for lost in wanted if earlier < lost < place)
+                if place in wanted:
                     check_limit("picture_pixels", frame.width * frame.height, what=f"{name}: a frame")
-                    seconds = times[number] if frame.time is None else float(frame.time) - stamps[0]
-                    yield VideoFrame(number, seconds, _upright(frame))
-                if number >= last:
+                    seconds = times[place] if frame.time is None else float(frame.time) - stamps[0]
+                    yield VideoFrame(place, seconds, _upright(frame))
+                if place >= last:
                     return
+        yield from (VideoFrame(lost, times[lost], _NONE) for lost in wanted if lost > place)
     except BadInputError:
         raise
     except Exception as error:  # PyAV has a type of error for each of FFmpeg's, and others

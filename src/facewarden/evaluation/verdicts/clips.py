@@ -21,6 +21,7 @@ from facewarden.data.video.sampling import Sampling
 from facewarden.evaluation.photo_scores import PhotoScore, ScorePhotos
 
 _AT_ONCE = 8
+DAMAGED = "damaged in the file"
 NO_FRAME = "no frame of the clip could be scored"
 
 
@@ -160,9 +161,11 @@ def score_clip(scorer: ScorePhotos, key: str, frames: Iterable[VideoFrame], rule
     waiting: list[VideoFrame] = []
 
     def flush() -> None:
-        named = [(frame.name or f"{key}#{frame.number}", frame.image) for frame in waiting]
-        found = scorer.score_images(named)
-        rows.extend((frame.number, frame.seconds, row) for frame, row in zip(waiting, found, strict=True))
+        named = [frame.name or f"{key}#{frame.number}" for frame in waiting]
+        seen = [(name, frame.image) for name, frame in zip(named, waiting, strict=True) if frame.image.size]
+        found = {row.key: row for row in scorer.score_images(seen)}
+        for name, frame in zip(named, waiting, strict=True):
+            rows.append((frame.number, frame.seconds, found.get(name) or PhotoScore(name, None, skipped=DAMAGED)))
         waiting.clear()
 
     try:

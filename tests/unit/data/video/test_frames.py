@@ -124,3 +124,57 @@ def test_a_frame_is_turned_as_a_phone_says(tmp_path: Path, monkeypatch: pytest.M
     (frame,) = video_frames(tmp_path / "phone.mp4", Sampling())
     assert frame.image.shape == (3, 2, 3)
     assert frame.image[0, 1].tolist() == [255, 255, 255]  # a quarter with the clock: upper right
+
+
+def test_frames_that_a_damaged_file_does_not_give_are_told_and_move_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder leaves out what it cannot read: of ten frames the fourth to sixth and the last two."""
+
+    class Frame(SimpleNamespace):
+        def to_ndarray(self, *, format: str) -> np.ndarray:  # type: ignore[type-arg]
+            return np.full((2, 2, 3), self.level, np.uint8)
+
+    class Container:
+        streams = SimpleNamespace(video=[SimpleNamespace(width=2, height=2, average_rate=10)])
+
+        def demux(self, stream: object) -> list[SimpleNamespace]:
+            return [SimpleNamespace(size=1, pts=number, time_base=0.1) for number in range(10)]
+
+        def decode(self, stream: object) -> list[Frame]:
+            return [Frame(time=number * 0.1, width=2, height=2, level=number) for number in (0, 1, 2, 6, 7)]
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    monkeypatch.setitem(sys.modules, "av", SimpleNamespace(open=lambda path: Container()))
+    found = list(video_frames(tmp_path / "a.avi", Sampling("count", 5.0)))
+    assert [(frame.number, frame.image.size > 0) for frame in found] == [
+        (1, True), (3, False), (5, False), (7, True), (9, False)
+    ]  # fmt: skip
+    assert int(found[3].image[0, 0, 0]) == 7
+    assert found[3].seconds == pytest.approx(0.7)
+
+
+def test_two_frames_of_one_time_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some AVI files end."""
+
+    class Frame(SimpleNamespace):
+        def to_ndarray(self, *, format: str) -> np.ndarray:  # type: ignore[type-arg]
+            return np.full((2, 2, 3), self.level, np.uint8)
+
+    class Container:
+        streams = SimpleNamespace(video=[SimpleNamespace(width=2, height=2, average_rate=10)])
+
+        def demux(self, stream: object) -> list[SimpleNamespace]:
+            return [SimpleNamespace(size=1, pts=pts, time_base=1) for pts in (0, 1, 2, 2)]
+
+        def decode(self, stream: object) -> list[Frame]:
+            return [Frame(time=float(pts), width=2, height=2, level=7) for pts in (0, 1, 2, 2)]
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    monkeypatch.setitem(sys.modules, "av", SimpleNamespace(open=lambda path: Container()))
+    found = list(video_frames(tmp_path / "a.avi", Sampling("all", 0.0)))
+    assert [(frame.number, frame.image.size > 0) for frame in found] == [(n, True) for n in range(4)]
