@@ -190,7 +190,7 @@ def _measure(
         photos=len(rows),
         people=len(set(people[rows].tolist())),
         left_out=left_out,
-        simulated=isinstance(dataset, Dataset) and dataset.simulated,
+        simulated=dataset.simulated,
         notes=(
             *(f"{count} of {len(listed.photos)} photos: {what}" for what, count in found.notes.items()),
             *_unresolved(summary, impostor),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ from facewarden.core.settings import Count, Text, read_settings
 from facewarden.data.content import photos_hash
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.datasets.lfw import Lfw
+from facewarden.data.text import counted_reasons
 from facewarden.metrics.verification import verification_of_vectors
 from facewarden.nn.trunk import ROLE, TrunkShape, trunk_settings
 from facewarden.photos.distillation_data import Teachers, drawn_views, of_kind, photo_views
@@ -46,6 +48,7 @@ from facewarden.training.recipe_files import FOLDER, RecipeFiles, recipe_of_toda
 
 RESULTS = "results.json"
 _FILES = RecipeFiles(FOLDER.parent / "distill" / "recipes", what="distillation recipe", model="face_vit")
+_LOG = logging.getLogger("facewarden")
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,19 @@ def read_distill_recipe(name: str) -> DistillRecipe:
     return read_settings(DistillRecipe, _FILES.read(name), source=str(_FILES.path(name)))
 
 
+def _check_sides(photos: DistillationViews, *, one_in: int) -> None:
+    """Refuse faces of which too few people are on a side, before hours of training and not after them."""
+    judged = {photos.person[row] for row in _of_several(photos.person) if held_out(photos.person[row], one_in)}
+    learned = {person for person in photos.person if not held_out(person, one_in)}
+    if not learned or len(judged) < 2:
+        raise BadInputError(
+            f"{len(learned)} people are learned from, and {len(judged)} with two photos are left to measure "
+            f"on: one person in {one_in} is held out, by a hash of the name",
+            hint=f"more people in --faces, {10 * one_in} or more, with several photos each; or a recipe with a smaller "
+            "held_out",
+        )
+
+
 def held_out(person: str, one_in: int) -> bool:
     """Whether a person is kept for measuring, by a hash of the name: the same people whatever else is there."""
     return derive(0, "distill", "held out", person) % one_in == 0
@@ -218,10 +234,16 @@ def _collect(
     people: tuple[FacePhoto, ...] = dataset.part("train") if isinstance(dataset, Lfw) else dataset.photos()
     parts, skipped = photo_views(people, finder=load("align", "yunet")(), teachers=teachers, folder=cache)
     if not parts:
-        raise BadInputError(f"no face could be used of {len(people)} photos: {skipped}", hint="facewarden data check")
+        raise BadInputError(
+            f"no face could be used of {len(people)} photos: {counted_reasons(skipped)}", hint="facewarden data check"
+        )
+    if skipped:
+        _LOG.warning("%d photos are not learned from: %s", sum(skipped.values()), counted_reasons(skipped))
+    photos = join(parts)
+    _check_sides(photos, one_in=plan.held_out)
     drawn = drawn_views(plan.people, shots=plan.shots, teachers=teachers, seed=seed, folder=cache)
     kinds = {"depth": join(list(of_kind(drawn, "depth"))), "infrared": join(list(of_kind(drawn, "infrared")))}
-    return join(parts), kinds, skipped
+    return photos, kinds, skipped
 
 
 def _card(plan: DistillRecipe, results: Mapping[str, Any], dataset: Dataset, *, seed: int) -> Card:

@@ -16,6 +16,7 @@ from facewarden.nn.trunk import SHAPES, TrunkShape
 from facewarden.photos.distillation_data import principal, taken_in_chunks
 from facewarden.training.distill.distillation_data import DistillationViews
 from facewarden.training.distill.student import Student
+from facewarden.verbs import distill as module
 from facewarden.verbs.distill import distill, held_out, read_distill_recipe, verification
 
 
@@ -85,6 +86,27 @@ def test_verification_ranks_a_perfect_teacher_first() -> None:
     assert found["perfect"]["eer"]["value"] == 0
     assert set(found) == {"trunk", "trunk_gray", "perfect"}
     assert found["trunk"]["eer"]["value"] > 0.1
+
+
+def test_too_few_people_to_measure_on_are_told_before_anything_is_drawn_or_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twelve people one is held out: it was told after the last epoch."""
+    for number in range(12):
+        (tmp_path / f"faces/p{number}").mkdir(parents=True)
+        (tmp_path / f"faces/p{number}/a.png").write_bytes(b"%d" % number)
+    people = [f"p{number // 2}" for number in range(24)]
+    assert sum(held_out(person, 10) for person in set(people)) < 2
+    views = DistillationViews(
+        "photo", torch.zeros(24, 3, 4, 4, dtype=torch.uint8), {}, torch.zeros(24, 1, 1, 1), tuple(people)
+    )
+    monkeypatch.setattr(module, "resolve_recognizer", lambda name: None)
+    monkeypatch.setattr(module, "Teachers", lambda *given, **named: None)
+    monkeypatch.setattr(module, "load", lambda *given: object)
+    monkeypatch.setattr(module, "photo_views", lambda *given, **named: ([views], {"no face found": 3}))
+    monkeypatch.setattr(module, "drawn_views", lambda *given, **named: pytest.fail("drawn before the check"))
+    with pytest.raises(BadInputError, match="with two photos are left to measure on: one person in 10"):
+        distill(out=tmp_path / "out", faces=tmp_path / "faces")
 
 
 def test_lfw_is_taken_without_its_users(tmp_path: Path) -> None:

@@ -174,3 +174,36 @@ def test_people_of_lists_whose_names_are_probably_one_are_told(people: Path) -> 
         recognizer=Colors(), gallery="gallery.csv", probes="probes.csv", aligner="precropped", workers=1
     )
     assert any("count as different: 01, 1" in told for told in found.warnings)
+
+
+def test_a_person_who_could_not_be_enrolled_is_no_stranger_and_is_told(people: Path) -> None:
+    """The only gallery photo of bob cannot be read: searches of bob would set the threshold of false alarms."""
+    (people / "broken.png").write_bytes(b"no picture")
+    write_table(people / "g.csv", {"file": ["ann/0.png", "broken.png"], "subject": ["ann", "bob"]})
+    write_table(people / "p.csv", {"file": ["ann/1.png", "bob/1.png", "bob/2.png"], "subject": ["ann", "bob", "bob"]})
+    given = {"recognizer": Colors(), "gallery": "g.csv", "aligner": "precropped", "workers": 1}
+    found = facewarden.evaluate_identification(**given, probes="p.csv")  # type: ignore[arg-type]
+    assert {metric.name for metric in found.metrics} == {"rank_1_identification", "rank_5_identification"}
+    lost = {reason.partition(" (")[0]: count for reason, count in found.skipped.items()}
+    assert lost["search of a person of whom no photo could be enrolled"] == 2
+    write_table(people / "q.csv", {"file": ["bob/1.png"], "subject": ["bob"]})
+    with pytest.raises(BadInputError, match=r"colors.*: no photo of an enrolled person is left among the probes"):
+        facewarden.evaluate_identification(**given, probes="q.csv")  # type: ignore[arg-type]
+
+
+def test_lists_that_say_simulated_make_simulated_figures(people: Path) -> None:
+    write_table(people / "g.csv", {"file": ["ann/0.png", "bob/0.png"], "subject": ["ann", "bob"],
+                                   "Simulated": ["yes", ""]})  # fmt: skip
+    write_table(people / "p.csv", {"file": ["ann/1.png", "bob/1.png"], "subject": ["ann", "bob"]})
+    given = {"recognizer": Colors(), "aligner": "precropped", "workers": 1}
+    found = facewarden.evaluate_identification(**given, gallery="g.csv", probes="p.csv")  # type: ignore[arg-type]
+    assert found.simulated
+    assert all(metric.simulated for metric in found.metrics)
+    rows = [("ann/0.png", "ann/1.png", 1, "true"), ("ann/0.png", "bob/0.png", 0, "true")]
+    first, second, same, simulated = zip(*rows, strict=True)
+    write_table(people / "pairs.csv", {"first": first, "second": second, "same": same, "simulated": simulated})
+    checked = facewarden.evaluate("verification", pairs="pairs.csv", **given)  # type: ignore[arg-type]
+    assert checked.simulated
+    (people / "pairs.csv").write_text("first,second,same,simulated\nann/0.png,ann/1.png,1,perhaps\n")
+    with pytest.raises(BadInputError, match=r"pairs\.csv: row 1: unknown simulated 'perhaps'"):
+        facewarden.evaluate("verification", pairs="pairs.csv", **given)  # type: ignore[arg-type]

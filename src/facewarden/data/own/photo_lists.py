@@ -9,10 +9,12 @@ from typing import Any
 
 from facewarden.core.errors import BadInputError
 from facewarden.data.datasets import FacePhoto, open_dataset
-from facewarden.data.sample_words import SAME_WORDS, as_name, as_text
+from facewarden.data.sample_words import SAME_WORDS, as_flag, as_name, as_text
 from facewarden.data.table import SUFFIXES, read_table
 from facewarden.data.tables.column_names import column_places, shown_columns
 from facewarden.data.text import named_file, printable
+
+_MARK = "simulated"
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class OwnPairs:
         name: of the table.
         photos: every photo once; their identities are the subjects, or who is one person by the pairs themselves.
         first, second: places of the photos of each pair.
+        simulated: whether any row says that its photos were rendered.
     """
 
     name: str
     photos: tuple[FacePhoto, ...]
     first: tuple[int, ...]
     second: tuple[int, ...]
+    simulated: bool = False
 
     @classmethod
     def read(cls, path: Path) -> OwnPairs:
@@ -41,7 +45,7 @@ class OwnPairs:
             BadInputError: a column is missing, a cell is no word, or pairs that contradict each other; the row is
                 named.
         """
-        rows = list(_rows(path, ("first", "second", "same"), optional=("first_subject", "second_subject")))
+        rows = list(_rows(path, ("first", "second", "same"), optional=("first_subject", "second_subject", _MARK)))
         place: dict[str, int] = {}
         said: dict[int, str] = {}
         pairs: list[tuple[int, int, bool]] = []
@@ -62,10 +66,24 @@ class OwnPairs:
                 what = "other pairs say one person" if not same else "the subjects differ"
                 raise _wrong(path, number, f"same is {int(same)}, but {what}", "correct one of them")
         photos = tuple(FacePhoto(named_file(path.parent, name), who[number], name) for name, number in place.items())
-        return cls(path.stem, photos, tuple(one for one, _, _ in pairs), tuple(two for _, two, _ in pairs))
+        return cls(path.stem, photos, tuple(one for one, _, _ in pairs), tuple(two for _, two, _ in pairs),
+                   _simulated(path, rows))  # fmt: skip
 
 
-def photos_of_list(source: str) -> tuple[FacePhoto, ...]:
+@dataclass(frozen=True)
+class PhotoList:
+    """A gallery or probes.
+
+    Attributes:
+        photos: each once, with who it shows.
+        simulated: whether the set, or any row of the table, says that they were rendered.
+    """
+
+    photos: tuple[FacePhoto, ...]
+    simulated: bool = False
+
+
+def photos_of_list(source: str) -> PhotoList:
     """Photos with their people, for a gallery or probes.
 
     Args:
@@ -77,13 +95,26 @@ def photos_of_list(source: str) -> tuple[FacePhoto, ...]:
     """
     path = Path(source).expanduser()
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return open_dataset(source).photos()
+        dataset = open_dataset(source)
+        return PhotoList(dataset.photos(), dataset.simulated)
     photos: dict[str, FacePhoto] = {}
-    for number, row in _rows(path, ("file", "subject")):
+    rows = list(_rows(path, ("file", "subject"), optional=(_MARK,)))
+    for number, row in rows:
         if row["file"] in photos:
             raise _wrong(path, number, f"{row['file']} is there twice", "one row a photo")
         photos[row["file"]] = FacePhoto(named_file(path.parent, row["file"]), row["subject"], row["file"])
-    return tuple(photos.values())
+    return PhotoList(tuple(photos.values()), _simulated(path, rows))
+
+
+def _simulated(path: Path, rows: list[tuple[int, dict[str, str]]]) -> bool:
+    """Whether any row says that its photos were rendered; an empty cell says no."""
+    found = False
+    for number, row in rows:
+        try:
+            found |= as_flag(_MARK, row.get(_MARK, "") or "false")
+        except BadInputError as error:
+            raise _wrong(path, number, error.message, error.hint or "true or false") from error
+    return found
 
 
 def _people(count: int, pairs: list[tuple[int, int, bool]], said: Mapping[int, str]) -> list[str]:

@@ -94,6 +94,7 @@ TEMPLATES: Mapping[str, Mapping[str, Column]] = MappingProxyType({
         "first_subject": Column("who the first photo shows; intervals count people instead of pairs then", "text", "no",
                                 "s001"),
         "second_subject": Column("who the second photo shows", "text", "with first_subject", "s001"),
+        "simulated": Column("whether the photos were rendered", "true or false, default false", "no", "false"),
     },
 })  # fmt: skip
 """Kind of table -> column -> what it means; the page on own data prints it."""

@@ -18,7 +18,6 @@ from facewarden.data.photo import read_photo
 from facewarden.data.text import printable
 from facewarden.data.video.sampling import Sampling
 
-
 _NONE = np.empty((0, 0, 3), np.uint8)
 
 

@@ -33,6 +33,7 @@ def identify(
     workers: int,
     batch: int,
     seed: int,
+    simulated: bool = False,
 ) -> tuple[tuple[Metric, ...], dict[str, int]]:
     """Search probes in a gallery.
 
@@ -44,13 +45,14 @@ def identify(
         fpirs: rates of strangers' searches that may find anybody.
         aligner, run, workers, batch: as in `embeddings_of`.
         seed: of the bootstrap over people.
+        simulated: whether photos of either side were rendered.
 
     Returns:
         Nothing in a call with a shard of the faces, which only keeps their embeddings; else
         the figures, and reason -> how many photos could not be used.
 
     Raises:
-        BadInputError: no face is left on a side.
+        BadInputError: nobody is left on both sides.
     """
     metrics: list[Metric] = []
     left_out: Counter[str] = Counter()
@@ -64,17 +66,26 @@ def identify(
         )
         for side in sides:
             left_out.update({f"{what} ({name})": count for what, count in side[name].left_out.items()})
-        found = searches(two @ one.T, asked, gallery_ids=enrolled)
+        not_enrolled = np.isin(asked, list({photo.identity for photo in gallery} - set(enrolled.tolist())))
+        if not_enrolled.any():  # they are no strangers
+            left_out[f"search of a person of whom no photo could be enrolled ({name})"] += int(not_enrolled.sum())
+            two, asked = two[~not_enrolled], asked[~not_enrolled]
         mated = asked[np.isin(asked, enrolled)]
+        if not mated.size:
+            raise BadInputError(
+                f"{name}: no photo of an enrolled person is left among the probes: {counted_reasons(left_out)}",
+                hint="photos with one visible face of the same people on both sides",
+            )
+        found = searches(two @ one.T, asked, gallery_ids=enrolled)
         group = {"recognizer": name}
         for rank in ranks:
             hit = mean_by_subject((found.rank <= rank).astype(np.float64), mated, seed=seed)
-            metrics.append(_metric(f"rank_{rank}_identification", hit, group))
+            metrics.append(_metric(f"rank_{rank}_identification", hit, group, simulated=simulated))
         for fpir in fpirs if len(found.highest) else ():
             threshold = fpir_threshold(found.highest, fpir=fpir)
             lost = mean_by_subject(missed(found, threshold=threshold).astype(np.float64), mated, seed=seed)
             words = f"fnir_at_fpir_{fpir * 100:g}_percent".replace(".", "_")
-            found_metric = _metric(words, lost, {**group, "threshold": f"{threshold:.4f}"})
+            found_metric = _metric(words, lost, {**group, "threshold": f"{threshold:.4f}"}, simulated=simulated)
             few = _few(len(found.highest), fpir)
             metrics.append(replace(found_metric, note=f"{found_metric.note}; {few}") if few else found_metric)
     return tuple(metrics), dict(left_out)
@@ -131,5 +142,5 @@ def _usable(found: EmbeddedPhotos, photos: Sequence[FacePhoto]) -> tuple[np.ndar
     return found.vectors[finite].astype(np.float64), people
 
 
-def _metric(name: str, found: Interval, group: Mapping[str, str]) -> Metric:
-    return Metric(name, found.value, found.low, found.high, found.n, False, "%", dict(group), found.method)
+def _metric(name: str, found: Interval, group: Mapping[str, str], *, simulated: bool) -> Metric:
+    return Metric(name, found.value, found.low, found.high, found.n, simulated, "%", dict(group), found.method)

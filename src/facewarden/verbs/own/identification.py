@@ -75,15 +75,17 @@ def evaluate_identification(
     if folder is not None:
         hold(folder)
     resolve_aligner(aligner)
-    *sides, repeated = sides_apart(*(photos_of_list(os.fspath(one)) for one in (gallery, probes)))
+    lists = [photos_of_list(os.fspath(one)) for one in (gallery, probes)]
+    *sides, repeated = sides_apart(*(one.photos for one in lists))
+    simulated = any(one.simulated for one in lists)
     models = {name: resolve_recognizer(given, device=device) for name, given in labeled(recognizers).items()}
     metrics, skipped = identify(
         models, *sides, ranks=rank, fpirs=fpir, aligner=aligner, run=maybe_path(run), workers=workers, batch=batch,
-        seed=seed,
+        seed=seed, simulated=simulated,
     )  # fmt: skip
     skipped = repeated | skipped
     if shard is not None:
-        return Evaluated((), None, simulated=False, computed=computed_by(list(models.values())))
+        return Evaluated((), None, simulated=simulated, computed=computed_by(list(models.values())))
     strangers = {photo.identity for photo in sides[1]} - {photo.identity for photo in sides[0]}
     asked = sum(photo.identity in strangers for photo in sides[1])
     warnings = (
@@ -94,4 +96,4 @@ def evaluate_identification(
     files: tuple[Path, ...] = ()
     if folder is not None:
         files = (write_json(folder / "identification.json", {"metrics": plain(list(metrics)), "skipped": skipped}),)
-    return Evaluated(metrics, None, False, files, skipped, computed_by(list(models.values())), warnings)
+    return Evaluated(metrics, None, simulated, files, skipped, computed_by(list(models.values())), warnings)

@@ -55,7 +55,7 @@ def test_pairs_that_cannot_be_are_refused(tmp_path: Path, text: str, message: st
 
 def test_a_list_of_photos(tmp_path: Path) -> None:
     (tmp_path / "g.csv").write_text("file,subject\na.png,ann\nb.png,bob\n")
-    assert [(photo.identity, photo.path.name) for photo in photos_of_list(str(tmp_path / "g.csv"))] == [
+    assert [(photo.identity, photo.path.name) for photo in photos_of_list(str(tmp_path / "g.csv")).photos] == [
         ("ann", "a.png"), ("bob", "b.png")
     ]  # fmt: skip
     (tmp_path / "g.csv").write_text("file,subject\na.png,ann\na.png,bob\n")
