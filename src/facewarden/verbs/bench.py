@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,9 +146,13 @@ def run_plan(
     """
     cells = checked_cells(read, kind=kind, root=out)
     hold(out)
-    _open(out, read, cells, code=kind.code, resume=resume)
+    with _writable(out):
+        _open(out, read, resume=resume)
     try:
-        check_inputs(out, kind.inputs(read.settings))
+        inputs = kind.inputs(read.settings)
+        with _writable(out):
+            check_inputs(out, inputs)
+            _note_plan(out, read, cells, code=kind.code)  # after the check: a folder that is refused stays as it was
         kind.prepare(read.settings, root=out)
     except SettingError as error:
         raise read.located(error) from error
@@ -189,7 +194,7 @@ def summarize(
     return BenchResult(summary if outcome.done else None, page, outcome.failed, cells)
 
 
-def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int, resume: bool) -> None:
+def _open(out: Path, read: PlanFile, *, resume: bool) -> None:
     held = out / "plan.json"
     if held.is_file() and not resume:
         raise BadInputError(f"{out} holds a run already", hint="--resume to go on with it, or another --out")
@@ -197,11 +202,16 @@ def _open(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int, re
         if held.is_file() and (kind := read_json_bounded(held, limit="report_bytes").get("kind")) != read.kind:
             raise BadInputError(f"{out} holds a run of kind {kind!r}, not {read.kind!r}", hint="another --out")
         out.mkdir(parents=True, exist_ok=True)
-        _note_plan(out, read, cells, code=code)
-    except OSError as error:
-        raise BadInputError(f"{out}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
     except (ValueError, AttributeError) as error:
         raise BadInputError(f"{held}: cannot be read: {error}", hint="another --out") from error
+
+
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInputError(f"{out}: cannot be written: {error}", hint="a writable folder: --out DIR") from error
 
 
 def _note_plan(out: Path, read: PlanFile, cells: Sequence[PlanCell], *, code: int) -> None:

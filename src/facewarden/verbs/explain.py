@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -35,6 +36,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.results import Result
 
 NUMBERS = "uncertainty.json"
+_LONGEST = 120
 _HEAT = LinearSegmentedColormap.from_list("uncertain", ["#f7fafc", "#fbd8a5", "#e69f00", "#d55e00", "#6e2405"])
 _STYLE = {"font.family": ["DejaVu Sans"], "font.size": 8.0}
 
@@ -123,7 +125,8 @@ def explain(
         folder = out / _safe(sample.key)
         pictures += _draw(folder, shown, faces=faces, simulated=sample.simulated)
         numbers[sample.key] = {"label": sample.label, **{name: grid.tolist() for name, grid in shown.items()}}
-    _write(out / NUMBERS, json.dumps({"what": "1 - U by patch, rows from the top", "captures": numbers}) + "\n")
+    about = {"what": "1 - U by patch, rows from the top", "simulated": manifest.simulated}
+    _write(out / NUMBERS, json.dumps({**about, "captures": numbers}) + "\n")
     return Explained(out, tuple(pictures), computed_by([model]))
 
 
@@ -222,5 +225,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _safe(key: str) -> str:
-    """A key as the name of a folder."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", key).strip(".") or "capture"
+    """A key as the name of a folder; where it cannot be one, with a hash, so that no other key has the same folder."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", key).strip(".")[:_LONGEST]
+    return name if name == key else f"{name}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}"

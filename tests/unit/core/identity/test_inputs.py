@@ -130,8 +130,11 @@ def test_a_plan_does_not_go_on_with_other_inputs(tmp_path: Path, monkeypatch: py
     run_plan(read, _Reading(), out=tmp_path / "out")
     run_plan(read, _Reading(), out=tmp_path / "out", resume=True)
     monkeypatch.setattr(_Reading, "content", "2")
+    held = json.loads((tmp_path / "out/plan.json").read_text())
+    (tmp_path / "draws.yaml").write_text("kind: draws\nseeds: [5, 6]\n")
     with pytest.raises(BadInputError, match="begun with other file"):
-        run_plan(read, _Reading(), out=tmp_path / "out", resume=True)
+        run_plan(read_plan(str(tmp_path / "draws.yaml")), _Reading(), out=tmp_path / "out", resume=True)
+    assert json.loads((tmp_path / "out/plan.json").read_text()) == held  # it said seeds that were never run
 
 
 def test_every_kind_of_plan_knows_its_captures_photos_and_models_by_content(tmp_path: Path) -> None:
