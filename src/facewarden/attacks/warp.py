@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import torch
 from annotated_types import Gt, Le
 from torch import Tensor
 from torch.nn import functional
 
 from facewarden.attacks.parts.field_attack import FieldAttack, enlarged
 from facewarden.core.threat import ThreatModel
+from facewarden.nn.displacement import sample_at
 
 _STRENGTHS = {"low": 1.5, "mid": 2.5, "high": 4.0}
 _EVERY_VALUE = 255.0  # gray levels: no norm of the change bounds a displacement
@@ -62,14 +62,7 @@ class Warp(FieldAttack):
 
     def render(self, clean: Tensor, field: Tensor, threat: ThreatModel) -> Tensor:
         """Sample the images at the moved places; beyond the border lies what is at the border."""
-        height, width = clean.shape[2:]
-        moves = self.displacement(field, height, width)
-        rows = torch.linspace(-1.0, 1.0, height).to(clean).view(1, height, 1)
-        columns = torch.linspace(-1.0, 1.0, width).to(clean).view(1, 1, width)
-        across = columns + moves[:, 0] * (2 / max(1, width - 1))
-        down = rows + moves[:, 1] * (2 / max(1, height - 1))
-        places = torch.stack([across, down], dim=3)
-        moved = functional.grid_sample(clean, places, mode="bilinear", padding_mode="border", align_corners=True)
+        moved = sample_at(clean, self.displacement(field, *clean.shape[2:]))
         return moved.clamp(0.0, 1.0)  # a mean of four pixels, but for the last bit
 
     def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,8 @@ from facewarden.nn.residue import DESCRIBED, ENERGIES
 
 NOISE = "noise"
 """The kind of cloak that a purifier's network itself takes out."""
+WARP = "warp"
+"""The kind of cloak that moves the parts of a face, which `unwarp` tells and undoes."""
 
 
 @dataclass(frozen=True, eq=False)

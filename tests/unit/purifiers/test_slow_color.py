@@ -98,8 +98,8 @@ def test_what_is_no_average_face_is_refused(tmp_path: Path, monkeypatch: pytest.
 def test_a_closed_gate_is_puface_and_an_open_one_renews_every_face() -> None:
     faces = make_faces(3)
     restored = PuFace()(faces)
-    assert torch.equal(PuFaceGated(gate=1.0)(faces), restored)
-    torch.testing.assert_close(PuFaceGated(gate=0.0)(faces), SlowColor()(restored))
+    assert torch.equal(PuFaceGated(gate=1.0, kinds="tint")(faces), restored)
+    torch.testing.assert_close(PuFaceGated(gate=0.0, kinds="tint")(faces), SlowColor()(restored))
     each = PuFace().kind_likelihoods(faces, restored)
     for kinds, told in ((["tint"], each[:, 2]), ("smooth", each[:, 1]), (["tint", "smooth"], each[:, 1:].amax(dim=1))):
         _gated_between(faces, restored, told, kinds)
@@ -120,30 +120,30 @@ def test_the_gate_does_not_stop_gradients_and_an_empty_batch_passes() -> None:
     assert float(faces.grad.abs().sum()) > 0
     made, each = PuFaceGated().purified_by_kind(torch.zeros(0, 3, 112, 112))
     assert made.shape == (0, 3, 112, 112)
-    assert each.shape == (0, 3)
+    assert each.shape == (0, 4)
     with pytest.raises(BadInputError, match="likelihood"):
         PuFaceGated(gate=1.1)
-    for kinds in (["warp"], ["noise"], []):
-        with pytest.raises(BadInputError, match="the detector tells smooth, tint"):
+    for kinds in (["noise"], ["mask"], []):
+        with pytest.raises(BadInputError, match="told are smooth, tint, warp"):
             PuFaceGated(kinds=kinds)
 
 
 def test_the_detector_says_of_it_what_it_says_of_puface() -> None:
     faces = torch.cat([make_faces(2), tinted(detailed(2))])
-    gated, plain = CloakDetector(PuFaceGated(gate=0.0)), CloakDetector(PuFace())
+    gated, plain = CloakDetector(PuFaceGated(gate=0.0, kinds="tint")), CloakDetector(PuFace())
     made, found = gated.purified(faces)
     assert found == plain.suspicions(faces) == gated.suspicions(faces)
     assert gated.kinds == plain.kinds == ("noise", "smooth", "tint")
     torch.testing.assert_close(made, gated.purifier(faces))
     torch.testing.assert_close(plain.purified(faces)[0], PuFace()(faces))
-    torch.testing.assert_close(PuFaceGated().likelihood(faces), PuFace().likelihood(faces))
+    torch.testing.assert_close(PuFaceGated(kinds="tint").likelihood(faces), PuFace().likelihood(faces))
     assert gated.purified(faces[:0])[1] == []
 
 
 @pytest.mark.parametrize(("own", "asked"), [("float32", "bfloat16"), ("bfloat16", "float32")])
 def test_a_precision_that_is_asked_for_holds_for_the_network_inside_on_every_way(own: str, asked: str) -> None:
     faces = make_faces(3)
-    gated = resolve_purifier(PuFaceGated(gate=0.0, precision=own), precision=asked)
+    gated = resolve_purifier(PuFaceGated(gate=0.0, kinds="tint", precision=own), precision=asked)
     assert isinstance(gated, PuFaceGated)
     made, each = gated.purified_by_kind(faces)
     restored = resolve_purifier(PuFace(precision=own), precision=asked)(faces)
