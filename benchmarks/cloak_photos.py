@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--people", type=int, default=40, help="how many of them cloak, one at a time")
     parser.add_argument("--strength", choices=("low", "mid", "high"), default="mid")
+    parser.add_argument("--method", default="lowkey")
     parser.add_argument("--purifier", default="puface")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,7 +96,7 @@ def main() -> None:
         probes = crops_of({name: probed[name] for name in both})
         hidden: dict[str, dict[str, NDArray[np.uint8]]] = {}
         for kind, settings in KINDS.items():
-            made = cloak(work / "own", out=work / kind, strength=options.strength, **settings)
+            made = cloak(work / "own", out=work / kind, method=options.method, strength=options.strength, **settings)
             print(kind, json.dumps({name: round(value, 3) for name, value in made.summary.items()}))
             purify(work / kind, out=work / f"{kind} purified", purifier=options.purifier)
             files = {name: f"{photos[name].name}.{'png' if kind == 'PNG' else 'jpg'}" for name in cloaking}
@@ -126,8 +127,9 @@ def main() -> None:
         lines.append(told)
         values = [f"{recognizer} {100 * sum(lost) / len(lost):5.1f}" for recognizer, lost in found.items()]
         print(f"{way:<38} {'  '.join(values)}", flush=True)
+    about = {name: getattr(options, name) for name in ("method", "strength", "purifier")}
     if options.out is not None:
-        options.out.write_text(json.dumps({"strength": options.strength, "rows": lines}, indent=1) + "\n")
+        options.out.write_text(json.dumps(about | {"rows": lines}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
