@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from facewarden.attacks.warp import Warp
 from facewarden.nn.displacement import SIDE, sample_at
@@ -17,10 +18,16 @@ from facewarden.training.edits import KINDS_LEARNED, edited
 
 NATURAL = 0.2
 """Share of the faces that are not moved."""
+_LARGE = 3
 
 
 def drawn(
-    crops: NDArray[np.uint8], rng: np.random.Generator, *, natural: float = NATURAL, varied: bool = True
+    crops: NDArray[np.uint8],
+    rng: np.random.Generator,
+    *,
+    natural: float = NATURAL,
+    varied: bool = True,
+    traceless: float = 0.0,
 ) -> tuple[Float[Tensor, "b 3 112 112"], Float[Tensor, "b 2 112 112"]]:
     """Faces with drawn warps as they are stored, in eight bits, and the moves in pixels.
 
@@ -29,6 +36,8 @@ def drawn(
         rng: draws all.
         natural: share of the faces that are not moved.
         varied: mirror, align otherwise, sample bicubically and edit at times.
+        traceless: share of the calls that sample the faces at three times their size, so that the sampling leaves no
+            trace of its own: such warps can be told by the shape of the face alone.
     """
     faces = to_images(crops)
     moves = torch.cat([_warp(rng) if rng.random() >= natural else torch.zeros(1, 2, SIDE, SIDE) for _ in crops])
@@ -39,7 +48,9 @@ def drawn(
             faces[row] = faces[row].flip(2)
     pose = torch.cat([_pose(rng) if rng.random() < 0.5 else torch.zeros(1, 2, SIDE, SIDE) for _ in crops])
     mode = "bicubic" if rng.random() < 0.2 else "bilinear"
-    seen = sample_at(faces, moves + sample_at(pose, moves), mode=mode).clamp(0.0, 1.0)
+    places = moves + sample_at(pose, moves)
+    seen = _without_trace(faces, places) if _chance(rng, traceless) else sample_at(faces, places, mode=mode)
+    seen = seen.clamp(0.0, 1.0)
     return _stored(torch.stack([_photo(face, rng) for face in seen])), moves
 
 
@@ -61,6 +72,18 @@ def _pose(rng: np.random.Generator) -> Tensor:
     new_x = size * (math.cos(turn) * x - math.sin(turn) * y) + across
     new_y = size * (math.sin(turn) * x + math.cos(turn) * y) + down
     return torch.stack([new_x - x, new_y - y])[None].float()
+
+
+def _chance(rng: np.random.Generator, share: float) -> bool:
+    """True so often; what is never so takes no draw."""
+    return share > 0 and bool(rng.random() < share)
+
+
+def _without_trace(faces: Tensor, moves: Tensor) -> Tensor:
+    """Faces at moved places, sampled at three times their size."""
+    large = functional.interpolate(faces, scale_factor=_LARGE, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
+    far = _LARGE * functional.interpolate(moves, scale_factor=_LARGE, mode="bilinear", align_corners=False)
+    return functional.avg_pool2d(sample_at(large, far), _LARGE)
 
 
 def _photo(face: Tensor, rng: np.random.Generator) -> Tensor:
