@@ -9,10 +9,9 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from facewarden.attacks.warp import Warp
-from facewarden.nn.displacement import SIDE, sample_at
+from facewarden.nn.displacement import SIDE, sample_at, sample_finely
 from facewarden.photos.aligned import to_crops, to_images
 from facewarden.training.edits import KINDS_LEARNED, edited
 
@@ -36,8 +35,8 @@ def drawn(
         rng: draws all.
         natural: share of the faces that are not moved.
         varied: mirror, align otherwise, sample bicubically and edit at times.
-        traceless: share of the calls that sample the faces at three times their size, so that the sampling leaves no
-            trace of its own: such warps can be told by the shape of the face alone.
+        traceless: share of the calls that sample the faces at three times their size, so that the sampling leaves
+            little trace of its own: such warps are told by the shape of the face.
     """
     faces = to_images(crops)
     moves = torch.cat([_warp(rng) if rng.random() >= natural else torch.zeros(1, 2, SIDE, SIDE) for _ in crops])
@@ -49,7 +48,9 @@ def drawn(
     pose = torch.cat([_pose(rng) if rng.random() < 0.5 else torch.zeros(1, 2, SIDE, SIDE) for _ in crops])
     mode = "bicubic" if rng.random() < 0.2 else "bilinear"
     places = moves + sample_at(pose, moves)
-    seen = _without_trace(faces, places) if _chance(rng, traceless) else sample_at(faces, places, mode=mode)
+    seen = (
+        sample_finely(faces, places, times=_LARGE) if _chance(rng, traceless) else sample_at(faces, places, mode=mode)
+    )
     seen = seen.clamp(0.0, 1.0)
     return _stored(torch.stack([_photo(face, rng) for face in seen])), moves
 
@@ -77,13 +78,6 @@ def _pose(rng: np.random.Generator) -> Tensor:
 def _chance(rng: np.random.Generator, share: float) -> bool:
     """True so often; what is never so takes no draw."""
     return share > 0 and bool(rng.random() < share)
-
-
-def _without_trace(faces: Tensor, moves: Tensor) -> Tensor:
-    """Faces at moved places, sampled at three times their size."""
-    large = functional.interpolate(faces, scale_factor=_LARGE, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
-    far = _LARGE * functional.interpolate(moves, scale_factor=_LARGE, mode="bilinear", align_corners=False)
-    return functional.avg_pool2d(sample_at(large, far), _LARGE)
 
 
 def _photo(face: Tensor, rng: np.random.Generator) -> Tensor:

@@ -50,6 +50,7 @@ WARPS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "warp 1.5": ("low", FAST, ()),
     "warp 4": ("high", FAST, ()),
     "warp 2.5 in 16 points": ("mid", {"grid": 16, **FAST}, ()),
+    "warp 2.5 sampled finely": ("mid", {"finely": 3, **FAST}, ()),
     "warp 2.5 and noise 4": ("mid", {"noise": 4, **FAST}, ()),
     "warp 2.5 then JPEG": ("mid", FAST, ('jpeg{"quality": 75}',)),
 }

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from annotated_types import Gt, Le
+import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 from torch.nn import functional
 
 from facewarden.attacks.parts.field_attack import FieldAttack, enlarged
 from facewarden.core.threat import ThreatModel
-from facewarden.nn.displacement import sample_at
+from facewarden.nn.displacement import sample_at, sample_finely
 
 _STRENGTHS = {"low": 1.5, "mid": 2.5, "high": 4.0}
 _EVERY_VALUE = 255.0  # gray levels: no norm of the change bounds a displacement
@@ -28,6 +29,8 @@ class Warp(FieldAttack):
 
     Args:
         pixels: the longest displacement.
+        finely: how many times the face is enlarged before it is sampled, and reduced again; from 2 on the sampling
+            leaves fainter soft places by which it could be told, as where a whole photo is warped.
         grid: points along a side of the field.
         steps: gradient steps.
         noise: gray levels of fine noise that is optimized together with the field and added to the moved face.
@@ -43,6 +46,7 @@ class Warp(FieldAttack):
     own_budget = "pixels of displacement (option pixels)"
 
     pixels: Annotated[float, Gt(0), Le(16)] = 2.5
+    finely: Annotated[int, Ge(1), Le(8)] = 1
 
     @classmethod
     def cloak_strength(cls, strength: str, *, thorough: bool = False) -> tuple[dict[str, Any], float]:
@@ -62,16 +66,23 @@ class Warp(FieldAttack):
 
     def render(self, clean: Tensor, field: Tensor, threat: ThreatModel) -> Tensor:
         """Sample the images at the moved places; beyond the border lies what is at the border."""
-        moved = sample_at(clean, self.displacement(field, *clean.shape[2:]))
+        moves = self.displacement(field, *clean.shape[2:])
+        if self.finely > 1:
+            low, high = self._within(clean)  # a bicubic curve may leave the range of its pixels
+            return torch.clamp(sample_finely(clean, moves, times=self.finely), low, high)
+        moved = sample_at(clean, moves)
         return moved.clamp(0.0, 1.0)  # a mean of four pixels, but for the last bit
 
     def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
         """Lowest and highest value within the displacement of each pixel."""
         if not len(clean):
             return clean, clean
+        return self.with_noise(*self._within(clean))
+
+    def _within(self, clean: Tensor) -> tuple[Tensor, Tensor]:
         reach = math.ceil(self.pixels)
         high = functional.max_pool2d(clean, 2 * reach + 1, stride=1, padding=reach)
-        return self.with_noise(-functional.max_pool2d(-clean, 2 * reach + 1, stride=1, padding=reach), high)
+        return -functional.max_pool2d(-clean, 2 * reach + 1, stride=1, padding=reach), high
 
 
 entry = Warp

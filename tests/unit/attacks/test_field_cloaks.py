@@ -18,7 +18,7 @@ from facewarden.core.threat import ThreatModel
 from facewarden.evaluation.attack_options import build_attack
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
 from facewarden.photos.cloak_attack import choose_method
-from stand_ins import TinyRecognizer, make_faces
+from stand_ins import TinyRecognizer, generator, make_faces
 
 KEYS = ("a", "b")
 MAKERS = [Smooth, Warp, Tint]
@@ -138,3 +138,14 @@ def test_noise_that_is_the_whole_budget_is_refused() -> None:
         Smooth(noise=4.0)(push(), ThreatModel(norm="l2", eps=1.0))
     with pytest.raises(BadInputError):
         Tint(noise=-1.0)
+
+
+def test_a_fine_warp_moves_alike_and_stays_in_its_bounds() -> None:
+    faces = make_faces(2)
+    field = torch.rand(2, 2, 8, 8, generator=generator(4)) * 2 - 1
+    coarse, fine = (Warp(finely=times).render(faces, field, BUDGET) for times in (1, 3))
+    low, high = Warp(finely=3).bounds(faces)
+    assert bool(((fine >= low) & (fine <= high)).all())
+    assert float((fine - coarse).abs().mean()) < 0.3 * float((coarse - faces).abs().mean())
+    still = Warp(finely=3).render(faces, torch.zeros_like(field), BUDGET)
+    assert float((still - faces).abs().mean()) < 0.01

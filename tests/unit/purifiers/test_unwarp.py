@@ -12,7 +12,15 @@ from facewarden.core.artifact import save_artifact
 from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.threat import ThreatModel
-from facewarden.nn.displacement import DisplacementNet, inverse, over_the_crop, over_the_face, sample_at, size_of
+from facewarden.nn.displacement import (
+    DisplacementNet,
+    inverse,
+    over_the_crop,
+    over_the_face,
+    sample_at,
+    sample_finely,
+    size_of,
+)
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.photos.synthetic import drawn_faces
@@ -60,6 +68,15 @@ def test_a_warp_is_sampled_as_the_attack_samples_it() -> None:
     attack = Warp()
     made = attack.render(faces, field, ThreatModel(eps=1.0))
     torch.testing.assert_close(sample_at(faces, attack.displacement(field, 112, 112)).clamp(0, 1), made)
+
+
+def test_a_fine_sampling_softens_far_less_than_a_coarse_one() -> None:
+    noise = torch.rand(2, 3, 112, 112, generator=generator(1))  # pictures, which vary more slowly, lose less
+    half = torch.full((2, 2, 112, 112), 0.5)  # between two pixels a bilinear reading is softest
+    still, soft = sample_finely(noise, 0 * half, times=3), sample_at(noise, half)
+    fine = sample_finely(noise, half, times=3)
+    lost, lost_finely = 1 - soft.std() / noise.std(), 1 - fine.std() / still.std()
+    assert float(lost_finely) < 0.5 * float(lost)
 
 
 def test_the_size_is_the_root_mean_square_over_the_face() -> None:
