@@ -43,7 +43,7 @@ def sample_finely(
 ) -> Float[Tensor, "b c h w"]:
     """As `sample_at`, of the images enlarged so many times and reduced again.
 
-    `sample_at` makes the image soft where it reads between two pixels, which tells that it was used. This does so far less.
+    `sample_at` makes the image soft where it reads between two pixels, which tells that it was used; this far less so.
 
     Args:
         images: in [0, 1].
