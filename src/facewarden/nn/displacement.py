@@ -121,14 +121,9 @@ class DisplacementNet(nn.Module):
         places = torch.linspace(-1.0, 1.0, SIDE // 2).to(images)
         across, down = places.expand(SIDE // 2, -1), places[:, None].expand(-1, SIDE // 2)
         where = torch.stack([across, down, (across.square() + down.square() - 1) / 2])
-        return torch.cat(
-            [
-                2 * functional.pixel_unshuffle(images, 2) - 1,
-                functional.pixel_unshuffle(_CONTRAST * (images - around), 2),
-                where.expand(len(images), -1, -1, -1),
-            ],
-            dim=1,
-        )
+        values = functional.pixel_unshuffle(images, 2)
+        faint = functional.pixel_unshuffle(_CONTRAST * (images - around), 2)
+        return torch.cat([2 * values - 1, faint, where * torch.ones_like(values[:, :3])], dim=1)
 
 
 def over_the_crop(moves: Float[Tensor, "b 2 g g"], height: int = SIDE, width: int = SIDE) -> Float[Tensor, "b 2 h w"]:

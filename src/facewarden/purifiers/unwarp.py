@@ -122,12 +122,22 @@ class Unwarp(Purifier):
         Args:
             images: aligned faces in [0, 1].
         """
-        if self._fast is None or self._fast.network is not self.network:
-            self._fast = FastForward(self.network, (3, SIDE, SIDE))
         faces = at_size(images.float(), SIDE).clamp(0.0, 1.0)
         with autocast(self.asked_precision or self.precision, images.device):
-            guessed: Tensor = self._fast(faces).float()
+            guessed: Tensor = self._forward(faces).float()
         return guessed
+
+    @property
+    def engine(self) -> str:
+        """What computes aligned crops without gradients: onnxruntime or torch."""
+        return self._forward.engine
+
+    @property
+    def _forward(self) -> FastForward:
+        """The network in the engine that is faster for aligned crops."""
+        if self._fast is None or self._fast.network is not self.network:
+            self._fast = FastForward(self.network, (3, SIDE, SIDE))
+        return self._fast
 
     def _likelihood(self, moves: Tensor) -> Tensor:
         fitted = self.card.settings["suspicion"]

@@ -21,6 +21,7 @@ from facewarden.nn.displacement import (
     sample_finely,
     size_of,
 )
+from facewarden.nn.fast_forward import in_torch
 from facewarden.photos.aligned import to_images
 from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.photos.synthetic import drawn_faces
@@ -121,6 +122,18 @@ def test_gradients_pass_and_shapes_stay(size: tuple[int, int]) -> None:
     made, each = purifier.purified_by_kind(torch.zeros(0, 3, *size))
     assert (made.shape, each.shape) == ((0, 3, *size), (0, 1))
     assert purifier.likelihood(torch.zeros(0, 3, *size)).shape == (0,)
+
+
+def test_onnxruntime_computes_the_network_for_any_number_of_faces() -> None:
+    pytest.importorskip("onnxruntime")
+    faces, purifier = make_faces(3), Unwarp()
+    with torch.no_grad():
+        fast = [purifier.moves(faces[:count]) for count in (3, 1, 2)]
+    assert purifier.engine == "onnxruntime"
+    with in_torch(), torch.no_grad():
+        plain = [purifier.moves(faces[:count]) for count in (3, 1, 2)]
+    for one, other in zip(fast, plain, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
 def test_a_detector_tells_warps_by_it() -> None:
