@@ -15,6 +15,7 @@ import torch
 
 from facewarden.attacks.tint import Tint
 from facewarden.core.threat import ThreatModel
+from facewarden.nn.displacement import inverse, sample_at, size_of
 from facewarden.purifiers.puface import PuFace
 from stand_ins import generator, make_faces
 
@@ -99,3 +100,21 @@ def test_finished_cells_come_back_as_they_were(scripts: Path, tmp_path: Path) ->
     for name, result in results.items():
         assert json.loads((tmp_path / "again" / "cells" / name / "done.json").read_text())["result"] == result
     assert script["unpack"](held, tmp_path / "again") == 0, "cells that are there stay"
+
+
+def test_drawn_warps_come_with_the_moves_that_made_them(scripts: Path) -> None:
+    drawn = runpy.run_path(str(scripts / "unwarp_draws.py"))["drawn"]
+    crops = (make_faces(6).permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
+    faces = torch.from_numpy(crops).permute(0, 3, 1, 2) / 255
+    seen, moves = drawn(crops, np.random.default_rng(0), natural=0.6, varied=False)
+    still = size_of(moves) == 0
+    assert 0 < int(still.sum()) < 6
+    assert torch.equal(seen[still], faces[still])
+    back = sample_at(seen, inverse(moves)) - faces
+    moved = (seen - faces)[~still, :, 8:-8, 8:-8].square().mean()
+    assert float(back[~still, :, 8:-8, 8:-8].square().mean()) < 0.3 * float(moved)
+    for traceless in (0.0, 1.0):
+        first, again = (drawn(crops, np.random.default_rng(3), traceless=traceless) for _ in range(2))
+        assert torch.equal(first[0], again[0])
+        assert torch.equal(torch.round(first[0] * 255) / 255, first[0])
+        assert torch.equal(first[1], drawn(crops, np.random.default_rng(3))[1])  # the moves are those of either way
