@@ -14,8 +14,10 @@ from facewarden.experiments.engine.plan_file import read_plan, shipped_plans
 GOLDEN = {
     "adversarial_color": (162, "f4143a98f92e4be1"),
     "adversarial_training": (132, "dbdadb185709046b"),
+    "amplification": (2, "30824d80854eb9fd"),
     "backbone_selection": (72, "3369f3749eee9941"),
     "cloaking_lfw": (159, "a899702e1a7a3143"),
+    "cloaking_lfw_judges": (19, "79b07fb9a7d095d9"),
     "cloaking_lfw_main": (37, "588e271d2b7cd454"),
     "cloaking_lfw_more": (132, "d6a06c25c907a373"),
     "cloaking_london": (11, "4796c7b090b92e45"),
@@ -40,7 +42,8 @@ GOLDEN = {
     "presentation_smoke": (8, "c212e06c675290c4"),
     "purifier_two": (37, "451e80dfeadc29c3"),
     "purifier_two_choice": (23, "f7076b501411e639"),
-    "purifier_two_rest": (17, "d6ceb0a43bffe25b"),
+    "purifier_two_rest": (17, "b07f950263eed38f"),
+    "purifier_two_warps": (35, "e87dfda87bf21053"),
     "regrad_control": (30, "7790ebf8c2ca29a6"),
     "rivals_simulated": (182, "86246f90d389ecaa"),
     "sfa_senses": (55, "061772b3b2633bc2"),
@@ -54,8 +57,9 @@ cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of
 kinds, and its intervals are of the method in use. mmdg_published has the released forms of the baselines and the view
 of their code since version 0.2; the floors are new. Cells of cloaks_two with one mask for a person say that probes do
 not make it. The plans on 24 sites have captures of version 3, rivals_simulated 40 people a site and rows of color
-alone, and yardstick one more ceiling. adversarial_color has the recipe of the shipped color_cnn; it, sfa_senses and
-poisoned_training were planned anew before any cell of them ran.
+alone, and yardstick one more ceiling. purifier_two_rest says which kinds of cloaks puface_gated treated when it ran.
+adversarial_color has the recipe of the shipped color_cnn; it, sfa_senses and poisoned_training were planned anew before
+any cell of them ran.
 """
 
 
