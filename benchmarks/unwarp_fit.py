@@ -172,8 +172,8 @@ def main() -> None:
         intended_use="aligned faces of unknown origin that may have been moved by a smooth field, as the attack `warp` "
         "does; `puface_gated` uses it",
         limits=f"of drawn warps of other people {100 * found['left']:.0f} % of the energy is left; of a finer field "
-        "than it learned from about half of the protection stays; gray and soft photos are often told as warped; what was "
-        "made through it was made to stay; aligned faces alone (docs/results/purifier_two.md)",
+        "than it learned from about half of the protection stays; gray and soft photos are often told as warped; what "
+        "was made through it was made to stay; aligned faces alone (docs/results/purifier_two.md)",
         settings={"network": {"widths": list(how.widths)}, "suspicion": likelihood(network, dev)},
     )
     recipe = {"command": "benchmarks/unwarp_fit.py", "training": asdict(how), "aligner": "yunet", "dev": found}

@@ -25,11 +25,12 @@ class PuFaceGated(Purifier):
     """Every face goes through `puface`; one that seems to be warped also through `unwarp`, or tinted, `slow_color`.
 
     puface subtracts what its network predicts, the residual. Its detector tells tints, and unwarp tells warps, of the
-    faces after puface; puface removes neither. A gate opens at a low likelihood, so that few are missed. To renew the
-    slow colors of smooth cloaks was no gain for any tracker (docs/results/purifier_two.md).
+    faces after puface; puface removes neither. The gate of tints opens at a low likelihood, so that few are missed. To
+    renew the slow colors of smooth cloaks was no gain for any tracker (docs/results/purifier_two.md).
 
     Args:
-        gate: likelihood of a kind, in [0, 1], from which its step is taken.
+        gate: likelihood of a tint (or a smooth cloak), in [0, 1], from which slow colors are renewed.
+        warp_gate: likelihood of a warp from which the face is moved back.
         kinds: kinds of cloaks that get a step: "tint", "warp", "smooth" (slow colors as for a tint), or several.
         sigma: of `slow_color`, in pixels of a crop of 112.
         precision: of puface and unwarp.
@@ -49,6 +50,7 @@ class PuFaceGated(Purifier):
         self,
         *,
         gate: float = 0.2,
+        warp_gate: float = 0.5,
         kinds: Sequence[str] = ("tint", "warp"),
         sigma: float = 8.0,
         precision: str = "float32",
@@ -68,7 +70,7 @@ class PuFaceGated(Purifier):
             )
         self.back: Any = None
         if WARP in wanted:
-            self.back = load("purifiers", "unwarp")(gate=gate, precision=precision)
+            self.back = load("purifiers", "unwarp")(gate=warp_gate, precision=precision)
         self.kinds = (*self.puface.kinds, *(() if self.back is None else (WARP,)))
         self._renewed = [place for place, kind in enumerate(self.puface.kinds) if kind in wanted]
         own = self.puface.card
@@ -91,6 +93,7 @@ class PuFaceGated(Purifier):
                 "kinds": sorted(set(wanted)),
                 "sigma": sigma,
                 "precision": precision,
+                **({} if self.back is None else {"warp_gate": warp_gate}),
                 "features": own.settings["features"],
             },
         )

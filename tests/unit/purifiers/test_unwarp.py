@@ -148,12 +148,14 @@ def test_a_detector_tells_warps_by_it() -> None:
 def test_puface_gated_undoes_warps_after_puface_and_tells_them() -> None:
     faces = make_faces(3)
     restored = PuFace()(faces)
-    made, each = PuFaceGated(gate=0.0, kinds="warp").purified_by_kind(faces)
+    made, each = PuFaceGated(warp_gate=0.0, kinds="warp").purified_by_kind(faces)
     torch.testing.assert_close(made, Unwarp(gate=0.0)(restored))
     torch.testing.assert_close(each[:, :3], PuFace().kind_likelihoods(faces, restored))
     torch.testing.assert_close(each[:, 3], Unwarp().likelihood(restored))
     assert PuFaceGated().kinds == ("noise", "smooth", "tint", "warp")
     torch.testing.assert_close(PuFaceGated().likelihood(faces), PuFaceGated().purified_by_kind(faces)[1].amax(dim=1))
+    with pytest.raises(BadInputError, match="the gate is a likelihood"):
+        PuFaceGated(warp_gate=1.5)
     plain, warped = PuFaceGated(kinds="tint").card, PuFaceGated().card
     assert set(warped.sha256) - set(plain.sha256) == {"unwarp/weights.safetensors"}
 
