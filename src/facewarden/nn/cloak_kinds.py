@@ -19,6 +19,16 @@ WARP = "warp"
 """The kind of cloak that moves the parts of a face, which `unwarp` tells and undoes."""
 
 
+def check_gate(value: object, *, name: str) -> None:
+    """Refuse what is no likelihood.
+
+    Raises:
+        BadInputError: no number in [0, 1].
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        raise BadInputError(f"{name} is a likelihood in [0, 1], got {value!r}", hint=f"{name}=0.5")
+
+
 @dataclass(frozen=True, eq=False)
 class KindLines:
     """A line for each kind of cloak; an uncloaked face scores 0.

@@ -9,13 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facewarden.core.compute.precision import at_least_single
 from facewarden.core.errors import BadInputError
 
 SIDE = 112
 """Pixels along a side of the aligned crop that the network reads."""
 _AROUND = 5  # pixels of the local mean that a pixel is compared with
 _CONTRAST = 6.0
-_ROUNDS = 6  # of the fixed point in `inverse`: moves that change by less than half a pixel a pixel need fewer
+_ROUNDS = 6  # of the fixed point in `inverse`
 _LONGEST = 2.5  # pixels: the network gives moves in this unit
 
 
@@ -29,13 +30,16 @@ def sample_at(
         moves: pixels across and down.
         mode: "bilinear" or "bicubic".
     """
-    height, width = images.shape[2:]
-    rows = torch.linspace(-1.0, 1.0, height).to(images).view(1, height, 1)
-    columns = torch.linspace(-1.0, 1.0, width).to(images).view(1, 1, width)
+    values = at_least_single(images)  # in half precision places round past the border, where nothing may be read
+    moves = moves.to(values)
+    height, width = values.shape[2:]
+    rows = torch.linspace(-1.0, 1.0, height).to(values).view(1, height, 1)
+    columns = torch.linspace(-1.0, 1.0, width).to(values).view(1, 1, width)
     across = columns + moves[:, 0] * (2 / max(1, width - 1))
     down = rows + moves[:, 1] * (2 / max(1, height - 1))
     places = torch.stack([across, down], dim=3)
-    return functional.grid_sample(images, places, mode=mode, padding_mode="border", align_corners=True)
+    found = functional.grid_sample(values, places, mode=mode, padding_mode="border", align_corners=True)
+    return found.to(images.dtype)
 
 
 def sample_finely(
@@ -50,16 +54,20 @@ def sample_finely(
         moves: pixels across and down.
         times: 1 or more.
     """
-    large = functional.interpolate(images, scale_factor=times, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
-    far = times * functional.interpolate(moves, scale_factor=times, mode="bilinear", align_corners=False)
-    return functional.avg_pool2d(sample_at(large, far), times)
+    values = at_least_single(images)
+    large = functional.interpolate(values, scale_factor=times, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
+    far = times * functional.interpolate(moves.to(values), scale_factor=times, mode="bilinear", align_corners=False)
+    return functional.avg_pool2d(sample_at(large, far), times).to(images.dtype)
 
 
 def inverse(moves: Float[Tensor, "b 2 h w"]) -> Float[Tensor, "b 2 h w"]:
     """The moves n that undo the moves m: n(p) = -m(p + n(p)), found as a fixed point.
 
+    Where the moves change by about a pixel from one pixel to the next or faster, nothing undoes them everywhere, and
+    what is found is off by pixels.
+
     Args:
-        moves: pixels across and down, which change by less than a pixel from one pixel to the next.
+        moves: pixels across and down.
     """
     back = -moves
     for _ in range(_ROUNDS):

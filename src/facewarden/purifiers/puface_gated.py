@@ -15,14 +15,16 @@ from facewarden.core.compute.precision import forced_autocast
 from facewarden.core.errors import BadInputError
 from facewarden.core.registry import load
 from facewarden.core.roles import Purifier
-from facewarden.nn.cloak_kinds import NOISE, WARP
+from facewarden.nn.cloak_kinds import NOISE, WARP, check_gate
 from facewarden.purifiers.parts.learned import LearnedPurifier
 
 _BLOCK = 32  # faces that the detector reads together: its features take far more memory than the faces
 
 
 class PuFaceGated(Purifier):
-    """Every face goes through `puface`; one that seems to be warped also through `unwarp`, or tinted, `slow_color`.
+    """Every face goes through `puface`; one that seems to be warped then also through `unwarp`.
+
+    One that seems to have a tint also goes through `slow_color`.
 
     puface subtracts what its network predicts, the residual. Its detector tells tints, and unwarp tells warps, of the
     faces after puface; puface removes neither. The gate of tints opens at a low likelihood, so that few are missed. To
@@ -55,19 +57,19 @@ class PuFaceGated(Purifier):
         sigma: float = 8.0,
         precision: str = "float32",
     ) -> None:
-        if not 0.0 <= gate <= 1.0:
-            raise BadInputError(f"the gate is a likelihood in [0, 1], got {gate}", hint="gate=0.2")
+        check_gate(gate, name="gate")
+        check_gate(warp_gate, name="warp_gate")
         self.puface: LearnedPurifier = load("purifiers", "puface")(precision=precision)
         self.slow: Purifier = load("purifiers", "slow_color")(sigma=sigma)
         self.network, self.gate = self.puface.network, gate
         offered = [kind for kind in self.puface.kinds if kind != NOISE]
-        wanted = {kinds} if isinstance(kinds, str) else set(kinds)
-        if not wanted or not wanted <= {*offered, WARP}:
+        named = [kinds] if isinstance(kinds, str) else list(kinds) if isinstance(kinds, Sequence) else [kinds]
+        if not named or not all(kind in (*offered, WARP) for kind in named):
             raise BadInputError(
-                f"kinds of cloaks {', '.join(sorted(map(str, wanted))) or 'none'}: told are "
-                f"{', '.join([*offered, WARP])}",
+                f"kinds of cloaks {', '.join(map(str, named)) or 'none'}: told are {', '.join([*offered, WARP])}",
                 hint='kinds=["tint", "warp"]',
             )
+        wanted = set(named)
         self.back: Any = None
         if WARP in wanted:
             self.back = load("purifiers", "unwarp")(gate=warp_gate, precision=precision)

@@ -1,4 +1,4 @@
-"""Unwarp: moves the parts of an aligned face back that a smooth field of displacements seems to have moved."""
+"""Unwarp: moves back the parts of an aligned face that a smooth field of displacements seems to have moved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facewarden.core.card import Card
 from facewarden.core.compute.precision import autocast, check_precision, forced_autocast
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
-from facewarden.nn.cloak_kinds import WARP
+from facewarden.nn.cloak_kinds import WARP, check_gate
 from facewarden.nn.cloak_statistics import at_size
 from facewarden.nn.displacement import SIDE, DisplacementNet, inverse, over_the_crop, sample_at, size_of
 from facewarden.nn.fast_forward import FastForward
@@ -50,8 +50,7 @@ class Unwarp(Purifier):
     _fast: FastForward | None = None
 
     def __init__(self, *, gate: float = 0.5, precision: str = "float32", weights: Path | str | None = None) -> None:
-        if not 0.0 <= gate <= 1.0:
-            raise BadInputError(f"the gate is a likelihood in [0, 1], got {gate}", hint="gate=0.5")
+        check_gate(gate, name="gate")
         if weights is None and not _SHIPPED.is_dir():
             raise MissingAssetError("unwarp came without its weights", hint="python benchmarks/unwarp_fit.py lfw:DIR")
         artifact = load_artifact(_SHIPPED if weights is None else Path(weights))
@@ -108,6 +107,7 @@ class Unwarp(Purifier):
         moves = self.moves(images)
         likelihood = self._likelihood(moves.detach())
         moved = likelihood >= self.gate
+        images = images.clone()
         if bool(moved.any()):
             height, width = images.shape[-2:]
             with forced_autocast("float32", images.device):  # places in half precision are off by parts of a pixel

@@ -149,3 +149,14 @@ def test_a_fine_warp_moves_alike_and_stays_in_its_bounds() -> None:
     assert float((fine - coarse).abs().mean()) < 0.3 * float((coarse - faces).abs().mean())
     still = Warp(finely=3).render(faces, torch.zeros_like(field), BUDGET)
     assert float((still - faces).abs().mean()) < 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("times", [1, 3])
+def test_half_precision_reads_no_place_beyond_the_border(dtype: torch.dtype, times: int) -> None:
+    faces = functional.interpolate(make_faces(1), (400, 500) if times == 1 else (112, 112)).to(dtype)
+    field = (torch.rand(1, 2, 8, 8, generator=generator(4)) * 2 - 1).to(dtype)
+    made = Warp(finely=times).render(faces, field, BUDGET)
+    assert made.dtype == dtype
+    whole = Warp(finely=times).render(faces.float(), field.float(), BUDGET)
+    assert float((made.float() - whole).abs().mean()) < 0.02

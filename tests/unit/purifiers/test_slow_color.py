@@ -121,7 +121,7 @@ def test_the_gate_does_not_stop_gradients_and_an_empty_batch_passes() -> None:
     made, each = PuFaceGated().purified_by_kind(torch.zeros(0, 3, 112, 112))
     assert made.shape == (0, 3, 112, 112)
     assert each.shape == (0, 4)
-    with pytest.raises(BadInputError, match="likelihood"):
+    with pytest.raises(BadInputError, match="gate is a likelihood"):
         PuFaceGated(gate=1.1)
     for kinds in (["noise"], ["mask"], []):
         with pytest.raises(BadInputError, match="told are smooth, tint, warp"):

@@ -99,7 +99,9 @@ def test_what_the_network_guesses_is_undone_where_the_gate_opens() -> None:
     made = told(grid)(warped)
     assert torch.equal(made[0], warped[0])
     torch.testing.assert_close(made[1, :, :, 4:-4], faces[1, :, :, 4:-4], atol=2e-4, rtol=0)
-    assert torch.equal(told(grid, gate=1.0)(warped), warped)
+    closed = told(grid, gate=1.0)(warped)
+    assert torch.equal(closed, warped)
+    assert closed.data_ptr() != warped.data_ptr()
 
 
 def test_the_shipped_network_undoes_a_part_of_a_drawn_warp_of_faces_that_it_never_saw() -> None:
@@ -107,7 +109,7 @@ def test_the_shipped_network_undoes_a_part_of_a_drawn_warp_of_faces_that_it_neve
     moves = drawn_moves(6)
     guessed = over_the_crop(Unwarp().moves(sample_at(faces, moves)))
     left = (size_of(guessed - moves) / size_of(moves)).square()
-    assert float(left.mean()) < 0.7
+    assert float(left.mean()) < 0.6
 
 
 @pytest.mark.parametrize("size", [(112, 112), (90, 120)])
@@ -154,15 +156,15 @@ def test_puface_gated_undoes_warps_after_puface_and_tells_them() -> None:
     torch.testing.assert_close(each[:, 3], Unwarp().likelihood(restored))
     assert PuFaceGated().kinds == ("noise", "smooth", "tint", "warp")
     torch.testing.assert_close(PuFaceGated().likelihood(faces), PuFaceGated().purified_by_kind(faces)[1].amax(dim=1))
-    with pytest.raises(BadInputError, match="the gate is a likelihood"):
-        PuFaceGated(warp_gate=1.5)
+    with pytest.raises(BadInputError, match="warp_gate is a likelihood"):
+        PuFaceGated(warp_gate=1.5, kinds="tint")
     plain, warped = PuFaceGated(kinds="tint").card, PuFaceGated().card
     assert set(warped.sha256) - set(plain.sha256) == {"unwarp/weights.safetensors"}
 
 
 def test_what_is_no_unwarp_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for gate in (-0.1, float("nan"), 2.0):
-        with pytest.raises(BadInputError, match="the gate is a likelihood"):
+        with pytest.raises(BadInputError, match="gate is a likelihood"):
             Unwarp(gate=gate)
     bare = Card(name="unwarp", summary="without settings", role="purifier")
     save_artifact(tmp_path / "bare", DisplacementNet().state_dict(), card=bare, recipe={})
