@@ -163,7 +163,7 @@ def main() -> None:
     found = looked_at(network, dev)
     about = Card(
         name="unwarp",
-        summary="Moves the parts of an aligned face back that a warp seems to have moved.",
+        summary="Moves back the parts of an aligned face that a warp seems to have moved.",
         role="purifier",
         licence="Apache-2.0",
         source=f"benchmarks/unwarp_fit.py, seed {how.seed}",
@@ -171,9 +171,10 @@ def main() -> None:
         "than ten photos",
         intended_use="aligned faces of unknown origin that may have been moved by a smooth field, as the attack `warp` "
         "does; `puface_gated` uses it",
-        limits=f"of drawn warps of other people {100 * found['left']:.0f} % of the energy is left; of a finer field "
-        "than it learned from about half of the protection stays; gray and soft photos are often told as warped; what "
-        "was made through it was made to stay; aligned faces alone (docs/results/purifier_two.md)",
+        limits=f"of drawn warps of other people {100 * found['left']:.0f} % of the energy is left; of a field of 16 "
+        "points up to two thirds of the protection stay, with noise or JPEG a part; gray, small photos are often told "
+        "as warped; cloaks that were made through it may survive it; aligned faces alone "
+        "(docs/results/purifier_two.md)",
         settings={"network": {"widths": list(how.widths)}, "suspicion": likelihood(network, dev)},
     )
     recipe = {"command": "benchmarks/unwarp_fit.py", "training": asdict(how), "aligner": "yunet", "dev": found}
