@@ -43,7 +43,7 @@ GOLDEN = {
     "purifier_two": (37, "451e80dfeadc29c3"),
     "purifier_two_choice": (23, "f7076b501411e639"),
     "purifier_two_rest": (17, "b07f950263eed38f"),
-    "purifier_two_warps": (35, "e87dfda87bf21053"),
+    "purifier_two_warps": (37, "6ac97205ceedb706"),
     "regrad_control": (30, "7790ebf8c2ca29a6"),
     "rivals_simulated": (182, "86246f90d389ecaa"),
     "sfa_senses": (55, "061772b3b2633bc2"),
