@@ -36,9 +36,16 @@ def right(color: tuple[float, float, float]) -> float:
 
 
 def test_a_right_card_gives_the_networks_own_answer_and_no_remark(tmp_path: Path) -> None:
-    path = onnx_model(tmp_path, scale=1.0)
+    path = onnx_model(tmp_path, scale=1.0, mean=0.0, std=1.0, output="logits")
     assert scores(path, RED, BLUE) == pytest.approx([right(RED), right(BLUE)], abs=1e-4)
     assert OnnxDetector(path).card.remarks == ()
+
+
+def test_words_that_decide_every_score_and_are_not_said_are_told(tmp_path: Path) -> None:
+    (told,) = OnnxDetector(onnx_model(tmp_path, mean=0.0)).card.remarks
+    assert "toy.json: does not say scale, std, output; taken: scale none, std 1, output logits." in told
+    known = onnx_model(tmp_path, name="known", known=[{**NOISE, "score": 0.0, "tolerance": 1e3}])
+    assert OnnxDetector(known).card.remarks == ()
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
@@ -136,7 +143,7 @@ def test_units_of_one_give_what_gray_levels_give(tmp_path: Path) -> None:
 
 
 def test_what_values_cannot_decide_is_said_once_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = onnx_model(tmp_path, weights=SHARE, output="logit")
+    path = onnx_model(tmp_path, weights=SHARE, output="logit", scale=1.0, mean=0.0, std=1.0)
     detector = OnnxDetector(path)
     assert len(detector.card.remarks) == 1
     assert '"output": "probability"' in detector.card.remarks[0]

@@ -27,7 +27,7 @@ def resolve_device(asked: str | torch.device = "auto") -> torch.device:
         return next((torch.device(kind) for kind in _FASTEST_FIRST if _count(kind)), torch.device("cpu"))
     try:
         device = torch.device(asked)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise BadInputError(f"unknown device {asked!r}", hint=_here()) from None
     if device.type == "cpu" or (device.index or 0) < _count(device.type):
         return device

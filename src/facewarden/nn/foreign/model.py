@@ -67,9 +67,10 @@ def file_model(path: Path, kind: type[S], *, role: str, card: Card | None = None
     Raises:
         BadInputError: what runs it is not installed, a file is missing or of another kind, or the card does not fit.
     """
-    own = with_file_hashes(card_beside(path) if card is None else card, path)
-    settings = read_card(kind, own, role=role, source=str(path.with_suffix(".json")))
-    return ForeignModel(FileNetwork(open_graph(path), settings), settings, own, path.parent)
+    own, source = with_file_hashes(card_beside(path) if card is None else card, path), str(path.with_suffix(".json"))
+    settings = read_card(kind, own, role=role, source=source)
+    assumed = _assumed(own, settings, role=role, source=source)
+    return ForeignModel(FileNetwork(open_graph(path), settings), settings, own, path.parent, assumed)
 
 
 def python_model(
@@ -95,6 +96,26 @@ def python_model(
     settings = read_card(kind, card, role=role, source=source, needed=NEEDED[role])
     network = CallableNetwork(given.model, settings, source=given.text)
     return ForeignModel(network, settings, card, given.file.parent, network.remarks)
+
+
+def _assumed(card: Card, settings: InputSettings, *, role: str, source: str) -> tuple[str, ...]:
+    """A sentence on words that a card does not say and on which every answer hangs; none where answers are known.
+
+    The size is read from the file.
+    """
+    absent = [word for word in NEEDED[role] if word not in card.settings and word != "size"]
+    if not absent or card.self_test:
+        return ()
+    taken = ", ".join(f"{word} {_in_words(getattr(settings, word))}" for word in absent)
+    return (
+        f"{source}: does not say {', '.join(absent)}; taken: {taken}. Wrong ones give wrong scores without an error",
+    )
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "none"
+    return " ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
 
 
 def _file_of(model: object) -> Path:
