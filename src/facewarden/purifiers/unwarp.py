@@ -17,13 +17,13 @@ from facewarden.core.roles import Purifier
 from facewarden.nn.cloak_kinds import WARP, check_gate
 from facewarden.nn.cloak_statistics import at_size
 from facewarden.nn.displacement import SIDE, DisplacementNet, inverse, over_the_crop, sample_at, size_of
-from facewarden.nn.fast_forward import FastForward
+from facewarden.purifiers.parts.fast_network import FastNetwork
 
 _SHIPPED = Path(__file__).parent.parent / "weights" / "unwarp"
 _LEAST = 1e-3  # pixels: smaller guesses are alike
 
 
-class Unwarp(Purifier):
+class Unwarp(FastNetwork, Purifier):
     """Undoes warps, as the attack `warp` makes them; a face without one stays as it is, bit by bit.
 
     A network guesses by how much each part of the face was moved. Where the guess is as large as that of a warped face,
@@ -47,7 +47,6 @@ class Unwarp(Purifier):
 
     differentiable = True
     kinds = (WARP,)
-    _fast: FastForward | None = None
 
     def __init__(self, *, gate: float = 0.5, precision: str = "float32", weights: Path | str | None = None) -> None:
         check_gate(gate, name="gate")
@@ -126,18 +125,6 @@ class Unwarp(Purifier):
         with autocast(self.asked_precision or self.precision, images.device):
             guessed: Tensor = self._forward(faces).float()
         return guessed
-
-    @property
-    def engine(self) -> str:
-        """What computes aligned crops without gradients: onnxruntime or torch."""
-        return self._forward.engine
-
-    @property
-    def _forward(self) -> FastForward:
-        """The network in the engine that is faster for aligned crops."""
-        if self._fast is None or self._fast.network is not self.network:
-            self._fast = FastForward(self.network, (3, SIDE, SIDE))
-        return self._fast
 
     def _likelihood(self, moves: Tensor) -> Tensor:
         fitted = self.card.settings["suspicion"]

@@ -17,17 +17,15 @@ from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
 from facewarden.nn.cloak_kinds import KindLines, kind_likelihoods, noise_likelihood
 from facewarden.nn.cloak_statistics import at_size, cloak_statistics
-from facewarden.nn.fast_forward import FastForward
 from facewarden.nn.residue import residue_description
 from facewarden.nn.restorer import build_restorer
 from facewarden.nn.unet import UNet
+from facewarden.purifiers.parts.fast_network import CROP, FastNetwork
 
-CROP = 112
-"""Side of the crops that are purified again and again."""
 _SHIPPED = Path(__file__).parent.parent.parent / "weights"
 
 
-class LearnedPurifier(Purifier):
+class LearnedPurifier(FastNetwork, Purifier):
     """A restoration network, frozen.
 
     Args:
@@ -43,7 +41,6 @@ class LearnedPurifier(Purifier):
     name: ClassVar[str]
     network: nn.Module
     differentiable = True
-    _fast: FastForward | None = None
 
     def __init__(self, weights: Path | str | None = None, *, precision: str = "float32") -> None:
         folder = _SHIPPED / self.name if weights is None else Path(weights)
@@ -93,18 +90,6 @@ class LearnedPurifier(Purifier):
             restored = self._forward(single).float()
         purified: Tensor = restored.clamp(0.0, 1.0).contiguous().to(images.dtype)
         return purified
-
-    @property
-    def engine(self) -> str:
-        """What computes aligned crops without gradients: onnxruntime or torch."""
-        return self._forward.engine
-
-    @property
-    def _forward(self) -> FastForward:
-        """The network in the engine that is faster for aligned crops."""
-        if self._fast is None or self._fast.network is not self.network:
-            self._fast = FastForward(self.network, (3, CROP, CROP))
-        return self._fast
 
     @property
     def kinds(self) -> tuple[str, ...]:
