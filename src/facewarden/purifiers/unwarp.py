@@ -11,6 +11,7 @@ from torch import Tensor
 
 from facewarden.core.artifact import load_artifact
 from facewarden.core.card import Card
+from facewarden.core.compute.device import device_of
 from facewarden.core.compute.precision import autocast, check_precision, forced_autocast
 from facewarden.core.errors import BadInputError, MissingAssetError
 from facewarden.core.roles import Purifier
@@ -121,10 +122,11 @@ class Unwarp(FastNetwork, Purifier):
         Args:
             images: aligned faces in [0, 1].
         """
-        faces = at_size(images.float(), SIDE).clamp(0.0, 1.0)
-        with autocast(self.asked_precision or self.precision, images.device):
+        home = device_of(self.network) or images.device
+        faces = at_size(images.float(), SIDE).clamp(0.0, 1.0).to(home)
+        with autocast(self.asked_precision or self.precision, home):
             guessed: Tensor = self._forward(faces).float()
-        return guessed
+        return guessed.to(images.device)
 
     def _likelihood(self, moves: Tensor) -> Tensor:
         fitted = self.card.settings["suspicion"]
