@@ -12,8 +12,7 @@ over four draws of other seeds at each step; every step draws anew. People who a
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,8 @@ from facewarden.core.seeding import derive
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.measure import collected
+from facewarden.experiments.cloaking.measure import measure
 from facewarden.experiments.cloaking.population import load_crowd
-from facewarden.experiments.cloaking.trackers import Gallery, nearest
-from facewarden.metrics.intervals import Interval, mean_by_subject
 
 SURROGATES = ("mobilefacenet_512", "dlib_resnet34")
 RECOGNIZERS = (*SURROGATES, "mobilefacenet_128", "faceres", "sface", "facenet_inception")
@@ -94,36 +91,21 @@ def builder(members: Sequence[Path]) -> Callable[[str], Purifier]:
     return build
 
 
-def measured(lab: ExperimentCache, people: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """Protection by purifier that the cloak was made through, and the one that the tracker uses; cost for faces."""
-    rows, natural = [], lab.vectors(RECOGNIZERS)
+def measured(lab: ExperimentCache, people: int, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Cells by purifier that the cloak was made through, and the one that the tracker uses."""
+    cells = []
     for name in names:
         own = name if name == "puface" else f"{name}:{TRACKER}"
         through = (own,) if name == "puface" else tuple(f"{name}:{seed}" for seed in ATTACKER)
         settings = {"pace": "swift", "steps": 28, "precision": "bfloat16"}
         cloak = CloakRecipe(attack="lowkey", level="8", surrogates=SURROGATES, through=through, settings=settings)
         for purifier in dict.fromkeys(("identity", "puface", own)):
-            vectors = partial(lab.vectors, RECOGNIZERS, purifier=purifier)
-            after, made = vectors(), vectors(cloak=cloak, people=people)
-            row: dict[str, Any] = {"through": name, "purifier": purifier.partition(":")[0]}
-            for judge in RECOGNIZERS:
-                seen = Gallery, natural[judge]
-                outcomes = [
-                    nearest(seen[0](lab.crowd.split(seed), after[judge], made[judge], seen[1]), people)
-                    for seed in SPLITS
-                ]
-                hidden, missed, others, owner, asked = collected(outcomes, people)
-                row[judge] = {
-                    "protection": _plain(mean_by_subject(hidden, owner, seed=0)),
-                    "natural_error": float(missed.mean()),
-                    "others": _plain(mean_by_subject(others, asked, seed=0)),
-                }
-            rows.append(row)
-    return {"people": len(people), "seeds": list(SPLITS), "rows": rows}
-
-
-def _plain(rate: Interval) -> Mapping[str, float]:
-    return {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n}
+            found = measure(
+                lab, cloak, purifier=purifier, tracker="nearest", recognizers=RECOGNIZERS, attackers=people,
+                skip_people=SKIPPED, seeds=SPLITS,
+            )  # fmt: skip
+            cells += [{"through": name, **cell.as_json(), "purifier": purifier.partition(":")[0]} for cell in found]
+    return cells
 
 
 def main() -> None:
@@ -140,10 +122,10 @@ def main() -> None:
     crowd = load_crowd(args.set, people=10**6, photos=5, distractors=40, store=store, without_sealed=True)
     lab = ExperimentCache(crowd, args.run, purifier=builder(args.members))
     names = NAMES if args.members else NAMES[:-1]
-    found = measured(lab, crowd.attackers(args.people, skip_people=SKIPPED), names)
+    cells = measured(lab, args.people, names)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(args.out, found | {"members": 1 + len(args.members)})
-    print(f"{found['people']} people, {len(found['rows'])} rows")
+    write_json(args.out, {"members": 1 + len(args.members), "cells": cells})
+    print(f"{len(cells)} cells")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def drawn(
     *,
     natural: float = NATURAL,
     varied: bool = True,
-    traceless: float = 0.0,
+    finely: float = 0.0,
 ) -> tuple[Float[Tensor, "b 3 112 112"], Float[Tensor, "b 2 112 112"]]:
     """Faces with drawn warps as they are stored, in eight bits, and the moves in pixels.
 
@@ -35,7 +35,7 @@ def drawn(
         rng: draws all.
         natural: share of the faces that are not moved.
         varied: mirror, align otherwise, sample bicubically and edit at times.
-        traceless: share of the calls that sample the faces at three times their size, so that the sampling leaves
+        finely: share of the calls that sample the faces at three times their size, so that the sampling leaves
             little trace of its own: such warps are told by the shape of the face.
     """
     faces = to_images(crops)
@@ -48,9 +48,7 @@ def drawn(
     pose = torch.cat([_pose(rng) if rng.random() < 0.5 else torch.zeros(1, 2, SIDE, SIDE) for _ in crops])
     mode = "bicubic" if rng.random() < 0.2 else "bilinear"
     places = moves + sample_at(pose, moves)
-    seen = (
-        sample_finely(faces, places, times=_LARGE) if _chance(rng, traceless) else sample_at(faces, places, mode=mode)
-    )
+    seen = sample_finely(faces, places, times=_LARGE) if _chance(rng, finely) else sample_at(faces, places, mode=mode)
     seen = seen.clamp(0.0, 1.0)
     return _stored(torch.stack([_photo(face, rng) for face in seen])), moves
 

@@ -36,6 +36,7 @@ from facewarden.photos.align_photos import align_photos
 from facewarden.photos.aligned import to_images
 from facewarden.training.checkpoint import load_checkpoint, save_checkpoint
 from facewarden.training.edits import KINDS_LEARNED, edited
+from facewarden.training.schedule import set_rate
 from facewarden.training.suspicion import fit_likelihood
 
 OUT = Path(__file__).parent.parent / "src" / "facewarden" / "weights" / "unwarp"
@@ -54,8 +55,8 @@ class Training:
     warmup: int = 200
     seed: int = 0
     outside: float = 0.3  # weight of the error outside of the face
-    traceless: float = 0.6  # share of the steps after the first ones whose warps leave no trace of their sampling
-    traceless_from: int = 3250
+    finely: float = 0.6  # share of the steps after the first ones whose warps are sampled finely
+    finely_from: int = 3250
     widths: tuple[int, ...] = (32, 64, 112, 160)
 
 
@@ -85,7 +86,7 @@ def fit(crops: Crops, dev: Crops, how: Training, run: Path) -> DisplacementNet:
     """Train; the mean squared error of the moves, over the face above all.
 
     A warp that is sampled at the size of the crop leaves a trace: places between two pixels are softer. It is a cue
-    that a network finds first, and that warps of whole photos do not have; so later steps learn without it.
+    that a network finds first, and that warps of whole photos do not have; so most later steps learn from fainter ones.
     """
     torch.manual_seed(how.seed)
     network = DisplacementNet(widths=how.widths)
@@ -96,12 +97,11 @@ def fit(crops: Crops, dev: Crops, how: Training, run: Path) -> DisplacementNet:
     total, weight, started = per * how.epochs, how.outside + (1 - how.outside) * over_the_face(), time.perf_counter()
     for step in range(int(state["step"]), total):
         rate = how.rate * min(1.0, (step + 1) / how.warmup) * 0.5 * (1 + math.cos(math.pi * step / total))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, rate)
         order = np.random.default_rng(derive(how.seed, "epoch", step // per)).permutation(len(crops))
         rows = order[step % per * how.batch :][: how.batch]
-        traceless = how.traceless if step >= how.traceless_from else 0.0
-        seen, moves = drawn(crops[rows], np.random.default_rng(derive(how.seed, "draws", step)), traceless=traceless)
+        finely = how.finely if step >= how.finely_from else 0.0
+        seen, moves = drawn(crops[rows], np.random.default_rng(derive(how.seed, "draws", step)), finely=finely)
         network.train()
         with autocast("auto", "cpu"):
             guess = network(seen.contiguous(memory_format=torch.channels_last))
@@ -120,9 +120,9 @@ def fit(crops: Crops, dev: Crops, how: Training, run: Path) -> DisplacementNet:
 def looked_at(network: DisplacementNet, dev: Crops) -> dict[str, float]:
     """On other people: energy of the moves that is left over the face, and the size of the guess without a warp."""
     told = {}
-    for name, traceless in (("left", 0.0), ("left_traceless", 1.0)):
+    for name, finely in (("left", 0.0), ("left_finely", 1.0)):
         rng = np.random.default_rng(derive(0, "dev"))
-        seen, moves = drawn(dev, rng, natural=0.0, varied=traceless > 0, traceless=traceless)
+        seen, moves = drawn(dev, rng, natural=0.0, varied=finely > 0, finely=finely)
         told[name] = float((size_of(guesses(network, seen) - moves) / size_of(moves)).square().mean())
     return told | {"natural": float(size_of(guesses(network, to_images(dev))).median())}
 

@@ -62,6 +62,13 @@ def test_it_keeps_the_face(name: str) -> None:
     assert float((built(name)(given) - given).abs().mean()) < 0.1
 
 
+def test_whoever_changes_the_result_keeps_the_images(name: str) -> None:
+    given = images()
+    before = given.clone()
+    built(name)(given).zero_()
+    assert torch.equal(given, before)
+
+
 def test_it_takes_no_images_at_all(name: str) -> None:
     assert built(name)(torch.zeros(0, 3, 112, 112)).shape == (0, 3, 112, 112)
 

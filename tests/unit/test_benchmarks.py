@@ -113,8 +113,8 @@ def test_drawn_warps_come_with_the_moves_that_made_them(scripts: Path) -> None:
     back = sample_at(seen, inverse(moves)) - faces
     moved = (seen - faces)[~still, :, 8:-8, 8:-8].square().mean()
     assert float(back[~still, :, 8:-8, 8:-8].square().mean()) < 0.3 * float(moved)
-    for traceless in (0.0, 1.0):
-        first, again = (drawn(crops, np.random.default_rng(3), traceless=traceless) for _ in range(2))
+    for finely in (0.0, 1.0):
+        first, again = (drawn(crops, np.random.default_rng(3), finely=finely) for _ in range(2))
         assert torch.equal(first[0], again[0])
         assert torch.equal(torch.round(first[0] * 255) / 255, first[0])
         assert torch.equal(first[1], drawn(crops, np.random.default_rng(3))[1])  # the moves are those of either way

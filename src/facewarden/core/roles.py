@@ -276,6 +276,7 @@ class Purifier(Computing, ABC):
         if self.asked_precision is not None and isinstance(output, Tensor):
             output = output.to(images.dtype).clamp(0.0, 1.0)  # rounding to half precision may step over white
         output = output.to(images.device) if isinstance(output, Tensor) else output
+        output = output.clone() if output is images else output  # whoever changes the result keeps the images
         before, after = form_of(images), form_of(output)
         if before != after:
             raise ContractError(f"{name} turned {before} into {after}", hint="keep shape and dtype")

@@ -16,17 +16,17 @@ from facewarden.nn.residue import DESCRIBED, ENERGIES
 NOISE = "noise"
 """The kind of cloak that a purifier's network itself takes out."""
 WARP = "warp"
-"""The kind of cloak that moves the parts of a face, which `unwarp` tells and undoes."""
+"""The kind of cloak that moves the parts of a face, which `unwarp` detects and undoes."""
 
 
-def check_gate(value: object, *, name: str) -> None:
+def check_gate(value: float, *, name: str) -> None:
     """Refuse what is no likelihood.
 
     Raises:
-        BadInputError: no number in [0, 1].
+        BadInputError: outside of 0 to 1.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise BadInputError(f"{name} is a likelihood in [0, 1], got {value!r}", hint=f"{name}=0.5")
+    if not 0.0 <= value <= 1.0:
+        raise BadInputError(f"{name} is a likelihood in [0, 1], got {value}", hint=f"{name}=0.5")
 
 
 @dataclass(frozen=True, eq=False)

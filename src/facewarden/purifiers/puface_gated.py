@@ -26,7 +26,7 @@ class PuFaceGated(Purifier):
 
     One that seems to have a tint also goes through `slow_color`.
 
-    puface subtracts what its network predicts, the residual. Its detector tells tints, and unwarp tells warps, of the
+    puface subtracts what its network predicts, the residual. Its detector finds tints, and unwarp finds warps, of the
     faces after puface; puface removes neither. The gate of tints opens at a low likelihood, so that few are missed. To
     renew the slow colors of smooth cloaks was no gain for any tracker (docs/results/purifier_two.md).
 
@@ -38,10 +38,10 @@ class PuFaceGated(Purifier):
         precision: of puface and unwarp.
 
     Attributes:
-        kinds: every kind that is told, in the order of `purified_by_kind`.
+        kinds: every kind that is detected, in the order of `purified_by_kind`.
 
     Raises:
-        BadInputError: a gate that is no likelihood, or kinds that are not told.
+        BadInputError: a gate that is no likelihood, or kinds that are not detected.
 
     Source: written here; a residual behind a detector is the plan of LightShed (USENIX Security 2025).
     """
@@ -63,13 +63,12 @@ class PuFaceGated(Purifier):
         self.slow: Purifier = load("purifiers", "slow_color")(sigma=sigma)
         self.network, self.gate = self.puface.network, gate
         offered = [kind for kind in self.puface.kinds if kind != NOISE]
-        named = [kinds] if isinstance(kinds, str) else list(kinds) if isinstance(kinds, Sequence) else [kinds]
-        if not named or not all(kind in (*offered, WARP) for kind in named):
+        wanted = {kinds} if isinstance(kinds, str) else set(kinds)
+        if not wanted or not wanted <= {*offered, WARP}:
             raise BadInputError(
-                f"kinds of cloaks {', '.join(map(str, named)) or 'none'}: told are {', '.join([*offered, WARP])}",
+                f"kinds of cloaks {', '.join(sorted(wanted)) or 'none'}: detected are {', '.join([*offered, WARP])}",
                 hint='kinds=["tint", "warp"]',
             )
-        wanted = set(named)
         self.back: Any = None
         if WARP in wanted:
             self.back = load("purifiers", "unwarp")(gate=warp_gate, precision=precision)
@@ -92,7 +91,7 @@ class PuFaceGated(Purifier):
             },
             settings={
                 "gate": gate,
-                "kinds": sorted(set(wanted)),
+                "kinds": sorted(wanted),
                 "sigma": sigma,
                 "precision": precision,
                 **({} if self.back is None else {"warp_gate": warp_gate}),
@@ -118,9 +117,8 @@ class PuFaceGated(Purifier):
 
     def likelihood(self, images: Tensor) -> Float[Tensor, " b"]:
         """Likelihood that each aligned face is cloaked: that of the likeliest kind."""
-        if self.back is None:
-            return self._own().likelihood(images)
-        return self.purified_by_kind(images)[1].amax(dim=1)
+        with torch.no_grad():
+            return self.purified_by_kind(images)[1].amax(dim=1)
 
     def purified_by_kind(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Float[Tensor, "b k"]]:
         """Purified faces, and the likelihood of each kind of cloak before.

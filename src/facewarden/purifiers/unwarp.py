@@ -37,7 +37,7 @@ class Unwarp(FastNetwork, Purifier):
         weights: an artifact folder as `benchmarks/unwarp_fit.py` writes it; by default that of the package.
 
     Attributes:
-        kinds: the kinds of cloaks that it tells: warps.
+        kinds: the kinds of cloaks that it detects: warps.
 
     Raises:
         BadInputError: a gate that is no likelihood, or a folder without such a network.
@@ -107,7 +107,6 @@ class Unwarp(FastNetwork, Purifier):
         moves = self.moves(images)
         likelihood = self._likelihood(moves.detach())
         moved = likelihood >= self.gate
-        images = images.clone()
         if bool(moved.any()):
             height, width = images.shape[-2:]
             with forced_autocast("float32", images.device):  # places in half precision are off by parts of a pixel
@@ -123,7 +122,7 @@ class Unwarp(FastNetwork, Purifier):
             images: aligned faces in [0, 1].
         """
         home = device_of(self.network) or images.device
-        faces = at_size(images.float(), SIDE).clamp(0.0, 1.0).to(home)
+        faces = at_size(images.float(), SIDE).to(home)
         with autocast(self.asked_precision or self.precision, home):
             guessed: Tensor = self._forward(faces).float()
         return guessed.to(images.device)

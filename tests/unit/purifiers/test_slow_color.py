@@ -124,7 +124,7 @@ def test_the_gate_does_not_stop_gradients_and_an_empty_batch_passes() -> None:
     with pytest.raises(BadInputError, match="gate is a likelihood"):
         PuFaceGated(gate=1.1)
     for kinds in (["noise"], ["mask"], []):
-        with pytest.raises(BadInputError, match="told are smooth, tint, warp"):
+        with pytest.raises(BadInputError, match="detected are smooth, tint, warp"):
             PuFaceGated(kinds=kinds)
 
 

@@ -13,7 +13,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.data.alike_names import alike_words
 from facewarden.data.columns import Coded, read_columns, table_header
 from facewarden.data.datasets import open_dataset
-from facewarden.data.sample_words import FLAG_WORDS
+from facewarden.data.sample_words import as_flag
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 
@@ -133,8 +133,17 @@ def read_groups(given: Path) -> GroupTable:
     told = group_words(attributes) if place else []  # of any columns nobody says that they are groups
     return GroupTable(
         printable(given), {name: found.texts[column] for name, column in keys.items()}, attributes, tuple(told),
-        simulated=mark is not None and any(FLAG_WORDS.get(name.lower()) for name in found.texts[mark].names),
+        simulated=mark is not None and _says_yes(given, found.texts[mark].names),
     )  # fmt: skip
+
+
+def _says_yes(given: Path, words: Sequence[str]) -> bool:
+    """Whether any word of the column `simulated` says so; an empty one says no."""
+    try:
+        said = [as_flag(_SIMULATED, word or "false") for word in words]  # all of them: a wrong one is refused
+    except BadInputError as error:
+        raise BadInputError(f"{printable(given)}: {error.message}", hint=error.hint) from error
+    return any(said)
 
 
 def _of_set(spec: str) -> GroupTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,10 +57,7 @@ class Seeds:
     def of(self, seeds: Sequence[int]) -> Seeds:
         """The rows of some seeds."""
         rows = [self.seeds.index(seed) for seed in seeds]
-        return Seeds(
-            tuple(seeds), self.score[rows], self.own[rows], self.clean[rows], self.bona_fide, self.spoof, self.others,
-            self.subject, self.poisoned, self.removed, self.found, self.bona_fide_images,
-        )  # fmt: skip
+        return replace(self, seeds=tuple(seeds), score=self.score[rows], own=self.own[rows], clean=self.clean[rows])
 
 
 def read_seeds(results: Sequence[CellResult], *, species: str) -> Seeds:

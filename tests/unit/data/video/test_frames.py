@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,10 +127,8 @@ def test_a_frame_is_turned_as_a_phone_says(tmp_path: Path, monkeypatch: pytest.M
     assert frame.image[0, 1].tolist() == [255, 255, 255]  # a quarter with the clock: upper right
 
 
-def test_frames_that_a_damaged_file_does_not_give_are_told_and_move_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A decoder leaves out what it cannot read: of ten frames the fourth to sixth and the last two."""
+def as_av(monkeypatch: pytest.MonkeyPatch, *, stated: Sequence[int], decoded: Sequence[int], tick: float) -> None:
+    """A file that states these places and of which the decoder gives some; a frame's gray level is its place."""
 
     class Frame(SimpleNamespace):
         def to_ndarray(self, *, format: str) -> np.ndarray:  # type: ignore[type-arg]
@@ -139,15 +138,21 @@ def test_frames_that_a_damaged_file_does_not_give_are_told_and_move_no_other(
         streams = SimpleNamespace(video=[SimpleNamespace(width=2, height=2, average_rate=10)])
 
         def demux(self, stream: object) -> list[SimpleNamespace]:
-            return [SimpleNamespace(size=1, pts=number, time_base=0.1) for number in range(10)]
+            return [SimpleNamespace(size=1, pts=place, time_base=tick) for place in stated]
 
         def decode(self, stream: object) -> list[Frame]:
-            return [Frame(time=number * 0.1, width=2, height=2, level=number) for number in (0, 1, 2, 6, 7)]
+            return [Frame(time=place * tick, width=2, height=2, level=place) for place in decoded]
 
         def close(self) -> None:
             """Nothing is open."""
 
     monkeypatch.setitem(sys.modules, "av", SimpleNamespace(open=lambda path: Container()))
+
+
+def test_frames_that_a_damaged_file_does_not_give_are_told_and_move_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_av(monkeypatch, stated=range(10), decoded=(0, 1, 2, 6, 7), tick=0.1)
     found = list(video_frames(tmp_path / "a.avi", Sampling("count", 5.0)))
     assert [(frame.number, frame.image.size > 0) for frame in found] == [
         (1, True), (3, False), (5, False), (7, True), (9, False)
@@ -158,23 +163,6 @@ def test_frames_that_a_damaged_file_does_not_give_are_told_and_move_no_other(
 
 def test_two_frames_of_one_time_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As some AVI files end."""
-
-    class Frame(SimpleNamespace):
-        def to_ndarray(self, *, format: str) -> np.ndarray:  # type: ignore[type-arg]
-            return np.full((2, 2, 3), self.level, np.uint8)
-
-    class Container:
-        streams = SimpleNamespace(video=[SimpleNamespace(width=2, height=2, average_rate=10)])
-
-        def demux(self, stream: object) -> list[SimpleNamespace]:
-            return [SimpleNamespace(size=1, pts=pts, time_base=1) for pts in (0, 1, 2, 2)]
-
-        def decode(self, stream: object) -> list[Frame]:
-            return [Frame(time=float(pts), width=2, height=2, level=7) for pts in (0, 1, 2, 2)]
-
-        def close(self) -> None:
-            """Nothing is open."""
-
-    monkeypatch.setitem(sys.modules, "av", SimpleNamespace(open=lambda path: Container()))
+    as_av(monkeypatch, stated=(0, 1, 2, 2), decoded=(0, 1, 2, 2), tick=1.0)
     found = list(video_frames(tmp_path / "a.avi", Sampling("all", 0.0)))
     assert [(frame.number, frame.image.size > 0) for frame in found] == [(n, True) for n in range(4)]

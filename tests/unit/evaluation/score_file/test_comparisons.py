@@ -13,6 +13,7 @@ import pytest
 import facewarden
 from facewarden.cli import main
 from facewarden.core.errors import BadInputError
+from facewarden.data.own.group_table import read_groups
 from facewarden.data.table import read_table, write_table
 from facewarden.metrics.laboratory.pair_differentials import pair_differentials
 
@@ -104,6 +105,16 @@ def test_people_without_groups_are_told(tmp_path: Path, capsys: pytest.CaptureFi
         facewarden.evaluate_comparisons(pairs, groups=tmp_path / "others.csv", threshold=1.0)
     assert main(["evaluate", "comparisons", str(pairs), "--groups", str(people), "--threshold", "1.5"]) == 0
     assert "sex f: FMR" in capsys.readouterr().out
+
+
+def test_a_table_of_groups_says_whether_its_people_were_rendered(tmp_path: Path) -> None:
+    pairs, _ = tables(tmp_path)
+    for word, simulated in (("yes", True), ("", False), ("no", False)):
+        write_table(tmp_path / "g.csv", {"subject": ["p1"], "attr_sex": ["f"], "simulated": [word]})
+        assert read_groups(tmp_path / "g.csv").simulated == simulated
+    write_table(tmp_path / "g.csv", {"subject": ["p1"], "attr_sex": ["f"], "simulated": ["maybe"]})
+    with pytest.raises(BadInputError, match=r"g\.csv: unknown simulated 'maybe'"):
+        facewarden.evaluate_comparisons(pairs, groups=tmp_path / "g.csv", threshold=1.0)
 
 
 def written(path: Path, rows: Sequence[tuple[object, ...]]) -> Path:
