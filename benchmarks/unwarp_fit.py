@@ -172,8 +172,8 @@ def main() -> None:
         intended_use="aligned faces of unknown origin that may have been moved by a smooth field, as the attack `warp` "
         "does; `puface_gated` uses it",
         limits=f"of drawn warps of other people {100 * found['left']:.0f} % of the energy is left; of a field of 16 "
-        "points up to two thirds of the protection stay, with noise or JPEG a part; gray, small photos are often told "
-        "as warped; cloaks that were made through it may survive it; aligned faces alone "
+        "points up to two thirds of the protection stay, with noise or JPEG a part; gray, small photos are often "
+        "detected as warped; cloaks that were made through it may survive it; aligned faces alone "
         "(docs/results/purifier_two.md)",
         settings={"network": {"widths": list(how.widths)}, "suspicion": likelihood(network, dev)},
     )
