@@ -63,7 +63,7 @@ def seen(faces: AlignedFaces, cloaked: Pixels, names: list[str]) -> dict[str, An
     found: dict[str, Any] = {}
     for name, values in figures.items():
         interval = mean_by_subject(np.asarray(values, np.float64), people, seed=0, proportion=False)
-        found[name] = {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+        found[name] = interval.as_json()
     return found
 
 

@@ -89,7 +89,7 @@ def _rate(
     outcomes = [nearest(Gallery(lab.crowd.split(seed), natural, moved, natural), people) for seed in SEEDS]
     hidden, _, _, owner, _ = collected(outcomes, people)
     rate = mean_by_subject(hidden, owner, seed=0)
-    return {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n}
+    return rate.as_json()
 
 
 def main() -> None:

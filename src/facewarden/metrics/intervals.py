@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,10 @@ class Interval:
     def words(self) -> str:
         """A rate in percent with its bounds and count, as tables and sentences print it."""
         return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%}), n = {self.n}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The figure, its bounds and its count, as figures and the JSON of results hold them."""
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
 
 
 def in_words(found: Interval | None) -> str | None:

@@ -72,7 +72,7 @@ def groups_json(found: Sequence[AttributeRates]) -> list[dict[str, Any]]:
     """Rates and measures as JSON values."""
 
     def rate(held: Interval | None) -> dict[str, Any] | None:
-        return None if held is None else {"value": held.value, "low": held.low, "high": held.high, "n": held.n}
+        return None if held is None else held.as_json()
 
     return [
         {

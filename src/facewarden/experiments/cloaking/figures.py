@@ -14,7 +14,7 @@ from facewarden.reporting.document import Figure
 def protection_figure(headlines: Headlines, *, purifiers: Sequence[str]) -> Figure | None:
     """Protection by purifier with intervals, one series per kind of evaluation recognizer."""
     rows = [
-        {"name": name, "series": KIND_WORDS[kind], "value": one.value, "low": one.low, "high": one.high, "n": one.n}
+        {"name": name, "series": KIND_WORDS[kind], **one.as_json()}
         for name in purifiers
         for kind in RECOGNIZER_KINDS
         if (one := headlines.rates.get((name, kind))) is not None

@@ -214,7 +214,4 @@ def _plain_line(line: Line, seeds: Seeds, found: Mapping[str, Interval | None]) 
 
 
 def _plain_all(found: Mapping[str, Interval | None]) -> dict[str, dict[str, float] | None]:
-    return {
-        name: None if one is None else {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
-        for name, one in found.items()
-    }
+    return {name: None if one is None else one.as_json() for name, one in found.items()}

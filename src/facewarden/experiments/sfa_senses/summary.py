@@ -92,9 +92,9 @@ class _Line:
         shown = {"name": self.name, "direction": self.direction, "unit": self.unit, **self.more}
         if gain is None:
             return {**shown, "cells": 0}
-        numbers = {name: _numbers(getattr(gain, name)) for name in ("before", "after", "gain", "closed")}
+        numbers = {name: getattr(gain, name).as_json() for name in ("before", "after", "gain", "closed")}
         if self.beside is not None:
-            numbers |= {"sfa": _numbers(self.beside.before), "minus_sfa": _numbers(self.beside.gain)}
+            numbers |= {"sfa": self.beside.before.as_json(), "minus_sfa": self.beside.gain.as_json()}
         return {**shown, **numbers, "ceiling": gain.ceiling, "cells": gain.cells, "samples": gain.samples}
 
 
@@ -247,10 +247,6 @@ def _verdict(gain: Interval, percent: float) -> str:
     if gain.high < 0:
         return "It lowers success."
     return "No effect beyond the interval."
-
-
-def _numbers(one: Interval) -> dict[str, Any]:
-    return {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
 
 
 def _rate(rate: Interval) -> str:

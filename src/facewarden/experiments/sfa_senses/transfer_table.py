@@ -63,6 +63,6 @@ def _row(place: dict[str, Any], hit: dict[str, Floats], subject: NDArray[Any], *
          place["direction"].replace("_", " "), rates[PLAIN].words, rates[MAIN].words,
          f"{points['value']:+.1f} ({points['low']:+.1f} to {points['high']:+.1f})"),
         {**place,
-         **{arm: {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n} for arm, rate in rates.items()},
+         **{arm: rate.as_json() for arm, rate in rates.items()},
          "points": points},
     )  # fmt: skip

@@ -198,6 +198,6 @@ def _species_table(found: Found) -> Table:
 def _plain(areas: Mapping[str, Mapping[str, Replicated]]) -> dict[str, Any]:
     def one(value: Replicated) -> dict[str, Any]:
         found = value.interval()
-        return {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "people": value.subjects}
+        return {**found.as_json(), "people": value.subjects}
 
     return {name: {group: one(value) for group, value in groups.items()} for name, groups in areas.items()}
