@@ -33,7 +33,8 @@ class FineTuning:
     """How the tracker is trained.
 
     Attributes:
-        people: how many people the gallery holds, attackers first: the cost grows with them.
+        people: how many people the gallery holds, attackers first: the cost grows with them. All attackers are in it,
+            however many.
         groups: of attackers.
         before: epochs on everybody outside of a group.
         after: epochs with everybody, one attacker cloaked.
@@ -49,6 +50,10 @@ class FineTuning:
     rate: Positive = 3e-4
     batch: Count = 32
     scale: Positive = 16.0
+
+    def enrolled(self, attackers: int) -> int:
+        """How many people the gallery holds at most, where so many cloak."""
+        return max(self.people, attackers, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +115,8 @@ def end_to_end(
         seed: of the order of photos.
     """
     cloaking = set(attackers)
-    names = [*attackers, *(who for who in halves.split.gallery if who not in cloaking)][: max(how.people, 2)]
+    names = [*attackers, *(who for who in halves.split.gallery if who not in cloaking)]
+    names = names[: how.enrolled(len(attackers))]
     outcomes: dict[str, UserOutcome] = {}
     for number in range(min(how.groups, len(attackers))):
         group = list(attackers[number :: how.groups])

@@ -308,10 +308,10 @@ def test_a_cloak_is_aimed_with_all_photos_of_its_person_in_view(
     assert told["aim"] == "centroid"
 
 
-def tracked(points: NDArray[np.float32], people: int, above: Callable[[], nn.Module], **how: Any) -> list[float]:
+def tracked(points: NDArray[np.float32], count: int, above: Callable[[], nn.Module], **how: Any) -> list[float]:
     """Share of every person's photos that a tracker knows which was trained on the same photos."""
-    each = len(points) // people
-    rows = {f"p{who}": tuple(range(who * each, (who + 1) * each)) for who in range(people)}
+    each = len(points) // count
+    rows = {f"p{who}": tuple(range(who * each, (who + 1) * each)) for who in range(count)}
     half = points.astype(np.float16)
     found = end_to_end(
         Halves(Split(rows, rows, ()), half, half, half), list(rows), above=above, how=FineTuning(**how), seed=0
@@ -335,6 +335,12 @@ def test_the_trained_tracker_learns_in_the_network_too() -> None:
     points = np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]], dtype=np.float32)  # no line parts them
     assert min(tracked(points, 2, above, before=0, after=0)) < 1
     assert tracked(points, 2, above, before=0, after=80, rate=3e-2) == [1.0] * 6
+
+
+def test_the_trained_tracker_enrolls_every_attacker_however_small_its_gallery() -> None:
+    points = np.eye(5, dtype=np.float32).repeat(2, axis=0)
+    assert tracked(points, 5, nn.Identity, people=3, before=0, after=0) == [1.0] * 15
+    assert [FineTuning(people=3).enrolled(attackers) for attackers in (1, 3, 5)] == [3, 3, 5]
 
 
 def test_the_cost_compares_the_purified_with_the_raw(tmp_path: Path) -> None:
