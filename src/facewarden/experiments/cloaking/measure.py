@@ -168,6 +168,11 @@ def measure(
     return cells
 
 
+def can_train(recognizer: Recognizer, tracker: str) -> bool:
+    """Whether a recognizer has the network that a tracker of `TRAINED` trains: an upper half, or any at all."""
+    return recognizer.halves() is not None if tracker == END_TO_END else any(True for _ in recognizer.parameters())
+
+
 def _by_training(
     lab: ExperimentCache,
     cloak: CloakRecipe,
@@ -183,7 +188,7 @@ def _by_training(
     outcomes: Outcomes = {}
     for recognizer in recognizers:
         model = lab.recognizer(recognizer)
-        if not (any(True for _ in model.parameters()) if whole else model.halves() is not None):
+        if not can_train(model, WHOLE_NETWORK if whole else END_TO_END):
             continue
         read: Callable[..., NDArray[Any]] = lab.treated if whole else partial(lab.halves, recognizer)
         natural = read(purifier=purifier)

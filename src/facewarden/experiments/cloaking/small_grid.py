@@ -14,7 +14,7 @@ from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
-from facewarden.experiments.cloaking.measure import CloakingResult, measure
+from facewarden.experiments.cloaking.measure import TRAINED, CloakingResult, can_train, measure
 from facewarden.experiments.cloaking.population import load_crowd
 from facewarden.experiments.cloaking.recognizer_build import build_recognizer
 from facewarden.metrics.intervals import Interval
@@ -98,13 +98,14 @@ def evaluate_cloaking(
         return resolve_purifier((purifiers or {}).get(label, label))
 
     lab = ExperimentCache(crowd, run, recognizer=recognizer_of, purifier=purifier_of, batch=batch)
+    skipped = dict(crowd.faces.skipped) | untrainable(lab, tracker, recognizer)
     if shard_call(CLOAKED_PEOPLE) is not None:
         note_input("faces", crowd.key)
         people = share(crowd.attackers(users, skip_people=skip_people), str, of=CLOAKED_PEOPLE, group=str)
         splits = [crowd.split(seed) for seed in seeds]
         for recipe in recipes:
             lab.cloak_ahead(recipe, people, purifiers=purifier, recognizers=recognizer, splits=splits)
-        return (), (), dict(crowd.faces.skipped)
+        return (), (), skipped
     cells: list[CloakingResult] = []
     for recipe in recipes:
         for treatment in purifier:
@@ -124,7 +125,28 @@ def evaluate_cloaking(
         out.mkdir(parents=True, exist_ok=True)
         files = (out / "cloaking.json",)
         write_json(files[0], {"set": crowd.faces.source, "cells": [cell.as_json() for cell in cells]})
-    return cell_metrics(cells, simulated=crowd.faces.simulated), files, dict(crowd.faces.skipped)
+    return cell_metrics(cells, simulated=crowd.faces.simulated), files, skipped
+
+
+def untrainable(lab: ExperimentCache, trackers: Sequence[str], recognizers: Sequence[str]) -> dict[str, int]:
+    """Reasons why some trackers cannot use some recognizers.
+
+    Raises:
+        BadInputError: a tracker can use none of them.
+    """
+    reasons: dict[str, int] = {}
+    for tracker in trackers:
+        if tracker not in TRAINED:
+            continue
+        without = [name for name in recognizers if not can_train(lab.recognizer(name), tracker)]
+        if len(without) == len(recognizers):
+            raise BadInputError(
+                f"no recognizer of {', '.join(without)} has a network that the tracker {tracker} can train",
+                hint=f"--tracker nearest, or --recognizer {EVALUATION_RECOGNIZERS[0]}",
+            )
+        words = f"has no network that {tracker} can train: not measured with it"
+        reasons |= {f"recognizer {name} {words}": 1 for name in without}
+    return reasons
 
 
 def parse_cloak(text: str, *, surrogates: Sequence[str]) -> CloakRecipe:
