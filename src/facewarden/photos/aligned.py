@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -66,11 +67,24 @@ def to_crops(images: Tensor) -> NDArray[np.uint8]:
 
 
 def choose_people(
-    photos: Sequence[FacePhoto], *, people: int, at_least: int, at_most: int, seed: int
+    photos: Sequence[FacePhoto],
+    *,
+    people: int,
+    at_least: int,
+    at_most: int,
+    seed: int,
+    left_out: Counter[str] | None = None,
 ) -> tuple[FacePhoto, ...]:
     """Choose people who have enough photos, and some of the photos of each, by seed.
 
     Photos that repeat another one byte for byte do not count, which is logged.
+
+    Args:
+        photos: of a set.
+        people: at most so many.
+        at_least, at_most: photos of each.
+        seed: of the choice.
+        left_out: receives reason -> how many photos of chosen people are not taken, and how many are repeated.
 
     Raises:
         BadInputError: fewer than two people have enough.
@@ -94,6 +108,9 @@ def choose_people(
         photos_of_person = sorted(by_person[person], key=lambda photo: photo.key)
         order = np.random.default_rng(derive(seed, "photos", person)).permutation(len(photos_of_person))[:at_most]
         picked += [photos_of_person[i] for i in sorted(order.tolist())]
+    if left_out is not None:
+        beyond = sum(len(by_person[person]) for person in chosen) - len(picked)
+        left_out.update({**repeated, **({f"photo beyond {at_most} of a person": beyond} if beyond else {})})
     return tuple(picked)
 
 

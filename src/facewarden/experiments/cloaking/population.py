@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,7 @@ They come first in every order of people, so that to pass over sixteen is to pas
 """
 SEALED_SHARE = 0.4
 """Share of the people, chosen by a hash of their ids, on whom only the last test of the second purifier is run."""
+TOO_FEW = "person with fewer than two photos with a face"
 _DISTRACTOR = "distractor:"
 
 
@@ -144,7 +146,8 @@ def load_crowd(
         pool, extra = all_photos, []
     if without_sealed:
         pool = tuple(photo for photo in pool if not is_sealed(photo.identity))
-    chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed)
+    left_out: Counter[str] = Counter()
+    chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed, left_out=left_out)
     chosen += _one_each(extra, distractors, seed=seed)
     recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
 
@@ -167,9 +170,11 @@ def load_crowd(
         tuple(arrays["key"].tolist()),
         dataset.name,
         dataset.simulated,
-        skipped,
+        {**left_out, **skipped},
     )
-    return crowd_of(faces)
+    crowd = crowd_of(faces)
+    few = min(people, len({photo.identity for photo in pool})) - len(crowd.people)
+    return replace(crowd, faces=replace(faces, skipped={**({TOO_FEW: few} if few else {}), **faces.skipped}))
 
 
 def is_sealed(identity: str) -> bool:

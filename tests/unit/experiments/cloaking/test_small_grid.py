@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from torch import Tensor, nn
 
 import facewarden
 from cloaking_plans import Patches
 from facewarden.core.errors import BadInputError
+from facewarden.data.content import REPEATED
 from facewarden.verbs.evaluated import Evaluated
 
 
@@ -41,3 +45,24 @@ def test_a_recognizer_that_a_tracker_cannot_train_is_named(photos: Path) -> None
     with pytest.raises(BadInputError, match="has a network that the tracker end_to_end can train") as refused:
         evaluate(photos, tracker="end_to_end")
     assert refused.value.hint == "--tracker nearest, or --recognizer mobilefacenet_512"
+
+
+def test_people_and_photos_that_take_no_part_are_counted_and_unreadable_files_named(
+    photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for who in ("alone", "blurred"):
+        (photos / who).mkdir()
+    Image.new("RGB", (112, 112)).save(photos / "alone" / "0.png")
+    for number in range(7):
+        Image.new("RGB", (112, 112), (9 * number, 99, 12)).save(photos / "p0" / f"more{number}.png")
+        (photos / "blurred" / f"{number}.png").write_bytes(f"{number} is no picture".encode())
+    shutil.copy(photos / "p0" / "0.png", photos / "p0" / "again.png")
+    with caplog.at_level(logging.WARNING, logger="facewarden"):
+        found = evaluate(photos)
+    assert found.skipped == {
+        "person with fewer than two photos with a face": 2,
+        REPEATED: 1,
+        "photo beyond 10 of a person": 2,
+        "unreadable photo: not a picture in a known format": 7,
+    }
+    assert ": blurred/0.png, blurred/1.png, blurred/2.png, blurred/3.png, blurred/4.png and 2 more" in caplog.text
