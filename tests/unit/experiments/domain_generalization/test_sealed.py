@@ -183,6 +183,33 @@ def test_a_freeze_needs_a_clean_repository_and_a_sealed_part(ran: Path, tmp_path
         facewarden.freeze(ran / "run", out=home / "other.json")
 
 
+def test_only_trainings_of_the_plan_as_it_is_now_are_frozen(ran: Path, tmp_path: Path) -> None:
+    home, run = tmp_path / "home", tmp_path / "run"
+    shutil.copytree(ran / "home", home)
+    shutil.copytree(ran / "run", run)
+    text = (ran / "plan.yaml").read_text(encoding="utf-8")
+    for name, pixels in (("other", 16), ("first", 8)):  # the first trainings of ours stay beside the others
+        plan = text.replace("model: {size: 32, pixels: 8}", f"model: {{size: 32, pixels: {pixels}}}")
+        (tmp_path / "plan.yaml").write_text(plan, encoding="utf-8")
+        facewarden.bench(tmp_path / "plan.yaml", out=run, resume=True)
+        facewarden.freeze(run, out=home / f"{name}.json")
+        frozen = json.loads((home / f"{name}.json").read_text())["cells"]
+        assert {one["id"] for one in frozen} == set(json.loads((run / "plan.json").read_text())["cells"])
+        assert {one["recipe"]["model"]["pixels"] for one in frozen if one["method"] == "ours"} == {pixels}
+    held = json.loads((run / "plan.json").read_text())
+    first = next(key for key, one in held["cells"].items() if one["name"] == "ours / half1_half2 / seed 0")
+    left = {key: one for key, one in held["cells"].items() if key != first}
+    (run / "plan.json").write_text(json.dumps({**held, "cells": left}))
+    with pytest.raises(BadInputError, match="ours / half1_half2 / seed 0 is not done"):
+        facewarden.freeze(run, out=home / "lacking.json")
+    (run / "plan.json").write_text(json.dumps({**held, "cells": {**held["cells"], "x": held["cells"][first]}}))
+    with pytest.raises(BadInputError, match="two cells are named ours / half1_half2 / seed 0"):
+        facewarden.freeze(run, out=home / "twice.json")
+    (run / "plan.json").write_text(json.dumps({name: held[name] for name in ("kind", "settings")}))
+    with pytest.raises(BadInputError, match=r"plan\.json does not list its cells"):
+        facewarden.freeze(run, out=home / "old.json")
+
+
 def settings(**changes: Any) -> dict[str, Any]:
     sealed = {"ours": "a", "rivals": ["b"], "protocols": ["half1_half2"], **changes}
     return {

@@ -23,6 +23,7 @@ from facewarden.experiments.engine.kind import CELLS
 
 FORMAT = 1
 _FIRST = 2  # version of the simulator that has sealed sites
+_Done = Mapping[str, tuple[str, Mapping[str, Any]]]
 
 
 def frozen_plan(run: Path, *, repository: Path) -> dict[str, Any]:
@@ -35,19 +36,19 @@ def frozen_plan(run: Path, *, repository: Path) -> dict[str, Any]:
     Raises:
         BadInputError: no such run, one without a sealed part, or one whose trainings are not all done.
     """
-    settings = _settings_of(run)
+    settings, keys = _plan_of_run(run)
     plan = plan_of(settings)
     if plan.sealed is None:
         raise BadInputError(f"{run}: its plan has no sealed part", hint="sealed: {ours: ..., rivals: [...], ...}")
-    cells = _kept_cells(run, plan, plan.sealed)
+    done = _results(run, keys)
     text = json.dumps(settings, sort_keys=True)
     return {
         "format": FORMAT,
         "commit": head_commit(repository),
         "code": code_digest(),
         "plan": {"sha256": hashlib.sha256(text.encode()).hexdigest(), "settings": settings},
-        "compared": _compared(run, plan, plan.sealed),
-        "cells": cells,
+        "cells": _kept_cells(run, done, plan, plan.sealed),
+        "compared": _compared(done, plan, plan.sealed),
     }
 
 
@@ -90,23 +91,32 @@ def sealed_simulation(sealed: SealedSettings, *, seed: int, version: int) -> dic
     return {"version": version, **given, **species, "domains": sites, "seed": seed}
 
 
-def _settings_of(run: Path) -> dict[str, Any]:
+def _plan_of_run(run: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings of the plan as the last call ran it, and the id of each of its cells by name."""
+    path = run / "plan.json"
     try:
-        held = read_json_bounded(run / "plan.json", limit="report_bytes")
+        held = read_json_bounded(path, limit="report_bytes")
         if held["kind"] != "presentation":
             raise ValueError(f"a plan of kind {held['kind']}")
         settings: dict[str, Any] = held["settings"]
-        return settings
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        keys: dict[str, str] = {}
+        for key, about in held["cells"].items() if "cells" in held else ():
+            if keys.setdefault(str(about["name"]), str(key)) != key:
+                raise ValueError(f"two cells are named {about['name']}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInputError(f"{run}: no run of a plan: {error}", hint="facewarden bench PLAN --out RUN") from error
+    if not keys:
+        raise BadInputError(f"{path} does not list its cells", hint=f"facewarden bench PLAN --out {run} --resume")
+    return settings, keys
 
 
-def _results(run: Path) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """Cell name -> id and result, of all that are done."""
+def _results(run: Path, keys: Mapping[str, str]) -> _Done:
+    """Cell name -> id and result, of those of the plan that are done; cells of earlier settings may lie beside them."""
     found = {}
-    for path in sorted((run / CELLS).glob(f"*/{DONE}")):
-        held = read_json_bounded(path, limit="report_bytes")
-        found[str(held["name"])] = (path.parent.name, held["result"])
+    for name, key in keys.items():
+        path = run / CELLS / key / DONE
+        if path.is_file():
+            found[name] = (key, read_json_bounded(path, limit="report_bytes")["result"])
     return found
 
 
@@ -116,8 +126,8 @@ def _seeds(plan: PresentationPlan, method: str, protocol: str) -> list[int]:
     )
 
 
-def _kept_cells(run: Path, plan: PresentationPlan, sealed: SealedSettings) -> list[dict[str, Any]]:
-    done, cells = _results(run), []
+def _kept_cells(run: Path, done: _Done, plan: PresentationPlan, sealed: SealedSettings) -> list[dict[str, Any]]:
+    cells = []
     for method in sealed.methods:
         for protocol in sealed.protocols:
             for seed in _seeds(plan, method, protocol):
@@ -133,9 +143,8 @@ def _kept_cells(run: Path, plan: PresentationPlan, sealed: SealedSettings) -> li
     return cells
 
 
-def _compared(run: Path, plan: PresentationPlan, sealed: SealedSettings) -> dict[str, Any]:
+def _compared(done: _Done, plan: PresentationPlan, sealed: SealedSettings) -> dict[str, Any]:
     """The rivals that ours is compared with, and the figures on the plan's own targets that chose among them."""
-    done = _results(run)
 
     def find(method: str, protocol: str, seed: int) -> Mapping[str, Any] | None:
         return done.get(f"{method} / {protocol} / seed {seed}", ("", None))[1]
