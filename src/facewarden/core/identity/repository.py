@@ -34,9 +34,14 @@ def commit_of(path: Path) -> str:
     """The commit that gave a file the content that it has now.
 
     Raises:
-        BadInputError: git is absent, or the file is in no commit, or has changed since.
+        BadInputError: git is absent, or the file is in no commit, or has changed since; or the clone is shallow: its
+            oldest commit seems to have added every file.
     """
     home, name = path.resolve().parent, path.name
+    if _git(home, "rev-parse", "--is-shallow-repository") == "true":
+        raise BadInputError(
+            f"{path}: a shallow clone does not tell which commit added it", hint="git fetch --unshallow, then again"
+        )
     commit = _git(home, "log", "-n", "1", "--format=%H", "--", name)
     if not commit:
         raise BadInputError(f"{path}: is in no commit", hint=f"git add {path} && git commit")

@@ -173,6 +173,16 @@ def test_what_was_changed_after_the_freeze_is_refused(
     assert not (home / "frozen.openings.json").exists()
 
 
+def test_a_shallow_clone_does_not_know_the_freezing_commit(ran: Path, tmp_path: Path) -> None:
+    shutil.copytree(ran / "home", tmp_path / "home")
+    git(tmp_path / "home", "commit", "-qm", "later", "--allow-empty")
+    git(tmp_path, "clone", "-q", "--depth", "1", (tmp_path / "home").as_uri(), "shallow")
+    with pytest.raises(BadInputError, match="shallow clone") as caught:
+        facewarden.unseal(tmp_path / "shallow" / "frozen.json", run=ran / "run", out=tmp_path / "o")
+    assert "git fetch --unshallow" in caught.value.hint
+    assert not (tmp_path / "shallow" / "frozen.openings.json").exists()
+
+
 def test_a_freeze_needs_a_clean_repository_and_a_sealed_part(ran: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="git repository"):
         facewarden.freeze(ran / "run", out=tmp_path / "f.json")
