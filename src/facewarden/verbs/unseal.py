@@ -16,7 +16,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.files import writing
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.identity.given import PathLike, path_of
-from facewarden.core.identity.repository import commit_of
+from facewarden.core.identity.repository import commits_of
 from facewarden.core.run import DONE
 from facewarden.experiments.domain_generalization.kept_weights import FILE
 from facewarden.experiments.domain_generalization.sealed.freeze import read_frozen, sealed_settings
@@ -65,12 +65,13 @@ def unseal(
     """
     path, folder = path_of(frozen), path_of(out)
     whole = read_frozen(path)
-    commit = commit_of(path)
+    commits = commits_of(path)
+    commit = commits[0]
     _check_weights(whole, path_of(run))
     if (folder / "plan.json").is_file() and not resume:
         raise BadInputError(f"{folder} holds a run already", hint="--resume to go on with it, or another --out")
     hold(folder)
-    number = begin_opening(path, commit=commit, out=folder, again=again, resume=resume)
+    number = begin_opening(path, commits=commits, out=folder, again=again, resume=resume)
     _copy_frozen(whole, path_of(run), folder / SHARED / FROZEN)
     settings = {**sealed_settings(whole, seed=int(commit[:_DIGITS], 16)), "opening": number, "commit": commit}
     command = f"facewarden unseal {shlex.quote(path.name)} --run RUN --out {shlex.quote(folder.name)}"

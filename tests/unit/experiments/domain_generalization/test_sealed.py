@@ -14,9 +14,12 @@ import pytest
 from scipy import stats
 
 import facewarden
+from facewarden.core.artifact import sha256
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.repository import commits_of
 from facewarden.experiments.domain_generalization.sealed import freeze as freezing
 from facewarden.experiments.domain_generalization.sealed.kind import asked
+from facewarden.experiments.domain_generalization.sealed.openings import begin_opening
 from facewarden.experiments.domain_generalization.sealed.summary import comparisons
 from facewarden.experiments.domain_generalization.settings import plan_of
 from facewarden.metrics.crossed import crossed_mean
@@ -171,6 +174,65 @@ def test_what_was_changed_after_the_freeze_is_refused(
     with pytest.raises(BadInputError, match="code that runs is not the one"):
         facewarden.unseal(home / "frozen.json", run=ran / "run", out=tmp_path / "o")
     assert not (home / "frozen.openings.json").exists()
+
+
+def committed(home: Path, *, older: bool) -> Path:
+    """The freeze file of a repository whose record of one opening is in a commit."""
+    record = home / "frozen.openings.json"
+    (one,) = json.loads(record.read_text())["openings"]
+    if older:
+        one = {name: value for name, value in one.items() if name not in ("freeze", "begun")}
+    record.write_text(json.dumps({"openings": [one]}))
+    git(home, "add", "-A")
+    git(home, "commit", "-qm", "opened")
+    return home / "frozen.json"
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_opening_counts_after_its_record_was_deleted_or_the_freeze_file_renamed(
+    ran: Path, opened: dict[str, Any], tmp_path: Path, older: bool
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(ran / "home", home)
+    freeze = committed(home, older=older)
+    (first,) = commits_of(freeze)
+    assert first == opened["data"]["commit"]
+    git(home, "rm", "-q", "frozen.openings.json")
+    git(home, "commit", "-qm", "tidy")
+    with pytest.raises(BadInputError, match=r"opened before \(1 times"):
+        facewarden.unseal(freeze, run=ran / "run", out=tmp_path / "o")
+    git(home, "mv", "frozen.json", "renamed.json")
+    git(home, "commit", "-qm", "rename")
+    renamed = home / "renamed.json"
+    assert commits_of(renamed)[0] == first  # the sites stay those of the freeze
+    with pytest.raises(BadInputError, match=r"opened before \(1 times"):
+        facewarden.unseal(renamed, run=ran / "run", out=tmp_path / "o")
+
+    def begin(**more: bool) -> int:
+        given = {"again": False, "resume": False, **more}
+        return begin_opening(renamed, commits=commits_of(renamed), out=tmp_path / "o", **given)
+
+    assert begin(again=True) == 2
+    assert begin(resume=True) == 2  # goes on with the one that was just begun
+    assert begin(again=True) == 3
+    held = json.loads((home / "renamed.openings.json").read_text())["openings"]
+    assert {one["freeze"] for one in held} == {sha256(renamed)}
+
+
+def test_openings_of_another_freeze_file_do_not_count(ran: Path, opened: dict[str, Any], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(ran / "home", home)
+    freeze = committed(home, older=False)
+    other = home / "other.json"
+    other.write_text(freeze.read_text() + "\n")
+    git(home, "add", "-A")
+    git(home, "commit", "-qm", "freeze again")
+    head = git(home, "rev-parse", "HEAD")
+    assert commits_of(other) == (head,)
+    assert begin_opening(other, commits=(head,), out=tmp_path / "o", again=False, resume=False) == 1
+    (home / "other.openings.json").write_text("[]")
+    with pytest.raises(BadInputError, match=r"other\.openings\.json: cannot be read: not a list of openings"):
+        facewarden.unseal(freeze, run=ran / "run", out=tmp_path / "p", again=True)
 
 
 def test_a_shallow_clone_does_not_know_the_freezing_commit(ran: Path, tmp_path: Path) -> None:
