@@ -69,7 +69,7 @@ def _lab(run: Path, *, out: Path | None, lab: Path | None, sign: Path | None, pd
     written = write_lab_report(run, out=out, lab=lab, sign=sign, pdf=pdf)
     lines = []
     for one in written.results.species:
-        found = {"APCER": one.apcer, "IAPAR": one.iapar}
+        found = {"APCER": one.apcer, "IAPAR at most" if one.iapar_is_bound else "IAPAR": one.iapar}
         rates = [f"{name} {number(rate.value, unit='%')} ({interval(rate.low, rate.high, unit='%', like=rate.value)}), "
                  f"n = {rate.n}" for name, rate in found.items() if rate is not None]  # fmt: skip
         silent = round(one.apnrr.value * one.presentations)

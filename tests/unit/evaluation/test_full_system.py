@@ -146,6 +146,30 @@ def test_the_laboratory_s_report_takes_iapar_and_both_thresholds_from_an_audit(t
     assert "Results: full system" not in held.not_measured
 
 
+def test_the_laboratory_s_report_of_an_audit_gives_the_figures_of_the_audit(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    whole = Manifest.read(captures(tmp_path / "set"))
+    for who in range(4, 8):  # of five bona fide captures the detector rejects one that enrolls, of one subject a probe
+        for number in (0, 4) if who == 4 else (0,):
+            face(tmp_path / "set", f"test{who}{number:02d}", red=who, green=40)
+    left = [row for row in whole if not (row.subject == "p5" and row.bona_fide)]  # its attacks have no reference
+    Manifest(tuple(left), root=whole.root, name="left").write(tmp_path / "set" / "left.csv")
+    audit_of = audited(tmp_path / "set" / "left.csv", tmp_path).report.presentation
+    held = write_lab_report(tmp_path / "run").results
+    told = {(one.name, one.group.get("species", "")): (one.value, one.low, one.high, one.n)
+            for one in audit_of.metrics}  # fmt: skip
+    for one in held.species:
+        assert one.iapar is not None
+        assert not one.iapar_is_bound
+        assert (one.iapar.value, one.iapar.low, one.iapar.high, one.iapar.n) == told["iapar", one.name]
+    assert told["iapar", "print_flat"][3] == 3 * 4
+    assert held.bpcer_matched is not None
+    assert told["frr_full_system", ""] == (held.bpcer_matched.value, held.bpcer_matched.low, held.bpcer_matched.high,
+                                           held.bpcer_matched.n)  # fmt: skip
+    assert (held.bpcer_matched.value, held.bpcer_matched.n) == (1 / 6, 6)
+    assert "such as those that enroll" in (tmp_path / "run" / "lab.md").read_text(encoding="utf-8")
+
+
 def test_where_subjects_of_attacks_have_no_bona_fide_capture_the_report_says_so(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     whole = Manifest.read(captures(tmp_path / "set"))

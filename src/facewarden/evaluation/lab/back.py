@@ -16,19 +16,22 @@ from facewarden.reporting.pages.document import Chapter, Status
 
 
 def result_chapters(
-    records: LabRecords, results: LabResults, *, match_from: str = "", simulated: bool
+    records: LabRecords, results: LabResults, *, match_from: str = "", all_compared: bool = False, simulated: bool
 ) -> list[Chapter]:
     """Attacks by species and series, the full system, bona fide presentations, responses and exclusions.
 
     Args:
         records, results: of the test.
         match_from: from which comparison score on a presentation matches, and where that comes from.
+        all_compared: as in `lab_results`.
         simulated: whether presentations were simulated.
     """
     status: Status = "simulated" if simulated else "measured"
     return [
         _attacks(results, simulated=simulated, status=status),
-        _full_system(records, results, match_from=match_from, simulated=simulated, status=status),
+        _full_system(
+            records, results, match_from=match_from, all_compared=all_compared, simulated=simulated, status=status
+        ),
         _bona_fide(results, simulated=simulated, status=status),
         _responses(results, simulated=simulated, status=status),
         _excluded(records),
@@ -76,7 +79,7 @@ def _counted(found: Mapping[str, tuple[int, int]]) -> list[tuple[str, tuple[int,
 
 
 def _full_system(
-    records: LabRecords, results: LabResults, *, match_from: str, simulated: bool, status: Status
+    records: LabRecords, results: LabResults, *, match_from: str, all_compared: bool, simulated: bool, status: Status
 ) -> Chapter:
     text: tuple[str, ...]
     if records.matched is None:
@@ -85,16 +88,30 @@ def _full_system(
             "matches its target, so the APCER bounds the IAPAR from above.",
         )
         return Chapter("full-system", "Results: full system", text, status="not measured")
-    rows = tuple((plain(one.name), rate(one.apcer), rate(one.iapar)) for one in results.species)
+    rows = tuple(
+        (plain(one.name), rate(one.apcer), _system_rate(one.iapar, bound=one.iapar_is_bound)) for one in results.species
+    )
     how = (f"Threshold of the comparison: {match_from}.",) if match_from else ()
-    whole = f"Bona fide presentations that the whole system rejects (detector or match): {rate(results.bpcer_matched)}."
+    rejected = _system_rate(results.bpcer_matched, bound=results.bpcer_matched_is_bound)
+    whole = f"Bona fide presentations that the whole system rejects (detector or match): {rejected}."
     text = ("Detector and recognizer as one system: IAPAR counts attacks that pass both.", *how, whole)
-    if results.uncompared:
+    if results.uncompared and all_compared:
         text += (
-            f"{results.uncompared} presentations pass the detector and have no comparison: they are in no rate here.",
+            "The recognizer compared presentations whatever the detector said of them. "
+            f"{results.uncompared} have no comparison, such as those that enroll: they are in no rate here.",
+        )
+    elif results.uncompared:
+        text += (
+            f"{results.uncompared} presentations pass the detector and have no comparison. A rate with such "
+            'presentations says "at most": attacks among them count as matches, bona fide ones as rejected. Where no '
+            "presentation that passes has a comparison, the rate is not measured.",
         )
     table = Table("IAPAR by species", ("PAI species", "APCER", "IAPAR"), rows, "", simulated)
     return Chapter("full-system", "Results: full system", text, (table,), status=status)
+
+
+def _system_rate(found: Interval | None, *, bound: bool) -> str:
+    return "not measured" if found is None else f"at most {rate(found)}" if bound else rate(found)
 
 
 def _bona_fide(results: LabResults, *, simulated: bool, status: Status) -> Chapter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,10 @@ class SpeciesResult:
         apcer: of the presentations with a response; None where there is none.
         bound: one-sided 95 % Clopper-Pearson bound of the APCER, as of independent presentations.
         apnrr: share without a response.
-        iapar: share that passes the detector and matches the target; None without a recognizer. What the detector
-            rejects needs no comparison.
+        iapar: share that passes the detector and matches the target; None without a recognizer, or where none of those
+            that pass has a comparison.
+        iapar_is_bound: whether some of those that pass have no comparison and count as matches: the true IAPAR can
+            only be lower.
         by_series: series -> (accepted, presentations with a response).
         by_attempt: attempt -> (accepted, presentations with a response).
         mechanisms: which part of the system decided -> attacks that it stopped.
@@ -41,6 +43,7 @@ class SpeciesResult:
     bound: float | None
     apnrr: Interval
     iapar: Interval | None
+    iapar_is_bound: bool
     by_series: Mapping[str, tuple[int, int]]
     by_attempt: Mapping[str, tuple[int, int]]
     mechanisms: Mapping[str, int]
@@ -55,9 +58,10 @@ class LabResults:
         bpcer, bpnrr: of bona fide presentations; the first None where none has a response.
         bona_fide, bona_fide_subjects: how many.
         bpcer_matched: share of bona fide presentations that the whole system rejects (BPCER or no match); None without
-            a recognizer.
+            a recognizer, or where none of those that pass has a comparison.
+        bpcer_matched_is_bound: whether some of those that pass have no comparison and count as rejected.
         threshold: accept iff score >= threshold.
-        uncompared: presentations that pass the detector and have no comparison; they are in no rate of the full system.
+        uncompared: presentations without a comparison where one was needed.
     """
 
     species: tuple[SpeciesResult, ...]
@@ -66,16 +70,20 @@ class LabResults:
     bona_fide: int
     bona_fide_subjects: int | None
     bpcer_matched: Interval | None
+    bpcer_matched_is_bound: bool
     threshold: float
     uncompared: int = 0
 
 
-def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
+def lab_results(records: LabRecords, *, threshold: float, all_compared: bool = False) -> LabResults:
     """Measure a test at a threshold.
 
     Args:
         records: of its presentations, without those that were excluded.
         threshold: accept iff score >= threshold.
+        all_compared: whether the recognizer compared presentations whatever the detector said of them, as in an audit;
+            those without a comparison are then in no rate of the full system. Else a recognizer behind the detector
+            sees what passes alone: what the detector rejects needs no comparison.
     """
     rows = records.rows
     subject, _ = subjects_of(rows)
@@ -90,16 +98,31 @@ def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
         who = np.unique(subject[chosen], return_inverse=True)[1]
         return count_interval(np.bincount(who, weights=hits[chosen].astype(np.float64)), np.bincount(who))
 
-    matched, decided = None, ~answered
-    if records.matched is not None:
-        matched = accepted & (records.matched == 1)
-        decided = answered & (np.isfinite(records.matched) | ~accepted)  # a recognizer behind it sees what passes alone
+    system = records.matched
+    matched = np.zeros(len(rows), bool) if system is None else accepted & (system == 1)
+    compared = answered if system is None else np.isfinite(system)
+    lost = answered & ~compared & (all_compared | accepted)
+
+    def of_system(hits: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> tuple[Interval | None, bool]:
+        """A rate of detector and recognizer, and whether it is an upper bound: those that are lost count as hits."""
+        chosen = chosen & answered
+        if system is None:
+            return None, False
+        if all_compared:
+            return share(hits, chosen & compared), False
+        if not (lost & chosen).any():
+            return share(hits, chosen), False
+        if not (accepted & compared & chosen).any():
+            return None, False
+        least, most = _some(share(hits & ~lost, chosen)), _some(share(hits | lost, chosen))
+        return replace(most, low=least.low), True
 
     found = []
     for code in np.unique(rows.species.codes[~live]):
         chosen = rows.species.codes == code
         passed = accepted & chosen & answered
         rate = share(accepted, chosen & answered)
+        iapar, bound = of_system(matched, chosen)
         found.append(
             SpeciesResult(
                 name=rows.species.names[int(code)],
@@ -110,26 +133,29 @@ def lab_results(records: LabRecords, *, threshold: float) -> LabResults:
                 apcer=rate,
                 bound=None if rate is None else upper_bound(int(passed.sum()), rate.n),
                 apnrr=_some(share(~answered, chosen)),
-                iapar=None if matched is None else share(matched, chosen & decided),
+                iapar=iapar,
+                iapar_is_bound=bound,
                 by_series=_by(records, "series", chosen & answered, accepted),
                 by_attempt=_by(records, "attempt", chosen & answered, accepted),
                 mechanisms=_stopped(records, chosen & answered & ~accepted),
             )
         )
+    rejected, bound = of_system(~matched, live)
     return LabResults(
         species=tuple(sorted(found, key=lambda one: one.name)),
         bpcer=share(~accepted, live & answered),
         bpnrr=_some(share(~answered, live)),
         bona_fide=int(live.sum()),
         bona_fide_subjects=int(np.unique(subject[live]).size) if known else None,
-        bpcer_matched=None if matched is None else share(~matched, live & decided),
+        bpcer_matched=rejected,
+        bpcer_matched_is_bound=bound,
         threshold=threshold,
-        uncompared=0 if matched is None else int((accepted & ~decided).sum()),
+        uncompared=int(lost.sum()),
     )
 
 
 def _some(found: Interval | None) -> Interval:
-    assert found is not None  # a species, and the bona fide class, have presentations
+    assert found is not None  # a species, the bona fide class and those that are lost have presentations
     return found
 
 

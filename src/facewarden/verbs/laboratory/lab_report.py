@@ -90,14 +90,15 @@ def write_lab_report(
     stated, match_from = _matching(read_lab(lab), table.parent / MATCH_RULE)
     records = read_records(table, match_threshold=stated.match_threshold)
     stated, found, tested = _at_threshold(stated, records, table, seed=seed)
-    results = lab_results(tested, threshold=found.thresholds[0].value)
+    all_compared = (table.parent / MATCH_RULE).is_file()  # an audit compares what its detector rejects as well
+    results = lab_results(tested, threshold=found.thresholds[0].value, all_compared=all_compared)
     _check_species(stated, [one.name for one in results.species], lab)
     simulated = records.rows.simulated
     evidence = collect_evidence(table.parent, also=[one for one in (lab,) if one is not None], leave_out=OWN)
     chapters = front_chapters(stated, tested, results, hashes=_hashes(run), simulated=simulated)
     if found.warnings:
         chapters.append(Chapter("remarks", "Remarks on the records", text=found.warnings))
-    chapters += result_chapters(tested, results, match_from=match_from, simulated=simulated)
+    chapters += result_chapters(tested, results, match_from=match_from, all_compared=all_compared, simulated=simulated)
     chapters += _measured(found, simulated=simulated)
     chapters.append(statistics_chapter(stated, tested, rounds=_ROUNDS, seed=seed))
     chapters.append(evidence_chapter(evidence, signed=sign is not None))

@@ -253,7 +253,59 @@ def test_what_the_detector_rejects_needs_no_comparison(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("\n".join([head, *map(",".join, cells)]) + "\n")
     again = lab_results(read_records(tmp_path / "r.csv", match_threshold=0.5), threshold=0.0)
     assert again.uncompared == 1
-    assert sum(one.iapar.n for one in again.species if one.iapar is not None) == 39
+    assert [one.iapar_is_bound for one in again.species] == [False, True]
+    assert sum(one.iapar.n for one in again.species if one.iapar is not None) == 40
+
+
+def sequential(path: Path, *, attacks: int, bona_fide: int) -> Path:
+    """A recognizer behind a detector that accepts 10 of 100 prints, all matches, and 90 of 100 bona fide presentations.
+
+    Args:
+        path: to write.
+        attacks, bona_fide: of those that pass, how many have a comparison.
+    """
+    rows = [f"{1 if n < 10 else -1},0,print,s{n},{0.9 if n < attacks else ''}" for n in range(100)]
+    rows += [f"{1 if n < 90 else -1},1,,b{n},{0.9 if n < bona_fide else ''}" for n in range(100)]
+    path.write_text("\n".join(["score,label,species,subject,match", *rows]) + "\n")
+    return path
+
+
+def test_an_iapar_of_some_that_pass_is_an_upper_bound_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = lab_results(read_records(sequential(tmp_path / "w.csv", attacks=10, bona_fide=90), match_threshold=0.5),
+                        threshold=0.0)  # fmt: skip
+    (full,) = whole.species
+    assert full.iapar is not None
+    assert whole.bpcer_matched is not None
+    assert (full.iapar.value, full.iapar_is_bound) == (0.1, False)
+    assert (whole.bpcer_matched.value, whole.bpcer_matched_is_bound) == (0.1, False)
+    table = sequential(tmp_path / "r.csv", attacks=4, bona_fide=80)
+    found = lab_results(read_records(table, match_threshold=0.5), threshold=0.0)
+    (some,) = found.species
+    assert some.iapar is not None
+    assert some.iapar_is_bound
+    assert (some.iapar.value, some.iapar.n, some.iapar.high) == (0.1, 100, full.iapar.high)  # of those known 4 %
+    assert some.iapar.low < 0.04  # no match among those that are not known
+    assert found.bpcer_matched is not None
+    assert found.bpcer_matched_is_bound
+    assert found.bpcer_matched.value == 0.2  # ten that the detector rejects and ten that are not known
+    assert found.bpcer_matched.low < 0.1
+    assert found.uncompared == 16
+    assert main(["report", str(table), "--form", "lab", "--lab", str(lab(tmp_path / "lab.json", species={})), "--out",
+                 str(tmp_path / "o")]) == 0  # fmt: skip
+    assert "IAPAR at most 10" in capsys.readouterr().out
+    page = (tmp_path / "o" / "lab.md").read_text(encoding="utf-8")
+    assert "at most 10" in page
+    assert "16 presentations pass the detector and have no comparison" in page
+
+
+def test_without_a_comparison_of_those_that_pass_there_is_no_iapar(tmp_path: Path) -> None:
+    table = sequential(tmp_path / "r.csv", attacks=0, bona_fide=90)
+    found = write_lab_report(table, lab=lab(tmp_path / "lab.json", species={}), out=tmp_path / "o").results
+    assert found.species[0].iapar is None
+    assert found.bpcer_matched is not None
+    assert "not measured" in (tmp_path / "o" / "lab.md").read_text(encoding="utf-8").split("IAPAR by species")[1]
 
 
 def test_a_template_that_nobody_filled_in_states_nothing(tmp_path: Path) -> None:
