@@ -24,6 +24,9 @@ MATCHED_WORDS: Mapping[str, str] = {
 }  # fmt: skip
 """Word of the column `matched`, as `folded` gives it -> 1 or 0."""
 
+NOTHING = frozenset({"none", "n/a", "na", "null", "-"})
+"""Words that stand in the column `excluded` where there is no reason, in small letters: they exclude nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class LabRecords:
@@ -83,7 +86,7 @@ def _without_excluded(rows: ScoredRows, texts: Mapping[str, Coded], matched: NDA
     held = texts.get("excluded")
     if held is None:
         return LabRecords(rows, texts, matched, {})
-    excludes = np.array([*(FLAG_WORDS.get(name.lower(), True) for name in held.names), False])
+    excludes = np.array([*(FLAG_WORDS.get(name.lower(), name.lower() not in NOTHING) for name in held.names), False])
     out = excludes[held.codes]  # a text is a reason; a column of flags says which
     counts: dict[tuple[str, str], int] = {}
     for row in np.flatnonzero(out):

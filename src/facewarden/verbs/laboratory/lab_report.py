@@ -27,7 +27,7 @@ from facewarden.evaluation.lab.front import front_chapters
 from facewarden.evaluation.lab.records import LabRecords, read_records
 from facewarden.evaluation.lab.results import LabResults, lab_results
 from facewarden.evaluation.lab.settings import LabSettings, lab_template, read_lab
-from facewarden.evaluation.score_file.halves import parted
+from facewarden.evaluation.score_file.halves import Parted, parted
 from facewarden.evaluation.score_file.measure import MeasuredScores, measure_scores
 from facewarden.evaluation.score_file.page import curves_chapter, threshold_chapters
 from facewarden.reporting.codec import read_report
@@ -159,11 +159,26 @@ def _at_threshold(
             f"{table}: no threshold, and no column split to set one on rows that are not reported",
             hint='"threshold" in lab.json, or a decision.json beside the records',
         )
-    parts = parted(records.rows, given=value is not None)
+    parts = _parted(records, given=value is not None)
     found = measure_scores(parts, threshold=value, seed=seed, rounds=_ROUNDS)
     if value is None:
         told = f"set on dev for EER; {parts.how}"
     return replace(stated, threshold_from=told), found, _tested(records)
+
+
+def _parted(records: LabRecords, *, given: bool) -> Parted:
+    try:
+        return parted(records.rows, given=given)
+    except BadInputError as error:  # what is excluded may be the cause, and a threshold is no option of this verb
+        n = sum(records.excluded.values())
+        if not n:
+            where = "" if given else ' on dev and on test; a known threshold is "threshold" in lab.json'
+            raise BadInputError(error.message, hint=f"both classes with scores are needed{where}") from error
+        reasons = ", ".join(repr(reason) for reason in sorted({why for _, why in records.excluded})[:3])
+        raise BadInputError(
+            f"{error.message}: {n} of {n + len(records.rows)} rows are excluded by the column excluded ({reasons})",
+            hint="leave the column excluded empty, or no, where a presentation counts",
+        ) from error
 
 
 def _tested(records: LabRecords) -> LabRecords:

@@ -236,6 +236,27 @@ def test_a_column_of_flags_says_which_presentations_are_excluded(tmp_path: Path)
     assert len(held.rows) == 58
 
 
+@pytest.mark.parametrize("word", ["none", "N/A", "na", "-", "NULL", "None"])
+def test_a_word_for_no_reason_excludes_nothing(tmp_path: Path, word: str) -> None:
+    held = read_records(records(tmp_path / "r.csv", excluded=["torn"] + [word] * 59), match_threshold=0.5)
+    assert held.excluded == {("print", "torn"): 1}
+    assert len(held.rows) == 59
+
+
+def test_where_too_much_is_excluded_the_error_says_so(tmp_path: Path) -> None:
+    table = records(tmp_path / "r.csv", excluded=[""] * 40 + ["checked"] * 20)
+    with pytest.raises(BadInputError) as caught:
+        write_lab_report(table, lab=lab(tmp_path / "lab.json"), out=tmp_path / "o")
+    assert "no bona fide row with a score" in caught.value.message
+    assert "20 of 60 rows are excluded by the column excluded ('checked')" in caught.value.message
+    assert caught.value.hint == "leave the column excluded empty, or no, where a presentation counts"
+    attacks = records(tmp_path / "r.csv", label=[0] * 60, species=["print"] * 60)
+    with pytest.raises(BadInputError) as caught:
+        write_lab_report(attacks, lab=lab(tmp_path / "lab.json"), out=tmp_path / "o")
+    assert "excluded" not in caught.value.message
+    assert caught.value.hint == "both classes with scores are needed"
+
+
 def test_what_the_detector_rejects_needs_no_comparison(tmp_path: Path) -> None:
     whole = lab_results(read_records(records(tmp_path / "r.csv"), match_threshold=0.5), threshold=0.0)
     head, *lines = (tmp_path / "r.csv").read_text().splitlines()
