@@ -80,6 +80,11 @@ def sharded(
             shard = parse_shard(str(text))
             if target is None:
                 raise BadInputError(f"--shard {shard} without a place for its results", hint=f"--{out}")
+            if out != "out" and bound.arguments.get("out") is not None:
+                raise BadInputError(
+                    f"nothing is written into --out with --shard {shard}: figures need all shares",
+                    hint=f"without --out; after facewarden merge, the command without --shard, with --{out} and --out",
+                )
             home = path_of(target)
             _refuse_other(home, str(shard), verb)
             settings = {name: _told(value) for name, value in bound.arguments.items() if name not in unrecorded}
