@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from facewarden.core.compute.computing import computes, placement
@@ -54,14 +57,21 @@ def evaluate_cloaks(
     count_workers(workers, items=0, batch=batch)
     if len(dataset) != 1:
         raise BadInputError("cloaking needs one set of photos", hint="--dataset lfw:PATH")
+    if splits < 1:
+        raise BadInputError(f"{splits} splits of the photos", hint="--splits 1 or more")
     used: tuple[RecognizerLike, ...] = recognizer or EVALUATION_RECOGNIZERS
-    metrics, files, skipped = evaluate_cloaking(
+    names = {"surrogate": tuple(labeled(surrogate)), "purifier": tuple(labeled(purifier)),
+             "recognizer": tuple(labeled(used))}  # fmt: skip
+    given = {"dataset": dataset, "cloak": cloak, "tracker": tracker, **names, "users": (users,),
+             "skip-people": (skip_people,), "splits": (splits,), "aligner": (aligner,), "seed": (seed,),
+             **({} if precision is None else {"precision": (precision,)})}  # fmt: skip
+    found = evaluate_cloaking(
         dataset=dataset[0],
         cloak=cloak,
-        surrogate=tuple(labeled(surrogate)),
-        purifier=tuple(labeled(purifier)),
         tracker=tracker,
-        recognizer=tuple(labeled(used)),
+        surrogate=names["surrogate"],
+        purifier=names["purifier"],
+        recognizer=names["recognizer"],
         recognizers=labeled((*surrogate, *used)),
         purifiers=labeled(purifier),
         users=users,
@@ -71,7 +81,17 @@ def evaluate_cloaks(
         run=run,
         workers=workers,
         batch=batch,
+        command=f"facewarden evaluate cloaking {_options(given)} --out DIR",
         out=out,
     )
-    simulated = any(metric.simulated for metric in metrics)
-    return Evaluated(metrics, None, simulated, files, skipped, placement().resolved())
+    computed = placement().resolved()
+    return Evaluated(found.metrics, None, found.simulated, found.files, found.skipped, computed, found.warnings)
+
+
+def _options(given: Mapping[str, Iterable[object]]) -> str:
+    """Options as they are typed. Results are published: of paths on this machine only the last name is told."""
+    words: list[str] = []
+    for name, values in given.items():
+        told = (re.sub(r"[^\s:\"]*/(?=[^/])", "", str(value)) for value in values)
+        words += [f"--{name}", *map(shlex.quote, told)]
+    return " ".join(words)

@@ -60,7 +60,7 @@ def cloaking(
             what the settings of each say, float32 for most.
         workers: processes that read photos and find faces; all cores when 0. No figure depends on it.
         batch: faces that go through a recognizer together.
-        out: folder for cloaking.json.
+        out: folder for cloaking.json; one that holds results of other settings is refused.
     """
     check_device(device)
     check_shard(shard)

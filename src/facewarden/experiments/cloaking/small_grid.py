@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from facewarden.core.cloak import read_cloak
+from facewarden.core.compute.computing import placement
 from facewarden.core.compute.shards import note_input, shard_call, share
 from facewarden.core.errors import BadInputError
-from facewarden.core.files import write_json
 from facewarden.core.resolve import PurifierLike, RecognizerLike, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Purifier, Recognizer
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
+from facewarden.experiments.cloaking.finetuned_tracker import FineTuning
+from facewarden.experiments.cloaking.grid_file import grid_file, told_model, write_grid
 from facewarden.experiments.cloaking.measure import TRAINED, CloakingResult, can_train, measure
-from facewarden.experiments.cloaking.population import load_crowd
+from facewarden.experiments.cloaking.population import Population, load_crowd
 from facewarden.experiments.cloaking.recognizer_build import build_recognizer
 from facewarden.metrics.intervals import Interval
 from facewarden.recognizers.parts.ensembles import CLOAK_SURROGATES, EVALUATION_RECOGNIZERS
@@ -23,6 +26,25 @@ from facewarden.reporting.document import Metric
 
 CLOAKED_PEOPLE = "people who cloak"
 """What is shared out of this experiment."""
+
+
+@dataclass(frozen=True)
+class SmallGrid:
+    """What was measured.
+
+    Attributes:
+        metrics: of every cell; empty in a call with a shard.
+        files: what was written.
+        simulated: whether the faces were rendered.
+        skipped: reason -> how many photos, people or recognizers took no part.
+        warnings: what a reader must know before any figure.
+    """
+
+    metrics: tuple[Metric, ...]
+    files: tuple[Path, ...]
+    simulated: bool
+    skipped: dict[str, int]
+    warnings: tuple[str, ...]
 
 
 def evaluate_cloaking(
@@ -44,8 +66,9 @@ def evaluate_cloaking(
     run: Path = Path("runs/cloaking"),
     workers: int = 1,
     batch: int = 32,
+    command: str = "",
     out: Path | None = None,
-) -> tuple[tuple[Metric, ...], tuple[Path, ...], dict[str, int]]:
+) -> SmallGrid:
     """Measure every combination of cloaks, purifiers, trackers and evaluation recognizers.
 
     Args:
@@ -65,15 +88,13 @@ def evaluate_cloaking(
         run: folder that keeps cloaks and embeddings for the next time.
         workers: processes that read photos and find faces, all cores when 0; no figure depends on it.
         batch: faces that go through a recognizer together.
-        out: folder for cloaking.json.
+        command: what to type to get the same figures, for the file.
+        out: folder for cloaking.json; the file is replaced by one of the same settings alone.
 
     In a call with a shard of the `CLOAKED_PEOPLE` these are cloaked and embedded into `run`, and nothing is measured.
 
-    Returns:
-        Metrics, written files, and what was skipped by reason.
-
     Raises:
-        BadInputError: what is asked for cannot be done.
+        BadInputError: what is asked for cannot be done, or the folder holds results of other settings.
     """
     if not (cloak and purifier and tracker and recognizer and seeds):
         raise BadInputError("nothing to measure", hint="--cloak lowkey:8 --purifier identity jpeg --tracker nearest")
@@ -99,13 +120,24 @@ def evaluate_cloaking(
 
     lab = ExperimentCache(crowd, run, recognizer=recognizer_of, purifier=purifier_of, batch=batch)
     skipped = dict(crowd.faces.skipped) | untrainable(lab, tracker, recognizer)
+    simulated = crowd.faces.simulated
     if shard_call(CLOAKED_PEOPLE) is not None:
         note_input("faces", crowd.key)
         people = share(crowd.attackers(users, skip_people=skip_people), str, of=CLOAKED_PEOPLE, group=str)
         splits = [crowd.split(seed) for seed in seeds]
         for recipe in recipes:
             lab.cloak_ahead(recipe, people, purifiers=purifier, recognizers=recognizer, splits=splits)
-        return (), (), skipped
+        return SmallGrid((), (), simulated, skipped, ())
+    settings = {
+        "faces": crowd.key, "aligner": aligner, "photos": photos, "distractors": distractors, "users": users,
+        "skip_people": skip_people, "seeds": list(seeds), "cloaks": list(cloak), "trackers": list(tracker),
+        "surrogates": [told_model(lab.recognizer(name).card) for name in surrogate],
+        "recognizers": [told_model(lab.recognizer(name).card) for name in recognizer],
+        "purifiers": [told_model(lab.purifier(name).card) for name in purifier],
+        "precision": placement().resolved()["precision"],
+    }  # fmt: skip
+    path = None if out is None else grid_file(out, settings)
+    warnings = small_galleries(crowd, tracker, attackers=len(crowd.attackers(users, skip_people=skip_people)))
     cells: list[CloakingResult] = []
     for recipe in recipes:
         for treatment in purifier:
@@ -120,12 +152,28 @@ def evaluate_cloaking(
                     skip_people=skip_people,
                     seeds=seeds,
                 )
-    files: tuple[Path, ...] = ()
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        files = (out / "cloaking.json",)
-        write_json(files[0], {"set": crowd.faces.source, "cells": [cell.as_json() for cell in cells]})
-    return cell_metrics(cells, simulated=crowd.faces.simulated), files, skipped
+    files = () if path is None else (
+        write_grid(path, cells, source=crowd.faces.source, simulated=simulated, settings=settings, skipped=skipped,
+                   warnings=warnings, command=command),
+    )  # fmt: skip
+    return SmallGrid(cell_metrics(cells, simulated=simulated), files, simulated, skipped, warnings)
+
+
+def small_galleries(crowd: Population, trackers: Sequence[str], *, attackers: int) -> tuple[str, ...]:
+    """What must be said of trackers whose gallery holds a part of the people: theirs is the easier search.
+
+    Args:
+        crowd: everybody.
+        trackers: which trackers.
+        attackers: how many people cloak.
+    """
+    enrolled, people = FineTuning().enrolled(attackers), len(crowd.people)
+    strangers = len(crowd.split(0).distractors)
+    if enrolled >= people and not strangers:
+        return ()
+    others = f" and none of {strangers} distractors" if strangers else ""
+    words = f"the gallery holds {min(enrolled, people)} of {people} people{others}"
+    return tuple(f"{tracker}: {words}" for tracker in trackers if tracker in TRAINED)
 
 
 def untrainable(lab: ExperimentCache, trackers: Sequence[str], recognizers: Sequence[str]) -> dict[str, int]:
