@@ -17,6 +17,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.identity.given import labeled
 from facewarden.core.resolve import RecognizerLike, resolve_aligner, resolve_recognizer
 from facewarden.core.roles import Recognizer
+from facewarden.data.alike_names import alike_words
 from facewarden.data.datasets import Dataset, FacePhoto, open_dataset
 from facewarden.data.own.photo_lists import OwnPairs
 from facewarden.data.text import counted_reasons, printable
@@ -177,6 +178,7 @@ def _measure(
         groups, without = errors_by_group(
             people_told, people[rows], vectors, threshold=model.card.match_threshold, seed=seed, rounds=rounds
         )
+    alike = alike_words(set(people.tolist()), what="People").removesuffix(".")
     if lost:
         left_out["pair with a photo left out"] = lost
     return Verification(
@@ -196,6 +198,7 @@ def _measure(
             *_unresolved(summary, impostor),
             *([TURNED] if summary.eer.low > 0.5 else []),
             *([without] if without else []),
+            *([alike] if alike else []),
         ),
         groups=groups,
     )

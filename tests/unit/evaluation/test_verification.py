@@ -66,6 +66,15 @@ def test_what_cannot_be_used_is_counted(colors, people):
     assert (found.photos, found.genuine, found.impostor) == (11, 10, 45)
 
 
+def test_two_spellings_of_one_person_are_said(colors, people, caplog):
+    (people / "Bo_Roe").rename(people / "ann_doe")
+    told = "People that differ in letter case or leading zeros alone count as different: Ann_Doe, ann_doe"
+    with caplog.at_level("INFO", logger="facewarden"):
+        (found,) = verify([colors], [str(people)], aligner="precropped", rounds=20)
+    assert told in found.notes
+    assert told in caplog.text  # whoever opens the folder is told, an audit with --faces too
+
+
 def test_lfw_goes_by_its_list_and_folds(colors, people):
     names = list(COLORS)
     rows = ["fold\tsame\tname1\tindex1\tname2\tindex2"]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from facewarden.core.errors import BadInputError
 from facewarden.core.labels import Split
+from facewarden.data.alike_names import alike_words
 from facewarden.data.datasets.parts.base import Dataset, FacePhoto, folders_in, relative_key
 from facewarden.data.datasets.parts.example import write_pictures
 from facewarden.data.photo_files import list_photos
@@ -75,6 +76,7 @@ class Folder(Dataset):
         elif self._loose:
             notes.append(f"{len(self._loose)} loose photos beside the folders of people are left out")
         notes += _deeper(inside)
+        notes += [alike] if (alike := alike_words(self._people, what="People").removesuffix(".")) else []
         self.layout = tuple(notes)
         self.unread, self.others = dict(listing.unread), listing.others
         self.notes = (*notes, *(f"{count} x {what}" for what, count in listing.unread.items()))

@@ -12,6 +12,7 @@ from facewarden.core.compute.shards import note_input, shard_call, share
 from facewarden.core.errors import BadInputError
 from facewarden.core.resolve import PurifierLike, RecognizerLike, resolve_purifier, resolve_recognizer
 from facewarden.core.roles import Purifier, Recognizer
+from facewarden.data.alike_names import alike_words
 from facewarden.experiments.cloaking.array_store import Store
 from facewarden.experiments.cloaking.cache import ExperimentCache
 from facewarden.experiments.cloaking.cloak_recipe import CloakRecipe
@@ -137,7 +138,11 @@ def evaluate_cloaking(
         "precision": placement().resolved()["precision"],
     }  # fmt: skip
     path = None if out is None else grid_file(out, settings)
-    warnings = small_galleries(crowd, tracker, attackers=len(crowd.attackers(users, skip_people=skip_people)))
+    alike = alike_words(crowd.people, what="People")
+    warnings = (
+        *([alike] if alike else []),
+        *small_galleries(crowd, tracker, attackers=len(crowd.attackers(users, skip_people=skip_people))),
+    )
     cells: list[CloakingResult] = []
     for recipe in recipes:
         for treatment in purifier:

@@ -119,3 +119,10 @@ def test_a_gallery_of_a_part_of_the_people_is_said(photos: Path, monkeypatch: py
     monkeypatch.setattr(small_grid, "FineTuning", partial(FineTuning, people=3))
     found = evaluate(photos, recognizer=InTwo("four"), tracker=["nearest", "end_to_end"])
     assert found.warnings == ("end_to_end: the gallery holds 3 of 4 people",)
+
+
+def test_two_spellings_of_one_person_are_said(photos: Path, tmp_path: Path) -> None:
+    (photos / "p1").rename(photos / "P0")
+    told = "People that differ in letter case or leading zeros alone count as different: P0, p0."
+    assert evaluate(photos, out=tmp_path / "out").warnings == (told,)
+    assert json.loads((tmp_path / "out" / "cloaking.json").read_text())["warnings"] == [told]
