@@ -99,7 +99,7 @@ def choose_people(
     if len(enough) < 2:
         raise BadInputError(
             f"only {len(enough)} of {len(by_person)} people have {at_least} photos or more",
-            hint="one folder per person, several photos in each: --faces DIR",
+            hint="a set with several photos of each person: facewarden data check",
         )
     draw = np.random.default_rng(derive(seed, "people"))
     chosen = sorted(draw.permutation(enough)[:people].tolist())

@@ -147,7 +147,10 @@ def load_crowd(
     if without_sealed:
         pool = tuple(photo for photo in pool if not is_sealed(photo.identity))
     left_out: Counter[str] = Counter()
-    chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed, left_out=left_out)
+    try:
+        chosen = choose_people(pool, people=people, at_least=2, at_most=photos, seed=seed, left_out=left_out)
+    except BadInputError as error:
+        raise BadInputError(f"{dataset.name}: {error.message}", hint=error.hint) from error
     chosen += _one_each(extra, distractors, seed=seed)
     recipe: dict[str, Any] = {"set": dataset.name, "photos": photos_hash(chosen), "aligner": aligner}
 

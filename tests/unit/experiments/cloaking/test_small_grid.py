@@ -126,3 +126,12 @@ def test_two_spellings_of_one_person_are_said(photos: Path, tmp_path: Path) -> N
     told = "People that differ in letter case or leading zeros alone count as different: P0, p0."
     assert evaluate(photos, out=tmp_path / "out").warnings == (told,)
     assert json.loads((tmp_path / "out" / "cloaking.json").read_text())["warnings"] == [told]
+
+
+def test_a_set_with_too_few_photos_is_named(tmp_path: Path) -> None:
+    for who in ("ann", "bob"):
+        (tmp_path / "faces" / who).mkdir(parents=True)
+        Image.new("RGB", (112, 112)).save(tmp_path / "faces" / who / "1.png")
+    with pytest.raises(BadInputError, match="faces: only 0 of 2 people have 2 photos or more") as refused:
+        evaluate(tmp_path / "faces")
+    assert "--faces" not in str(refused.value.hint)
