@@ -65,6 +65,30 @@ def test_integers_of_a_quantized_tflite_are_scaled(tmp_path: Path) -> None:
     assert torch.allclose(found, by_formula(), atol=0.03)
 
 
+@pytest.mark.parametrize(
+    ("quantized", "settings", "hint"),
+    [
+        ((1 / 255, 0), {"mean": 127.5, "std": 127.5}, '"mean": 0, "std": 255'),
+        ((1 / 127.5, 127), {"mean": 0, "std": 255}, '"mean": 127, "std": 127.5'),
+        ((1 / 255, 0), {"mean": 0.5, "std": 0.5, "range": 1}, '"mean": 0, "std": 1'),
+        ((1 / 255, 0), {}, '"mean": 0, "std": 255'),
+        ((4.8 / 255, 114), {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "range": 1}, None),
+    ],
+)
+def test_pixels_that_a_quantized_input_cannot_hold_are_refused(
+    tmp_path: Path, quantized: tuple[float, int], settings: dict[str, Any], hint: str | None
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    card = {**CARD, "settings": {**SETTINGS, **settings}}
+    path = write_tiny(tmp_path / "q.tflite", weights=127.5 * WEIGHTS, quantized=quantized, card=card)
+    if hint is None:
+        assert len(resolve_detector(str(path))(batch()).score) == 5
+        return
+    with pytest.raises(BadInputError, match="its quantized input holds") as error:
+        resolve_detector(str(path))
+    assert error.value.hint == hint
+
+
 def test_openvino_gives_what_its_onnx_file_gives(tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     path = onnx_model(tmp_path, "softmax", file_layout="NHWC", side=16, output="probability", scale=None)

@@ -46,6 +46,7 @@ class FileGraph(ABC):
         outputs: what it gives.
         dtype: numpy type of what it is given.
         exact: relative difference below which two of its answers are the same.
+        held: smallest and largest number that a quantized input can hold; None of any other.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class FileGraph(ABC):
     outputs: tuple[End, ...]
     dtype: Any
     exact: float = 1e-4
+    held: tuple[float, float] | None = None
 
     @abstractmethod
     def run(self, pictures: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -17,6 +17,9 @@ from facewarden.nn.foreign.graph import FileGraph
 from facewarden.nn.foreign.probe import set_to_evaluation
 from facewarden.nn.foreign.settings import InputSettings, Layout
 
+_RANGE_SLACK = 0.05
+"""Share of the range of a quantized input by which its ends may be off: they are taken from a few pictures."""
+
 
 class ForeignNetwork(nn.Module, ABC):
     """Computes the outputs of a batch of pictures, in parts where it takes a few at a time.
@@ -119,6 +122,21 @@ class FileNetwork(ForeignNetwork):
             raise BadInputError(
                 f"{path}: takes uint8, gray levels of 0..255, so that mean and std cannot apply",
                 hint='"mean": 0, "std": 1, "range": 255',
+            )
+        self._check_held(settings)
+
+    def _check_held(self, settings: InputSettings) -> None:
+        """Refuse pixels that a quantized input would cut off, or of whose range it would see a part of its own."""
+        if self.graph.held is None:
+            return
+        low, high = self.graph.held
+        ends = (np.array([[0], [settings.range]]) - np.array(settings.mean)) / np.array(settings.std)
+        width = high - low
+        if max(abs(ends.min() - low), abs(ends.max() - high)) > _RANGE_SLACK * width:
+            raise BadInputError(
+                f"{self.source}: does not take what its card says: by its mean and std pixels are {ends.min():.3g} to "
+                f"{ends.max():.3g}, its quantized input holds {low:.3g} to {high:.3g}",
+                hint=f'"mean": {0 - low * settings.range / width:.4g}, "std": {settings.range / width:.4g}',
             )
 
     def _side(self, settings: InputSettings) -> int | None:

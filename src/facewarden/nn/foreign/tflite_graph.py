@@ -47,6 +47,10 @@ class TfliteGraph(FileGraph):
             raise BadInputError(
                 f"{path}: its int8 input has no scale", hint="export it with the scale of its input, or as float32"
             )
+        if self._quantized:
+            kind: Any = _TYPES[self.input.dtype]
+            (scale, zero), bounds = _scale(self._given[0]), np.iinfo(kind)
+            self.held = scale * (bounds.min - zero), scale * (bounds.max - zero)
         self.exact = 1e-4 if self.dtype is np.float32 and not self._quantized else 5e-3
         self._shape = tuple(int(side) for side in self._given[0]["shape"])
 
