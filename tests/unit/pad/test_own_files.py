@@ -110,6 +110,22 @@ def test_openvino_gives_what_its_onnx_file_gives(tmp_path: Path) -> None:
     assert resolve_recognizer(str(tmp_path / "two.xml")).dim == 64
 
 
+def test_weights_of_openvino_that_are_cut_or_gone_are_named(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    path = onnx_model(tmp_path, "softmax", file_layout="NHWC", side=16, output="probability", scale=None)
+    openvino.save_model(openvino.convert_model(str(path)), str(tmp_path / "toy.xml"), compress_to_fp16=False)
+    weights = tmp_path / "toy.bin"
+    weights.write_bytes(weights.read_bytes()[:3])
+    with pytest.raises(BadInputError, match="that can run: ") as cut:
+        resolve_detector(str(tmp_path / "toy.xml"))
+    assert "Exception from" not in cut.value.message
+    assert cut.value.hint == "copy toy.xml and toy.bin again, or convert it again"
+    weights.unlink()
+    with pytest.raises(BadInputError, match=r"its weights toy\.bin are not beside it") as gone:
+        resolve_detector(str(tmp_path / "toy.xml"))
+    assert gone.value.hint == "copy toy.bin there"
+
+
 @pytest.mark.parametrize("suffix", [".tflite", ".xml"])
 def test_a_file_that_is_none_is_refused_in_words(tmp_path: Path, suffix: str) -> None:
     pytest.importorskip("ai_edge_litert" if suffix == ".tflite" else "openvino")

@@ -81,5 +81,10 @@ def _open(path: Path) -> tuple[Any, Any]:
         graph = core.read_model(str(path))
         return graph, core.compile_model(graph, "CPU", hints)
     except Exception as error:  # openvino's own types exist only where it is installed
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadInputError(f"{path}: not an OpenVINO model that can run: {told}", hint="convert it again") from error
+        weights = path.with_suffix(".bin")
+        lines = [line for line in str(error).splitlines() if line.strip()]  # the first ones name files of openvino
+        told = lines[-1] if lines else type(error).__name__
+        hint = f"copy {path.name} and {weights.name} again, or convert it again"
+        if not weights.is_file():
+            told, hint = f"its weights {weights.name} are not beside it ({told})", f"copy {weights.name} there"
+        raise BadInputError(f"{path}: not an OpenVINO model that can run: {told}", hint=hint) from error
