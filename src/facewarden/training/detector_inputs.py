@@ -64,6 +64,8 @@ def read_views(
             view = detector.crop(batch, size=detector.view_size, scale=detector.view_scale)
         first = next(iter(view.images.values()))
         groups.setdefault((*first.shape[-2:], int(view.box is not None)), []).append(view)
+    if not wanted:
+        raise BadInputError(f"{manifest.name}: no rows to read, a split is empty", hint="facewarden data check")
     if not groups:
         raise BadInputError(f"{manifest.name}: no capture can be read", hint="facewarden data check")
     return [joined(group) for group in groups.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -72,6 +72,30 @@ class SfaSettings:
             raise BadInputError(f"a patience of {self.patience}, flat {self.flat:g}", hint="--patience 2")
 
 
+def check_learnable(detector: Detector, heads: Sequence[str]) -> None:
+    """Refuse a detector that generators cannot be trained against.
+
+    Raises:
+        BadInputError: it gives no gradient of color images, or lacks a head.
+    """
+    for head in heads:
+        check_head(detector, head)
+    if not detector.differentiable or "rgb" not in detector.modalities:
+        raise BadInputError(
+            f"{type(detector).__name__} gives no gradient of color images", hint="train SFA on a surrogate"
+        )
+
+
+def check_classes(labels: Iterable[int | None]) -> None:
+    """Refuse samples to learn from that are of one class, or none.
+
+    Raises:
+        BadInputError: they are.
+    """
+    if set(labels) != {0, 1}:
+        raise BadInputError("SFA learns from bona fide and attack samples", hint="a train split with both labels")
+
+
 def fit_pair(
     detector: Detector,
     views: Sequence[FaceBatch],
@@ -107,15 +131,8 @@ def fit_pair(
     """
     if settings.patience and not held_out:
         raise BadInputError("patience needs held-out samples to watch", hint="captures with a dev split, or patience 0")
-    for head in settings.heads:
-        check_head(detector, head)
-    if not detector.differentiable or "rgb" not in detector.modalities:
-        raise BadInputError(
-            f"{type(detector).__name__} gives no gradient of color images", hint="train SFA on a surrogate"
-        )
-    labels = {int(label) for view in views if view.label is not None for label in view.label.tolist()}
-    if labels != {0, 1}:
-        raise BadInputError("SFA learns from bona fide and attack samples", hint="a train split with both labels")
+    check_learnable(detector, settings.heads)
+    check_classes(int(label) for view in views if view.label is not None for label in view.label.tolist())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "sfa"))
         pair = GeneratorPair(

@@ -25,7 +25,7 @@ from facewarden.data.results import Result
 from facewarden.evaluation.sampling import balanced_samples
 from facewarden.nn.gradient_sources.generator_pair import ROLE
 from facewarden.training.detector_inputs import read_views
-from facewarden.training.sfa import SfaSettings, Target, fit_pair, pair_settings
+from facewarden.training.sfa import SfaSettings, Target, check_classes, check_learnable, fit_pair, pair_settings
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,17 +103,22 @@ def sfa(
     if precision is not None:
         recipe["precision"] = precision
     model = resolve_detector(detector)
+    check_learnable(model, settings.heads)
+    train = manifest.where(split="train")
+    chosen = balanced_samples(train, samples, seed=seed) if samples else list(train)
+    held = list(manifest.where(split="dev")) if patience else []
+    for split, rows in {"train": chosen, **({"dev": held} if patience else {})}.items():
+        if not rows:
+            raise BadInputError(f"{captures}: no {split} rows", hint="captures with a train split; dev for --patience")
+    check_classes(sample.label for sample in chosen)
     refuse_other_model(out)
     splits = ("train", "dev") if patience else ("train",)
     inputs = {"captures": captures_hash(manifest, splits=splits), "detector": hash_of(model.card.identity())}
     run = RunFolder(
         out / "run", recipe=recipe, code=code_of("sfa"), resume=resume, inputs=inputs, computed=computed_by([model])
     )
-    train = manifest.where(split="train")
-    chosen = balanced_samples(train, samples, seed=seed) if samples else list(train)
     skipped: list[Skipped] = []
     views = read_views(manifest, model, samples=chosen, skipped=skipped, targets=settings.heads)
-    held = list(manifest.where(split="dev")) if patience else []
     held_out = read_views(manifest, model, samples=held, skipped=skipped, targets=settings.heads) if held else []
     pair, log = fit_pair(model, views, settings=settings, seed=seed, held_out=held_out, run=out / "run" / "checkpoints")
     count = sum(map(len, views))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,22 @@ def test_heads_generators_and_averages_are_options_of_any_gradient_attack(here: 
     through = run(here, through="bilateral,total_variation" if _flows("total_variation") else "gaussian_blur")
     assert isinstance(through, Attacked)
     assert through.gradient_calls in (2, 4)
+
+
+def test_what_sfa_cannot_learn_from_is_refused_before_its_folder_is_made(here: Path) -> None:
+    whole = Manifest.read(here / "captures.csv")
+    cases: list[tuple[str, Manifest, dict[str, Any]]] = [
+        ("no gradient of color", whole, {"detector": f"http_detector:{here / 'service.json'}"}),
+        ("no head 'smile'", whole, {"heads": ("smile",)}),
+        ("no train rows", whole.where(split=("dev", "test")), {}),
+        ("no dev rows", whole.where(split="train"), {"patience": 1}),
+        ("bona fide and attack", replace(whole, rows=tuple(one for one in whole if one.label)), {}),
+    ]
+    for message, manifest, options in cases:
+        manifest.write(here / "some.csv")
+        with pytest.raises(BadInputError, match=message):
+            sfa(here / "some.csv", **{"detector": str(here / "tiny"), "out": here / "refused", **options})
+        assert not (here / "refused" / "run").exists()
 
 
 def _flows(name: str) -> bool:
