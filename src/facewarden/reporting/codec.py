@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from facewarden.core.errors import BadInputError, ContractError, FacewardenError
 from facewarden.core.guards.bounded import parse_json, read_bounded
-from facewarden.reporting.document import SECTIONS, AuditedPart, Figure, Gate, LeftOut, Metric, Report, Section, Table
+from facewarden.reporting.document import (
+    DIFFERENCE,
+    SECTIONS,
+    AuditedPart,
+    Figure,
+    Gate,
+    LeftOut,
+    Metric,
+    Report,
+    Section,
+    Table,
+)
 from facewarden.reporting.schema import problems
+
+_TINY = 1e-9  # other writers of JSON round the last digits
 
 
 def dump_report(report: Report) -> str:
@@ -23,7 +36,8 @@ def parse_report(text: str) -> Report:
     """Read a report from JSON text.
 
     Raises:
-        BadInputError: not JSON, or not a report of this schema.
+        BadInputError: not JSON, not a report of this schema, or one with a metric that cannot be: beside its interval,
+            a share outside 0 to 1, or there twice.
     """
     data = _loads(text)
     validate(data)
@@ -92,12 +106,14 @@ def _report(data: dict[str, Any]) -> Report:
 
 
 def _section(data: dict[str, Any]) -> Section:
+    metrics = tuple(_metric(metric) for metric in data["metrics"])
+    _check_metrics(metrics, of=data["name"])
     return Section(
         name=data["name"],
         grade=data["grade"],
         finding=data["finding"],
         reason=data["reason"],
-        metrics=tuple(_metric(metric) for metric in data["metrics"]),
+        metrics=metrics,
         tables=tuple(_table(table) for table in data["tables"]),
         figures=tuple(Figure(**figure) for figure in data["figures"]),
         left_out=tuple(LeftOut(**item) for item in data["left_out"]),
@@ -110,6 +126,24 @@ def _metric(data: dict[str, Any]) -> Metric:
     # other writers of JSON drop the .0 of a whole float, or add one to a whole number
     ends = {key: None if data[key] is None else float(data[key]) for key in ("low", "high")}
     return Metric(**{**data, **ends, "value": float(data["value"]), "n": int(data["n"])})
+
+
+def _check_metrics(metrics: Sequence[Metric], *, of: str) -> None:
+    """Refuse numbers that no audit writes: every interval holds its value, and a share lies between 0 and 1."""
+    seen = set()
+    for one in metrics:
+        what, held = f"{of}.{one.label}", [one.value]
+        if one.low is not None and one.high is not None:
+            held = [one.low, one.value, one.high]
+            if not one.low - _TINY <= one.value <= one.high + _TINY:
+                raise ContractError(f"{what} is {one.value:g}, outside of its interval {one.low:g} to {one.high:g}")
+        least = -1 if one.name.startswith(DIFFERENCE) else 0
+        if one.unit == "%" and not least - _TINY <= min(held) <= max(held) <= 1 + _TINY:
+            raise ContractError(f"{what} holds {', '.join(f'{number:g}' for number in held)}, not all {least} to 1")
+        key = one.name, *sorted(one.group.items())
+        if key in seen:
+            raise ContractError(f"{what} is there twice")
+        seen.add(key)
 
 
 def _table(data: dict[str, Any]) -> Table:

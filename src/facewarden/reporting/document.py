@@ -31,6 +31,8 @@ from facewarden.core.errors import ContractError
 SCHEMA = "facewarden.report/1"
 LETTERS = ("A", "B", "C", "D", "E", "F")
 """Grades from best to worst."""
+DIFFERENCE = "excess_"
+"""How names of metrics begin that are a share less another: they lie between -1 and 1."""
 
 SectionName = Literal["presentation", "perturbation", "poisoning"]
 SECTIONS: tuple[SectionName, ...] = get_args(SectionName)
@@ -49,7 +51,8 @@ class Metric:
         low, high: its 95 % interval; both or none.
         n: how many samples it was measured on, at least 1.
         simulated: whether any of those samples was simulated.
-        unit: "%" when value is a fraction shown in percent, "/255" for gray levels, else shown behind the number.
+        unit: "%" when value is a fraction shown in percent: a share from 0 to 1, or a difference of shares, whose name
+            begins with `DIFFERENCE`; "/255" for gray levels, else shown behind the number.
         group: what tells metrics of one name apart, e.g. {"species": "print_flat"} or {"eps": "8/255"}.
         note: what a reader must know, e.g. how the interval was found.
 

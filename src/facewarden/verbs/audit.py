@@ -25,7 +25,6 @@ from facewarden.core.compute.computing import computed_by, computes
 from facewarden.core.compute.precision import Precision
 from facewarden.core.compute.stream import count_workers
 from facewarden.core.errors import BadInputError
-from facewarden.core.guards.bounded import read_bounded
 from facewarden.core.guards.lock import locking
 from facewarden.core.identity.code_version import code_of
 from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, recorded, several
@@ -36,7 +35,7 @@ from facewarden.core.run import RunFolder, provenance
 from facewarden.data.results import RowsResult, rows_as_columns
 from facewarden.evaluation.verdicts.default_detector import FOR_SENSORS, choose_detector, usual_detector
 from facewarden.reporting.changes import changes_between
-from facewarden.reporting.codec import parse_report, read_report
+from facewarden.reporting.codec import read_report
 from facewarden.reporting.document import Gate, Report
 from facewarden.reporting.gate import GateExpression, parse_gate
 from facewarden.reporting.html import write_report
@@ -185,7 +184,7 @@ def audit(
         choice.refuse_other_run(out)
     run = RunFolder(out, recipe=recipe, code=code_of("audit"), resume=resume, inputs=inputs, computed=computed)
     if run.done and (out / "report.json").is_file():  # finished: nothing is measured twice
-        held = parse_report(read_bounded(out / "report.json", limit="report_bytes"))
+        held, _ = read_report(out / "report.json")
         again = _written(replace(held, command=_command(detector, preset, needs, fail_on)), run, gate, earlier)
         write_for_machines(again.report, junit=maybe_path(junit), sarif=maybe_path(sarif))
         return again

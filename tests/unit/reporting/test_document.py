@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewarden.core.errors import BadInputError, ContractError
-from facewarden.reporting.codec import dump_report, parse_report, validate
+from facewarden.reporting.codec import dump_report, parse_report, read_report, validate
 from facewarden.reporting.document import SECTIONS, Figure, Metric, Report, Section, Table
 from facewarden.reporting.schema import problems, schema
 
@@ -112,6 +113,36 @@ def test_a_report_that_does_not_fit_is_refused_by_place(report: Report, change, 
     with pytest.raises(BadInputError) as refused:
         parse_report(json.dumps(data))
     assert names in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"value": 5.0}, r"presentation\.bpcer is 5, outside of its interval 0\.014 to 0\.059"),
+        ({"value": 5.0, "low": None, "high": None}, r"presentation\.bpcer holds 5, not all 0 to 1"),
+        ({"high": 1.5}, r"presentation\.bpcer holds 0\.014, 0\.0292, 1\.5, not all 0 to 1"),
+        ({"low": -0.1}, r"presentation\.bpcer holds -0\.1, 0\.0292, 0\.059, not all 0 to 1"),
+        ({"value": 0.07}, r"presentation\.bpcer is 0\.07, outside"),
+        ({"name": "eer"}, r"presentation\.eer is there twice"),
+    ],
+)
+def test_a_damaged_report_is_refused_with_its_file(report: Report, tmp_path: Path, change, names) -> None:
+    data = json.loads(dump_report(report))
+    next(one for one in data["presentation"]["metrics"] if one["name"] == "bpcer").update(change)
+    (tmp_path / "report.json").write_text(json.dumps(data))
+    with pytest.raises(BadInputError, match=rf"report\.json: not a report: {names}") as refused:
+        read_report(tmp_path)
+    assert refused.value.hint == "write it again: facewarden audit"
+
+
+def test_numbers_that_are_no_shares_have_no_such_limits(report: Report) -> None:
+    more = (
+        Metric("excess_protection_rate", 0.0, -0.17, 0.17, 64, True, unit="%", group={"cloak": "other"}),
+        Metric("cloak_psnr_worst", 31.2, 30.9, 33.0, 64, True, unit="dB"),
+        Metric("excess_protection_rate", -0.1, -0.3, 0.1, 64, True, unit="%", group={"cloak": "third"}),
+    )
+    held = replace(report, poisoning=replace(report.poisoning, metrics=(*report.poisoning.metrics, *more)))
+    assert parse_report(dump_report(held)) == held
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"a": NaN}', "[" * 100_000, '{"schema": 1e999}'])
