@@ -164,7 +164,7 @@ def attack(
         lines.append(f"gradients per sample: {result.gradient_calls}")
     if result.out is not None:
         lines.append(f"per sample: {result.out}")
-    return Outcome(result, lines)
+    return Outcome(result, lines, problems=[f"warning: {text}" for text in result.warnings])
 
 
 entry = attack

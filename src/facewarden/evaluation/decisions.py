@@ -15,6 +15,9 @@ from facewarden.core.compute.finite import scores_of
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
 
+_CLASSES = ((0, "attack", "attack_as_bona_fide"), (1, "bona fide", "bona_fide_as_attack"))
+"""Label, word and direction of attack of every class."""
+
 
 def correct_scores(scores: ArrayLike, labels: ArrayLike, *, threshold: float) -> NDArray[np.bool_]:
     """Tell which decisions on scores are correct: accept iff score >= threshold.
@@ -69,3 +72,28 @@ def correct_batches(batches: Sequence[FaceBatch], detector: Detector, *, thresho
         if len(rows):
             kept.append(batch.select(rows))
     return kept
+
+
+def missing_classes(there: Sequence[int | None], right: Sequence[int], attacked: Sequence[int]) -> tuple[str, ...]:
+    """Sentences on the directions that have no rate.
+
+    Args:
+        there: labels of the captures of the test split.
+        right: those of the captures that are decided correctly when clean.
+        attacked: those of the captures in a rate.
+
+    Example:
+        >>> missing_classes([0, 0, 1], [1], [1])
+        ('none of 2 attack captures is decided correctly when clean: attack_as_bona_fide is not measured',)
+    """
+    said = []
+    for label, word, direction in _CLASSES:
+        if label in attacked:
+            continue
+        why = f"none of {list(there).count(label)} {word} captures is decided correctly when clean"
+        if label not in there:
+            why = f"the test split has no {word} capture"
+        elif label in right:
+            why = f"no {word} capture could be attacked"
+        said.append(f"{why}: {direction} is not measured")
+    return tuple(said)

@@ -29,7 +29,7 @@ from facewarden.data.manifest import Manifest
 from facewarden.data.sample import Sample
 from facewarden.data.table import write_table
 from facewarden.evaluation.attack_options import check_gradients, check_reach, check_reads
-from facewarden.evaluation.decisions import decided_correctly, known_decisions
+from facewarden.evaluation.decisions import decided_correctly, known_decisions, missing_classes
 from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import Scores, rows_of_split, score_manifest
 from facewarden.metrics.intervals import Interval, mean_by_subject
@@ -51,6 +51,7 @@ class Transferred:
         out: the per-sample table, if one was asked for.
         skipped: reason -> how many captures could not be scored or attacked.
         computed: devices and precisions of the models.
+        warnings: what a reader must know before any figure.
     """
 
     rates: dict[tuple[str, str], Interval | None]
@@ -58,6 +59,7 @@ class Transferred:
     out: Path | None
     skipped: dict[str, int] = field(default_factory=dict)
     computed: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def names_of(names: M | Sequence[M], *, flag: str) -> tuple[M | str, ...]:
@@ -137,7 +139,11 @@ def transfer(
     rates: dict[tuple[str, str], Interval | None] = {}
     unlabeled: dict[str, int] = {}
     skipped: dict[str, int] = {}
+    warnings: list[str] = []
+    sampled = [sample.label for sample in picked]
     for source in sources:
+        right_labels: dict[str, list[int]] = {name: [] for name in victim_names}
+        hit_labels: dict[str, list[int]] = {name: [] for name in victim_names}
         hits: dict[str, list[bool]] = {name: [] for name in victim_names}
         lost: dict[str, list[str]] = {name: [] for name in victim_names}
         people: dict[str, list[str]] = {name: [] for name in victim_names}
@@ -166,12 +172,14 @@ def transfer(
             assert part.label is not None
             for name in victim_names:
                 right = decided_correctly(models[name], part, threshold=thresholds[name]).cpu()
+                right_labels[name] += part.label.cpu()[right].tolist()
                 answered, stands = known_decisions(models[name], moved, threshold=thresholds[name])
                 fell, known = ~stands, answered & ~missing
                 lost[name] += [part.key[row] for row in torch.nonzero(right & ~known).flatten().tolist()]
                 for row in torch.nonzero(right & known).flatten().tolist():
                     hits[name].append(bool(fell[row]))
                     people[name].append(part.subject[row])
+                    hit_labels[name].append(int(part.label[row]))
                     entry = (source, name, part.key[row], int(part.label[row]), int(fell[row]))
                     for column, value in zip(columns.values(), entry, strict=True):
                         column.append(value)
@@ -183,11 +191,15 @@ def transfer(
             some = bool(hits[name])
             found = mean_by_subject(np.array(hits[name]), np.array(people[name]), seed=seed) if some else None
             rates[source, name] = found
+            if some:
+                told = missing_classes(sampled, right_labels[name], hit_labels[name])
+                warnings += [f"{source} on {name}: {text}" for text in told]
     if out is not None:
         write_table(out, columns)
     for found_scores in scores.values():
         skipped.update(found_scores.skipped)
-    return Transferred(rates, manifest.simulated, out, {**skipped, **unlabeled}, computed_by(models.values()))
+    computed = computed_by(models.values())
+    return Transferred(rates, manifest.simulated, out, {**skipped, **unlabeled}, computed, tuple(warnings))
 
 
 def unlabeled_words(head: str | None) -> str:

@@ -39,7 +39,7 @@ from facewarden.evaluation.attack_options import (
 )
 from facewarden.evaluation.attack_pictures import picture_writer
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples
-from facewarden.evaluation.decisions import correct_batches, held_sensors
+from facewarden.evaluation.decisions import correct_batches, held_sensors, missing_classes
 from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
@@ -57,12 +57,14 @@ class Attacked(RowsResult):
     """What an attack reached.
 
     Attributes:
-        rates: "pooled", "attack_as_bona_fide", "bona_fide_as_attack" -> success rate with its interval.
+        rates: "pooled", "attack_as_bona_fide", "bona_fide_as_attack" -> success rate with its interval; of one class
+            alone nothing is pooled.
         gradient_calls: gradients taken per sample.
         simulated: whether the captures are.
         out: the per-sample table, if one was asked for.
         skipped: reason -> how many captures could not be scored or attacked.
         computed: device and precision of the models.
+        warnings: what a reader must know before any figure.
     """
 
     rates: dict[str, Interval]
@@ -71,6 +73,7 @@ class Attacked(RowsResult):
     out: Path | None
     skipped: dict[str, int] = field(default_factory=dict)
     computed: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def columns(self) -> Mapping[str, Sequence[Any]]:
         """One row for each rate: value, bounds, count and method."""
@@ -259,7 +262,10 @@ def attack(
     if found["lost"]:
         skipped[LOST] = len(found["lost"])
     computed = computed_by([victim, source])
-    return Attacked(_rates(found, seed), found["gradient_calls"], manifest.simulated, out, skipped, computed)
+    right = [label for batch in batches if batch.label is not None for label in batch.label.tolist()]
+    warnings = missing_classes(test.label.tolist(), right, found["label"])
+    rates = _rates(found, seed)
+    return Attacked(rates, found["gradient_calls"], manifest.simulated, out, skipped, computed, warnings)
 
 
 def check_attackable(
@@ -304,7 +310,9 @@ def _reading(
 
 def _rates(found: dict[str, Any], seed: int) -> dict[str, Interval]:
     success, label, subject = (np.array(found[name]) for name in ("success", "label", "subject"))
-    masks = {"pooled": label >= 0, "attack_as_bona_fide": label == 0, "bona_fide_as_attack": label == 1}
+    masks = {"attack_as_bona_fide": label == 0, "bona_fide_as_attack": label == 1}
+    if all(mask.any() for mask in masks.values()):
+        masks = {"pooled": label >= 0, **masks}
     return {
         name: mean_by_subject(success[mask], subject[mask], seed=seed) for name, mask in masks.items() if mask.any()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,29 @@ def test_samples_without_the_truth_of_the_head_are_counted_aloud(here: Path) -> 
         (words,) = found.skipped
         assert words.startswith("the truth of head 'attributes' is unknown: not attacked, in no rate")
         assert found.skipped[words] >= 1
+
+
+@pytest.mark.parametrize(("wrong", "direction"), [(0, "attack_as_bona_fide"), (1, "bona_fide_as_attack")])
+def test_a_direction_without_a_correct_sample_is_said_and_nothing_is_pooled(
+    here: Path, wrong: int, direction: str
+) -> None:
+    whole = Manifest.read(here / "captures.csv")
+    rows = list(whole)
+    for place, one in enumerate(rows):  # test captures of one class show what the other class looks like
+        if one.split == "test" and one.label == wrong:
+            shutil.copy(here / f"test{place % 8 ^ 1}.png", here / f"wrong{place}.png")
+            rows[place] = replace(one, rgb=f"wrong{place}.png")
+    replace(whole, rows=tuple(rows)).write(here / "one_side.csv")
+    options: dict[str, Any] = {"samples": 4, "set": ("steps=1",)}
+    one = attack(here / "one_side.csv", detector=str(here / "tiny"), **options)
+    word = "attack" if wrong == 0 else "bona fide"
+    told = f"none of 4 {word} captures is decided correctly when clean: {direction} is not measured"
+    assert isinstance(one, Attacked)
+    assert (len(one.rates), direction in one.rates, one.warnings) == (1, False, (told,))
+    matrix = attack(here / "one_side.csv", surrogates=str(here / "tiny"), **options)
+    assert matrix.warnings == (f"{here / 'tiny'} on {here / 'tiny'}: {told}",)
+    assert run(here).warnings == ()
+    assert main(["attack", str(here / "one_side.csv"), "--detector", str(here / "tiny"), "--set", "steps=1"]) == 0
 
 
 def test_a_matrix_holds_white_box_and_black_box_victims(here: Path) -> None:
