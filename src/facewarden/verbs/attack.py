@@ -17,7 +17,7 @@ from facewarden.core.errors import BadInputError
 from facewarden.core.gradient_source import GradientSource
 from facewarden.core.guards.lock import hold, locking
 from facewarden.core.head_goal import check_head, class_code
-from facewarden.core.identity.given import PathLike, maybe_path, name_of, several
+from facewarden.core.identity.given import PathLike, maybe_path, name_of, path_of, several
 from facewarden.core.labels import Modality
 from facewarden.core.resolve import DetectorLike, PurifierLike, resolve_detector, resolve_purifier
 from facewarden.core.roles import Detector
@@ -47,7 +47,7 @@ from facewarden.evaluation.verdicts.default_detector import choose_detector
 from facewarden.metrics.intervals import Interval, mean_by_subject
 from facewarden.metrics.pad import fit_rule
 from facewarden.nn.gradient_sources.averaged import AveragedReading
-from facewarden.nn.gradient_sources.generator_pair import GeneratorPair
+from facewarden.nn.gradient_sources.generator_pair import GeneratorPair, other_detector
 from facewarden.nn.gradient_sources.sfa_offset import Route, Schedule, SfaOffset
 from facewarden.verbs.own.folders import folder_paths, given_captures, photo_gate
 
@@ -264,6 +264,8 @@ def attack(
     computed = computed_by([victim, source])
     right = [label for batch in batches if batch.label is not None for label in batch.label.tolist()]
     warnings = missing_classes(test.label.tolist(), right, found["label"])
+    if sfa is not None:
+        warnings += other_detector(path_of(sfa), source.card)
     rates = _rates(found, seed)
     return Attacked(rates, found["gradient_calls"], manifest.simulated, out, skipped, computed, warnings)
 

@@ -23,7 +23,7 @@ from facewarden.data.content import captures_hash
 from facewarden.data.loading import Skipped
 from facewarden.data.results import Result
 from facewarden.evaluation.sampling import balanced_samples
-from facewarden.nn.gradient_sources.generator_pair import ROLE
+from facewarden.nn.gradient_sources.generator_pair import ROLE, TRAINED_AGAINST
 from facewarden.training.detector_inputs import read_views
 from facewarden.training.sfa import SfaSettings, Target, check_classes, check_learnable, fit_pair, pair_settings
 
@@ -134,7 +134,7 @@ def sfa(
         limits="belongs to the one detector it was trained against; elsewhere it is a surrogate's",
         settings=pair.settings,
     )
-    save_artifact(out, pair.state_dict(), card=card, recipe={**recipe, "log": log})
+    save_artifact(out, pair.state_dict(), card=card, recipe={**recipe, TRAINED_AGAINST: inputs["detector"], "log": log})
     run.finish({"samples": count, "unreadable": len(skipped)})
     assert (out / CARD).is_file()
     return SfaTrained(out, tuple(log), count)

@@ -100,6 +100,21 @@ def test_heads_generators_and_averages_are_options_of_any_gradient_attack(here: 
     assert through.gradient_calls in (2, 4)
 
 
+def test_generators_of_another_detector_are_said_and_a_folder_without_them_names_the_verb(here: Path) -> None:
+    sfa(here / "captures.csv", detector=str(here / "tiny"), out=here / "own_sfa", epochs=1, samples=4)
+    assert run(here, sfa=here / "own_sfa").warnings == ()
+    assert run(here, sfa=here / "own_sfa", detector=bright(here)).warnings == ()  # nobody can tell
+    other = bright(here)
+    card = replace(other.card, name="other")
+    save_artifact(here / "other", other.network.state_dict(), card=card, recipe={"entry": "multitask"})
+    told = f"the generators of {here / 'own_sfa'} were trained against another detector than other"
+    assert run(here, sfa=here / "own_sfa", detector=str(here / "other")).warnings == (told,)
+    (here / "empty").mkdir()
+    with pytest.raises(BadInputError, match="no card") as refused:
+        run(here, sfa=here / "empty")
+    assert "facewarden sfa CAPTURES" in str(refused.value.hint)
+
+
 def test_what_sfa_cannot_learn_from_is_refused_before_its_folder_is_made(here: Path) -> None:
     whole = Manifest.read(here / "captures.csv")
     cases: list[tuple[str, Manifest, dict[str, Any]]] = [

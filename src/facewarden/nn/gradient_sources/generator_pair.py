@@ -10,13 +10,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facewarden.core.artifact import load_artifact
+from facewarden.core.artifact import CARD, load_artifact
+from facewarden.core.card import Card
 from facewarden.core.errors import BadInputError
+from facewarden.core.identity.given import IN_MEMORY
+from facewarden.core.identity.inputs import hash_of
 from facewarden.nn.gradient_sources.lbp import Pattern, lbp
 from facewarden.nn.unet import UNet
 
 ROLE = "sfa"
 """Role of the card of such an artifact."""
+TRAINED_AGAINST = "detector_identity"
+"""Name in its recipe of the hash of the detector that the generators were trained against."""
+_HINT = "facewarden sfa CAPTURES --detector RUN --out DIR trains them"
 
 
 class GeneratorPair(nn.Module):
@@ -75,11 +81,13 @@ class GeneratorPair(nn.Module):
         Raises:
             BadInputError: the folder holds no generators of SFA.
         """
+        if folder.is_dir() and not (folder / CARD).is_file():
+            raise BadInputError(f"{folder}: no {CARD} here", hint=_HINT)
         artifact = load_artifact(folder)
         if artifact.card.role != ROLE:
             raise BadInputError(
                 f"{folder}: {artifact.card.role} {artifact.card.name!r}, not generators of SFA",
-                hint="facewarden sfa --detector RUN --out DIR trains them",
+                hint=_HINT,
             )
         pair = cls(**_settings(artifact.card.settings, folder))
         try:
@@ -87,6 +95,25 @@ class GeneratorPair(nn.Module):
         except RuntimeError as error:
             raise BadInputError(f"{folder}: weights of other generators: {error}", hint="copy it again") from error
         return pair.requires_grad_(False).eval()
+
+
+def other_detector(folder: Path, card: Card) -> tuple[str, ...]:
+    """What is said of generators that were trained against another detector than the one whose gradients are read.
+
+    An object of a caller and a model of a file have no hash in common: nothing is said where it is one of each.
+
+    Args:
+        folder: of the generators.
+        card: of the detector.
+
+    Raises:
+        BadInputError: the folder is no artifact.
+    """
+    recipe = load_artifact(folder).recipe
+    known, in_memory = recipe.get(TRAINED_AGAINST), "@sha256:" in str(recipe.get("detector"))
+    if known in (None, hash_of(card.identity())) or in_memory != (IN_MEMORY in card.sha256):
+        return ()
+    return (f"the generators of {folder} were trained against another detector than {card.name}",)
 
 
 def offset_sign(label: Tensor) -> Float[Tensor, "b 1 1 1"]:
