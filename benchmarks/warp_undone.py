@@ -56,8 +56,9 @@ def partly_undone(lab: ExperimentCache, rows: Sequence[int]) -> dict[float, Tens
     """Warped faces of one person, by the share that is undone; `(n, 3, 112, 112)` in eight-bit steps."""
     models = [lab.recognizer(name) for name in SURROGATES]
     clean = to_images(lab.crowd.faces.crops[list(rows)])
-    goal = PushAway(models, clean, keys=[lab.crowd.faces.key[row] for row in rows], weights=surrogate_weights(models))
     attack = Recorded(precision="bfloat16")
+    weights = surrogate_weights(models, attack=attack)
+    goal = PushAway(models, clean, keys=[lab.crowd.faces.key[row] for row in rows], weights=weights)
     attack(goal, WHOLE_RANGE, seed=0)
     moves = attack.kept[0]
     found = {1.0: clean}

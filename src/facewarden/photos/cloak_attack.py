@@ -96,7 +96,7 @@ def _embedded(surrogates: Sequence[Recognizer], images: Tensor) -> NDArray[np.fl
     return np.concatenate([embed_all(model, images) for model in surrogates], axis=1)
 
 
-def surrogate_weights(surrogates: Sequence[Recognizer]) -> list[float]:
+def surrogate_weights(surrogates: Sequence[Recognizer], *, attack: Attack) -> list[float]:
     """Weight of every surrogate's term in the goal of a cloak: the root of 1 / (1 - its match threshold).
 
     No surrogate is left behind whose cosines live in a narrow band. Without the root the others fall behind; with it
@@ -104,12 +104,19 @@ def surrogate_weights(surrogates: Sequence[Recognizer]) -> list[float]:
 
     Args:
         surrogates: recognizers, each with a match threshold on its card.
+        attack: what makes the cloak.
 
     Raises:
         BadInputError: a card states none; there is no usual value that would be right for an unknown network. Or a
-            recognizer is kept for evaluation.
+            recognizer is kept for evaluation, or gives no gradients to an attack that needs them.
     """
     check_surrogates(surrogates)
+    closed = [model.card.name for model in surrogates if not model.differentiable]
+    if attack.needs_gradients and closed:  # before its threshold is asked for, which would not help
+        raise BadInputError(
+            f"{type(attack).__name__} needs gradients, which the surrogate {closed[0]} does not give",
+            hint="surrogates mobilefacenet_512 dlib_resnet34, or another one that is no file or service",
+        )
     weights = []
     for model in surrogates:
         threshold = model.card.match_threshold

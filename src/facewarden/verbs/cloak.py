@@ -161,7 +161,7 @@ def cloak(
     chosen_surrogates, others = _models(surrogates, what="surrogates"), _models(recognizers, what="recognizers")
     names = list(chosen_surrogates)
     models = {name: resolve_recognizer(given) for name, given in {**chosen_surrogates, **others}.items()}
-    weights = surrogate_weights([models[name] for name in names])
+    weights = surrogate_weights([models[name] for name in names], attack=chosen.attack)
     finder, detector = resolve_aligner(aligner), CloakDetector()
     recipe = {
         "method": recorded(method), "surrogates": names, "weights": weights,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from facewarden.attacks.pgd import PGD
 from facewarden.core.embedding_goal import PushAway
 from facewarden.core.errors import BadInputError, ContractError
 from facewarden.core.registry import load
@@ -93,7 +94,7 @@ def test_what_is_kept_for_evaluation_is_refused_as_a_surrogate(name, need_asset,
     model = load("recognizers", name)()
     for use in (
         lambda: PushAway([model], crops, keys=["a", "b"], threshold=0.3),
-        lambda: surrogate_weights([model]),
+        lambda: surrogate_weights([model], attack=PGD()),
         lambda: EmbeddingDistance(name),
     ):
         with pytest.raises(BadInputError, match="kept for evaluation"):

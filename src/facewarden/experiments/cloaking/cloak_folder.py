@@ -116,7 +116,7 @@ class CloakFolder:
     @property
     def weights(self) -> list[float]:
         """Weight of every surrogate."""
-        return surrogate_weights([self.models[name] for name in self.surrogates])
+        return surrogate_weights([self.models[name] for name in self.surrogates], attack=self.method.attack)
 
     def __call__(self, tasks: Sequence[CloakTask]) -> Iterator[PhotoOutcome[CloakTask]]:
         """Cloak what is left to do of some photos.

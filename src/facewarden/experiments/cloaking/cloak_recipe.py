@@ -75,7 +75,7 @@ class CloakRecipe(CloakSpecification):
         """Weight of every surrogate's term; `recognizer` builds one by name."""
         if not self.scaled:
             return [1.0] * len(self.surrogates)
-        return surrogate_weights([recognizer(name) for name in self.surrogates])
+        return surrogate_weights([recognizer(name) for name in self.surrogates], attack=method_of(self).attack)
 
     def recipe(self, *, recognizer: Build, purifier: Build) -> dict[str, Any]:
         """Everything that decides the pixels, as JSON values, without `after`."""
