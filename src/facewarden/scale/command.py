@@ -104,6 +104,11 @@ def parse_command(command: str | Sequence[str]) -> SharedCommand:
     if any(word.partition("=")[0] == "--shard" for word in rest):
         raise BadInputError("the command has a --shard of its own", hint="leave it out; launch adds one to every share")
     flag = _OUT[verb]
+    if flag == "--run" and any(word.partition("=")[0] == "--out" for word in rest):
+        raise BadInputError(
+            "nothing is written into --out by shares: figures need all of them",
+            hint="leave it out; afterwards the command itself, with --run and --out, gives the figures",
+        )
     if not flag:
         if not rest or rest[0].startswith("-"):
             raise BadInputError(f"{verb} without a folder", hint=f'"{verb} FOLDER"')

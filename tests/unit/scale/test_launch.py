@@ -57,6 +57,7 @@ def test_the_line_of_a_share() -> None:
         ("audit --out x", "audit cannot be shared out"), ("", "nothing cannot be shared out"),
         ("purify photos", "purify without --out"), ("simulate", "without a folder"),
         ("purify p --out o --shard 1/2", "--shard of its own"),
+        ("evaluate cloaking --dataset orl --run r --out=o", "nothing is written into --out by shares"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_shared_out_is_told(command: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
