@@ -33,14 +33,15 @@ class CloakKind(CloakSpecification):
     Attributes:
         name: for tables.
         attack, settings: an entry of the attacks and its arguments; what is left out is the attack's own default.
-        level: budget in gray levels; recipes call it `eps`.
+        level: budget in gray levels; or "low", "mid" or "high" of an attack whose budget is no gray levels, such as
+            tint, whose own option is then among the settings. Recipes call it `eps`.
         surrogates: recognizers that the cloak is made on.
         weights: of the surrogates in the goal; equal when absent.
         share: how often, against the other kinds.
         region: "crop" changes the whole crop, "face" only the oval that `facewarden cloak` changes.
     """
 
-    level: Annotated[float, Gt(0), Le(255)]
+    level: Literal["low", "mid", "high"] | Annotated[float, Gt(0), Le(255)]
     surrogates: Annotated[tuple[Text, ...], MinLen(1)]
     name: Text
     weights: tuple[NotNegative, ...] | None = None

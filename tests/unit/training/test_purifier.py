@@ -363,6 +363,20 @@ def test_kinds_of_cloak_say_what_they_are() -> None:
         read_settings(CloakKind, {**values, "region": "sky"})
     with pytest.raises(BadInputError, match="surrogates is"):
         read_settings(CloakKind, {**values, "surrogates": []})
+    with pytest.raises(BadInputError, match="eps is 0"):
+        read_settings(CloakKind, {**values, "eps": 0})
+
+
+def test_a_kind_whose_budget_is_no_gray_levels_has_a_strength_by_name_and_its_own_option() -> None:
+    values = {"name": "x", "attack": "tint", "surrogates": ["a"], "settings": {"color": 0.3}, "eps": "high"}
+    kind = read_settings(CloakKind, values)
+    attack, eps = kind.build()
+    assert (getattr(attack, "color", None), eps) == (0.3, 255.0)
+    assert read_settings(CloakKind, kind.plain()) == kind
+    with pytest.raises(BadInputError, match="not gray levels"):
+        read_settings(CloakKind, {**values, "eps": 8}).build()
+    with pytest.raises(BadInputError, match="eps is"):
+        read_settings(CloakKind, {**values, "eps": "highest"})
 
 
 @pytest.mark.parametrize(
