@@ -30,7 +30,7 @@ from facewarden.photos.align_photos import align_photos
 from facewarden.photos.aligned import choose_people, embed_all, purify, to_images
 from facewarden.training.edits import KINDS_HELD_OUT, edited
 
-PURIFIERS = ("puface", "puface_gated", "unwarp")
+PURIFIERS = ("puface", "puface_broad", "puface_gated", "unwarp")
 RECOGNIZERS = ("mobilefacenet_512", "dlib_resnet34", "mobilefacenet_128", "faceres", "sface", "facenet_inception")
 SEED = 0
 

@@ -46,7 +46,7 @@ def fit(spec: str, out: Path, *, people: int) -> Card:
         licence="Apache-2.0",
         source="benchmarks/slow_color_fit.py, seed 0: mean of aligned photos at 28 x 28 points",
         training_data=f"one photo each of {len(set(faces.person))} people of {dataset.name} with fewer than ten photos",
-        intended_use="faces that are suspected of a tint; `puface_gated` chooses them",
+        intended_use="faces that are suspected of a tint; `puface_gated` chooses them with the step slow_color",
         limits="natural faces lose shading and skin color too, and recognizers find them less well; noise and warps "
         "stay (docs/results/purifier_two.md); aligned faces alone",
     )

@@ -1,13 +1,13 @@
-"""PuFace with gates: faces that seem to have a tint also lose their slow colors, those with a warp are moved back."""
+"""PuFace with gates: what seems to be a smooth cloak or a tint meets another network, a warped face is moved back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from facewarden.core.card import Card
@@ -18,30 +18,32 @@ from facewarden.core.roles import Purifier
 from facewarden.nn.cloak_kinds import NOISE, WARP, check_gate
 from facewarden.purifiers.parts.learned import LearnedPurifier
 
+Step = Literal["puface_broad", "slow_color"]
+"""What is done about smooth cloaks and tints."""
 _BLOCK = 32  # faces that the detector reads together: its features take far more memory than the faces
 
 
 class PuFaceGated(Purifier):
-    """Every face goes through `puface`; one that seems to be warped then also through `unwarp`.
+    """A face goes through `puface`, or through `puface_broad` if it seems to have a smooth cloak or a tint.
 
-    One that seems to have a tint also goes through `slow_color`.
-
-    puface subtracts what its network predicts, the residual. Its detector finds tints, and unwarp finds warps, of the
-    faces after puface; puface removes neither. The gate of tints opens at a low likelihood, so that few are missed. To
-    renew the slow colors of smooth cloaks was no gain for any tracker (docs/results/purifier_two.md).
+    `puface_broad` learned to take those out. A face that then seems to be warped also goes through `unwarp`. Smooth
+    cloaks and tints are found by the detector of puface, warps by unwarp; all likelihoods are of the face and of what
+    puface made of it. The gate of the first opens at a low likelihood, so that few are missed.
 
     Args:
-        gate: likelihood of a tint (or a smooth cloak), in [0, 1], from which slow colors are renewed.
+        gate: likelihood of a smooth cloak or a tint, in [0, 1], from which `step` is taken.
         warp_gate: likelihood of a warp from which the face is moved back.
-        kinds: kinds of cloaks that get a step: "tint", "warp", "smooth" (slow colors as for a tint), or several.
-        sigma: of `slow_color`, in pixels of a crop of 112.
-        precision: of puface and unwarp.
+        kinds: kinds of cloaks that get a step: "smooth", "tint", "warp", or several.
+        step: "puface_broad", or "slow_color", which renews the slow colors of what puface restored, as earlier versions
+            did with kinds "tint" and "warp" (of smooth cloaks it left more than puface).
+        sigma: of the step "slow_color", in pixels of a crop of 112; 8 by default.
+        precision: of the networks.
 
     Attributes:
         kinds: every kind that is detected, in the order of `purified_by_kind`.
 
     Raises:
-        BadInputError: a gate that is no likelihood, or kinds that are not detected.
+        BadInputError: a gate that is no likelihood, or kinds that are not detected, or a sigma of another step.
 
     Source: written here; a residual behind a detector is the plan of LightShed (USENIX Security 2025).
     """
@@ -53,46 +55,57 @@ class PuFaceGated(Purifier):
         *,
         gate: float = 0.2,
         warp_gate: float = 0.5,
-        kinds: Sequence[str] = ("tint", "warp"),
-        sigma: float = 8.0,
+        kinds: Sequence[str] = ("smooth", "tint", "warp"),
+        step: Step = "puface_broad",
+        sigma: float | None = None,
         precision: str = "float32",
     ) -> None:
         check_gate(gate, name="gate")
         check_gate(warp_gate, name="warp_gate")
         self.puface: LearnedPurifier = load("purifiers", "puface")(precision=precision)
-        self.slow: Purifier = load("purifiers", "slow_color")(sigma=sigma)
-        self.network, self.gate = self.puface.network, gate
+        slow = step == "slow_color"
+        if sigma is not None and not slow:
+            raise BadInputError(f"sigma {sigma:g} without the step slow_color", hint='"step": "slow_color"')
+        sigma = 8.0 if sigma is None else sigma
+        self.network, self.gate, self.step = self.puface.network, gate, step
         offered = [kind for kind in self.puface.kinds if kind != NOISE]
         wanted = {kinds} if isinstance(kinds, str) else set(kinds)
         if not wanted or not wanted <= {*offered, WARP}:
             raise BadInputError(
                 f"kinds of cloaks {', '.join(sorted(wanted)) or 'none'}: detected are {', '.join([*offered, WARP])}",
-                hint='kinds=["tint", "warp"]',
+                hint='kinds=["smooth", "tint", "warp"]',
             )
+        self.other: Purifier | None = None
+        if slow:
+            self.other = load("purifiers", step)(sigma=sigma)
+        elif wanted != {WARP}:
+            self.other = load("purifiers", step)(precision=precision)
         self.back: Any = None
         if WARP in wanted:
             self.back = load("purifiers", "unwarp")(gate=warp_gate, precision=precision)
         self.kinds = (*self.puface.kinds, *(() if self.back is None else (WARP,)))
-        self._renewed = [place for place, kind in enumerate(self.puface.kinds) if kind in wanted]
+        self._asked = [place for place, kind in enumerate(self.puface.kinds) if kind in wanted]
         own = self.puface.card
         self.card: Card = replace(
             own,
             name="puface_gated",
-            summary="PuFace; faces that seem to have a tint get new slow colors, warped ones are moved back.",
-            intended_use="purify faces of unknown origin that may have tints or warps, and not noise alone",
-            limits="of strong tints a third stays on some recognizers; smooth cloaks are left as by puface; a cloak "
-            "made through it stays; a natural face that is taken for a tint changes visibly; aligned faces alone, "
-            "since both steps know where the parts of a face are (docs/results/purifier_two.md)",
+            summary="PuFace; faces that seem to have a smooth cloak or a tint meet another network, warped ones are "
+            "moved back.",
+            intended_use="purify faces of unknown origin that may have smooth cloaks, tints or warps, not noise alone",
+            limits="a cloak made through it may stay; a warp by a fine field, with noise or stored as JPEG stays in "
+            "part; natural faces that are taken for cloaked ones are changed; aligned faces alone, since its steps "
+            "know where the parts of a face are (docs/results/purifier_two.md)",
             sha256={
                 f"{one.card.name}/{file}": digest
-                for one in (self.puface, self.slow, self.back)
+                for one in (self.puface, self.other, self.back)
                 if one is not None
                 for file, digest in one.card.sha256.items()
             },
             settings={
                 "gate": gate,
                 "kinds": sorted(wanted),
-                "sigma": sigma,
+                # the step of earlier versions goes unsaid, so that what was made with it is known again
+                **({"sigma": sigma} if slow else {} if self.other is None else {"step": step}),
                 "precision": precision,
                 **({} if self.back is None else {"warp_gate": warp_gate}),
                 "features": own.settings["features"],
@@ -105,10 +118,11 @@ class PuFaceGated(Purifier):
         return self.puface.own_precision
 
     def to(self, device: torch.device | str) -> PuFaceGated:
-        """Place both networks on a device."""
+        """Place the networks on a device."""
         self.puface.to(device)
-        if self.back is not None:
-            self.back.to(device)
+        for one in (self.other, self.back):
+            if one is not None:
+                one.to(device)
         return self
 
     def purify(self, images: Tensor) -> Tensor:
@@ -121,7 +135,7 @@ class PuFaceGated(Purifier):
             return self.purified_by_kind(images)[1].amax(dim=1)
 
     def purified_by_kind(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Float[Tensor, "b k"]]:
-        """Purified faces, and the likelihood of each kind of cloak before.
+        """Purified faces, and the likelihood of each kind of cloak before; of a warp by what puface made of a face.
 
         Args:
             images: aligned faces in [0, 1].
@@ -133,15 +147,26 @@ class PuFaceGated(Purifier):
         parts = zip(torch.split(images.detach(), _BLOCK), torch.split(restored.detach(), _BLOCK), strict=True)
         with forced_autocast("float32", images.device):  # the detector reads in single precision, as it was fitted
             each = torch.cat([puface.kind_likelihoods(*part) for part in parts])
-        tinted = each[:, self._renewed].amax(dim=1) >= self.gate if self._renewed else each.new_zeros(len(each)).bool()
+        likely = each[:, self._asked].amax(dim=1) if self._asked else each.new_full((len(each),), -1.0)
+        rows, seen = (likely >= self.gate).nonzero()[:, 0], restored
+        if self.step != "slow_color":
+            restored = self._replaced(restored, rows, images)
         if self.back is not None:
             self.back.asked_precision = self.asked_precision
             restored, warped = self.back.purified_by_kind(restored)
+            if self.step != "slow_color" and len(rows) > 0:  # warps are detected as before the step
+                warped = warped.index_copy(0, rows, self.back.likelihood(seen[rows])[:, None].to(warped.dtype))
             each = torch.cat([each, warped.to(each.dtype)], dim=1)
-        if not bool(tinted.any()):
-            return restored, each
-        renewed = self.slow(restored[tinted])
-        return restored.index_copy(0, tinted.nonzero()[:, 0], renewed), each
+        if self.step == "slow_color":
+            restored = self._replaced(restored, rows, restored)
+        return restored, each
+
+    def _replaced(self, restored: Tensor, rows: Int[Tensor, " r"], given: Tensor) -> Tensor:
+        """The restored faces, some of them replaced by what the step makes of those that are given."""
+        if self.other is None or len(rows) == 0:
+            return restored
+        self.other.asked_precision = self.asked_precision
+        return restored.index_copy(0, rows, self.other(given[rows]))
 
     def _own(self) -> LearnedPurifier:
         """Puface, in the precision that is asked for of the whole."""

@@ -34,7 +34,8 @@ class CloakKind(CloakSpecification):
         name: for tables.
         attack, settings: an entry of the attacks and its arguments; what is left out is the attack's own default.
         level: budget in gray levels; or "low", "mid" or "high" of an attack whose budget is no gray levels, such as
-            tint, whose own option is then among the settings. Recipes call it `eps`.
+            tint: the name alone sets no strength there, its own option among the settings does. Recipes call it
+            `eps`.
         surrogates: recognizers that the cloak is made on.
         weights: of the surrogates in the goal; equal when absent.
         share: how often, against the other kinds.

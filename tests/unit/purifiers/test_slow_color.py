@@ -1,8 +1,9 @@
-"""Slow colors are replaced by those of the average face; puface_gated does it to suspected faces alone."""
+"""Slow colors are replaced by those of the average face; puface_gated takes its steps for suspected faces alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -15,8 +16,10 @@ from facewarden.core.resolve import resolve_purifier
 from facewarden.photos.cloak_detector import CloakDetector
 from facewarden.purifiers import slow_color
 from facewarden.purifiers.puface import PuFace
+from facewarden.purifiers.puface_broad import PuFaceBroad
 from facewarden.purifiers.puface_gated import PuFaceGated
 from facewarden.purifiers.slow_color import DARK, SlowColor, average_face
+from facewarden.purifiers.unwarp import Unwarp
 from stand_ins import generator, make_faces
 
 
@@ -95,11 +98,14 @@ def test_what_is_no_average_face_is_refused(tmp_path: Path, monkeypatch: pytest.
         SlowColor()
 
 
-def test_a_closed_gate_is_puface_and_an_open_one_renews_every_face() -> None:
+def test_a_closed_gate_is_puface_and_an_open_one_takes_the_step_for_every_face() -> None:
     faces = make_faces(3)
     restored = PuFace()(faces)
     assert torch.equal(PuFaceGated(gate=1.0, kinds="tint")(faces), restored)
-    torch.testing.assert_close(PuFaceGated(gate=0.0, kinds="tint")(faces), SlowColor()(restored))
+    torch.testing.assert_close(PuFaceGated(gate=0.0, kinds="tint", step="slow_color")(faces), SlowColor()(restored))
+    broad = PuFaceBroad()(faces)
+    torch.testing.assert_close(PuFaceGated(gate=0.0, kinds="tint")(faces), broad)
+    assert float((broad - restored).abs().max()) > 0
     each = PuFace().kind_likelihoods(faces, restored)
     for kinds, told in ((["tint"], each[:, 2]), ("smooth", each[:, 1]), (["tint", "smooth"], each[:, 1:].amax(dim=1))):
         _gated_between(faces, restored, told, kinds)
@@ -107,10 +113,10 @@ def test_a_closed_gate_is_puface_and_an_open_one_renews_every_face() -> None:
 
 def _gated_between(faces: torch.Tensor, restored: torch.Tensor, told: torch.Tensor, kinds: str | list[str]) -> None:
     between = float(told.sort().values[:2].mean())
-    some = PuFaceGated(gate=between, kinds=kinds)(faces)
-    for face, likelihood, made in zip(range(3), told.tolist(), some, strict=True):
-        wanted = SlowColor()(restored)[face] if likelihood >= between else restored[face]
-        torch.testing.assert_close(made, wanted)
+    for step, other in (("slow_color", SlowColor()(restored)), ("puface_broad", PuFaceBroad()(faces))):
+        some = PuFaceGated(gate=between, kinds=kinds, step=step)(faces)
+        for face, likelihood, made in zip(range(3), told.tolist(), some, strict=True):
+            torch.testing.assert_close(made, other[face] if likelihood >= between else restored[face])
 
 
 def test_the_gate_does_not_stop_gradients_and_an_empty_batch_passes() -> None:
@@ -123,9 +129,28 @@ def test_the_gate_does_not_stop_gradients_and_an_empty_batch_passes() -> None:
     assert each.shape == (0, 4)
     with pytest.raises(BadInputError, match="gate is a likelihood"):
         PuFaceGated(gate=1.1)
+    with pytest.raises(BadInputError, match=r"puface_broad.*slow_color"):
+        resolve_purifier('puface_gated{"step": "blur"}')
     for kinds in (["noise"], ["mask"], []):
         with pytest.raises(BadInputError, match="detected are smooth, tint, warp"):
             PuFaceGated(kinds=kinds)
+
+
+def test_the_step_for_smooth_cloaks_and_tints_comes_before_the_one_for_warps() -> None:
+    faces = make_faces(2)
+    both = PuFaceGated(gate=0.0, warp_gate=0.0)
+    torch.testing.assert_close(both(faces), Unwarp(gate=0.0)(PuFaceBroad()(faces)))
+    late = PuFaceGated(gate=0.0, warp_gate=0.0, step="slow_color")
+    torch.testing.assert_close(late(faces), SlowColor()(Unwarp(gate=0.0)(PuFace()(faces))))
+    assert late.card.settings["sigma"] == 8.0
+    assert "sigma" not in both.card.settings
+    for gate in (0.0, 1.0):  # the step changes no likelihood
+        told = PuFaceGated(gate=gate, kinds=["tint", "warp"]).purified_by_kind(faces)[1]
+        torch.testing.assert_close(told, late.purified_by_kind(faces)[1])
+    assert "step" not in PuFaceGated(kinds="warp").card.settings
+    with pytest.raises(BadInputError, match="sigma 12 without the step slow_color"):
+        PuFaceGated(sigma=12.0)
+    assert both.card.sha256["puface_broad/weights.safetensors"] == PuFaceBroad().card.sha256["weights.safetensors"]
 
 
 def test_the_detector_says_of_it_what_it_says_of_puface() -> None:
@@ -140,15 +165,20 @@ def test_the_detector_says_of_it_what_it_says_of_puface() -> None:
     assert gated.purified(faces[:0])[1] == []
 
 
+@pytest.mark.parametrize("step", ["slow_color", "puface_broad"])
 @pytest.mark.parametrize(("own", "asked"), [("float32", "bfloat16"), ("bfloat16", "float32")])
-def test_a_precision_that_is_asked_for_holds_for_the_network_inside_on_every_way(own: str, asked: str) -> None:
+def test_a_precision_that_is_asked_for_holds_for_the_networks_inside_on_every_way(
+    own: str, asked: str, step: Literal["slow_color", "puface_broad"]
+) -> None:
     faces = make_faces(3)
-    gated = resolve_purifier(PuFaceGated(gate=0.0, kinds="tint", precision=own), precision=asked)
+    gated = resolve_purifier(PuFaceGated(gate=0.0, kinds="tint", step=step, precision=own), precision=asked)
     assert isinstance(gated, PuFaceGated)
     made, each = gated.purified_by_kind(faces)
     restored = resolve_purifier(PuFace(precision=own), precision=asked)(faces)
+    broad = resolve_purifier(PuFaceBroad(precision=own), precision=asked)
+    wanted = SlowColor()(restored) if step == "slow_color" else broad(faces)
     for purified in (made, gated(faces)):
-        torch.testing.assert_close(purified, SlowColor()(restored), atol=2e-6, rtol=0)
+        torch.testing.assert_close(purified, wanted, atol=2e-6, rtol=0)
     torch.testing.assert_close(each, PuFace().kind_likelihoods(faces, restored), atol=1e-5, rtol=0)
 
 

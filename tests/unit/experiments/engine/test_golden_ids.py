@@ -40,10 +40,12 @@ GOLDEN = {
     "mmdg_tuning": (28, "626fbdceadce2b67"),
     "poisoned_training": (36, "db019c59d2cb8b80"),
     "presentation_smoke": (8, "c212e06c675290c4"),
-    "purifier_two": (37, "451e80dfeadc29c3"),
-    "purifier_two_choice": (23, "f7076b501411e639"),
-    "purifier_two_rest": (17, "b07f950263eed38f"),
-    "purifier_two_warps": (37, "6ac97205ceedb706"),
+    "purifier_families": (34, "9dcd55514b334150"),
+    "purifier_two": (37, "6a8fd25f39a88712"),
+    "purifier_two_broad": (35, "624cb47d9f8d0738"),
+    "purifier_two_choice": (23, "5395d211838a434d"),
+    "purifier_two_rest": (17, "76ab503ab7afd2cd"),
+    "purifier_two_warps": (37, "e2caadb26c215c6f"),
     "regrad_control": (30, "7790ebf8c2ca29a6"),
     "rivals_simulated": (182, "86246f90d389ecaa"),
     "sfa_senses": (55, "061772b3b2633bc2"),
@@ -57,7 +59,8 @@ cloaking_... have the ids of fa3ff7e but for the card of puface: its detector of
 kinds, and its intervals are of the method in use. mmdg_published has the released forms of the baselines and the view
 of their code since version 0.2; the floors are new. Cells of cloaks_two with one mask for a person say that probes do
 not make it. The plans on 24 sites have captures of version 3, rivals_simulated 40 people a site and rows of color
-alone, and yardstick one more ceiling. purifier_two_rest says which kinds of cloaks puface_gated treated when it ran.
+alone, and yardstick one more ceiling. Those of purifier_two_... say which kinds of cloaks
+puface_gated treated when they ran, and by which step.
 adversarial_color has the recipe of the shipped color_cnn; it, sfa_senses and poisoned_training were planned anew before
 any cell of them ran.
 """
