@@ -17,7 +17,7 @@ from pages.materials import MATERIALS
 from pages.parsing import problems_of
 from pages.running import SHELLS, SHOWN, run
 
-NOT_RUN = {"hours": 32, "network": 14, "data": 14, "machines": 10, "weights": 9}
+NOT_RUN = {"hours": 34, "network": 14, "data": 14, "machines": 10, "weights": 9}
 """Reason -> commands and Python blocks outside of docs/results that no test runs; marks and numbers change together."""
 
 SMALL = presets.Preset(
