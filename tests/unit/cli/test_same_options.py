@@ -134,5 +134,6 @@ def test_the_help_of_a_verb_shows_where_and_how_it_computes(verb: str, capsys: p
 
 def test_every_verb_that_takes_a_shard_can_be_launched_and_merged() -> None:
     for verb in [verb for verb in every_verb() if "shard" in options(load_command(*verb.split()).entry)]:
-        place = ["folder"] if verb == "simulate" else ["--out", "folder", "--run", "folder"]
+        own = "--run" if "run" in options(load_command(*verb.split()).entry) else "--out"
+        place = ["folder"] if verb == "simulate" else [own, "folder"]
         assert parse_command([*verb.split(), *place]).verb == verb

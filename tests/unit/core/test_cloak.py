@@ -97,7 +97,7 @@ def test_a_level_brings_settings_unless_the_kind_of_cloak_states_them_all() -> N
     assert cloak.pace == "swift"  # what a level means to the attack
     with pytest.raises(SettingError, match="level"):
         read_settings(CloakKind, {**values, "level": 8})
-    with pytest.raises(SettingError, match="eps is 300; allowed: a number above 0 to 255"):
+    with pytest.raises(SettingError, match="eps is 300; allowed: low, mid or high or a number above 0 to 255"):
         read_settings(CloakKind, {**values, "eps": 300})
 
 
