@@ -43,7 +43,7 @@ class PuFaceGated(Purifier):
         kinds: every kind that is detected, in the order of `purified_by_kind`.
 
     Raises:
-        BadInputError: a gate that is no likelihood, or kinds that are not detected, or a sigma of another step.
+        BadInputError: a gate that is no likelihood, kinds that are not detected, or a sigma of another step.
 
     Source: written here; a residual behind a detector is the plan of LightShed (USENIX Security 2025).
     """
@@ -92,9 +92,9 @@ class PuFaceGated(Purifier):
             summary="PuFace; faces that seem to have a smooth cloak or a tint meet another network, warped ones are "
             "moved back.",
             intended_use="purify faces of unknown origin that may have smooth cloaks, tints or warps, not noise alone",
-            limits="a cloak made through it may stay; a warp by a fine field, with noise or stored as JPEG stays in "
-            "part; natural faces that are taken for cloaked ones are changed; aligned faces alone, since its steps "
-            "know where the parts of a face are (docs/results/purifier_two.md)",
+            limits="a cloak made through it may stay; a tint with noise or by a fine field, and a warp by a fine "
+            "field, with noise or stored as JPEG, stay in part; natural faces that are taken for cloaked ones "
+            "are changed; aligned faces alone: its steps know the parts of a face (docs/results/purifier_two.md)",
             sha256={
                 f"{one.card.name}/{file}": digest
                 for one in (self.puface, self.other, self.back)
