@@ -118,3 +118,16 @@ def test_drawn_warps_come_with_the_moves_that_made_them(scripts: Path) -> None:
         assert torch.equal(first[0], again[0])
         assert torch.equal(torch.round(first[0] * 255) / 255, first[0])
         assert torch.equal(first[1], drawn(crops, np.random.default_rng(3))[1])  # the moves are those of either way
+
+
+def test_a_difference_between_trainings_is_as_uncertain_as_people_and_trainings_are(scripts: Path) -> None:
+    difference = runpy.run_path(str(scripts / "amplification_compared.py"))["difference"]
+    draws = np.random.default_rng(0)
+    first = (draws.random((20, 3)) < 0.4).astype(float)
+    same = difference(first, first)
+    assert same.value == 0.0
+    assert same.low < -0.1 < 0.1 < same.high  # twenty people without a difference exclude no small one
+    trained_apart = first * [[1.0, 0.0, 1.0]]
+    told = difference(first, trained_apart)
+    assert told.value == pytest.approx(first[:, 1].mean() / 3)
+    assert told.low < 0 < told.high  # one training of three is apart

@@ -13,14 +13,12 @@ from facewarden.auditing.judged_attacks import judged_metrics, judged_table
 from facewarden.auditing.perturbation_words import CONTROL, deciding_first, perturbation_finding
 from facewarden.core.labels import Modality
 from facewarden.evaluation.attack_runs import AttackRun
+from facewarden.evaluation.decisions import DIRECTIONS
 from facewarden.evaluation.self_checks import CheckOutcome, MeasuredRow, ModelSigns, Source, self_checks
 from facewarden.metrics.intervals import mean_by_subject
 from facewarden.reporting.document import Figure, LeftOut, Metric, Section, Table
 from facewarden.reporting.format import measured, plain
 from facewarden.reporting.grades import grade
-
-DIRECTIONS = {"attack_as_bona_fide": 0, "bona_fide_as_attack": 1}
-"""Which flip -> the label of the samples that can make it."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from facewarden.core.compute.finite import scores_of
 from facewarden.core.labels import MODALITIES, Modality
 from facewarden.core.roles import Detector
 
-_CLASSES = ((0, "attack", "attack_as_bona_fide"), (1, "bona fide", "bona_fide_as_attack"))
-"""Label, word and direction of attack of every class."""
+DIRECTIONS: Mapping[str, int] = MappingProxyType({"attack_as_bona_fide": 0, "bona_fide_as_attack": 1})
+"""Direction of an attack -> the label of the samples that can go that way."""
 
 
 def correct_scores(scores: ArrayLike, labels: ArrayLike, *, threshold: float) -> NDArray[np.bool_]:
@@ -87,9 +88,10 @@ def missing_classes(there: Sequence[int | None], right: Sequence[int], attacked:
         ('none of 2 attack captures is decided correctly when clean: attack_as_bona_fide is not measured',)
     """
     said = []
-    for label, word, direction in _CLASSES:
+    for direction, label in DIRECTIONS.items():
         if label in attacked:
             continue
+        word = "bona fide" if label else "attack"
         why = f"none of {list(there).count(label)} {word} captures is decided correctly when clean"
         if label not in there:
             why = f"the test split has no {word} capture"

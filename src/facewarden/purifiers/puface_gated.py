@@ -148,18 +148,15 @@ class PuFaceGated(Purifier):
         with forced_autocast("float32", images.device):  # the detector reads in single precision, as it was fitted
             each = torch.cat([puface.kind_likelihoods(*part) for part in parts])
         likely = each[:, self._asked].amax(dim=1) if self._asked else each.new_full((len(each),), -1.0)
-        rows, seen = (likely >= self.gate).nonzero()[:, 0], restored
-        if self.step != "slow_color":
-            restored = self._replaced(restored, rows, images)
+        rows, late = (likely >= self.gate).nonzero()[:, 0], self.step == "slow_color"
+        made = restored if late else self._replaced(restored, rows, images)
         if self.back is not None:
             self.back.asked_precision = self.asked_precision
-            restored, warped = self.back.purified_by_kind(restored)
-            if self.step != "slow_color" and len(rows) > 0:  # warps are detected as before the step
-                warped = warped.index_copy(0, rows, self.back.likelihood(seen[rows])[:, None].to(warped.dtype))
+            made, warped = self.back.purified_by_kind(made)
+            if not late and len(rows) > 0:  # warps are detected by what puface made
+                warped = warped.index_copy(0, rows, self.back.likelihood(restored[rows])[:, None].to(warped.dtype))
             each = torch.cat([each, warped.to(each.dtype)], dim=1)
-        if self.step == "slow_color":
-            restored = self._replaced(restored, rows, restored)
-        return restored, each
+        return self._replaced(made, rows, made) if late else made, each
 
     def _replaced(self, restored: Tensor, rows: Int[Tensor, " r"], given: Tensor) -> Tensor:
         """The restored faces, some of them replaced by what the step makes of those that are given."""

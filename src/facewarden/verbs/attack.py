@@ -39,7 +39,7 @@ from facewarden.evaluation.attack_options import (
 )
 from facewarden.evaluation.attack_pictures import picture_writer
 from facewarden.evaluation.attack_runs import AttackRun, AttackSetup, attack_cell, choose_samples
-from facewarden.evaluation.decisions import correct_batches, held_sensors, missing_classes
+from facewarden.evaluation.decisions import DIRECTIONS, correct_batches, held_sensors, missing_classes
 from facewarden.evaluation.lost_samples import LOST, check_lost
 from facewarden.evaluation.scores import rows_of_split, score_manifest
 from facewarden.evaluation.transfer_matrix import Transferred, names_of, transfer, unlabeled_words
@@ -312,7 +312,7 @@ def _reading(
 
 def _rates(found: dict[str, Any], seed: int) -> dict[str, Interval]:
     success, label, subject = (np.array(found[name]) for name in ("success", "label", "subject"))
-    masks = {"attack_as_bona_fide": label == 0, "bona_fide_as_attack": label == 1}
+    masks = {direction: label == one for direction, one in DIRECTIONS.items()}
     if all(mask.any() for mask in masks.values()):
         masks = {"pooled": label >= 0, **masks}
     return {

@@ -15,7 +15,7 @@ from facewarden.data.sample_words import FLAG_WORDS
 from facewarden.data.tables.column_names import column_places
 from facewarden.data.text import printable
 from facewarden.evaluation.score_file.rows import ScoredRows, read_scored_rows
-from facewarden.evaluation.score_file.words import FLAG_CODES, coded_words
+from facewarden.evaluation.score_file.words import FLAG_CODES, NOTHING, coded_words
 
 TEXTS = ("series", "artifact", "attempt", "session", "device", "light", "mechanism", "excluded", "file_sha256")
 """Columns of a laboratory that are read where a table has them; `match` is a number, `matched` yes or no."""
@@ -23,9 +23,6 @@ MATCHED_WORDS: Mapping[str, str] = {
     **FLAG_CODES, "matched": "1", "match": "1", "not_matched": "0", "no_match": "0",
 }  # fmt: skip
 """Word of the column `matched`, as `folded` gives it -> 1 or 0."""
-
-NOTHING = frozenset({"none", "n/a", "na", "null", "-"})
-"""Words that stand in the column `excluded` where there is no reason, in small letters: they exclude nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,9 @@ SPLIT_WORDS: Mapping[str, str] = {
 }  # fmt: skip
 UNNAMED = "attack"
 """The species of attacks whose table names none."""
-_NO_SPECIES = frozenset({*_BONA_FIDE, "none", "no", "na", "n/a", "null", "-", "_", "0"})
+NOTHING = frozenset({"none", "na", "n/a", "null", "-"})
+"""Words that stand in a column of texts where there is nothing to say, in small letters."""
+_NO_SPECIES = frozenset({*_BONA_FIDE, *NOTHING, "no", "_", "0"})
 """What stands in the column of species where there is no instrument."""
 _LIKE: Mapping[str, tuple[str, ...]] = {
     "score": ("score", "liveness", "prob", "logit", "confidence", "p_live", "similarity"),

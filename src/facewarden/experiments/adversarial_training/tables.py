@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from facewarden.evaluation.decisions import DIRECTIONS
 from facewarden.experiments.adversarial_training.outcomes import Outcomes
 from facewarden.experiments.adversarial_training.settings import NOT_TRAINED
 from facewarden.experiments.engine.kind import CellResult
-from facewarden.experiments.vulnerability.results_grid import DIRECTIONS
 from facewarden.experiments.vulnerability.tables import CLEAN_WORDS
 from facewarden.metrics.intervals import Interval, in_words
 from facewarden.reporting.document import Table
@@ -22,7 +22,6 @@ _CLEAN = {
     **{name: CLEAN_WORDS[name] for name in ("acer_worst_species", "apcer_worst_species", "bpcer", "eer")},
     "auc": "AUC",
 }
-_DIRECTIONS = {name: label for name, label in DIRECTIONS.items() if label is not None}
 """What a success does -> the class of the samples."""
 
 
@@ -124,7 +123,7 @@ def long_table(methods: Sequence[str], outcomes: Found) -> Table:
 def direction_table(methods: Sequence[str], outcomes: Found) -> Table:
     """Success by the class of the samples."""
     rows = [
-        (column, method, *(in_words(here.success(label=label)) for label in _DIRECTIONS.values()))
+        (column, method, *(in_words(here.success(label=label)) for label in DIRECTIONS.values()))
         for column in columns_of(outcomes)
         for method in methods
         if (here := outcomes.get((method, column))) is not None
@@ -171,7 +170,7 @@ def _bounds(rate: Mapping[str, Any]) -> str:
 
 def _rates(here: Outcomes) -> dict[str, Any]:
     found = {"success": here.success(), "robust": here.robust()}
-    found |= {name: here.success(label=label) for name, label in _DIRECTIONS.items()}
+    found |= {name: here.success(label=label) for name, label in DIRECTIONS.items()}
     return {name: _as_rate(i.value, i.low, i.high, i.n) for name, i in found.items() if i is not None}
 
 
